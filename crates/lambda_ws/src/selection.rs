@@ -13,7 +13,10 @@
 //! ```
 
 mod lenient;
+mod member;
 mod path;
+
+pub(crate) use member::{Member, member};
 
 use path::{Path, Segment};
 use serde_json::Value;

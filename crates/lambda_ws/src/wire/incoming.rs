@@ -63,7 +63,7 @@ pub(crate) enum EventType {
     Other,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct IncomingIdentity {
     pub(crate) source_ip: Option<String>,

@@ -1,0 +1,131 @@
+//! A program that serves the events of a WebSocket API.
+
+mod environment;
+mod host;
+mod reply;
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+mod sdk;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use environment::Environment;
+pub(crate) use host::Host;
+
+use crate::error::{BoxError, Error};
+use crate::event::AnyEvent;
+use crate::response::Response;
+use crate::store::{DynStore, Store};
+use crate::transport::{DynTransport, Transport};
+use lambda_runtime::{LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use tower_service::Service;
+
+/// Serves the events of a WebSocket API with `service`, a [`Router`](crate::Router) with or without
+/// layers, for as long as Lambda sends any: the last line of a program.
+///
+/// ```no_run
+/// use lambda_ws::{Error, Router};
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Error> {
+///     lambda_ws::run(Router::new().fallback(async || "hello")).await
+/// }
+/// ```
+///
+/// # Environment
+///
+/// | variable | |
+/// |---|---|
+/// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in; required in Lambda |
+/// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
+/// | `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, .. | as for every AWS SDK |
+/// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
+/// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | what is logged; `INFO` by default |
+///
+/// Under `sam local`, which has no websockets, connections are kept in memory and messages are logged
+/// instead of sent, unless the two endpoint variables are set.
+///
+/// # Errors
+///
+/// Outside Lambda, and if a variable is missing or wrong: at once, with what to do. Later errors are
+/// answers to their event.
+pub async fn run<S>(service: S) -> Result<(), Error>
+where
+    S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    App::new(service).run().await
+}
+
+/// A program that serves the events of a WebSocket API: what [`run`] runs, with choices.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), lambda_ws::Error> {
+/// use lambda_ws::{App, Router, store::Memory};
+///
+/// let router = Router::new().fallback(async || "hello");
+/// App::new(router).store(Memory::new()).run().await
+/// # }
+/// ```
+#[must_use = "an app does nothing until you call `run`"]
+pub struct App<S> {
+    service: S,
+    store: Option<Arc<dyn DynStore>>,
+    transport: Option<Arc<dyn DynTransport>>,
+}
+
+impl<S> App<S>
+where
+    S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+{
+    /// An app of `service`, with everything else from the environment.
+    pub fn new(service: S) -> Self {
+        Self {
+            service,
+            store: None,
+            transport: None,
+        }
+    }
+
+    /// Keeps connections in `store` instead of the table named by `CONNECTIONS_TABLE`.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// Sends by `transport` instead of the API Gateway Management API.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Runs it: see [`run`].
+    ///
+    /// # Errors
+    ///
+    /// See [`run`].
+    pub async fn run(self) -> Result<(), Error> {
+        let environment = Environment::process();
+        environment.check_lambda()?;
+        environment::log();
+        let backend = environment.backend(self.store, self.transport).await?;
+        backend.warm().await;
+        let host = Host::new(self.service, backend);
+        let function = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+            let host = host.clone();
+            async move { host.call(event.payload.get()).await }
+        });
+        Runtime::new(function).run().await.map_err(Error::from)
+    }
+}
+
+impl<S> std::fmt::Debug for App<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,183 @@
+//! What a program learns from its environment, read once.
+
+use super::host::{Backend, Transports};
+use crate::error::Error;
+use crate::store::{DynStore, Memory};
+use crate::transport::{DynTransport, LogOnly};
+use lambda_runtime::tracing as lambda_tracing;
+use std::sync::Arc;
+use tracing::warn;
+
+const TABLE: &str = "CONNECTIONS_TABLE";
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
+
+/// What a program learns from its environment.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    table: Option<String>,
+    endpoint: Option<String>,
+    dynamodb_endpoint: bool,
+    is_lambda: bool,
+    is_sam_local: bool,
+}
+
+impl Environment {
+    /// The process's.
+    pub(crate) fn process() -> Self {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// What `variable` says.
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        Self {
+            table: variable(TABLE),
+            endpoint: variable(ENDPOINT),
+            dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
+            is_lambda: variable(RUNTIME_API).is_some(),
+            is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
+        }
+    }
+
+    /// Refuses to run where there is no Lambda Runtime API.
+    pub(crate) fn check_lambda(&self) -> Result<(), Error> {
+        match self.is_lambda {
+            true => Ok(()),
+            false => Err(
+                "this is an AWS Lambda function and there is no Lambda here: run it with \
+                 `lambda-ws-local -- cargo run` (in this project's workspace: `cargo dev`), or \
+                 deploy it"
+                    .into(),
+            ),
+        }
+    }
+
+    /// Where connections are kept and how messages are sent, unless they are given.
+    pub(crate) async fn backend(
+        &self,
+        store: Option<Arc<dyn DynStore>>,
+        transport: Option<Arc<dyn DynTransport>>,
+    ) -> Result<Backend, Error> {
+        // `sam local` passes the developer's real credentials: nothing must reach AWS by accident.
+        if self.is_sam_local && !(self.endpoint.is_some() && self.dynamodb_endpoint) {
+            warn!("under `sam local`: connections are kept in memory, messages are only logged");
+            return Ok(Backend::new(
+                store.unwrap_or_else(|| Arc::new(Memory::new())),
+                Transports::One(transport.unwrap_or_else(|| Arc::new(LogOnly))),
+            ));
+        }
+        if let (Some(store), Some(transport)) = (&store, &transport) {
+            return Ok(Backend::new(
+                store.clone(),
+                Transports::One(transport.clone()),
+            ));
+        }
+        self.aws(store, transport).await
+    }
+
+    #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+    async fn aws(
+        &self,
+        store: Option<Arc<dyn DynStore>>,
+        transport: Option<Arc<dyn DynTransport>>,
+    ) -> Result<Backend, Error> {
+        // Before anything else, because it is the most frequent mistake.
+        let table = match (&store, &self.table) {
+            (None, None) => return Err(no_table()),
+            (_, table) => table.clone().unwrap_or_default(),
+        };
+        let config = super::sdk::config().await;
+        let store = match store {
+            Some(store) => store,
+            None => super::sdk::store(&config, table)?,
+        };
+        let transports = match (transport, &self.endpoint) {
+            (Some(transport), _) => Transports::One(transport),
+            (None, endpoint) => super::sdk::transports(config, endpoint.as_deref())?,
+        };
+        Ok(Backend::new(store, transports))
+    }
+
+    #[cfg(not(any(feature = "apigateway", feature = "dynamodb")))]
+    async fn aws(
+        &self,
+        store: Option<Arc<dyn DynStore>>,
+        _: Option<Arc<dyn DynTransport>>,
+    ) -> Result<Backend, Error> {
+        match store {
+            None => Err(no_table()),
+            Some(_) => Err("give `App::transport`: the feature `apigateway` is off".into()),
+        }
+    }
+}
+
+fn no_table() -> Error {
+    format!(
+        "{TABLE} is not set: name the DynamoDB table of the connections in the function's \
+         environment, or keep them elsewhere with `App::store`"
+    )
+    .into()
+}
+
+/// Logs as Lambda asks for it, unless the program has arranged its logs itself.
+pub(crate) fn log() {
+    if !tracing::dispatcher::has_been_set() {
+        lambda_tracing::init_default_subscriber();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::read(|name| {
+            let found = variables.iter().find(|(n, _)| *n == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn outside_lambda_one_line_says_how_to_run_it() {
+        let error = environment(&[]).check_lambda().unwrap_err();
+        let line = format!("{error:?}");
+        assert!(line.contains("lambda-ws-local -- cargo run") && !line.contains('\n'));
+        assert!(
+            environment(&[(RUNTIME_API, "127.0.0.1:9001")])
+                .check_lambda()
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_table_the_start_fails_and_says_what_to_set() {
+        let error = environment(&[]).backend(None, None).await.unwrap_err();
+        assert!(error.to_string().contains(TABLE), "{error}");
+        let error = environment(&[(TABLE, "")])
+            .backend(None, None)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("App::store"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn under_sam_local_nothing_reaches_aws() {
+        let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
+        let backend = backend.backend(None, None).await.unwrap();
+        assert_eq!(backend.url(), Some("log:"));
+    }
+
+    #[tokio::test]
+    async fn a_store_and_a_transport_that_are_given_are_used() {
+        let memory: Arc<dyn DynStore> = Arc::new(Memory::new());
+        let log: Arc<dyn DynTransport> = Arc::new(LogOnly);
+        let backend = environment(&[])
+            .backend(Some(memory), Some(log))
+            .await
+            .unwrap();
+        assert_eq!(backend.url(), Some("log:"));
+    }
+}

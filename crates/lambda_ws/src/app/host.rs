@@ -1,0 +1,361 @@
+//! From an event's JSON to the response's.
+
+mod transports;
+
+pub(crate) use transports::Transports;
+
+use super::reply::Reply;
+use crate::ConnectionId;
+use crate::Timestamp;
+use crate::connection::Known;
+use crate::error::{BoxError, Error};
+use crate::event::{AnyEvent, Connect, Context, Disconnect, Event, Message};
+use crate::json::Json;
+use crate::payload::{IntoPayload, Payload};
+use crate::response::{Body, IntoResponse, Response};
+use crate::send_error::SendError;
+use crate::sender::{Cleanup, Clock, Sender};
+use crate::store::DynStore;
+use crate::wire::{self, EventType, Incoming, IncomingContext};
+use futures_util::future;
+use http::{Extensions, StatusCode};
+use serde::Serialize;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+use tower_service::Service;
+use tracing::{Instrument, debug, error, info_span, warn};
+
+/// How long an event waits for its clean-up.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// How long `$connect` may take before its announcements are given up: API Gateway gives up at 29 s
+/// (conformance E5).
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// How long the start of the program may be delayed to open connections to AWS.
+const WARM: Duration = Duration::from_secs(2);
+
+/// Where connections are kept, how messages are sent, what time it is.
+pub(crate) struct Backend {
+    store: Arc<dyn DynStore>,
+    transports: Transports,
+    clock: Clock,
+}
+
+impl Backend {
+    pub(crate) fn new(store: Arc<dyn DynStore>, transports: Transports) -> Self {
+        Self {
+            store,
+            transports,
+            clock: Arc::new(Timestamp::now),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The management API's URL, if it is known without an event.
+    #[cfg(test)]
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.transports.url()
+    }
+
+    /// A sender for use outside of events, if the management API is known without one.
+    pub(crate) fn sender(&self) -> Option<Sender> {
+        let (transport, api) = self.transports.known()?;
+        let sender = Sender::shared(self.store.clone(), transport, api.map(Into::into));
+        Some(sender.with_clock(self.clock.clone()))
+    }
+
+    fn sender_for(&self, context: &Context, cleanup: Cleanup, opening: bool) -> Sender {
+        let (transport, api) = self.transports.of(context);
+        let opening = opening.then(|| context.connection_id().clone());
+        Sender::shared(self.store.clone(), transport, Some(api.into()))
+            .with_clock(self.clock.clone())
+            .for_event(cleanup, opening)
+    }
+
+    /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so
+    /// that the first event need not. What fails here may succeed there.
+    pub(crate) async fn warm(&self) {
+        let nobody = ConnectionId::from("warm");
+        let store = async {
+            if let Err(error) = self.store.record(&nobody, (self.clock)()).await {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the connection store is not warm"
+                );
+            }
+        };
+        let transport = async {
+            let Some((transport, _)) = self.transports.known() else {
+                return;
+            };
+            match transport.inspect(&nobody).await {
+                Ok(_) | Err(SendError::Gone) => {}
+                Err(error) => {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the management API is not warm"
+                    );
+                }
+            }
+        };
+        let both = future::join(store, transport);
+        if tokio::time::timeout(WARM, both).await.is_err() {
+            warn!("AWS did not answer in time: the first event will be slower");
+        }
+    }
+}
+
+/// Serves events with a service.
+#[derive(Clone)]
+pub(crate) struct Host<S> {
+    service: S,
+    backend: Arc<Backend>,
+}
+
+impl<S> Host<S>
+where
+    S: Service<AnyEvent, Response = Response> + Clone,
+    S::Error: Into<BoxError>,
+{
+    pub(crate) fn new(service: S, backend: Backend) -> Self {
+        Self {
+            service,
+            backend: Arc::new(backend),
+        }
+    }
+
+    /// The response to an event. It is an error only if the event is none that is known.
+    pub(crate) async fn call(&self, json: &str) -> Result<Reply, BoxError> {
+        let mut incoming: Incoming<'_> = serde_json::from_str(json)?;
+        let Some((kind, id, mut context)) = socket(&mut incoming) else {
+            return Err(UNKNOWN_EVENT.into());
+        };
+        let closed = Disconnect {
+            code: context.disconnect_status_code,
+            reason: context.disconnect_reason.take(),
+        };
+        let context = Context::new(id, &mut context);
+        let span = info_span!(
+            "event",
+            route = context.route_key(),
+            connection = %context.connection_id(),
+            request = context.request_id(),
+        );
+        let cleanup = Cleanup::default();
+        let answer = async {
+            let sender =
+                self.backend
+                    .sender_for(&context, cleanup.clone(), kind == EventType::Connect);
+            let reply = match kind {
+                EventType::Connect => {
+                    let data = Connect {
+                        headers: wire::headers(&incoming)?,
+                        query: wire::query(&incoming)?,
+                        declared: Arc::default(),
+                    };
+                    self.connect(context, data, sender).await
+                }
+                EventType::Disconnect => self.disconnect(context, closed, sender).await,
+                EventType::Message | EventType::Other => {
+                    let body = incoming.body.take().unwrap_or_default();
+                    let data = Message {
+                        body,
+                        selected: None,
+                    };
+                    self.message(context, data, sender).await
+                }
+            };
+            cleanup.settle(SETTLE).await;
+            Ok(reply)
+        };
+        answer.instrument(span).await
+    }
+
+    async fn connect(&self, context: Context, data: Connect, sender: Sender) -> Reply {
+        let started = tokio::time::Instant::now();
+        let declared = data.declared.clone();
+        let event = event(context.clone(), data, sender.clone(), Known::default());
+        let response = self.respond(AnyEvent::Connect(event)).await;
+        log(&response);
+        if !response.status.is_success() {
+            return Reply::new(&response, None);
+        }
+        let (record, announcements) = {
+            let mut declared = declared.lock().unwrap_or_else(PoisonError::into_inner);
+            let (id, at) = (context.connection_id().clone(), context.connected_at());
+            let record = declared.record(id, at, context.api(), sender.now());
+            (record, std::mem::take(&mut declared.announcements))
+        };
+        if let Err(error) = self.backend.store.register(&record).await {
+            // A client that is connected is always registered: this one will not be connected.
+            error!(
+                error = &error as &dyn std::error::Error,
+                "the connection is not registered"
+            );
+            if let Err(error) = self.backend.store.remove(&record.id, record.at).await {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what was written of it is left to expire"
+                );
+            }
+            return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
+        }
+        let announced = async {
+            for (room, payload) in announcements {
+                let others = sender.room(&*room).except(context.connection_id());
+                if let Err(error) = others.send(payload).await {
+                    error!(
+                        room,
+                        error = &error as &dyn std::error::Error,
+                        "not announced"
+                    );
+                }
+            }
+        };
+        if tokio::time::timeout_at(started + DEADLINE, announced)
+            .await
+            .is_err()
+        {
+            error!("not everybody heard the announcements in time");
+        }
+        Reply::new(&response, None)
+    }
+
+    async fn message(&self, context: Context, data: Message, sender: Sender) -> Reply {
+        let event = event(context.clone(), data, sender.clone(), Known::default());
+        let mut response = self.respond(AnyEvent::Message(event)).await;
+        log(&response);
+        let payload = match std::mem::take(&mut response.body) {
+            Body::Nothing => None,
+            Body::Text(payload) => Some(payload),
+            Body::Failure(error) => Some(frame(&error, context.request_id())),
+        };
+        let Some(payload) = payload else {
+            return Reply::new(&response, None);
+        };
+        if response.two_way {
+            let body = String::from_utf8_lossy(payload.bytes()).into_owned();
+            return Reply::new(&response, Some(body));
+        }
+        match sender.send(context.connection_id(), payload).await {
+            Ok(()) => {}
+            Err(SendError::Gone) => debug!("the client has gone before it was answered"),
+            Err(error) => error!(
+                error = &error as &dyn std::error::Error,
+                "the client is not answered"
+            ),
+        }
+        Reply::new(&response, None)
+    }
+
+    async fn disconnect(&self, context: Context, data: Disconnect, sender: Sender) -> Reply {
+        let (id, at) = (context.connection_id(), context.connected_at());
+        let record = match self.backend.store.remove(id, at).await {
+            Ok(record) => record,
+            Err(error) => {
+                // Whoever sends to it will find it gone, and its record expires.
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "the connection is not removed"
+                );
+                return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
+            }
+        };
+        let event = event(context, data, sender, Known::removed(record));
+        let response = self.respond(AnyEvent::Disconnect(event)).await;
+        log(&response);
+        Reply::new(&response, None)
+    }
+
+    async fn respond(&self, event: AnyEvent) -> Response {
+        let mut service = self.service.clone();
+        let response = async {
+            future::poll_fn(|cx| service.poll_ready(cx)).await?;
+            service.call(event).await
+        };
+        match response.await {
+            Ok(response) => response,
+            Err(error) => IntoResponse::<Message>::into_response(Error::from(error.into())),
+        }
+    }
+}
+
+const UNKNOWN_EVENT: &str = "this event is none of a WebSocket API's: expected \
+    `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a `requestContext.connectionId`";
+
+/// What a socket's event is about.
+fn socket<'a>(
+    incoming: &mut Incoming<'a>,
+) -> Option<(EventType, ConnectionId, IncomingContext<'a>)> {
+    // An authorizer's event looks like a CONNECT.
+    if incoming.kind.is_some() {
+        return None;
+    }
+    let mut context = incoming.request_context.take()?;
+    let kind = context
+        .event_type
+        .filter(|kind| *kind != EventType::Other)?;
+    let id = context.connection_id.take()?;
+    Some((kind, id.into(), context))
+}
+
+fn event<K>(context: Context, data: K, sender: Sender, known: Known) -> Event<K> {
+    Event {
+        data,
+        extensions: Extensions::new(),
+        context,
+        sender,
+        known,
+    }
+}
+
+/// Logs why a handler failed, once.
+fn log(response: &Response) {
+    match response.error() {
+        Some(error) if error.is_client() => {
+            debug!(
+                code = error.code(),
+                ?error,
+                "the client's message is refused"
+            );
+        }
+        Some(error) => error!(?error, "the handler failed"),
+        None => {}
+    }
+}
+
+/// What the client of a failed message is told.
+fn frame(error: &Error, request_id: &str) -> Payload {
+    #[derive(Serialize)]
+    struct Frame<'a> {
+        error: Told<'a>,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Told<'a> {
+        code: &'a str,
+        message: &'a str,
+        request_id: &'a str,
+    }
+
+    let told = |message: &str| {
+        let (code, message) = (error.code(), message);
+        let error = Told {
+            code,
+            message,
+            request_id,
+        };
+        Json(Frame { error }).into_payload()
+    };
+    let message = error.message();
+    told(&message)
+        .or_else(|_| told("the error's message is too large"))
+        .expect("a short error is a payload")
+}

@@ -1,0 +1,129 @@
+//! The way to the clients of an API.
+
+use crate::event::Context;
+use crate::transport::DynTransport;
+use std::sync::Arc;
+
+/// The way to the clients of the API that an event is from.
+pub(crate) enum Transports {
+    /// One for all: the endpoint is given.
+    One(Arc<dyn DynTransport>),
+    /// One for each API, made from its events (conformance K7).
+    #[cfg(feature = "apigateway")]
+    EachApi(each_api::EachApi),
+}
+
+impl Transports {
+    /// The transport for an event, and the API and stage it reaches.
+    pub(super) fn of(&self, context: &Context) -> (Arc<dyn DynTransport>, String) {
+        match self {
+            Self::One(transport) => {
+                let api = api_of(transport.url()).unwrap_or_else(|| context.api());
+                (transport.clone(), api)
+            }
+            #[cfg(feature = "apigateway")]
+            Self::EachApi(each) => (each.of(context), context.api()),
+        }
+    }
+
+    /// The transport that needs no event, and the API and stage it reaches, if its URL tells.
+    pub(super) fn known(&self) -> Option<(Arc<dyn DynTransport>, Option<String>)> {
+        match self {
+            Self::One(transport) => Some((transport.clone(), api_of(transport.url()))),
+            #[cfg(feature = "apigateway")]
+            Self::EachApi(_) => None,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn url(&self) -> Option<&str> {
+        match self {
+            Self::One(transport) => Some(transport.url()),
+            #[cfg(feature = "apigateway")]
+            Self::EachApi(_) => None,
+        }
+    }
+}
+
+/// The `<apiId>/<stage>` of an API Gateway's own URL; a custom domain's does not tell.
+fn api_of(url: &str) -> Option<String> {
+    let rest = url.strip_prefix("https://")?;
+    let (host, stage) = rest.split_once('/')?;
+    let (api, service) = host.split_once('.')?;
+    let stage = stage.trim_end_matches('/');
+    service
+        .starts_with("execute-api.")
+        .then(|| format!("{api}/{stage}"))
+}
+
+#[cfg(feature = "apigateway")]
+mod each_api {
+    use super::Transports;
+    use crate::event::Context;
+    use crate::transport::{ApiGateway, DynTransport};
+    use aws_config::SdkConfig;
+    use std::collections::HashMap;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    /// A transport for each API that events come from.
+    pub(crate) struct EachApi {
+        config: SdkConfig,
+        made: Mutex<HashMap<String, Arc<dyn DynTransport>>>,
+    }
+
+    impl Transports {
+        pub(crate) fn each_api(config: SdkConfig) -> Self {
+            Self::EachApi(EachApi {
+                config,
+                made: Mutex::default(),
+            })
+        }
+    }
+
+    impl EachApi {
+        pub(super) fn of(&self, context: &Context) -> Arc<dyn DynTransport> {
+            let region = self
+                .config
+                .region()
+                .map_or("us-east-1", |region| region.as_ref());
+            let url = url(context.api_id(), region, context.stage());
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let transport = made
+                .entry(url)
+                .or_insert_with_key(|url| Arc::new(ApiGateway::new(&self.config, url)));
+            transport.clone()
+        }
+    }
+
+    /// The management API's own URL, never a custom domain's (conformance A5, K7).
+    fn url(api: &str, region: &str, stage: &str) -> String {
+        let suffix = match region {
+            cn if cn.starts_with("cn-") => "amazonaws.com.cn",
+            _ => "amazonaws.com",
+        };
+        format!("https://{api}.execute-api.{region}.{suffix}/{stage}")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::super::api_of;
+        use super::*;
+
+        #[test]
+        fn k7_the_url_is_made_of_the_api_never_of_its_domain() {
+            assert_eq!(
+                url("abcd1234", "eu-west-1", "dev"),
+                "https://abcd1234.execute-api.eu-west-1.amazonaws.com/dev"
+            );
+            assert!(url("a", "cn-north-1", "dev").contains("cn-north-1.amazonaws.com.cn/"));
+        }
+
+        #[test]
+        fn an_own_url_tells_the_api_and_a_custom_domain_does_not() {
+            let own = url("abcd1234", "eu-west-1", "dev");
+            assert_eq!(api_of(&own).as_deref(), Some("abcd1234/dev"));
+            assert_eq!(api_of("https://ws.example.com/chat"), None);
+            assert_eq!(api_of("http://127.0.0.1:3001/dev"), None);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! A response, as API Gateway takes it.
+
+use crate::response::Response;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+/// A response, as API Gateway takes it: only members that a proxy response may have, none of them
+/// `null` (conformance E4, K3).
+#[derive(Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    protocol: Option<String>,
+    body: Option<String>,
+}
+
+impl Reply {
+    pub(super) fn new(response: &Response, body: Option<String>) -> Self {
+        let protocol = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
+        let protocol = protocol.and_then(|value| value.to_str().ok());
+        Self {
+            status: response.status.as_u16(),
+            protocol: protocol.map(str::to_owned),
+            body,
+        }
+    }
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Headers<'a> {
+            #[serde(rename = "Sec-WebSocket-Protocol")]
+            protocol: &'a str,
+        }
+
+        let mut reply = serializer.serialize_struct("Reply", 3)?;
+        reply.serialize_field("statusCode", &self.status)?;
+        if let Some(protocol) = &self.protocol {
+            reply.serialize_field("headers", &Headers { protocol })?;
+        }
+        if let Some(body) = &self.body {
+            reply.serialize_field("body", body)?;
+        }
+        reply.end()
+    }
+}

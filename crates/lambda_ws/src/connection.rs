@@ -1,0 +1,153 @@
+//! The connection an event belongs to.
+
+mod known;
+mod opening;
+
+pub(crate) use known::Known;
+pub(crate) use opening::Declared;
+pub use opening::Opening;
+
+use crate::payload::IntoPayload;
+use crate::send_error::SendError;
+use crate::sender::{Audience, Sender};
+use crate::store::{Record, SESSION_BYTES, StoreError, check_name};
+use crate::{ConnectionId, Timestamp};
+use serde::Serialize;
+
+/// The connection a message came from: an argument of message handlers.
+///
+/// ```
+/// use lambda_ws::{Connection, Error, Json};
+///
+/// async fn join(me: Connection, Json(room): Json<String>) -> Result<(), Error> {
+///     me.join(&room).await?;
+///     me.room(&room).except(me.id()).send("somebody is here").await?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Connection {
+    id: ConnectionId,
+    at: Timestamp,
+    sender: Sender,
+    known: Known,
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, at: Timestamp, sender: Sender, known: Known) -> Self {
+        Self {
+            id,
+            at,
+            sender,
+            known,
+        }
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+
+    /// Sends this client a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn send(&self, message: impl IntoPayload) -> Result<(), SendError> {
+        self.sender.send(&self.id, message).await
+    }
+
+    /// Those in a room, whether this connection is one of them or not.
+    pub fn room(&self, room: impl Into<String>) -> Audience {
+        self.sender.room(room)
+    }
+
+    /// Closes this connection, with code 1000; its `$disconnect` follows.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn close(&self) -> Result<(), SendError> {
+        self.sender.close(&self.id).await
+    }
+
+    /// Adds this connection to a room; nothing happens if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadName`], [`StoreError::TooManyRooms`], [`StoreError::NotConnected`] if the
+    /// connection has ended meanwhile.
+    pub async fn join(&self, room: &str) -> Result<(), StoreError> {
+        check_name(room)?;
+        let expires = Record::expiry(self.at, self.sender.now());
+        let joined = self.sender.store.join(&self.id, self.at, room, expires);
+        self.known.forget().await;
+        joined.await
+    }
+
+    /// Takes this connection out of a room; nothing happens if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadName`].
+    pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
+        check_name(room)?;
+        self.known.forget().await;
+        self.sender.store.leave(&self.id, self.at, room).await
+    }
+
+    /// Adds this connection to a room and takes it out of all others, at once: however many messages
+    /// do this at the same time, it ends in exactly one room. Returns the rooms it left; if it was
+    /// in `room` alone already, nothing changes and there are none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::join`]; [`StoreError::Conflict`] if others got in the way again and again.
+    pub async fn enter(&self, room: &str) -> Result<Vec<String>, StoreError> {
+        check_name(room)?;
+        const ATTEMPTS: usize = 20;
+        for _ in 0..ATTEMPTS {
+            let record = self.known.record(&self.sender, &self.id, self.at).await?;
+            let record = record.ok_or(StoreError::NotConnected)?;
+            if record.rooms.len() == 1 && record.rooms.contains(room) {
+                return Ok(Vec::new());
+            }
+            self.known.forget().await;
+            match self.sender.store.enter(&record, room).await {
+                Ok(()) => {
+                    let left = record.rooms.into_iter().filter(|left| left != room);
+                    return Ok(left.collect());
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Replaces the session, if no other message of this connection did so since it was read:
+    /// by the extractor [`Session`](crate::Session) in this event, or else just now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if one did, [`StoreError::SessionTooLarge`] over 32 KB of JSON,
+    /// [`StoreError::BadSession`] if JSON cannot express it, [`StoreError::NotConnected`].
+    pub async fn save<T: Serialize>(&self, session: &T) -> Result<(), StoreError> {
+        let session = encode(session)?;
+        let record = self.known.record(&self.sender, &self.id, self.at).await?;
+        let record = record.ok_or(StoreError::NotConnected)?;
+        self.known.forget().await;
+        let store = &self.sender.store;
+        let saved = store.save(&self.id, self.at, &session, record.version);
+        saved.await.map(drop)
+    }
+}
+
+/// A session as it is stored.
+fn encode<T: Serialize>(session: &T) -> Result<String, StoreError> {
+    let session = serde_json::to_string(session).map_err(StoreError::BadSession)?;
+    match session.len() {
+        0..=SESSION_BYTES => Ok(session),
+        bytes => Err(StoreError::SessionTooLarge(bytes)),
+    }
+}

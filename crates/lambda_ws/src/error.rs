@@ -1,0 +1,164 @@
+//! What a handler fails with.
+
+use crate::send_error::SendError;
+use http::StatusCode;
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Any error.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What a handler fails with: any error, by `?`, or one that the client is told of.
+///
+/// The client of a failed message is sent `{"error": {"code", "message", "requestId"}}`: the code and
+/// the message of [`Error::client`], or `internal` and `internal error` for any other, whose text is
+/// only logged. The client of a failed `$connect` sees the status alone (conformance B5).
+///
+/// ```
+/// use lambda_ws::Error;
+///
+/// fn price(symbol: &str) -> Result<u32, Error> {
+///     match symbol {
+///         "TEA" => Ok("420".parse()?),
+///         _ => Err(Error::client("no_such_symbol", format!("`{symbol}` is not traded"))),
+///     }
+/// }
+/// # assert!(price("TEA").is_ok());
+/// # assert_eq!(price("SALT").unwrap_err().code(), "no_such_symbol");
+/// ```
+pub struct Error {
+    status: StatusCode,
+    client: Option<(Cow<'static, str>, Cow<'static, str>)>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// An error that the client is told of; its status is 400.
+    pub fn client(
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            client: Some((code.into(), message.into())),
+            source: None,
+        }
+    }
+
+    /// The same error with another status: what the client of a refused `$connect` sees.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same error with its cause, which is logged and not sent.
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The code the client is sent.
+    pub fn code(&self) -> &str {
+        match &self.client {
+            Some((code, _)) => code,
+            None if self.is_too_large() => "too_large",
+            None => "internal",
+        }
+    }
+
+    /// The message the client is sent.
+    pub fn message(&self) -> Cow<'_, str> {
+        match &self.client {
+            Some((_, message)) => Cow::Borrowed(message),
+            None if self.is_too_large() => Cow::Owned(SendError::TooLarge.to_string()),
+            None => Cow::Borrowed("internal error"),
+        }
+    }
+
+    /// The error that caused this one.
+    pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+
+    /// Whether the client is told what is wrong, because it did something wrong.
+    pub fn is_client(&self) -> bool {
+        self.client.is_some() || self.is_too_large()
+    }
+
+    fn is_too_large(&self) -> bool {
+        let error = self.source().and_then(|e| e.downcast_ref::<SendError>());
+        matches!(error, Some(SendError::TooLarge))
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for Error {
+    fn from(source: E) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            client: None,
+            source: Some(source.into()),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.client, &self.source) {
+            (Some((_, message)), _) => f.write_str(message),
+            (None, Some(source)) => source.fmt(f),
+            (None, None) => f.write_str("internal error"),
+        }
+    }
+}
+
+/// The whole chain of causes on one line: what `main` prints when it returns an error.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut cause = self.source();
+        if self.client.is_none() {
+            cause = cause.and_then(StdError::source);
+        }
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_error_says_what_it_is_and_any_other_does_not() {
+        let error = Error::client("full", "the room is full").with_source("secret");
+        assert_eq!(
+            (error.code(), &*error.message()),
+            ("full", "the room is full")
+        );
+        assert_eq!(format!("{error:?}"), "the room is full: secret");
+
+        let error = Error::from(std::io::Error::other("secret"));
+        assert_eq!(
+            (error.code(), &*error.message()),
+            ("internal", "internal error")
+        );
+        assert_eq!(error.to_string(), "secret");
+        assert_eq!(error.status(), 500);
+    }
+
+    #[test]
+    fn a_message_that_is_too_large_is_the_clients_error() {
+        let error = Error::from(SendError::TooLarge);
+        assert_eq!(error.code(), "too_large");
+        assert!(error.is_client());
+    }
+}

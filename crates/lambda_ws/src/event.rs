@@ -1,0 +1,111 @@
+//! What happened to a connection.
+
+mod context;
+
+pub use context::Context;
+
+use crate::ConnectionId;
+use crate::connection::{Declared, Known};
+use crate::sender::Sender;
+use http::{Extensions, HeaderMap};
+use std::sync::{Arc, Mutex};
+
+/// A kind of event: [`Connect`], [`Message`] or [`Disconnect`]. What a handler may ask for depends on
+/// it, and the compiler knows.
+pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A client asks to open a connection (`$connect`, conformance C1).
+#[derive(Debug, Clone, Default)]
+pub struct Connect {
+    /// The handshake's headers.
+    pub headers: HeaderMap,
+    /// The query string, percent-encoded, without `?`.
+    pub query: String,
+    pub(crate) declared: Arc<Mutex<Declared>>,
+}
+
+/// A client sent a message (conformance C2).
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// The message. It is always text (conformance F1).
+    pub body: String,
+    /// The route it was found to be for, if API Gateway said `$default`.
+    pub(crate) selected: Option<Arc<str>>,
+}
+
+/// A connection ended (`$disconnect`, conformance C3).
+#[derive(Debug, Clone, Default)]
+pub struct Disconnect {
+    /// The close code; 1005 if the client gave none, 1006 if it vanished.
+    pub code: Option<u16>,
+    /// The close reason.
+    pub reason: Option<String>,
+}
+
+impl sealed::Sealed for Connect {}
+impl sealed::Sealed for Message {}
+impl sealed::Sealed for Disconnect {}
+impl Kind for Connect {}
+impl Kind for Message {}
+impl Kind for Disconnect {}
+
+/// One event of a connection.
+///
+/// It is what an extractor reads ([`FromEvent`](crate::FromEvent)).
+#[derive(Debug)]
+pub struct Event<K> {
+    /// What the event says itself.
+    pub data: K,
+    /// What layers around the router added.
+    pub extensions: Extensions,
+    pub(crate) context: Context,
+    pub(crate) sender: Sender,
+    pub(crate) known: Known,
+}
+
+impl<K> Event<K> {
+    /// Which connection, which route, when, from where.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The connection.
+    pub fn connection_id(&self) -> &ConnectionId {
+        self.context.connection_id()
+    }
+}
+
+/// An event of any kind: what the [`Router`](crate::Router) is a service of, and what layers see.
+#[derive(Debug)]
+pub enum AnyEvent {
+    /// `$connect`.
+    Connect(Event<Connect>),
+    /// A message.
+    Message(Event<Message>),
+    /// `$disconnect`.
+    Disconnect(Event<Disconnect>),
+}
+
+impl AnyEvent {
+    /// Which connection, which route, when, from where.
+    pub fn context(&self) -> &Context {
+        match self {
+            Self::Connect(event) => &event.context,
+            Self::Message(event) => &event.context,
+            Self::Disconnect(event) => &event.context,
+        }
+    }
+
+    /// What layers added, for the extractor [`Extension`](crate::Extension).
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        match self {
+            Self::Connect(event) => &mut event.extensions,
+            Self::Message(event) => &mut event.extensions,
+            Self::Disconnect(event) => &mut event.extensions,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What handlers ask for.
+//!
+//! | extractor | kinds | |
+//! |---|---|---|
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`State`], [`Extension`], [`Authorizer`] | all | |
+//! | [`Opening`](crate::Opening), [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | `$connect` | |
+//! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
+//! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
+//! | [`Close`] | `$disconnect` | |
+//!
+//! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
+//! where there is nothing to extract.
+
+mod connect;
+mod disconnect;
+mod every;
+mod message;
+mod record;
+
+pub use connect::{Protocols, Query};
+pub use disconnect::Close;
+pub use every::{Authorizer, Extension, FromRef, State};
+pub use message::RouteKey;
+pub use record::{Rooms, Session, User};
+
+use crate::event::{Event, Kind};
+use crate::response::IntoResponse;
+use std::convert::Infallible;
+
+/// An extractor: what can be made from an event of kind `K` and the router's state `S`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted from a `{K}` event",
+    label = "not an extractor for `{K}` events",
+    note = "headers and the query string exist only in `Connect`; the body and the `Connection` only in `Message`; the close code only in `Disconnect`"
+)]
+pub trait FromEvent<K, S>: Sized {
+    /// What answers the event if it cannot be extracted.
+    type Rejection: IntoResponse<K>;
+
+    /// Extracts it.
+    fn from_event(
+        event: &Event<K>,
+        state: &S,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
+}
+
+/// An extractor for what may not be there: then `Option<Self>` is `None`. A failure stays one.
+#[diagnostic::on_unimplemented(
+    message = "`Option<{Self}>` cannot be extracted from a `{K}` event",
+    label = "not an optional extractor for `{K}` events"
+)]
+pub trait OptionalFromEvent<K, S>: Sized {
+    /// What answers the event if the extraction fails.
+    type Rejection: IntoResponse<K>;
+
+    /// Extracts it, if it is there.
+    fn from_event(
+        event: &Event<K>,
+        state: &S,
+    ) -> impl Future<Output = Result<Option<Self>, Self::Rejection>> + Send;
+}
+
+impl<K: Kind, S: Sync, T: OptionalFromEvent<K, S>> FromEvent<K, S> for Option<T> {
+    type Rejection = T::Rejection;
+
+    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, T::Rejection> {
+        T::from_event(event, state).await
+    }
+}
+
+impl<K: Kind, S: Sync, T: FromEvent<K, S>> FromEvent<K, S> for Result<T, T::Rejection> {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, Infallible> {
+        Ok(T::from_event(event, state).await)
+    }
+}

@@ -1,0 +1,107 @@
+//! Extractors for events of every kind.
+
+use super::{FromEvent, OptionalFromEvent};
+use crate::ConnectionId;
+use crate::error::Error;
+use crate::event::{Context, Event, Kind};
+use crate::sender::Sender;
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+
+/// The router's state, or a part of it ([`FromRef`]).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct State<T>(pub T);
+
+/// A part of a router's state.
+pub trait FromRef<S> {
+    /// Takes the part out of the whole.
+    fn from_ref(state: &S) -> Self;
+}
+
+impl<S: Clone> FromRef<S> for S {
+    fn from_ref(state: &S) -> Self {
+        state.clone()
+    }
+}
+
+impl<K: Kind, S: Sync, T: FromRef<S>> FromEvent<K, S> for State<T> {
+    type Rejection = Infallible;
+
+    async fn from_event(_: &Event<K>, state: &S) -> Result<Self, Infallible> {
+        Ok(Self(T::from_ref(state)))
+    }
+}
+
+/// What a layer around the router put into the event's extensions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extension<T>(pub T);
+
+impl<K: Kind, S: Sync, T: Clone + Send + Sync + 'static> FromEvent<K, S> for Extension<T> {
+    type Rejection = Error;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Error> {
+        let found = event.extensions.get::<T>().cloned().map(Self);
+        found.ok_or_else(|| {
+            let missing = std::any::type_name::<T>();
+            format!("no layer added an extension of type `{missing}`").into()
+        })
+    }
+}
+
+impl<K: Kind, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromEvent<K, S> for Extension<T> {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(event.extensions.get::<T>().cloned().map(Self))
+    }
+}
+
+/// What the API's authorizer said of the client: its `principalId` and the members of its `context`,
+/// in every event of the connection (conformance C1).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Authorizer<T>(pub T);
+
+impl<K: Kind, S: Sync, T: DeserializeOwned> FromEvent<K, S> for Authorizer<T> {
+    type Rejection = Error;
+
+    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, Error> {
+        let found = <Self as OptionalFromEvent<K, S>>::from_event(event, state).await?;
+        found.ok_or_else(|| "the API has no authorizer: add one to its `$connect` route".into())
+    }
+}
+
+impl<K: Kind, S: Sync, T: DeserializeOwned> OptionalFromEvent<K, S> for Authorizer<T> {
+    type Rejection = Error;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Error> {
+        let context = event.context.authorizer();
+        let context = context
+            .map(|raw| serde_json::from_str(raw.get()))
+            .transpose();
+        Ok(context?.map(Self))
+    }
+}
+
+impl<K: Kind, S: Sync> FromEvent<K, S> for ConnectionId {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
+        Ok(event.connection_id().clone())
+    }
+}
+
+impl<K: Kind, S: Sync> FromEvent<K, S> for Context {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
+        Ok(event.context.clone())
+    }
+}
+
+impl<K: Kind, S: Sync> FromEvent<K, S> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
+        Ok(event.sender.clone())
+    }
+}

@@ -1,0 +1,176 @@
+//! What handlers return.
+
+mod accept;
+
+pub use accept::Accept;
+
+use crate::Json;
+use crate::error::Error;
+use crate::event::{Connect, Kind, Message};
+use crate::payload::{IntoPayload, Payload};
+use http::{HeaderMap, StatusCode};
+use std::convert::Infallible;
+
+/// The response to an event.
+///
+/// The text of the response to a message goes to its sender: by PostToConnection, or as the body of a
+/// two-way route's response (conformance E2).
+#[derive(Debug)]
+pub struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+    /// Whether API Gateway itself sends the body: the route is two-way.
+    pub(crate) two_way: bool,
+}
+
+/// What the client is told.
+#[derive(Debug, Default)]
+pub(crate) enum Body {
+    #[default]
+    Nothing,
+    Text(Payload),
+    Failure(Error),
+}
+
+impl Response {
+    /// A response of nothing but a status.
+    pub fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Body::Nothing,
+            two_way: false,
+        }
+    }
+
+    /// The status: on `$connect` anything but 2xx refuses the client (conformance B4).
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers: only `Sec-WebSocket-Protocol` counts (conformance B6).
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        &mut self.headers
+    }
+
+    /// The error, if the handler failed.
+    pub fn error(&self) -> Option<&Error> {
+        match &self.body {
+            Body::Failure(error) => Some(error),
+            Body::Nothing | Body::Text(_) => None,
+        }
+    }
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Self::new(StatusCode::OK)
+    }
+}
+
+/// What a handler may return to events of kind `K`.
+///
+/// | kind | |
+/// |---|---|
+/// | `Connect` | `()`, [`Accept`], [`StatusCode`] |
+/// | `Message` | `()`, text, [`Json`], `Option` of those: the sender gets it |
+/// | a two-way route | text, [`Json`] |
+/// | `Disconnect` | `()` |
+///
+/// All may return a `Result` with an [`Error`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a `{K}` handler",
+    label = "no response to a `{K}` event",
+    note = "`Connect` handlers return `()`, `Accept` or `StatusCode`; `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
+)]
+pub trait IntoResponse<K> {
+    /// Makes the response.
+    fn into_response(self) -> Response;
+}
+
+/// In place of an event's kind: what a two-way route may return, which is never nothing.
+#[derive(Debug)]
+pub enum TwoWay {}
+
+impl<K> IntoResponse<K> for Response {
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl<K> IntoResponse<K> for Infallible {
+    fn into_response(self) -> Response {
+        match self {}
+    }
+}
+
+impl<K> IntoResponse<K> for Error {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(self.status());
+        response.body = Body::Failure(self);
+        response
+    }
+}
+
+impl<K, T: IntoResponse<K>, E: IntoResponse<K>> IntoResponse<K> for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Ok(value) => value.into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}
+
+impl<K: Kind> IntoResponse<K> for () {
+    fn into_response(self) -> Response {
+        Response::default()
+    }
+}
+
+impl IntoResponse<Connect> for StatusCode {
+    fn into_response(self) -> Response {
+        Response::new(self)
+    }
+}
+
+impl<T: IntoResponse<Message>> IntoResponse<Message> for Option<T> {
+    fn into_response(self) -> Response {
+        self.map(T::into_response).unwrap_or_default()
+    }
+}
+
+/// What stands for a message that is sent to the client.
+macro_rules! texts {
+    ($($kind:ty)*) => { $(
+        impl IntoResponse<$kind> for &'static str {
+            fn into_response(self) -> Response {
+                text(self)
+            }
+        }
+
+        impl IntoResponse<$kind> for String {
+            fn into_response(self) -> Response {
+                text(self)
+            }
+        }
+
+        impl<T: serde::Serialize> IntoResponse<$kind> for Json<T> {
+            fn into_response(self) -> Response {
+                text(self)
+            }
+        }
+    )* };
+}
+
+texts! { Message TwoWay }
+
+fn text(message: impl IntoPayload) -> Response {
+    match message.into_payload() {
+        Ok(payload) => Response {
+            body: Body::Text(payload),
+            ..Response::default()
+        },
+        Err(error) => IntoResponse::<Message>::into_response(Error::from(error)),
+    }
+}

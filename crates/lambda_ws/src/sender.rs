@@ -1,0 +1,234 @@
+//! Messages to clients: one, a room, a user, everyone.
+
+mod audience;
+mod cleanup;
+mod delivery;
+mod doubt;
+
+pub use audience::Audience;
+pub(crate) use cleanup::Cleanup;
+pub use delivery::Delivery;
+
+use crate::app::Environment;
+use crate::error::Error;
+use crate::payload::{IntoPayload, Payload};
+use crate::send_error::SendError;
+use crate::store::{DynStore, Scope, Store};
+use crate::transport::{DynTransport, Inspection, Transport};
+use crate::{ConnectionId, Timestamp};
+use doubt::Doubt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sends messages to clients; cheap to clone.
+///
+/// In a handler it is an argument; elsewhere, in a job or another function, [`Sender::from_env`]
+/// makes one.
+///
+/// ```
+/// use lambda_ws::{Error, Json, Sender};
+///
+/// async fn price_changed(sender: &Sender, cents: u32) -> Result<(), Error> {
+///     let delivery = sender.room("prices").send(Json(cents)).await?;
+///     println!("{} heard it, {} were gone", delivery.sent, delivery.gone);
+///     Ok(())
+/// }
+/// ```
+///
+/// # What is gone
+///
+/// API Gateway calls a connection gone (410) that is not open yet, and now and then one that lives.
+/// So a connection younger than 5 s is tried again, and any other is asked once more after 250 ms.
+/// Only who is gone then is removed from the store, beside the other messages.
+#[derive(Clone)]
+pub struct Sender {
+    pub(crate) store: Arc<dyn DynStore>,
+    transport: Arc<dyn DynTransport>,
+    clock: Clock,
+    cleanup: Cleanup,
+    /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
+    api: Option<Arc<str>>,
+    /// The connection whose `$connect` this event is.
+    opening: Option<ConnectionId>,
+}
+
+/// Tells the time.
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The pauses before another attempt after a failure that may pass, each with jitter; a broken
+/// socket is replaced at once.
+const PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(600),
+];
+
+impl Sender {
+    /// Sends through `transport` to the connections in `store`.
+    ///
+    /// `api` is the API and stage that `transport` reaches, as `<apiId>/<stage>`: connections of any
+    /// other are never taken for gone.
+    pub fn new(store: impl Store, transport: impl Transport, api: &str) -> Self {
+        Self::shared(Arc::new(store), Arc::new(transport), Some(api.into()))
+    }
+
+    /// A sender for programs that serve no events: jobs, other functions.
+    ///
+    /// It reads the same environment as [`run`](crate::run); both `CONNECTIONS_TABLE` and
+    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` must be set, because there is no event to tell the
+    /// endpoint (conformance K7).
+    ///
+    /// # Errors
+    ///
+    /// Which variable is missing.
+    pub async fn from_env() -> Result<Self, Error> {
+        let backend = Environment::process().backend(None, None).await?;
+        backend.sender().ok_or_else(|| {
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: without an event nothing else tells \
+             where to post; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"
+                .into()
+        })
+    }
+
+    pub(crate) fn shared(
+        store: Arc<dyn DynStore>,
+        transport: Arc<dyn DynTransport>,
+        api: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            store,
+            transport,
+            clock: Arc::new(Timestamp::now),
+            cleanup: Cleanup::default(),
+            api,
+            opening: None,
+        }
+    }
+
+    /// The same sender with another clock.
+    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The same sender for an event of its own: with its own clean-up.
+    pub(crate) fn for_event(mut self, cleanup: Cleanup, opening: Option<ConnectionId>) -> Self {
+        self.cleanup = cleanup;
+        self.opening = opening;
+        self
+    }
+
+    /// Where messages are posted: the management API's URL, without `/@connections`.
+    pub fn url(&self) -> &str {
+        self.transport.url()
+    }
+
+    /// Sends a message to one connection.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Gone`] if it has ended, which is then remembered; [`SendError::NotOpen`] from its
+    /// own `$connect`; [`SendError::TooLarge`] over 128 KB; any other after several attempts.
+    pub async fn send(
+        &self,
+        id: &ConnectionId,
+        message: impl IntoPayload,
+    ) -> Result<(), SendError> {
+        let payload = message.into_payload()?;
+        self.check_open(id)?;
+        let sent = self.post(id, &payload).await;
+        if !matches!(sent, Err(SendError::Gone)) {
+            return sent;
+        }
+        match self.doubt(id, &payload).await {
+            Doubt::Unfounded => Ok(()),
+            Doubt::Unresolved(error) => Err(error),
+            Doubt::Confirmed(record) => {
+                let sender = self.clone();
+                let id = id.clone();
+                self.cleanup
+                    .spawn(async move { sender.clean_up(&id, record, &Scope::Everyone).await });
+                Err(SendError::Gone)
+            }
+        }
+    }
+
+    /// Those in a room.
+    pub fn room(&self, room: impl Into<String>) -> Audience {
+        Audience::new(self.clone(), Scope::Room(room.into()))
+    }
+
+    /// The connections of a user.
+    pub fn user(&self, user: impl Into<String>) -> Audience {
+        Audience::new(self.clone(), Scope::User(user.into()))
+    }
+
+    /// All connections.
+    pub fn everyone(&self) -> Audience {
+        Audience::new(self.clone(), Scope::Everyone)
+    }
+
+    /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9).
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        self.check_open(id)?;
+        self.persist(async || self.transport.close(id).await).await
+    }
+
+    /// Looks at a connection.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        self.check_open(id)?;
+        self.persist(async || self.transport.inspect(id).await)
+            .await
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// One connection cannot be reached: the one that is just being opened (conformance G7).
+    fn check_open(&self, id: &ConnectionId) -> Result<(), SendError> {
+        match self.opening.as_ref() == Some(id) {
+            true => Err(SendError::NotOpen),
+            false => Ok(()),
+        }
+    }
+
+    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        self.persist(async || self.transport.post(id, payload).await)
+            .await
+    }
+
+    /// Makes another attempt for as long as the failure may pass.
+    async fn persist<T>(
+        &self,
+        mut attempt: impl AsyncFnMut() -> Result<T, SendError>,
+    ) -> Result<T, SendError> {
+        let mut outcome = attempt().await;
+        if matches!(outcome, Err(SendError::Unavailable(_))) {
+            // A frozen environment wakes up with dead sockets: a fresh one may do.
+            outcome = attempt().await;
+        }
+        for pause in PAUSES {
+            if !outcome.as_ref().is_err_and(SendError::is_passing) {
+                break;
+            }
+            tokio::time::sleep(pause.mul_f32(0.5 + fastrand::f32())).await;
+            outcome = attempt().await;
+        }
+        outcome
+    }
+}
+
+impl std::fmt::Debug for Sender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sender").field("url", &self.url()).finish()
+    }
+}

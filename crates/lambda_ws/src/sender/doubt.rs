@@ -1,0 +1,78 @@
+//! Whether a connection that is called gone is gone.
+
+use super::Sender;
+use crate::ConnectionId;
+use crate::payload::Payload;
+use crate::send_error::SendError;
+use crate::store::{Record, Scope, StoreError};
+use std::time::Duration;
+use tracing::warn;
+
+/// How long after its `$connect` a connection may still be called gone though it is about to open.
+const YOUNG: Duration = Duration::from_secs(5);
+
+/// When a young connection is tried again.
+const YOUNG_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+];
+
+/// When a 410 is checked: API Gateway now and then gives one for a live connection.
+const CONFIRMATION: Duration = Duration::from_millis(250);
+
+/// What became of the doubt whether a connection lives.
+pub(super) enum Doubt {
+    /// It lives, and has the message now.
+    Unfounded,
+    /// It is gone. This is its record, if it has one.
+    Confirmed(Option<Record>),
+    /// That could not be found out.
+    Unresolved(SendError),
+}
+
+impl Sender {
+    /// Makes sure, after a 410, that a connection is gone, by sending the message again.
+    pub(super) async fn doubt(&self, id: &ConnectionId, payload: &Payload) -> Doubt {
+        let record = match self.store.record(id, self.now()).await {
+            Ok(record) => record,
+            Err(error) => return Doubt::Unresolved(error.into()),
+        };
+        let young = record.as_ref().is_some_and(|r| self.now() - r.at < YOUNG);
+        let pauses = YOUNG_PAUSES.iter().take_while(|_| young);
+        for pause in pauses.chain([&CONFIRMATION]) {
+            tokio::time::sleep(*pause).await;
+            match self.post(id, payload).await {
+                Ok(()) => return Doubt::Unfounded,
+                Err(SendError::Gone) => {}
+                Err(error) => return Doubt::Unresolved(error),
+            }
+        }
+        Doubt::Confirmed(record)
+    }
+
+    /// Remembers that a connection is gone. `scope` is where it was found.
+    pub(super) async fn clean_up(&self, id: &ConnectionId, record: Option<Record>, scope: &Scope) {
+        if let Err(error) = self.try_clean_up(id, record, scope).await {
+            // It will be found gone again.
+            warn!(connection = %id, error = &error as &dyn std::error::Error, "a gone connection is not removed");
+        }
+    }
+
+    async fn try_clean_up(
+        &self,
+        id: &ConnectionId,
+        record: Option<Record>,
+        scope: &Scope,
+    ) -> Result<(), StoreError> {
+        match record {
+            // Another API's connection is not gone because this API does not know it.
+            Some(record) if self.api.as_deref() != Some(record.api.as_str()) => Ok(()),
+            Some(record) => self.store.mark_gone(id, record.at).await.map(drop),
+            None => match scope {
+                Scope::Everyone => Ok(()),
+                scope => self.store.forget(scope, id).await,
+            },
+        }
+    }
+}

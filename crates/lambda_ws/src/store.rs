@@ -1,0 +1,171 @@
+//! Who is connected, as whom, and in which rooms.
+//!
+//! The library keeps a [`Record`] for every connection: it writes it when `$connect` accepts, and
+//! removes it when the connection ends or is found gone. [`DynamoDb`] keeps records in one table,
+//! [`Memory`] in the process. Any other database will do as well: implement [`Store`] and let
+//! [`conformance`] check it.
+
+mod conformance;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
+mod erased;
+mod memory;
+mod names;
+mod record;
+
+pub use conformance::conformance;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDb;
+pub(crate) use erased::DynStore;
+pub use memory::Memory;
+pub(crate) use names::check as check_name;
+pub use record::{Page, Record, Scope, Slice};
+
+use crate::error::BoxError;
+use crate::{ConnectionId, Timestamp};
+use std::future::Future;
+
+/// The most rooms a connection may be in.
+pub const MAX_ROOMS: usize = 100;
+
+/// The largest session, in bytes of JSON.
+pub const SESSION_BYTES: usize = 32 * 1024;
+
+/// Keeps connections. Implement it with plain `async fn`s.
+///
+/// A connection is told from every other by its id and the time it was opened at, because an id may
+/// be used again. Every operation may run at any time beside any other, of the same connection too
+/// (conformance F8), and every operation may be cut off half-way: what is left must be right, or
+/// gone at the record's `expires`. What has expired at `now` is not there.
+pub trait Store: Send + Sync + 'static {
+    /// Adds a connection, with its user and its rooms.
+    fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The record of a connection, strongly consistent, also if it is marked as gone.
+    fn record(
+        &self,
+        id: &ConnectionId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+
+    /// The records of many connections, in any order, without those that have none.
+    fn records(
+        &self,
+        ids: &[ConnectionId],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
+
+    /// Removes the connection that was opened `at`, and returns what was known of it: to one caller
+    /// only, however many there are.
+    fn remove(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+
+    /// Marks the connection that was opened `at` as gone and takes it out of its rooms, but keeps its
+    /// record for a later `$disconnect`. Returns `true` to one caller only.
+    fn mark_gone(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Adds the connection to a room, until `expires`; nothing happens if it is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotConnected`], [`StoreError::TooManyRooms`].
+    fn join(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        room: &str,
+        expires: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes the connection out of a room; nothing happens if it is not there.
+    fn leave(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        room: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Takes the connection out of all its rooms and adds it to `room`, at once and only if its rooms
+    /// still are those of `record`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if they are not, [`StoreError::NotConnected`].
+    fn enter(
+        &self,
+        record: &Record,
+        room: &str,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces the session, if its version still is `version`; returns the next version.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] if it is not, [`StoreError::NotConnected`].
+    fn save(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        session: &str,
+        version: u64,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// One page of the connections in `scope` whose hash is in `slice`, beginning behind `after`.
+    /// Rooms and users are strongly consistent; [`Scope::Everyone`] need not be, and leaves out what
+    /// is marked as gone.
+    fn page(
+        &self,
+        scope: &Scope,
+        slice: Slice,
+        after: Option<&ConnectionId>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Page, StoreError>> + Send;
+
+    /// Takes a connection that has no record out of `scope`.
+    fn forget(
+        &self,
+        scope: &Scope,
+        id: &ConnectionId,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Why the connection store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The name of a room or a user is empty or too long.
+    #[error("a name of {0} bytes is not allowed: rooms and users have names of 1 to 256 bytes")]
+    BadName(usize),
+    /// The connection is in [`MAX_ROOMS`] rooms.
+    #[error("the connection is in {MAX_ROOMS} rooms already: leave one first")]
+    TooManyRooms,
+    /// The session is over [`SESSION_BYTES`].
+    #[error("a session of {0} bytes is too large: at most {SESSION_BYTES} are kept")]
+    SessionTooLarge(usize),
+    /// The session is no JSON, or not of the type it is asked for as.
+    #[error("the session is not of this type")]
+    BadSession(#[source] serde_json::Error),
+    /// The record was changed by another message of the same connection: read it again.
+    #[error("the connection's record was changed meanwhile: read it again and retry")]
+    Conflict,
+    /// The connection has no record: it has ended, expired, or was found gone.
+    #[error("the connection is not registered: it has ended")]
+    NotConnected,
+    /// The database did not answer, or not as it should.
+    #[error("the connection store does not answer")]
+    Unavailable(#[source] BoxError),
+}
+
+impl StoreError {
+    /// An error of the database itself.
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        Self::Unavailable(source.into())
+    }
+}

@@ -1,0 +1,118 @@
+//! The table's items.
+
+use crate::store::{Record, Scope, Slice};
+use crate::{ConnectionId, Timestamp};
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
+
+/// An item, or a key.
+pub(super) type Attributes = HashMap<String, AttributeValue>;
+
+pub(super) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(super) fn millis(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.millis().to_string())
+}
+
+pub(super) fn secs(time: Timestamp) -> AttributeValue {
+    AttributeValue::N(time.secs().to_string())
+}
+
+/// The partition of the connections with the first digit of this hash.
+pub(super) fn connections(hash: u8) -> String {
+    format!("C#{:x}", hash >> 4)
+}
+
+/// The partition of the members of a room or a user.
+pub(super) fn members(scope: &Scope) -> String {
+    match scope {
+        Scope::Room(room) => format!("R#{room}"),
+        Scope::User(user) => format!("U#{user}"),
+        Scope::Everyone => unreachable!("everyone is in the partitions of the connections"),
+    }
+}
+
+pub(super) fn connection_key(id: &ConnectionId) -> Attributes {
+    key(connections(Slice::hash(id)), id.as_str().to_owned())
+}
+
+pub(super) fn member_key(scope: &Scope, id: &ConnectionId) -> Attributes {
+    key(members(scope), format!("{:02x}#{id}", Slice::hash(id)))
+}
+
+pub(super) fn member_item(scope: &Scope, id: &ConnectionId, expires: Timestamp) -> Attributes {
+    let mut item = member_key(scope, id);
+    item.insert("exp".to_owned(), secs(expires));
+    item
+}
+
+fn key(pk: String, sk: String) -> Attributes {
+    HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
+}
+
+pub(super) fn from_record(record: &Record) -> Attributes {
+    let mut item = connection_key(&record.id);
+    let mut set = |name: &str, value| item.insert(name.to_owned(), value);
+    set("at", millis(record.at));
+    set("exp", secs(record.expires));
+    set("api", s(&record.api));
+    set("v", AttributeValue::N(record.version.to_string()));
+    if let Some(user) = &record.user {
+        set("user", s(user));
+    }
+    if let Some(session) = &record.session {
+        set("session", s(session));
+    }
+    if !record.rooms.is_empty() {
+        set(
+            "rooms",
+            AttributeValue::Ss(record.rooms.iter().cloned().collect()),
+        );
+    }
+    if record.gone {
+        set("gone", AttributeValue::Bool(true));
+    }
+    item
+}
+
+/// An item that was read.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a>(pub(super) &'a Attributes);
+
+impl Item<'_> {
+    /// The connection the item is about.
+    pub(super) fn id(self) -> Option<ConnectionId> {
+        let sk = self.text("sk")?;
+        let is_member = !self.text("pk").is_some_and(|pk| pk.starts_with("C#"));
+        // A projection of members has no `pk`; no connection id has a `#`.
+        let id = sk
+            .split_once('#')
+            .filter(|_| is_member)
+            .map_or(sk, |(_, id)| id);
+        Some(id.into())
+    }
+
+    /// The connection's record; `None`, if the item is none.
+    pub(super) fn record(self) -> Option<Record> {
+        let at = Timestamp::from_millis(self.number("at")?);
+        let mut record = Record::new(self.id()?, at, self.text("api").unwrap_or_default(), at);
+        record.expires = Timestamp::from_secs(self.number("exp")?);
+        record.user = self.text("user").map(str::to_owned);
+        record.session = self.text("session").map(str::to_owned);
+        record.version = self.number("v").unwrap_or_default();
+        record.gone = self.0.contains_key("gone");
+        let rooms = self.0.get("rooms").and_then(|rooms| rooms.as_ss().ok());
+        record.rooms = rooms.into_iter().flatten().cloned().collect();
+        Some(record)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+}

@@ -1,0 +1,105 @@
+//! [`Store`] behind a pointer.
+
+use super::{Page, Record, Scope, Slice, Store, StoreError};
+use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
+
+/// The future of an operation of a store.
+type Op<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// [`Store`], for use behind a pointer: the same operations, boxed.
+pub(crate) trait DynStore: Send + Sync {
+    fn register<'a>(&'a self, record: &'a Record) -> Op<'a, ()>;
+    fn record<'a>(&'a self, id: &'a ConnectionId, now: Timestamp) -> Op<'a, Option<Record>>;
+    fn records<'a>(&'a self, ids: &'a [ConnectionId], now: Timestamp) -> Op<'a, Vec<Record>>;
+    fn remove<'a>(&'a self, id: &'a ConnectionId, at: Timestamp) -> Op<'a, Option<Record>>;
+    fn mark_gone<'a>(&'a self, id: &'a ConnectionId, at: Timestamp) -> Op<'a, bool>;
+    fn join<'a>(
+        &'a self,
+        id: &'a ConnectionId,
+        at: Timestamp,
+        room: &'a str,
+        expires: Timestamp,
+    ) -> Op<'a, ()>;
+    fn leave<'a>(&'a self, id: &'a ConnectionId, at: Timestamp, room: &'a str) -> Op<'a, ()>;
+    fn enter<'a>(&'a self, record: &'a Record, room: &'a str) -> Op<'a, ()>;
+    fn save<'a>(
+        &'a self,
+        id: &'a ConnectionId,
+        at: Timestamp,
+        session: &'a str,
+        version: u64,
+    ) -> Op<'a, u64>;
+    fn page<'a>(
+        &'a self,
+        scope: &'a Scope,
+        slice: Slice,
+        after: Option<&'a ConnectionId>,
+        now: Timestamp,
+    ) -> Op<'a, Page>;
+    fn forget<'a>(&'a self, scope: &'a Scope, id: &'a ConnectionId) -> Op<'a, ()>;
+}
+
+impl<T: Store> DynStore for T {
+    fn register<'a>(&'a self, record: &'a Record) -> Op<'a, ()> {
+        Box::pin(Store::register(self, record))
+    }
+
+    fn record<'a>(&'a self, id: &'a ConnectionId, now: Timestamp) -> Op<'a, Option<Record>> {
+        Box::pin(Store::record(self, id, now))
+    }
+
+    fn records<'a>(&'a self, ids: &'a [ConnectionId], now: Timestamp) -> Op<'a, Vec<Record>> {
+        Box::pin(Store::records(self, ids, now))
+    }
+
+    fn remove<'a>(&'a self, id: &'a ConnectionId, at: Timestamp) -> Op<'a, Option<Record>> {
+        Box::pin(Store::remove(self, id, at))
+    }
+
+    fn mark_gone<'a>(&'a self, id: &'a ConnectionId, at: Timestamp) -> Op<'a, bool> {
+        Box::pin(Store::mark_gone(self, id, at))
+    }
+
+    fn join<'a>(
+        &'a self,
+        id: &'a ConnectionId,
+        at: Timestamp,
+        room: &'a str,
+        expires: Timestamp,
+    ) -> Op<'a, ()> {
+        Box::pin(Store::join(self, id, at, room, expires))
+    }
+
+    fn leave<'a>(&'a self, id: &'a ConnectionId, at: Timestamp, room: &'a str) -> Op<'a, ()> {
+        Box::pin(Store::leave(self, id, at, room))
+    }
+
+    fn enter<'a>(&'a self, record: &'a Record, room: &'a str) -> Op<'a, ()> {
+        Box::pin(Store::enter(self, record, room))
+    }
+
+    fn save<'a>(
+        &'a self,
+        id: &'a ConnectionId,
+        at: Timestamp,
+        session: &'a str,
+        version: u64,
+    ) -> Op<'a, u64> {
+        Box::pin(Store::save(self, id, at, session, version))
+    }
+
+    fn page<'a>(
+        &'a self,
+        scope: &'a Scope,
+        slice: Slice,
+        after: Option<&'a ConnectionId>,
+        now: Timestamp,
+    ) -> Op<'a, Page> {
+        Box::pin(Store::page(self, scope, slice, after, now))
+    }
+
+    fn forget<'a>(&'a self, scope: &'a Scope, id: &'a ConnectionId) -> Op<'a, ()> {
+        Box::pin(Store::forget(self, scope, id))
+    }
+}

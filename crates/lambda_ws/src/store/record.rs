@@ -1,0 +1,176 @@
+//! What is known of a connection.
+
+use super::StoreError;
+use crate::limits::CONNECTION_DURATION;
+use crate::{ConnectionId, Timestamp};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What is known of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// The connection.
+    pub id: ConnectionId,
+    /// When it was opened, by API Gateway's clock.
+    pub at: Timestamp,
+    /// When the record is no longer valid; it is then as good as removed.
+    pub expires: Timestamp,
+    /// The API and the stage it belongs to, as `<apiId>/<stage>`.
+    pub api: String,
+    /// The user it was opened by, if the application said so.
+    pub user: Option<String>,
+    /// The rooms it is in.
+    pub rooms: BTreeSet<String>,
+    /// The session, as JSON.
+    pub session: Option<String>,
+    /// Counts the changes of the session.
+    pub version: u64,
+    /// Whether it was found gone, and waits for its `$disconnect`.
+    pub gone: bool,
+}
+
+impl Record {
+    /// The record of a connection that was opened `at` and is registered `now`, without user, rooms
+    /// and session.
+    pub fn new(id: ConnectionId, at: Timestamp, api: impl Into<String>, now: Timestamp) -> Self {
+        Self {
+            id,
+            at,
+            expires: Self::expiry(at, now),
+            api: api.into(),
+            user: None,
+            rooms: BTreeSet::new(),
+            session: None,
+            version: 0,
+            gone: false,
+        }
+    }
+
+    /// When everything about a connection that was opened `at` expires: 2 h 5 min later, because AWS
+    /// ends every connection at 2 h. A connection that claims to be older than that (a sample event
+    /// has an old date) is taken to be opened `now`.
+    pub fn expiry(at: Timestamp, now: Timestamp) -> Timestamp {
+        const LIFE: Duration = Duration::from_secs(CONNECTION_DURATION.as_secs() + 5 * 60);
+        let opened = if now - at < LIFE { at } else { now };
+        // Whole seconds, as DynamoDB's time to live has them.
+        Timestamp::from_secs((opened + LIFE).secs())
+    }
+
+    /// The session, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadSession`], if it is not a `T`.
+    pub fn session<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
+        let session = self.session.as_deref().map(serde_json::from_str);
+        session.transpose().map_err(StoreError::BadSession)
+    }
+
+    /// The groups of connections this one is in, besides everyone.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        let rooms = self.rooms.iter().cloned().map(Scope::Room);
+        rooms.chain(self.user.clone().map(Scope::User))
+    }
+}
+
+/// A group of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// All connections.
+    Everyone,
+    /// Those in a room.
+    Room(String),
+    /// Those of a user.
+    User(String),
+}
+
+impl Scope {
+    /// The slices that together are the whole group, each to be read on its own, in parallel.
+    pub fn slices(&self) -> impl Iterator<Item = Slice> + use<> {
+        let width = match self {
+            // A constant, not an option: two versions of a function read the same table.
+            Self::Everyone => 16,
+            Self::Room(_) | Self::User(_) => 256,
+        };
+        (0..256).step_by(width).map(move |from| Slice {
+            from: from as u8,
+            to: (from + width - 1) as u8,
+        })
+    }
+}
+
+/// A range of the hash bytes of connection ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slice {
+    /// The first hash byte in the range.
+    pub from: u8,
+    /// The last one.
+    pub to: u8,
+}
+
+impl Slice {
+    /// All connections.
+    pub const ALL: Self = Self { from: 0, to: 255 };
+
+    /// The hash byte of a connection id. It is part of the data model: it never changes.
+    pub fn hash(id: &ConnectionId) -> u8 {
+        // FNV-1a, folded: ids of the same second differ in few characters.
+        let fnv = id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        fnv.to_be_bytes().into_iter().fold(0, |a, b| a ^ b)
+    }
+
+    /// Whether a connection is in the range.
+    pub fn contains(self, id: &ConnectionId) -> bool {
+        (self.from..=self.to).contains(&Self::hash(id))
+    }
+}
+
+/// A part of a group of connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Some of its connections; there may be none, and still a next page.
+    pub ids: Vec<ConnectionId>,
+    /// Where the next page begins: behind this one.
+    pub next: Option<ConnectionId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_an_id_never_changes_and_spreads() {
+        assert_eq!(Slice::hash(&"PJqB0fHsqRcCHlw=".into()), 179);
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut counts = [0_u32; 16];
+        for _ in 0..16_000 {
+            let id = crate::wire::new_id(&mut random).into();
+            counts[usize::from(Slice::hash(&id) >> 4)] += 1;
+        }
+        assert!(counts.iter().all(|c| (850..1150).contains(c)), "{counts:?}");
+    }
+
+    #[test]
+    fn the_slices_of_a_group_cover_every_hash_once() {
+        for (scope, count) in [(Scope::Everyone, 16), (Scope::Room("tea".into()), 1)] {
+            let slices: Vec<_> = scope.slices().collect();
+            assert_eq!(slices.len(), count);
+            let all: Vec<u8> = slices.iter().flat_map(|s| s.from..=s.to).collect();
+            assert_eq!(all, (0..=255).collect::<Vec<u8>>());
+        }
+    }
+
+    #[test]
+    fn a_record_expires_five_minutes_after_the_longest_connection() {
+        let at = Timestamp::from_secs(1_000_000);
+        let later = Timestamp::from_secs(1_000_000 + 7500);
+        assert_eq!(Record::expiry(at, at), later);
+        assert_eq!(Record::expiry(at, at + Duration::from_secs(7000)), later);
+        let now = Timestamp::from_secs(9_000_000);
+        assert_eq!(Record::expiry(at, now), now + Duration::from_secs(7500));
+    }
+}
