@@ -80,7 +80,7 @@ impl Connection {
     pub async fn join(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
         let expires = Record::expiry(self.at, self.sender.now());
-        let joined = self.sender.store.join(&self.id, self.at, room, expires);
+        let joined = self.sender.store().join(&self.id, self.at, room, expires);
         self.known.forget().await;
         joined.await
     }
@@ -93,7 +93,7 @@ impl Connection {
     pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
         self.known.forget().await;
-        self.sender.store.leave(&self.id, self.at, room).await
+        self.sender.store().leave(&self.id, self.at, room).await
     }
 
     /// Adds this connection to a room and takes it out of all others, at once: however many messages
@@ -113,7 +113,7 @@ impl Connection {
                 return Ok(Vec::new());
             }
             self.known.forget().await;
-            match self.sender.store.enter(&record, room).await {
+            match self.sender.store().enter(&record, room).await {
                 Ok(()) => {
                     let left = record.rooms.into_iter().filter(|left| left != room);
                     return Ok(left.collect());
@@ -137,7 +137,7 @@ impl Connection {
         let record = self.known.record(&self.sender, &self.id, self.at).await?;
         let record = record.ok_or(StoreError::NotConnected)?;
         self.known.forget().await;
-        let store = &self.sender.store;
+        let store = self.sender.store();
         let saved = store.save(&self.id, self.at, &session, record.version);
         saved.await.map(drop)
     }

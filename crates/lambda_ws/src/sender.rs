@@ -17,6 +17,7 @@ use crate::store::{DynStore, Scope, Store};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use doubt::Doubt;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,15 +42,17 @@ use std::time::Duration;
 /// So a connection younger than 5 s is tried again, and any other is asked once more after 250 ms.
 /// Only who is gone then is removed from the store, beside the other messages.
 #[derive(Clone)]
-pub struct Sender {
+pub struct Sender(Arc<Inner>);
+
+pub(crate) struct Inner {
     pub(crate) store: Arc<dyn DynStore>,
-    transport: Arc<dyn DynTransport>,
-    clock: Clock,
-    cleanup: Cleanup,
+    pub(crate) transport: Arc<dyn DynTransport>,
+    pub(crate) clock: Clock,
+    pub(crate) cleanup: Cleanup,
     /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
-    api: Option<Arc<str>>,
+    pub(crate) api: Option<String>,
     /// The connection whose `$connect` this event is.
-    opening: Option<ConnectionId>,
+    pub(crate) opening: Option<ConnectionId>,
 }
 
 /// Tells the time.
@@ -69,7 +72,14 @@ impl Sender {
     /// `api` is the API and stage that `transport` reaches, as `<apiId>/<stage>`: connections of any
     /// other are never taken for gone.
     pub fn new(store: impl Store, transport: impl Transport, api: &str) -> Self {
-        Self::shared(Arc::new(store), Arc::new(transport), Some(api.into()))
+        Self::from(Inner {
+            store: Arc::new(store),
+            transport: Arc::new(transport),
+            clock: Arc::new(Timestamp::now),
+            cleanup: Cleanup::default(),
+            api: Some(api.to_owned()),
+            opening: None,
+        })
     }
 
     /// A sender for programs that serve no events: jobs, other functions.
@@ -90,37 +100,13 @@ impl Sender {
         })
     }
 
-    pub(crate) fn shared(
-        store: Arc<dyn DynStore>,
-        transport: Arc<dyn DynTransport>,
-        api: Option<Arc<str>>,
-    ) -> Self {
-        Self {
-            store,
-            transport,
-            clock: Arc::new(Timestamp::now),
-            cleanup: Cleanup::default(),
-            api,
-            opening: None,
-        }
-    }
-
-    /// The same sender with another clock.
-    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// The same sender for an event of its own: with its own clean-up.
-    pub(crate) fn for_event(mut self, cleanup: Cleanup, opening: Option<ConnectionId>) -> Self {
-        self.cleanup = cleanup;
-        self.opening = opening;
-        self
+    pub(crate) fn store(&self) -> &dyn DynStore {
+        &*self.0.store
     }
 
     /// Where messages are posted: the management API's URL, without `/@connections`.
     pub fn url(&self) -> &str {
-        self.transport.url()
+        self.0.transport.url()
     }
 
     /// Sends a message to one connection.
@@ -146,7 +132,8 @@ impl Sender {
             Doubt::Confirmed(record) => {
                 let sender = self.clone();
                 let id = id.clone();
-                self.cleanup
+                self.0
+                    .cleanup
                     .spawn(async move { sender.clean_up(&id, record, &Scope::Everyone).await });
                 Err(SendError::Gone)
             }
@@ -175,7 +162,7 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         self.check_open(id)?;
-        self.persist(async || self.transport.close(id).await).await
+        self.persist(|| self.0.transport.close(id)).await
     }
 
     /// Looks at a connection.
@@ -185,31 +172,29 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
         self.check_open(id)?;
-        self.persist(async || self.transport.inspect(id).await)
-            .await
+        self.persist(|| self.0.transport.inspect(id)).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        (self.clock)()
+        (self.0.clock)()
     }
 
     /// One connection cannot be reached: the one that is just being opened (conformance G7).
     fn check_open(&self, id: &ConnectionId) -> Result<(), SendError> {
-        match self.opening.as_ref() == Some(id) {
+        match self.0.opening.as_ref() == Some(id) {
             true => Err(SendError::NotOpen),
             false => Ok(()),
         }
     }
 
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        self.persist(async || self.transport.post(id, payload).await)
-            .await
+        self.persist(|| self.0.transport.post(id, payload)).await
     }
 
     /// Makes another attempt for as long as the failure may pass.
-    async fn persist<T>(
+    async fn persist<'a, T>(
         &self,
-        mut attempt: impl AsyncFnMut() -> Result<T, SendError>,
+        attempt: impl Fn() -> BoxFuture<'a, Result<T, SendError>>,
     ) -> Result<T, SendError> {
         let mut outcome = attempt().await;
         if matches!(outcome, Err(SendError::Unavailable(_))) {
@@ -224,6 +209,12 @@ impl Sender {
             outcome = attempt().await;
         }
         outcome
+    }
+}
+
+impl From<Inner> for Sender {
+    fn from(inner: Inner) -> Self {
+        Self(Arc::new(inner))
     }
 }
 

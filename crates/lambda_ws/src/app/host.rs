@@ -14,8 +14,9 @@ use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
 use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
-use crate::sender::{Cleanup, Clock, Sender};
+use crate::sender::{self, Cleanup, Clock, Sender};
 use crate::store::DynStore;
+use crate::transport::DynTransport;
 use crate::wire::{self, EventType, Incoming, IncomingContext};
 use futures_util::future;
 use http::{Extensions, StatusCode};
@@ -66,16 +67,30 @@ impl Backend {
     /// A sender for use outside of events, if the management API is known without one.
     pub(crate) fn sender(&self) -> Option<Sender> {
         let (transport, api) = self.transports.known()?;
-        let sender = Sender::shared(self.store.clone(), transport, api.map(Into::into));
-        Some(sender.with_clock(self.clock.clone()))
+        Some(self.sender_through(transport, api, Cleanup::default(), None))
     }
 
     fn sender_for(&self, context: &Context, cleanup: Cleanup, opening: bool) -> Sender {
         let (transport, api) = self.transports.of(context);
         let opening = opening.then(|| context.connection_id().clone());
-        Sender::shared(self.store.clone(), transport, Some(api.into()))
-            .with_clock(self.clock.clone())
-            .for_event(cleanup, opening)
+        self.sender_through(transport, Some(api), cleanup, opening)
+    }
+
+    fn sender_through(
+        &self,
+        transport: Arc<dyn DynTransport>,
+        api: Option<String>,
+        cleanup: Cleanup,
+        opening: Option<ConnectionId>,
+    ) -> Sender {
+        Sender::from(sender::Inner {
+            store: self.store.clone(),
+            transport,
+            clock: self.clock.clone(),
+            cleanup,
+            api,
+            opening,
+        })
     }
 
     /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so

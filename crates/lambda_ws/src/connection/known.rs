@@ -27,7 +27,7 @@ impl Known {
         if let Some(record) = &*known {
             return Ok(record.clone());
         }
-        let record = sender.store.record(id, sender.now()).await?;
+        let record = sender.store().record(id, sender.now()).await?;
         let record = record.filter(|record| record.at == at);
         Ok(known.insert(record).clone())
     }

@@ -59,14 +59,18 @@ impl Audience {
     /// [`SendError::Forbidden`] at the first 403, which all would get.
     pub async fn send(self, message: impl IntoPayload) -> Result<Delivery, SendError> {
         let payload = message.into_payload()?;
-        let posts = |id: ConnectionId| async {
-            let sent = match self.sender.check_open(&id) {
-                Ok(()) => self.sender.post(&id, &payload).await,
-                Err(not_open) => Err(not_open),
-            };
-            (id, sent)
+        let (sender, message) = (self.sender.clone(), payload.clone());
+        let post = move |id: ConnectionId| {
+            let (sender, payload) = (sender.clone(), message.clone());
+            async move {
+                let sent = match sender.check_open(&id) {
+                    Ok(()) => sender.post(&id, &payload).await,
+                    Err(not_open) => Err(not_open),
+                };
+                (id, sent)
+            }
         };
-        self.each(posts, Some(&payload)).await
+        self.each(post, Some(payload)).await
     }
 
     /// Closes all of them, with code 1000: throws a user out of all devices, say.
@@ -75,11 +79,15 @@ impl Audience {
     ///
     /// As [`Audience::send`].
     pub async fn close(self) -> Result<Delivery, SendError> {
-        let closes = |id: ConnectionId| async {
-            let closed = self.sender.close(&id).await;
-            (id, closed)
+        let sender = self.sender.clone();
+        let close = move |id: ConnectionId| {
+            let sender = sender.clone();
+            async move {
+                let closed = sender.close(&id).await;
+                (id, closed)
+            }
         };
-        self.each(closes, None).await
+        self.each(close, None).await
     }
 
     /// The connections, read page by page.
@@ -96,7 +104,7 @@ impl Audience {
                 let sender = sender.clone();
                 async move {
                     let ids = ids.map_err(|error| error.1)?;
-                    let records = sender.store.records(&ids, sender.now()).await?;
+                    let records = sender.store().records(&ids, sender.now()).await?;
                     Ok(stream::iter(
                         records.into_iter().filter(|r| !r.gone).map(Ok),
                     ))
@@ -127,7 +135,7 @@ impl Audience {
             async move {
                 let Some(after) = after else { return Ok(None) };
                 let page = sender
-                    .store
+                    .store()
                     .page(&scope, slice, after.as_ref(), sender.now());
                 let Page { ids, next } = page.await?;
                 Ok(Some((
@@ -143,27 +151,31 @@ impl Audience {
     /// Does the same to each connection, and looks into those that are called gone.
     async fn each<F>(
         &self,
-        act: impl Fn(ConnectionId) -> F,
-        payload: Option<&Payload>,
+        act: impl Fn(ConnectionId) -> F + Send + 'static,
+        payload: Option<Payload>,
     ) -> Result<Delivery, SendError>
     where
-        F: Future<Output = (ConnectionId, Result<(), SendError>)>,
+        F: Future<Output = (ConnectionId, Result<(), SendError>)> + Send + 'static,
     {
         let mut delivery = Delivery::default();
         let mut unread = None;
         let mut gone = Vec::new();
         let mut doubts = FuturesUnordered::new();
-        let acts = self.ids().map(|id| async { Ok(act(id?).await) });
+        let acts = self.ids().map(move |id| id.map(&act));
+        let acts = acts.map(|act| async { Ok::<_, StoreError>(act?.await) });
         let mut acts = std::pin::pin!(acts.buffer_unordered(IN_FLIGHT));
         loop {
             tokio::select! {
                 Some(done) = acts.next(), if doubts.len() < DOUBTS => match done {
                     Ok((_, Ok(()))) => delivery.sent += 1,
-                    Ok((id, Err(SendError::Gone))) => match payload {
-                        Some(payload) => doubts.push(async move {
-                            let doubt = self.sender.doubt(&id, payload).await;
-                            (id, doubt)
-                        }),
+                    Ok((id, Err(SendError::Gone))) => match payload.clone() {
+                        Some(payload) => {
+                            let sender = self.sender.clone();
+                            doubts.push(async move {
+                                let doubt = sender.doubt(&id, &payload).await;
+                                (id, doubt)
+                            });
+                        }
                         None => delivery.gone += 1,
                     },
                     Ok((_, Err(error @ SendError::Forbidden { .. }))) => return Err(error),
@@ -208,15 +220,13 @@ impl Audience {
             reached, "gone connections are removed"
         );
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
-        self.sender.cleanup.spawn(async move {
+        self.sender.0.cleanup.spawn(async move {
             let clean_ups = gone.into_iter().map(|(id, record)| {
-                let (sender, scope) = (&sender, &scope);
-                async move { sender.clean_up(&id, record, scope).await }
+                let (sender, scope) = (sender.clone(), scope.clone());
+                async move { sender.clean_up(&id, record, &scope).await }
             });
-            stream::iter(clean_ups)
-                .buffer_unordered(BATCH)
-                .collect::<()>()
-                .await;
+            let clean_ups = stream::iter(clean_ups).buffer_unordered(BATCH);
+            clean_ups.collect::<()>().await;
         });
     }
 }

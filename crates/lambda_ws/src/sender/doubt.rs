@@ -34,7 +34,7 @@ pub(super) enum Doubt {
 impl Sender {
     /// Makes sure, after a 410, that a connection is gone, by sending the message again.
     pub(super) async fn doubt(&self, id: &ConnectionId, payload: &Payload) -> Doubt {
-        let record = match self.store.record(id, self.now()).await {
+        let record = match self.store().record(id, self.now()).await {
             Ok(record) => record,
             Err(error) => return Doubt::Unresolved(error.into()),
         };
@@ -67,11 +67,11 @@ impl Sender {
     ) -> Result<(), StoreError> {
         match record {
             // Another API's connection is not gone because this API does not know it.
-            Some(record) if self.api.as_deref() != Some(record.api.as_str()) => Ok(()),
-            Some(record) => self.store.mark_gone(id, record.at).await.map(drop),
+            Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
+            Some(record) => self.store().mark_gone(id, record.at).await.map(drop),
             None => match scope {
                 Scope::Everyone => Ok(()),
-                scope => self.store.forget(scope, id).await,
+                scope => self.store().forget(scope, id).await,
             },
         }
     }
