@@ -1,2 +1,2 @@
 //! A program.
-fn main(){}
+fn main() {}
