@@ -14,6 +14,32 @@ fn a_template_of_plain_resources_is_read_as_a_whole() {
 }
 
 #[test]
+fn the_template_of_this_repository_is_read_and_nothing_of_it_is_left_out() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let template = Template::read(&path, &staged("test")).unwrap();
+    let (api, chat) = (&template.apis[0], &template.functions[0]);
+    assert_eq!(template.notes, []);
+    assert!(
+        api.routes
+            .iter()
+            .map(|route| &*route.key)
+            .eq(["$connect", "$disconnect", "$default"])
+    );
+    assert_eq!(
+        chat.environment["CONNECTIONS_TABLE"],
+        template.tables[0].name
+    );
+    let endpoint = format!(
+        "https://{}.execute-api.us-east-1.amazonaws.com/test",
+        api.id
+    );
+    assert_eq!(
+        chat.environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"],
+        endpoint
+    );
+}
+
+#[test]
 fn a_template_may_be_json() {
     let json = r#"{"Resources": {"Api": {"Type": "AWS::ApiGatewayV2::Api",
       "Properties": {"ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"}},
