@@ -1,0 +1,263 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::build::{self, Build};
+use super::node::Node;
+use super::properties::Properties;
+use super::resource::Resource;
+use super::scope::Scope;
+use super::{Note, Problem};
+
+pub(crate) const SERVERLESS: &str = "AWS::Serverless::Function";
+pub(crate) const LAMBDA: &str = "AWS::Lambda::Function";
+
+/// A Lambda function of the template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// Its name on AWS: `FunctionName`, or the logical id if the template has none.
+    pub name: String,
+    /// `Handler`; `bootstrap` by custom for a program that speaks the Runtime API itself.
+    pub handler: String,
+    /// `Runtime`, as `provided.al2023`.
+    pub runtime: String,
+    /// The first of `Architectures`: `x86_64`, which is the default, or `arm64`.
+    pub architecture: String,
+    /// `CodeUri`, or the `Code` of a plain Lambda function: a path, from the folder of the template.
+    pub code: PathBuf,
+    /// How `sam build` makes the program out of the code.
+    pub build: Build,
+    /// `Environment.Variables`, evaluated.
+    pub environment: BTreeMap<String, String>,
+    /// How long one invocation may take: 1 to 900 s, 3 s by default.
+    pub timeout: Duration,
+    /// Memory in MB: 128 to 10240, 128 by default.
+    pub memory_mb: u32,
+    /// Its line in the template, counted from 1.
+    pub line: usize,
+}
+
+/// What Lambda sets itself and refuses in a function's configuration.
+const RESERVED: &[&str] = &[
+    "_HANDLER",
+    "_X_AMZN_TRACE_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_EXECUTION_ENV",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME",
+    "AWS_LAMBDA_LOG_STREAM_NAME",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "LAMBDA_RUNTIME_DIR",
+    "LAMBDA_TASK_ROOT",
+];
+
+/// The template's function resources, in its order.
+pub(crate) fn resources<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s Resource> {
+    scope
+        .resources
+        .iter()
+        .filter(|resource| resource.kind == SERVERLESS || resource.kind == LAMBDA)
+}
+
+/// The function's name on AWS, which is what `Ref` says.
+pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Problem> {
+    let name = resource
+        .properties
+        .entry("FunctionName")
+        .map(|name| scope.value(name))
+        .transpose()?;
+    name.filter(|name| !name.is_null())
+        .map_or_else(|| Ok(resource.id.clone()), |name| scope.text(&name))
+}
+
+/// The function with what is not reproduced of it, or all that is wrong with it. `folder` is the template's.
+pub(crate) fn read(
+    scope: &Scope<'_>,
+    resource: &Resource,
+    folder: &Path,
+) -> Result<(Function, Vec<Note>), Vec<Problem>> {
+    let properties = Properties::new(
+        scope,
+        &resource.properties,
+        format!("function `{}`", resource.id),
+    )
+    .map_err(|one| vec![one])?;
+    let mut problems = Vec::new();
+    let environment = environment(scope, resource, &properties, &mut problems);
+    let function = function(scope, resource, &properties, folder, environment);
+    match function {
+        Ok(function) if problems.is_empty() => Ok((function, notes(resource, &properties))),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+fn function(
+    scope: &Scope<'_>,
+    resource: &Resource,
+    properties: &Properties<'_, '_>,
+    folder: &Path,
+    environment: BTreeMap<String, String>,
+) -> Result<Function, Problem> {
+    if properties.text("PackageType")?.as_deref() == Some("Image") {
+        let text = format!(
+            "{} is a container image; only programs run locally",
+            properties.owner
+        );
+        return Err(Problem::new(properties.line("PackageType"), text));
+    }
+    let architecture = match properties.list("Architectures")?.first() {
+        Some(architecture) => scope.text(architecture)?,
+        None => "x86_64".to_owned(),
+    };
+    if architecture != "x86_64" && architecture != "arm64" {
+        let text = format!(
+            "{} has the architecture `{architecture}`; Lambda has x86_64 and arm64",
+            properties.owner
+        );
+        return Err(Problem::new(properties.line("Architectures"), text));
+    }
+    Ok(Function {
+        logical_id: resource.id.clone(),
+        name: name(scope, resource)?,
+        handler: properties.required("Handler")?,
+        runtime: properties.required("Runtime")?,
+        architecture,
+        code: folder.join(code(resource, properties)?),
+        build: build::read(scope, resource)?,
+        environment,
+        timeout: Duration::from_secs(properties.number("Timeout", 1..=900)?.unwrap_or(3).into()),
+        memory_mb: properties
+            .number("MemorySize", 128..=10_240)?
+            .unwrap_or(128),
+        line: resource.line,
+    })
+}
+
+/// The path of the code. Both SAM and `aws cloudformation package` take the template's folder when there is none.
+fn code(resource: &Resource, properties: &Properties<'_, '_>) -> Result<String, Problem> {
+    let property = if resource.kind == SERVERLESS {
+        "CodeUri"
+    } else {
+        "Code"
+    };
+    let elsewhere = ["InlineCode", "ImageUri"]
+        .into_iter()
+        .find(|name| properties.keys().any(|(key, _)| key == *name));
+    let value = properties.value(property)?;
+    match (
+        elsewhere,
+        value.as_ref().map(|value| (value.as_text(), value.line)),
+    ) {
+        (None, None) => Ok(".".to_owned()),
+        (None, Some((Some(path), _)))
+            if !path.starts_with("s3://") && !path.starts_with("https://") =>
+        {
+            Ok(path.to_owned())
+        }
+        (_, found) => {
+            let line = found.map_or(resource.line, |(_, line)| line);
+            let text = format!(
+                "the code of {} is not in this project; `{property}` must be a path",
+                properties.owner
+            );
+            Err(Problem::new(line, text))
+        }
+    }
+}
+
+fn environment(
+    scope: &Scope<'_>,
+    resource: &Resource,
+    properties: &Properties<'_, '_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let variables = properties
+        .map("Environment")
+        .and_then(|environment| environment.map("Variables"));
+    let variables = match variables {
+        Ok(variables) => variables,
+        Err(problem) => {
+            problems.push(problem);
+            return BTreeMap::new();
+        }
+    };
+    let mut environment = BTreeMap::new();
+    for (name, node) in variables.keys() {
+        match variable(scope, name, node) {
+            Ok(Some(value)) => {
+                environment.insert(name.to_owned(), value);
+            }
+            Ok(None) => {}
+            Err(problem) => problems
+                .push(problem.told_of(&format!("variable `{name}` of function `{}`", resource.id))),
+        }
+    }
+    environment
+}
+
+fn variable(scope: &Scope<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
+    if RESERVED.contains(&name) {
+        return Err(Problem::new(
+            node.line,
+            "Lambda sets this name itself and refuses it here; choose another",
+        ));
+    }
+    let named = |(index, letter): (usize, char)| {
+        letter.is_ascii_alphabetic() || index > 0 && (letter.is_ascii_digit() || letter == '_')
+    };
+    if name.len() < 2 || !name.chars().enumerate().all(named) {
+        return Err(Problem::new(
+            node.line,
+            "Lambda takes names of a letter and then letters, digits and `_`",
+        ));
+    }
+    let value = scope.value(node)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    scope.text(&value).map(Some)
+}
+
+fn notes(resource: &Resource, properties: &Properties<'_, '_>) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (key, node) in properties.keys() {
+        let line = node.line;
+        match key {
+            "Layers" => notes.push(Note {
+                line,
+                text: format!("layers of {} are not loaded", properties.owner),
+            }),
+            "Events" => notes.extend(node.entries().iter().map(|event| {
+                let kind = event
+                    .value
+                    .entry("Type")
+                    .and_then(Node::as_text)
+                    .unwrap_or("unknown");
+                let text = format!(
+                    "event `{}` ({kind}) of function `{}` does not happen locally",
+                    event.key, resource.id
+                );
+                Note {
+                    line: event.line,
+                    text,
+                }
+            })),
+            _ => {}
+        }
+    }
+    notes
+}

@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use super::properties::Properties;
+use super::resource::Resource;
+use super::scope::Scope;
+use super::{Problem, function, physical};
+
+pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Integration";
+/// The shortest time an integration may be given, in ms (conformance E5).
+const MIN_TIMEOUT_MS: u32 = 50;
+/// The longest time an integration may be given, and the default, in ms (conformance E5).
+const MAX_TIMEOUT_MS: u32 = 29_000;
+
+/// What stands behind a route.
+pub(crate) struct Integration {
+    /// The logical id of the function.
+    pub(crate) function: String,
+    pub(crate) timeout: Duration,
+}
+
+/// The integration that a route's `Target` names, as `integrations/{id}`.
+pub(crate) fn read(
+    scope: &Scope<'_>,
+    target: &str,
+    route: &str,
+    line: usize,
+) -> Result<Integration, Problem> {
+    let id = target.strip_prefix("integrations/");
+    let found = scope
+        .of_kind(KIND)
+        .find(|one| Some(&*physical::short_id(&one.id)) == id);
+    let Some(integration) = found else {
+        let text = format!(
+            "route `{route}`: `Target` must be `integrations/` and an integration of the template, as in `!Sub integrations/${{Integration}}`"
+        );
+        return Err(Problem::new(line, text));
+    };
+    let owner = if integration.generated {
+        format!("route `{route}`")
+    } else {
+        format!("integration `{}`", integration.id)
+    };
+    let properties = Properties::new(scope, &integration.properties, owner)?;
+    let kind = properties.required("IntegrationType")?;
+    if kind != "AWS_PROXY" {
+        let text = format!(
+            "route `{route}` has a {kind} integration; locally only AWS_PROXY (a Lambda function) answers"
+        );
+        return Err(Problem::new(properties.line("IntegrationType"), text));
+    }
+    let timeout = properties
+        .number("TimeoutInMillis", MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS)?
+        .unwrap_or(MAX_TIMEOUT_MS);
+    let function = function(scope, integration, &properties, route)?;
+    if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
+        permission(scope, integration);
+    }
+    Ok(Integration {
+        function,
+        timeout: Duration::from_millis(timeout.into()),
+    })
+}
+
+/// The logical id of the function that `IntegrationUri` calls.
+fn function(
+    scope: &Scope<'_>,
+    integration: &Resource,
+    properties: &Properties<'_, '_>,
+    route: &str,
+) -> Result<String, Problem> {
+    let Some(node) = integration.properties.entry("IntegrationUri") else {
+        return Err(Problem::new(
+            integration.line,
+            format!("{} has no `IntegrationUri`", properties.owner),
+        ));
+    };
+    let absent = |name: &str, line| {
+        let all: Vec<_> = function::resources(scope)
+            .map(|function| &*function.id)
+            .collect();
+        let all = if all.is_empty() {
+            "none".to_owned()
+        } else {
+            all.join(", ")
+        };
+        Problem::new(
+            line,
+            format!(
+                "route `{route}` uses function `{name}`, which is not in the template (functions: {all})"
+            ),
+        )
+    };
+    let uri =
+        scope
+            .text(node)
+            .map_err(|problem| match (problem.missing_name(), problem.line()) {
+                (Some(name), Some(line)) => absent(name, line),
+                _ => problem.told_of(&format!("route `{route}`")),
+            })?;
+    let Some(name) = function_name(&uri) else {
+        let text = format!(
+            "route `{route}` calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
+        );
+        return Err(Problem::new(node.line, text));
+    };
+    let found = function::resources(scope)
+        .find(|one| function::name(scope, one).is_ok_and(|own| own == name));
+    found
+        .map(|function| function.id.clone())
+        .ok_or_else(|| absent(name, node.line))
+}
+
+/// The name in a function's ARN, which may stand in the path that API Gateway invokes.
+fn function_name(uri: &str) -> Option<&str> {
+    let arn = match uri.split_once(":lambda:path/2015-03-31/functions/") {
+        Some((gateway, path)) if gateway.contains(":apigateway:") => {
+            path.strip_suffix("/invocations")?
+        }
+        Some(_) => return None,
+        None => uri,
+    };
+    let parts: Vec<_> = arn.split(':').collect();
+    match parts[..] {
+        ["arn", _, "lambda", _, _, "function", name]
+        | ["arn", _, "lambda", _, _, "function", name, _] => Some(name),
+        _ => None,
+    }
+}
+
+/// Notes a function that API Gateway may not call: every event would fail on AWS (conformance E7).
+fn permission(scope: &Scope<'_>, integration: &Resource) {
+    let allowed = scope.of_kind("AWS::Lambda::Permission").any(|permission| {
+        let principal = permission
+            .properties
+            .entry("Principal")
+            .and_then(|principal| scope.text(principal).ok());
+        principal.is_some_and(|principal| principal.starts_with("apigateway."))
+    });
+    if !allowed {
+        let text = "no `AWS::Lambda::Permission` lets apigateway.amazonaws.com call the function: on AWS every event would fail";
+        scope.report.note(integration.line, text);
+    }
+}

@@ -1,0 +1,26 @@
+use std::collections::BTreeMap;
+
+/// What a template's reader gets from the command line instead of from the template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `--parameter-overrides`: values of the template's parameters, in place of their defaults.
+    pub parameters: BTreeMap<String, String>,
+    /// The stage's name in place of the template's `StageName`. Where an API has several stages, the one that is served.
+    pub stage: Option<String>,
+    /// The value of `AWS::Region`.
+    pub region: String,
+    /// The value of `AWS::AccountId`: 12 digits.
+    pub account: String,
+}
+
+/// No overrides, region us-east-1, account 000000000000.
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parameters: BTreeMap::new(),
+            stage: None,
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use std::time::Duration;
+
+use super::node::Node;
+use super::properties::Properties;
+use super::resource::Resource;
+use super::scope::Scope;
+use super::{Problem, integration, physical};
+
+pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Route";
+/// The route keys that begin with `$`.
+pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
+
+/// A route of an API: which function gets the events of its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `$connect`, `$disconnect`, `$default`, or what the route selection expression must yield.
+    pub key: String,
+    /// The logical id of the function behind it.
+    pub function: String,
+    /// Whether the body that the function returns goes to the client: `RouteResponseSelectionExpression` is `$default`
+    /// and there is a route response `$default` (conformance E2).
+    pub two_way: bool,
+    /// How long API Gateway waits for the function: 50 ms to 29 s, 29 s by default (conformance E5).
+    pub timeout: Duration,
+    /// Its line in the template, counted from 1.
+    pub line: usize,
+}
+
+/// What a route has that is checked on AWS and not here.
+const UNCHECKED: [&str; 3] = [
+    "ModelSelectionExpression",
+    "RequestModels",
+    "RequestParameters",
+];
+
+pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Problem> {
+    let properties = Properties::new(
+        scope,
+        &resource.properties,
+        format!("route `{}`", resource.id),
+    )?;
+    let key = properties.required("RouteKey")?;
+    let key_line = properties.line("RouteKey");
+    let properties = Properties::new(scope, &resource.properties, format!("route `{key}`"))?;
+    if key.is_empty() || key.starts_with('$') && !PREDEFINED.contains(&&*key) {
+        let text = format!(
+            "`{key}` is no route key: only $connect, $disconnect and $default begin with `$`"
+        );
+        return Err(Problem::new(key_line, text));
+    }
+    let authorization = properties
+        .text("AuthorizationType")?
+        .unwrap_or_else(|| "NONE".to_owned());
+    if authorization != "NONE" {
+        let text = format!(
+            "route `{key}` has the authorization {authorization}, which is not reproduced locally; make it depend on a condition"
+        );
+        return Err(Problem::new(properties.line("AuthorizationType"), text));
+    }
+    if properties.flag("ApiKeyRequired")? {
+        let text = format!(
+            "route `{key}` needs an API key, which is not reproduced locally; make it depend on a condition"
+        );
+        return Err(Problem::new(properties.line("ApiKeyRequired"), text));
+    }
+    for name in UNCHECKED {
+        if let Some(value) = resource.properties.entry(name) {
+            scope.report.note(
+                value.line,
+                format!("`{name}` of route `{key}` is not checked"),
+            );
+        }
+    }
+    let two_way = two_way(scope, resource, &properties)?;
+    let target = properties.required("Target")?;
+    let integration = integration::read(scope, &target, &key, properties.line("Target"))?;
+    Ok(Route {
+        key,
+        function: integration.function,
+        two_way,
+        timeout: integration.timeout,
+        line: resource.line,
+    })
+}
+
+fn two_way(
+    scope: &Scope<'_>,
+    route: &Resource,
+    properties: &Properties<'_, '_>,
+) -> Result<bool, Problem> {
+    let id = physical::short_id(&route.id);
+    let response = scope
+        .of_kind("AWS::ApiGatewayV2::RouteResponse")
+        .find(|response| {
+            let text = |name| {
+                response
+                    .properties
+                    .entry(name)
+                    .and_then(|node: &Node| scope.text(node).ok())
+            };
+            text("RouteId").as_ref() == Some(&id)
+                && text("RouteResponseKey").as_deref() == Some("$default")
+        });
+    let selection = properties.text("RouteResponseSelectionExpression")?;
+    let line = properties.line("RouteResponseSelectionExpression");
+    match (selection.as_deref(), response) {
+        (Some("$default"), Some(_)) => return Ok(true),
+        (Some("$default"), None) => {
+            let text = format!(
+                "{} has no `AWS::ApiGatewayV2::RouteResponse`: what the function returns is not sent, as on AWS",
+                properties.owner
+            );
+            scope.report.note(line, text);
+        }
+        (None, Some(response)) => {
+            let text = format!(
+                "{} has no `RouteResponseSelectionExpression`: its response is not sent, as on AWS",
+                properties.owner
+            );
+            scope.report.note(response.line, text);
+        }
+        (None, None) => {}
+        (Some(other), _) => {
+            let text = format!(
+                "{}: `RouteResponseSelectionExpression` is `{other}`, but it can only be `$default`",
+                properties.owner
+            );
+            return Err(Problem::new(line, text));
+        }
+    }
+    Ok(false)
+}

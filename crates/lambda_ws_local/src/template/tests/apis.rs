@@ -1,0 +1,255 @@
+use std::time::Duration;
+
+use super::*;
+
+#[test]
+fn a_sam_template_is_read_as_a_whole() {
+    insta::assert_debug_snapshot!(read(SAM));
+}
+
+#[test]
+fn a_template_of_plain_resources_is_read_as_a_whole() {
+    let text = RAW.replace("SELF: !Ref Chat2", "OTHER: !Ref Chat2");
+    insta::assert_debug_snapshot!(read(&text));
+}
+
+#[test]
+fn the_template_of_this_repository_is_read_and_nothing_of_it_is_left_out() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let template = Template::read(&path, &staged("test")).unwrap();
+    let (api, chat) = (&template.apis[0], &template.functions[0]);
+    assert_eq!(template.notes, []);
+    assert!(
+        api.routes
+            .iter()
+            .map(|route| &*route.key)
+            .eq(["$connect", "$disconnect", "$default"])
+    );
+    assert_eq!(
+        chat.environment["CONNECTIONS_TABLE"],
+        template.tables[0].name
+    );
+    let endpoint = format!(
+        "https://{}.execute-api.us-east-1.amazonaws.com/test",
+        api.id
+    );
+    assert_eq!(
+        chat.environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"],
+        endpoint
+    );
+}
+
+#[test]
+fn a_template_may_be_json() {
+    let json = r#"{"Resources": {"Api": {"Type": "AWS::ApiGatewayV2::Api",
+      "Properties": {"ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action"}},
+      "Stage": {"Type": "AWS::ApiGatewayV2::Stage",
+      "Properties": {"ApiId": {"Ref": "Api"}, "StageName": {"Fn::Join": ["-", ["a", "b"]]}, "AutoDeploy": true}}}}"#;
+    assert_eq!(read(json).apis[0].stage, "a-b");
+}
+
+#[test]
+fn a_template_without_a_websocket_api_has_none() {
+    let http = "Resources:\n  Http:\n    Type: AWS::ApiGatewayV2::Api\n    Properties: { ProtocolType: HTTP }\n";
+    let template = read(http);
+    assert!(template.apis.is_empty());
+    assert_eq!(
+        template.notes[0].to_string(),
+        "line 2: API `Http` speaks HTTP, and only websockets are served"
+    );
+}
+
+#[test]
+fn an_api_keeps_its_id_and_another_has_another() {
+    let first = read(SAM).apis[0].id.clone();
+    assert_eq!(first, read(&SAM.replace("hello", "servus")).apis[0].id);
+    assert_ne!(first, read(&SAM.replace("ChatApi", "OtherApi")).apis[0].id);
+    assert!(
+        first.len() == 10
+            && first
+                .chars()
+                .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit())
+    );
+}
+
+#[test]
+fn two_apis_have_their_own_routes() {
+    let text = SAM.replace(
+        "  Chat:\n",
+        "  Admin:
+    Type: AWS::Serverless::WebSocketApi
+    Properties:
+      RouteSelectionExpression: $request.body.type
+      Routes:
+        $default: { FunctionArn: !GetAtt Chat.Arn }
+  Chat:\n",
+    );
+    let template = read(&text);
+    let routes: Vec<_> = template
+        .apis
+        .iter()
+        .map(|api| (&*api.logical_id, &*api.stage, api.routes.len()))
+        .collect();
+    assert_eq!(routes, [("ChatApi", "dev", 4), ("Admin", "default", 1)]);
+}
+
+#[test]
+fn the_stage_option_renames_the_stage_for_all_who_refer_to_it() {
+    let template = parse(SAM, &staged("test")).unwrap();
+    assert_eq!(template.apis[0].stage, "test");
+    assert!(
+        template.functions[0].environment["ENDPOINT"]
+            .ends_with(".execute-api.us-east-1.amazonaws.com/test")
+    );
+    let template = parse(RAW, &staged("test"));
+    assert_eq!(template.unwrap().apis[0].stage, "test");
+}
+
+#[test]
+fn the_stage_option_sets_the_parameter_that_names_the_stage() {
+    let text = SAM.replace("GREETING: !Ref Greeting", "GREETING: !Ref StageName");
+    assert_eq!(
+        parse(&text, &staged("test")).unwrap().functions[0].environment["GREETING"],
+        "test"
+    );
+}
+
+#[test]
+fn of_several_stages_the_option_chooses_one() {
+    let text = RAW.replace(
+        "  Deployment:\n",
+        "  Beta:\n    Type: AWS::ApiGatewayV2::Stage\n    Properties: { ApiId: !Ref Api, StageName: beta, AutoDeploy: true }\n  Deployment:\n",
+    );
+    assert_eq!(read(&text).apis[0].stage, "prod");
+    assert!(notes(&text).contains(
+        &"line 18: stage `beta` is not served; --stage beta serves it instead of `prod`".to_owned()
+    ));
+    assert_eq!(parse(&text, &staged("beta")).unwrap().apis[0].stage, "beta");
+    let error = parse(&text, &staged("gamma")).unwrap_err();
+    assert_eq!(
+        error,
+        "template.yaml:4: API `Api` has no stage `gamma` (stages: prod, beta)"
+    );
+}
+
+#[test]
+fn a_route_to_a_function_that_is_not_there_names_those_that_are() {
+    let text = RAW.replace(
+        "IntegrationUri: !GetAtt Chat.Arn",
+        "IntegrationUri: !GetAtt Chta.Arn",
+    );
+    assert_eq!(
+        errors(&text),
+        "template.yaml:54: route `say` uses function `Chta`, which is not in the template (functions: Chat, Chat2)"
+    );
+    let text = SAM.replacen(
+        "!GetAtt Chat.Arn",
+        "arn:aws:lambda:us-east-1:000000000000:function:elsewhere",
+        1,
+    );
+    assert_eq!(
+        errors(&text),
+        "template.yaml:33: route `$connect` uses function `elsewhere`, which is not in the template (functions: Chat)"
+    );
+}
+
+#[test]
+fn what_would_behave_differently_is_refused_with_its_line() {
+    let change = |from: &str, to: &str| errors(&RAW.replacen(from, to, 1));
+    insta::assert_snapshot!(
+        [
+            change("AuthorizationType: NONE", "AuthorizationType: AWS_IAM"),
+            change("AuthorizationType: NONE", "ApiKeyRequired: true"),
+            change("IntegrationType: AWS_PROXY", "IntegrationType: MOCK"),
+            change(
+                "IntegrationUri: !GetAtt Chat.Arn",
+                "IntegrationUri: https://example.com"
+            ),
+            change("TimeoutInMillis: 50", "TimeoutInMillis: 30000"),
+            change(
+                "Target: !Sub integrations/${Direct}",
+                "Target: integrations/abc"
+            ),
+            change("RouteKey: say", "RouteKey: $say"),
+            change("RouteKey: say", "RouteKey: $connect"),
+            change("StageName: prod", "StageName: pro d"),
+            change(
+                "RouteSelectionExpression: $request.body.action",
+                "Description: chat"
+            ),
+            change(
+                "RouteResponseSelectionExpression: $default",
+                "RouteResponseSelectionExpression: $request"
+            ),
+            change(
+                "      ApiId: !Ref Api\n      RouteKey: say",
+                "      ApiId: a1b2c3\n      RouteKey: say"
+            ),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn what_sam_would_refuse_is_refused() {
+    let change = |from: &str, to: &str| errors(&SAM.replacen(from, to, 1));
+    insta::assert_snapshot!(
+        [
+            change("        sendMessage:", "        send-message:"),
+            change("        sendMessage:", "        $message:"),
+            change(
+                "        $default:\n          FunctionArn: !GetAtt Chat.Arn\n",
+                "        $default: {}\n"
+            ),
+            change(
+                "      StageName: !Ref StageName",
+                "      Auth: { AuthType: CUSTOM, AuthArn: !GetAtt Chat.Arn }"
+            ),
+            change("        $default:", "        SendMessage:"),
+            change(
+                "Transform: AWS::Serverless-2016-10-31",
+                "Description: no transform"
+            ),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn without_a_route_response_nothing_is_sent_back_and_a_note_says_so() {
+    let text = RAW.replace(
+        "      RouteResponseKey: $default\n",
+        "      RouteResponseKey: other\n",
+    );
+    assert!(!read(&text).apis[0].routes[1].two_way);
+    assert!(notes(&text).iter().any(|note| {
+        note.starts_with("line 35: route `say` has no `AWS::ApiGatewayV2::RouteResponse`")
+    }));
+}
+
+#[test]
+fn what_aws_would_not_do_is_noted() {
+    let text = RAW
+        .replace("apigateway.amazonaws.com", "events.amazonaws.com")
+        .replace("      DeploymentId: !Ref Deployment\n", "");
+    let notes = notes(&text);
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("no `AWS::Lambda::Permission`")),
+        "{notes:#?}"
+    );
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("neither `AutoDeploy` nor `DeploymentId`")),
+        "{notes:#?}"
+    );
+}
+
+#[test]
+fn a_route_waits_as_long_as_its_integration_says() {
+    let routes = read(SAM).apis[0].routes.clone();
+    assert_eq!(routes[0].timeout, Duration::from_secs(29));
+    assert_eq!(routes[3].timeout, Duration::from_secs(5));
+}

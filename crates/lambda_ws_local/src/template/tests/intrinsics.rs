@@ -1,0 +1,158 @@
+use super::*;
+
+fn value(sections: &str, expression: &str) -> String {
+    let template = read(&with_variables(sections, &format!("V1: {expression}")));
+    template.functions[0]
+        .environment
+        .get("V1")
+        .cloned()
+        .unwrap_or("(none)".to_owned())
+}
+
+fn error(sections: &str, expression: &str) -> String {
+    errors(&with_variables(sections, &format!("V1: {expression}")))
+}
+
+#[test]
+fn short_and_long_forms_mean_the_same() {
+    for (short, long, expected) in [
+        ("!Ref AWS::Region", "{ Ref: AWS::Region }", "us-east-1"),
+        (
+            "!Sub a-${AWS::AccountId}",
+            "{ 'Fn::Sub': 'a-${AWS::AccountId}' }",
+            "a-000000000000",
+        ),
+        (
+            "!GetAtt Chat.Arn",
+            "{ 'Fn::GetAtt': [Chat, Arn] }",
+            "arn:aws:lambda:us-east-1:000000000000:function:Chat",
+        ),
+        (
+            "!Join ['-', [a, !Ref Table]]",
+            "{ 'Fn::Join': ['-', [a, { Ref: Table }]] }",
+            "a-Table",
+        ),
+        (
+            "!Select [1, !Split [',', 'x,y']]",
+            "{ 'Fn::Select': ['1', { 'Fn::Split': [',', 'x,y'] }] }",
+            "y",
+        ),
+    ] {
+        assert_eq!(value("", short), expected, "{short}");
+        assert_eq!(value("", long), expected, "{long}");
+    }
+}
+
+#[test]
+fn a_substitution_has_variables_and_literals() {
+    assert_eq!(
+        value(
+            "",
+            "!Sub ['${a}/${!b}/${Table}/${', { a: !Ref AWS::StackName }]"
+        ),
+        "local/${b}/Table/${"
+    );
+}
+
+#[test]
+fn mappings_are_looked_up() {
+    let mappings = "Mappings:\n  Sizes:\n    us-east-1: { small: 1 }";
+    assert_eq!(
+        value(mappings, "!FindInMap [Sizes, !Ref AWS::Region, small]"),
+        "1"
+    );
+    assert_eq!(
+        value(
+            mappings,
+            "!FindInMap [Sizes, eu, small, { DefaultValue: 2 }]"
+        ),
+        "2"
+    );
+    assert!(
+        error(mappings, "!FindInMap [Sizes, eu, small]")
+            .ends_with("`Mappings` has no `Sizes` with `eu` and `small`")
+    );
+}
+
+#[test]
+fn conditions_choose_values_and_resources() {
+    let conditions = "Conditions:
+  Here: !Equals [!Ref AWS::Region, us-east-1]
+  There: !Not [!Condition Here]
+  Both: !And [!Condition Here, !Condition There]
+  Any: !Or [!Condition Here, { Condition: There }]";
+    for (condition, expected) in [
+        ("Here", "yes!"),
+        ("There", "no!"),
+        ("Both", "no!"),
+        ("Any", "yes!"),
+    ] {
+        assert_eq!(
+            value(conditions, &format!("!If [{condition}, yes!, no!]")),
+            expected
+        );
+    }
+    assert_eq!(
+        value(conditions, "!If [There, a, !Ref AWS::NoValue]"),
+        "(none)"
+    );
+    let text = with_variables(conditions, "V1: a")
+        .replace("  Table:\n", "  Table:\n    Condition: There\n");
+    assert!(read(&text).tables.is_empty());
+    let text = with_variables(conditions, "V1: !Ref Table")
+        .replace("  Table:\n", "  Table:\n    Condition: There\n");
+    assert!(errors(&text).ends_with("`Table` does not exist here, because its condition is false"));
+}
+
+#[test]
+fn what_is_not_selected_needs_no_value() {
+    assert_eq!(value("", "!Select [0, [a, !Ref Queue]]"), "a");
+    assert_eq!(
+        value(
+            "Conditions: { Here: !Equals [a, a] }",
+            "!If [Here, a, !Ref Queue]"
+        ),
+        "a"
+    );
+}
+
+#[test]
+fn a_mistake_in_a_function_is_told() {
+    insta::assert_snapshot!(
+        [
+            error("", "!Ref Tabel"),
+            error("", "!Ref [a]"),
+            error("", "!GetAtt Table"),
+            error("", "!GetAtt Table.StreamArn"),
+            error("", "!Sub ${Tabel}"),
+            error("", "!Join [a]"),
+            error("", "!Select [2, [a, b]]"),
+            error("", "!Split ['', a]"),
+            error("", "!If [Here, a, b]"),
+            error("", "!ImportValue other"),
+            error("", "!Base64 a"),
+            error("", "!Reff Table"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_circle_of_names_is_told_and_not_followed() {
+    let text = with_variables("", "V1: !Ref Table").replace(
+        "    Type: AWS::Serverless::SimpleTable\n",
+        "    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: !Sub '${Chat}-a' }\n",
+    );
+    let text = text.replace(
+        "      Runtime:",
+        "      FunctionName: !Sub ${Table}-b\n      Runtime:",
+    );
+    assert!(
+        errors(&text)
+            .contains("a value needs itself: `Ref Table` needs `Ref Chat` needs `Ref Table`"),
+        "{}",
+        errors(&text)
+    );
+    let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]";
+    assert!(error(conditions, "!If [A, a, b]").contains("needs itself"));
+}

@@ -1,0 +1,98 @@
+use super::*;
+
+fn parameter(declaration: &str) -> String {
+    with_variables(
+        &format!("Parameters:\n  Color: {declaration}"),
+        "COLOR: !Ref Color",
+    )
+}
+
+fn color(declaration: &str, given: &[(&str, &str)]) -> Result<String, String> {
+    parse(&parameter(declaration), &options(given))
+        .map(|template| template.functions[0].environment["COLOR"].clone())
+}
+
+#[test]
+fn an_override_wins_over_the_default() {
+    let declaration = "{ Type: String, Default: red }";
+    assert_eq!(color(declaration, &[]).unwrap(), "red");
+    assert_eq!(color(declaration, &[("Color", "blue")]).unwrap(), "blue");
+}
+
+#[test]
+fn a_parameter_without_a_value_names_the_option() {
+    assert_eq!(
+        color("{ Type: String }", &[]).unwrap_err(),
+        "template.yaml:3: parameter `Color` has no default; give its value with --parameter-overrides Color=..."
+    );
+}
+
+#[test]
+fn an_override_of_nothing_names_the_parameters() {
+    assert_eq!(
+        color("{ Type: String, Default: red }", &[("Colour", "blue")]).unwrap_err(),
+        "template.yaml: --parameter-overrides sets `Colour`, which is no parameter of the template (parameters: Color)"
+    );
+}
+
+#[test]
+fn constraints_are_checked() {
+    let mistakes = [
+        (
+            "{ Type: String, Default: red, AllowedValues: [red, blue] }",
+            "green",
+        ),
+        (
+            "{ Type: String, Default: red, AllowedPattern: '[a-z]+' }",
+            "Green",
+        ),
+        ("{ Type: String, Default: red, MaxLength: 3 }", "green"),
+        ("{ Type: String, Default: red, MinLength: 3 }", "re"),
+        ("{ Type: Number, Default: 3, MinValue: 2 }", "1"),
+        ("{ Type: Number, Default: 3, MaxValue: 5 }", "6"),
+        ("{ Type: Number, Default: 3 }", "three"),
+        (
+            "{ Type: CommaDelimitedList, Default: 'red', AllowedValues: [red, blue] }",
+            "red,green",
+        ),
+    ];
+    let mistakes =
+        mistakes.map(|(declaration, value)| color(declaration, &[("Color", value)]).unwrap_err());
+    insta::assert_snapshot!(mistakes.join("\n"));
+}
+
+#[test]
+fn a_pattern_we_cannot_read_is_noted() {
+    let text = parameter("{ Type: String, Default: red, AllowedPattern: '(?=r).*' }");
+    assert_eq!(
+        notes(&text),
+        ["line 3: the pattern `(?=r).*` is not checked locally"]
+    );
+}
+
+#[test]
+fn a_list_is_split_and_selected_from() {
+    let sections = "Parameters:\n  Colors: { Type: CommaDelimitedList, Default: 'red, blue' }";
+    let text = with_variables(
+        sections,
+        "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]",
+    );
+    let environment = &read(&text).functions[0].environment;
+    assert_eq!(
+        (&*environment["ONE"], &*environment["ALL"]),
+        ("blue", "red/blue")
+    );
+}
+
+#[test]
+fn a_stored_parameter_needs_a_local_value_only_where_it_is_used() {
+    let declaration = "{ Type: 'AWS::SSM::Parameter::Value<String>', Default: /chat/color }";
+    assert!(
+        color(declaration, &[])
+            .unwrap_err()
+            .contains("is stored on AWS; give a local one with --parameter-overrides Color=...")
+    );
+    assert_eq!(color(declaration, &[("Color", "red")]).unwrap(), "red");
+    let sections = format!("Parameters:\n  Color: {declaration}");
+    assert!(parse(&with_variables(&sections, "V1: a"), &Options::default()).is_ok());
+}

@@ -1,0 +1,108 @@
+use super::*;
+
+#[test]
+fn a_mistake_in_the_yaml_has_a_line_and_a_column() {
+    let error = errors("Resources:\n  A: [1\n  B: 2\n");
+    assert!(error.starts_with("template.yaml:3:"), "{error}");
+    assert!(error.contains("this is not YAML: "), "{error}");
+}
+
+#[test]
+fn a_missing_file_names_the_option() {
+    let error = Template::read(Path::new("no/such.yaml"), &Options::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no/such.yaml: there is no such file; name the template with --template"
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[test]
+fn a_file_that_is_no_template_is_told() {
+    insta::assert_snapshot!(
+        [
+            errors(""),
+            errors("# nothing"),
+            errors("a text"),
+            errors("- a\n- list"),
+            errors("Outputs: {}"),
+            errors("Outputs: { A: b }"),
+            errors("Resources: {}"),
+            errors("Resources: { A: b }"),
+            errors("Resources:\n  A: { Type: X, Properties: [] }"),
+            errors("Resources: { A: { Type: T } }\n---\nmore: 1"),
+            errors("? [a]\n: b"),
+            errors("a: *b"),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn a_key_given_twice_is_reported_with_both_lines() {
+    let text = SAM.replace(
+        "      MemorySize: 256\n",
+        "      MemorySize: 256\n      CodeUri: other\n",
+    );
+    assert_eq!(
+        errors(&text),
+        "template.yaml:60: the key `CodeUri` was given before, on line 57"
+    );
+}
+
+#[test]
+fn all_problems_are_reported_in_the_order_of_their_lines() {
+    let text = SAM
+        .replace("MemorySize: 256", "MemorySize: 1")
+        .replace("BillingMode: PAY", "BillingMode: PLAY")
+        .replacen("!GetAtt Chat.Arn", "!GetAtt Chatt.Arn", 1);
+    insta::assert_snapshot!(errors(&text));
+}
+
+#[test]
+fn anchors_aliases_and_merge_keys_are_followed() {
+    let text = SAM.replace(
+        "$connect:\n          FunctionArn: !GetAtt Chat.Arn",
+        "$connect: &route\n          FunctionArn: !GetAtt Chat.Arn",
+    );
+    let text = text.replace(
+        "$disconnect:\n          FunctionArn: !GetAtt Chat.Arn",
+        "$disconnect: *route",
+    );
+    let text = text.replace(
+        "sendMessage:\n          FunctionArn: !GetAtt Chat.Arn",
+        "sendMessage:\n          <<: *route",
+    );
+    let routes = read(&text).apis[0].routes.clone();
+    assert!(routes.len() == 4 && routes.iter().all(|route| route.function == "Chat"));
+}
+
+#[test]
+fn unquoted_booleans_have_one_spelling_and_numbers_keep_theirs() {
+    let environment = read(&with_variables(
+        "",
+        "V1: Yes\nV2: 'Yes'\nV3: 0012\nV4: 1.50\nV5: !!str true\nV6: FALSE",
+    ))
+    .functions[0]
+        .environment
+        .clone();
+    let values: Vec<_> = environment.values().map(String::as_str).collect();
+    assert_eq!(values, ["true", "Yes", "0012", "1.50", "true", "false"]);
+}
+
+#[test]
+fn what_is_not_of_aws_is_noted() {
+    let text = SAM.replace("  Settings:\n", "  Mine:\n    Type: Custom::Thing\n  Nested:\n    Type: AWS::Serverless::Application\n  Bucket:\n    Type: AWS::S3::Bucket\n  Settings:\n");
+    let text = text.replace(
+        "Transform: AWS::Serverless-2016-10-31",
+        "Transform: [AWS::Serverless-2016-10-31, MyMacro]",
+    );
+    assert_eq!(
+        notes(&text),
+        [
+            "line 2: the macro `MyMacro` does not run; the template is read as it is written",
+            "line 91: `Mine` (Custom::Thing): what is not of AWS does not run",
+            "line 93: `Nested` (AWS::Serverless::Application): the template of another stack is not read",
+        ]
+    );
+}
