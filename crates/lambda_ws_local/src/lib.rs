@@ -1,1 +1,5 @@
 //! Local gateway.
+
+pub mod function;
+pub mod guard;
+mod listener;
