@@ -1,5 +1,7 @@
 //! Local gateway.
 
+mod body;
+pub mod dynamodb;
 pub mod function;
 pub mod guard;
 mod listener;

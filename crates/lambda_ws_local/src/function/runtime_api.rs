@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ use super::RESPONSE_LIMIT;
 use super::error::InvokeError;
 use super::pool::Pool;
 use super::sandbox::{Asked, Sandbox};
+use crate::body::Body;
 use crate::guard::{Guard, Refusal};
 use crate::listener::Handler;
 
@@ -117,8 +118,8 @@ impl RuntimeApi {
         let Some(Body {
             bytes,
             size,
-            failure,
-        }) = read(body, RESPONSE_LIMIT).await
+            trailers,
+        }) = Body::read(body, RESPONSE_LIMIT).await
         else {
             return refuse(
                 StatusCode::BAD_REQUEST,
@@ -136,7 +137,8 @@ impl RuntimeApi {
                 &message,
             );
         }
-        let answer = match failure {
+        // A streamed response that fails half-way says so in its trailers.
+        let answer = match trailers.and_then(|trailers| text(&trailers, ERROR_TYPE)) {
             None => Ok(bytes),
             Some(error_type) => Err(InvokeError::Handler {
                 error_type,
@@ -218,57 +220,9 @@ impl Handler for RuntimeApi {
     }
 }
 
-/// A request body, of which at most the limit is kept.
-struct Body {
-    bytes: Bytes,
-    /// Its whole size.
-    size: usize,
-    /// The type of error that the trailers of a streamed response report.
-    failure: Option<String>,
-}
-
-/// Reads a body to its end, so that a client always gets an answer; `None` if it breaks off.
-async fn read(mut body: Incoming, limit: usize) -> Option<Body> {
-    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    let (mut size, mut failure) = (0, None);
-    while let Some(frame) = body.frame().await {
-        match frame.ok()?.into_data() {
-            Ok(data) => {
-                size += data.len();
-                if size > limit {
-                    continue;
-                }
-                // One chunk is the rule: it is not copied.
-                if first.is_empty() {
-                    first = data;
-                } else {
-                    if more.is_empty() {
-                        more.extend_from_slice(&first);
-                    }
-                    more.extend_from_slice(&data);
-                }
-            }
-            Err(frame) => {
-                failure = frame
-                    .trailers_ref()
-                    .and_then(|trailers| text(trailers, ERROR_TYPE));
-            }
-        }
-    }
-    Some(Body {
-        bytes: if more.is_empty() {
-            first
-        } else {
-            more.freeze()
-        },
-        size,
-        failure,
-    })
-}
-
 /// The type and the message of an error report, whatever form it has.
 async fn report(headers: &HeaderMap, body: Incoming) -> (String, String) {
-    let body = read(body, REPORT_LIMIT)
+    let body = Body::read(body, REPORT_LIMIT)
         .await
         .map(|body| body.bytes)
         .unwrap_or_default();
