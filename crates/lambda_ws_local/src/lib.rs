@@ -1,1 +1,3 @@
 //! Local gateway.
+
+pub mod gateway;
