@@ -14,5 +14,5 @@ mod response;
 pub use frame::{ErrorFrame, error_frame};
 pub use id::{is_id, new_id};
 pub(crate) use incoming::{EventType, Incoming, IncomingContext, headers, query};
-pub use request::{Identity, Pairs, ProxyRequest, RequestContext, request_time};
+pub use request::{Identity, Pairs, ProxyRequest, RequestContext, iso8601, request_time};
 pub use response::{MalformedResponse, ProxyResponse};

@@ -1,8 +1,9 @@
 //! Local gateway.
 
-pub mod template;
 mod body;
 pub mod dynamodb;
 pub mod function;
+pub mod gateway;
 pub mod guard;
 mod listener;
+pub mod template;
