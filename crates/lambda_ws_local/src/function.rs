@@ -155,7 +155,7 @@ impl Function {
 
     /// Kills every process, whatever it is doing, and waits until they are gone. Events in flight end with
     /// [`InvokeError::Stopped`].
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.pool.close();
         // Longer than this only if the kernel cannot end a process: nothing is left to do about it here.
         let _ = timeout(STOP, self.pool.ended()).await;
