@@ -13,6 +13,14 @@ const UNKNOWN: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationE
 /// What DynamoDB puts before some messages of the operations that write one item.
 const ENVELOPE: &str = "1 validation error detected: ";
 
+/// Whether an operation touches only the few items that its body names.
+pub(super) fn is_light(operation: &str) -> bool {
+    matches!(
+        operation,
+        "DeleteItem" | "GetItem" | "PutItem" | "TransactWriteItems" | "UpdateItem"
+    )
+}
+
 /// Runs an operation by its name. A panic of the engine is an error 500, which SDKs retry.
 pub(super) fn answer(database: &Database, operation: &str, body: &[u8]) -> (StatusCode, Bytes) {
     match catch_unwind(AssertUnwindSafe(|| run(database, operation, body))) {
