@@ -108,7 +108,7 @@ pub(crate) fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = match runtime {
