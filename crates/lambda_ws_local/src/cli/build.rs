@@ -35,6 +35,22 @@ pub(super) async fn build(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
+    // Under `cargo run` the environment names the gateway's package, and build scripts that look at
+    // these names would run again for another one.
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if name
+            .to_str()
+            .is_some_and(|name| of_a_package.iter().any(|of| name.starts_with(of)))
+        {
+            cargo.env_remove(name);
+        }
+    }
     let mut cargo = cargo.spawn().map_err(|error| {
         Failure::because(
             "cargo cannot be started: install Rust, or give a program after `--`",

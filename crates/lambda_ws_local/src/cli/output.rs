@@ -125,11 +125,13 @@ impl Printer {
             What::Inspect => "inspect",
             What::Delete => "delete",
         };
-        let event = matches!(
-            observed.what,
-            What::Connect | What::Message | What::Disconnect
-        );
-        if !event && good && !verbose {
+        let shown = match observed.what {
+            What::Connect | What::Message | What::Disconnect => true,
+            What::Close | What::Post | What::Delete => verbose || !good,
+            // A function's start asks for a connection that never was.
+            What::Inspect => verbose,
+        };
+        if !shown {
             return;
         }
         let outcome = match observed.outcome {

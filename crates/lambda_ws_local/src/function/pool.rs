@@ -179,6 +179,10 @@ impl Pool {
         self.closed.send_replace(true);
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Waits until the pool is closed.
     pub(crate) async fn closed(&self) {
         // It ends with an error only if the sender is gone, which is here.

@@ -70,6 +70,10 @@ impl RuntimeApi {
             }
         }
         let Some(job) = self.pool.next(self.sandbox.number).await else {
+            if self.pool.is_closed() {
+                // The process is about to be killed: an answer would be its last, and misunderstood.
+                std::future::pending::<()>().await;
+            }
             return refuse(
                 StatusCode::FORBIDDEN,
                 "InvalidStateTransition",
