@@ -125,9 +125,17 @@ async fn a_shutdown_does_not_wait_for_ever() {
     assert_eq!(began.elapsed().as_secs(), 5);
 }
 
-#[tokio::test]
-async fn a_shutdown_without_connections_is_done_at_once() {
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_does_not_wait_for_idle_http_connections() {
+    use tokio::io::AsyncWriteExt;
     let local = setup().start().await;
-    let _idle = local.raw().await;
+    let _unused = local.raw().await;
+    let mut kept = local.raw().await;
+    kept.write_all(b"GET /dev HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    crate::gateway::testing::head(&mut kept).await;
+    let began = Instant::now();
     local.shut_down().await;
+    assert_eq!(began.elapsed().as_secs(), 0);
 }
