@@ -19,6 +19,11 @@ use tokio_tungstenite::tungstenite::{Error, http};
 
 pub(super) const OK: &str = r#"{"statusCode":200}"#;
 
+/// A handshake by hand.
+pub(super) const HANDSHAKE: &[u8] = b"GET /dev HTTP/1.1\r\nHost: localhost\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
 pub(super) type Answer = Result<String, IntegrationError>;
 
 /// A function that accepts everything.
@@ -224,9 +229,7 @@ impl Local {
     /// An open connection of raw frames.
     pub(super) async fn raw_socket(&self) -> TcpStream {
         let mut stream = self.raw().await;
-        let request = "GET /dev HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-            Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(HANDSHAKE).await.unwrap();
         let head = head(&mut stream).await;
         assert!(head.starts_with("HTTP/1.1 101"), "{head}");
         stream

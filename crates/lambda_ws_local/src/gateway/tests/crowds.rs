@@ -1,7 +1,7 @@
 //! Many clients, and clients that talk nonsense.
 
 use crate::gateway::shared::Shared;
-use crate::gateway::testing::{Setup, echo, frame, ok};
+use crate::gateway::testing::{HANDSHAKE, Setup, echo, frame, ok};
 use crate::gateway::{accept, testing};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -73,10 +73,6 @@ fn serve(bytes: &[u8]) {
         assert_eq!(shared.connections.len(), 0);
     });
 }
-
-const HANDSHAKE: &[u8] =
-    b"GET /dev HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]

@@ -257,6 +257,23 @@ async fn g9_a_delete_sends_what_waits_closes_with_1000_and_disconnects() {
 }
 
 #[tokio::test]
+async fn g9_a_delete_waits_for_a_client_that_reads_late() {
+    let (local, mut client, id) = opened().await;
+    let data = "x".repeat(100_000);
+    let mut taken = 0;
+    while local.post(&id, &data).await.status == 200 {
+        taken += 1;
+    }
+    let path = format!("/dev/@connections/{id}");
+    assert_eq!(local.http("DELETE", &path, b"").await.status, 204);
+    for _ in 0..taken {
+        assert_eq!(client.text().await.len(), 100_000);
+    }
+    assert_eq!(client.closed().await.0, 1000);
+    assert_eq!(local.disconnected().await.0, 1000);
+}
+
+#[tokio::test]
 async fn f9_a_connection_is_gone_as_soon_as_its_client_closes() {
     let (local, mut client, id) = opened().await;
     client.0.close(None).await.unwrap();
