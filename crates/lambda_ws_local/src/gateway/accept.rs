@@ -111,11 +111,23 @@ async fn connect(
     handshake: &Handshake,
     now: Timestamp,
 ) -> Result<Option<String>, Refusal> {
-    let Some((key, route)) = shared.route("$connect") else {
-        return Ok(None);
-    };
     let started = Instant::now();
     let request_id = shared.new_id();
+    let observe = |route: &str, status, failure: Option<&Failure>| {
+        shared.observe(Observed {
+            what: What::Connect,
+            route,
+            connection_id: connection.id.as_str(),
+            request_id: &request_id,
+            outcome: Outcome::Status(status),
+            detail: failure.map(|failure| failure as &dyn fmt::Display),
+            duration: started.elapsed(),
+        });
+    };
+    let Some((key, route)) = shared.route("$connect") else {
+        observe("", 101, None);
+        return Ok(None);
+    };
     let (headers, query) = (&handshake.headers, handshake.query.as_ref());
     let event = events::connect(shared, connection, headers, query, &request_id, now);
     let invocation = route.integration.invoke(event, &request_id);
@@ -130,16 +142,7 @@ async fn connect(
         Err(Failure::TimedOut) => 504,
         Err(_) => 502,
     };
-    let failure = answer.as_ref().err();
-    shared.observe(Observed {
-        what: What::Connect,
-        route: key,
-        connection_id: connection.id.as_str(),
-        request_id: &request_id,
-        outcome: Outcome::Status(status),
-        detail: failure.map(|failure| failure as &dyn fmt::Display),
-        duration: started.elapsed(),
-    });
+    observe(key, status, answer.as_ref().err());
     match answer {
         Ok(response) if status == 101 => Ok(response.protocol),
         _ => Err(Refusal::by_connect(

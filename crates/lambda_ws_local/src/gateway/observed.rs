@@ -25,7 +25,7 @@ pub struct Observed<'a> {
 /// The kind of what a gateway did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    /// A handshake that reached its `$connect`.
+    /// A handshake that reached its `$connect`, or would have, were there one.
     Connect,
     /// A message of a client.
     Message,
