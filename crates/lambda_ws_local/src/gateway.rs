@@ -35,7 +35,6 @@ mod close;
 mod connection;
 mod connections;
 mod events;
-mod guard;
 mod handshake;
 mod head;
 mod integration;

@@ -100,7 +100,7 @@ impl Dev {
             served.routes.insert(route.key.clone(), served_route);
         }
         let mut options = gateway::Options::default();
-        options.allowed_hosts = self.common.allow_host.clone();
+        options.guard = self.common.guard();
         if !self.quiet {
             let (printer, verbose) = (printer.clone(), self.verbose);
             options.observer = Some(Arc::new(move |observed| {

@@ -1,7 +1,6 @@
 //! The `@connections` management API (conformance G), and what else a plain request is told.
 
 use super::close::Close;
-use super::guard;
 use super::handshake::{after_stage, stage};
 use super::observed::{Observed, Outcome, What};
 use super::outbox::NotTaken;
@@ -75,12 +74,9 @@ async fn respond(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<F
             _ => Refusal::forbidden(),
         });
     }
-    if !guard::allows(request.headers(), &shared.allowed_hosts) {
-        return answer(Refusal::new(
-            403,
-            "ForbiddenException",
-            "Forbidden: the management API answers to localhost and to no other origin",
-        ));
+    if let Err(refused) = shared.options.guard.check(request.headers()) {
+        let message = refused.to_string();
+        return answer(Refusal::new(403, "ForbiddenException", &message));
     }
     let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
     manage(shared, request, &id).await

@@ -1,6 +1,7 @@
 //! How a gateway behaves where AWS leaves room, or a test needs it.
 
 use super::Observed;
+use crate::guard::Guard;
 use lambda_ws::{Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,8 +35,8 @@ pub struct Options {
     /// How many messages of one connection may be with their integrations (conformance F8) before
     /// the gateway stops to read more.
     pub in_flight: usize,
-    /// Hosts, beside loopback addresses, by which the management API may be called.
-    pub allowed_hosts: Vec<String>,
+    /// Who may call the management API.
+    pub guard: Guard,
     /// The clock of events; timers are those of tokio.
     pub clock: Clock,
     /// Where ids come from.
@@ -56,7 +57,7 @@ impl Default for Options {
             outbox_bytes: 1024 * 1024,
             outbox_messages: 4096,
             in_flight: 1000,
-            allowed_hosts: Vec::new(),
+            guard: Guard::default(),
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
             observer: None,

@@ -1,7 +1,6 @@
 //! What all connections of a gateway share.
 
 use super::connections::Connections;
-use super::guard::AllowedHosts;
 use super::outbox::Bounds;
 use super::{Api, Observed, Options, Route};
 use lambda_ws::wire::{self, Pairs};
@@ -18,7 +17,6 @@ pub(super) struct Shared {
     pub(super) expression: selection::Expression,
     routes: HashMap<Arc<str>, Route>,
     pub(super) options: Options,
-    pub(super) allowed_hosts: AllowedHosts,
     pub(super) connections: Connections,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
@@ -35,7 +33,6 @@ impl Shared {
             stage_variables: (!variables.is_empty()).then_some(variables),
             expression: api.expression,
             routes: routes.map(|(key, route)| (key.into(), route)).collect(),
-            allowed_hosts: AllowedHosts::new(&options.allowed_hosts),
             connections: Connections::default(),
             closing: watch::Sender::new(false),
             random: Mutex::new(options.random.clone()),
