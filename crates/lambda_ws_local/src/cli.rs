@@ -29,7 +29,7 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local                         build and serve the function of ./template.yaml
   lambda-ws-local -- cargo run            serve a program, with or without a template
   lambda-ws-local --port 0                on free ports
-  lambda-ws-local connect ws://127.0.0.1:3001/dev?user=ann
+  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json"
 )]
 struct Cli {

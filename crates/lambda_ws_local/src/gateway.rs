@@ -54,7 +54,7 @@ mod tests;
 pub use api::{Api, Route};
 pub use integration::{Integration, IntegrationError, Invocation};
 pub use observed::{Observed, Outcome, What};
-pub use options::{Clock, Observer, Options};
+pub use options::{Clock, Fault, Faults, Observer, Options};
 
 use shared::Shared;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

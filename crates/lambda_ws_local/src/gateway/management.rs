@@ -3,6 +3,7 @@
 use super::close::Close;
 use super::handshake::{after_stage, stage};
 use super::observed::{Observed, Outcome, What};
+use super::options::Fault;
 use super::outbox::NotTaken;
 use super::refusal::Refusal;
 use super::shared::Shared;
@@ -136,6 +137,7 @@ enum CallError {
     NotText,
     Unread,
     Full,
+    Failing,
 }
 
 impl CallError {
@@ -162,6 +164,7 @@ impl CallError {
                 "The request's body did not arrive",
             ),
             Self::Full => Refusal::empty(429, "LimitExceededException"),
+            Self::Failing => Refusal::new(500, "InternalFailure", "Internal server error"),
         }
     }
 }
@@ -180,6 +183,14 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
     }
     // G7: a connection in its `$connect` is not among them yet.
     let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    let faults = shared.options.faults.as_ref();
+    if let Some(fault) = faults.and_then(|faults| faults(id)) {
+        return Err(match fault {
+            Fault::Gone => CallError::Gone,
+            Fault::Throttled => CallError::Full,
+            Fault::Failing => CallError::Failing,
+        });
+    }
     let pushed = connection.outbox.push(data, shared.bounds());
     pushed.map_err(|reason| match reason {
         NotTaken::Closed => CallError::Gone,

@@ -12,6 +12,21 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Who is told what the gateway does; called on the gateway's own tasks, so it must not block.
 pub type Observer = Arc<dyn Fn(&Observed<'_>) + Send + Sync>;
 
+/// What the management API answers to a post for a live connection, instead of sending it: on AWS
+/// this happens now and then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is said to be gone (410).
+    Gone,
+    /// The account is said to send too much (429).
+    Throttled,
+    /// The API fails (500).
+    Failing,
+}
+
+/// Which posts fail; asked once for each, with the connection's id.
+pub type Faults = Arc<dyn Fn(&str) -> Option<Fault> + Send + Sync>;
+
 /// How a gateway behaves; [`Options::default`] is like AWS.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -41,6 +56,8 @@ pub struct Options {
     pub clock: Clock,
     /// Where ids come from.
     pub random: fastrand::Rng,
+    /// Which posts to live connections fail; none by default.
+    pub faults: Option<Faults>,
     /// Who is told what happens.
     pub observer: Option<Observer>,
 }
@@ -60,6 +77,7 @@ impl Default for Options {
             guard: Guard::default(),
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
+            faults: None,
             observer: None,
         }
     }
