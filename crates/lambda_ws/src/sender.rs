@@ -47,7 +47,7 @@ pub struct Sender(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) transport: Arc<dyn DynTransport>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cleanup: Cleanup,
     /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
     pub(crate) api: Option<String>,
@@ -55,8 +55,23 @@ pub(crate) struct Inner {
     pub(crate) opening: Option<ConnectionId>,
 }
 
-/// Tells the time.
-pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+/// Tells the time, and lets it pass.
+pub(crate) trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+
+    fn pause(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
 
 /// The pauses before another attempt after a failure that may pass, each with jitter; a broken
 /// socket is replaced at once.
@@ -75,8 +90,8 @@ impl Sender {
         Self::from(Inner {
             store: Arc::new(store),
             transport: Arc::new(transport),
-            clock: Arc::new(Timestamp::now),
-            cleanup: Cleanup::default(),
+            clock: Arc::new(SystemClock),
+            cleanup: Cleanup::awaited(),
             api: Some(api.to_owned()),
             opening: None,
         })
@@ -130,11 +145,9 @@ impl Sender {
             Doubt::Unfounded => Ok(()),
             Doubt::Unresolved(error) => Err(error),
             Doubt::Confirmed(record) => {
-                let sender = self.clone();
-                let id = id.clone();
-                self.0
-                    .cleanup
-                    .spawn(async move { sender.clean_up(&id, record, &Scope::Everyone).await });
+                let (sender, id) = (self.clone(), id.clone());
+                let clean_up = async move { sender.clean_up(&id, record, &Scope::Everyone).await };
+                self.0.cleanup.run(clean_up).await;
                 Err(SendError::Gone)
             }
         }
@@ -176,7 +189,11 @@ impl Sender {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        (self.0.clock)()
+        self.0.clock.now()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.0.clock.pause(duration).await;
     }
 
     /// One connection cannot be reached: the one that is just being opened (conformance G7).
@@ -205,7 +222,7 @@ impl Sender {
             if !outcome.as_ref().is_err_and(SendError::is_passing) {
                 break;
             }
-            tokio::time::sleep(pause.mul_f32(0.5 + fastrand::f32())).await;
+            self.pause(pause.mul_f32(0.5 + fastrand::f32())).await;
             outcome = attempt().await;
         }
         outcome
