@@ -59,7 +59,8 @@ pub(crate) struct Inner {
 pub(crate) trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
-    fn pause(&self, duration: Duration) -> BoxFuture<'static, ()> {
+    /// Waits before something is tried again with a connection.
+    fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }
 }
@@ -175,7 +176,7 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         self.check_open(id)?;
-        self.persist(|| self.0.transport.close(id)).await
+        self.persist(id, || self.0.transport.close(id)).await
     }
 
     /// Looks at a connection.
@@ -185,15 +186,15 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
         self.check_open(id)?;
-        self.persist(|| self.0.transport.inspect(id)).await
+        self.persist(id, || self.0.transport.inspect(id)).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    async fn pause(&self, duration: Duration) {
-        self.0.clock.pause(duration).await;
+    async fn pause(&self, duration: Duration, id: &ConnectionId) {
+        self.0.clock.pause(duration, id).await;
     }
 
     /// One connection cannot be reached: the one that is just being opened (conformance G7).
@@ -205,12 +206,14 @@ impl Sender {
     }
 
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        self.persist(|| self.0.transport.post(id, payload)).await
+        self.persist(id, || self.0.transport.post(id, payload))
+            .await
     }
 
     /// Makes another attempt for as long as the failure may pass.
     async fn persist<'a, T>(
         &self,
+        id: &ConnectionId,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, SendError>>,
     ) -> Result<T, SendError> {
         let mut outcome = attempt().await;
@@ -222,7 +225,8 @@ impl Sender {
             if !outcome.as_ref().is_err_and(SendError::is_passing) {
                 break;
             }
-            self.pause(pause.mul_f32(0.5 + fastrand::f32())).await;
+            let pause = pause.mul_f32(0.5 + fastrand::f32());
+            self.pause(pause, id).await;
             outcome = attempt().await;
         }
         outcome

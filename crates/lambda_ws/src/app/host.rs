@@ -271,7 +271,7 @@ where
             return Reply::new(&response, None);
         };
         if response.two_way {
-            let body = String::from_utf8_lossy(payload.bytes()).into_owned();
+            let body = payload.text().to_owned();
             return Reply::new(&response, Some(body));
         }
         match sender.send(context.connection_id(), payload).await {

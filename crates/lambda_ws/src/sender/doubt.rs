@@ -44,7 +44,7 @@ impl Sender {
             false => &[CONFIRMATION],
         };
         for pause in pauses {
-            self.pause(*pause).await;
+            self.pause(*pause, id).await;
             match self.post(id, payload).await {
                 Ok(()) => return Doubt::Unfounded,
                 Err(SendError::Gone) => {}
