@@ -1,6 +1,8 @@
 //! Routes to handlers.
 
 mod route;
+#[cfg(test)]
+mod tests;
 
 use crate::error::Error;
 use crate::event::{AnyEvent, Connect, Disconnect, Event, Message};

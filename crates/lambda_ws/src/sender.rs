@@ -4,6 +4,8 @@ mod audience;
 mod cleanup;
 mod delivery;
 mod doubt;
+#[cfg(test)]
+mod tests;
 
 pub use audience::Audience;
 pub(crate) use cleanup::Cleanup;

@@ -11,6 +11,8 @@ mod id;
 mod incoming;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub use closing::Closing;
 pub use frame::{ErrorFrame, error_frame};
