@@ -3,6 +3,8 @@
 mod chat;
 mod name;
 mod protocol;
+#[cfg(test)]
+mod tests;
 
 use lambda_ws::Error;
 

@@ -9,7 +9,7 @@ mod sdk;
 mod tests;
 
 pub(crate) use environment::Environment;
-pub(crate) use host::Host;
+pub(crate) use host::{Backend, Host, Transports};
 
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;

@@ -16,6 +16,8 @@ mod disconnect;
 mod every;
 mod message;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub use connect::{Protocols, Query};
 pub use disconnect::Close;

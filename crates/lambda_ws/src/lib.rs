@@ -18,6 +18,7 @@ pub mod selection;
 mod send_error;
 mod sender;
 pub mod store;
+pub mod testing;
 mod timestamp;
 pub mod transport;
 pub mod wire;

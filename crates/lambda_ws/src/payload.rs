@@ -19,6 +19,11 @@ impl Payload {
         }
     }
 
+    /// The text.
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("only text becomes a payload")
+    }
+
     /// The text's bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.0

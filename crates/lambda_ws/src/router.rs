@@ -1,6 +1,8 @@
 //! Routes to handlers.
 
 mod route;
+#[cfg(test)]
+mod tests;
 
 use crate::error::Error;
 use crate::event::{AnyEvent, Connect, Disconnect, Event, Message};
@@ -228,6 +230,9 @@ impl Router {
         let known: Vec<_> = self.routes.keys().map(|key| format!("`{key}`")).collect();
         let known = known.join(", ");
         match found {
+            _ if self.routes.is_empty() => {
+                Error::client("unknown_action", "nothing is expected of clients here")
+            }
             Member::Text(key) => {
                 // What a client sent is repeated in part only.
                 let key: String = key.chars().take(64).collect();

@@ -76,6 +76,18 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// The key of the route a message goes to in an API with the routes that `exists` knows: the one
+    /// it selects, else `$default` (conformance D2, D3); `None` if there is neither (D4). A message
+    /// cannot select `$connect` and `$disconnect` (D6).
+    pub fn route_key(&self, body: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
+        let selected = self.select(body);
+        let selected = selected.filter(|key| key != "$connect" && key != "$disconnect");
+        let selected = selected.filter(|key| exists(key));
+        selected.or_else(|| exists("$default").then(|| "$default".to_owned()))
+    }
+}
+
 impl Default for Expression {
     /// `$request.body.action`.
     fn default() -> Self {

@@ -4,6 +4,8 @@ mod audience;
 mod cleanup;
 mod delivery;
 mod doubt;
+#[cfg(test)]
+mod tests;
 
 pub use audience::Audience;
 pub(crate) use cleanup::Cleanup;
@@ -47,7 +49,7 @@ pub struct Sender(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) transport: Arc<dyn DynTransport>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cleanup: Cleanup,
     /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
     pub(crate) api: Option<String>,
@@ -55,8 +57,24 @@ pub(crate) struct Inner {
     pub(crate) opening: Option<ConnectionId>,
 }
 
-/// Tells the time.
-pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+/// Tells the time, and lets it pass.
+pub(crate) trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+
+    /// Waits before something is tried again with a connection.
+    fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
 
 /// The pauses before another attempt after a failure that may pass, each with jitter; a broken
 /// socket is replaced at once.
@@ -75,8 +93,8 @@ impl Sender {
         Self::from(Inner {
             store: Arc::new(store),
             transport: Arc::new(transport),
-            clock: Arc::new(Timestamp::now),
-            cleanup: Cleanup::default(),
+            clock: Arc::new(SystemClock),
+            cleanup: Cleanup::awaited(),
             api: Some(api.to_owned()),
             opening: None,
         })
@@ -130,11 +148,9 @@ impl Sender {
             Doubt::Unfounded => Ok(()),
             Doubt::Unresolved(error) => Err(error),
             Doubt::Confirmed(record) => {
-                let sender = self.clone();
-                let id = id.clone();
-                self.0
-                    .cleanup
-                    .spawn(async move { sender.clean_up(&id, record, &Scope::Everyone).await });
+                let (sender, id) = (self.clone(), id.clone());
+                let clean_up = async move { sender.clean_up(&id, record, &Scope::Everyone).await };
+                self.0.cleanup.run(clean_up).await;
                 Err(SendError::Gone)
             }
         }
@@ -162,7 +178,7 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         self.check_open(id)?;
-        self.persist(|| self.0.transport.close(id)).await
+        self.persist(id, || self.0.transport.close(id)).await
     }
 
     /// Looks at a connection.
@@ -172,11 +188,15 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
         self.check_open(id)?;
-        self.persist(|| self.0.transport.inspect(id)).await
+        self.persist(id, || self.0.transport.inspect(id)).await
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        (self.0.clock)()
+        self.0.clock.now()
+    }
+
+    async fn pause(&self, duration: Duration, id: &ConnectionId) {
+        self.0.clock.pause(duration, id).await;
     }
 
     /// One connection cannot be reached: the one that is just being opened (conformance G7).
@@ -188,12 +208,14 @@ impl Sender {
     }
 
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        self.persist(|| self.0.transport.post(id, payload)).await
+        self.persist(id, || self.0.transport.post(id, payload))
+            .await
     }
 
     /// Makes another attempt for as long as the failure may pass.
     async fn persist<'a, T>(
         &self,
+        id: &ConnectionId,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, SendError>>,
     ) -> Result<T, SendError> {
         let mut outcome = attempt().await;
@@ -205,7 +227,8 @@ impl Sender {
             if !outcome.as_ref().is_err_and(SendError::is_passing) {
                 break;
             }
-            tokio::time::sleep(pause.mul_f32(0.5 + fastrand::f32())).await;
+            let pause = pause.mul_f32(0.5 + fastrand::f32());
+            self.pause(pause, id).await;
             outcome = attempt().await;
         }
         outcome

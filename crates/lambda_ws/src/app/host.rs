@@ -6,7 +6,6 @@ pub(crate) use transports::Transports;
 
 use super::reply::Reply;
 use crate::ConnectionId;
-use crate::Timestamp;
 use crate::connection::Known;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Connect, Context, Disconnect, Event, Message};
@@ -14,7 +13,7 @@ use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
 use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
-use crate::sender::{self, Cleanup, Clock, Sender};
+use crate::sender::{self, Cleanup, Clock, Sender, SystemClock};
 use crate::store::DynStore;
 use crate::transport::DynTransport;
 use crate::wire::{self, EventType, Incoming, IncomingContext};
@@ -40,7 +39,7 @@ const WARM: Duration = Duration::from_secs(2);
 pub(crate) struct Backend {
     store: Arc<dyn DynStore>,
     transports: Transports,
-    clock: Clock,
+    clock: Arc<dyn Clock>,
 }
 
 impl Backend {
@@ -48,13 +47,12 @@ impl Backend {
         Self {
             store,
             transports,
-            clock: Arc::new(Timestamp::now),
+            clock: Arc::new(SystemClock),
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+    pub(crate) fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -67,7 +65,7 @@ impl Backend {
     /// A sender for use outside of events, if the management API is known without one.
     pub(crate) fn sender(&self) -> Option<Sender> {
         let (transport, api) = self.transports.known()?;
-        Some(self.sender_through(transport, api, Cleanup::default(), None))
+        Some(self.sender_through(transport, api, Cleanup::awaited(), None))
     }
 
     fn sender_for(&self, context: &Context, cleanup: Cleanup, opening: bool) -> Sender {
@@ -98,7 +96,7 @@ impl Backend {
     pub(crate) async fn warm(&self) {
         let nobody = ConnectionId::from("warm");
         let store = async {
-            if let Err(error) = self.store.record(&nobody, (self.clock)()).await {
+            if let Err(error) = self.store.record(&nobody, self.clock.now()).await {
                 warn!(
                     error = &error as &dyn std::error::Error,
                     "the connection store is not warm"
@@ -126,6 +124,12 @@ impl Backend {
     }
 }
 
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Backend").finish_non_exhaustive()
+    }
+}
+
 /// Serves events with a service.
 #[derive(Clone)]
 pub(crate) struct Host<S> {
@@ -147,12 +151,15 @@ where
 
     /// The response to an event. It is an error only if the event is none that is known.
     pub(crate) async fn call(&self, json: &str) -> Result<Reply, BoxError> {
-        let mut incoming: Incoming<'_> = serde_json::from_str(json)?;
+        let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
+        let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
             return Err(UNKNOWN_EVENT.into());
         };
         let closed = Disconnect {
-            code: context.disconnect_status_code,
+            code: context
+                .disconnect_status_code
+                .and_then(|code| code.try_into().ok()),
             reason: context.disconnect_reason.take(),
         };
         let context = Context::new(id, &mut context);
@@ -162,7 +169,7 @@ where
             connection = %context.connection_id(),
             request = context.request_id(),
         );
-        let cleanup = Cleanup::default();
+        let cleanup = Cleanup::beside();
         let answer = async {
             let sender =
                 self.backend
@@ -249,13 +256,22 @@ where
         let payload = match std::mem::take(&mut response.body) {
             Body::Nothing => None,
             Body::Text(payload) => Some(payload),
-            Body::Failure(error) => Some(frame(&error, context.request_id())),
+            Body::Failure(error) => match frame(&error, context.request_id()) {
+                Ok(frame) => Some(frame),
+                Err(too_large) => {
+                    error!(
+                        error = &too_large as &dyn std::error::Error,
+                        "the client is not told of its error"
+                    );
+                    None
+                }
+            },
         };
         let Some(payload) = payload else {
             return Reply::new(&response, None);
         };
         if response.two_way {
-            let body = String::from_utf8_lossy(payload.bytes()).into_owned();
+            let body = payload.text().to_owned();
             return Reply::new(&response, Some(body));
         }
         match sender.send(context.connection_id(), payload).await {
@@ -346,7 +362,7 @@ fn log(response: &Response) {
 }
 
 /// What the client of a failed message is told.
-fn frame(error: &Error, request_id: &str) -> Payload {
+fn frame(error: &Error, request_id: &str) -> Result<Payload, SendError> {
     #[derive(Serialize)]
     struct Frame<'a> {
         error: Told<'a>,
@@ -370,7 +386,5 @@ fn frame(error: &Error, request_id: &str) -> Payload {
         Json(Frame { error }).into_payload()
     };
     let message = error.message();
-    told(&message)
-        .or_else(|_| told("the error's message is too large"))
-        .expect("a short error is a payload")
+    told(&message).or_else(|_| told("the error's message is too large"))
 }

@@ -19,7 +19,11 @@ impl Reply {
         let protocol = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
         let protocol = protocol.and_then(|value| value.to_str().ok());
         Self {
-            status: response.status.as_u16(),
+            // Statuses of other ranges are malformed to API Gateway.
+            status: match response.status.as_u16() {
+                status @ 100..600 => status,
+                _ => 500,
+            },
             protocol: protocol.map(str::to_owned),
             body,
         }

@@ -193,7 +193,7 @@ impl Audience {
                 else => break,
             }
         }
-        self.clean_up(gone, &delivery);
+        self.clean_up(gone, &delivery).await;
         match unread {
             Some(error) => Err(SendError::Store(error)),
             None => Ok(delivery),
@@ -201,7 +201,7 @@ impl Audience {
     }
 
     /// Removes those that are gone, unless they are suspiciously many.
-    fn clean_up(&self, gone: Vec<(ConnectionId, Option<Record>)>, delivery: &Delivery) {
+    async fn clean_up(&self, gone: Vec<(ConnectionId, Option<Record>)>, delivery: &Delivery) {
         if gone.is_empty() {
             return;
         }
@@ -220,13 +220,14 @@ impl Audience {
             reached, "gone connections are removed"
         );
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
-        self.sender.0.cleanup.spawn(async move {
+        let clean_up = async move {
             let clean_ups = gone.into_iter().map(|(id, record)| {
                 let (sender, scope) = (sender.clone(), scope.clone());
                 async move { sender.clean_up(&id, record, &scope).await }
             });
             let clean_ups = stream::iter(clean_ups).buffer_unordered(BATCH);
             clean_ups.collect::<()>().await;
-        });
+        };
+        self.sender.0.cleanup.run(clean_up).await;
     }
 }

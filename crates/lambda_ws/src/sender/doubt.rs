@@ -39,9 +39,12 @@ impl Sender {
             Err(error) => return Doubt::Unresolved(error.into()),
         };
         let young = record.as_ref().is_some_and(|r| self.now() - r.at < YOUNG);
-        let pauses = YOUNG_PAUSES.iter().take_while(|_| young);
-        for pause in pauses.chain([&CONFIRMATION]) {
-            tokio::time::sleep(*pause).await;
+        let pauses = match young {
+            true => &YOUNG_PAUSES[..],
+            false => &[CONFIRMATION],
+        };
+        for pause in pauses {
+            self.pause(*pause, id).await;
             match self.post(id, payload).await {
                 Ok(()) => return Doubt::Unfounded,
                 Err(SendError::Gone) => {}
@@ -68,8 +71,9 @@ impl Sender {
         match record {
             // Another API's connection is not gone because this API does not know it.
             Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
-            Some(record) => self.store().mark_gone(id, record.at).await.map(drop),
-            None => match scope {
+            Some(record) if !record.gone => self.store().mark_gone(id, record.at).await.map(drop),
+            // No record, or one whose members a removal left behind: only this one is known.
+            _ => match scope {
                 Scope::Everyone => Ok(()),
                 scope => self.store().forget(scope, id).await,
             },

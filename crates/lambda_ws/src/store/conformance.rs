@@ -60,12 +60,12 @@ impl<S: Store> Check<'_, S> {
         format!("{name}-{}", self.run)
     }
 
-    fn new(&self, name: &str) -> Record {
+    fn fresh(&self, name: &str) -> Record {
         Record::new(self.id(name), self.now, "api/test", self.now)
     }
 
     async fn registered(&self, name: &str, rooms: &[&str]) -> Record {
-        let mut record = self.new(name);
+        let mut record = self.fresh(name);
         record.rooms = rooms.iter().map(|room| self.name(room)).collect();
         self.store.register(&record).await.expect("register");
         record
@@ -102,7 +102,7 @@ impl<S: Store> Check<'_, S> {
     }
 
     async fn a_registered_connection_is_found(&self) {
-        let mut record = self.new("found");
+        let mut record = self.fresh("found");
         record.user = Some(self.name("ann"));
         record.rooms = BTreeSet::from([self.name("f1"), self.name("f2")]);
         record.session = Some(r#"{"a":"ü"}"#.to_owned());
@@ -165,7 +165,10 @@ impl<S: Store> Check<'_, S> {
                 .store
                 .join(&record.id, record.at, &room, record.expires);
             joined.await.expect("join");
-            assert_eq!(self.members(&self.room("j")).await, [record.id.clone()]);
+            assert_eq!(
+                self.members(&self.room("j")).await,
+                std::slice::from_ref(&record.id)
+            );
         }
         let rooms = self.record(&record.id).await.map(|r| r.rooms);
         assert_eq!(rooms, Some(BTreeSet::from([room.clone()])));
@@ -179,7 +182,7 @@ impl<S: Store> Check<'_, S> {
     }
 
     async fn only_a_live_connection_joins(&self) {
-        let unknown = self.new("nobody");
+        let unknown = self.fresh("nobody");
         let room = self.name("n");
         let joined = self
             .store
@@ -203,7 +206,7 @@ impl<S: Store> Check<'_, S> {
     }
 
     async fn there_is_a_limit_of_rooms(&self) {
-        let mut record = self.new("busy");
+        let mut record = self.fresh("busy");
         record.rooms = (0..MAX_ROOMS)
             .map(|n| self.name(&format!("b{n}")))
             .collect();
@@ -220,7 +223,10 @@ impl<S: Store> Check<'_, S> {
             .enter(&record, &self.name("b"))
             .await
             .expect("enter");
-        assert_eq!(self.members(&self.room("b")).await, [id.clone()]);
+        assert_eq!(
+            self.members(&self.room("b")).await,
+            std::slice::from_ref(id)
+        );
         for n in 0..MAX_ROOMS {
             assert_eq!(self.members(&self.room(&format!("b{n}"))).await, []);
         }
@@ -291,7 +297,7 @@ impl<S: Store> Check<'_, S> {
     }
 
     async fn what_has_expired_is_not_there(&self) {
-        let mut record = self.new("expired");
+        let mut record = self.fresh("expired");
         record.rooms = BTreeSet::from([self.name("e")]);
         record.user = Some(self.name("eve"));
         self.store.register(&record).await.expect("register");
@@ -354,7 +360,10 @@ impl<S: Store> Check<'_, S> {
             .await
             .expect("forget");
         assert_eq!(self.members(&self.room("h")).await, []);
-        assert_eq!(self.members(&self.room("h2")).await, [record.id.clone()]);
+        assert_eq!(
+            self.members(&self.room("h2")).await,
+            std::slice::from_ref(&record.id)
+        );
         self.store
             .forget(&self.room("h"), &record.id)
             .await

@@ -28,6 +28,7 @@ use aws_sdk_dynamodb::types::{
 };
 use item::{Item, connection_key, member_item, member_key, s};
 use retry::Retry;
+use tracing::warn;
 
 /// Keeps connections in one DynamoDB table. Clones share the client.
 #[derive(Debug, Clone)]
@@ -101,11 +102,18 @@ impl DynamoDb {
         TransactWriteItem::builder().delete(delete).build()
     }
 
-    /// Deletes the connection's members in all its rooms and of its user.
-    async fn delete_members(&self, record: &Record) -> Result<(), StoreError> {
+    /// Deletes the connection's members in all its rooms and of its user. What cannot be deleted is
+    /// found gone later, or expires: the caller has won the record, and must learn what it was.
+    async fn delete_members(&self, record: &Record) {
         let keys = record.scopes().map(|scope| member_key(&scope, &record.id));
         let deletes = keys.map(batch::delete).collect();
-        batch::write(&self.client, &self.table, deletes).await
+        if let Err(error) = batch::write(&self.client, &self.table, deletes).await {
+            warn!(
+                connection = %record.id,
+                error = &error as &dyn std::error::Error,
+                "a connection is removed, but not from all its rooms"
+            );
+        }
     }
 }
 
@@ -203,7 +211,7 @@ impl Store for DynamoDb {
         };
         let record = removed.attributes().and_then(|item| Item(item).record());
         if let Some(record) = &record {
-            self.delete_members(record).await?;
+            self.delete_members(record).await;
         }
         Ok(record)
     }
@@ -228,7 +236,7 @@ impl Store for DynamoDb {
             Err(error) => return Err(StoreError::unavailable(error)),
         };
         if let Some(record) = marked.attributes().and_then(|item| Item(item).record()) {
-            self.delete_members(&record).await?;
+            self.delete_members(&record).await;
         }
         Ok(true)
     }

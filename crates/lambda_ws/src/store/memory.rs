@@ -27,6 +27,12 @@ impl Memory {
         Self::default()
     }
 
+    /// Makes a connection a member as if a removal had been cut off.
+    #[cfg(test)]
+    pub(crate) fn add_member(&self, scope: &Scope, record: &Record) {
+        self.tables().add(scope.clone(), &record.id, record.expires);
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // No operation below panics while it holds the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -14,6 +14,17 @@ pub enum ErrorFrame {
     EndpointRequestTimedOut,
 }
 
+impl ErrorFrame {
+    /// The HTTP status of a handshake that fails for the same reason (conformance B4).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Forbidden => 403,
+            Self::InternalServerError => 502,
+            Self::EndpointRequestTimedOut => 504,
+        }
+    }
+}
+
 impl fmt::Display for ErrorFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

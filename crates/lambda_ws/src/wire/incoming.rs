@@ -49,7 +49,7 @@ pub(crate) struct IncomingContext<'a> {
     pub(crate) identity: Option<IncomingIdentity>,
     #[serde(borrow)]
     pub(crate) authorizer: Option<&'a RawValue>,
-    pub(crate) disconnect_status_code: Option<u16>,
+    pub(crate) disconnect_status_code: Option<i64>,
     pub(crate) disconnect_reason: Option<String>,
 }
 

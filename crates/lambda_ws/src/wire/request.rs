@@ -167,6 +167,18 @@ fn formatted<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&request_time(*time))
 }
 
+/// The headers of every DISCONNECT event: four odd ones (conformance C3).
+pub fn disconnect_headers(host: &str) -> Pairs {
+    let headers = [
+        ("Host", host),
+        ("x-api-key", ""),
+        ("X-Forwarded-For", ""),
+        ("x-restapi", ""),
+    ];
+    let owned = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    owned.into_iter().collect()
+}
+
 /// A time as `requestTime` has it: `29/Nov/2023:08:04:01 +0000` (conformance C).
 pub fn request_time(time: Timestamp) -> String {
     const FORM: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(

@@ -40,6 +40,12 @@ pub enum MalformedResponse {
 }
 
 impl ProxyResponse {
+    /// Whether the response to `$connect` accepts the client: anything but 2xx refuses it with the
+    /// same status (conformance B4).
+    pub fn accepts(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// Reads the JSON a function returned.
     ///
     /// # Errors

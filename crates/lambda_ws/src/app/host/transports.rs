@@ -10,7 +10,7 @@ pub(crate) enum Transports {
     One(Arc<dyn DynTransport>),
     /// One for each API, made from its events (conformance K7).
     #[cfg(feature = "apigateway")]
-    EachApi(each_api::EachApi),
+    EachApi(Box<each_api::EachApi>),
 }
 
 impl Transports {
@@ -73,10 +73,10 @@ mod each_api {
 
     impl Transports {
         pub(crate) fn each_api(config: SdkConfig) -> Self {
-            Self::EachApi(EachApi {
+            Self::EachApi(Box::new(EachApi {
                 config,
                 made: Mutex::default(),
-            })
+            }))
         }
     }
 

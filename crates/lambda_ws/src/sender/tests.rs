@@ -1,0 +1,176 @@
+//! The sender, with a transport that does as a test says.
+
+mod groups;
+mod one;
+
+use super::{Cleanup, Clock, Inner, Sender};
+use crate::payload::Payload;
+use crate::send_error::SendError;
+use crate::store::{Memory, Record, Scope, Slice, Store};
+use crate::transport::{Inspection, Transport};
+use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_secs(1_767_607_440);
+const API: &str = "api/test";
+
+/// What the transport does next with a connection.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Reply {
+    Sent,
+    Gone,
+    Throttled,
+    Broken,
+    Forbidden,
+    Refused,
+}
+
+/// Does with each connection as it is told, the last again and again; every other gets its message.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<Log>>);
+
+#[derive(Default)]
+struct Log {
+    replies: HashMap<ConnectionId, VecDeque<Reply>>,
+    posts: Vec<ConnectionId>,
+    closes: Vec<ConnectionId>,
+    pauses: Vec<Duration>,
+}
+
+impl Script {
+    fn tell(&self, id: &ConnectionId, replies: &[Reply]) {
+        let replies = replies.iter().copied().collect();
+        self.0.lock().unwrap().replies.insert(id.clone(), replies);
+    }
+
+    fn next(&self, id: &ConnectionId) -> Result<(), SendError> {
+        let mut log = self.0.lock().unwrap();
+        let reply = match log.replies.get_mut(id) {
+            Some(replies) if replies.len() > 1 => replies.pop_front().unwrap(),
+            Some(replies) => replies[0],
+            None => Reply::Sent,
+        };
+        match reply {
+            Reply::Sent => Ok(()),
+            Reply::Gone => Err(SendError::Gone),
+            Reply::Throttled => Err(SendError::Throttled),
+            Reply::Broken => Err(SendError::Unavailable("broken pipe".into())),
+            Reply::Forbidden => Err(SendError::Forbidden { url: "url".into() }),
+            Reply::Refused => Err(SendError::Refused {
+                status: 418,
+                source: "a teapot".into(),
+            }),
+        }
+    }
+
+    fn posts(&self) -> usize {
+        self.0.lock().unwrap().posts.len()
+    }
+
+    /// The pauses there were, in ms.
+    fn pauses(&self) -> Vec<u128> {
+        let log = self.0.lock().unwrap();
+        log.pauses.iter().map(Duration::as_millis).collect()
+    }
+}
+
+impl Transport for Script {
+    async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+        self.0.lock().unwrap().posts.push(id.clone());
+        self.next(id)
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        self.0.lock().unwrap().closes.push(id.clone());
+        self.next(id)
+    }
+
+    async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        self.next(id).map(|()| Inspection::default())
+    }
+
+    fn url(&self) -> &str {
+        "https://api.execute-api.us-east-1.amazonaws.com/test"
+    }
+}
+
+impl Clock for Script {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
+        self.0.lock().unwrap().pauses.push(duration);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A sender, what it sends through, and to whom.
+struct Bench {
+    sender: Sender,
+    script: Script,
+    store: Memory,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::opening(None)
+    }
+
+    fn opening(opening: Option<ConnectionId>) -> Self {
+        let (script, store) = (Script::default(), Memory::new());
+        let sender = Sender::from(Inner {
+            store: Arc::new(store.clone()),
+            transport: Arc::new(script.clone()),
+            clock: Arc::new(script.clone()),
+            cleanup: Cleanup::awaited(),
+            api: Some(API.to_owned()),
+            opening,
+        });
+        Self {
+            sender,
+            script,
+            store,
+        }
+    }
+
+    /// A connection in the room `tea` that was opened so long ago.
+    async fn member(&self, name: &str, age: Duration) -> ConnectionId {
+        self.member_of(name, age, API).await
+    }
+
+    async fn member_of(&self, name: &str, age: Duration, api: &str) -> ConnectionId {
+        let at = Timestamp::from_millis(NOW.millis() - age.as_millis() as u64);
+        let mut record = Record::new(name.into(), at, api, NOW);
+        record.rooms.insert("tea".to_owned());
+        record.user = Some(name.to_owned());
+        self.store.register(&record).await.unwrap();
+        record.id
+    }
+
+    async fn members(&self) -> Vec<ConnectionId> {
+        let tea = Scope::Room("tea".to_owned());
+        let page = self.store.page(&tea, Slice::ALL, None, NOW).await;
+        let mut ids = page.unwrap().ids;
+        ids.sort();
+        ids
+    }
+
+    async fn is_marked(&self, id: &ConnectionId) -> bool {
+        let record = self.store.record(id, NOW).await.unwrap();
+        record.is_some_and(|record| record.gone)
+    }
+}
+
+const OLD: Duration = Duration::from_secs(60);
+const YOUNG: Duration = Duration::from_secs(4);
+
+/// Whether pauses are these, each longer or shorter by half at most.
+fn about(pauses: &[u128], expected: &[u128]) -> bool {
+    let near =
+        |(pause, expected): (&u128, &u128)| (expected / 2..=expected * 3 / 2).contains(pause);
+    pauses.len() == expected.len() && pauses.iter().zip(expected).all(near)
+}

@@ -1,0 +1,220 @@
+//! Messages to many.
+
+use super::*;
+use crate::store::StoreError;
+use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
+use futures_util::TryStreamExt;
+
+async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(bench.member(&format!("m{n:04}"), OLD).await);
+    }
+    ids
+}
+
+#[tokio::test]
+async fn everybody_in_the_group_gets_it_once() {
+    let bench = Bench::new();
+    let mut ids = crowd(&bench, 2500).await;
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.audience()), (2500, 2500));
+    let mut posts = bench.script.0.lock().unwrap().posts.clone();
+    posts.sort();
+    assert_eq!(posts, ids);
+
+    ids.retain(|id| *id != "m0007".into());
+    let everyone = bench.sender.everyone().except(&"m0007".into());
+    assert_eq!(everyone.send("hello").await.unwrap().sent, 2499);
+    assert_eq!(
+        bench.sender.user("m0007").send("hello").await.unwrap().sent,
+        1
+    );
+    assert_eq!(
+        bench
+            .sender
+            .user("tea")
+            .send("hello")
+            .await
+            .unwrap()
+            .audience(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn one_who_fails_keeps_nobody_else_from_getting_it_and_all_are_counted() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 30).await;
+    for (id, replies) in ids.iter().zip([
+        &[Gone][..],
+        &[Gone, Sent],
+        &[Throttled],
+        &[Broken],
+        &[Refused],
+        &[Gone, Throttled],
+        &[Throttled, Sent],
+    ]) {
+        bench.script.tell(id, replies);
+    }
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    let counts = (
+        delivery.sent,
+        delivery.gone,
+        delivery.throttled,
+        delivery.failed,
+    );
+    assert_eq!(counts, (25, 1, 2, 2));
+    assert_eq!(delivery.audience(), 30);
+    let mut failures: Vec<_> = delivery
+        .failures
+        .iter()
+        .map(|(id, _)| id.as_str())
+        .collect();
+    failures.sort_unstable();
+    assert_eq!(failures, ["m0002", "m0003", "m0004", "m0005"]);
+    assert_eq!(
+        bench.members().await.len(),
+        29,
+        "only who is gone is removed"
+    );
+}
+
+#[tokio::test]
+async fn only_the_first_failures_are_kept() {
+    let bench = Bench::new();
+    for id in crowd(&bench, 150).await {
+        bench.script.tell(&id, &[Refused]);
+    }
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!(
+        (delivery.failed, delivery.failures.len()),
+        (150, crate::Delivery::FAILURES)
+    );
+}
+
+#[tokio::test]
+async fn a_403_stops_because_all_would_get_it() {
+    let bench = Bench::new();
+    for id in crowd(&bench, 500).await {
+        bench.script.tell(&id, &[Forbidden]);
+    }
+    let sent = bench.sender.room("tea").send("hello").await;
+    assert!(matches!(sent, Err(SendError::Forbidden { .. })), "{sent:?}");
+    assert!(bench.script.posts() <= 64, "{}", bench.script.posts());
+}
+
+#[tokio::test]
+async fn a_member_without_a_record_is_forgotten() {
+    let bench = Bench::new();
+    let id = bench.member("ann", OLD).await;
+    bench.member("bob", OLD).await;
+    orphan(&bench, &id).await;
+    bench.script.tell(&id, &[Gone]);
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (1, 1));
+    assert_eq!(bench.members().await, ["bob".into()]);
+}
+
+#[tokio::test]
+async fn a_member_that_a_removal_left_behind_is_forgotten() {
+    let bench = Bench::new();
+    let id = bench.member("ann", OLD).await;
+    let record = bench.store.record(&id, NOW).await.unwrap().unwrap();
+    bench.store.mark_gone(&id, record.at).await.unwrap();
+    bench
+        .store
+        .add_member(&Scope::Room("tea".to_owned()), &record);
+    assert_eq!(bench.members().await, [id.clone()]);
+    bench.script.tell(&id, &[Gone]);
+    bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!(bench.members().await, []);
+}
+
+/// Makes a connection a member that has no record.
+async fn orphan(bench: &Bench, id: &ConnectionId) {
+    let record = bench.store.record(id, NOW).await.unwrap().unwrap();
+    bench.store.remove(id, record.at).await.unwrap();
+    bench
+        .store
+        .add_member(&Scope::Room("tea".to_owned()), &record);
+}
+
+#[tokio::test]
+async fn when_most_of_many_are_gone_the_endpoint_is_doubted_and_nobody_removed() {
+    for (reached, gone, left) in [(20, 11, 20), (20, 10, 10), (19, 19, 0), (60, 31, 60)] {
+        let bench = Bench::new();
+        for id in &crowd(&bench, reached).await[..gone] {
+            bench.script.tell(id, &[Gone]);
+        }
+        let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+        assert_eq!((delivery.gone, delivery.audience()), (gone, reached));
+        assert_eq!(bench.members().await.len(), left, "{gone} of {reached}");
+    }
+}
+
+#[tokio::test]
+async fn a_group_can_be_closed() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 3).await;
+    bench.script.tell(&ids[0], &[Gone]);
+    let delivery = bench
+        .sender
+        .room("tea")
+        .except(&ids[2])
+        .close()
+        .await
+        .unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (1, 1));
+    let mut closes = bench.script.0.lock().unwrap().closes.clone();
+    closes.sort();
+    assert_eq!(closes, ids[..2]);
+}
+
+#[tokio::test]
+async fn members_and_records_can_be_read() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 250).await;
+    let marked = bench.store.record(&ids[0], NOW).await.unwrap().unwrap();
+    bench.store.mark_gone(&ids[0], marked.at).await.unwrap();
+    bench
+        .store
+        .add_member(&Scope::Room("tea".to_owned()), &marked);
+    orphan(&bench, &ids[1]).await;
+    let members: Vec<_> = bench
+        .sender
+        .room("tea")
+        .members()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(members.len(), 250);
+    let records = bench.sender.room("tea").except(&ids[2]).records();
+    let mut users: Vec<_> = records
+        .map_ok(|r| r.user.unwrap())
+        .try_collect()
+        .await
+        .unwrap();
+    users.sort();
+    assert_eq!(
+        users.len(),
+        247,
+        "without the gone, the unknown and the excepted"
+    );
+    assert_eq!(users[0], "m0003");
+}
+
+#[tokio::test]
+async fn a_group_with_an_impossible_name_is_an_error() {
+    let bench = Bench::new();
+    for name in [String::new(), "x".repeat(257)] {
+        for group in [bench.sender.room(&*name), bench.sender.user(&*name)] {
+            let sent = group.clone().send("hello").await;
+            assert!(
+                matches!(sent, Err(SendError::Store(StoreError::BadName(bytes))) if bytes == name.len()),
+                "{sent:?}"
+            );
+            assert!(group.members().try_collect::<Vec<_>>().await.is_err());
+        }
+    }
+}

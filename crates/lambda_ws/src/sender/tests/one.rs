@@ -1,0 +1,202 @@
+//! Messages to one connection.
+
+use super::*;
+use crate::limits::MESSAGE_BYTES;
+use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
+
+async fn sends(bench: &Bench, replies: &[Reply]) -> Result<(), SendError> {
+    let id = bench.member("ann", OLD).await;
+    bench.script.tell(&id, replies);
+    bench.sender.send(&id, "hello").await
+}
+
+#[tokio::test]
+async fn a_message_is_posted_once() {
+    let bench = Bench::new();
+    sends(&bench, &[Sent]).await.unwrap();
+    assert_eq!(bench.script.posts(), 1);
+    assert!(bench.script.pauses().is_empty());
+}
+
+#[tokio::test]
+async fn g6_what_is_throttled_is_tried_again_after_a_while() {
+    let bench = Bench::new();
+    sends(&bench, &[Throttled, Throttled, Throttled, Sent])
+        .await
+        .unwrap();
+    assert_eq!(bench.script.posts(), 4);
+    assert!(about(&bench.script.pauses(), &[50, 200, 600]));
+
+    let bench = Bench::new();
+    let sent = sends(&bench, &[Throttled]).await;
+    assert!(matches!(sent, Err(SendError::Throttled)), "{sent:?}");
+    assert_eq!(bench.script.posts(), 4);
+}
+
+#[tokio::test]
+async fn a_broken_socket_is_replaced_at_once() {
+    let bench = Bench::new();
+    sends(&bench, &[Broken, Sent]).await.unwrap();
+    assert!(bench.script.pauses().is_empty());
+
+    let bench = Bench::new();
+    let sent = sends(&bench, &[Broken]).await;
+    assert!(matches!(sent, Err(SendError::Unavailable(_))), "{sent:?}");
+    assert_eq!(bench.script.posts(), 5);
+    assert!(about(&bench.script.pauses(), &[50, 200, 600]));
+}
+
+#[tokio::test]
+async fn what_is_refused_is_not_tried_again() {
+    for reply in [Forbidden, Refused] {
+        let bench = Bench::new();
+        let error = sends(&bench, &[reply]).await.unwrap_err();
+        assert!(!error.is_passing(), "{error}");
+        assert_eq!(bench.script.posts(), 1);
+    }
+}
+
+#[tokio::test]
+async fn f3_what_is_too_large_is_not_posted() {
+    let bench = Bench::new();
+    let id = bench.member("ann", OLD).await;
+    let sent = bench.sender.send(&id, "x".repeat(MESSAGE_BYTES + 1)).await;
+    assert!(matches!(sent, Err(SendError::TooLarge)), "{sent:?}");
+    let sent = bench
+        .sender
+        .room("tea")
+        .send("x".repeat(MESSAGE_BYTES + 1))
+        .await;
+    assert!(matches!(sent, Err(SendError::TooLarge)), "{sent:?}");
+    assert_eq!(bench.script.posts(), 0);
+}
+
+#[tokio::test]
+async fn what_json_cannot_express_is_not_posted() {
+    let bench = Bench::new();
+    let id = bench.member("ann", OLD).await;
+    let map = std::collections::BTreeMap::from([((1, 2), 3)]);
+    let sent = bench.sender.send(&id, crate::Json(map)).await;
+    assert!(matches!(sent, Err(SendError::Encode(_))), "{sent:?}");
+    assert_eq!(bench.script.posts(), 0);
+}
+
+#[tokio::test]
+async fn g7_the_connection_that_is_being_opened_is_not_asked() {
+    let ann = ConnectionId::from("ann");
+    let bench = Bench::opening(Some(ann.clone()));
+    bench.member("ann", YOUNG).await;
+    let sent = bench.sender.send(&ann, "hello").await;
+    assert!(matches!(sent, Err(SendError::NotOpen)), "{sent:?}");
+    let closed = bench.sender.close(&ann).await;
+    assert!(matches!(closed, Err(SendError::NotOpen)), "{closed:?}");
+    let seen = bench.sender.inspect(&ann).await;
+    assert!(matches!(seen, Err(SendError::NotOpen)), "{seen:?}");
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.failed, delivery.audience()), (1, 1));
+    assert!(matches!(delivery.failures[0].1, SendError::NotOpen));
+    assert_eq!(bench.script.posts(), 0);
+}
+
+#[tokio::test]
+async fn a_false_410_is_found_out_and_the_message_arrives_once() {
+    let bench = Bench::new();
+    sends(&bench, &[Gone, Sent]).await.unwrap();
+    assert_eq!(bench.script.posts(), 2);
+    assert_eq!(bench.script.pauses(), [250]);
+    assert_eq!(bench.members().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_young_connection_is_called_again_while_it_opens() {
+    for (replies, pauses) in [
+        (&[Gone, Sent][..], &[50][..]),
+        (&[Gone, Gone, Sent], &[50, 100]),
+        (&[Gone, Gone, Gone, Sent], &[50, 100, 200]),
+    ] {
+        let bench = Bench::new();
+        let id = bench.member("ann", YOUNG).await;
+        bench.script.tell(&id, replies);
+        bench.sender.send(&id, "hello").await.unwrap();
+        assert_eq!(bench.script.pauses(), pauses);
+        assert!(!bench.is_marked(&id).await);
+    }
+    let bench = Bench::new();
+    let id = bench.member("ann", YOUNG).await;
+    bench.script.tell(&id, &[Gone]);
+    let sent = bench.sender.send(&id, "hello").await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    assert_eq!(bench.script.pauses(), [50, 100, 200]);
+    assert!(bench.is_marked(&id).await);
+}
+
+#[tokio::test]
+async fn who_is_gone_is_marked_and_taken_out_of_its_rooms() {
+    let bench = Bench::new();
+    let sent = sends(&bench, &[Gone]).await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    assert!(
+        bench.is_marked(&"ann".into()).await,
+        "its $disconnect may come"
+    );
+    assert_eq!(bench.members().await, []);
+}
+
+#[tokio::test]
+async fn another_apis_connection_is_not_gone_because_this_one_does_not_know_it() {
+    let bench = Bench::new();
+    let id = bench.member_of("ann", OLD, "api/other").await;
+    bench.script.tell(&id, &[Gone]);
+    let sent = bench.sender.send(&id, "hello").await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    bench.sender.room("tea").send("hello").await.unwrap();
+    assert!(!bench.is_marked(&id).await);
+    assert_eq!(bench.members().await, [id]);
+}
+
+#[tokio::test]
+async fn a_doubt_that_cannot_be_resolved_is_no_death() {
+    let bench = Bench::new();
+    let sent = sends(&bench, &[Gone, Throttled]).await;
+    assert!(matches!(sent, Err(SendError::Throttled)), "{sent:?}");
+    assert!(!bench.is_marked(&"ann".into()).await);
+}
+
+#[tokio::test]
+async fn closing_and_inspecting_are_tried_again_too() {
+    let bench = Bench::new();
+    let id = ConnectionId::from("ann");
+    bench.script.tell(&id, &[Throttled, Sent]);
+    bench.sender.close(&id).await.unwrap();
+    assert_eq!(bench.script.0.lock().unwrap().closes.len(), 2);
+    bench.script.tell(&id, &[Throttled, Broken, Sent]);
+    bench.sender.inspect(&id).await.unwrap();
+}
+
+#[tokio::test]
+async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
+    let cleanup = Cleanup::beside();
+    let done = Arc::new(Mutex::new(0));
+    for _ in 0..3 {
+        let done = done.clone();
+        let work = async move {
+            tokio::task::yield_now().await;
+            *done.lock().unwrap() += 1;
+        };
+        cleanup.run(work).await;
+    }
+    assert_eq!(*done.lock().unwrap(), 0, "nobody waits yet");
+    cleanup.settle(Duration::from_secs(60)).await;
+    assert_eq!(*done.lock().unwrap(), 3);
+
+    let (finish, finished) = tokio::sync::oneshot::channel();
+    let (go, going) = tokio::sync::oneshot::channel();
+    let work = async move {
+        let _ = going.await;
+        let _ = finish.send(());
+    };
+    cleanup.run(work).await;
+    cleanup.settle(Duration::ZERO).await;
+    go.send(()).unwrap();
+    finished.await.expect("it goes on after the event");
+}

@@ -1,0 +1,246 @@
+//! A client of the gateway.
+
+use super::gateway::Gateway;
+use super::shared::Shared;
+use super::socket::State;
+use crate::ConnectionId;
+use crate::limits::{FRAME_BYTES, MESSAGE_BYTES};
+use crate::payload::IntoPayload;
+use crate::send_error::SendError;
+use crate::wire::{Closing, ErrorFrame, error_frame};
+use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A connected client: see [`Gateway::connect`].
+///
+/// One that goes out of scope stays connected; [`Client::close`] closes it.
+pub struct Client {
+    gateway: Gateway,
+    id: ConnectionId,
+    protocol: Option<String>,
+}
+
+impl Client {
+    pub(super) fn new(gateway: Gateway, id: ConnectionId, protocol: Option<String>) -> Self {
+        Self {
+            gateway,
+            id,
+            protocol,
+        }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.gateway.shared
+    }
+
+    /// The connection's id.
+    pub fn id(&self) -> &ConnectionId {
+        &self.id
+    }
+
+    /// The sub-protocol that `$connect` chose.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// Sends a message, and waits until the application is done with it. What it failed with arrives
+    /// as a message, as on AWS.
+    ///
+    /// It is one frame, as browsers send it: over 32 KB the connection is closed with 1009
+    /// (conformance F2).
+    ///
+    /// # Panics
+    ///
+    /// If the connection has been closed, or JSON cannot express the message.
+    #[track_caller]
+    pub fn send(&self, message: impl IntoPayload) -> impl Future<Output = ()> + Send {
+        let caller = Location::caller();
+        let text = match message.into_payload() {
+            Ok(payload) => Some(payload.text().to_owned()),
+            Err(SendError::TooLarge) => None,
+            Err(error) => panic!("the message cannot be sent: {error:?}"),
+        };
+        let text = text.filter(|text| text.len() <= FRAME_BYTES);
+        async move {
+            let shared = self.shared();
+            let _action = shared.action();
+            if shared.sockets().open(&self.id).is_err() {
+                panic!("{caller}: {} cannot send: {}", self.id, self.story());
+            }
+            match text {
+                Some(text) => self.deliver(&text).await,
+                // Open a moment ago.
+                None => {
+                    let _ = shared.change(|sockets| sockets.close(&self.id, Closing::TOO_BIG));
+                }
+            }
+            shared.tell_ends().await;
+        }
+    }
+
+    /// Sends a binary message: the connection is closed with 1003 (conformance F1).
+    pub async fn send_binary(&self) {
+        let shared = self.shared();
+        let _action = shared.action();
+        let _ = shared.change(|sockets| sockets.close(&self.id, Closing::UNSUPPORTED));
+        shared.tell_ends().await;
+    }
+
+    /// Invokes the route of a message (conformance D2 to D4, E1 to E5).
+    async fn deliver(&self, text: &str) {
+        let (shared, api) = (self.shared(), &self.gateway.api);
+        let (request_id, now) = (shared.new_id(), shared.now());
+        let answer = |message: String| {
+            let now = shared.now();
+            // The client may have gone meanwhile: then nobody is left to be answered.
+            let _ = shared.change(|sockets| sockets.push(&self.id, message, now));
+        };
+        let fail = |error| answer(error_frame(error, self.id.as_str(), &request_id));
+        shared.change(|sockets| {
+            if let Ok(socket) = sockets.open(&self.id) {
+                socket.last_active_at = now;
+            }
+        });
+        let exists = |key: &str| key == "$default" || api.routes.contains_key(key);
+        let Some(key) = api.expression.route_key(text, exists) else {
+            return fail(ErrorFrame::Forbidden);
+        };
+        let (client, message_id) = (shared.client(&self.id), shared.new_id());
+        let mut event = client.event(&key, "MESSAGE", &request_id, now);
+        event.request_context.message_id = Some(&message_id);
+        event.body = Some(text);
+        let two_way = api.routes.get(&key).copied().unwrap_or(false);
+        match shared.invoke(&event).await {
+            Ok(response) if two_way => match response.body.unwrap_or_default() {
+                body if body.len() <= MESSAGE_BYTES => answer(body),
+                _ => fail(ErrorFrame::InternalServerError),
+            },
+            Ok(_) => {}
+            Err(error) => fail(error),
+        }
+    }
+
+    /// The next message.
+    ///
+    /// It waits only while the application is at work, as in `tokio::join!(ann.send(..), bob.recv())`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, with the messages there were.
+    #[track_caller]
+    pub fn recv(&mut self) -> impl Future<Output = String> + Send {
+        let caller = Location::caller();
+        async move {
+            match self.next().await {
+                Some(message) => message,
+                None => panic!("{caller}: {} has no message: {}", self.id, self.story()),
+            }
+        }
+    }
+
+    /// The next message, read as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or it is no `T`.
+    #[track_caller]
+    pub fn recv_json<T: DeserializeOwned>(&mut self) -> impl Future<Output = T> + Send {
+        let caller = Location::caller();
+        let message = self.recv();
+        async move {
+            let message = message.await;
+            let json = serde_json::from_str(&message);
+            json.unwrap_or_else(|error| panic!("{caller}: {error} in the message {message}"))
+        }
+    }
+
+    /// The next message, if it is there.
+    pub fn try_recv(&mut self) -> Option<String> {
+        self.shared().change(|sockets| {
+            let socket = sockets.all.get_mut(&self.id)?;
+            let message = socket.messages.get(socket.seen).cloned()?;
+            socket.seen += 1;
+            Some(message)
+        })
+    }
+
+    /// All messages that are there and were not received yet.
+    pub fn recv_all(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.try_recv()).collect()
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        if self.shared().sockets().under_way == 0 {
+            // Whoever runs beside this may be about to begin.
+            tokio::task::yield_now().await;
+        }
+        let (shared, id) = (self.shared().clone(), self.id.clone());
+        let waited = shared.wait_until(|sockets| {
+            let socket = sockets.all.get(&id);
+            sockets.under_way == 0 || socket.is_none_or(|s| s.messages.len() > s.seen)
+        });
+        waited.await;
+        self.try_recv()
+    }
+
+    /// What the connection got and what became of it, for a test that expected something else.
+    fn story(&self) -> String {
+        let sockets = self.shared().sockets();
+        let messages = sockets.all.get(&self.id).map(|socket| &*socket.messages);
+        let mut story = match messages.unwrap_or_default() {
+            [] => "it never got one".to_owned(),
+            messages => format!("all it ever got is {messages:#?}"),
+        };
+        if let Some(closing) = sockets.closing(&self.id) {
+            let Closing { code, reason } = closing;
+            let _ = write!(story, "; it was closed with {code} `{reason}`");
+        }
+        story
+    }
+
+    /// The code and the reason the server closed the connection with, if it did: 1000 by the
+    /// application, 1001 idle or too old, 1003 after a binary message, 1009 after one over 32 KB.
+    pub fn closed(&self) -> Option<(u16, &'static str)> {
+        let closing = self.shared().sockets().closing(&self.id)?;
+        Some((closing.code, closing.reason))
+    }
+
+    /// Closes the connection without a code, as `socket.close()` does, and waits for `$disconnect`.
+    pub async fn close(self) {
+        let Closing { code, reason } = Closing::NO_STATUS;
+        self.close_with(code, reason).await;
+    }
+
+    /// Closes the connection with a code and a reason, and waits for `$disconnect`.
+    pub async fn close_with(self, code: u16, reason: &str) {
+        let shared = self.shared();
+        let _action = shared.action();
+        shared.change(|sockets| {
+            if let Ok(socket) = sockets.open(&self.id) {
+                socket.state = State::Ended;
+                sockets.end(&self.id, code, reason);
+            }
+        });
+        shared.tell_ends().await;
+    }
+
+    /// Loses the connection: it is gone, and `$disconnect` never comes (conformance K4).
+    pub fn drop_silently(self) {
+        self.shared().change(|sockets| {
+            if let Ok(socket) = sockets.open(&self.id) {
+                socket.state = State::Ended;
+            }
+        });
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,191 @@
+//! The gateway.
+
+use super::client::Client;
+use super::request::{Refusal, Request};
+use super::shared::Shared;
+use crate::error::BoxError;
+use crate::event::AnyEvent;
+use crate::response::Response;
+use crate::selection::Expression;
+use crate::sender::Sender;
+use crate::store::Memory;
+use crate::wire::{Closing, ProxyRequest};
+use crate::{ConnectionId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_service::Service;
+
+/// An API in memory; clones are the same API.
+///
+/// It knows the routes `$connect`, `$disconnect` and `$default`, selects on `$request.body.action`,
+/// and its time stands still: see [the module](crate::testing) for an example.
+#[derive(Clone)]
+pub struct Gateway {
+    pub(super) shared: Arc<Shared>,
+    pub(super) api: Arc<Api>,
+}
+
+/// What an API's template says.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) expression: Expression,
+    /// The custom routes, and whether they are two-way.
+    pub(super) routes: BTreeMap<String, bool>,
+}
+
+/// An event the application has seen.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Invocation {
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
+    pub event_type: String,
+    /// The route the gateway selected.
+    pub route_key: String,
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// The event's id, which error frames name.
+    pub request_id: String,
+    /// The event as it was sent.
+    pub json: serde_json::Value,
+}
+
+impl Invocation {
+    pub(super) fn new(event: &ProxyRequest<'_>, json: &str) -> Self {
+        let context = &event.request_context;
+        Self {
+            event_type: context.event_type.to_owned(),
+            route_key: context.route_key.to_owned(),
+            connection_id: context.connection_id.into(),
+            request_id: context.request_id.to_owned(),
+            json: serde_json::from_str(json).unwrap_or_default(),
+        }
+    }
+}
+
+impl Gateway {
+    /// An API whose events `service` serves: a [`Router`](crate::Router), with or without layers.
+    pub fn new<S>(service: S) -> Self
+    where
+        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        Self {
+            shared: Shared::new(service),
+            api: Arc::new(Api {
+                expression: Expression::default(),
+                routes: BTreeMap::new(),
+            }),
+        }
+    }
+
+    /// Adds routes that the API itself knows, besides `$connect`, `$disconnect` and `$default`.
+    pub fn route_keys<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        self.routes(keys, false)
+    }
+
+    /// Adds routes that have a route response: the client gets the response's body (conformance E2).
+    pub fn two_way<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        self.routes(keys, true)
+    }
+
+    fn routes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>, two_way: bool) -> Self {
+        let routes = keys.into_iter().map(|key| (key.to_owned(), two_way));
+        Arc::make_mut(&mut self.api).routes.extend(routes);
+        self
+    }
+
+    /// Selects routes by another expression than `$request.body.action`.
+    ///
+    /// # Panics
+    ///
+    /// If it is no route selection expression.
+    #[track_caller]
+    pub fn expression(mut self, expression: &str) -> Self {
+        match expression.parse() {
+            Ok(expression) => Arc::make_mut(&mut self.api).expression = expression,
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
+    /// Connects a client, as `new WebSocket(uri)` does.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`], if `$connect` refuses it.
+    pub async fn connect(&self, uri: &str) -> Result<Client, Refusal> {
+        self.request(uri).connect().await
+    }
+
+    /// A client's request with more than a URI: headers, sub-protocols, what an authorizer said. Of
+    /// the URI only the query string matters.
+    ///
+    /// ```
+    /// # use lambda_ws::{Protocols, Accept, Router, testing::Gateway};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let router = Router::new().connect(async |p: Protocols| p.choose(&["chat.v1"]).unwrap_or_default());
+    /// let gateway = Gateway::new(router);
+    /// let request = gateway.request("/?user=bob").header("Cookie", "a=b").protocol("chat.v1");
+    /// let bob = request.connect().await.expect("accepted");
+    /// assert_eq!(bob.protocol(), Some("chat.v1"));
+    /// # }
+    /// ```
+    pub fn request(&self, uri: &str) -> Request {
+        Request::new(self.clone(), uri)
+    }
+
+    /// Moves the clock, and closes on the way whom API Gateway closes: who has been idle for 10
+    /// minutes or connected for 2 hours. Their `$disconnect` follows, each at its time (conformance
+    /// F5, F6).
+    pub async fn advance(&self, duration: Duration) {
+        let shared = &self.shared;
+        let _action = shared.action();
+        let until = shared.now() + duration;
+        loop {
+            let next = shared.sockets().next_deadline();
+            let Some((deadline, ids)) = next.filter(|(deadline, _)| *deadline <= until) else {
+                break;
+            };
+            shared.set_now(deadline.max(shared.now()));
+            shared.change(|sockets| {
+                for id in &ids {
+                    // It may have been closed meanwhile.
+                    let _ = sockets.close(id, Closing::GOING_AWAY);
+                }
+            });
+            shared.tell_ends().await;
+        }
+        shared.set_now(until);
+    }
+
+    /// The time, as the application's events have it.
+    pub fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    /// Sends as a program does that serves no events: a job, another function.
+    pub fn sender(&self) -> Sender {
+        self.shared.sender.clone()
+    }
+
+    /// The store of the connections.
+    pub fn store(&self) -> &Memory {
+        &self.shared.store
+    }
+
+    /// The events the application has seen, in order.
+    pub fn events(&self) -> Vec<Invocation> {
+        self.shared.invocations().clone()
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("api", &self.api)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,293 @@
+//! What a gateway and its clients share.
+
+use super::app::App;
+use super::clock::StandingClock;
+use super::gateway::Invocation;
+use super::socket::{Ended, Sockets, State};
+use crate::app::{Backend, Transports};
+use crate::error::BoxError;
+use crate::event::AnyEvent;
+use crate::limits::INTEGRATION_TIMEOUT;
+use crate::payload::Payload;
+use crate::response::Response;
+use crate::send_error::SendError;
+use crate::sender::Sender;
+use crate::store::Memory;
+use crate::transport::{Inspection, Transport};
+use crate::wire::{
+    self, Closing, ErrorFrame, Identity, ProxyRequest, ProxyResponse, RequestContext,
+};
+use crate::{ConnectionId, Timestamp};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tokio::sync::Notify;
+use tower_service::Service;
+
+pub(super) const API: &str = "a1b2c3d4e5";
+pub(super) const STAGE: &str = "test";
+pub(super) const DOMAIN: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
+const URL: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/test";
+
+/// The time at the beginning of every test: 5 January 2026, 10:04.
+const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
+
+/// What a gateway and its clients share.
+pub(super) struct Shared {
+    app: App,
+    pub(super) store: Memory,
+    pub(super) sender: Sender,
+    now: AtomicU64,
+    random: Mutex<fastrand::Rng>,
+    sockets: Mutex<Sockets>,
+    changed: Notify,
+    invocations: Mutex<Vec<Invocation>>,
+}
+
+impl Shared {
+    pub(super) fn new<S>(service: S) -> Arc<Self>
+    where
+        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        Arc::new_cyclic(|shared: &Weak<Self>| {
+            let store = Memory::new();
+            let wire = Transports::One(Arc::new(Wire(shared.clone())));
+            let backend = Backend::new(Arc::new(store.clone()), wire);
+            let backend = backend.with_clock(StandingClock(shared.clone()));
+            let sender = backend.sender().expect("one transport needs no event");
+            Self {
+                app: App::new(service, backend),
+                store,
+                sender,
+                now: AtomicU64::new(BEGINNING.millis()),
+                random: Mutex::new(fastrand::Rng::with_seed(7)),
+                sockets: Mutex::default(),
+                changed: Notify::new(),
+                invocations: Mutex::default(),
+            }
+        })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn set_now(&self, now: Timestamp) {
+        self.now.store(now.millis(), Ordering::SeqCst);
+    }
+
+    pub(super) fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn new_id(&self) -> String {
+        wire::new_id(&mut self.random())
+    }
+
+    pub(super) fn invocations(&self) -> MutexGuard<'_, Vec<Invocation>> {
+        let invocations = self.invocations.lock();
+        invocations.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the connections.
+    pub(super) fn sockets(&self) -> MutexGuard<'_, Sockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the connections, and wakes whoever waits for a change.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Sockets) -> T) -> T {
+        let changed = change(&mut self.sockets());
+        self.changed.notify_waiters();
+        changed
+    }
+
+    pub(super) async fn wait_until(&self, condition: impl Fn(&Sockets) -> bool) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if condition(&self.sockets()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Makes clients wait for their messages until the action ends.
+    pub(super) fn action(self: &Arc<Self>) -> Action {
+        self.change(|sockets| sockets.under_way += 1);
+        Action(self.clone())
+    }
+
+    /// Invokes the application. It goes on if the gateway gives up on it (conformance E5).
+    pub(super) async fn invoke(
+        self: &Arc<Self>,
+        event: &ProxyRequest<'_>,
+    ) -> Result<ProxyResponse, ErrorFrame> {
+        let json = serde_json::to_string(event).expect("strings and numbers are always JSON");
+        self.invocations().push(Invocation::new(event, &json));
+        let (action, call) = (self.action(), self.app.invoke(json));
+        let task = tokio::spawn(async move {
+            let response = call.await;
+            drop(action);
+            response
+        });
+        match tokio::time::timeout(INTEGRATION_TIMEOUT, task).await {
+            // Both kinds of failure are in the test's output: a panic, and an event that is none.
+            Ok(Err(_) | Ok(Err(_))) => Err(ErrorFrame::InternalServerError),
+            Ok(Ok(Ok(json))) => {
+                ProxyResponse::read(&json).map_err(|_| ErrorFrame::InternalServerError)
+            }
+            Err(_) => Err(ErrorFrame::EndpointRequestTimedOut),
+        }
+    }
+
+    /// Tells the application of connections that have ended (conformance C3, E8).
+    pub(super) async fn tell_ends(self: &Arc<Self>) {
+        let _action = self.action();
+        loop {
+            let ended = self.sockets().ended.pop_front();
+            let Some(Ended { id, code, reason }) = ended else {
+                return;
+            };
+            let client = self.client(&id);
+            let (request_id, headers) = (self.new_id(), wire::disconnect_headers(DOMAIN));
+            let mut event = client.event("$disconnect", "DISCONNECT", &request_id, self.now());
+            event.headers = Some(&headers);
+            event.multi_value_headers = Some(&headers);
+            event.request_context.disconnect_status_code = Some(code);
+            event.request_context.disconnect_reason = Some(&reason);
+            // Nobody learns what came of it.
+            let _ = self.invoke(&event).await;
+        }
+    }
+
+    /// What events say of a client.
+    pub(super) fn client(&self, id: &ConnectionId) -> ClientParts {
+        let sockets = self.sockets();
+        let socket = sockets.all.get(id).expect("connections are kept");
+        ClientParts {
+            id: id.clone(),
+            connected_at: socket.connected_at,
+            source_ip: socket.source_ip.clone(),
+            user_agent: socket.user_agent.clone(),
+            authorizer: socket.authorizer.clone(),
+        }
+    }
+}
+
+/// Something that a test does, until it ends.
+pub(super) struct Action(Arc<Shared>);
+
+impl Drop for Action {
+    fn drop(&mut self) {
+        self.0.change(|sockets| sockets.under_way -= 1);
+    }
+}
+
+/// What events say of a client.
+pub(super) struct ClientParts {
+    id: ConnectionId,
+    connected_at: Timestamp,
+    source_ip: String,
+    user_agent: Option<String>,
+    authorizer: Option<Box<serde_json::value::RawValue>>,
+}
+
+impl ClientParts {
+    pub(super) fn event<'a>(
+        &'a self,
+        route_key: &'a str,
+        event_type: &'a str,
+        request_id: &'a str,
+        now: Timestamp,
+    ) -> ProxyRequest<'a> {
+        ProxyRequest {
+            headers: None,
+            multi_value_headers: None,
+            query_string_parameters: None,
+            multi_value_query_string_parameters: None,
+            stage_variables: None,
+            request_context: RequestContext {
+                route_key,
+                authorizer: self.authorizer.as_deref(),
+                disconnect_status_code: None,
+                message_id: None,
+                event_type,
+                extended_request_id: request_id,
+                request_time: now,
+                message_direction: "IN",
+                disconnect_reason: None,
+                stage: STAGE,
+                connected_at: self.connected_at,
+                request_time_epoch: now,
+                identity: Identity {
+                    user_agent: self.user_agent.as_deref(),
+                    source_ip: &self.source_ip,
+                },
+                request_id,
+                domain_name: DOMAIN,
+                connection_id: self.id.as_str(),
+                api_id: API,
+            },
+            body: None,
+            is_base64_encoded: false,
+        }
+    }
+}
+
+/// The way from the application to the clients (conformance G4 to G9).
+struct Wire(Weak<Shared>);
+
+impl Wire {
+    fn shared(&self) -> Result<Arc<Shared>, SendError> {
+        self.0.upgrade().ok_or(SendError::Gone)
+    }
+}
+
+impl Transport for Wire {
+    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        let shared = self.shared()?;
+        let (message, now) = (payload.text().to_owned(), shared.now());
+        shared.change(|sockets| sockets.push(id, message, now))
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        let shared = self.shared()?;
+        let alone = shared.change(|sockets| {
+            sockets.close(id, Closing::NORMAL)?;
+            Ok::<_, SendError>(sockets.under_way == 0)
+        })?;
+        // Else whoever is under way tells when it ends: a handler does not run within another.
+        if alone {
+            shared.tell_ends().await;
+        }
+        Ok(())
+    }
+
+    async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        let shared = self.shared()?;
+        let mut sockets = shared.sockets();
+        let socket = sockets.open(id)?;
+        Ok(Inspection {
+            connected_at: socket.connected_at,
+            last_active_at: socket.last_active_at,
+            source_ip: socket.source_ip.clone(),
+            user_agent: socket.user_agent.clone(),
+        })
+    }
+
+    fn url(&self) -> &str {
+        URL
+    }
+}
+
+impl Sockets {
+    /// How the server closed a connection, if it did.
+    pub(super) fn closing(&self, id: &ConnectionId) -> Option<Closing> {
+        match self.all.get(id)?.state {
+            State::Closed(closing) => Some(closing),
+            State::Opening | State::Open | State::Ended => None,
+        }
+    }
+}
