@@ -12,6 +12,7 @@ mod erased;
 mod memory;
 mod names;
 mod record;
+mod values;
 
 pub use conformance::conformance;
 #[cfg(feature = "dynamodb")]
@@ -20,6 +21,7 @@ pub(crate) use erased::DynStore;
 pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
+pub use values::{VALUE_BYTES, Values};
 
 use crate::error::BoxError;
 use crate::{ConnectionId, Timestamp};
@@ -37,7 +39,9 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 /// be used again. Every operation may run at any time beside any other, of the same connection too
 /// (conformance F8), and every operation may be cut off half-way: what is left must be right, or
 /// gone at the record's `expires`. What has expired at `now` is not there.
-pub trait Store: Send + Sync + 'static {
+///
+/// What belongs to no connection is kept by [`Values`], which is a part of it.
+pub trait Store: Values {
     /// Adds a connection, with its user and its rooms.
     fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -152,6 +156,12 @@ pub enum StoreError {
     /// The session is no JSON, or not of the type it is asked for as.
     #[error("the session is not of this type")]
     BadSession(#[source] serde_json::Error),
+    /// A value is over [`VALUE_BYTES`].
+    #[error("a value of {0} bytes is too large: at most {VALUE_BYTES} are kept")]
+    ValueTooLarge(usize),
+    /// A value is no JSON, or not of the type it is asked for as.
+    #[error("the value is not of this type")]
+    BadValue(#[source] serde_json::Error),
     /// The record was changed by another message of the same connection: read it again.
     #[error("the connection's record was changed meanwhile: read it again and retry")]
     Conflict,

@@ -1,5 +1,7 @@
 //! What every store must do.
 
+mod values;
+
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::{ConnectionId, Timestamp};
 use std::collections::BTreeSet;
@@ -39,6 +41,8 @@ pub async fn conformance(store: &impl Store) {
     check.members_come_in_pages().await;
     check.a_member_without_a_record_can_be_forgotten().await;
     check.concurrent_changes_all_count().await;
+    check.a_value_is_taken_by_one_caller_only().await;
+    check.an_expired_value_is_not_there().await;
 }
 
 struct Check<'a, S> {

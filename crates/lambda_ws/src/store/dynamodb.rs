@@ -7,12 +7,14 @@
 //! | connection | `C#<h0>` | `<id>` | at, exp, api, user?, rooms?, session?, v, gone? |
 //! | room member | `R#<room>` | `<h>#<id>` | exp |
 //! | user's connection | `U#<user>` | `<h>#<id>` | exp |
+//! | value | `K#<namespace>` | `<key>` | value, v, exp? |
 //!
 //! `h` is [`Slice::hash`] of the id in two hex digits, `h0` its first.
 
 mod batch;
 mod item;
 mod retry;
+mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::{ConnectionId, Timestamp};

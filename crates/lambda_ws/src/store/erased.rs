@@ -1,6 +1,6 @@
 //! [`Store`] behind a pointer.
 
-use super::{Page, Record, Scope, Slice, Store, StoreError};
+use super::{Page, Record, Scope, Slice, Store, StoreError, Values};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
@@ -38,6 +38,20 @@ pub(crate) trait DynStore: Send + Sync {
         now: Timestamp,
     ) -> Op<'a, Page>;
     fn forget<'a>(&'a self, scope: &'a Scope, id: &'a ConnectionId) -> Op<'a, ()>;
+    fn insert_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Op<'a, bool>;
+    fn take_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Op<'a, Option<String>>;
 }
 
 impl<T: Store> DynStore for T {
@@ -101,5 +115,25 @@ impl<T: Store> DynStore for T {
 
     fn forget<'a>(&'a self, scope: &'a Scope, id: &'a ConnectionId) -> Op<'a, ()> {
         Box::pin(Store::forget(self, scope, id))
+    }
+
+    fn insert_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Op<'a, bool> {
+        Box::pin(Values::insert(self, namespace, key, value, expires, now))
+    }
+
+    fn take_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Op<'a, Option<String>> {
+        Box::pin(Values::take(self, namespace, key, now))
     }
 }

@@ -1,5 +1,7 @@
 //! Connections in the process.
 
+mod values;
+
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::{ConnectionId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,6 +18,7 @@ struct Tables {
     records: HashMap<ConnectionId, Record>,
     /// In each group the members by hash and id, with the time they expire.
     members: HashMap<Scope, BTreeMap<(u8, ConnectionId), Timestamp>>,
+    values: values::Kept,
 }
 
 /// How many connections a page has.
