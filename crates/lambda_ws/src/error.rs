@@ -46,6 +46,17 @@ impl Error {
         }
     }
 
+    /// The client did not say who it is, or not believably: an error with the code `unauthorized`
+    /// and status 401.
+    pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::client("unauthorized", message).with_status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// The client may not do this, whoever it is: an error with the code `forbidden` and status 403.
+    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::client("forbidden", message).with_status(StatusCode::FORBIDDEN)
+    }
+
     /// The same error with another status: what the client of a refused `$connect` sees.
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;

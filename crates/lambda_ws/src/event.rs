@@ -8,18 +8,31 @@ use crate::ConnectionId;
 use crate::connection::{Declared, Known};
 use crate::sender::Sender;
 use http::{Extensions, HeaderMap};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// A kind of event: [`Connect`], [`Message`] or [`Disconnect`]. What a handler may ask for depends on
-/// it, and the compiler knows.
+/// A kind of event: [`Authorize`], [`Connect`], [`Message`] or [`Disconnect`]. What a handler may ask
+/// for depends on it, and the compiler knows.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
     pub trait Sealed {}
 }
 
+/// API Gateway asks whether a client may open a connection: the event of a Lambda REQUEST authorizer,
+/// which comes before [`Connect`] (conformance B3, C4).
+#[derive(Clone, Default)]
+pub struct Authorize {
+    /// The handshake's headers.
+    pub headers: HeaderMap,
+    /// The query string, percent-encoded, without `?`.
+    pub query: String,
+    /// What is asked for, as `arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect`.
+    pub method_arn: String,
+}
+
 /// A client asks to open a connection (`$connect`, conformance C1).
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Connect {
     /// The handshake's headers.
     pub headers: HeaderMap,
@@ -46,9 +59,38 @@ pub struct Disconnect {
     pub reason: Option<String>,
 }
 
+// Headers and queries carry tokens, which belong in no log.
+impl fmt::Debug for Authorize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Authorize");
+        shown.field("headers", &Names(&self.headers));
+        shown.field("method_arn", &self.method_arn);
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Connect");
+        shown.field("headers", &Names(&self.headers));
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// The names of headers.
+struct Names<'a>(&'a HeaderMap);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+impl sealed::Sealed for Authorize {}
 impl sealed::Sealed for Connect {}
 impl sealed::Sealed for Message {}
 impl sealed::Sealed for Disconnect {}
+impl Kind for Authorize {}
 impl Kind for Connect {}
 impl Kind for Message {}
 impl Kind for Disconnect {}
@@ -81,7 +123,10 @@ impl<K> Event<K> {
 
 /// An event of any kind: what the [`Router`](crate::Router) is a service of, and what layers see.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum AnyEvent {
+    /// A question of API Gateway, before `$connect`.
+    Authorize(Event<Authorize>),
     /// `$connect`.
     Connect(Event<Connect>),
     /// A message.
@@ -94,6 +139,7 @@ impl AnyEvent {
     /// Which connection, which route, when, from where.
     pub fn context(&self) -> &Context {
         match self {
+            Self::Authorize(event) => &event.context,
             Self::Connect(event) => &event.context,
             Self::Message(event) => &event.context,
             Self::Disconnect(event) => &event.context,
@@ -103,6 +149,7 @@ impl AnyEvent {
     /// What layers added, for the extractor [`Extension`](crate::Extension).
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         match self {
+            Self::Authorize(event) => &mut event.extensions,
             Self::Connect(event) => &mut event.extensions,
             Self::Message(event) => &mut event.extensions,
             Self::Disconnect(event) => &mut event.extensions,

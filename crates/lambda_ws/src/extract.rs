@@ -2,8 +2,11 @@
 //!
 //! | extractor | kinds | |
 //! |---|---|---|
-//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`State`], [`Extension`], [`Authorizer`] | all | |
-//! | [`Opening`](crate::Opening), [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | `$connect` | |
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
+//! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
+//! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | who the client is: see [`auth`](crate::auth) |
+//! | [`Opening`](crate::Opening) | `$connect` | |
+//! | [`Authorizer`] | all but the authorizer's own | |
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
 //! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
 //! | [`Close`] | `$disconnect` | |
@@ -11,6 +14,7 @@
 //! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
 //! where there is nothing to extract.
 
+mod authorizer;
 mod connect;
 mod disconnect;
 mod every;
@@ -18,10 +22,12 @@ mod message;
 mod record;
 #[cfg(test)]
 mod tests;
+mod text;
 
+pub use authorizer::Authorizer;
 pub use connect::{Protocols, Query};
 pub use disconnect::Close;
-pub use every::{Authorizer, Extension, FromRef, State};
+pub use every::{Extension, FromRef, State};
 pub use message::RouteKey;
 pub use record::{Rooms, Session, User};
 
@@ -33,7 +39,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers and the query string exist only in `Connect`; the body and the `Connection` only in `Message`; the close code only in `Disconnect`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body and the `Connection` only in `Message`; `Session`, `User` and `Rooms` only in `Message` and `Disconnect`; the close code only in `Disconnect`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// What answers the event if it cannot be extracted.

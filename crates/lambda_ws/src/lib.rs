@@ -1,6 +1,7 @@
 //! Serverless websockets.
 
 mod app;
+pub mod auth;
 mod connection;
 mod error;
 mod event;
@@ -26,7 +27,7 @@ pub mod wire;
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
 pub use error::{BoxError, Error};
-pub use event::{AnyEvent, Connect, Context, Disconnect, Event, Kind, Message};
+pub use event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message};
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
     RouteKey, Session, State, User,

@@ -8,6 +8,9 @@ pub const MESSAGE_BYTES: usize = 128 * 1024;
 /// The largest frame, in either direction, in bytes: 32 KB (conformance F2, F3).
 pub const FRAME_BYTES: usize = 32 * 1024;
 
+/// The largest response of a Lambda authorizer, in bytes: 8 KB (conformance B9).
+pub const AUTHORIZER_BYTES: usize = 8 * 1024;
+
 /// How long an integration may take before API Gateway gives up on it (conformance E5).
 pub const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 

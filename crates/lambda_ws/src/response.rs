@@ -5,8 +5,9 @@ mod accept;
 pub use accept::Accept;
 
 use crate::Json;
+use crate::auth::Policy;
 use crate::error::Error;
-use crate::event::{Connect, Disconnect, Message};
+use crate::event::{Authorize, Connect, Disconnect, Message};
 use crate::payload::{IntoPayload, Payload};
 use http::{HeaderMap, StatusCode};
 use std::convert::Infallible;
@@ -30,6 +31,7 @@ pub(crate) enum Body {
     #[default]
     Nothing,
     Text(Payload),
+    Policy(Box<Policy>),
     Failure(Error),
 }
 
@@ -58,7 +60,7 @@ impl Response {
     pub fn error(&self) -> Option<&Error> {
         match &self.body {
             Body::Failure(error) => Some(error),
-            Body::Nothing | Body::Text(_) => None,
+            Body::Nothing | Body::Text(_) | Body::Policy(_) => None,
         }
     }
 }
@@ -73,6 +75,7 @@ impl Default for Response {
 ///
 /// | kind | |
 /// |---|---|
+/// | `Authorize` | [`Policy`] |
 /// | `Connect` | `()`, [`Accept`], [`StatusCode`] |
 /// | `Message` | `()`, text, [`Json`], `Option` of those: the sender gets it |
 /// | a two-way route | text, [`Json`] |
@@ -82,7 +85,7 @@ impl Default for Response {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a `{K}` handler",
     label = "no response to a `{K}` event",
-    note = "`Connect` handlers return `()`, `Accept` or `StatusCode`; `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
+    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
 )]
 pub trait IntoResponse<K> {
     /// Makes the response.
@@ -134,6 +137,15 @@ macro_rules! nothing {
 }
 
 nothing! { Connect Message Disconnect }
+
+impl IntoResponse<Authorize> for Policy {
+    fn into_response(self) -> Response {
+        Response {
+            body: Body::Policy(Box::new(self)),
+            ..Response::default()
+        }
+    }
+}
 
 impl IntoResponse<Connect> for StatusCode {
     fn into_response(self) -> Response {

@@ -5,7 +5,7 @@ mod route;
 mod tests;
 
 use crate::error::Error;
-use crate::event::{AnyEvent, Connect, Disconnect, Event, Message};
+use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
 use crate::response::{IntoResponse, Response, TwoWay};
@@ -38,6 +38,7 @@ use tower_service::Service;
 /// It is a [`tower_service::Service`]: `tower::ServiceBuilder` wraps it in layers.
 #[must_use = "a router does nothing until `lambda_ws::run` runs it"]
 pub struct Router<S = ()> {
+    authorize: Option<Route<Authorize, S>>,
     connect: Option<Route<Connect, S>>,
     disconnect: Option<Route<Disconnect, S>>,
     // Shared, because the router is cloned for every event.
@@ -50,12 +51,54 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// A router without routes: it accepts every client, and answers every message with an error.
     pub fn new() -> Self {
         Self {
+            authorize: None,
             connect: None,
             disconnect: None,
             routes: Arc::default(),
             fallback: None,
             member: "action".into(),
         }
+    }
+
+    /// Whether a client may connect: what the API asks, before [`Router::connect`], if this same
+    /// function is its Lambda authorizer too (of type `REQUEST`, on `$connect`; conformance B9).
+    ///
+    /// ```
+    /// use lambda_ws::auth::{Policy, Token};
+    /// use lambda_ws::{Error, Router};
+    ///
+    /// async fn authorize(token: Token) -> Result<Policy, Error> {
+    ///     match token.as_str() {
+    ///         "s3cret" => Ok(Policy::allow("ann").context("admin", true)),
+    ///         _ => Err(Error::unauthorized("the token is unknown")),
+    ///     }
+    /// }
+    ///
+    /// let router: Router = Router::new().authorize(authorize);
+    /// ```
+    ///
+    /// | the handler returns | the client sees |
+    /// |---|---|
+    /// | [`Policy::allow`](crate::auth::Policy::allow) | what `$connect` says |
+    /// | [`Policy::deny`](crate::auth::Policy::deny), an error with status 403 | 403 |
+    /// | an error with status 401 | 401 |
+    /// | any other error, a panic, a policy of over 8 KB | 500 |
+    ///
+    /// Without this handler the authorizer's events are errors, which a client sees as 500.
+    ///
+    /// # Panics
+    ///
+    /// If there is such a handler already.
+    #[track_caller]
+    pub fn authorize<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Authorize>,
+        H::Args: FromEvent<Authorize, S> + Send + 'static,
+    {
+        let old = self.authorize.replace(handled(handler));
+        assert!(old.is_none(), "`authorize` is defined twice");
+        self
     }
 
     /// What happens when a client asks to connect. Without it every client is accepted
@@ -158,6 +201,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[track_caller]
     pub fn merge(mut self, other: Self) -> Self {
         let one = |a: bool, b: bool, name| assert!(!(a && b), "`{name}` is defined twice");
+        one(
+            self.authorize.is_some(),
+            other.authorize.is_some(),
+            "authorize",
+        );
         one(self.connect.is_some(), other.connect.is_some(), "connect");
         one(
             self.disconnect.is_some(),
@@ -169,6 +217,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             other.fallback.is_some(),
             "fallback",
         );
+        self.authorize = self.authorize.or(other.authorize);
         self.connect = self.connect.or(other.connect);
         self.disconnect = self.disconnect.or(other.disconnect);
         self.fallback = self.fallback.or(other.fallback);
@@ -183,6 +232,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         let routes = self.routes.iter();
         let routes = routes.map(|(key, route)| (key.clone(), route.clone().with_state(&state)));
         Router {
+            authorize: self.authorize.map(|route| route.with_state(&state)),
             connect: self.connect.map(|route| route.with_state(&state)),
             disconnect: self.disconnect.map(|route| route.with_state(&state)),
             routes: Arc::new(routes.collect()),
@@ -260,6 +310,7 @@ impl<S: Clone + Send + Sync + 'static> Default for Router<S> {
 impl<S> Clone for Router<S> {
     fn clone(&self) -> Self {
         Self {
+            authorize: self.authorize.clone(),
             connect: self.connect.clone(),
             disconnect: self.disconnect.clone(),
             routes: self.routes.clone(),
@@ -289,6 +340,19 @@ impl Service<AnyEvent> for Router {
 
     fn call(&mut self, event: AnyEvent) -> Self::Future {
         let response = match event {
+            AnyEvent::Authorize(event) => {
+                let missing = || -> BoxFuture<'static, Response> {
+                    let error = Error::from(
+                        "the API asks this function to authorize a client, and its router has no \
+                         `authorize` handler: add one, or take the authorizer off `$connect`",
+                    );
+                    Box::pin(std::future::ready(
+                        IntoResponse::<Authorize>::into_response(error),
+                    ))
+                };
+                let route = self.authorize.as_ref();
+                Some(route.map_or_else(missing, |route| route.call(event)))
+            }
             AnyEvent::Connect(event) => self.connect.as_ref().map(|route| route.call(event)),
             AnyEvent::Disconnect(event) => self.disconnect.as_ref().map(|route| route.call(event)),
             AnyEvent::Message(event) => Some(self.message(event)),

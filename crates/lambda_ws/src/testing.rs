@@ -62,6 +62,7 @@
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
 mod app;
+mod authorizer;
 mod client;
 mod clock;
 mod gateway;

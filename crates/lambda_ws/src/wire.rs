@@ -5,19 +5,23 @@
 //! it as a [`ProxyResponse`]. The conformance numbers in this module are those of the project's list
 //! of how the real service behaves.
 
+mod authorizer;
 mod closing;
 mod frame;
 mod id;
 mod incoming;
+mod offer;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
 
+pub use authorizer::{AuthorizerRequest, AuthorizerResponse, MalformedPolicy};
 pub use closing::Closing;
 pub use frame::{ErrorFrame, error_frame};
 pub use id::{is_id, new_id};
 pub(crate) use incoming::{EventType, Incoming, IncomingContext, headers, query};
+pub(crate) use offer::{BEARER, Offer};
 pub use request::{
     Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers, iso8601, request_time,
 };

@@ -1,5 +1,7 @@
 //! From an event's JSON to the response's.
 
+mod authorize;
+mod protocol;
 mod transports;
 
 pub(crate) use transports::Transports;
@@ -8,7 +10,7 @@ use super::reply::Reply;
 use crate::ConnectionId;
 use crate::connection::Known;
 use crate::error::{BoxError, Error};
-use crate::event::{AnyEvent, Connect, Context, Disconnect, Event, Message};
+use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Message};
 use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
 use crate::response::{Body, IntoResponse, Response};
@@ -16,7 +18,7 @@ use crate::send_error::SendError;
 use crate::sender::{self, Cleanup, Clock, Sender, SystemClock};
 use crate::store::DynStore;
 use crate::transport::DynTransport;
-use crate::wire::{self, EventType, Incoming, IncomingContext};
+use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
 use futures_util::future;
 use http::{Extensions, StatusCode};
 use serde::Serialize;
@@ -149,7 +151,8 @@ where
         }
     }
 
-    /// The response to an event. It is an error only if the event is none that is known.
+    /// The response to an event. It is an error only if the event is none that is known, or an
+    /// authorizer's that is answered with a failure.
     pub(crate) async fn call(&self, json: &str) -> Result<Reply, BoxError> {
         let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
@@ -175,6 +178,14 @@ where
                 self.backend
                     .sender_for(&context, cleanup.clone(), kind == EventType::Connect);
             let reply = match kind {
+                EventType::Connect if let Some(method_arn) = incoming.method_arn.take() => {
+                    let data = Authorize {
+                        headers: wire::headers(&incoming)?,
+                        query: wire::query(&incoming)?,
+                        method_arn,
+                    };
+                    self.authorize(context, data, sender).await?
+                }
                 EventType::Connect => {
                     let data = Connect {
                         headers: wire::headers(&incoming)?,
@@ -202,12 +213,14 @@ where
     async fn connect(&self, context: Context, data: Connect, sender: Sender) -> Reply {
         let started = tokio::time::Instant::now();
         let declared = data.declared.clone();
+        let offer = Offer::of(&data.headers);
         let event = event(context.clone(), data, sender.clone(), Known::default());
-        let response = self.respond(AnyEvent::Connect(event)).await;
+        let mut response = self.respond(AnyEvent::Connect(event)).await;
         log(&response);
         if !response.status.is_success() {
             return Reply::new(&response, None);
         }
+        protocol::choose(&mut response, &offer);
         let (record, announcements) = {
             let mut declared = declared.lock().unwrap_or_else(PoisonError::into_inner);
             let (id, at) = (context.connection_id().clone(), context.connected_at());
@@ -254,7 +267,7 @@ where
         let mut response = self.respond(AnyEvent::Message(event)).await;
         log(&response);
         let payload = match std::mem::take(&mut response.body) {
-            Body::Nothing => None,
+            Body::Nothing | Body::Policy(_) => None,
             Body::Text(payload) => Some(payload),
             Body::Failure(error) => match frame(&error, context.request_id()) {
                 Ok(frame) => Some(frame),
@@ -325,9 +338,11 @@ fn socket<'a>(
     incoming: &mut Incoming<'a>,
 ) -> Option<(EventType, ConnectionId, IncomingContext<'a>)> {
     // An authorizer's event looks like a CONNECT.
-    if incoming.kind.is_some() {
+    let authorizes = incoming.kind.as_deref() == Some("REQUEST") && incoming.method_arn.is_some();
+    if incoming.kind.is_some() && !authorizes {
         return None;
     }
+    incoming.method_arn.take_if(|_| !authorizes);
     let mut context = incoming.request_context.take()?;
     let kind = context
         .event_type

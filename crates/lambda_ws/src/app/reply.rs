@@ -4,21 +4,27 @@ use crate::response::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
+use serde_json::value::RawValue;
 
 /// A response, as API Gateway takes it: only members that a proxy response may have, none of them
 /// `null` (conformance E4, K3).
 #[derive(Debug)]
-pub(crate) struct Reply {
-    status: u16,
-    protocol: Option<String>,
-    body: Option<String>,
+pub(crate) enum Reply {
+    /// A proxy response.
+    Proxy {
+        status: u16,
+        protocol: Option<String>,
+        body: Option<String>,
+    },
+    /// An authorizer's response (conformance B9).
+    Policy(Box<RawValue>),
 }
 
 impl Reply {
     pub(super) fn new(response: &Response, body: Option<String>) -> Self {
         let protocol = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
         let protocol = protocol.and_then(|value| value.to_str().ok());
-        Self {
+        Self::Proxy {
             // Statuses of other ranges are malformed to API Gateway.
             status: match response.status.as_u16() {
                 status @ 100..600 => status,
@@ -38,12 +44,20 @@ impl Serialize for Reply {
             protocol: &'a str,
         }
 
+        let (status, protocol, body) = match self {
+            Self::Policy(policy) => return policy.serialize(serializer),
+            Self::Proxy {
+                status,
+                protocol,
+                body,
+            } => (status, protocol, body),
+        };
         let mut reply = serializer.serialize_struct("Reply", 3)?;
-        reply.serialize_field("statusCode", &self.status)?;
-        if let Some(protocol) = &self.protocol {
+        reply.serialize_field("statusCode", status)?;
+        if let Some(protocol) = protocol {
             reply.serialize_field("headers", &Headers { protocol })?;
         }
-        if let Some(body) = &self.body {
+        if let Some(body) = body {
             reply.serialize_field("body", body)?;
         }
         reply.end()

@@ -1,12 +1,12 @@
-//! Extractors for `$connect`.
+//! Extractors for handshakes: `$connect`, and the authorizer's events before it.
 
 use super::FromEvent;
 use crate::connection::Opening;
 use crate::error::Error;
-use crate::event::{Connect, Event};
+use crate::event::{Authorize, Connect, Event};
 use crate::response::Accept;
+use crate::wire::Offer;
 use http::HeaderMap;
-use http::header::SEC_WEBSOCKET_PROTOCOL;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
@@ -14,33 +14,34 @@ use std::convert::Infallible;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Query<T>(pub T);
 
-impl<S: Sync, T: DeserializeOwned> FromEvent<Connect, S> for Query<T> {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<Connect>, _: &S) -> Result<Self, Error> {
-        let query = serde_urlencoded::from_str(&event.data.query);
-        query.map(Self).map_err(|error| {
-            let message = format!("the query string does not fit: {error}");
-            Error::client("bad_query", message)
-        })
-    }
-}
-
 /// The sub-protocols the client offers, in its order of preference.
+///
+/// A client that offers any closes the connection unless exactly one of them is chosen
+/// (conformance B8): return [`Protocols::choose`]'s [`Accept`]. A token that the client brings in
+/// their place is not among them: see [`Token`](crate::auth::Token).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protocols(pub Vec<String>);
 
 impl Protocols {
-    /// Accepts with the first of these protocols that the client offers.
+    /// Accepts with the first of these protocols that the client offers; `None`, if it offers none of
+    /// them. Protocols are case-sensitive.
+    ///
+    /// A handler that insists on a protocol refuses who offers no known one; one that can do without
+    /// takes [`Accept::default`] instead.
     ///
     /// ```
-    /// use lambda_ws::{Accept, Error, Protocols};
+    /// use lambda_ws::{Accept, Protocols};
     /// use http::StatusCode;
     ///
-    /// async fn connect(protocols: Protocols) -> Result<Accept, StatusCode> {
+    /// async fn strict(protocols: Protocols) -> Result<Accept, StatusCode> {
     ///     protocols.choose(&["chat.v2", "chat.v1"]).ok_or(StatusCode::BAD_REQUEST)
     /// }
-    /// # let router: lambda_ws::Router = lambda_ws::Router::new().connect(connect);
+    ///
+    /// async fn lenient(protocols: Protocols) -> Accept {
+    ///     protocols.choose(&["chat.v2", "chat.v1"]).unwrap_or_default()
+    /// }
+    /// # let router: lambda_ws::Router = lambda_ws::Router::new().connect(strict);
+    /// # let router: lambda_ws::Router = lambda_ws::Router::new().connect(lenient);
     /// ```
     pub fn choose(&self, known: &[&str]) -> Option<Accept> {
         let offered = |protocol: &&&str| self.0.iter().any(|offered| offered == **protocol);
@@ -49,25 +50,40 @@ impl Protocols {
     }
 }
 
-impl<S: Sync> FromEvent<Connect, S> for Protocols {
-    type Rejection = Infallible;
+/// Extractors for the kinds of events that are about a handshake.
+macro_rules! handshakes {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Query<T> {
+            type Rejection = Error;
 
-    async fn from_event(event: &Event<Connect>, _: &S) -> Result<Self, Infallible> {
-        let headers = event.data.headers.get_all(SEC_WEBSOCKET_PROTOCOL);
-        let lists = headers.iter().filter_map(|value| value.to_str().ok());
-        let protocols = lists.flat_map(|list| list.split(',')).map(str::trim);
-        let protocols = protocols.filter(|protocol| !protocol.is_empty());
-        Ok(Self(protocols.map(str::to_owned).collect()))
-    }
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
+                let query = serde_urlencoded::from_str(&event.data.query);
+                query.map(Self).map_err(|error| {
+                    let message = format!("the query string does not fit: {error}");
+                    Error::client("bad_query", message)
+                })
+            }
+        }
+
+        impl<S: Sync> FromEvent<$kind, S> for Protocols {
+            type Rejection = Infallible;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
+                Ok(Self(Offer::of(&event.data.headers).protocols))
+            }
+        }
+
+        impl<S: Sync> FromEvent<$kind, S> for HeaderMap {
+            type Rejection = Infallible;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
+                Ok(event.data.headers.clone())
+            }
+        }
+    )* };
 }
 
-impl<S: Sync> FromEvent<Connect, S> for HeaderMap {
-    type Rejection = Infallible;
-
-    async fn from_event(event: &Event<Connect>, _: &S) -> Result<Self, Infallible> {
-        Ok(event.data.headers.clone())
-    }
-}
+handshakes! { Authorize Connect }
 
 impl<S: Sync> FromEvent<Connect, S> for Opening {
     type Rejection = Infallible;

@@ -5,7 +5,6 @@ use crate::ConnectionId;
 use crate::error::Error;
 use crate::event::{Context, Event, Kind};
 use crate::sender::Sender;
-use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
 /// The router's state, or a part of it ([`FromRef`]).
@@ -53,32 +52,6 @@ impl<K: Kind, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromEvent<K, S>
 
     async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(event.extensions.get::<T>().cloned().map(Self))
-    }
-}
-
-/// What the API's authorizer said of the client: its `principalId` and the members of its `context`,
-/// in every event of the connection (conformance C1).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Authorizer<T>(pub T);
-
-impl<K: Kind, S: Sync, T: DeserializeOwned> FromEvent<K, S> for Authorizer<T> {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, Error> {
-        let found = <Self as OptionalFromEvent<K, S>>::from_event(event, state).await?;
-        found.ok_or_else(|| "the API has no authorizer: add one to its `$connect` route".into())
-    }
-}
-
-impl<K: Kind, S: Sync, T: DeserializeOwned> OptionalFromEvent<K, S> for Authorizer<T> {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Error> {
-        let context = event.context.authorizer();
-        let context = context
-            .map(|raw| serde_json::from_str(raw.get()))
-            .transpose();
-        Ok(context?.map(Self))
     }
 }
 

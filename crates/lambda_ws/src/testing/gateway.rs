@@ -3,13 +3,14 @@
 use super::client::Client;
 use super::request::{Refusal, Request};
 use super::shared::Shared;
+use crate::auth::Tickets;
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
 use crate::selection::Expression;
 use crate::sender::Sender;
 use crate::store::Memory;
-use crate::wire::{Closing, ProxyRequest};
+use crate::wire::{Closing, RequestContext};
 use crate::{ConnectionId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,13 +33,34 @@ pub(super) struct Api {
     pub(super) expression: Expression,
     /// The custom routes, and whether they are two-way.
     pub(super) routes: BTreeMap<String, bool>,
+    /// The identity sources of the authorizer, if there is one.
+    pub(super) authorizer: Option<Vec<IdentitySource>>,
+}
+
+/// What a handshake must have before the authorizer is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum IdentitySource {
+    Header(String),
+    Query(String),
+}
+
+impl IdentitySource {
+    fn read(source: &str) -> Option<Self> {
+        let name = |prefix| {
+            let name = source.strip_prefix(prefix)?;
+            Some(name.to_owned()).filter(|name: &String| !name.is_empty())
+        };
+        name("route.request.header.")
+            .map(Self::Header)
+            .or_else(|| name("route.request.querystring.").map(Self::Query))
+    }
 }
 
 /// An event the application has seen.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Invocation {
-    /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `REQUEST`, if the authorizer was asked.
     pub event_type: String,
     /// The route the gateway selected.
     pub route_key: String,
@@ -51,10 +73,9 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    pub(super) fn new(event: &ProxyRequest<'_>, json: &str) -> Self {
-        let context = &event.request_context;
+    pub(super) fn new(event_type: &str, context: &RequestContext<'_>, json: &str) -> Self {
         Self {
-            event_type: context.event_type.to_owned(),
+            event_type: event_type.to_owned(),
             route_key: context.route_key.to_owned(),
             connection_id: context.connection_id.into(),
             request_id: context.request_id.to_owned(),
@@ -76,6 +97,7 @@ impl Gateway {
             api: Arc::new(Api {
                 expression: Expression::default(),
                 routes: BTreeMap::new(),
+                authorizer: None,
             }),
         }
     }
@@ -93,6 +115,50 @@ impl Gateway {
     fn routes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>, two_way: bool) -> Self {
         let routes = keys.into_iter().map(|key| (key.to_owned(), two_way));
         Arc::make_mut(&mut self.api).routes.extend(routes);
+        self
+    }
+
+    /// Makes the application the authorizer of its API too, as [`Router::authorize`] has it: it is asked
+    /// before each `$connect`, once a handshake has all identity sources, which are
+    /// `route.request.header.NAME` and `route.request.querystring.NAME`; there may be none. A client
+    /// without one of them is refused with 401, and the application is not asked (conformance B9).
+    ///
+    /// ```
+    /// # use lambda_ws::{Authorizer, Error, Router, auth::{Policy, Token}, testing::Gateway};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// async fn authorize(token: Token) -> Result<Policy, Error> {
+    ///     match token.matches("s3cret") {
+    ///         true => Ok(Policy::allow("ann")),
+    ///         false => Err(Error::unauthorized("the token is unknown")),
+    ///     }
+    /// }
+    ///
+    /// let gateway = Gateway::new(Router::new().authorize(authorize))
+    ///     .authorizer(["route.request.querystring.token"]);
+    /// assert!(gateway.connect("/?token=s3cret").await.is_ok());
+    /// assert_eq!(gateway.connect("/?token=guess").await.unwrap_err().status, 401);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one is no identity source.
+    ///
+    /// [`Router::authorize`]: crate::Router::authorize
+    #[track_caller]
+    pub fn authorizer<'s>(mut self, sources: impl IntoIterator<Item = &'s str>) -> Self {
+        let mut read = Vec::new();
+        for source in sources {
+            match IdentitySource::read(source) {
+                Some(source) => read.push(source),
+                None => panic!(
+                    "`{source}` is no identity source: expected route.request.header.NAME or \
+                     route.request.querystring.NAME"
+                ),
+            }
+        }
+        Arc::make_mut(&mut self.api).authorizer = Some(read);
         self
     }
 
@@ -169,6 +235,11 @@ impl Gateway {
     /// Sends as a program does that serves no events: a job, another function.
     pub fn sender(&self) -> Sender {
         self.shared.sender.clone()
+    }
+
+    /// Issues tickets as a program does that serves no events: a page's HTTPS API.
+    pub fn tickets(&self) -> Tickets {
+        Tickets::of(self.sender())
     }
 
     /// The store of the connections.

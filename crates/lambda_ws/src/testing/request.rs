@@ -60,7 +60,8 @@ impl Request {
     }
 
     /// What the API's authorizer said of the client: `principalId` and the members of its context,
-    /// in every event of the connection. Numbers and booleans become text (conformance C1).
+    /// in every event of the connection. Numbers and booleans become text (conformance C1). The
+    /// application is not asked any more, if it is the authorizer ([`Gateway::authorizer`]).
     ///
     /// # Panics
     ///
@@ -99,6 +100,7 @@ impl Request {
     pub async fn connect(self) -> Result<Client, Refusal> {
         let headers = self.all_headers();
         let (gateway, authorizer) = (self.gateway, self.authorizer);
+        let asked = authorizer.is_none();
         let shared = gateway.shared.clone();
         let _action = shared.action();
         let id = ConnectionId::from(shared.new_id());
@@ -125,10 +127,27 @@ impl Request {
         let query = Some(&self.query).filter(|query| !query.is_empty());
         event.query_string_parameters = query;
         event.multi_value_query_string_parameters = query;
-        let status = match shared.invoke(&event).await {
-            Ok(response) if response.accepts() => Ok(response.protocol),
-            Ok(response) => Err(response.status),
-            Err(failure) => Err(failure.status()),
+        let said = match &gateway.api.authorizer {
+            Some(sources) if asked => shared.authorize(sources, &event).await,
+            _ => Ok(None),
+        };
+        let status = match said {
+            Ok(said) => {
+                if let Some(said) = &said {
+                    event.request_context.authorizer = Some(said);
+                    shared.change(|sockets| {
+                        if let Some(socket) = sockets.all.get_mut(&id) {
+                            socket.authorizer = Some(said.clone());
+                        }
+                    });
+                }
+                match shared.invoke(&event).await {
+                    Ok(response) if response.accepts() => Ok(response.protocol),
+                    Ok(response) => Err(response.status),
+                    Err(failure) => Err(failure.status()),
+                }
+            }
+            Err(status) => Err(status),
         };
         shared.change(|sockets| {
             if let Some(socket) = sockets.all.get_mut(&id) {

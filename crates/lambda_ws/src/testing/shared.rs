@@ -18,6 +18,7 @@ use crate::wire::{
     self, Closing, ErrorFrame, Identity, ProxyRequest, ProxyResponse, RequestContext,
 };
 use crate::{ConnectionId, Timestamp};
+use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
@@ -119,13 +120,29 @@ impl Shared {
         Action(self.clone())
     }
 
-    /// Invokes the application. It goes on if the gateway gives up on it (conformance E5).
+    /// Invokes the application with an event of a connection.
     pub(super) async fn invoke(
         self: &Arc<Self>,
         event: &ProxyRequest<'_>,
     ) -> Result<ProxyResponse, ErrorFrame> {
+        let context = &event.request_context;
+        match self.run(context.event_type, context, event).await {
+            Ok(json) => ProxyResponse::read(&json).map_err(|_| ErrorFrame::InternalServerError),
+            Err(Failure::TimedOut) => Err(ErrorFrame::EndpointRequestTimedOut),
+            Err(Failure::Error(_) | Failure::Panicked) => Err(ErrorFrame::InternalServerError),
+        }
+    }
+
+    /// Runs the application. It goes on if the gateway gives up on it (conformance E5).
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        event_type: &str,
+        context: &RequestContext<'_>,
+        event: &impl Serialize,
+    ) -> Result<Vec<u8>, Failure> {
         let json = serde_json::to_string(event).expect("strings and numbers are always JSON");
-        self.invocations().push(Invocation::new(event, &json));
+        let seen = Invocation::new(event_type, context, &json);
+        self.invocations().push(seen);
         let (action, call) = (self.action(), self.app.invoke(json));
         let task = tokio::spawn(async move {
             let response = call.await;
@@ -133,12 +150,10 @@ impl Shared {
             response
         });
         match tokio::time::timeout(INTEGRATION_TIMEOUT, task).await {
-            // Both kinds of failure are in the test's output: a panic, and an event that is none.
-            Ok(Err(_) | Ok(Err(_))) => Err(ErrorFrame::InternalServerError),
-            Ok(Ok(Ok(json))) => {
-                ProxyResponse::read(&json).map_err(|_| ErrorFrame::InternalServerError)
-            }
-            Err(_) => Err(ErrorFrame::EndpointRequestTimedOut),
+            Ok(Ok(done)) => done.map_err(|error| Failure::Error(error.to_string())),
+            // It is in the test's output.
+            Ok(Err(_)) => Err(Failure::Panicked),
+            Err(_) => Err(Failure::TimedOut),
         }
     }
 
@@ -174,6 +189,14 @@ impl Shared {
             authorizer: socket.authorizer.clone(),
         }
     }
+}
+
+/// Why an invocation has no response.
+pub(super) enum Failure {
+    /// A function error, with its message.
+    Error(String),
+    Panicked,
+    TimedOut,
 }
 
 /// Something that a test does, until it ends.

@@ -15,6 +15,8 @@ pub(crate) struct Incoming<'a> {
     /// `REQUEST` in an authorizer's event, which looks like a CONNECT otherwise.
     #[serde(rename = "type")]
     pub(crate) kind: Option<String>,
+    /// Only in an authorizer's event (conformance C4).
+    pub(crate) method_arn: Option<String>,
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
     #[serde(borrow)]

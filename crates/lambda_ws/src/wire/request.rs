@@ -140,7 +140,10 @@ impl FromIterator<(String, String)> for Pairs {
     }
 }
 
-fn last<S: Serializer>(pairs: &Option<&Pairs>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn last<S: Serializer>(
+    pairs: &Option<&Pairs>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     let pairs = pairs.unwrap_or(const { &Pairs(Vec::new()) });
     let mut map = serializer.serialize_map(None)?;
     for name in pairs.names() {
@@ -150,7 +153,7 @@ fn last<S: Serializer>(pairs: &Option<&Pairs>, serializer: S) -> Result<S::Ok, S
     map.end()
 }
 
-fn all<S: Serializer>(pairs: &Option<&Pairs>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn all<S: Serializer>(pairs: &Option<&Pairs>, serializer: S) -> Result<S::Ok, S::Error> {
     let pairs = pairs.unwrap_or(const { &Pairs(Vec::new()) });
     let mut map = serializer.serialize_map(None)?;
     for name in pairs.names() {

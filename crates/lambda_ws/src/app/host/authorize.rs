@@ -1,0 +1,54 @@
+//! An authorizer's event.
+
+use super::{Host, event, log};
+use crate::app::reply::Reply;
+use crate::auth::Policy;
+use crate::connection::Known;
+use crate::error::BoxError;
+use crate::event::{AnyEvent, Authorize, Context};
+use crate::response::{Body, Response};
+use crate::sender::Sender;
+use http::StatusCode;
+use serde_json::value::RawValue;
+use tower_service::Service;
+use tracing::{debug, error};
+
+/// The failure that API Gateway answers with 401; any other is a 500 (conformance B9).
+const UNAUTHORIZED: &str = "Unauthorized";
+
+impl<S> Host<S>
+where
+    S: Service<AnyEvent, Response = Response> + Clone,
+    S::Error: Into<BoxError>,
+{
+    pub(super) async fn authorize(
+        &self,
+        context: Context,
+        data: Authorize,
+        sender: Sender,
+    ) -> Result<Reply, BoxError> {
+        let method_arn = data.method_arn.clone();
+        let event = event(context, data, sender, Known::default());
+        let response = self.respond(AnyEvent::Authorize(event)).await;
+        log(&response);
+        let policy = match (response.body, response.status) {
+            (Body::Policy(policy), _) => *policy,
+            (_, StatusCode::UNAUTHORIZED) => return Err(UNAUTHORIZED.into()),
+            (_, StatusCode::FORBIDDEN) => Policy::deny("nobody"),
+            (_, status) => return Err(format!("the authorizer failed with {status}").into()),
+        };
+        if !policy.allows() {
+            debug!("the client may not connect");
+        }
+        let document = policy.document(&method_arn).and_then(|document| {
+            RawValue::from_string(document).map_err(|error| error.to_string())
+        });
+        match document {
+            Ok(document) => Ok(Reply::Policy(document)),
+            Err(problem) => {
+                error!(problem, "the authorizer's policy is not sent");
+                Err(problem.into())
+            }
+        }
+    }
+}

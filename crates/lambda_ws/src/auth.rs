@@ -1,0 +1,56 @@
+//! Who a client is.
+//!
+//! A browser cannot add headers to a websocket's handshake, so a token comes another way, and is
+//! checked before the connection is opened: a client that is refused sees the status, 401 or 403, and
+//! no connection ever exists.
+//!
+//! | way | who can use it | ask for |
+//! |---|---|---|
+//! | `Authorization: Bearer TOKEN` | programs | [`Token`] |
+//! | `wss://..?token=TOKEN` | everybody; URLs end in logs, so let it be short-lived | [`Token`] |
+//! | `new WebSocket(url, ["bearer", TOKEN])` | browsers | [`Token`] |
+//! | a cookie of the page's own site | browsers; needs a list of allowed [`Origins`] | [`Cookies`] |
+//! | `wss://..?ticket=TICKET`, from the page's HTTPS API, good for once | everybody | [`Ticket`] |
+//! | a JWT in place of any `TOKEN` above | whoever has an identity provider | `Jwt`, with the feature `jwt` |
+//!
+//! All of them are extractors for [`Router::connect`](crate::Router::connect), and for
+//! [`Router::authorize`](crate::Router::authorize), which makes the function the API's Lambda
+//! authorizer too and returns a [`Policy`]. An authorizer costs an invocation more per connection;
+//! use it where something other than this function must rely on what it says.
+//!
+//! A connection that is open stays authorized until it ends, after 2 hours at the latest. To throw a
+//! user out before: [`sender.user("ann").close()`](crate::Audience::close).
+//!
+//! ```
+//! use lambda_ws::auth::Token;
+//! use lambda_ws::testing::Gateway;
+//! use lambda_ws::{Error, Opening, Router};
+//!
+//! async fn connect(me: Opening, token: Token) -> Result<(), Error> {
+//!     if !token.matches("s3cret") {
+//!         return Err(Error::unauthorized("the token is unknown"));
+//!     }
+//!     me.user("ann")?;
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let gateway = Gateway::new(Router::new().connect(connect));
+//! assert!(gateway.connect("/?token=s3cret").await.is_ok());
+//! assert_eq!(gateway.connect("/?token=guess").await.unwrap_err().status, 401);
+//! assert_eq!(gateway.connect("/").await.unwrap_err().status, 401);
+//! # }
+//! ```
+
+mod cookies;
+mod policy;
+#[cfg(test)]
+mod tests;
+mod tickets;
+mod token;
+
+pub use cookies::{Cookies, Origins};
+pub use policy::{ContextValue, Policy};
+pub use tickets::{Ticket, Tickets};
+pub use token::Token;

@@ -1,0 +1,158 @@
+//! A secret that says who a client is.
+
+use crate::error::Error;
+use crate::event::{Authorize, Connect, Event};
+use crate::extract::{FromEvent, OptionalFromEvent};
+use crate::wire::Offer;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A secret that says who a client is: the bearer token of a handshake.
+///
+/// As an extractor it is, in this order,
+///
+/// 1. that of the header `Authorization: Bearer TOKEN`,
+/// 2. the query parameter `token`,
+/// 3. the sub-protocol behind `bearer`: `new WebSocket(url, ["bearer", TOKEN])`.
+///
+/// A client that brings none is refused with 401; `Option<Token>` is then `None`.
+///
+/// Other names and places: a field of type `Token` in a [`Query`](crate::Query), [`Token::in_header`]
+/// and [`Token::in_protocols`] on a [`HeaderMap`], [`Cookies::token`](super::Cookies::token).
+///
+/// ```
+/// use lambda_ws::auth::Token;
+/// use lambda_ws::{Error, Query, Router};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Login {
+///     access_token: Token,
+/// }
+///
+/// async fn connect(Query(login): Query<Login>) -> Result<(), Error> {
+///     match login.access_token.matches("s3cret") {
+///         true => Ok(()),
+///         false => Err(Error::unauthorized("the token is unknown")),
+///     }
+/// }
+///
+/// let router: Router = Router::new().connect(connect);
+/// ```
+///
+/// # As a sub-protocol
+///
+/// Browsers close a connection unless the server answers with exactly one of the protocols they offered
+/// (conformance B8). For `["bearer", TOKEN]` the library does: with `bearer`, never with the token,
+/// unless the handler chooses another protocol that was offered, as in `["chat.v1", "bearer", TOKEN]`.
+/// The token must be of the characters that a protocol may have, as JWTs, hex and URL-safe base64
+/// without `=` are.
+///
+/// # Secrecy
+///
+/// It is shown by [`Token::as_str`] only: `Debug` hides it.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// The token of `Authorization: Bearer TOKEN`.
+    pub fn in_header(headers: &HeaderMap) -> Option<Self> {
+        let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = header.split_once(' ')?;
+        let bearer = scheme.eq_ignore_ascii_case("bearer");
+        bearer.then(|| Self(token.trim().to_owned())).present()
+    }
+
+    /// The sub-protocol behind `bearer`.
+    pub fn in_protocols(headers: &HeaderMap) -> Option<Self> {
+        Offer::of(headers).token.map(Self)
+    }
+
+    /// The query parameter `token`, the last one if there are several.
+    fn in_query(query: &str) -> Option<Self> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
+        let found = pairs.into_iter().rfind(|(name, _)| name == "token");
+        found.map(|(_, token)| Self(token)).present()
+    }
+
+    fn found(headers: &HeaderMap, query: &str) -> Option<Self> {
+        Self::in_header(headers)
+            .or_else(|| Self::in_query(query))
+            .or_else(|| Self::in_protocols(headers))
+    }
+
+    /// The secret itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `secret`. How long this takes does not tell how much of it is right.
+    pub fn matches(&self, secret: &str) -> bool {
+        Sha256::digest(&self.0) == Sha256::digest(secret)
+    }
+}
+
+/// An empty token is none.
+trait Present {
+    fn present(self) -> Self;
+}
+
+impl Present for Option<Token> {
+    fn present(self) -> Self {
+        self.filter(|token| !token.0.is_empty())
+    }
+}
+
+impl From<String> for Token {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl From<&str> for Token {
+    fn from(secret: &str) -> Self {
+        Self(secret.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Token {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Token").finish_non_exhaustive()
+    }
+}
+
+/// The extractors, for both kinds of events that are about a handshake.
+macro_rules! handshakes {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync> FromEvent<$kind, S> for Token {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
+                let found = Self::found(&event.data.headers, &event.data.query);
+                found.ok_or_else(|| Error::unauthorized(
+                    "a token is missing: in `Authorization: Bearer`, `?token=`, or behind the \
+                     sub-protocol `bearer`",
+                ))
+            }
+        }
+
+        impl<S: Sync> OptionalFromEvent<$kind, S> for Token {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Option<Self>, Error> {
+                Ok(Self::found(&event.data.headers, &event.data.query))
+            }
+        }
+    )* };
+}
+
+handshakes! { Authorize Connect }

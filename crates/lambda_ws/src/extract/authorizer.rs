@@ -1,0 +1,74 @@
+//! What an authorizer said of the client.
+
+use super::text::Text;
+use super::{FromEvent, OptionalFromEvent};
+use crate::error::Error;
+use crate::event::{Connect, Disconnect, Event, Message};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// What the API's authorizer said of the client, in every event of its connection: `principalId` and
+/// the members of its `context` (conformance C1), read as a `T`.
+///
+/// API Gateway passes numbers and booleans on as text, and `T` need not know: a field of type `u32`
+/// reads `"7"`, a `bool` reads `"true"`. (Not behind `#[serde(flatten)]` and in untagged enums, where
+/// the type is not known when the text is read.)
+///
+/// ```
+/// use lambda_ws::{Authorizer, Router};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// #[serde(rename_all = "camelCase")]
+/// struct Caller {
+///     principal_id: String,
+///     admin: bool,
+/// }
+///
+/// async fn whoami(Authorizer(caller): Authorizer<Caller>) -> String {
+///     match caller.admin {
+///         true => format!("{}, who may do anything", caller.principal_id),
+///         false => caller.principal_id,
+///     }
+/// }
+///
+/// let router: Router = Router::new().route("whoami", whoami);
+/// ```
+///
+/// Without an authorizer it fails; `Option<Authorizer<T>>` is then `None`. This function itself may be
+/// the authorizer: [`Router::authorize`](crate::Router::authorize).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Authorizer<T>(pub T);
+
+fn read<T: DeserializeOwned, K>(event: &Event<K>) -> Result<Option<Authorizer<T>>, Error> {
+    let Some(said) = event.context.authorizer() else {
+        return Ok(None);
+    };
+    let said: Map<String, Value> = serde_json::from_str(said.get())?;
+    Ok(Some(Authorizer(T::deserialize(Text(said.into()))?)))
+}
+
+/// Extractors for the kinds of events that come after an authorizer's.
+macro_rules! authorized {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Authorizer<T> {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
+                read(event)?.ok_or_else(|| {
+                    "the API has no authorizer: add one to its `$connect` route".into()
+                })
+            }
+        }
+
+        impl<S: Sync, T: DeserializeOwned> OptionalFromEvent<$kind, S> for Authorizer<T> {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Option<Self>, Error> {
+                read(event)
+            }
+        }
+    )* };
+}
+
+authorized! { Connect Message Disconnect }
