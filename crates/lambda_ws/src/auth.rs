@@ -44,6 +44,8 @@
 //! ```
 
 mod cookies;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -51,6 +53,8 @@ mod tickets;
 mod token;
 
 pub use cookies::{Cookies, Origins};
+#[cfg(feature = "jwt")]
+pub use jwt::{Fetch, Issuer, Jwt, JwtError, Keys};
 pub use policy::{ContextValue, Policy};
 pub use tickets::{Ticket, Tickets};
 pub use token::Token;

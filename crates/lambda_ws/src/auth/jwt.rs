@@ -1,0 +1,212 @@
+//! JSON Web Tokens of an identity provider.
+
+mod error;
+mod fetch;
+mod key;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+pub use error::JwtError;
+pub use fetch::Fetch;
+pub use keys::Keys;
+
+use super::Token;
+use crate::Timestamp;
+use crate::error::Error;
+use crate::event::{Authorize, Connect, Event};
+use crate::extract::{FromEvent, FromRef};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use key::Header;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The claims of a client's JSON Web Token, once it is verified: see [`Issuer`], which must be a part
+/// of the router's state.
+///
+/// The token is the handshake's [`Token`]. A client with none, with one that is not valid, and with one
+/// whose claims are no `C` is refused with 401; if the issuer's keys cannot be fetched, it is 503.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Jwt<C>(pub C);
+
+/// An issuer whose tokens the application believes, and what they must say. Cheap to clone.
+///
+/// ```
+/// use lambda_ws::auth::{Issuer, Jwt, Keys};
+/// use lambda_ws::{Error, Opening, Router};
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Claims {
+///     sub: String,
+/// }
+///
+/// async fn connect(me: Opening, Jwt(claims): Jwt<Claims>) -> Result<(), Error> {
+///     me.user(&claims.sub)?;
+///     Ok(())
+/// }
+///
+/// # fn router() -> Result<Router, Error> {
+/// let issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf";
+/// let keys = Keys::url(&format!("{issuer}/.well-known/jwks.json"))?;
+/// let issuer = Issuer::new(issuer, "the app client's id", keys);
+/// let router = Router::new().connect(connect).with_state(issuer);
+/// # Ok(router)
+/// # }
+/// ```
+///
+/// # What is checked
+///
+/// - The signature, by the key of the issuer that the token names (`kid`; a token may name none if only
+///   one key is for its algorithm). The algorithm is the key's: RS256, ES256 or EdDSA with Ed25519.
+///   A token that claims another is refused, `none` and HS256 above all.
+/// - `iss` is the issuer, `aud` has the audience.
+/// - `exp`, which must be there, and `nbf`, with a leeway of 60 s.
+/// - A token with `crit` demands what is not done here, and is refused.
+///
+/// Amazon Cognito: use the ID token; its access tokens have no `aud`.
+#[derive(Debug, Clone)]
+pub struct Issuer(Arc<Rules>);
+
+#[derive(Debug, Clone)]
+struct Rules {
+    issuer: String,
+    audiences: Vec<String>,
+    leeway: Duration,
+    keys: Keys,
+}
+
+/// The longest token that is looked at, in bytes: no handshake has room for more.
+const TOKEN_BYTES: usize = 16 * 1024;
+
+const LEEWAY: Duration = Duration::from_secs(60);
+
+impl Issuer {
+    /// Believes tokens that `issuer` (`iss`) made for `audience` (`aud`) and signed with one of `keys`.
+    pub fn new(issuer: impl Into<String>, audience: impl Into<String>, keys: Keys) -> Self {
+        Self(Arc::new(Rules {
+            issuer: issuer.into(),
+            audiences: vec![audience.into()],
+            leeway: LEEWAY,
+            keys,
+        }))
+    }
+
+    /// Believes tokens for this audience, too.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).audiences.push(audience.into());
+        self
+    }
+
+    /// How far the clocks of the issuer and of this function may differ, instead of 60 s.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        Arc::make_mut(&mut self.0).leeway = leeway;
+        self
+    }
+
+    /// The claims of a token, if it is valid `now`: what [`Jwt`] does for a handshake. For tokens of
+    /// other places, such as [`Cookies::token`](super::Cookies::token).
+    ///
+    /// # Errors
+    ///
+    /// [`JwtError`], which says nothing of the token's contents but what is wrong with them.
+    pub async fn verify<C: DeserializeOwned>(
+        &self,
+        token: &Token,
+        now: Timestamp,
+    ) -> Result<C, JwtError> {
+        let token = token.as_str();
+        if token.len() > TOKEN_BYTES {
+            return Err(JwtError::Malformed);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
+        let (header, payload) = signed.split_once('.').ok_or(JwtError::Malformed)?;
+        let header: Header =
+            serde_json::from_slice(&decoded(header)?).map_err(|_| JwtError::Malformed)?;
+        let signature = decoded(signature)?;
+        let key = self.0.keys.find(&header, now).await?;
+        key.verify(signed.as_bytes(), &signature)?;
+        // Nothing of it is believed before this line.
+        let payload = decoded(payload)?;
+        self.check(&payload, now)?;
+        serde_json::from_slice(&payload).map_err(JwtError::Claims)
+    }
+
+    fn check(&self, payload: &[u8], now: Timestamp) -> Result<(), JwtError> {
+        let rules = &self.0;
+        let said: Registered = serde_json::from_slice(payload).map_err(JwtError::Claims)?;
+        if said.iss != rules.issuer {
+            return Err(JwtError::Issuer);
+        }
+        let audiences = match said.aud {
+            Audience::One(one) => vec![one],
+            Audience::Many(many) => many,
+        };
+        if !audiences.iter().any(|a| rules.audiences.contains(a)) {
+            return Err(JwtError::Audience);
+        }
+        let (now, leeway) = (now.millis() as f64 / 1000.0, rules.leeway.as_secs_f64());
+        if now >= said.exp + leeway {
+            return Err(JwtError::Expired);
+        }
+        if said.nbf.is_some_and(|nbf| now + leeway < nbf) {
+            return Err(JwtError::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+/// The claims that are checked.
+#[derive(Deserialize)]
+struct Registered {
+    iss: String,
+    aud: Audience,
+    /// Seconds, perhaps with a fraction.
+    exp: f64,
+    nbf: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, JwtError> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| JwtError::Malformed)
+}
+
+fn refused(error: JwtError) -> Error {
+    match error {
+        JwtError::Keys(_) => Error::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE),
+        error => Error::unauthorized("the token is not valid").with_source(error),
+    }
+}
+
+/// The extractor, for both kinds of events that are about a handshake.
+macro_rules! handshakes {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync, C: DeserializeOwned> FromEvent<$kind, S> for Jwt<C>
+        where
+            Issuer: FromRef<S>,
+        {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, state: &S) -> Result<Self, Error> {
+                let token = <Token as FromEvent<$kind, S>>::from_event(event, state).await?;
+                let issuer = Issuer::from_ref(state);
+                let claims = issuer.verify(&token, event.sender.now()).await;
+                claims.map(Self).map_err(refused)
+            }
+        }
+    )* };
+}
+
+handshakes! { Authorize Connect }

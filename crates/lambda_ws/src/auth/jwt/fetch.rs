@@ -1,0 +1,110 @@
+//! How an issuer's keys are fetched.
+
+use crate::error::{BoxError, Error};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::time::Duration;
+
+/// Fetches an issuer's keys. Implement it with a plain `async fn` where a request needs more than a
+/// URL: a proxy, credentials, a cache that functions share.
+pub trait Fetch: Send + Sync + 'static {
+    /// The document at `url`. It must give up in time by itself.
+    ///
+    /// # Errors
+    ///
+    /// Anything; it is logged, and the client is refused with 503.
+    fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
+}
+
+/// [`Fetch`] behind a pointer.
+pub(super) trait DynFetch: Send + Sync {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Bytes, BoxError>>;
+}
+
+impl<T: Fetch> DynFetch for T {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Bytes, BoxError>> {
+        Box::pin(Fetch::fetch(self, url))
+    }
+}
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// How long all of it may take.
+const ALL: Duration = Duration::from_secs(3);
+
+/// The largest document, in bytes.
+const BYTES: usize = 256 * 1024;
+
+/// Fetches over HTTPS.
+pub(super) struct Https {
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    within: Duration,
+}
+
+impl Https {
+    /// A client for `url`.
+    pub(super) fn new(url: &str) -> Result<Self, Error> {
+        let uri: Uri = url.parse()?;
+        let here = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if here => {}
+            _ => {
+                return Err(format!(
+                    "`{url}` is no https:// URL: who changes keys on their way \
+                                     signs whatever tokens they like"
+                )
+                .into());
+            }
+        }
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(CONNECT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        // A connection that is an hour old, and was frozen meanwhile, is no use.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(0)
+            .build(connector);
+        Ok(Self {
+            client,
+            within: ALL,
+        })
+    }
+
+    /// The same client with less patience.
+    #[cfg(test)]
+    pub(super) fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
+    async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
+        let request = Request::get(url).header("accept", "application/json");
+        let response = self.client.request(request.body(Empty::new())?).await?;
+        match response.status() {
+            StatusCode::OK => {}
+            status => return Err(format!("{url} answers with {status}").into()),
+        }
+        let body = Limited::new(response.into_body(), BYTES).collect().await?;
+        Ok(body.to_bytes())
+    }
+}
+
+impl Fetch for Https {
+    async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
+        match tokio::time::timeout(self.within, self.get(url)).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(format!("{url} does not answer within {:?}", self.within).into()),
+        }
+    }
+}

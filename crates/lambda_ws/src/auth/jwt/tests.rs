@@ -1,0 +1,359 @@
+//! Which tokens are believed.
+
+mod fetched;
+
+use super::{Issuer, Jwt, JwtError, Keys};
+use crate::auth::Token;
+use crate::testing::Gateway;
+use crate::{Error, Opening, Router, Timestamp};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const ISSUER: &str = "https://issuer.example";
+const NOW: Timestamp = Timestamp::from_secs(1_767_607_440);
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Claims {
+    sub: String,
+}
+
+/// A key of the issuer's, with its private half.
+struct Pair {
+    kid: &'static str,
+    private: Private,
+}
+
+enum Private {
+    Es256(EcdsaKeyPair),
+    EdDsa(Ed25519KeyPair),
+}
+
+fn encoded(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+impl Pair {
+    fn es256(kid: &'static str) -> Self {
+        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let private = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
+        Self {
+            kid,
+            private: Private::Es256(private),
+        }
+    }
+
+    fn eddsa(kid: &'static str) -> Self {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+        let private = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
+        Self {
+            kid,
+            private: Private::EdDsa(private),
+        }
+    }
+
+    fn alg(&self) -> &'static str {
+        match self.private {
+            Private::Es256(_) => "ES256",
+            Private::EdDsa(_) => "EdDSA",
+        }
+    }
+
+    fn jwk(&self) -> Value {
+        match &self.private {
+            Private::Es256(pair) => {
+                let point = &pair.public_key().as_ref()[1..];
+                let (x, y) = (encoded(&point[..32]), encoded(&point[32..]));
+                json!({"kty": "EC", "crv": "P-256", "kid": self.kid, "use": "sig", "x": x, "y": y})
+            }
+            Private::EdDsa(pair) => {
+                let x = encoded(pair.public_key());
+                json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "alg": "EdDSA", "x": x})
+            }
+        }
+    }
+
+    fn sign(&self, header: &Value, claims: &Value) -> Token {
+        let signed = format!(
+            "{}.{}",
+            encoded(header.to_string()),
+            encoded(claims.to_string())
+        );
+        let signature = match &self.private {
+            Private::Es256(pair) => {
+                let signed = pair.sign(&SystemRandom::new(), signed.as_bytes());
+                signed.unwrap().as_ref().to_vec()
+            }
+            Private::EdDsa(pair) => pair.sign(signed.as_bytes()).as_ref().to_vec(),
+        };
+        format!("{signed}.{}", encoded(signature)).into()
+    }
+
+    fn token(&self, claims: &Value) -> Token {
+        self.sign(
+            &json!({"alg": self.alg(), "kid": self.kid, "typ": "JWT"}),
+            claims,
+        )
+    }
+}
+
+fn claims() -> Value {
+    let now = NOW.secs();
+    json!({"iss": ISSUER, "aud": "chat", "sub": "ann", "exp": now + 300, "nbf": now - 300})
+}
+
+fn with(name: &str, value: impl Into<Value>) -> Value {
+    let mut claims = claims();
+    claims[name] = value.into();
+    claims
+}
+
+fn jwks(pairs: &[&Pair]) -> String {
+    let keys: Vec<_> = pairs.iter().map(|pair| pair.jwk()).collect();
+    json!({ "keys": keys }).to_string()
+}
+
+fn issuer(pairs: &[&Pair]) -> Issuer {
+    Issuer::new(ISSUER, "chat", Keys::fixed(&jwks(pairs)).unwrap())
+}
+
+async fn verified(issuer: &Issuer, token: &Token) -> Result<String, JwtError> {
+    issuer.verify::<Claims>(token, NOW).await.map(|c| c.sub)
+}
+
+#[tokio::test]
+async fn a_token_of_the_issuer_is_believed_whatever_the_algorithm() {
+    for pair in [Pair::es256("1"), Pair::eddsa("1")] {
+        let found = verified(&issuer(&[&pair]), &pair.token(&claims())).await;
+        assert_eq!(found.unwrap(), "ann");
+    }
+    let rsa: Value = serde_json::from_str(include_str!("tests/rs256.json")).unwrap();
+    let keys = Keys::fixed(&rsa["jwks"].to_string()).unwrap();
+    let token = Token::from(rsa["token"].as_str().unwrap());
+    let issuer = Issuer::new(ISSUER, "chat", keys);
+    assert_eq!(verified(&issuer, &token).await.unwrap(), "ann");
+}
+
+#[tokio::test]
+async fn a_key_of_less_than_2048_bits_convinces_nobody() {
+    let rsa: Value = serde_json::from_str(include_str!("tests/rs256.json")).unwrap();
+    let weak = &rsa["weak"];
+    let issuer = Issuer::new(
+        ISSUER,
+        "chat",
+        Keys::fixed(&weak["jwks"].to_string()).unwrap(),
+    );
+    let token = Token::from(weak["token"].as_str().unwrap());
+    assert!(matches!(
+        verified(&issuer, &token).await,
+        Err(JwtError::Signature)
+    ));
+}
+
+#[tokio::test]
+async fn a_token_that_is_changed_anywhere_is_refused() {
+    let pair = Pair::es256("1");
+    let (issuer, token) = (issuer(&[&pair]), pair.token(&claims()));
+    let text = token.as_str();
+    for (at, byte) in text.bytes().enumerate() {
+        let mut changed = text.as_bytes().to_vec();
+        changed[at] = if byte == b'A' { b'B' } else { b'A' };
+        let changed = Token::from(String::from_utf8(changed).unwrap());
+        assert!(verified(&issuer, &changed).await.is_err(), "byte {at}");
+    }
+    for cut in [1, 10, text.len() / 2] {
+        let cut = Token::from(&text[..text.len() - cut]);
+        assert!(verified(&issuer, &cut).await.is_err());
+    }
+    let other = Pair::es256("1").token(&claims());
+    assert!(matches!(
+        verified(&issuer, &other).await,
+        Err(JwtError::Signature)
+    ));
+}
+
+#[tokio::test]
+async fn the_key_decides_the_algorithm_and_not_the_token() {
+    let (ec, ed) = (Pair::es256("1"), Pair::eddsa("2"));
+    let issuer = issuer(&[&ec, &ed]);
+    for alg in [
+        "none", "None", "HS256", "RS256", "ES384", "EdDSA", "es256", "",
+    ] {
+        let forged = ec.sign(&json!({"alg": alg, "kid": "1"}), &claims());
+        let refused = verified(&issuer, &forged).await;
+        assert!(
+            matches!(refused, Err(JwtError::Algorithm)),
+            "{alg}: {refused:?}"
+        );
+    }
+    let unsigned = format!(
+        "{}.{}.",
+        encoded(r#"{"alg":"none"}"#),
+        encoded(claims().to_string())
+    );
+    let refused = verified(&issuer, &unsigned.into()).await;
+    assert!(matches!(refused, Err(JwtError::Algorithm)), "{refused:?}");
+
+    // A public key as the secret of an HMAC: what algorithm confusion is about.
+    let header = encoded(r#"{"alg":"HS256","kid":"1"}"#);
+    let signed = format!("{header}.{}", encoded(claims().to_string()));
+    let public = ec.jwk().to_string();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, public.as_bytes());
+    let mac = ring::hmac::sign(&key, signed.as_bytes());
+    let forged = format!("{signed}.{}", encoded(mac)).into();
+    assert!(matches!(
+        verified(&issuer, &forged).await,
+        Err(JwtError::Algorithm)
+    ));
+}
+
+#[tokio::test]
+async fn a_token_names_its_key_unless_there_is_no_choice() {
+    let (one, two) = (Pair::es256("1"), Pair::es256("2"));
+    let nameless = one.sign(&json!({"alg": "ES256"}), &claims());
+    assert!(verified(&issuer(&[&one]), &nameless).await.is_ok());
+    let both = issuer(&[&one, &two]);
+    assert!(matches!(
+        verified(&both, &nameless).await,
+        Err(JwtError::UnknownKey)
+    ));
+    let unknown = one.sign(&json!({"alg": "ES256", "kid": "3"}), &claims());
+    assert!(matches!(
+        verified(&both, &unknown).await,
+        Err(JwtError::UnknownKey)
+    ));
+    let wrong = one.sign(&json!({"alg": "ES256", "kid": "2"}), &claims());
+    assert!(matches!(
+        verified(&both, &wrong).await,
+        Err(JwtError::Signature)
+    ));
+}
+
+#[tokio::test]
+async fn issuer_audience_and_times_must_fit() {
+    let pair = Pair::es256("1");
+    let issuer = issuer(&[&pair]);
+    let now = NOW.secs();
+    let check = async |claims: Value| verified(&issuer, &pair.token(&claims)).await;
+
+    let wrong = check(with("iss", "https://issuer.example/")).await;
+    assert!(matches!(wrong, Err(JwtError::Issuer)));
+    for aud in [json!("other"), json!(["other"]), json!([]), json!("cha")] {
+        assert!(matches!(
+            check(with("aud", aud)).await,
+            Err(JwtError::Audience)
+        ));
+    }
+    assert!(check(with("aud", json!(["other", "chat"]))).await.is_ok());
+
+    assert!(check(with("exp", now - 59)).await.is_ok(), "the leeway");
+    assert!(matches!(
+        check(with("exp", now - 60)).await,
+        Err(JwtError::Expired)
+    ));
+    assert!(check(with("exp", now as f64 + 0.5)).await.is_ok());
+    assert!(check(with("nbf", now + 60)).await.is_ok(), "the leeway");
+    assert!(matches!(
+        check(with("nbf", now + 61)).await,
+        Err(JwtError::NotYetValid)
+    ));
+
+    for missing in ["iss", "aud", "exp", "sub"] {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(missing);
+        assert!(
+            matches!(check(claims).await, Err(JwtError::Claims(_))),
+            "{missing}"
+        );
+    }
+    let none = with("exp", "never");
+    assert!(matches!(check(none).await, Err(JwtError::Claims(_))));
+
+    let strict = issuer.clone().leeway(Duration::ZERO).audience("phone");
+    let token = pair.token(&with("exp", now));
+    assert!(matches!(
+        verified(&strict, &token).await,
+        Err(JwtError::Expired)
+    ));
+    let phone = pair.token(&with("aud", "phone"));
+    assert!(verified(&strict, &phone).await.is_ok());
+    assert!(verified(&issuer, &phone).await.is_err());
+}
+
+#[tokio::test]
+async fn what_is_no_token_is_malformed() {
+    let pair = Pair::es256("1");
+    let issuer = issuer(&[&pair]);
+    let critical = json!({"alg": "ES256", "kid": "1", "crit": ["b64"], "b64": false});
+    let critical = pair.sign(&critical, &claims());
+    let large = Token::from("a".repeat(100_000));
+    let padded = Token::from(format!("{}=", pair.token(&claims()).as_str()));
+    for token in [
+        "",
+        ".",
+        "..",
+        "...",
+        "a.b.c",
+        "e30.e30.e30",
+        "null",
+        "ä.ö.ü",
+    ] {
+        let refused = verified(&issuer, &Token::from(token)).await;
+        assert!(
+            matches!(refused, Err(JwtError::Malformed)),
+            "{token}: {refused:?}"
+        );
+    }
+    for token in [critical, large, padded] {
+        assert!(matches!(
+            verified(&issuer, &token).await,
+            Err(JwtError::Malformed)
+        ));
+    }
+}
+
+#[test]
+fn keys_that_are_for_something_else_are_not_used() {
+    let jwk = |change: &dyn Fn(&mut Value)| {
+        let mut jwk = Pair::es256("1").jwk();
+        change(&mut jwk);
+        Keys::fixed(&json!({ "keys": [jwk] }).to_string())
+    };
+    assert!(jwk(&|_| ()).is_ok());
+    assert!(jwk(&|jwk| jwk["use"] = "enc".into()).is_err());
+    assert!(jwk(&|jwk| jwk["alg"] = "HS256".into()).is_err());
+    assert!(jwk(&|jwk| jwk["alg"] = "RS256".into()).is_err());
+    assert!(jwk(&|jwk| jwk["crv"] = "P-384".into()).is_err());
+    assert!(jwk(&|jwk| jwk["kty"] = "oct".into()).is_err());
+    assert!(jwk(&|jwk| jwk["x"] = "AA".into()).is_err());
+    for none in ["", "[]", "{}", r#"{"keys":[]}"#, r#"{"keys":[7,null]}"#] {
+        assert!(Keys::fixed(none).is_err(), "{none}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_token_is_connected_as_whom_it_says_and_no_other_is() {
+    async fn connect(me: Opening, Jwt(claims): Jwt<Claims>) -> Result<(), Error> {
+        Ok(me.user(&claims.sub)?)
+    }
+    let pair = Pair::eddsa("1");
+    let gateway = Gateway::new(Router::new().connect(connect).with_state(issuer(&[&pair])));
+    let token = pair.token(&claims());
+    let bob = gateway
+        .request("/")
+        .protocol("bearer")
+        .protocol(token.as_str());
+    let bob = bob.connect().await.expect("accepted");
+    assert_eq!(bob.protocol(), Some("bearer"));
+
+    let over = format!("/?token={}", token.as_str());
+    gateway.advance(Duration::from_secs(360)).await;
+    for uri in [&over, "/?token=guess", "/"] {
+        assert_eq!(gateway.connect(uri).await.unwrap_err().status, 401, "{uri}");
+    }
+}
