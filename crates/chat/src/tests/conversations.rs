@@ -228,6 +228,7 @@ async fn a_lost_connection_is_in_no_room_once_it_is_found_out() {
     let gateway = chat();
     let mut ann = enters(&gateway, "ann", "tea").await;
     enters(&gateway, "bob", "tea").await.drop_silently();
+    gateway.advance(Duration::from_secs(60)).await;
     heard(&mut ann);
     assert_eq!(who(&mut ann).await, members("tea", &["ann", "bob"]));
     say(&ann, "bob?").await;

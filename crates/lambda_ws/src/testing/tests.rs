@@ -423,6 +423,7 @@ async fn k4_a_lost_connection_is_found_gone_and_marked() {
     let mut bob = connected(&gateway).await;
     let id = ann.id().clone();
     ann.drop_silently();
+    gateway.advance(Duration::from_secs(30)).await;
     assert_eq!(members(&gateway, "all").await.len(), 2);
     let delivery = gateway.sender().room("all").send("hello").await.unwrap();
     assert_eq!((delivery.sent, delivery.gone), (1, 1));
