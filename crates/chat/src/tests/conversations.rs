@@ -177,7 +177,7 @@ async fn a_direct_message_reaches_every_connection_of_its_user_wherever_it_is() 
     direct(&ann, "bob", "psst").await;
     let psst = json!({"type": "direct", "user": "ann", "text": "psst"});
     for client in [&mut phone, &mut laptop] {
-        assert_eq!(heard(client), [psst.clone()]);
+        assert_eq!(heard(client), std::slice::from_ref(&psst));
     }
     for client in [&mut ann, &mut eve] {
         assert_eq!(heard(client), nothing());
