@@ -10,6 +10,8 @@ mod id;
 mod json;
 pub mod limits;
 mod payload;
+#[cfg(doctest)]
+mod readme;
 mod response;
 mod router;
 pub mod selection;

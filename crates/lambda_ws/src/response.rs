@@ -6,7 +6,7 @@ pub use accept::Accept;
 
 use crate::Json;
 use crate::error::Error;
-use crate::event::{Connect, Kind, Message};
+use crate::event::{Connect, Disconnect, Message};
 use crate::payload::{IntoPayload, Payload};
 use http::{HeaderMap, StatusCode};
 use std::convert::Infallible;
@@ -122,11 +122,18 @@ impl<K, T: IntoResponse<K>, E: IntoResponse<K>> IntoResponse<K> for Result<T, E>
     }
 }
 
-impl<K: Kind> IntoResponse<K> for () {
-    fn into_response(self) -> Response {
-        Response::default()
-    }
+/// Nothing to say, wherever nothing may be said.
+macro_rules! nothing {
+    ($($kind:ty)*) => { $(
+        impl IntoResponse<$kind> for () {
+            fn into_response(self) -> Response {
+                Response::default()
+            }
+        }
+    )* };
 }
+
+nothing! { Connect Message Disconnect }
 
 impl IntoResponse<Connect> for StatusCode {
     fn into_response(self) -> Response {

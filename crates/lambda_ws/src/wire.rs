@@ -19,6 +19,6 @@ pub use frame::{ErrorFrame, error_frame};
 pub use id::{is_id, new_id};
 pub(crate) use incoming::{EventType, Incoming, IncomingContext, headers, query};
 pub use request::{
-    Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers, request_time,
+    Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers, iso8601, request_time,
 };
 pub use response::{MalformedResponse, ProxyResponse};

@@ -1,3 +1,39 @@
-//! Local gateway.
+//! A local Amazon API Gateway for WebSocket APIs.
+//!
+//! The binary `lambda-ws-local` serves the function of a SAM or CloudFormation template, or any program
+//! that runs on AWS Lambda, on a laptop: websockets in front of it, the API Gateway Management API and
+//! DynamoDB behind it. The function cannot tell it from AWS: it is the same binary, with the same SDKs,
+//! told by the SDKs' own variables where to find AWS.
+//!
+//! ```text
+//! $ lambda-ws-local -- cargo run
+//! websocket   ws://127.0.0.1:3001/dev
+//! management  http://127.0.0.1:3001/dev/@connections/{id}
+//! dynamodb    http://127.0.0.1:8000
+//! region      us-east-1
+//! credentials test/test
+//! ```
+//!
+//! The library has the parts:
+//!
+//! | module | is |
+//! |---|---|
+//! | [`template`] | what a template declares: APIs, routes, functions, tables |
+//! | [`function`] | a function's processes, behind the Lambda Runtime API |
+//! | [`gateway`] | websockets, their events, and the management API |
+//! | [`dynamodb`] | an embedded DynamoDB |
+//! | [`guard`] | who may talk to local servers: no web page from elsewhere |
+//!
+//! What the gateway reproduces is a numbered list of how the real service behaves; tests are named
+//! after its lines, such as `f2_a_frame_over_32_kb_closes_the_connection_with_1009`. It does not do
+//! yet: authorizers, `AWS_IAM` and API keys, request models, throttling, custom domains, and
+//! signatures of the management API (they are taken unverified). A template that needs one of them
+//! is told so, with the line.
 
+mod body;
+pub mod dynamodb;
+pub mod function;
+pub mod gateway;
+pub mod guard;
+mod listener;
 pub mod template;

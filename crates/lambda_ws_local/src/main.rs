@@ -1,2 +1,7 @@
-//! A program.
-fn main() {}
+//! `lambda-ws-local`: a local API Gateway for WebSocket APIs.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

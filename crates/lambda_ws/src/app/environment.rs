@@ -4,7 +4,8 @@ use super::host::{Backend, Transports};
 use crate::error::Error;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
-use lambda_runtime::tracing as lambda_tracing;
+use lambda_runtime::tracing::subscriber;
+use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -122,10 +123,31 @@ fn no_table() -> Error {
     .into()
 }
 
-/// Logs as Lambda asks for it, unless the program has arranged its logs itself.
+/// Logs as Lambda asks for it, unless the program has arranged its logs itself: by
+/// `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, and in JSON if `AWS_LAMBDA_LOG_FORMAT` says so.
 pub(crate) fn log() {
-    if !tracing::dispatcher::has_been_set() {
-        lambda_tracing::init_default_subscriber();
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse_lossy(level.unwrap_or_default().to_lowercase());
+    // Neither CloudWatch nor a pipe shows colours.
+    let lines = subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(false);
+    if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
+        lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .init();
+    } else {
+        // CloudWatch has times of its own.
+        lines.without_time().init();
     }
 }
 

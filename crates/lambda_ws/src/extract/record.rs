@@ -22,66 +22,64 @@ pub struct User(pub String);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rooms(pub Vec<String>);
 
-/// A kind of event whose connection has a record.
-trait Registered: Kind {}
-
-impl Registered for Message {}
-impl Registered for Disconnect {}
-
-async fn record<K: Registered>(event: &Event<K>) -> Result<Option<Record>, StoreError> {
+async fn record<K: Kind>(event: &Event<K>) -> Result<Option<Record>, StoreError> {
     let (id, at) = (event.connection_id(), event.context.connected_at());
     event.known.record(&event.sender, id, at).await
 }
 
-fn missing(what: &str) -> Error {
-    format!("the connection has no {what}").into()
+fn present<T>(found: Option<T>, what: &str) -> Result<T, Error> {
+    found.ok_or_else(|| format!("the connection has no {what}").into())
 }
 
-impl<K: Registered, S: Sync, T: DeserializeOwned> FromEvent<K, S> for Session<T> {
-    type Rejection = Error;
+/// Extractors for the kinds of events whose connection has a record.
+macro_rules! registered {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Session<T> {
+            type Rejection = Error;
 
-    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, Error> {
-        let found = <Self as OptionalFromEvent<K, S>>::from_event(event, state).await?;
-        found.ok_or_else(|| missing("session"))
-    }
-}
-
-impl<K: Registered, S: Sync, T: DeserializeOwned> OptionalFromEvent<K, S> for Session<T> {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Error> {
-        match record(event).await? {
-            Some(record) => Ok(record.session()?.map(Self)),
-            None => Ok(None),
+            async fn from_event(event: &Event<$kind>, state: &S) -> Result<Self, Error> {
+                let found = <Self as OptionalFromEvent<$kind, S>>::from_event(event, state);
+                present(found.await?, "session")
+            }
         }
-    }
+
+        impl<S: Sync, T: DeserializeOwned> OptionalFromEvent<$kind, S> for Session<T> {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Option<Self>, Error> {
+                match record(event).await? {
+                    Some(record) => Ok(record.session()?.map(Self)),
+                    None => Ok(None),
+                }
+            }
+        }
+
+        impl<S: Sync> FromEvent<$kind, S> for User {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, state: &S) -> Result<Self, Error> {
+                let found = <Self as OptionalFromEvent<$kind, S>>::from_event(event, state);
+                present(found.await?, "user")
+            }
+        }
+
+        impl<S: Sync> OptionalFromEvent<$kind, S> for User {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Option<Self>, Error> {
+                Ok(record(event).await?.and_then(|record| record.user).map(Self))
+            }
+        }
+
+        impl<S: Sync> FromEvent<$kind, S> for Rooms {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
+                let rooms = record(event).await?.map(|record| record.rooms);
+                Ok(Self(rooms.into_iter().flatten().collect()))
+            }
+        }
+    )* };
 }
 
-impl<K: Registered, S: Sync> FromEvent<K, S> for User {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, state: &S) -> Result<Self, Error> {
-        let found = <Self as OptionalFromEvent<K, S>>::from_event(event, state).await?;
-        found.ok_or_else(|| missing("user"))
-    }
-}
-
-impl<K: Registered, S: Sync> OptionalFromEvent<K, S> for User {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Option<Self>, Error> {
-        Ok(record(event)
-            .await?
-            .and_then(|record| record.user)
-            .map(Self))
-    }
-}
-
-impl<K: Registered, S: Sync> FromEvent<K, S> for Rooms {
-    type Rejection = Error;
-
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Error> {
-        let rooms = record(event).await?.map(|record| record.rooms);
-        Ok(Self(rooms.into_iter().flatten().collect()))
-    }
-}
+registered! { Message Disconnect }

@@ -38,7 +38,8 @@ pub(super) enum Doubt {
 }
 
 impl Sender {
-    /// Makes sure, after a 410, that a connection is gone, by sending the message again.
+    /// Makes sure, after a 410, that a connection is gone: by sending the message again, and at last
+    /// by looking at the connection.
     pub(super) async fn doubt(&self, id: &ConnectionId, payload: &Payload) -> Doubt {
         let record = match self.store().record(id, self.now()).await {
             Ok(record) => record,
@@ -57,7 +58,15 @@ impl Sender {
                 Err(error) => return Doubt::Unresolved(error),
             }
         }
-        Doubt::Confirmed(record)
+        // A false 410 may follow another. Who is gone cannot be inspected either.
+        match self.inspect(id).await {
+            Err(SendError::Gone) => Doubt::Confirmed(record),
+            Err(error) => Doubt::Unresolved(error),
+            Ok(_) => match self.post(id, payload).await {
+                Ok(()) => Doubt::Unfounded,
+                Err(error) => Doubt::Unresolved(error),
+            },
+        }
     }
 
     /// Remembers that a connection is gone. `scope` is where it was found.

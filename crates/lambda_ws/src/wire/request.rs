@@ -191,9 +191,27 @@ pub fn request_time(time: Timestamp) -> String {
     time.format(FORM).unwrap_or_default()
 }
 
+/// A time as the management API writes it: `2020-04-30T20:10:33.236Z` (conformance G5).
+pub fn iso8601(time: Timestamp) -> String {
+    const FORM: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    );
+    let nanos = i128::from(time.millis()) * 1_000_000;
+    let time = time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    time.format(FORM).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn g5_a_time_is_written_in_iso_8601_with_milliseconds() {
+        let time = Timestamp::from_millis(1_588_277_433_036);
+        assert_eq!(iso8601(time), "2020-04-30T20:10:33.036Z");
+        iso8601(Timestamp::from_millis(u64::MAX));
+    }
 
     #[test]
     fn c_request_time_is_written_in_english_and_utc() {

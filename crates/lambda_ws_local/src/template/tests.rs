@@ -12,8 +12,8 @@ use std::path::Path;
 
 use super::{Options, Template};
 
-const SAM: &str = include_str!("fixtures/sam.yaml");
-const RAW: &str = include_str!("fixtures/raw.yaml");
+const SAM: &str = include_str!("tests/fixtures/sam.yaml");
+const RAW: &str = include_str!("tests/fixtures/raw.yaml");
 
 fn options(parameters: &[(&str, &str)]) -> Options {
     let parameters = parameters

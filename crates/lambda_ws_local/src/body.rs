@@ -1,0 +1,51 @@
+//! The body of an HTTP request, whole and within a limit.
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+/// A request body, of which nothing is kept if it is over the limit.
+pub(crate) struct Body {
+    pub(crate) bytes: Bytes,
+    /// Its whole size in bytes.
+    pub(crate) size: usize,
+    pub(crate) trailers: Option<HeaderMap>,
+}
+
+impl Body {
+    /// Reads to the end even what is not kept: a client that may not finish its request never reads the answer. `None` if
+    /// the body breaks off.
+    pub(crate) async fn read(mut body: Incoming, limit: usize) -> Option<Body> {
+        let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+        let (mut size, mut trailers) = (0, None);
+        while let Some(frame) = body.frame().await {
+            match frame.ok()?.into_data() {
+                Ok(data) => {
+                    size += data.len();
+                    if size > limit {
+                        (first, more) = (Bytes::new(), BytesMut::new());
+                    } else if first.is_empty() {
+                        // One chunk is the rule, and it is not copied.
+                        first = data;
+                    } else {
+                        if more.is_empty() {
+                            more.extend_from_slice(&first);
+                        }
+                        more.extend_from_slice(&data);
+                    }
+                }
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        Some(Body {
+            bytes: if more.is_empty() {
+                first
+            } else {
+                more.freeze()
+            },
+            size,
+            trailers,
+        })
+    }
+}

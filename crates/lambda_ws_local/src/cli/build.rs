@@ -1,0 +1,97 @@
+//! Building the template's program, as `sam build` does with cargo-lambda, for this machine.
+
+use super::failure::Failure;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+/// A line of cargo's `--message-format=json`, as far as it matters.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Builds a program with cargo and returns its path. What cargo says goes to stderr.
+pub(super) async fn build(
+    code: &Path,
+    binary: Option<&str>,
+    release: bool,
+) -> Result<PathBuf, Failure> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(release.then_some("--release"))
+        .args(binary.map(|name| format!("--bin={name}")))
+        .current_dir(code)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    // Under `cargo run` the environment names the gateway's package, and build scripts that look at
+    // these names would run again for another one.
+    for (name, _) in std::env::vars_os() {
+        let of_a_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if name
+            .to_str()
+            .is_some_and(|name| of_a_package.iter().any(|of| name.starts_with(of)))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    let mut cargo = cargo.spawn().map_err(|error| {
+        Failure::because(
+            "cargo cannot be started: install Rust, or give a program after `--`",
+            error,
+        )
+    })?;
+    let mut programs = Vec::new();
+    if let Some(messages) = cargo.stdout.take() {
+        let mut messages = BufReader::new(messages).lines();
+        while let Some(line) = messages.next_line().await? {
+            let Ok(message) = serde_json::from_str::<Message>(&line) else {
+                continue;
+            };
+            if let (Some(path), Some(target)) = (message.executable, message.target)
+                && message.reason == "compiler-artifact"
+                && binary.is_none_or(|name| name == target.name)
+            {
+                programs.push((target.name, path));
+            }
+        }
+    }
+    let status = cargo.wait().await?;
+    if !status.success() {
+        let folder = code.display();
+        return Err(Failure::new(format!(
+            "the function's program does not build (in {folder}): mend what cargo says above"
+        )));
+    }
+    match programs.as_slice() {
+        [(_, path)] => Ok(path.clone()),
+        [] => Err(Failure::new(format!(
+            "cargo built no program in {}: the template's `BuildProperties: Binary` names it",
+            code.display()
+        ))),
+        several => {
+            let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
+            Err(Failure::new(format!(
+                "cargo built several programs ({}): name one in the template's `Metadata: \
+                 BuildProperties: Binary`",
+                names.join(", ")
+            )))
+        }
+    }
+}

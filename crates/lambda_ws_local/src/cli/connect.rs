@@ -1,0 +1,197 @@
+//! An interactive client.
+
+use super::failure::Failure;
+use super::output::Style;
+use super::signals::Signals;
+use clap::Args;
+use futures_util::{SinkExt, StreamExt};
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Talk to a websocket: each line that is typed is a message, each message is a line
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
+  lambda-ws-local connect wss://abcd1234.execute-api.eu-west-1.amazonaws.com/dev --header 'Authorization: Bearer x'
+  echo '{\"action\":\"who\"}' | lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
+
+Ctrl-D closes the connection. In a pipe, the end of the input does, once nothing has arrived for
+--linger seconds. Exit code: 0 if the connection was made and ended as it should.")]
+pub(super) struct Connect {
+    /// Where to connect: ws:// or wss://
+    url: String,
+    /// A header of the handshake
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", value_parser = header)]
+    header: Vec<(http::HeaderName, http::HeaderValue)>,
+    /// A sub-protocol to offer
+    #[arg(short, long)]
+    protocol: Vec<String>,
+    /// How long to wait for answers, in seconds, after the end of the input
+    #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
+    linger: f64,
+}
+
+/// How long the server may take to accept, and to answer a close frame.
+const PATIENCE: Duration = Duration::from_secs(30);
+const CLOSE: Duration = Duration::from_secs(2);
+
+fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
+    let name = name.trim().parse().map_err(|_| "this is no header name")?;
+    let value = value
+        .trim()
+        .parse()
+        .map_err(|_| "this is no header value")?;
+    Ok((name, value))
+}
+
+/// How a connection ended.
+enum End {
+    /// By this side.
+    Ours,
+    /// By the server.
+    Theirs(Option<CloseFrame>),
+}
+
+impl Connect {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        // Two providers may be compiled in: the choice is ours, and made once.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let request = self.request()?;
+        let connected = tokio::select! {
+            connected = timeout(PATIENCE, connect_async(request)) => connected,
+            () = signals.next() => return Ok(()),
+        };
+        let connected = connected.map_err(|_| {
+            Failure::new(format!(
+                "{} does not answer within {} s",
+                self.url,
+                PATIENCE.as_secs()
+            ))
+        })?;
+        let (mut socket, response) = connected.map_err(|error| self.explain(error))?;
+
+        let style = Style::stderr();
+        let interactive = std::io::stdin().is_terminal();
+        if interactive {
+            let protocol = response.headers().get(http::header::SEC_WEBSOCKET_PROTOCOL);
+            let protocol = protocol.and_then(|value| value.to_str().ok());
+            let protocol = protocol.map(|p| format!(" ({p})")).unwrap_or_default();
+            eprintln!("{}{protocol}; Ctrl-D closes", style.good("connected"));
+        }
+        let mut input = Some(BufReader::new(tokio::io::stdin()).lines());
+        let linger = Duration::try_from_secs_f64(self.linger).unwrap_or_default();
+        let mut quiet_at = Instant::now();
+        let end = loop {
+            tokio::select! {
+                line = next_line(&mut input) => match line? {
+                    Some(line) if line.is_empty() && interactive => {}
+                    Some(line) => {
+                        if socket.send(Message::text(line)).await.is_err() {
+                            // The reading side will say why.
+                            input = None;
+                        }
+                    }
+                    None if interactive => break End::Ours,
+                    None => {
+                        input = None;
+                        quiet_at = Instant::now() + linger;
+                    }
+                },
+                received = socket.next() => match received {
+                    Some(Ok(Message::Text(text))) => {
+                        let mut stdout = std::io::stdout().lock();
+                        writeln!(stdout, "{text}")?;
+                        stdout.flush()?;
+                        quiet_at = Instant::now() + linger;
+                    }
+                    Some(Ok(Message::Close(frame))) => break End::Theirs(frame),
+                    Some(Ok(_)) => {}
+                    Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) | None => {
+                        break End::Theirs(None);
+                    }
+                    Some(Err(error)) => return Err(Failure::because("the connection broke", error)),
+                },
+                () = sleep_until(quiet_at), if input.is_none() => break End::Ours,
+                () = signals.next() => break End::Ours,
+            }
+        };
+        match end {
+            End::Ours => {
+                let normal = CloseFrame {
+                    code: CloseCode::Normal,
+                    reason: "".into(),
+                };
+                let closed = async {
+                    let _ = socket.close(Some(normal)).await;
+                    while let Some(Ok(_)) = socket.next().await {}
+                };
+                let _ = timeout(CLOSE, closed).await;
+                Ok(())
+            }
+            End::Theirs(frame) => {
+                let (code, reason) = match &frame {
+                    Some(frame) => (u16::from(frame.code), frame.reason.as_str()),
+                    None => (1006, ""),
+                };
+                let closed = format!("closed by the server: {code} {reason}");
+                match code {
+                    1000 | 1001 => {
+                        eprintln!("{}", style.faint(closed.trim_end()));
+                        Ok(())
+                    }
+                    _ => Err(Failure::new(closed.trim_end())),
+                }
+            }
+        }
+    }
+
+    fn request(&self) -> Result<Request, Failure> {
+        let bad = |error| Failure::because(&format!("`{}` is no websocket URL", self.url), error);
+        let mut request = self.url.as_str().into_client_request().map_err(bad)?;
+        for (name, value) in &self.header {
+            request.headers_mut().append(name, value.clone());
+        }
+        if !self.protocol.is_empty() {
+            let protocols = self.protocol.join(", ");
+            let protocols = protocols
+                .parse()
+                .map_err(|_| Failure::new(format!("`{protocols}` is no list of sub-protocols")))?;
+            let headers = request.headers_mut();
+            headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocols);
+        }
+        Ok(request)
+    }
+
+    /// Why there is no connection.
+    fn explain(&self, error: Error) -> Failure {
+        match error {
+            Error::Http(response) => {
+                let status = response.status();
+                let body = response.body().as_deref().unwrap_or_default();
+                let body = String::from_utf8_lossy(body);
+                Failure::new(format!("the server refuses: {status} {body}").trim_end())
+            }
+            error => Failure::because(&format!("cannot connect to {}", self.url), error),
+        }
+    }
+}
+
+/// The next line of the input, for as long as it has any.
+async fn next_line(
+    input: &mut Option<tokio::io::Lines<BufReader<tokio::io::Stdin>>>,
+) -> std::io::Result<Option<String>> {
+    match input {
+        Some(lines) => lines.next_line().await,
+        None => std::future::pending().await,
+    }
+}

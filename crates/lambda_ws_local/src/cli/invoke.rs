@@ -1,0 +1,241 @@
+//! Sending event files to a function, once each.
+
+use super::Common;
+use super::failure::Failure;
+use super::output::Printer;
+use super::project::{Endpoints, Project};
+use super::responder;
+use super::signals::Signals;
+use clap::Args;
+use lambda_ws::Timestamp;
+use lambda_ws::wire::{ProxyResponse, request_time};
+use lambda_ws_local::function::{Function, InvokeError, request_id};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Send event files to the function, once each: one response a line on standard output
+///
+/// The function runs as under `sam local invoke -e FILE`, without a container. It gets a DynamoDB of
+/// its own, and a management API that takes every post and shows it on standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lambda-ws-local invoke events/*.json
+  lambda-ws-local invoke events/say.json -- target/debug/chat
+
+Exit code: 0 if every response is one that API Gateway accepts.")]
+pub(super) struct Invoke {
+    /// The event files, in the order they are sent
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Send the events as they are: else the newest is moved to the present, and the others with it
+    #[arg(long)]
+    verbatim: bool,
+    /// Use this DynamoDB
+    #[arg(long, value_name = "URL")]
+    dynamodb_endpoint: Option<String>,
+    /// Use this management API
+    #[arg(long, value_name = "URL")]
+    management_endpoint: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Invoke {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        let printer = Arc::new(Printer::start());
+        tokio::select! {
+            done = self.invoke(&printer) => done,
+            () = signals.next() => Err(Failure::new("interrupted")),
+        }
+    }
+
+    async fn invoke(&self, printer: &Arc<Printer>) -> Result<(), Failure> {
+        let mut events = Vec::new();
+        for path in &self.files {
+            events.push((path, read(path)?));
+        }
+        if !self.verbatim {
+            move_to(Timestamp::now(), events.iter_mut().map(|(_, event)| event));
+        }
+        let project = Project::read(&self.common)?;
+        let function = match (project.functions(), &self.common.function) {
+            ([function], _) => function,
+            (all, Some(name)) => all
+                .iter()
+                .find(|function| function.logical_id == *name)
+                .ok_or_else(|| Failure::new(format!("the template has no function `{name}`")))?,
+            (_, None) => return Err(Failure::new("say with --function which one to invoke")),
+        };
+        let program = project.program(function, &self.common).await?;
+        let endpoints = self.endpoints(&project, printer).await?;
+        let mut config = project.config(function, program, &self.common, &endpoints);
+        config.concurrency = 1;
+        let (log, mut lines) = mpsc::channel(1000);
+        let name = function.name.clone();
+        let logged = printer.clone();
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                logged.log(&name, &line);
+            }
+        });
+        let function = Function::start(config, log).await?;
+        let mut refused = 0;
+        for (path, event) in events {
+            refused += usize::from(!self.send(&function, path, &event, printer).await?);
+        }
+        function.stop().await;
+        match refused {
+            0 => Ok(()),
+            n => Err(Failure::new(format!(
+                "{n} of {} responses are none that API Gateway accepts",
+                self.files.len()
+            ))),
+        }
+    }
+
+    /// What is not given is started.
+    async fn endpoints(
+        &self,
+        project: &Project,
+        printer: &Arc<Printer>,
+    ) -> Result<Endpoints, Failure> {
+        let guard = self.common.guard();
+        let management = match &self.management_endpoint {
+            Some(url) => url.clone(),
+            None => {
+                let listener = self.common.bind(0, "--management-endpoint").await?;
+                let stage = project
+                    .template()
+                    .apis
+                    .first()
+                    .map_or("dev", |api| &api.stage);
+                let url = format!("http://{}/{stage}", listener.local_addr()?);
+                tokio::spawn(responder::serve(listener, guard.clone(), printer.clone()));
+                url
+            }
+        };
+        let dynamodb = match &self.dynamodb_endpoint {
+            Some(url) => url.clone(),
+            None => {
+                let dynamodb = project.dynamodb(&self.common).await?;
+                let listener = self.common.bind(0, "--dynamodb-endpoint").await?;
+                let url = format!("http://{}", listener.local_addr()?);
+                tokio::spawn(async move { dynamodb.serve(listener, guard).await });
+                url
+            }
+        };
+        Ok(Endpoints {
+            management,
+            dynamodb,
+        })
+    }
+
+    /// Sends one event; whether its response is one that API Gateway accepts.
+    async fn send(
+        &self,
+        function: &Function,
+        path: &Path,
+        event: &Value,
+        printer: &Printer,
+    ) -> Result<bool, Failure> {
+        let style = printer.style();
+        let started = Instant::now();
+        let response = function
+            .invoke(event.to_string().into(), &request_id())
+            .await;
+        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        let (line, problem) = match response {
+            Ok(response) => {
+                let problem = ProxyResponse::read(&response).err().map(|e| e.to_string());
+                let json: Value = serde_json::from_slice(&response)
+                    .unwrap_or_else(|_| String::from_utf8_lossy(&response).into());
+                (json, problem)
+            }
+            Err(error) => {
+                let kind = match &error {
+                    InvokeError::Handler { error_type, .. } => error_type.clone(),
+                    _ => "Runtime.Failure".to_owned(),
+                };
+                let failed = json!({"errorType": kind, "errorMessage": error.to_string()});
+                (failed, Some(error.to_string()))
+            }
+        };
+        writeln!(std::io::stdout(), "{line}")?;
+        let mut done = format!(
+            "{} {} {}",
+            style.strong(&path.display().to_string()),
+            match problem {
+                None => style.good("ok"),
+                Some(_) => style.bad("failed"),
+            },
+            style.faint(&format!("{millis:.1} ms"))
+        );
+        if let Some(problem) = &problem {
+            done.push_str(&format!(" {problem}"));
+        }
+        printer.line(done);
+        Ok(problem.is_none())
+    }
+}
+
+fn read(path: &Path) -> Result<Value, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::because(&format!("cannot read {name}"), error))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::because(&format!("{name} is no JSON"), error))
+}
+
+/// Moves the newest event to `now` and the others with it, so that a connection's events still are
+/// of one connection.
+fn move_to<'a>(now: Timestamp, events: impl Iterator<Item = &'a mut Value>) {
+    const TIMES: [&str; 2] = ["requestTimeEpoch", "connectedAt"];
+    let mut contexts: Vec<_> = events
+        .filter_map(|event| event.get_mut("requestContext")?.as_object_mut())
+        .collect();
+    let newest = contexts
+        .iter()
+        .filter_map(|c| c.get(TIMES[0])?.as_u64())
+        .max();
+    let Some(newest) = newest else { return };
+    for context in &mut contexts {
+        for name in TIMES {
+            let Some(time) = context.get(name).and_then(Value::as_u64) else {
+                continue;
+            };
+            let before = Duration::from_millis(newest.saturating_sub(time));
+            let millis = now.millis().saturating_sub(before.as_millis() as u64);
+            let moved = Timestamp::from_millis(millis);
+            context.insert(name.to_owned(), moved.millis().into());
+            if name == TIMES[0] {
+                context.insert("requestTime".to_owned(), request_time(moved).into());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_keep_their_distances_when_they_are_moved() {
+        let event = |connected: u64, request: u64| {
+            json!({"requestContext": {
+                "connectedAt": connected, "requestTimeEpoch": request, "requestTime": "old",
+            }})
+        };
+        let mut events = [event(1000, 1001), event(1000, 5000), json!({"Records": []})];
+        move_to(Timestamp::from_millis(1_701_245_041_000), events.iter_mut());
+        let at = |n: usize, name: &str| events[n]["requestContext"][name].clone();
+        assert_eq!(at(0, "connectedAt"), at(1, "connectedAt"));
+        assert_eq!(at(1, "requestTimeEpoch"), 1_701_245_041_000_u64);
+        assert_eq!(at(0, "requestTimeEpoch"), 1_701_245_037_001_u64);
+        assert_eq!(at(1, "requestTime"), "29/Nov/2023:08:04:01 +0000");
+    }
+}

@@ -1,0 +1,171 @@
+//! What a person reads while a function runs.
+
+use lambda_ws_local::function::{LogLine, Stream};
+use lambda_ws_local::gateway::{Observed, Outcome, What};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+/// Colours, where a terminal expects them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    on: bool,
+}
+
+impl Style {
+    pub(super) fn stdout() -> Self {
+        Self::of(&std::io::stdout())
+    }
+
+    pub(super) fn stderr() -> Self {
+        Self::of(&std::io::stderr())
+    }
+
+    fn of(stream: &impl IsTerminal) -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self {
+            on: wanted && stream.is_terminal(),
+        }
+    }
+
+    pub(super) fn good(self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    pub(super) fn bad(self, text: &str) -> String {
+        self.paint("31;1", text)
+    }
+
+    pub(super) fn faint(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    pub(super) fn strong(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        match self.on {
+            true => format!("\x1b[{code}m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+}
+
+/// Writes lines to stderr on a thread of its own, so that a terminal that does not scroll holds
+/// nobody up: what it cannot take is dropped and counted.
+pub(super) struct Printer {
+    lines: Option<SyncSender<String>>,
+    dropped: Arc<AtomicUsize>,
+    thread: Option<JoinHandle<()>>,
+    style: Style,
+}
+
+/// How many lines may wait.
+const LINES: usize = 10_000;
+
+impl Printer {
+    pub(super) fn start() -> Self {
+        let (lines, printed) = sync_channel::<String>(LINES);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let missing = dropped.clone();
+        let thread = std::thread::spawn(move || {
+            let mut stderr = std::io::stderr();
+            for line in printed {
+                // Nobody is left to be told that stderr is closed.
+                let _ = writeln!(stderr, "{line}");
+                match missing.swap(0, Ordering::Relaxed) {
+                    0 => {}
+                    n => drop(writeln!(stderr, "({n} lines are left out)")),
+                }
+            }
+        });
+        Self {
+            lines: Some(lines),
+            dropped,
+            thread: Some(thread),
+            style: Style::stderr(),
+        }
+    }
+
+    pub(super) fn style(&self) -> Style {
+        self.style
+    }
+
+    pub(super) fn line(&self, line: String) {
+        if let Some(Err(TrySendError::Full(_))) = self.lines.as_ref().map(|l| l.try_send(line)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A line of a function's log.
+    pub(super) fn log(&self, function: &str, line: &LogLine) {
+        let who = format!("{function} {} |", line.environment);
+        let text = match line.stream {
+            Stream::Platform => self.style.bad(&line.text),
+            Stream::Stdout | Stream::Stderr => line.text.clone(),
+        };
+        self.line(format!("{} {text}", self.style.faint(&who)));
+    }
+
+    /// Something the gateway did.
+    pub(super) fn observed(&self, observed: &Observed<'_>, verbose: bool) {
+        let good = match observed.outcome {
+            Outcome::Done | Outcome::Answered => true,
+            Outcome::Status(status) => (100..300).contains(&status),
+            Outcome::Closed(code) => matches!(code, 1000 | 1001 | 1005),
+            Outcome::Undelivered | Outcome::Frame(_) | Outcome::Failed => false,
+        };
+        let name = match observed.what {
+            What::Connect | What::Message | What::Disconnect => observed.route,
+            What::Close => "close",
+            What::Post => "post",
+            What::Inspect => "inspect",
+            What::Delete => "delete",
+        };
+        let shown = match observed.what {
+            What::Connect | What::Message | What::Disconnect => true,
+            What::Close | What::Post | What::Delete => verbose || !good,
+            // A function's start asks for a connection that never was.
+            What::Inspect => verbose,
+        };
+        if !shown {
+            return;
+        }
+        let outcome = match observed.outcome {
+            Outcome::Done => "ok".to_owned(),
+            Outcome::Answered => "answered".to_owned(),
+            Outcome::Undelivered => "not delivered".to_owned(),
+            Outcome::Status(status) => status.to_string(),
+            Outcome::Frame(frame) => frame.to_string(),
+            Outcome::Closed(code) => code.to_string(),
+            Outcome::Failed => "failed".to_owned(),
+        };
+        let outcome = match good {
+            true => self.style.good(&outcome),
+            false => self.style.bad(&outcome),
+        };
+        let millis = observed.duration.as_secs_f64() * 1000.0;
+        let mut line = format!(
+            "{} {} {outcome} {}",
+            self.style.strong(&format!("{name:<12}")),
+            observed.connection_id,
+            self.style.faint(&format!("{millis:.1} ms")),
+        );
+        if let Some(detail) = observed.detail {
+            line.push_str(&format!(" {detail}"));
+        }
+        self.line(line);
+    }
+}
+
+impl Drop for Printer {
+    fn drop(&mut self) {
+        self.lines = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is to be run: a template's functions, each with its program.
+
+use super::failure::Failure;
+use super::{Common, build};
+use lambda_ws_local::dynamodb::DynamoDb;
+use lambda_ws_local::function::environment::{Variables, variables};
+use lambda_ws_local::function::{Config, Program};
+use lambda_ws_local::guard::Guard;
+use lambda_ws_local::template::{Api, Build, Function, Options, Template};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+const TEMPLATE: &str = "template.yaml";
+
+/// How long a program that cargo has to compile may take until it asks for its first event.
+const CARGO_INIT: Duration = Duration::from_secs(15 * 60);
+
+/// What is to be run.
+pub(super) struct Project {
+    template: Template,
+}
+
+impl Project {
+    /// Reads the template; a program without one gets the default.
+    pub(super) fn read(common: &Common) -> Result<Self, Failure> {
+        let options = Options {
+            parameters: common.parameter_overrides.iter().cloned().collect(),
+            stage: common.stage.clone(),
+            region: common.region.clone(),
+            ..Options::default()
+        };
+        let path = common.template.clone();
+        let path = path.unwrap_or_else(|| PathBuf::from(TEMPLATE));
+        let missing = common.template.is_none() && !path.exists();
+        if missing && common.program.is_empty() {
+            return Err(Failure::new(format!(
+                "there is no {TEMPLATE} here: name one with --template, or a program after `--`, \
+                 such as `lambda-ws-local -- cargo run`"
+            )));
+        }
+        let template = match missing {
+            true => Template::parse(include_str!("default.yaml"), Path::new(TEMPLATE), &options)?,
+            false => Template::read(&path, &options)?,
+        };
+        let this = Self { template };
+        this.check(common)?;
+        Ok(this)
+    }
+
+    fn check(&self, common: &Common) -> Result<(), Failure> {
+        let functions = self.functions();
+        if functions.is_empty() {
+            let path = self.template.path.display();
+            return Err(Failure::new(format!("{path} has no function to run")));
+        }
+        let names: Vec<_> = functions.iter().map(|f| f.logical_id.as_str()).collect();
+        let names = names.join(", ");
+        match &common.function {
+            Some(name) if !functions.iter().any(|f| f.logical_id == *name) => Err(Failure::new(
+                format!("the template has no function `{name}`: it has {names}"),
+            )),
+            None if !common.program.is_empty() && functions.len() > 1 => Err(Failure::new(
+                format!("say with --function which one the program is: {names}"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The API to serve.
+    pub(super) fn api(&self) -> Result<&Api, Failure> {
+        match self.template.apis.as_slice() {
+            [api] => Ok(api),
+            [] => Err(Failure::new(format!(
+                "{} has no websocket API: add an `AWS::Serverless::WebSocketApi`",
+                self.template.path.display()
+            ))),
+            [_, second, ..] => Err(Failure::new(format!(
+                "{}:{}: a second websocket API cannot be served beside the first",
+                self.template.path.display(),
+                second.line
+            ))),
+        }
+    }
+
+    /// The functions to run.
+    pub(super) fn functions(&self) -> &[Function] {
+        &self.template.functions
+    }
+
+    /// The program of a function, built if it has to be.
+    pub(super) async fn program(
+        &self,
+        function: &Function,
+        common: &Common,
+    ) -> Result<Program, Failure> {
+        let chosen = common.function.as_ref();
+        let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
+        if let ([program, args @ ..], true) = (common.program.as_slice(), is_chosen) {
+            return Ok(Program {
+                program: program.clone(),
+                args: args.to_vec(),
+                current_dir: None,
+            });
+        }
+        match &function.build {
+            Build::RustCargoLambda { binary, .. } => {
+                let program = build::build(&function.code, binary.as_deref(), common.release);
+                Ok(Program {
+                    program: program.await?.into(),
+                    ..Program::default()
+                })
+            }
+            Build::Other(_) => Err(Failure::new(format!(
+                "{}:{}: function `{}` is not built by rust-cargolambda: give its program after `--`",
+                self.template.path.display(),
+                function.line,
+                function.logical_id
+            ))),
+        }
+    }
+
+    /// How a function is run.
+    pub(super) fn config(
+        &self,
+        function: &Function,
+        program: Program,
+        common: &Common,
+        endpoints: &Endpoints,
+    ) -> Config {
+        let cargo = Path::new(&program.program)
+            .file_stem()
+            .is_some_and(|n| n == "cargo");
+        let task_root = function.code.canonicalize().unwrap_or_default();
+        let variables = variables(
+            &Variables {
+                function_name: &function.name,
+                handler: &function.handler,
+                memory: function.memory_mb,
+                task_root: &task_root.to_string_lossy(),
+                cargo,
+                template: &function.environment,
+                region: &common.region,
+                access_key_id: &common.access_key_id,
+                secret_access_key: &common.secret_access_key,
+                management_url: &endpoints.management,
+                dynamodb_url: Some(&endpoints.dynamodb),
+                lambda_url: None,
+            },
+            |name| std::env::var(name).ok(),
+        );
+        let mut config = Config::new(&function.name, program);
+        config.environment = variables;
+        config.timeout = function.timeout;
+        config.concurrency = common.concurrency.max(1);
+        if cargo {
+            config.init_timeout = CARGO_INIT;
+        }
+        config
+    }
+
+    /// A DynamoDB with the template's tables.
+    pub(super) async fn dynamodb(&self, common: &Common) -> Result<DynamoDb, Failure> {
+        let dynamodb = match &common.data {
+            Some(path) => DynamoDb::open(path)?,
+            None => DynamoDb::memory()?,
+        };
+        for table in &self.template.tables {
+            let ttl = table.ttl_attribute.as_deref();
+            let created = dynamodb.create_table(table.create.clone(), ttl).await;
+            created.map_err(|error| {
+                let path = self.template.path.display();
+                Failure::because(&format!("{path}:{}: table", table.line), error)
+            })?;
+        }
+        Ok(dynamodb)
+    }
+}
+
+/// Where the function finds AWS.
+pub(super) struct Endpoints {
+    pub(super) management: String,
+    pub(super) dynamodb: String,
+}
+
+impl Common {
+    /// Who may call the local servers.
+    pub(super) fn guard(&self) -> Guard {
+        Guard::new(&self.allow_host)
+    }
+
+    /// Listens on a port; `option` is what chooses it.
+    pub(super) async fn bind(&self, port: u16, option: &str) -> Result<TcpListener, Failure> {
+        let address = SocketAddr::new(self.listen, port);
+        TcpListener::bind(address).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => Failure::new(format!(
+                "port {port} is in use: choose another with {option} PORT, or --port 0 for any free \
+                 ones"
+            )),
+            _ => Failure::because(&format!("cannot listen on {address}"), error),
+        })
+    }
+}

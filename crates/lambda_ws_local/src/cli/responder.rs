@@ -1,0 +1,69 @@
+//! A management API without clients: it takes every post and shows it.
+
+use super::output::Printer;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use lambda_ws_local::guard::Guard;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Serves until the future is dropped.
+pub(super) async fn serve(listener: TcpListener, guard: Guard, printer: Arc<Printer>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (guard, printer) = (guard.clone(), printer.clone());
+        let answer = service_fn(move |request| {
+            let (guard, printer) = (guard.clone(), printer.clone());
+            async move { Ok::<_, Infallible>(respond(request, &guard, &printer).await) }
+        });
+        let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+        tokio::spawn(served);
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    guard: &Guard,
+    printer: &Printer,
+) -> Response<Full<Bytes>> {
+    if let Err(refusal) = guard.check(request.headers()) {
+        return refusal.response();
+    }
+    let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
+    let Some(id) = path
+        .split_once("/@connections/")
+        .map(|(_, id)| id.to_owned())
+    else {
+        return status(StatusCode::NOT_FOUND, Bytes::new());
+    };
+    match *request.method() {
+        Method::POST => {
+            let Ok(body) = request.into_body().collect().await else {
+                return status(StatusCode::BAD_REQUEST, Bytes::new());
+            };
+            let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+            printer.line(format!("{} {id} {text}", printer.style().strong("post")));
+            status(StatusCode::OK, Bytes::new())
+        }
+        Method::DELETE => {
+            printer.line(format!("{} {id}", printer.style().strong("delete")));
+            status(StatusCode::NO_CONTENT, Bytes::new())
+        }
+        Method::GET => {
+            let inspected = br#"{"connectedAt":"2026-01-01T00:00:00.000Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},"lastActiveAt":"2026-01-01T00:00:00.000Z"}"#;
+            status(StatusCode::OK, Bytes::from_static(inspected))
+        }
+        _ => status(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
+    }
+}
+
+fn status(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response
+}

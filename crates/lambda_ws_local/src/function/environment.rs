@@ -1,0 +1,275 @@
+//! The environment variables of a function, built from nothing: what Lambda sets, what the template sets, and the standard
+//! variables that turn an AWS SDK to this machine. The developer's own environment, and with it every real credential, stays
+//! outside.
+
+use std::collections::BTreeMap;
+
+/// What of the developer's environment reaches the function: where programs are, and how much Rust programs say.
+pub const PASSED_ON: &[&str] = &["PATH", "RUST_BACKTRACE", "RUST_LOG"];
+
+/// What `cargo run` needs besides: its own home and rustup's, which are found by `HOME` unless they are set, the toolchain
+/// that was asked for, and the directory that holds what is compiled already. `HOME` leads SDKs to the developer's AWS
+/// profile, which [`CLOSED`] therefore hides in any case.
+pub const PASSED_ON_TO_CARGO: &[&str] = &[
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
+    "HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+];
+
+/// What keeps an SDK from looking for credentials and settings elsewhere: in the files of the home directory, which it finds
+/// even without `HOME`, and in the metadata service of a cloud machine.
+pub const CLOSED: &[(&str, &str)] = &[
+    ("AWS_CONFIG_FILE", "/dev/null"),
+    ("AWS_EC2_METADATA_DISABLED", "true"),
+    ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+];
+
+/// What Lambda sets to the same value for every function; a template may choose others.
+pub const DEFAULTS: &[(&str, &str)] = &[
+    ("LANG", "en_US.UTF-8"),
+    ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+    ("TZ", ":UTC"),
+];
+
+/// What the environment of a function is made of.
+#[derive(Clone, Debug)]
+pub struct Variables<'a> {
+    /// The function's name.
+    pub function_name: &'a str,
+    /// `Handler` of the template; Rust functions have `bootstrap`.
+    pub handler: &'a str,
+    /// `MemorySize` of the template in MB.
+    pub memory: u32,
+    /// The directory of the function's code.
+    pub task_root: &'a str,
+    /// Whether the program is run through cargo, which needs [`PASSED_ON_TO_CARGO`].
+    pub cargo: bool,
+    /// `Environment.Variables` of the template.
+    pub template: &'a BTreeMap<String, String>,
+    /// The region, such as `us-east-1`.
+    pub region: &'a str,
+    /// The id of the access key, such as `test`.
+    pub access_key_id: &'a str,
+    /// Its secret, such as `test`.
+    pub secret_access_key: &'a str,
+    /// The URL of the management API.
+    pub management_url: &'a str,
+    /// The URL of DynamoDB, if this machine has one.
+    pub dynamodb_url: Option<&'a str>,
+    /// The URL of Lambda, if this machine has one.
+    pub lambda_url: Option<&'a str>,
+}
+
+/// The complete environment of a function's processes. `host` looks a variable of the gateway's own environment up.
+///
+/// Later layers win: Lambda's [`DEFAULTS`], [`PASSED_ON`], the template, and at last what is not the template's to choose:
+/// Lambda's reserved variables, region, credentials, endpoints and [`CLOSED`]. `AWS_EXECUTION_ENV` and `AWS_SESSION_TOKEN`
+/// are absent: functions on `provided.al2023` have no such first, and a key that needs no token has no second.
+pub fn variables(
+    setup: &Variables<'_>,
+    host: impl Fn(&str) -> Option<String>,
+) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    let mut set = |name: &str, value: &str| {
+        variables.insert(name.to_owned(), value.to_owned());
+    };
+    DEFAULTS.iter().for_each(|(name, value)| set(name, value));
+    let cargo = if setup.cargo { PASSED_ON_TO_CARGO } else { &[] };
+    for name in PASSED_ON.iter().chain(cargo) {
+        if let Some(value) = host(name) {
+            set(name, &value);
+        }
+    }
+    setup
+        .template
+        .iter()
+        .for_each(|(name, value)| set(name, value));
+
+    set("_HANDLER", setup.handler);
+    set("AWS_ACCESS_KEY_ID", setup.access_key_id);
+    set("AWS_DEFAULT_REGION", setup.region);
+    set(
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        setup.management_url,
+    );
+    set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &setup.memory.to_string());
+    set("AWS_LAMBDA_FUNCTION_NAME", setup.function_name);
+    set("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+    set("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    set(
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        &format!("/aws/lambda/{}", setup.function_name),
+    );
+    set("AWS_REGION", setup.region);
+    set("AWS_SECRET_ACCESS_KEY", setup.secret_access_key);
+    set("LAMBDA_RUNTIME_DIR", "/var/runtime");
+    set("LAMBDA_TASK_ROOT", setup.task_root);
+    if let Some(url) = setup.dynamodb_url {
+        set("AWS_ENDPOINT_URL_DYNAMODB", url);
+    }
+    if let Some(url) = setup.lambda_url {
+        set("AWS_ENDPOINT_URL_LAMBDA", url);
+    }
+    CLOSED.iter().for_each(|(name, value)| set(name, value));
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETUP: Variables<'static> = Variables {
+        function_name: "chat",
+        handler: "bootstrap",
+        memory: 128,
+        task_root: "/code",
+        cargo: false,
+        template: &BTreeMap::new(),
+        region: "us-east-1",
+        access_key_id: "test",
+        secret_access_key: "test",
+        management_url: "http://127.0.0.1:3001/prod",
+        dynamodb_url: Some("http://127.0.0.1:8000"),
+        lambda_url: None,
+    };
+
+    /// A developer with a real account.
+    fn developer(name: &str) -> Option<String> {
+        let value = match name {
+            "PATH" => "/home/ann/.cargo/bin:/bin",
+            "HOME" => "/home/ann",
+            "RUST_LOG" => "debug",
+            "AWS_PROFILE" => "production",
+            _ if name.starts_with("AWS_") => "real",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn changed<'a>(
+        changes: &[(&str, &str)],
+        setup: &'a mut BTreeMap<String, String>,
+    ) -> Variables<'a> {
+        setup.extend(
+            changes
+                .iter()
+                .map(|(name, value)| (String::from(*name), String::from(*value))),
+        );
+        Variables {
+            template: setup,
+            ..SETUP
+        }
+    }
+
+    #[test]
+    fn a_function_sees_lambda_and_nothing_of_the_developer() {
+        insta::assert_json_snapshot!(variables(&SETUP, developer), @r#"
+        {
+          "AWS_ACCESS_KEY_ID": "test",
+          "AWS_CONFIG_FILE": "/dev/null",
+          "AWS_DEFAULT_REGION": "us-east-1",
+          "AWS_EC2_METADATA_DISABLED": "true",
+          "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://127.0.0.1:3001/prod",
+          "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000",
+          "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+          "AWS_LAMBDA_FUNCTION_NAME": "chat",
+          "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+          "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+          "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/chat",
+          "AWS_REGION": "us-east-1",
+          "AWS_SECRET_ACCESS_KEY": "test",
+          "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+          "LAMBDA_RUNTIME_DIR": "/var/runtime",
+          "LAMBDA_TASK_ROOT": "/code",
+          "LANG": "en_US.UTF-8",
+          "PATH": "/home/ann/.cargo/bin:/bin",
+          "RUST_LOG": "debug",
+          "TZ": ":UTC",
+          "_HANDLER": "bootstrap"
+        }
+        "#);
+    }
+
+    #[test]
+    fn no_credential_of_the_developer_gets_in() {
+        let variables = variables(
+            &Variables {
+                cargo: true,
+                ..SETUP
+            },
+            developer,
+        );
+        assert!(
+            !variables
+                .values()
+                .any(|value| value == "real" || value == "production"),
+            "{variables:?}"
+        );
+    }
+
+    #[test]
+    fn cargo_finds_its_home_and_no_other_program_does() {
+        assert_eq!(variables(&SETUP, developer).get("HOME"), None);
+        let cargo = variables(
+            &Variables {
+                cargo: true,
+                ..SETUP
+            },
+            developer,
+        );
+        assert_eq!(cargo["HOME"], "/home/ann");
+        assert_eq!(cargo.get("CARGO_HOME"), None);
+    }
+
+    #[test]
+    fn the_template_wins_over_defaults_and_the_developer() {
+        let mut template = BTreeMap::new();
+        let setup = changed(
+            &[
+                ("TZ", "Europe/Rome"),
+                ("RUST_LOG", "warn"),
+                ("CONNECTIONS_TABLE", "c"),
+            ],
+            &mut template,
+        );
+        let variables = variables(&setup, developer);
+        assert_eq!(
+            (
+                &*variables["TZ"],
+                &*variables["RUST_LOG"],
+                &*variables["CONNECTIONS_TABLE"]
+            ),
+            ("Europe/Rome", "warn", "c")
+        );
+    }
+
+    #[test]
+    fn the_template_cannot_lead_out_of_this_machine() {
+        let mut template = BTreeMap::new();
+        let changes = [
+            (
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                "https://dynamodb.us-east-1.amazonaws.com",
+            ),
+            (
+                "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+                "https://abc.execute-api.us-east-1.amazonaws.com/prod",
+            ),
+            ("AWS_ACCESS_KEY_ID", "AKIAREAL"),
+        ];
+        assert_eq!(
+            variables(&changed(&changes, &mut template), developer),
+            variables(&SETUP, developer)
+        );
+    }
+
+    #[test]
+    fn a_machine_without_a_path_still_has_lambdas() {
+        assert_eq!(
+            variables(&SETUP, |_| None)["PATH"],
+            "/usr/local/bin:/usr/bin:/bin"
+        );
+    }
+}

@@ -1,0 +1,296 @@
+//! The execution environments of a function and the events that wait for them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::sleep;
+
+use super::error::{InvokeError, StartError};
+use super::log::{Log, LogLine};
+use super::{Config, sandbox};
+
+/// The pause after the first failed start; it doubles with each further one.
+const BACK_OFF: Duration = Duration::from_millis(250);
+
+/// The longest pause between failed starts.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
+
+/// An event and the caller who waits for its response.
+pub(crate) struct Job {
+    pub(crate) request_id: Arc<str>,
+    pub(crate) event: Bytes,
+    pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
+}
+
+/// What has become of a new job.
+pub(crate) enum Submitted {
+    Begun,
+    Waits,
+}
+
+pub(crate) struct Pool {
+    pub(crate) config: Config,
+    lines: mpsc::Sender<LogLine>,
+    state: Mutex<State>,
+    closed: watch::Sender<bool>,
+    all_ended: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Environments that wait for an event; the one that worked last is at the end and is taken first, as Lambda does.
+    idle: Vec<Idle>,
+    /// Events that wait for an environment, in order. Never any while an environment is idle.
+    waiting: VecDeque<Job>,
+    /// Environments that live, those that start among them.
+    alive: usize,
+    /// Environments that have not asked for an event yet.
+    starting: usize,
+    /// Failed starts in a row.
+    failures: u32,
+    /// The number of the last environment.
+    number: u64,
+    /// Who waits for the first environment.
+    first: Option<oneshot::Sender<Result<(), StartError>>>,
+    closed: bool,
+}
+
+struct Idle {
+    number: u64,
+    turn: oneshot::Sender<Job>,
+}
+
+impl Pool {
+    /// A pool that starts its first environment.
+    pub(crate) fn start(
+        config: Config,
+        lines: mpsc::Sender<LogLine>,
+        first: oneshot::Sender<Result<(), StartError>>,
+    ) -> Arc<Pool> {
+        let pool = Arc::new(Pool {
+            config,
+            lines,
+            state: Mutex::new(State {
+                first: Some(first),
+                ..State::default()
+            }),
+            closed: watch::Sender::new(false),
+            all_ended: Notify::new(),
+        });
+        pool.add(&mut pool.lock());
+        pool
+    }
+
+    /// Gives the job to an idle environment or lets it wait for the next one.
+    pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<Submitted, InvokeError> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(InvokeError::Stopped);
+        }
+        let Err(job) = state.begin(job) else {
+            return Ok(Submitted::Begun);
+        };
+        if state.waiting.len() >= self.config.queue {
+            // Callers that went away hold no place.
+            state.waiting.retain(|job| !job.reply.is_closed());
+            if state.waiting.len() >= self.config.queue {
+                return Err(InvokeError::Throttled);
+            }
+        }
+        state.waiting.push_back(job);
+        self.reinforce(&mut state);
+        Ok(Submitted::Waits)
+    }
+
+    /// Takes a job that has waited too long out of the queue; false if it has begun.
+    pub(crate) fn withdraw(&self, request_id: &Arc<str>) -> bool {
+        let mut state = self.lock();
+        let position = state
+            .waiting
+            .iter()
+            .position(|job| Arc::ptr_eq(&job.request_id, request_id));
+        position
+            .and_then(|position| state.waiting.remove(position))
+            .is_some()
+    }
+
+    /// The next job for an environment, which waits as long as it takes. `None` if it is to have none: the function is
+    /// stopped, or the environment has asked again meanwhile.
+    ///
+    /// Cancel-safe: a job that was assigned but not returned goes back to the head of the queue.
+    pub(crate) async fn next(self: &Arc<Self>, number: u64) -> Option<Job> {
+        let mut turn = {
+            let mut state = self.lock();
+            if state.closed {
+                return None;
+            }
+            while let Some(job) = state.waiting.pop_front() {
+                if !job.reply.is_closed() {
+                    return Some(job);
+                }
+            }
+            let (turn, receiver) = oneshot::channel();
+            state.idle.retain(|idle| idle.number != number);
+            state.idle.push(Idle { number, turn });
+            Turn {
+                pool: self,
+                receiver,
+            }
+        };
+        (&mut turn.receiver).await.ok()
+    }
+
+    /// Gives a job that an environment could not begin to the next one.
+    pub(crate) fn put_back(self: &Arc<Self>, job: Job) {
+        let mut state = self.lock();
+        if state.closed || job.reply.is_closed() {
+            return;
+        }
+        if let Err(job) = state.begin(job) {
+            state.waiting.push_front(job);
+            self.reinforce(&mut state);
+        }
+    }
+
+    /// An environment has asked for its first event.
+    pub(crate) fn ready(&self) {
+        let mut state = self.lock();
+        state.starting -= 1;
+        state.failures = 0;
+        if let Some(first) = state.first.take() {
+            let _ = first.send(Ok(()));
+        }
+    }
+
+    /// Ends every environment and every wait.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let (idle, waiting) = (
+            std::mem::take(&mut state.idle),
+            std::mem::take(&mut state.waiting),
+        );
+        drop(state);
+        // Dropping the channels tells the other ends; they lock the pool.
+        drop((idle, waiting));
+        self.closed.send_replace(true);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Waits until the pool is closed.
+    pub(crate) async fn closed(&self) {
+        // It ends with an error only if the sender is gone, which is here.
+        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+    }
+
+    /// Waits until no environment is left.
+    pub(crate) async fn ended(&self) {
+        loop {
+            let ended = self.all_ended.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if self.lock().alive == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Starts environments while more events wait than environments start.
+    fn reinforce(self: &Arc<Self>, state: &mut State) {
+        while !state.closed
+            && state.starting < state.waiting.len()
+            && state.alive < self.config.concurrency.max(1)
+        {
+            self.add(state);
+        }
+    }
+
+    fn add(self: &Arc<Self>, state: &mut State) {
+        state.alive += 1;
+        state.starting += 1;
+        state.number += 1;
+        let pause = match state.failures {
+            0 => Duration::ZERO,
+            failures => BACK_OFF
+                .saturating_mul(1 << (failures - 1).min(16))
+                .min(LONGEST_BACK_OFF),
+        };
+        tokio::spawn(self.clone().live(state.number, pause));
+    }
+
+    /// One environment's life, from the pause before it to what its end means for others.
+    async fn live(self: Arc<Self>, number: u64, pause: Duration) {
+        let outcome = tokio::select! {
+            () = self.closed() => Err(StartError::Stopped),
+            () = sleep(pause) => {
+                let log = Arc::new(Log::new(number, self.lines.clone()));
+                sandbox::live(&self, number, log).await
+            }
+        };
+        let mut state = self.lock();
+        state.alive -= 1;
+        state.idle.retain(|idle| idle.number != number);
+        if let Err(error) = outcome {
+            state.starting -= 1;
+            state.failures = state.failures.saturating_add(1);
+            // Somebody gets the reason: whoever started the function, or the event for which it was started.
+            if let Some(first) = state.first.take() {
+                let _ = first.send(Err(error));
+            } else if let Some(job) = state.waiting.pop_front() {
+                let _ = job.reply.send(Err(InvokeError::Start(error)));
+            }
+        }
+        self.reinforce(&mut state);
+        if state.alive == 0 {
+            self.all_ended.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Gives the job to an environment that waits for one.
+    fn begin(&mut self, mut job: Job) -> Result<(), Job> {
+        while let Some(idle) = self.idle.pop() {
+            match idle.turn.send(job) {
+                Ok(()) => return Ok(()),
+                Err(refused) => job = refused,
+            }
+        }
+        Err(job)
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An environment's place in the line of those that wait for an event.
+struct Turn<'a> {
+    pool: &'a Arc<Pool>,
+    receiver: oneshot::Receiver<Job>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.receiver.close();
+        self.pool.lock().idle.retain(|idle| !idle.turn.is_closed());
+        if let Ok(job) = self.receiver.try_recv() {
+            self.pool.put_back(job);
+        }
+    }
+}

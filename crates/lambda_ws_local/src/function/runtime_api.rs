@@ -1,0 +1,290 @@
+//! The Lambda Runtime API (2018-06-01) of one execution environment.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+
+use super::RESPONSE_LIMIT;
+use super::error::InvokeError;
+use super::pool::Pool;
+use super::sandbox::{Asked, Sandbox};
+use crate::body::Body;
+use crate::guard::{Guard, Refusal};
+use crate::listener::Handler;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
+const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+const ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
+const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The largest error report that is kept, in bytes; the rest is dropped.
+const REPORT_LIMIT: usize = 256 * 1024;
+
+#[derive(Clone)]
+pub(crate) struct RuntimeApi {
+    pool: Arc<Pool>,
+    sandbox: Arc<Sandbox>,
+    guard: Guard,
+    arn: HeaderValue,
+}
+
+/// What a program reports when it fails.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Report {
+    error_type: Option<String>,
+    error_message: Option<String>,
+}
+
+impl RuntimeApi {
+    pub(crate) fn new(pool: Arc<Pool>, sandbox: Arc<Sandbox>) -> RuntimeApi {
+        let arn = HeaderValue::from_str(&pool.config.arn)
+            .unwrap_or_else(|_| HeaderValue::from_static("unknown"));
+        RuntimeApi {
+            pool,
+            sandbox,
+            guard: Guard::default(),
+            arn,
+        }
+    }
+
+    async fn next(&self) -> Response<Full<Bytes>> {
+        match self.sandbox.ask() {
+            Some(Asked::First) => self.pool.ready(),
+            Some(Asked::Again) => {}
+            None => {
+                return refuse(
+                    StatusCode::FORBIDDEN,
+                    "InvalidStateTransition",
+                    "the event has no response yet",
+                );
+            }
+        }
+        let Some(job) = self.pool.next(self.sandbox.number).await else {
+            if self.pool.is_closed() {
+                // The process is about to be killed: an answer would be its last, and misunderstood.
+                std::future::pending::<()>().await;
+            }
+            return refuse(
+                StatusCode::FORBIDDEN,
+                "InvalidStateTransition",
+                "there are no more events",
+            );
+        };
+        let (request_id, event) = match self.sandbox.begin(job) {
+            Ok(begun) => begun,
+            Err(job) => {
+                self.pool.put_back(job);
+                return refuse(
+                    StatusCode::FORBIDDEN,
+                    "InvalidStateTransition",
+                    "the environment has ended",
+                );
+            }
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let deadline = (now + self.pool.config.timeout).as_millis();
+        let trace = format!(
+            "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
+            now.as_secs(),
+            fastrand::u128(..) >> 32,
+            fastrand::u64(..)
+        );
+        let mut response = Response::new(Full::new(event));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, JSON);
+        headers.insert(REQUEST_ID, value(&request_id));
+        headers.insert(
+            DEADLINE,
+            HeaderValue::from(u64::try_from(deadline).unwrap_or(u64::MAX)),
+        );
+        headers.insert(ARN, self.arn.clone());
+        headers.insert(TRACE_ID, value(&trace));
+        response
+    }
+
+    async fn response(&self, request_id: &str, body: Incoming) -> Response<Full<Bytes>> {
+        if !self.sandbox.works_on(request_id) {
+            return unknown_request_id();
+        }
+        // A body that breaks off is no response; the process tries again, ends, or runs into its timeout.
+        let Some(Body {
+            bytes,
+            size,
+            trailers,
+        }) = Body::read(body, RESPONSE_LIMIT).await
+        else {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequest",
+                "the body is incomplete",
+            );
+        };
+        if size > RESPONSE_LIMIT {
+            self.sandbox
+                .finish(request_id, Err(InvokeError::TooLarge { size }));
+            let message = format!("exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)");
+            return refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                &message,
+            );
+        }
+        // A streamed response that fails half-way says so in its trailers.
+        let answer = match trailers.and_then(|trailers| text(&trailers, ERROR_TYPE)) {
+            None => Ok(bytes),
+            Some(error_type) => Err(InvokeError::Handler {
+                error_type,
+                message: "the response stream broke off".to_owned(),
+            }),
+        };
+        if self.sandbox.finish(request_id, answer) {
+            accepted()
+        } else {
+            unknown_request_id()
+        }
+    }
+
+    async fn error(
+        &self,
+        request_id: &str,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Response<Full<Bytes>> {
+        let (error_type, message) = report(headers, body).await;
+        if self.sandbox.finish(
+            request_id,
+            Err(InvokeError::Handler {
+                error_type,
+                message,
+            }),
+        ) {
+            accepted()
+        } else {
+            unknown_request_id()
+        }
+    }
+
+    async fn init_error(&self, headers: &HeaderMap, body: Incoming) -> Response<Full<Bytes>> {
+        let (error_type, message) = report(headers, body).await;
+        if self.sandbox.fail(error_type, message) {
+            accepted()
+        } else {
+            refuse(
+                StatusCode::FORBIDDEN,
+                "InvalidStateTransition",
+                "the function has started already",
+            )
+        }
+    }
+}
+
+impl Handler for RuntimeApi {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        if let Err(refusal) = self.guard.check(&parts.headers) {
+            return refusal.response();
+        }
+        // No page has any business here, of whatever origin.
+        if parts.headers.contains_key(ORIGIN) {
+            return Refusal::Origin.response();
+        }
+        let Some(path) = parts.uri.path().strip_prefix("/2018-06-01/") else {
+            return unknown_path();
+        };
+        match (&parts.method, path) {
+            (&Method::GET, "runtime/invocation/next") => self.next().await,
+            (&Method::GET, "ping") => Response::new(Full::from("pong")),
+            (&Method::POST, "runtime/init/error") => self.init_error(&parts.headers, body).await,
+            (&Method::POST, path) => {
+                match path
+                    .strip_prefix("runtime/invocation/")
+                    .and_then(|rest| rest.split_once('/'))
+                {
+                    Some((request_id, "response")) => self.response(request_id, body).await,
+                    Some((request_id, "error")) => {
+                        self.error(request_id, &parts.headers, body).await
+                    }
+                    _ => unknown_path(),
+                }
+            }
+            _ => unknown_path(),
+        }
+    }
+}
+
+/// The type and the message of an error report, whatever form it has.
+async fn report(headers: &HeaderMap, body: Incoming) -> (String, String) {
+    let body = Body::read(body, REPORT_LIMIT)
+        .await
+        .map(|body| body.bytes)
+        .unwrap_or_default();
+    let report = serde_json::from_slice::<Report>(&body).unwrap_or_default();
+    let error_type = report
+        .error_type
+        .or_else(|| text(headers, ERROR_TYPE))
+        .unwrap_or_else(|| "Unhandled".to_owned());
+    let message = report
+        .error_message
+        .unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+    (error_type, message)
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text)
+        .expect("request ids are checked by `invoke`, trace ids are made of hex digits")
+}
+
+fn accepted() -> Response<Full<Bytes>> {
+    json(
+        StatusCode::ACCEPTED,
+        Bytes::from_static(br#"{"status":"OK"}"#),
+    )
+}
+
+fn unknown_request_id() -> Response<Full<Bytes>> {
+    refuse(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequestID",
+        "Invalid request ID",
+    )
+}
+
+fn unknown_path() -> Response<Full<Bytes>> {
+    refuse(
+        StatusCode::NOT_FOUND,
+        "NotFound",
+        "the Runtime API has no such path",
+    )
+}
+
+fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
+    json(
+        status,
+        format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#).into(),
+    )
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}

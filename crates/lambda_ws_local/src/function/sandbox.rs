@@ -1,0 +1,285 @@
+//! One execution environment: a process, its Runtime API, and the event it works on.
+
+use std::net::Ipv4Addr;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::error::{InvokeError, StartError};
+use super::log::{Log, Stream};
+use super::pool::{Job, Pool};
+use super::process::Process;
+use super::runtime_api::RuntimeApi;
+use crate::listener::Listener;
+
+/// How long a dead process's last words and responses are read for: they are in the kernel's buffers already.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a program that has reported an error at start has until it is killed.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a killed process may take to end; only the kernel can make it longer.
+const KILL: Duration = Duration::from_secs(5);
+
+/// The state of an environment, shared by its supervisor and its Runtime API.
+pub(crate) struct Sandbox {
+    pub(crate) number: u64,
+    pub(crate) log: Arc<Log>,
+    timeout: Duration,
+    phase: Mutex<Phase>,
+    /// The deadline may be nearer than the one the supervisor sleeps to.
+    nudge: Notify,
+}
+
+enum Phase {
+    /// Until the first request for an event.
+    Init {
+        deadline: Instant,
+        error: Option<(String, String)>,
+    },
+    Idle,
+    Busy(Running),
+    /// Nothing is accepted any more.
+    Ended,
+}
+
+struct Running {
+    request_id: Arc<str>,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Bytes, InvokeError>>,
+}
+
+/// Why an environment ends.
+enum End {
+    Exited,
+    Overdue,
+    Stopped,
+}
+
+impl Sandbox {
+    /// The process asks for an event. `None` if it has one, or is to have none.
+    pub(crate) fn ask(&self) -> Option<Asked> {
+        let mut phase = self.lock();
+        match *phase {
+            Phase::Init { .. } => {
+                *phase = Phase::Idle;
+                self.nudge.notify_one();
+                Some(Asked::First)
+            }
+            Phase::Idle => Some(Asked::Again),
+            Phase::Busy(_) | Phase::Ended => None,
+        }
+    }
+
+    /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
+    pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
+        let mut phase = self.lock();
+        if !matches!(*phase, Phase::Idle) {
+            return Err(job);
+        }
+        let request_id = job.request_id.clone();
+        self.log.attribute(request_id.clone());
+        let deadline = Instant::now() + self.timeout;
+        *phase = Phase::Busy(Running {
+            request_id: job.request_id,
+            deadline,
+            reply: job.reply,
+        });
+        Ok((request_id, job.event))
+    }
+
+    /// The process answers an event; false if it is not the one it works on.
+    pub(crate) fn finish(&self, request_id: &str, answer: Result<Bytes, InvokeError>) -> bool {
+        let mut phase = self.lock();
+        match &*phase {
+            Phase::Busy(running) if *running.request_id == *request_id => {}
+            _ => return false,
+        }
+        if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
+            // A caller that has gone away misses nothing.
+            let _ = running.reply.send(answer);
+        }
+        true
+    }
+
+    /// Whether the process works on this event.
+    pub(crate) fn works_on(&self, request_id: &str) -> bool {
+        matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
+    }
+
+    /// The process reports that it cannot start; false if it has started.
+    pub(crate) fn fail(&self, error_type: String, message: String) -> bool {
+        let mut phase = self.lock();
+        let Phase::Init { deadline, error } = &mut *phase else {
+            return false;
+        };
+        *deadline = Instant::now() + GRACE;
+        *error = Some((error_type, message));
+        self.nudge.notify_one();
+        true
+    }
+
+    /// When the process has to be looked at: a process that is idle now cannot be overdue before a whole timeout is over,
+    /// so no event has to set a timer.
+    fn deadline(&self) -> Instant {
+        match &*self.lock() {
+            Phase::Init { deadline, .. } => *deadline,
+            Phase::Busy(running) => running.deadline,
+            Phase::Idle | Phase::Ended => Instant::now() + self.timeout,
+        }
+    }
+
+    /// Ends the last phase: no answer is accepted after it.
+    fn end(&self) -> Phase {
+        std::mem::replace(&mut *self.lock(), Phase::Ended)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request for an event.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Asked {
+    First,
+    Again,
+}
+
+/// The life of an environment. An error means that it has never asked for an event.
+pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result<(), StartError> {
+    let config = &pool.config;
+    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(StartError::Listen)?;
+    let address = socket.local_addr().map_err(StartError::Listen)?;
+    let mut environment = config.environment.clone();
+    environment.insert("AWS_LAMBDA_RUNTIME_API".into(), address.to_string());
+    environment.insert(
+        "AWS_LAMBDA_LOG_STREAM_NAME".into(),
+        format!("local/[$LATEST]{:032x}", fastrand::u128(..)),
+    );
+    let (mut process, stdout, stderr) =
+        Process::start(&config.program, &environment).map_err(|source| StartError::Spawn {
+            program: config.program.program.to_string_lossy().into_owned(),
+            source,
+        })?;
+
+    let sandbox = Arc::new(Sandbox {
+        number,
+        log: log.clone(),
+        timeout: config.timeout,
+        phase: Mutex::new(Phase::Init {
+            deadline: Instant::now() + config.init_timeout,
+            error: None,
+        }),
+        nudge: Notify::new(),
+    });
+    let mut readers = JoinSet::new();
+    readers.spawn({
+        let log = log.clone();
+        async move { log.read(Stream::Stdout, stdout).await }
+    });
+    readers.spawn({
+        let log = log.clone();
+        async move { log.read(Stream::Stderr, stderr).await }
+    });
+    let mut listener = Listener::new(socket, RuntimeApi::new(pool.clone(), sandbox.clone()));
+
+    let end = {
+        let (serve, closed) = (listener.serve(), pool.closed());
+        tokio::pin!(serve, closed);
+        loop {
+            let deadline = sandbox.deadline();
+            tokio::select! {
+                _ = process.wait() => break End::Exited,
+                () = &mut closed => break End::Stopped,
+                () = sleep_until(deadline) => {
+                    if matches!(&*sandbox.lock(), Phase::Idle) || sandbox.deadline() > Instant::now() {
+                        continue;
+                    }
+                    break End::Overdue;
+                }
+                () = sandbox.nudge.notified() => {}
+                never = &mut serve => match never {},
+            }
+        }
+    };
+    // The response of an event that is overdue comes too late even if it is on its way.
+    let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
+    process.kill();
+    let status = match timeout(KILL, process.wait()).await {
+        Ok(Ok(status)) => status,
+        // Killed but not collected: the runtime collects it when `process` is dropped.
+        _ => ExitStatus::default(),
+    };
+    if !matches!(end, End::Stopped) {
+        listener.drain(DRAIN).await;
+        let _ = timeout(DRAIN, async {
+            while readers.join_next().await.is_some() {}
+        })
+        .await;
+    }
+    drop(listener);
+
+    match overdue.unwrap_or_else(|| sandbox.end()) {
+        Phase::Init { error, .. } => {
+            let stderr = log.last_words();
+            Err(match (end, error) {
+                (End::Stopped, _) => StartError::Stopped,
+                (_, Some((error_type, message))) => StartError::Init {
+                    error_type,
+                    message,
+                    stderr,
+                },
+                (End::Overdue, None) => StartError::TimedOut {
+                    after: config.init_timeout,
+                    stderr,
+                },
+                (End::Exited, None) => StartError::Exited { status, stderr },
+            })
+        }
+        Phase::Busy(running) => {
+            let error = match end {
+                End::Stopped => InvokeError::Stopped,
+                End::Overdue => InvokeError::TimedOut {
+                    after: config.timeout,
+                },
+                End::Exited => InvokeError::Crashed { status },
+            };
+            match &error {
+                InvokeError::TimedOut { after } => {
+                    log.platform(format!(
+                        "Task timed out after {:.2} seconds",
+                        after.as_secs_f64()
+                    ));
+                }
+                InvokeError::Crashed { status } => log.platform(obituary(*status)),
+                _ => {}
+            }
+            let _ = running.reply.send(Err(error));
+            Ok(())
+        }
+        Phase::Idle | Phase::Ended => {
+            if matches!(end, End::Exited) {
+                log.platform(obituary(status));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Lambda's words for a process that ended.
+fn obituary(status: ExitStatus) -> String {
+    if status.success() {
+        "Error: Runtime exited without providing a reason".to_owned()
+    } else {
+        format!("Error: Runtime exited with error: {status}")
+    }
+}

@@ -1,0 +1,60 @@
+//! The connections that are open.
+
+use super::close::Close;
+use super::connection::Connection;
+use lambda_ws::ConnectionId;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The connections that are open: those whose `$connect` succeeded and that have not ended.
+///
+/// One lock: it is held for a hash and a clone, about 0.1 us of the 60 us a message may cost.
+#[derive(Default)]
+pub(super) struct Connections(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    open: HashMap<ConnectionId, Arc<Connection>>,
+    /// The gateway ends; who still comes is sent away.
+    closing: bool,
+}
+
+impl Connections {
+    /// Adds a connection.
+    pub(super) fn insert(&self, connection: Arc<Connection>) {
+        let mut table = self.lock();
+        if table.closing {
+            connection.outbox.request_close(Close::GOING_AWAY);
+        }
+        table.open.insert(connection.id.clone(), connection);
+    }
+
+    /// The open connection of this id.
+    pub(super) fn find(&self, id: &str) -> Option<Arc<Connection>> {
+        self.lock().open.get(id).cloned()
+    }
+
+    /// Forgets a connection.
+    pub(super) fn remove(&self, id: &ConnectionId) {
+        self.lock().open.remove(id);
+    }
+
+    /// How many are open.
+    pub(super) fn len(&self) -> usize {
+        self.lock().open.len()
+    }
+
+    /// Asks all of them, and those that come later, to go away.
+    pub(super) fn close_all(&self) {
+        let mut table = self.lock();
+        table.closing = true;
+        for connection in table.open.values() {
+            connection.outbox.request_close(Close::GOING_AWAY);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Every change above is a single step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,197 @@
+//! The head of the first request on a TCP connection, read by hand: events keep the case and the
+//! order of header names (conformance C1), which HTTP libraries do not.
+
+use super::refusal::Refusal;
+use lambda_ws::wire::Pairs;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// The longest head, in bytes.
+const HEAD_BYTES: usize = 32 * 1024;
+/// The most headers.
+const HEADERS: usize = 100;
+
+/// The head of a request.
+pub(super) enum Head {
+    /// It wants to become a websocket.
+    Upgrade(Upgrade),
+    /// Any other, with all bytes read so far.
+    Plain(Vec<u8>),
+}
+
+/// A request that wants to become a websocket.
+pub(super) struct Upgrade {
+    pub(super) target: String,
+    /// Whether it is HTTP/1.1.
+    pub(super) http_11: bool,
+    /// Names as sent.
+    pub(super) headers: Pairs,
+    /// What the client sent after the head.
+    pub(super) rest: Vec<u8>,
+}
+
+/// Why there is no head.
+#[derive(Debug)]
+pub(super) enum NoHead {
+    /// The client went away.
+    Gone,
+    /// It is to be told why.
+    Refused(Refusal),
+}
+
+impl Head {
+    /// Reads until a head is complete. The caller limits the time.
+    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, NoHead> {
+        let mut bytes = Vec::with_capacity(1024);
+        let mut searched = 0;
+        loop {
+            let read = stream.read_buf(&mut bytes).await;
+            if !matches!(read, Ok(1..)) {
+                return Err(NoHead::Gone);
+            }
+            // A TLS hello or other noise would never end.
+            if !bytes[0].is_ascii_alphabetic() && !matches!(bytes[0], b'\r' | b'\n') {
+                return Err(NoHead::Refused(not_http()));
+            }
+            // Parsed once, when its end is there, not at every byte of a slow client.
+            if ends(&bytes, searched)
+                && let Some(head) = Self::parse(&mut bytes).map_err(NoHead::Refused)?
+            {
+                return Ok(head);
+            }
+            if bytes.len() > HEAD_BYTES {
+                return Err(NoHead::Refused(Refusal::new(
+                    431,
+                    "BadRequestException",
+                    "Request Header Fields Too Large",
+                )));
+            }
+            searched = bytes.len();
+        }
+    }
+
+    fn parse(bytes: &mut Vec<u8>) -> Result<Option<Self>, Refusal> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+        let mut request = httparse::Request::new(&mut headers);
+        let length = match request.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => return Err(not_http()),
+        };
+        let upgrades = request.method == Some("GET")
+            && request.headers.iter().any(|header| {
+                header.name.eq_ignore_ascii_case("upgrade") && has_token(header.value, "websocket")
+            });
+        if !upgrades {
+            return Ok(Some(Self::Plain(std::mem::take(bytes))));
+        }
+        let owned = request.headers.iter().map(|header| {
+            let value = String::from_utf8_lossy(header.value);
+            (header.name.to_owned(), value.into_owned())
+        });
+        Ok(Some(Self::Upgrade(Upgrade {
+            target: request.path.unwrap_or_default().to_owned(),
+            http_11: request.version == Some(1),
+            headers: owned.collect(),
+            rest: bytes[length..].to_vec(),
+        })))
+    }
+}
+
+fn not_http() -> Refusal {
+    Refusal::bad_request("Bad Request")
+}
+
+/// Whether the end of a head stands in `bytes`, of which the first `searched` have been searched.
+fn ends(bytes: &[u8], searched: usize) -> bool {
+    let new = &bytes[searched.saturating_sub(2)..];
+    new.windows(2).any(|pair| pair == b"\n\n") || new.windows(3).any(|three| three == b"\n\r\n")
+}
+
+/// Whether a comma-separated list has this token.
+pub(super) fn has_token(list: &[u8], token: &str) -> bool {
+    list.split(|byte| *byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    async fn read(bytes: &[u8], piece: usize) -> Result<Head, NoHead> {
+        let mut stream = stream(bytes, piece);
+        Head::read(&mut stream).await
+    }
+
+    /// A stream that gives `piece` bytes at a time.
+    fn stream(bytes: &[u8], piece: usize) -> impl AsyncRead + Unpin + use<> {
+        let (mut near, far) = tokio::io::duplex(piece);
+        let bytes = bytes.to_vec();
+        tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            let _ = near.write_all(&bytes).await;
+        });
+        far
+    }
+
+    const REQUEST: &[u8] =
+        b"GET /dev?a=1 HTTP/1.1\r\nHost: x\r\nuPGRADE: h2c, WebSocket\r\nAuth123: \xff\r\n\r\n\x81\x80";
+
+    #[tokio::test]
+    async fn c1_a_head_keeps_the_case_of_its_names_however_it_arrives() {
+        for piece in [1, 2, 7, 1000] {
+            let Ok(Head::Upgrade(upgrade)) = read(REQUEST, piece).await else {
+                panic!("no upgrade, {piece} bytes at a time");
+            };
+            assert_eq!(upgrade.target, "/dev?a=1");
+            let names: Vec<_> = upgrade.headers.iter().map(|(name, _)| name).collect();
+            assert_eq!(names, ["Host", "uPGRADE", "Auth123"]);
+            if piece == 1000 {
+                assert_eq!(upgrade.rest, b"\x81\x80");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_without_an_end_is_refused_at_32_kb() {
+        let mut endless = b"GET / HTTP/1.1\r\nX: ".to_vec();
+        endless.resize(40_000, b'x');
+        let Err(NoHead::Refused(refusal)) = read(&endless, 4096).await else {
+            panic!("not refused");
+        };
+        assert_eq!(refusal.status, 431);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_http_is_refused_at_once_and_what_ends_is_gone() {
+        assert!(matches!(
+            read(b"\x16\x03\x01", 9).await,
+            Err(NoHead::Refused(_))
+        ));
+        assert!(matches!(
+            read(b"GET\r\n\r\n", 9).await,
+            Err(NoHead::Refused(_))
+        ));
+        assert!(matches!(read(b"GET / HT", 9).await, Err(NoHead::Gone)));
+        assert!(matches!(
+            read(b"POST / HTTP/1.1\r\n\r\n", 9).await,
+            Ok(Head::Plain(_))
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn the_end_is_found_in_whatever_pieces(
+            lines in proptest::collection::vec("[a-c]{1,3}", 0..4), piece in 1..5usize
+        ) {
+            let text = format!("{}\r\n\r\n", lines.join("\r\n"));
+            let mut searched = 0;
+            for end in (0..text.len()).step_by(piece).skip(1) {
+                let found = ends(&text.as_bytes()[..end], searched);
+                prop_assert!(!found, "{end} of {text:?}");
+                searched = end;
+            }
+            prop_assert!(ends(text.as_bytes(), searched), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The `@connections` management API (conformance G), and what else a plain request is told.
+
+use super::close::Close;
+use super::handshake::{after_stage, stage};
+use super::observed::{Observed, Outcome, What};
+use super::options::Fault;
+use super::outbox::NotTaken;
+use super::refusal::Refusal;
+use super::shared::Shared;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use lambda_ws::limits::MESSAGE_BYTES;
+use lambda_ws::wire::{is_id, iso8601};
+use percent_encoding::percent_decode_str;
+use std::convert::Infallible;
+use std::io::Cursor;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, join};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// How long a client may keep a connection without a request. Longer than the 20 s or so for which
+/// clients keep idle connections themselves.
+const KEEP_ALIVE: Duration = Duration::from_secs(90);
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much of a body that is too large is read, so that its sender reads the answer.
+const DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Serves the requests of a TCP connection whose first one begins with `head`.
+pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream, head: Vec<u8>) {
+    let (read, write) = stream.into_split();
+    let rejoined = join(Cursor::new(head).chain(read), write);
+    let service = service_fn(|request| {
+        let shared = Arc::clone(shared);
+        async move { Ok::<_, Infallible>(respond(&shared, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(KEEP_ALIVE)
+        .serve_connection(TokioIo::new(rejoined), service);
+    let mut connection = pin!(connection);
+    // Errors are the client's: a broken request or a connection that ended.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = shared.ended() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+async fn respond(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    if stage(path) != Some(&shared.stage) {
+        return answer(Refusal::forbidden());
+    }
+    let rest = after_stage(path);
+    let (segment, id) = rest.split_once('/').unwrap_or((rest, ""));
+    // G1: `@` or `%40`, `=` or `%3D`.
+    let id = id.strip_suffix('/').unwrap_or(id);
+    let managed = percent_decode_str(segment).eq(*b"@connections") && !id.is_empty();
+    if !managed {
+        return answer(match *request.method() {
+            Method::GET | Method::HEAD => Refusal::upgrade_required(),
+            _ => Refusal::forbidden(),
+        });
+    }
+    if let Err(refused) = shared.options.guard.check(request.headers()) {
+        let message = refused.to_string();
+        return answer(Refusal::new(403, "ForbiddenException", &message));
+    }
+    let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
+    manage(shared, request, &id).await
+}
+
+/// Carries out one call. A check of its signature (conformance G3) belongs before it.
+async fn manage(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    id: &str,
+) -> Response<Full<Bytes>> {
+    let started = Instant::now();
+    let (what, done) = match *request.method() {
+        Method::POST => {
+            let posted = match read(request.into_body()).await {
+                Ok(data) => post(shared, id, data),
+                Err(error) => Err(error),
+            };
+            (What::Post, posted.map(|()| Response::default()))
+        }
+        Method::GET => (What::Inspect, inspect(shared, id)),
+        Method::DELETE => (What::Delete, delete(shared, id)),
+        _ => {
+            let mut response = answer(Refusal::new(
+                405,
+                "MethodNotAllowedException",
+                "Method Not Allowed",
+            ));
+            let methods = HeaderValue::from_static("DELETE, GET, POST");
+            response.headers_mut().insert(ALLOW, methods);
+            return response;
+        }
+    };
+    let mut response = done.unwrap_or_else(|error| answer(error.refusal(id)));
+    let request_id = shared.new_id();
+    shared.observe(Observed {
+        what,
+        route: "",
+        connection_id: id,
+        request_id: &request_id,
+        outcome: Outcome::Status(response.status().as_u16()),
+        detail: None,
+        duration: started.elapsed(),
+    });
+    if let Ok(request_id) = HeaderValue::try_from(request_id) {
+        response.headers_mut().insert(REQUEST_ID, request_id);
+    }
+    response
+}
+
+/// Why a call fails (conformance G6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CallError {
+    BadId,
+    Gone,
+    TooLarge,
+    NotText,
+    Unread,
+    Full,
+    Failing,
+}
+
+impl CallError {
+    fn refusal(self, id: &str) -> Refusal {
+        match self {
+            Self::BadId => {
+                let message = format!("Invalid connectionId: {id}");
+                Refusal::new(400, "BadRequestException", &message)
+            }
+            Self::Gone => Refusal::empty(410, "GoneException"),
+            Self::TooLarge => Refusal::new(
+                413,
+                "PayloadTooLargeException",
+                "Message too long: 128 KB (131072 bytes) at most",
+            ),
+            Self::NotText => Refusal::new(
+                400,
+                "BadRequestException",
+                "The data is not UTF-8: clients are sent text frames only",
+            ),
+            Self::Unread => Refusal::new(
+                400,
+                "BadRequestException",
+                "The request's body did not arrive",
+            ),
+            Self::Full => Refusal::empty(429, "LimitExceededException"),
+            Self::Failing => Refusal::new(500, "InternalFailure", "Internal server error"),
+        }
+    }
+}
+
+/// Decides what becomes of a POST. What it takes is behind all that was taken before.
+fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
+    if !is_id(id) {
+        return Err(CallError::BadId);
+    }
+    if data.len() > MESSAGE_BYTES {
+        return Err(CallError::TooLarge);
+    }
+    // F4.
+    if std::str::from_utf8(&data).is_err() {
+        return Err(CallError::NotText);
+    }
+    // G7: a connection in its `$connect` is not among them yet.
+    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    let faults = shared.options.faults.as_ref();
+    if let Some(fault) = faults.and_then(|faults| faults(id)) {
+        return Err(match fault {
+            Fault::Gone => CallError::Gone,
+            Fault::Throttled => CallError::Full,
+            Fault::Failing => CallError::Failing,
+        });
+    }
+    let pushed = connection.outbox.push(data, shared.bounds());
+    pushed.map_err(|reason| match reason {
+        NotTaken::Closed => CallError::Gone,
+        NotTaken::Full => CallError::Full,
+    })?;
+    connection.touch(shared.now());
+    Ok(())
+}
+
+/// What is known of a connection (conformance G5, G10).
+fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    if !is_id(id) {
+        return Err(CallError::BadId);
+    }
+    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    let body = serde_json::json!({
+        "connectedAt": iso8601(connection.connected_at),
+        "identity": {
+            "sourceIp": &*connection.source_ip,
+            "userAgent": connection.user_agent.as_deref(),
+        },
+        "lastActiveAt": iso8601(connection.last_active()),
+    });
+    let mut response = Response::new(Full::from(body.to_string()));
+    json(&mut response);
+    Ok(response)
+}
+
+/// Closes a connection (conformance G9).
+fn delete(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    if !is_id(id) {
+        return Err(CallError::BadId);
+    }
+    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    if !connection.outbox.request_close(Close::NORMAL) {
+        return Err(CallError::Gone);
+    }
+    let mut response = Response::default();
+    *response.status_mut() = http::StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Reads a body of the size of a message.
+async fn read(body: Incoming) -> Result<Bytes, CallError> {
+    let size = body.size_hint().lower();
+    let read = timeout(BODY_TIMEOUT, async {
+        if size > MESSAGE_BYTES as u64 {
+            if size <= DISCARDED_BYTES {
+                let mut body = body;
+                while let Some(Ok(_)) = body.frame().await {}
+            }
+            return Err(CallError::TooLarge);
+        }
+        let body = Limited::new(body, MESSAGE_BYTES).collect().await;
+        body.map(|body| body.to_bytes()).map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                CallError::TooLarge
+            } else {
+                CallError::Unread
+            }
+        })
+    });
+    read.await.unwrap_or(Err(CallError::Unread))
+}
+
+fn answer(refusal: Refusal) -> Response<Full<Bytes>> {
+    let has_body = !refusal.body.is_empty();
+    let mut response = Response::new(Full::from(refusal.body));
+    *response.status_mut() =
+        http::StatusCode::from_u16(refusal.status).expect("the statuses of this module are valid");
+    let headers = response.headers_mut();
+    headers.insert(ERROR_TYPE, HeaderValue::from_static(refusal.kind));
+    if let Some((name, value)) = refusal.header
+        && let Ok(name) = HeaderName::try_from(name)
+    {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if has_body {
+        json(&mut response);
+    }
+    response
+}
+
+fn json(response: &mut Response<Full<Bytes>>) {
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+}

@@ -1,0 +1,140 @@
+//! Messages of a client, and the last event of a connection: from the socket to the integration and
+//! back.
+
+use super::close::Close;
+use super::connection::{Connection, InFlight};
+use super::integration::{Failure, answer};
+use super::observed::{Observed, Outcome, What};
+use super::shared::Shared;
+use super::{Route, events};
+use bytes::Bytes;
+use lambda_ws::limits::MESSAGE_BYTES;
+use lambda_ws::wire::{ErrorFrame, ProxyResponse, error_frame};
+use std::fmt;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Takes a message: it is on its way when this returns, in the order of the calls, and is answered
+/// when its integration has answered (conformance F8).
+pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: &str) {
+    let now = shared.now();
+    connection.touch(now);
+    let mut message = Message {
+        shared: Arc::clone(shared),
+        connection: Arc::clone(connection),
+        request_id: shared.new_id(),
+        key: None,
+        started: Instant::now(),
+    };
+    let Some((key, route)) = select(shared, body) else {
+        message.fail(ErrorFrame::Forbidden, None);
+        return;
+    };
+    message.key = Some(Arc::clone(key));
+    let event = events::message(shared, connection, key, body, &message.request_id, now);
+    let invocation = route.integration.invoke(event, &message.request_id);
+    let in_flight = InFlight::new(connection, shared.options.in_flight);
+    let (timeout, two_way) = (route.timeout, route.two_way);
+    tokio::spawn(async move {
+        match answer(invocation, timeout, in_flight).await {
+            Ok(response) => message.answered(response, two_way),
+            Err(failure) => message.failed(&failure),
+        }
+    });
+}
+
+/// The route of a message: the one it selects, else `$default` (conformance D2, D3), but neither
+/// `$connect` nor `$disconnect` (conformance D6).
+fn select<'a>(shared: &'a Shared, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
+    let key = shared.expression.select(body);
+    let key = key.filter(|key| key != "$connect" && key != "$disconnect");
+    key.and_then(|key| shared.route(&key))
+        .or_else(|| shared.route("$default"))
+}
+
+/// One message, while it is answered.
+struct Message {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    request_id: String,
+    key: Option<Arc<str>>,
+    started: Instant,
+}
+
+impl Message {
+    /// On a two-way route the body is the client's, whatever the status (conformance E2); on others
+    /// the response is ignored (conformance E1).
+    fn answered(&self, response: ProxyResponse, two_way: bool) {
+        if !two_way {
+            return self.observe(Outcome::Done, None);
+        }
+        let body = response.body.unwrap_or_default();
+        if body.len() > MESSAGE_BYTES {
+            let detail = "the response's body is larger than a message may be, 128 KB";
+            return self.fail(ErrorFrame::InternalServerError, Some(&detail));
+        }
+        let outcome = if self.push(body) {
+            Outcome::Answered
+        } else {
+            Outcome::Undelivered
+        };
+        self.observe(outcome, None);
+    }
+
+    fn failed(&self, failure: &Failure) {
+        self.fail(failure.frame(), Some(failure));
+    }
+
+    /// Sends an error frame (conformance D4, E3, E4, E5).
+    fn fail(&self, error: ErrorFrame, detail: Option<&dyn fmt::Display>) {
+        let id = self.connection.id.as_str();
+        let outcome = if self.push(error_frame(error, id, &self.request_id)) {
+            Outcome::Frame(error)
+        } else {
+            Outcome::Undelivered
+        };
+        self.observe(outcome, detail);
+    }
+
+    fn push(&self, text: String) -> bool {
+        let pushed = self
+            .connection
+            .outbox
+            .push(Bytes::from(text), self.shared.bounds());
+        pushed.is_ok()
+    }
+
+    fn observe(&self, outcome: Outcome, detail: Option<&dyn fmt::Display>) {
+        self.shared.observe(Observed {
+            what: What::Message,
+            route: self.key.as_deref().unwrap_or_default(),
+            connection_id: self.connection.id.as_str(),
+            request_id: &self.request_id,
+            outcome,
+            detail,
+            duration: self.started.elapsed(),
+        });
+    }
+}
+
+/// Tells the function that a connection has ended; its answer does not matter (conformance E8).
+pub(super) async fn disconnect(shared: &Arc<Shared>, connection: &Connection, close: &Close) {
+    let Some((key, route)) = shared.route("$disconnect") else {
+        return;
+    };
+    let started = Instant::now();
+    let request_id = shared.new_id();
+    let event = events::disconnect(shared, connection, close, &request_id, shared.now());
+    let invocation = route.integration.invoke(event, &request_id);
+    let answer = answer(invocation, route.timeout, ()).await;
+    let failure = answer.as_ref().err();
+    shared.observe(Observed {
+        what: What::Disconnect,
+        route: key,
+        connection_id: connection.id.as_str(),
+        request_id: &request_id,
+        outcome: failure.map_or(Outcome::Done, |_| Outcome::Failed),
+        detail: failure.map(|failure| failure as &dyn fmt::Display),
+        duration: started.elapsed(),
+    });
+}

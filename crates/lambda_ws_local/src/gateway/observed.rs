@@ -1,0 +1,61 @@
+//! What a gateway tells of itself.
+
+use lambda_ws::wire::ErrorFrame;
+use std::fmt;
+use std::time::Duration;
+
+/// One thing a gateway did, told when it was done.
+pub struct Observed<'a> {
+    /// What it was.
+    pub what: What,
+    /// The route that was selected; empty if none was.
+    pub route: &'a str,
+    /// The connection; for the management API the one that was asked for.
+    pub connection_id: &'a str,
+    /// The event's request id.
+    pub request_id: &'a str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it ended so, if there is more to say.
+    pub detail: Option<&'a dyn fmt::Display>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// The kind of what a gateway did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A handshake that reached its `$connect`, or would have, were there one.
+    Connect,
+    /// A message of a client.
+    Message,
+    /// A `$disconnect` event.
+    Disconnect,
+    /// The end of a connection, with its close code in the outcome.
+    Close,
+    /// A POST to `@connections`.
+    Post,
+    /// A GET of `@connections`.
+    Inspect,
+    /// A DELETE of `@connections`.
+    Delete,
+}
+
+/// How something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The integration answered; nothing went to the client.
+    Done,
+    /// The integration's answer went to the client (conformance E2).
+    Answered,
+    /// The integration's answer or an error frame found the client gone or not reading.
+    Undelivered,
+    /// An HTTP response with this status: of a handshake, 101 is success.
+    Status(u16),
+    /// The client was sent an error frame.
+    Frame(ErrorFrame),
+    /// The connection was closed with this code.
+    Closed(u16),
+    /// The integration failed, and nobody is told (conformance E8).
+    Failed,
+}

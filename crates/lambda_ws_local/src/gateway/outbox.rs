@@ -1,0 +1,159 @@
+//! What waits to be sent to one client.
+
+use super::close::Close;
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// What waits to be sent to one client, in order and bounded: a client that does not read costs no
+/// more than the bounds.
+#[derive(Default)]
+pub(super) struct Outbox {
+    waiting: Mutex<Waiting>,
+    /// The connection's own task.
+    waker: AtomicWaker,
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<Bytes>,
+    bytes: usize,
+    /// Nothing more is taken.
+    closed: bool,
+    /// The gateway wants the connection to end.
+    closing: Option<Close>,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotTaken {
+    /// The connection has ended or is about to.
+    Closed,
+    /// The client reads too slowly.
+    Full,
+}
+
+/// The most that may wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) bytes: usize,
+    pub(super) messages: usize,
+}
+
+impl Outbox {
+    /// Adds a message behind those that wait.
+    pub(super) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), NotTaken> {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return Err(NotTaken::Closed);
+        }
+        // A message larger than the bound itself is taken when nothing else waits.
+        let bytes = waiting.bytes + message.len();
+        let over = bytes > bounds.bytes || waiting.messages.len() >= bounds.messages;
+        if over && !waiting.messages.is_empty() {
+            return Err(NotTaken::Full);
+        }
+        waiting.bytes = bytes;
+        waiting.messages.push_back(message);
+        drop(waiting);
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// The message that has waited longest.
+    pub(super) fn pop(&self) -> Option<Bytes> {
+        let mut waiting = self.lock();
+        let message = waiting.messages.pop_front()?;
+        waiting.bytes -= message.len();
+        // A burst's space is not kept by an idle connection.
+        if waiting.messages.is_empty() && waiting.messages.capacity() > 64 {
+            waiting.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
+    /// or to close is heard: `false` for the others.
+    pub(super) fn request_close(&self, close: Close) -> bool {
+        let mut waiting = self.lock();
+        if waiting.closed {
+            return false;
+        }
+        waiting.closed = true;
+        waiting.closing = Some(close);
+        drop(waiting);
+        self.waker.wake();
+        true
+    }
+
+    /// Takes nothing more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+    }
+
+    /// The close that was asked for.
+    pub(super) fn closing(&self) -> Option<Close> {
+        self.lock().closing.clone()
+    }
+
+    /// Has `waker` woken by the next change.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Wakes the connection's task.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Every change above is complete before it could panic.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds {
+        bytes: 10,
+        messages: 3,
+    };
+
+    #[test]
+    fn g6_an_outbox_is_full_by_bytes_or_by_messages() {
+        let outbox = Outbox::default();
+        let push = |text: &'static str| outbox.push(Bytes::from(text), BOUNDS);
+        assert_eq!(push("123456"), Ok(()));
+        assert_eq!(push("1234"), Ok(()));
+        assert_eq!(push("1"), Err(NotTaken::Full));
+        assert_eq!(push(""), Ok(()));
+        assert_eq!(push(""), Err(NotTaken::Full));
+        assert_eq!(outbox.pop().unwrap(), "123456");
+        assert_eq!(push("123456"), Ok(()));
+        assert_eq!(outbox.pop().unwrap(), "1234");
+    }
+
+    #[test]
+    fn a_message_over_the_bound_is_taken_alone() {
+        let outbox = Outbox::default();
+        let large = Bytes::from(vec![b'x'; 11]);
+        assert_eq!(outbox.push(large.clone(), BOUNDS), Ok(()));
+        assert_eq!(outbox.push(large, BOUNDS), Err(NotTaken::Full));
+    }
+
+    #[test]
+    fn what_waits_survives_a_close_and_nothing_is_added() {
+        let outbox = Outbox::default();
+        outbox.push(Bytes::from("a"), BOUNDS).unwrap();
+        assert!(outbox.request_close(Close::NORMAL));
+        assert!(!outbox.request_close(Close::GOING_AWAY));
+        assert_eq!(outbox.push(Bytes::from("b"), BOUNDS), Err(NotTaken::Closed));
+        assert_eq!(outbox.closing(), Some(Close::NORMAL));
+        assert_eq!(outbox.pop().unwrap(), "a");
+        assert_eq!(outbox.pop(), None);
+    }
+}

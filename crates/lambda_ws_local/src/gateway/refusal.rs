@@ -1,0 +1,116 @@
+//! HTTP answers to requests that become no websocket.
+
+use http::StatusCode;
+use std::fmt::Write as _;
+
+/// An HTTP answer to a request that becomes no websocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// The `x-amzn-ErrorType`, by which SDKs tell errors apart (conformance G6).
+    pub(super) kind: &'static str,
+    /// JSON, or empty.
+    pub(super) body: String,
+    /// One more header.
+    pub(super) header: Option<(&'static str, &'static str)>,
+}
+
+impl Refusal {
+    /// An answer that says `message`.
+    pub(super) fn new(status: u16, kind: &'static str, message: &str) -> Self {
+        Self {
+            status,
+            kind,
+            body: serde_json::json!({ "message": message }).to_string(),
+            header: None,
+        }
+    }
+
+    /// An answer without a body.
+    pub(super) fn empty(status: u16, kind: &'static str) -> Self {
+        Self {
+            status,
+            kind,
+            body: String::new(),
+            header: None,
+        }
+    }
+
+    /// An API or a stage that does not exist (conformance A4).
+    pub(super) fn forbidden() -> Self {
+        Self::new(403, "ForbiddenException", "Forbidden")
+    }
+
+    /// A request that is no proper handshake.
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::new(400, "BadRequestException", message)
+    }
+
+    /// A plain request where a websocket is served (conformance A3).
+    pub(super) fn upgrade_required() -> Self {
+        Self {
+            header: Some(("Upgrade", "websocket")),
+            ..Self::empty(426, "UpgradeRequiredException")
+        }
+    }
+
+    /// A websocket of another version than 13 (RFC 6455, 4.2.2).
+    pub(super) fn other_version() -> Self {
+        Self {
+            header: Some(("Sec-WebSocket-Version", "13")),
+            ..Self::empty(426, "UpgradeRequiredException")
+        }
+    }
+
+    /// A handshake that `$connect` did not accept (conformance B4, B5).
+    pub(super) fn by_connect(status: u16, connection_id: &str, request_id: &str) -> Self {
+        let (kind, message) = match status {
+            401 => ("UnauthorizedException", "Unauthorized"),
+            403 => ("ForbiddenException", "Forbidden"),
+            429 => ("TooManyRequestsException", "Too Many Requests"),
+            504 => ("InternalServerErrorException", "Endpoint request timed out"),
+            500.. => ("InternalServerErrorException", "Internal server error"),
+            400..500 => ("BadRequestException", reason(status)),
+            _ => ("ForbiddenException", reason(status)),
+        };
+        let body = format!(
+            r#"{{"message": "{message}", "connectionId":"{connection_id}", "requestId":"{request_id}"}}"#
+        );
+        Self {
+            status,
+            kind,
+            body,
+            header: None,
+        }
+    }
+
+    /// The answer as HTTP/1.1, closing the connection.
+    pub(super) fn to_http1(&self) -> Vec<u8> {
+        // A 304 has no body.
+        let body = if self.status == 304 { "" } else { &self.body };
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nx-amzn-ErrorType: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            self.status,
+            reason(self.status),
+            self.kind,
+            body.len(),
+        );
+        if !body.is_empty() {
+            head.push_str("Content-Type: application/json\r\n");
+        }
+        if let Some((name, value)) = self.header {
+            // Writing to a string cannot fail.
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        head.push_str("\r\n");
+        head.push_str(body);
+        head.into_bytes()
+    }
+}
+
+fn reason(status: u16) -> &'static str {
+    let status = StatusCode::from_u16(status).ok();
+    status
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Unknown")
+}

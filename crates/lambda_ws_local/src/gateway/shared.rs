@@ -1,0 +1,90 @@
+//! What all connections of a gateway share.
+
+use super::connections::Connections;
+use super::outbox::Bounds;
+use super::{Api, Observed, Options, Route};
+use lambda_ws::wire::{self, Pairs};
+use lambda_ws::{Timestamp, selection};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// The API, the options, and the connections that are open.
+pub(super) struct Shared {
+    pub(super) api_id: String,
+    pub(super) stage: String,
+    pub(super) stage_variables: Option<Pairs>,
+    pub(super) expression: selection::Expression,
+    routes: HashMap<Arc<str>, Route>,
+    pub(super) options: Options,
+    pub(super) connections: Connections,
+    /// Becomes true when the gateway ends.
+    pub(super) closing: watch::Sender<bool>,
+    random: Mutex<fastrand::Rng>,
+}
+
+impl Shared {
+    pub(super) fn new(api: Api, options: Options) -> Self {
+        let variables: Pairs = api.stage_variables.into_iter().collect();
+        let routes = api.routes.into_iter();
+        Self {
+            api_id: api.id,
+            stage: api.stage,
+            stage_variables: (!variables.is_empty()).then_some(variables),
+            expression: api.expression,
+            routes: routes.map(|(key, route)| (key.into(), route)).collect(),
+            connections: Connections::default(),
+            closing: watch::Sender::new(false),
+            random: Mutex::new(options.random.clone()),
+            options,
+        }
+    }
+
+    /// The route of this key, and the key to keep.
+    pub(super) fn route(&self, key: &str) -> Option<(&Arc<str>, &Route)> {
+        self.routes.get_key_value(key)
+    }
+
+    /// The present.
+    pub(super) fn now(&self) -> Timestamp {
+        (self.options.clock)()
+    }
+
+    /// A new connection, request or message id.
+    pub(super) fn new_id(&self) -> String {
+        wire::new_id(&mut self.random())
+    }
+
+    /// A new trace id, as `X-Amzn-Trace-Id` has it.
+    pub(super) fn new_trace(&self, now: Timestamp) -> String {
+        let mut random = self.random();
+        let (high, low) = (random.u32(..), random.u64(..));
+        format!("Root=1-{:08x}-{high:08x}{low:016x}", now.secs())
+    }
+
+    /// The most that may wait for one client.
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            bytes: self.options.outbox_bytes,
+            messages: self.options.outbox_messages,
+        }
+    }
+
+    /// Tells the observer.
+    pub(super) fn observe(&self, observed: Observed<'_>) {
+        if let Some(observer) = &self.options.observer {
+            observer(&observed);
+        }
+    }
+
+    /// Resolves when the gateway ends.
+    pub(super) async fn ended(&self) {
+        // Fails only without a sender, and `self` is one.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    fn random(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
+        // A random generator has no broken state.
+        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,115 @@
+//! Clients: of websockets, of raw frames, of HTTP.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// The head of a response.
+pub(in crate::gateway) async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// A frame as a client sends it, masked with zeros; `first` has the opcode and the flags.
+pub(in crate::gateway) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ ..126 => frame.push(0x80 | short as u8),
+        medium @ ..65536 => {
+            frame.push(0x80 | 126);
+            frame.extend((medium as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(0x80 | 127);
+            frame.extend((long as u64).to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
+}
+
+/// The next frame a client receives: its first byte and its payload.
+pub(in crate::gateway) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let first = stream.read_u8().await.unwrap();
+    let length = match stream.read_u8().await.unwrap() {
+        126 => u64::from(stream.read_u16().await.unwrap()),
+        127 => stream.read_u64().await.unwrap(),
+        short => u64::from(short),
+    };
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    stream.read_exact(&mut payload).await.unwrap();
+    (first, payload)
+}
+
+/// The code of the close frame a client receives next.
+pub(in crate::gateway) async fn close_code(stream: &mut TcpStream) -> u16 {
+    let (first, payload) = next_frame(stream).await;
+    assert_eq!(first, 0x88);
+    u16::from_be_bytes([payload[0], payload[1]])
+}
+
+/// A websocket client.
+pub(in crate::gateway) struct Client(pub(in crate::gateway) WebSocketStream<TcpStream>);
+
+impl Client {
+    pub(in crate::gateway) async fn send(&mut self, text: &str) {
+        self.0.send(text.into()).await.unwrap();
+    }
+
+    /// The next message, which must be text.
+    pub(in crate::gateway) async fn text(&mut self) -> String {
+        match self.0.next().await.unwrap().unwrap() {
+            Message::Text(text) => text.as_str().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Code and reason of the close frame that comes next; then the end.
+    pub(in crate::gateway) async fn closed(&mut self) -> (u16, String) {
+        match self.0.next().await.unwrap().unwrap() {
+            Message::Close(Some(frame)) => {
+                while let Some(Ok(_)) = self.0.next().await {}
+                (frame.code.into(), frame.reason.as_str().to_owned())
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A ping and its pong: what was sent before has been read.
+    pub(in crate::gateway) async fn ping(&mut self) {
+        self.0.send(Message::Ping("p".into())).await.unwrap();
+        let pong = self.0.next().await.unwrap().unwrap();
+        assert_eq!(pong, Message::Pong("p".into()));
+    }
+}
+
+/// An HTTP response.
+#[derive(Debug)]
+pub(in crate::gateway) struct Reply {
+    pub(in crate::gateway) status: u16,
+    pub(in crate::gateway) head: String,
+    pub(in crate::gateway) body: String,
+}
+
+impl Reply {
+    pub(in crate::gateway) fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        Self {
+            status: head[9..12].parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(in crate::gateway) fn kind(&self) -> &str {
+        let mut lines = self.head.lines();
+        let kind = lines.find_map(|line| line.strip_prefix("x-amzn-errortype: "));
+        kind.unwrap_or_default()
+    }
+}

@@ -1,0 +1,324 @@
+//! Conformance C2, D and E.
+
+use crate::gateway::testing::{Answer, OK, Setup, echo, fails, millis, ok};
+use crate::gateway::{Observed, Outcome, What};
+use lambda_ws::Timestamp;
+use lambda_ws::wire::ErrorFrame;
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Barrier, Notify};
+
+fn frame(message: &str, event: &Value) -> String {
+    let context = &event["requestContext"];
+    let (id, request) = (&context["connectionId"], &context["requestId"]);
+    format!(r#"{{"message": "{message}", "connectionId":{id}, "requestId":{request}}}"#)
+}
+
+#[tokio::test]
+async fn c2_the_message_event_is_that_of_aws() {
+    let setup = Setup::new().route("say", ok).options(|options| {
+        options.clock = Arc::new(|| Timestamp::from_millis(1_701_245_041_796));
+    });
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    client.send(r#"{"action":"say"}"#).await;
+    let event = local.event().await;
+    let context = &event["requestContext"];
+    let (id, request) = (&context["connectionId"], &context["requestId"]);
+    let (message, host) = (&context["messageId"], local.address);
+    for value in [id, request, message] {
+        assert!(lambda_ws::wire::is_id(value.as_str().unwrap()), "{value}");
+    }
+    assert!(id != request && request != message);
+    let expected = format!(
+        r#"{{"requestContext":{{"routeKey":"say","messageId":{message},"eventType":"MESSAGE","extendedRequestId":{request},"requestTime":"29/Nov/2023:08:04:01 +0000","messageDirection":"IN","stage":"dev","connectedAt":1701245041796,"requestTimeEpoch":1701245041796,"identity":{{"sourceIp":"127.0.0.1"}},"requestId":{request},"domainName":"{host}","connectionId":{id},"apiId":"abcd1234"}},"body":"{{\"action\":\"say\"}}","isBase64Encoded":false}}"#
+    );
+    assert_eq!(event.to_string(), expected);
+}
+
+#[tokio::test]
+async fn d1_d2_d3_d5_d6_a_message_goes_to_the_route_it_selects_or_to_default() {
+    let mut setup = Setup::new();
+    for key in ["join", "42", "$default", "$connect", "$disconnect"] {
+        setup = setup.route(key, ok);
+    }
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    local.expect("CONNECT").await;
+    for (body, route) in [
+        (r#"{"action":"join"}"#, "join"),
+        (r#"{"action":"JOIN"}"#, "$default"),
+        (r#"{"action":42}"#, "42"),
+        (r#"{"action":"other"}"#, "$default"),
+        (r#"{"action":"$default"}"#, "$default"),
+        (r#"{"action":"$connect"}"#, "$default"),
+        (r#"{"action":"$disconnect"}"#, "$default"),
+        ("hello", "$default"),
+        ("", "$default"),
+    ] {
+        client.send(body).await;
+        let event = local.expect("MESSAGE").await;
+        assert_eq!(event["requestContext"]["routeKey"], route, "{body}");
+        assert_eq!(event["body"], body);
+    }
+}
+
+#[tokio::test]
+async fn d4_d6_without_a_route_the_client_is_forbidden_and_stays() {
+    let setup = Setup::new().route("$connect", ok).two_way("ask", echo);
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    let id = local.id().await;
+    for body in ["hello", r#"{"action":"other"}"#, r#"{"action":"$connect"}"#] {
+        client.send(body).await;
+        let text = client.text().await;
+        let expected = format!(r#"{{"message": "Forbidden", "connectionId":"{id}", "requestId":""#);
+        assert!(text.starts_with(&expected), "{text}");
+    }
+    local.silent().await;
+    client.send(r#"{"action":"ask"}"#).await;
+    assert_eq!(client.text().await, r#"{"action":"ask"}"#);
+}
+
+#[tokio::test]
+async fn e1_a_one_way_route_answers_nothing_whatever_its_status() {
+    let answer = |event: Value| async move {
+        let status = &event["body"];
+        Ok(format!(r#"{{"statusCode":{status},"body":"nothing"}}"#))
+    };
+    let setup = Setup::new().route("$default", answer).two_way("ask", echo);
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    for status in ["200", "201", "301", "401", "501"] {
+        client.send(status).await;
+        local.event().await;
+    }
+    client.send(r#"{"action":"ask"}"#).await;
+    assert_eq!(client.text().await, r#"{"action":"ask"}"#);
+}
+
+#[tokio::test]
+async fn e2_a_two_way_route_answers_with_the_body_whatever_the_status() {
+    let answer = |event: Value| async move { Ok(event["body"].as_str().unwrap().to_owned()) };
+    let local = Setup::new().two_way("$default", answer).start().await;
+    let mut client = local.connect().await;
+    for (response, text) in [
+        (r#"{"statusCode":200,"body":"hi"}"#, "hi"),
+        (r#"{"statusCode":500,"body":"no"}"#, "no"),
+        (r#"{"statusCode":200}"#, ""),
+        (
+            r#"{"statusCode":200,"body":"aGk=","isBase64Encoded":true}"#,
+            "aGk=",
+        ),
+    ] {
+        client.send(response).await;
+        assert_eq!(client.text().await, text);
+    }
+}
+
+#[tokio::test]
+async fn e2_a_body_over_128_kb_is_an_error() {
+    let answer = |_| async {
+        let body = "x".repeat(131_073);
+        Ok(format!(r#"{{"statusCode":200,"body":"{body}"}}"#))
+    };
+    let local = Setup::new().two_way("$default", answer).start().await;
+    let mut client = local.connect().await;
+    client.send("x").await;
+    let event = local.event().await;
+    assert_eq!(client.text().await, frame("Internal server error", &event));
+}
+
+#[tokio::test]
+async fn e3_e4_a_failure_or_a_malformed_response_is_an_error_frame_even_one_way() {
+    let answer = |event: Value| async move {
+        match event["body"].as_str().unwrap() {
+            "fail" => fails(event).await,
+            response => Ok(response.to_owned()),
+        }
+    };
+    let local = Setup::new().route("$default", answer).start().await;
+    let mut client = local.connect().await;
+    for response in [
+        "fail",
+        "null",
+        r#"{"statusCode":200,"Data":1}"#,
+        r#"{"statusCode":200,"body":{}}"#,
+    ] {
+        client.send(response).await;
+        let event = local.event().await;
+        assert_eq!(client.text().await, frame("Internal server error", &event));
+    }
+}
+
+#[tokio::test]
+async fn e5_a_slow_integration_is_a_frame_and_its_late_answer_is_dropped() {
+    let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (held, late) = (Arc::clone(&release), Arc::clone(&ended));
+    let answer = move |_| {
+        let (held, late) = (Arc::clone(&held), Arc::clone(&late));
+        async move {
+            held.notified().await;
+            late.notify_one();
+            Ok(r#"{"statusCode":200,"body":"late"}"#.to_owned())
+        }
+    };
+    let setup = Setup::new().with("slow", answer, |route| {
+        route.two_way = true;
+        route.timeout = millis(20);
+    });
+    let local = setup.two_way("ask", echo).start().await;
+    let mut client = local.connect().await;
+    client.send(r#"{"action":"slow"}"#).await;
+    let event = local.event().await;
+    assert_eq!(
+        client.text().await,
+        frame("Endpoint request timed out", &event)
+    );
+    // The function goes on.
+    release.notify_one();
+    ended.notified().await;
+    client.send(r#"{"action":"ask"}"#).await;
+    assert_eq!(client.text().await, r#"{"action":"ask"}"#);
+}
+
+#[tokio::test]
+async fn e8_a_failing_disconnect_is_invisible_and_happens_once() {
+    let setup = Setup::new().route("$disconnect", fails);
+    let local = setup.two_way("$default", echo).start().await;
+    drop(local.connect().await);
+    local.expect("DISCONNECT").await;
+    let mut client = local.connect().await;
+    client.send("still here").await;
+    assert_eq!(client.text().await, "still here");
+    local.expect("MESSAGE").await;
+    local.silent().await;
+}
+
+#[tokio::test]
+async fn f8_messages_of_one_connection_are_with_their_integrations_at_once() {
+    let barrier = Arc::new(Barrier::new(3));
+    let answer = move |event| {
+        let barrier = Arc::clone(&barrier);
+        async move {
+            barrier.wait().await;
+            echo(event).await
+        }
+    };
+    let local = Setup::new().two_way("$default", answer).start().await;
+    let mut client = local.connect().await;
+    for text in ["a", "b", "c"] {
+        client.send(text).await;
+    }
+    let mut answers = [
+        client.text().await,
+        client.text().await,
+        client.text().await,
+    ];
+    answers.sort();
+    assert_eq!(answers, ["a", "b", "c"]);
+}
+
+#[tokio::test]
+async fn f8_so_many_messages_in_flight_and_the_next_one_waits() {
+    let release = Arc::new(Notify::new());
+    let held = Arc::clone(&release);
+    let answer = move |_| {
+        let held = Arc::clone(&held);
+        async move {
+            held.notified().await;
+            Ok(OK.to_owned())
+        }
+    };
+    let setup = Setup::new().route("$default", answer);
+    let local = setup.options(|options| options.in_flight = 2).start().await;
+    let mut client = local.connect().await;
+    for text in ["a", "b", "c"] {
+        client.send(text).await;
+    }
+    assert_eq!(local.event().await["body"], "a");
+    assert_eq!(local.event().await["body"], "b");
+    // Whatever else is ready on this machine happens before this answer.
+    assert_eq!(local.http("GET", "/dev", b"").await.status, 426);
+    local.silent().await;
+    release.notify_one();
+    // At once, and not when something else happens: the next thing would be a timeout after 29 s.
+    let next = tokio::time::timeout(millis(10_000), local.event()).await;
+    assert_eq!(next.unwrap()["body"], "c");
+}
+
+#[tokio::test]
+async fn a_message_in_flight_goes_on_when_its_connection_has_gone() {
+    let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (held, done) = (Arc::clone(&release), Arc::clone(&ended));
+    let setup = Setup::new().route("$disconnect", ok);
+    let setup = setup.two_way("$default", move |event| {
+        let (held, done) = (Arc::clone(&held), Arc::clone(&done));
+        async move {
+            held.notified().await;
+            done.notify_one();
+            echo(event).await
+        }
+    });
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    client.send("x").await;
+    local.expect("MESSAGE").await;
+    drop(client);
+    local.expect("DISCONNECT").await;
+    release.notify_one();
+    ended.notified().await;
+}
+
+#[tokio::test]
+async fn the_observer_is_told_of_each_event() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    let maybe = |event: Value| async move {
+        let answer: Answer = match event["body"].as_str().unwrap() {
+            "fail" => fails(event).await,
+            _ => ok(event).await,
+        };
+        answer
+    };
+    let setup = Setup::new()
+        .route("$connect", ok)
+        .route("$default", maybe)
+        .route("$disconnect", ok)
+        .options(|options| {
+            options.observer = Some(Arc::new(move |told: &Observed<'_>| {
+                log.lock()
+                    .unwrap()
+                    .push((told.what, told.route.to_owned(), told.outcome));
+            }));
+        });
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    let id = local.id().await;
+    client.send("x").await;
+    local.event().await;
+    client.send("fail").await;
+    client.text().await;
+    local.post(&id, "hi").await;
+    client.text().await;
+    drop(client);
+    local.until(0).await;
+    local.shut_down().await;
+    let mut told = std::mem::take(&mut *told.lock().unwrap());
+    // The two messages are concurrent.
+    told[1..3].sort_by_key(|(_, _, outcome)| *outcome != Outcome::Done);
+    let default = || "$default".to_owned();
+    let frame = Outcome::Frame(ErrorFrame::InternalServerError);
+    let none = String::new;
+    assert_eq!(
+        told,
+        [
+            (What::Connect, "$connect".to_owned(), Outcome::Status(101)),
+            (What::Message, default(), Outcome::Done),
+            (What::Message, default(), frame),
+            (What::Post, none(), Outcome::Status(200)),
+            (What::Close, none(), Outcome::Closed(1006)),
+            (What::Disconnect, "$disconnect".to_owned(), Outcome::Done),
+        ]
+    );
+}

@@ -1,0 +1,210 @@
+//! Who may talk to the servers of a laptop: programs on it, and no web page.
+//!
+//! A server on the loopback interface is within reach of every page that the developer's browser shows: a page may post to
+//! it, and a host name of its own that resolves to 127.0.0.1 (DNS rebinding) even lets it read the answers. Both betray
+//! themselves in a header that no page can forge: the first carries an `Origin`, the second a foreign `Host`.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+/// A rule for the `Host` and `Origin` headers of requests.
+///
+/// - Exactly one `Host`, which is a loopback address (`127.0.0.0/8`, `[::1]`), `localhost`, or an allowed name; any port.
+/// - No `Origin`, or origins of such hosts only. `null`, which pages from files and sandboxes send, is refused.
+///
+/// ```
+/// use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
+/// use lambda_ws_local::guard::{Guard, Refusal};
+///
+/// let guard = Guard::new(["gateway.test"]);
+/// let mut headers = HeaderMap::new();
+/// headers.insert(HOST, HeaderValue::from_static("localhost:3001"));
+/// assert_eq!(guard.check(&headers), Ok(()));
+/// headers.insert(ORIGIN, HeaderValue::from_static("https://evil.example"));
+/// assert_eq!(guard.check(&headers), Err(Refusal::Origin));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Guard {
+    names: Arc<[String]>,
+}
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The `Host` header is missing, repeated, or foreign.
+    #[error("the Host header must be a loopback address, localhost or an allowed name")]
+    Host,
+    /// A web page of a foreign origin sends the request.
+    #[error("requests from web pages of other origins are refused")]
+    Origin,
+}
+
+impl Guard {
+    /// A guard that accepts loopback hosts and these host names besides (without ports).
+    pub fn new<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> Guard {
+        Guard {
+            names: names
+                .into_iter()
+                .map(|name| name.to_string().to_ascii_lowercase())
+                .collect(),
+        }
+    }
+
+    /// Checks the headers of one request.
+    ///
+    /// # Errors
+    ///
+    /// The header that must not be answered; [`Refusal::response`] is the answer.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut hosts = headers.get_all(HOST).iter();
+        match (hosts.next(), hosts.next()) {
+            (Some(host), None) if self.knows_authority(host.as_bytes()) => {}
+            _ => return Err(Refusal::Host),
+        }
+        for origin in headers.get_all(ORIGIN) {
+            let origin = origin.as_bytes();
+            let authority = origin
+                .strip_prefix(b"http://")
+                .or_else(|| origin.strip_prefix(b"https://"));
+            if !authority.is_some_and(|authority| self.knows_authority(authority)) {
+                return Err(Refusal::Origin);
+            }
+        }
+        Ok(())
+    }
+
+    fn knows_authority(&self, authority: &[u8]) -> bool {
+        let Ok(authority) = std::str::from_utf8(authority) else {
+            return false;
+        };
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => match rest.split_once(']') {
+                Some((host, port)) => (host, port),
+                None => return false,
+            },
+            None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+        };
+        let port_is_fine = match port.strip_prefix(':') {
+            Some(port) => port.bytes().all(|digit| digit.is_ascii_digit()),
+            None => port.is_empty(),
+        };
+        port_is_fine
+            && match host.parse::<IpAddr>() {
+                Ok(address) => address.is_loopback(),
+                Err(_) => {
+                    host.eq_ignore_ascii_case("localhost")
+                        || self
+                            .names
+                            .iter()
+                            .any(|name| name.eq_ignore_ascii_case(host))
+                }
+            }
+    }
+}
+
+impl Refusal {
+    /// The answer to a refused request: 403 with the reason, as JSON.
+    pub fn response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::from(format!(r#"{{"message":"{self}"}}"#)));
+        *response.status_mut() = StatusCode::FORBIDDEN;
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(host: &[&'static str], origin: &[&'static str]) -> Result<(), Refusal> {
+        let mut headers = HeaderMap::new();
+        for host in host {
+            headers.append(HOST, HeaderValue::from_static(host));
+        }
+        for origin in origin {
+            headers.append(ORIGIN, HeaderValue::from_static(origin));
+        }
+        Guard::new(["Gateway.test"]).check(&headers)
+    }
+
+    #[test]
+    fn programs_on_this_machine_are_welcome() {
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:3001",
+            "127.9.9.9:1",
+            "[::1]:3001",
+            "[::1]",
+            "localhost",
+            "LocalHost:80",
+        ] {
+            assert_eq!(check(&[host], &[]), Ok(()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_rebound_host_name_is_refused() {
+        for host in [
+            "evil.example",
+            "evil.example:3001",
+            "192.168.0.7:3001",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "localhost:80@evil.example",
+            "localhost:80:80",
+            "[::1",
+            "[::1]evil.example",
+            "::1",
+            "",
+        ] {
+            assert_eq!(check(&[host], &[]), Err(Refusal::Host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_request_has_exactly_one_host() {
+        assert_eq!(check(&[], &[]), Err(Refusal::Host));
+        assert_eq!(check(&["localhost", "localhost"], &[]), Err(Refusal::Host));
+    }
+
+    #[test]
+    fn a_page_of_a_foreign_origin_is_refused() {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "",
+            "file://",
+            "http://localhost.evil.example",
+            "localhost",
+        ] {
+            assert_eq!(
+                check(&["localhost"], &[origin]),
+                Err(Refusal::Origin),
+                "{origin}"
+            );
+        }
+        assert_eq!(
+            check(&["localhost"], &["http://localhost", "http://evil.example"]),
+            Err(Refusal::Origin)
+        );
+    }
+
+    #[test]
+    fn a_page_of_a_known_origin_is_welcome() {
+        for origin in [
+            "http://localhost:5173",
+            "https://127.0.0.1",
+            "http://gateway.test:3001",
+        ] {
+            assert_eq!(check(&["gateway.TEST:3001"], &[origin]), Ok(()), "{origin}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+use lambda_ws::{Close, Router};
+
+async fn say(_: Close) {}
+
+fn main() {
+    let _: Router = Router::new().route("say", say);
+}
