@@ -95,6 +95,15 @@ async fn record(store: &Memory, id: &str) -> Option<Record> {
 
 const ANN: &str = "AaVuMkdHd_QnW8c=";
 
+/// The end of the connection that `connect.json` begins.
+fn ann_leaves() -> String {
+    let mut event: Value = serde_json::from_str(event!("disconnect-by-client")).unwrap();
+    let context = &mut event["requestContext"];
+    context["connectionId"] = ANN.into();
+    context["connectedAt"] = 1_767_607_441_796_u64.into();
+    event.to_string()
+}
+
 #[tokio::test]
 async fn a_connection_is_registered_when_its_handler_has_accepted() {
     let (host, store) = host(router().0, &[]);
@@ -153,7 +162,7 @@ async fn a_disconnect_removes_first_and_then_tells_what_was_known() {
     let (host, store) = host(router, &[]);
     call(&host, event!("connect")).await.unwrap();
     for _ in 0..2 {
-        let reply = call(&host, event!("disconnect-by-client")).await.unwrap();
+        let reply = call(&host, &ann_leaves()).await.unwrap();
         assert_eq!(reply, serde_json::json!({"statusCode": 200}));
     }
     assert!(record(&store, ANN).await.is_none());
@@ -170,7 +179,7 @@ async fn a_connection_that_was_found_gone_still_has_its_disconnect() {
     call(&host, event!("connect")).await.unwrap();
     let at = record(&store, ANN).await.unwrap().at;
     Store::mark_gone(&store, &ANN.into(), at).await.unwrap();
-    call(&host, event!("disconnect-by-client")).await.unwrap();
+    call(&host, &ann_leaves()).await.unwrap();
     assert!(ends.lock().unwrap()[0].starts_with(r#"Some(User("ann")) ["all", "tea"] "#));
 }
 
@@ -179,7 +188,7 @@ async fn a_disconnect_of_a_later_connection_with_the_same_id_is_another_ones() {
     let (router, ends) = router();
     let (host, store) = host(router, &[]);
     call(&host, event!("connect")).await.unwrap();
-    let late = event!("disconnect-by-client").replace("1767607441796", "1767607441795");
+    let late = ann_leaves().replace("1767607441796", "1767607441795");
     call(&host, &late).await.unwrap();
     assert!(record(&store, ANN).await.is_some());
     assert!(ends.lock().unwrap()[0].starts_with("None [] None"));
