@@ -12,6 +12,7 @@ mod erased;
 mod memory;
 mod names;
 mod record;
+mod wrapped;
 
 pub use conformance::conformance;
 #[cfg(feature = "dynamodb")]
@@ -20,6 +21,7 @@ pub(crate) use erased::DynStore;
 pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
+pub(crate) use wrapped::Wrapped;
 
 use crate::error::BoxError;
 use crate::{ConnectionId, Timestamp};

@@ -2,6 +2,7 @@
 
 use super::Sender;
 use crate::ConnectionId;
+use crate::limits::INTEGRATION_TIMEOUT;
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
@@ -10,6 +11,11 @@ use tracing::warn;
 
 /// How long after its `$connect` a connection may still be called gone though it is about to open.
 const YOUNG: Duration = Duration::from_secs(5);
+
+/// How long after it was asked for a connection may still be opening: API Gateway gives up on its
+/// `$connect` after 29 s. When two clients connect at once, each handler may be announcing its client
+/// to the other's, and neither opens before it is done: a 410 proves nothing then.
+const OPENING: Duration = INTEGRATION_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// When a young connection is tried again.
 const YOUNG_PAUSES: [Duration; 3] = [
@@ -80,6 +86,8 @@ impl Sender {
         match record {
             // Another API's connection is not gone because this API does not know it.
             Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
+            // It will be found gone again, if it is.
+            Some(record) if self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => self.store().mark_gone(id, record.at).await.map(drop),
             // No record, or one whose members a removal left behind: only this one is known.
             _ => match scope {

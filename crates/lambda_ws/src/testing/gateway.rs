@@ -30,7 +30,7 @@ pub struct Gateway {
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     pub(super) expression: Expression,
-    /// The custom routes, and whether they are two-way.
+    /// The routes of messages, and whether they are two-way.
     pub(super) routes: BTreeMap<String, bool>,
 }
 
@@ -75,7 +75,7 @@ impl Gateway {
             shared: Shared::new(service),
             api: Arc::new(Api {
                 expression: Expression::default(),
-                routes: BTreeMap::new(),
+                routes: BTreeMap::from([("$default".to_owned(), false)]),
             }),
         }
     }
@@ -88,6 +88,13 @@ impl Gateway {
     /// Adds routes that have a route response: the client gets the response's body (conformance E2).
     pub fn two_way<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         self.routes(keys, true)
+    }
+
+    /// Removes the route `$default`: a message that selects no other is answered by API Gateway
+    /// itself, with an error frame (conformance D4).
+    pub fn without_default(mut self) -> Self {
+        Arc::make_mut(&mut self.api).routes.remove("$default");
+        self
     }
 
     fn routes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>, two_way: bool) -> Self {

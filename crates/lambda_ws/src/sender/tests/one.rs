@@ -145,7 +145,19 @@ async fn a_young_connection_is_called_again_while_it_opens() {
     let sent = bench.sender.send(&id, "hello").await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
     assert_eq!(bench.script.pauses(), [50, 100, 200]);
-    assert!(bench.is_marked(&id).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_may_still_be_opening_is_not_taken_for_gone() {
+    let ms = Duration::from_millis;
+    for (age, marked) in [(ms(0), false), (ms(29_999), false), (ms(30_000), true)] {
+        let bench = Bench::new();
+        let id = bench.member("ann", age).await;
+        bench.script.tell(&id, &[Gone]);
+        let sent = bench.sender.send(&id, "hello").await;
+        assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+        assert_eq!(bench.is_marked(&id).await, marked, "{age:?}");
+    }
 }
 
 #[tokio::test]
