@@ -15,6 +15,23 @@ async fn everybody_else_in_the_room_hears_who_joins() {
 }
 
 #[tokio::test]
+async fn many_may_enter_at_once_and_all_are_there() {
+    let gateway = chat();
+    let users: Vec<_> = (0..20).map(|n| format!("user{n:02}")).collect();
+    let entering = users.iter().map(|user| enters(&gateway, user, "tea"));
+    let mut clients = futures_util::future::join_all(entering).await;
+    for client in &mut clients {
+        heard(client);
+        let there = who(client).await;
+        assert_eq!(there["users"], json!(users));
+    }
+    say(&clients[0], "hi").await;
+    for client in &mut clients {
+        assert_eq!(heard(client), [said("user00", "tea", "hi")]);
+    }
+}
+
+#[tokio::test]
 async fn who_names_no_room_is_in_the_lobby() {
     let gateway = chat();
     let mut ann = gateway.connect("/?user=ann").await.unwrap();
