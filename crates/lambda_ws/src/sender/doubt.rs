@@ -2,6 +2,7 @@
 
 use super::Sender;
 use crate::ConnectionId;
+use crate::limits::INTEGRATION_TIMEOUT;
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
@@ -10,6 +11,10 @@ use tracing::warn;
 
 /// How long after its `$connect` a connection may still be called gone though it is about to open.
 const YOUNG: Duration = Duration::from_secs(5);
+
+/// How long after the beginning of its `$connect` a connection may not be open yet. It is registered
+/// before that ends, and others are told of it before that ends, which may take long in a full room.
+const OPENING: Duration = Duration::from_secs(INTEGRATION_TIMEOUT.as_secs() + YOUNG.as_secs());
 
 /// When a young connection is tried again.
 const YOUNG_PAUSES: [Duration; 3] = [
@@ -80,6 +85,8 @@ impl Sender {
         match record {
             // Another API's connection is not gone because this API does not know it.
             Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
+            // Who is connected is registered: if it is gone, `$disconnect` or a later message says so.
+            Some(record) if self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => self.store().mark_gone(id, record.at).await.map(drop),
             // No record, or one whose members a removal left behind: only this one is known.
             _ => match scope {

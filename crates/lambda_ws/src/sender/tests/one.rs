@@ -145,7 +145,18 @@ async fn a_young_connection_is_called_again_while_it_opens() {
     let sent = bench.sender.send(&id, "hello").await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
     assert_eq!(bench.script.pauses(), [50, 100, 200]);
-    assert!(bench.is_marked(&id).await);
+}
+
+#[tokio::test]
+async fn nobody_is_given_up_whose_connect_may_still_be_running() {
+    for (seconds, given_up) in [(4, false), (33, false), (34, true)] {
+        let bench = Bench::new();
+        let id = bench.member("ann", Duration::from_secs(seconds)).await;
+        bench.script.tell(&id, &[Gone]);
+        let sent = bench.sender.send(&id, "hello").await;
+        assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+        assert_eq!(bench.is_marked(&id).await, given_up, "after {seconds} s");
+    }
 }
 
 #[tokio::test]
