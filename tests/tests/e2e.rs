@@ -6,6 +6,7 @@ mod e2e {
     mod connect;
     mod crowd;
     mod end;
+    mod gone;
     mod help;
     mod invoke;
     mod own_project;
