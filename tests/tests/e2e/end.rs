@@ -76,18 +76,23 @@ async fn a_process_that_is_killed_is_replaced() {
             left.iter().all(|id| !old.contains(id)).then_some(())
         })
         .await;
+        let say = |attempt| json!({"action": "say", "text": format!("{round}.{attempt}")});
+        let mut attempt = 0;
+        ann.say(say(attempt)).await;
         // The gateway may not know yet that the process it gives a message to is no more, or was
-        // killed before it had reported the last one done.
-        for attempt in 0.. {
-            let text = format!("{round}.{attempt}");
-            ann.say(json!({"action": "say", "text": text})).await;
-            let said = json!({"type": "said", "user": "ann", "room": "lobby", "text": text});
+        // killed before it had reported the last one done: then this one still arrives.
+        loop {
             let heard = ann.json().await;
-            if heard == said {
-                break;
+            match heard["text"].as_str() {
+                Some(text) if text.starts_with(&format!("{round}.")) => break,
+                Some(_) => {}
+                None => {
+                    assert_eq!(heard["message"], "Internal server error", "{heard}");
+                    attempt += 1;
+                    assert!(attempt < 5, "it is replaced");
+                    ann.say(say(attempt)).await;
+                }
             }
-            assert_eq!(heard["message"], "Internal server error", "{heard}");
-            assert!(attempt < 5, "it is replaced");
         }
     }
     gateway.stop().await;
