@@ -50,8 +50,8 @@ class Chat(unittest.TestCase):
         self.has_connections(0)
 
     def test_a_stranger_is_refused(self):
-        with self.assertRaises(InvalidStatus) as refused:
-            self.client("user=")
+        with self.assertRaises(InvalidStatus) as refused, self.client("user="):
+            self.fail("it is let in")
         self.assertEqual(refused.exception.response.status_code, 401)
 
     def test_a_ping_is_answered(self):

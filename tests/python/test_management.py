@@ -1,5 +1,6 @@
 """The management API, as boto3 speaks it."""
 
+import contextlib
 import datetime
 import unittest
 
@@ -19,8 +20,10 @@ class Management(unittest.TestCase):
 
     def setUp(self):
         url = f"{self.gateway.websocket}?user=ann"
-        self.ann = connect(url, open_timeout=gateway.PATIENCE, user_agent_header="ann/1")
-        self.addCleanup(self.ann.close)
+        client = connect(url, open_timeout=gateway.PATIENCE, user_agent_header="ann/1")
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        self.ann = stack.enter_context(client)
         (self.id,) = gateway.eventually("a connection", self.gateway.connections)
 
     def tearDown(self):
