@@ -1,1 +1,24 @@
-//! End-to-end suites.
+//! End-to-end suites: the real gateway, the real function, real clients. This is what they share.
+//!
+//! Everything a suite waits for has a deadline ([`within`]), and nothing sleeps for a fixed time: a
+//! loaded machine makes the suites slow and not red. A program that a test starts ends with the test,
+//! also if it panics. The suites need Linux: they look for processes in `/proc`.
+
+mod client;
+mod deadline;
+mod gateway;
+mod lines;
+mod processes;
+mod program;
+mod programs;
+pub mod readme;
+mod table;
+
+pub use client::{Client, Refused};
+pub use deadline::{PATIENCE, until, within, within_time};
+pub use gateway::{Gateway, Setup};
+pub use lines::Lines;
+pub use processes::Processes;
+pub use program::{Ended, Program};
+pub use programs::{cargo, chat, fixture, gateway, root};
+pub use table::Table;

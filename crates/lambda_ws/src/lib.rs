@@ -1,4 +1,304 @@
-//! Serverless websockets.
+//! Serverless websockets: handlers for the events of an Amazon API Gateway WebSocket API, in one AWS
+//! Lambda function.
+//!
+//! API Gateway keeps the sockets and invokes a function when a client connects, sends or leaves; the
+//! function's messages go back through the management API. This library brings the events to
+//! handlers, keeps who is connected, as whom and in which rooms, and sends to one client or to many.
+//!
+//! - [A program](#a-program)
+//! - [Routing](#routing)
+//! - [Extractors](#extractors) and [responses](#responses)
+//! - [Rooms, users, sessions](#rooms-users-sessions)
+//! - [Sending](#sending)
+//! - [Errors](#errors)
+//! - [State and layers](#state-and-layers)
+//! - [Testing](#testing)
+//! - [Environment](#environment) and [limits](#limits)
+//!
+//! # A program
+//!
+//! ```no_run
+//! use lambda_ws::{Connection, Error, Json, Opening, Query, Router};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Place {
+//!     room: String,
+//! }
+//!
+//! async fn connect(me: Opening, Query(place): Query<Place>) -> Result<(), Error> {
+//!     me.join(&place.room)?;
+//!     me.announce(&place.room, "somebody is here")?;
+//!     Ok(())
+//! }
+//!
+//! #[derive(Deserialize)]
+//! struct Say {
+//!     room: String,
+//!     text: String,
+//! }
+//!
+//! async fn say(me: Connection, Json(say): Json<Say>) -> Result<(), Error> {
+//!     me.room(&say.room).send(say.text).await?;
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Error> {
+//!     lambda_ws::run(Router::new().connect(connect).route("say", say)).await
+//! }
+//! ```
+//!
+//! The same program runs on a laptop behind `lambda-ws-local`, a local API Gateway, and in Lambda.
+//!
+//! # Routing
+//!
+//! A [`Router`] has a handler for each kind of event: [`connect`](Router::connect) for `$connect`,
+//! [`disconnect`](Router::disconnect) for `$disconnect`, and for messages any number of
+//! [routes](Router::route) and a [`fallback`](Router::fallback). Without the first every client is
+//! accepted, without the last a message that no route is for is answered with an error.
+//!
+//! A message goes to the route that API Gateway selected. If that is `$default`, the router selects
+//! one itself, on the JSON member `action`: so a template needs no routes but `$connect`,
+//! `$disconnect` and `$default`.
+//!
+//! ```
+//! use lambda_ws::{Router, RouteKey};
+//!
+//! async fn which(RouteKey(key): RouteKey) -> String {
+//!     key
+//! }
+//!
+//! let tea = Router::new().route("pour", which).route("drink", which);
+//! let app: Router = Router::new()
+//!     .merge(tea)
+//!     .fallback(async || "what?")
+//!     .select_on("type");
+//! # use lambda_ws::testing::Gateway;
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mut ann = Gateway::new(app).connect("/").await.unwrap();
+//! # ann.send(r#"{"type":"pour"}"#).await;
+//! # ann.send("hello").await;
+//! # assert_eq!(ann.recv_all(), ["pour", "what?"]);
+//! # });
+//! ```
+//!
+//! # Extractors
+//!
+//! A handler is an async function of up to 8 extractors: what it asks for is what it gets. Not every
+//! event has everything, and the compiler knows: a message has no query string, and a client whose
+//! `$connect` is running cannot be sent to (AWS answers 410), so `$connect` has an [`Opening`] and no
+//! [`Connection`].
+//!
+//! | in | there are |
+//! |---|---|
+//! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`State`], [`Extension`], [`Authorizer`] |
+//! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] |
+//! | messages | [`Connection`], [`Json`], `String`, `Bytes`, [`RouteKey`] |
+//! | messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
+//! | `$disconnect` | [`Close`] |
+//!
+//! An extraction that fails is answered for the handler; `Result<E, E::Rejection>` leaves that to the
+//! handler, and `Option<E>` is for what may be absent. Your own extractors implement [`FromEvent`];
+//! see [`extract`].
+//!
+//! ```compile_fail,E0277
+//! # use lambda_ws::{Query, Router};
+//! async fn say(Query(user): Query<String>) {}
+//!
+//! let router: Router = Router::new().route("say", say); // a message has no query string
+//! ```
+//!
+//! # Responses
+//!
+//! `$connect` accepts with `()`, or with [`Accept`] and a sub-protocol, and refuses with a status. What
+//! a message handler returns, text or [`Json`], is sent to the client the message came from; see
+//! [`IntoResponse`].
+//!
+//! ```
+//! use http::StatusCode;
+//! use lambda_ws::{Accept, Json, Protocols, Router};
+//!
+//! async fn connect(protocols: Protocols) -> Result<Accept, StatusCode> {
+//!     protocols.choose(&["sum.v1"]).ok_or(StatusCode::BAD_REQUEST)
+//! }
+//!
+//! async fn sum(Json(numbers): Json<Vec<f64>>) -> Json<f64> {
+//!     Json(numbers.iter().sum())
+//! }
+//!
+//! let app: Router = Router::new().connect(connect).fallback(sum);
+//! ```
+//!
+//! # Rooms, users, sessions
+//!
+//! The library keeps a record of every connection, from the moment `$connect` accepts it until it
+//! ends or is found gone: the user it belongs to, the rooms it is in, and a session, which is any JSON
+//! of yours. What [`Opening`] declares is written once the handler has accepted; if that fails, the
+//! client is refused: who is connected is always registered.
+//!
+//! ```
+//! use lambda_ws::{Connection, Error, Json, Opening, Rooms, Router, Sender, Session, User};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Visit {
+//!     messages: u32,
+//! }
+//!
+//! async fn connect(me: Opening) -> Result<(), Error> {
+//!     me.user("ann")?;
+//!     me.join("tea")?;
+//!     me.save(&Visit { messages: 0 })?;
+//!     Ok(())
+//! }
+//!
+//! async fn count(me: Connection, Session(mut visit): Session<Visit>) -> Result<Json<u32>, Error> {
+//!     visit.messages += 1;
+//!     // Fails if another message of this connection saved meanwhile: nothing is lost unnoticed.
+//!     me.save(&visit).await?;
+//!     Ok(Json(visit.messages))
+//! }
+//!
+//! async fn move_on(me: Connection, Json(room): Json<String>) -> Result<(), Error> {
+//!     me.enter(&room).await?; // out of all other rooms, at once
+//!     Ok(())
+//! }
+//!
+//! async fn disconnect(user: Option<User>, Rooms(rooms): Rooms, sender: Sender) -> Result<(), Error> {
+//!     for room in rooms {
+//!         sender.room(room).send(format!("{user:?} left")).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! let app: Router = Router::new()
+//!     .connect(connect)
+//!     .disconnect(disconnect)
+//!     .route("count", count)
+//!     .fallback(move_on);
+//! ```
+//!
+//! Lambda runs the messages of one connection concurrently, so every change of a record is atomic.
+//! `$disconnect` may come late or never: who is gone is found out when somebody sends to it, and
+//! everything expires. Records are kept in one DynamoDB table, [in memory](store::Memory), or in
+//! [any store](store::Store).
+//!
+//! # Sending
+//!
+//! [`Connection`] sends to its own client, [`Sender`] to any: by connection, room or user, or to
+//! everyone. Outside of an event [`Sender::from_env`] makes one.
+//!
+//! ```
+//! use lambda_ws::{ConnectionId, Error, Json, Sender};
+//!
+//! async fn news(sender: &Sender, ann: &ConnectionId) -> Result<(), Error> {
+//!     sender.send(ann, "text").await?;
+//!     let delivery = sender.room("tea").except(ann).send(Json(["json"])).await?;
+//!     println!("{} heard it, {} are gone, {} failed", delivery.sent, delivery.gone, delivery.failed);
+//!     sender.user("bob").close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A message to many is encoded once and sent to 64 at a time, page by page. One who is gone, slow or
+//! fails keeps nobody else from getting it; the [`Delivery`] counts each once.
+//!
+//! # Errors
+//!
+//! A handler fails with [`Error`], which any error becomes by `?`. The client of a failed message is
+//! sent `{"error": {"code", "message", "requestId"}}`, with `internal` and no detail unless the error is
+//! an [`Error::client`]; the cause is logged. The client of a failed `$connect` sees the
+//! [status](Error::with_status) alone.
+//!
+//! ```
+//! use lambda_ws::{Error, testing::Gateway, Router};
+//!
+//! async fn pour() -> Result<(), Error> {
+//!     Err(Error::client("empty", "the pot is empty"))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let gateway = Gateway::new(Router::new().route("pour", pour));
+//! let mut ann = gateway.connect("/").await.unwrap();
+//! ann.send(r#"{"action":"pour"}"#).await;
+//! assert!(ann.recv().await.starts_with(r#"{"error":{"code":"empty","message":"the pot is empty","#));
+//! # }
+//! ```
+//!
+//! The library's own codes are `bad_message`, `unknown_action`, `too_large` and `internal`.
+//!
+//! # State and layers
+//!
+//! What all handlers share is the router's state; a layer of [tower](https://docs.rs/tower) sees every
+//! event, and may add an [`Extension`] to it.
+//!
+//! ```
+//! use lambda_ws::{AnyEvent, Extension, Router, State};
+//! use tower::ServiceBuilder;
+//!
+//! #[derive(Clone)]
+//! struct Greeting(&'static str);
+//!
+//! #[derive(Clone)]
+//! struct Stage(String);
+//!
+//! async fn greet(State(Greeting(text)): State<Greeting>, Extension(stage): Extension<Stage>) -> String {
+//!     format!("{text} from {}", stage.0)
+//! }
+//!
+//! let router = Router::new().fallback(greet).with_state(Greeting("hello"));
+//! let app = ServiceBuilder::new()
+//!     .map_request(|mut event: AnyEvent| {
+//!         let stage = Stage(event.context().stage().to_owned());
+//!         event.extensions_mut().insert(stage);
+//!         event
+//!     })
+//!     .service(router);
+//! # use lambda_ws::testing::Gateway;
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mut ann = Gateway::new(app).connect("/").await.unwrap();
+//! # ann.send("hi").await;
+//! # assert_eq!(ann.recv().await, "hello from test");
+//! # });
+//! ```
+//!
+//! # Testing
+//!
+//! [`testing`] is a whole API in memory, without ports and without waiting:
+//!
+//! ```
+//! use lambda_ws::{Router, testing::Gateway};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let gateway = Gateway::new(Router::new().fallback(async |text: String| text));
+//! let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
+//! ann.send("hello").await;
+//! assert_eq!(ann.recv().await, "hello");
+//!
+//! gateway.advance(Duration::from_secs(600)).await;
+//! assert_eq!(ann.closed(), Some((1001, "Going away")));
+//! # }
+//! ```
+//!
+//! # Environment
+//!
+//! A function needs `CONNECTIONS_TABLE`, the name of a table with the string keys `pk` and `sk`, and
+//! should have `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`; [`run`] lists all variables. Both
+//! `execute-api:ManageConnections` and access to the table must be allowed.
+//!
+//! Without the default features `apigateway` and `dynamodb` there is no AWS SDK: [`App`] then takes a
+//! [`Transport`](transport::Transport) and a [`Store`](store::Store).
+//!
+//! # Limits
+//!
+//! API Gateway's are in [`limits`]: a client's frame of 32 KB, a message of 128 KB either way, 10
+//! minutes of silence, 2 hours of connection, 29 seconds for a handler. This library's: names of 1 to
+//! 256 bytes, [100](store::MAX_ROOMS) rooms a connection, a session of
+//! [32 KB](store::SESSION_BYTES). Messages are text: a client that sends a binary one is disconnected.
 
 mod app;
 pub mod auth;

@@ -41,8 +41,9 @@ use std::time::Duration;
 /// # What is gone
 ///
 /// API Gateway calls a connection gone (410) that is not open yet, and now and then one that lives.
-/// So a connection younger than 5 s is tried again, and any other is asked once more after 250 ms.
-/// Only who is gone then is removed from the store, beside the other messages.
+/// So a connection younger than 5 s is tried again for a while, and any other once more after 250 ms;
+/// then it is looked at. Only who is gone after all that is removed from the store, beside the other
+/// messages, and only 30 s after it was asked for: until then its `$connect` may be under way.
 #[derive(Clone)]
 pub struct Sender(Arc<Inner>);
 

@@ -13,6 +13,7 @@ mod memory;
 mod names;
 mod record;
 mod values;
+mod wrapped;
 
 pub use conformance::conformance;
 #[cfg(feature = "dynamodb")]
@@ -22,6 +23,7 @@ pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
 pub use values::{VALUE_BYTES, Values};
+pub(crate) use wrapped::Wrapped;
 
 use crate::error::BoxError;
 use crate::{ConnectionId, Timestamp};
@@ -37,10 +39,33 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 ///
 /// A connection is told from every other by its id and the time it was opened at, because an id may
 /// be used again. Every operation may run at any time beside any other, of the same connection too
-/// (conformance F8), and every operation may be cut off half-way: what is left must be right, or
-/// gone at the record's `expires`. What has expired at `now` is not there.
+/// (conformance F8), and every operation may be cut off half-way. What has expired at `now` is not
+/// there.
 ///
 /// What belongs to no connection is kept by [`Values`], which is a part of it.
+///
+/// # What is promised
+///
+/// - The operations on one connection take effect one after another, each at a moment between its call
+///   and its return, and what each returns fits that order. Only the members of a connection that comes
+///   or goes, by [`register`](Self::register), [`remove`](Self::remove) or
+///   [`mark_gone`](Self::mark_gone), come and go one by one.
+/// - Of all calls to `remove` one at most returns the record, of all calls to `mark_gone` one at most
+///   returns `true`.
+/// - When nothing is under way, a connection is a member of the rooms and the user that its record
+///   names, and of no others.
+/// - What was cut off, or ended with [`StoreError::Unavailable`], is done or not. `join`, `leave`, `save`
+///   and `enter` are done entirely or not at all. (From more than 98 rooms `enter` takes two steps; after
+///   the first it has left up to two rooms.) A `register` may leave a record without some of its members;
+///   `remove` and `mark_gone` may leave members without a live record, until `expires` or until they are
+///   [forgotten](Self::forget).
+///
+/// # What is relied on
+///
+/// - A connection's `register` has returned before it is used in any other way: its handshake is not
+///   accepted before.
+/// - When an id is registered again, no `remove`, `mark_gone` or `forget` of its former connection is
+///   under way.
 pub trait Store: Values {
     /// Adds a connection, with its user and its rooms.
     fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;

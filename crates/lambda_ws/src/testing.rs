@@ -71,6 +71,7 @@ mod shared;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use client::Client;
 pub use gateway::{Gateway, Invocation};

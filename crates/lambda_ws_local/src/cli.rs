@@ -42,7 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Connect(connect::Connect),
-    Invoke(invoke::Invoke),
+    Invoke(Box<invoke::Invoke>),
 }
 
 /// What every command that runs a function is told.
@@ -108,6 +108,7 @@ pub(crate) fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
+    allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -128,6 +129,15 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Each connection is a file, and shells allow few.
+fn allow_many_connections() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // As before, then: the first connection over the limit waits.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 #[cfg(test)]

@@ -108,9 +108,10 @@ impl Environment {
         store: Option<Arc<dyn DynStore>>,
         _: Option<Arc<dyn DynTransport>>,
     ) -> Result<Backend, Error> {
-        match store {
-            None => Err(no_table()),
-            Some(_) => Err("give `App::transport`: the feature `apigateway` is off".into()),
+        match (store, &self.table) {
+            (None, None) => Err(no_table()),
+            (None, Some(_)) => Err("give `App::store`: the feature `dynamodb` is off".into()),
+            (Some(_), _) => Err("give `App::transport`: the feature `apigateway` is off".into()),
         }
     }
 }

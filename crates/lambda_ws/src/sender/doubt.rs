@@ -2,6 +2,7 @@
 
 use super::Sender;
 use crate::ConnectionId;
+use crate::limits::INTEGRATION_TIMEOUT;
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
@@ -10,6 +11,11 @@ use tracing::warn;
 
 /// How long after its `$connect` a connection may still be called gone though it is about to open.
 const YOUNG: Duration = Duration::from_secs(5);
+
+/// How long after it was asked for a connection may still be opening: API Gateway gives up on its
+/// `$connect` after 29 s. When two clients connect at once, each handler may be announcing its client
+/// to the other's, and neither opens before it is done: a 410 proves nothing then.
+const OPENING: Duration = INTEGRATION_TIMEOUT.saturating_add(Duration::from_secs(1));
 
 /// When a young connection is tried again.
 const YOUNG_PAUSES: [Duration; 3] = [
@@ -32,7 +38,8 @@ pub(super) enum Doubt {
 }
 
 impl Sender {
-    /// Makes sure, after a 410, that a connection is gone, by sending the message again.
+    /// Makes sure, after a 410, that a connection is gone: by sending the message again, and at last
+    /// by looking at the connection.
     pub(super) async fn doubt(&self, id: &ConnectionId, payload: &Payload) -> Doubt {
         let record = match self.store().record(id, self.now()).await {
             Ok(record) => record,
@@ -51,7 +58,15 @@ impl Sender {
                 Err(error) => return Doubt::Unresolved(error),
             }
         }
-        Doubt::Confirmed(record)
+        // A false 410 may follow another. Who is gone cannot be inspected either.
+        match self.inspect(id).await {
+            Err(SendError::Gone) => Doubt::Confirmed(record),
+            Err(error) => Doubt::Unresolved(error),
+            Ok(_) => match self.post(id, payload).await {
+                Ok(()) => Doubt::Unfounded,
+                Err(error) => Doubt::Unresolved(error),
+            },
+        }
     }
 
     /// Remembers that a connection is gone. `scope` is where it was found.
@@ -71,6 +86,8 @@ impl Sender {
         match record {
             // Another API's connection is not gone because this API does not know it.
             Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
+            // It will be found gone again, if it is.
+            Some(record) if self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => self.store().mark_gone(id, record.at).await.map(drop),
             // No record, or one whose members a removal left behind: only this one is known.
             _ => match scope {

@@ -144,7 +144,10 @@ impl<S: Store> Check<'_, S> {
         let mut record = self.registered("again", &["a"]).await;
         let first = record.at;
         record.at = first + Duration::from_secs(1);
+        record.rooms = BTreeSet::from([self.name("a2")]);
         self.store.register(&record).await.expect("register");
+        assert_eq!(self.members(&self.room("a")).await, [], "that was another");
+        assert_eq!(self.members(&self.room("a2")).await.len(), 1);
         let late = self.store.remove(&record.id, first).await;
         assert_eq!(
             late.expect("remove"),

@@ -14,6 +14,7 @@
 mod batch;
 mod item;
 mod retry;
+mod transaction;
 mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
@@ -21,23 +22,40 @@ use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::error::TransactionCanceledException;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, Put, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use item::{Item, connection_key, member_item, member_key, s};
-use retry::Retry;
+use std::collections::BTreeSet;
 use tracing::warn;
+use transaction::{Refused, built, if_in};
 
 /// Keeps connections in one DynamoDB table. Clones share the client.
+///
+/// A write that another transaction is in the way of is tried again, and so is what DynamoDB leaves of a
+/// batch, up to 12 times with growing pauses (4.5 s at most); all else is left to the client's retries.
+///
+/// # When an answer is lost
+///
+/// Then the client sends the request again, though it was carried out. `join`, `leave`, `enter`,
+/// `mark_gone` and `save` know it again and succeed. What remains:
+///
+/// - `remove` returns `None`, though this very call removed the record: nobody has won, its
+///   `$disconnect` handler has no session, and its members are left until somebody sends to them and finds
+///   them gone, or until they expire. To know better it would have to claim the record before deleting
+///   it: a write more for every connection, which has four in its life if it is in one room.
+/// - `save` returns [`StoreError::Conflict`], or [`StoreError::NotConnected`], if another call has read
+///   this session and replaced it, or removed the connection, before the request was sent again.
+/// - `register` leaves the members of the connection that had the id before, if there was one that
+///   nobody removed.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Client,
     table: String,
 }
+
+/// The most a version grows by: enough that no two calls choose the same, and few enough for millions
+/// of changes.
+const VERSION_STEP: u64 = 1 << 40;
 
 /// The most operations of one transaction, less the connection's update and the new member.
 const LEAVES_AT_ONCE: usize = 98;
@@ -51,61 +69,8 @@ impl DynamoDb {
         }
     }
 
-    /// A change of a connection's record together with changes of its members.
-    async fn transact(
-        &self,
-        update: Update,
-        members: Vec<TransactWriteItem>,
-    ) -> Result<(), Refused> {
-        let mut items = vec![TransactWriteItem::builder().update(update).build()];
-        items.extend(members);
-        let mut retry = Retry::new();
-        loop {
-            let sent = self.client.transact_write_items();
-            let sent = sent.set_transact_items(Some(items.clone())).send().await;
-            let Err(error) = sent else { return Ok(()) };
-            let error = error.into_service_error();
-            if let TransactWriteItemsError::TransactionCanceledException(canceled) = &error {
-                if let Some(reason) = reason(canceled, &["ConditionalCheckFailed"]) {
-                    let item = reason.item().and_then(|item| Item(item).record());
-                    return Err(Refused::Condition(item));
-                }
-                if reason(canceled, PASSING).is_some() && retry.pause().await {
-                    continue;
-                }
-            }
-            return Err(Refused::Failed(StoreError::unavailable(error)));
-        }
-    }
-
-    fn update(&self, id: &ConnectionId) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(connection_key(id)))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-    }
-
-    fn put_member(
-        &self,
-        scope: &Scope,
-        id: &ConnectionId,
-        expires: Timestamp,
-    ) -> TransactWriteItem {
-        let put = Put::builder().table_name(&self.table);
-        let put = put.set_item(Some(member_item(scope, id, expires))).build();
-        let put = put.expect("a table and an item are given");
-        TransactWriteItem::builder().put(put).build()
-    }
-
-    fn delete_member(&self, scope: &Scope, id: &ConnectionId) -> TransactWriteItem {
-        let delete = Delete::builder().table_name(&self.table);
-        let delete = delete.set_key(Some(member_key(scope, id))).build();
-        let delete = delete.expect("a table and a key are given");
-        TransactWriteItem::builder().delete(delete).build()
-    }
-
-    /// Deletes the connection's members in all its rooms and of its user. What cannot be deleted is
-    /// found gone later, or expires: the caller has won the record, and must learn what it was.
+    /// Deletes the connection's members in all its rooms and of its user. Who does that has won its
+    /// removal, and is told so whether this works or not: what is left of them is found gone or expires.
     async fn delete_members(&self, record: &Record) {
         let keys = record.scopes().map(|scope| member_key(&scope, &record.id));
         let deletes = keys.map(batch::delete).collect();
@@ -113,56 +78,34 @@ impl DynamoDb {
             warn!(
                 connection = %record.id,
                 error = &error as &dyn std::error::Error,
-                "a connection is removed, but not from all its rooms"
+                "a connection that is removed is still in some of its rooms"
             );
         }
     }
 }
 
-/// Why a conditional change was not made.
-enum Refused {
-    /// The condition was not met by the record as it is, if there is one.
-    Condition(Option<Record>),
-    Failed(StoreError),
-}
-
-impl Refused {
-    /// The error, if the record was not as `otherwise` explains.
-    fn explain(self, at: Timestamp, otherwise: StoreError) -> StoreError {
-        match self {
-            Self::Condition(Some(record)) if record.at == at && !record.gone => otherwise,
-            Self::Condition(_) => StoreError::NotConnected,
-            Self::Failed(error) => error,
-        }
-    }
-}
-
-/// Why DynamoDB cancels a transaction that may well succeed a moment later.
-const PASSING: &[&str] = &[
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-];
-
-/// The first of the cancellation's reasons that has one of these codes.
-fn reason<'a>(
-    canceled: &'a TransactionCanceledException,
-    codes: &[&str],
-) -> Option<&'a CancellationReason> {
-    let mut reasons = canceled.cancellation_reasons().iter();
-    reasons.find(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
-}
-
 impl Store for DynamoDb {
     async fn register(&self, record: &Record) -> Result<(), StoreError> {
         // The record first, with all its rooms: whatever happens then, a removal finds its members.
-        let put = self.client.put_item().table_name(&self.table);
-        let put = put.set_item(Some(item::from_record(record))).send();
-        put.await.map_err(StoreError::unavailable)?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::from_record(record)))
+            .return_values(ReturnValue::AllOld);
+        let put = retry::conflicts(|| put.clone().send()).await;
+        let put = put.map_err(StoreError::unavailable)?;
         let members = record
             .scopes()
             .map(|scope| batch::put(member_item(&scope, &record.id, record.expires)));
-        batch::write(&self.client, &self.table, members.collect()).await
+        let mut writes: Vec<_> = members.collect();
+        // Whoever had the id before is not in these rooms.
+        if let Some(former) = put.attributes().and_then(|item| Item(item).record()) {
+            let scopes: BTreeSet<_> = record.scopes().collect();
+            let left = former.scopes().filter(|scope| !scopes.contains(scope));
+            writes.extend(left.map(|scope| batch::delete(member_key(&scope, &record.id))));
+        }
+        batch::write(&self.client, &self.table, writes).await
     }
 
     async fn record(
@@ -219,25 +162,33 @@ impl Store for DynamoDb {
     }
 
     async fn mark_gone(&self, id: &ConnectionId, at: Timestamp) -> Result<bool, StoreError> {
+        // A mark of its own: if the answer is lost, the next attempt knows it again.
+        let mark = s(format!("{:x}", fastrand::u64(..)));
         let request = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(connection_key(id)))
-            .update_expression("SET gone = :true")
+            .update_expression("SET gone = :mark")
             .condition_expression("#at = :at AND attribute_not_exists(gone)")
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":at", item::millis(at))
-            .expression_attribute_values(":true", AttributeValue::Bool(true))
-            .return_values(ReturnValue::AllOld);
+            .expression_attribute_values(":mark", mark.clone())
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let marked = retry::conflicts(|| request.clone().send()).await;
-        let marked = marked.map_err(SdkError::into_service_error);
-        let marked = match marked {
-            Ok(marked) => marked,
-            Err(UpdateItemError::ConditionalCheckFailedException(_)) => return Ok(false),
+        let marked = match marked.map_err(SdkError::into_service_error) {
+            Ok(marked) => marked.attributes,
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let marked = failed.item.filter(|item| item.get("gone") == Some(&mark));
+                if marked.is_none() {
+                    return Ok(false);
+                }
+                marked
+            }
             Err(error) => return Err(StoreError::unavailable(error)),
         };
-        if let Some(record) = marked.attributes().and_then(|item| Item(item).record()) {
+        if let Some(record) = marked.and_then(|item| Item(&item).record()) {
             self.delete_members(&record).await;
         }
         Ok(true)
@@ -261,11 +212,9 @@ impl Store for DynamoDb {
             .expression_attribute_values(":at", item::millis(at))
             .expression_attribute_values(":most", AttributeValue::N(MAX_ROOMS.to_string()))
             .expression_attribute_values(":name", s(room))
-            .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]))
-            .build()
-            .expect("a table, a key and an expression are given");
+            .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]));
         let member = self.put_member(&Scope::Room(room.to_owned()), id, expires);
-        let joined = self.transact(update, vec![member]).await;
+        let joined = self.transact(built(update), vec![member]).await;
         joined.map_err(|refused| refused.explain(at, StoreError::TooManyRooms))
     }
 
@@ -276,11 +225,9 @@ impl Store for DynamoDb {
             .condition_expression("#at = :at AND attribute_not_exists(gone)")
             .expression_attribute_names("#at", "at")
             .expression_attribute_values(":at", item::millis(at))
-            .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]))
-            .build()
-            .expect("a table, a key and an expression are given");
+            .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]));
         let member = self.delete_member(&Scope::Room(room.to_owned()), id);
-        match self.transact(update, vec![member]).await {
+        match self.transact(built(update), vec![member]).await {
             // Who has ended has left.
             Ok(()) | Err(Refused::Condition(_)) => Ok(()),
             Err(Refused::Failed(error)) => Err(error),
@@ -289,36 +236,30 @@ impl Store for DynamoDb {
 
     async fn enter(&self, record: &Record, room: &str) -> Result<(), StoreError> {
         let (id, at) = (&record.id, record.at);
-        let mut left: Vec<_> = record.rooms.iter().filter(|left| *left != room).collect();
+        let others = record.rooms.iter().filter(|left| *left != room).cloned();
+        let mut left: Vec<String> = others.collect();
+        let surplus = left.split_off(LEAVES_AT_ONCE.min(left.len()));
         let mut before = record.rooms.clone();
-        // A transaction has room for so many: whoever is in more leaves the others first.
-        for first in left.drain(LEAVES_AT_ONCE.min(left.len())..) {
-            self.leave(id, at, first).await?;
-            before.remove(first);
+        let refused = |refused: Refused| refused.explain(at, StoreError::Conflict);
+        let leave = |room| self.delete_member(&Scope::Room(room), id);
+        if !surplus.is_empty() {
+            // A transaction has room for so many: whoever is in more leaves the others first, but only
+            // if the rooms still are those of the record.
+            let update = if_in(self.update(id), at, &before)
+                .update_expression("DELETE rooms :left")
+                .expression_attribute_values(":left", AttributeValue::Ss(surplus.clone()));
+            before.retain(|room| !surplus.contains(room));
+            let members = surplus.into_iter().map(leave).collect();
+            self.transact(built(update), members)
+                .await
+                .map_err(refused)?;
         }
-        let mut update = self
-            .update(id)
+        let update = if_in(self.update(id), at, &before)
             .update_expression("SET rooms = :rooms")
-            .expression_attribute_names("#at", "at")
-            .expression_attribute_values(":at", item::millis(at))
             .expression_attribute_values(":rooms", AttributeValue::Ss(vec![room.to_owned()]));
-        let live = "#at = :at AND attribute_not_exists(gone)";
-        update = if before.is_empty() {
-            update.condition_expression(format!("{live} AND attribute_not_exists(rooms)"))
-        } else {
-            let before = AttributeValue::Ss(before.into_iter().collect());
-            update
-                .condition_expression(format!("{live} AND rooms = :before"))
-                .expression_attribute_values(":before", before)
-        };
-        let update = update
-            .build()
-            .expect("a table, a key and an expression are given");
         let mut members = vec![self.put_member(&Scope::Room(room.to_owned()), id, record.expires)];
-        let left = left.into_iter().cloned().map(Scope::Room);
-        members.extend(left.map(|left| self.delete_member(&left, id)));
-        let entered = self.transact(update, members).await;
-        entered.map_err(|refused| refused.explain(at, StoreError::Conflict))
+        members.extend(left.into_iter().map(leave));
+        self.transact(built(update), members).await.map_err(refused)
     }
 
     async fn save(
@@ -328,7 +269,9 @@ impl Store for DynamoDb {
         session: &str,
         version: u64,
     ) -> Result<u64, StoreError> {
-        let next = version + 1;
+        // No two calls have the same next version: if the answer is lost, the next attempt knows it
+        // again.
+        let next = version + fastrand::u64(1..=VERSION_STEP);
         let request = self
             .client
             .update_item()
@@ -349,6 +292,12 @@ impl Store for DynamoDb {
             Ok(_) => Ok(next),
             Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 let record = failed.item().and_then(|item| Item(item).record());
+                if record
+                    .as_ref()
+                    .is_some_and(|r| r.at == at && r.version == next)
+                {
+                    return Ok(next);
+                }
                 Err(Refused::Condition(record).explain(at, StoreError::Conflict))
             }
             Err(error) => Err(StoreError::unavailable(error)),
@@ -404,7 +353,8 @@ impl Store for DynamoDb {
             Scope::Room(_) | Scope::User(_) => member_key(scope, id),
         };
         let delete = self.client.delete_item().table_name(&self.table);
-        let deleted = delete.set_key(Some(key)).send().await;
+        let delete = delete.set_key(Some(key));
+        let deleted = retry::conflicts(|| delete.clone().send()).await;
         deleted.map(drop).map_err(StoreError::unavailable)
     }
 }

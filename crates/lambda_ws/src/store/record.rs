@@ -25,7 +25,7 @@ pub struct Record {
     pub rooms: BTreeSet<String>,
     /// The session, as JSON.
     pub session: Option<String>,
-    /// Counts the changes of the session.
+    /// Another one after every change of the session.
     pub version: u64,
     /// Whether it was found gone, and waits for its `$disconnect`.
     pub gone: bool,

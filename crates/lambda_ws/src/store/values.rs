@@ -21,7 +21,8 @@ pub trait Values: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes a value and returns it: to one caller only, however many there are.
+    /// Removes a value and returns it: to one caller at most, however many there are. If the database's
+    /// answer is lost on its way, to nobody: a ticket is then used up.
     fn take(
         &self,
         namespace: &str,

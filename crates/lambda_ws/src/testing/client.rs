@@ -103,7 +103,7 @@ impl Client {
                 socket.last_active_at = now;
             }
         });
-        let exists = |key: &str| key == "$default" || api.routes.contains_key(key);
+        let exists = |key: &str| api.routes.contains_key(key);
         let Some(key) = api.expression.route_key(text, exists) else {
             return fail(ErrorFrame::Forbidden);
         };

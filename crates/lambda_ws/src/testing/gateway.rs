@@ -31,7 +31,7 @@ pub struct Gateway {
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     pub(super) expression: Expression,
-    /// The custom routes, and whether they are two-way.
+    /// The routes of messages, and whether they are two-way.
     pub(super) routes: BTreeMap<String, bool>,
     /// The identity sources of the authorizer, if there is one.
     pub(super) authorizer: Option<Vec<IdentitySource>>,
@@ -96,7 +96,7 @@ impl Gateway {
             shared: Shared::new(service),
             api: Arc::new(Api {
                 expression: Expression::default(),
-                routes: BTreeMap::new(),
+                routes: BTreeMap::from([("$default".to_owned(), false)]),
                 authorizer: None,
             }),
         }
@@ -110,6 +110,13 @@ impl Gateway {
     /// Adds routes that have a route response: the client gets the response's body (conformance E2).
     pub fn two_way<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         self.routes(keys, true)
+    }
+
+    /// Removes the route `$default`: a message that selects no other is answered by API Gateway
+    /// itself, with an error frame (conformance D4).
+    pub fn without_default(mut self) -> Self {
+        Arc::make_mut(&mut self.api).routes.remove("$default");
+        self
     }
 
     fn routes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>, two_way: bool) -> Self {

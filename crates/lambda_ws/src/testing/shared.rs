@@ -3,21 +3,19 @@
 use super::app::App;
 use super::clock::StandingClock;
 use super::gateway::Invocation;
-use super::socket::{Ended, Sockets, State};
+use super::socket::{Ended, Sockets};
+use super::wire::Wire;
 use crate::app::{Backend, Transports};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::limits::INTEGRATION_TIMEOUT;
-use crate::payload::Payload;
 use crate::response::Response;
-use crate::send_error::SendError;
 use crate::sender::Sender;
-use crate::store::Memory;
-use crate::transport::{Inspection, Transport};
-use crate::wire::{
-    self, Closing, ErrorFrame, Identity, ProxyRequest, ProxyResponse, RequestContext,
-};
+use crate::store::{Memory, StoreError, Wrapped};
+use crate::wire::{self, ErrorFrame, Identity, ProxyRequest, ProxyResponse, RequestContext};
 use crate::{ConnectionId, Timestamp};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -27,7 +25,6 @@ use tower_service::Service;
 pub(super) const API: &str = "a1b2c3d4e5";
 pub(super) const STAGE: &str = "test";
 pub(super) const DOMAIN: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
-const URL: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/test";
 
 /// The time at the beginning of every test: 5 January 2026, 10:04.
 const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
@@ -54,7 +51,14 @@ impl Shared {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();
             let wire = Transports::One(Arc::new(Wire(shared.clone())));
-            let backend = Backend::new(Arc::new(store.clone()), wire);
+            let remote = Wrapped {
+                store: store.clone(),
+                // As a remote one does, it lets others go first: what they break by that must show.
+                before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+                    Box::pin(tokio::task::yield_now().map(Ok))
+                },
+            };
+            let backend = Backend::new(Arc::new(remote), wire);
             let backend = backend.with_clock(StandingClock(shared.clone()));
             let sender = backend.sender().expect("one transport needs no event");
             Self {
@@ -255,62 +259,6 @@ impl ClientParts {
             },
             body: None,
             is_base64_encoded: false,
-        }
-    }
-}
-
-/// The way from the application to the clients (conformance G4 to G9).
-struct Wire(Weak<Shared>);
-
-impl Wire {
-    fn shared(&self) -> Result<Arc<Shared>, SendError> {
-        self.0.upgrade().ok_or(SendError::Gone)
-    }
-}
-
-impl Transport for Wire {
-    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        let shared = self.shared()?;
-        let (message, now) = (payload.text().to_owned(), shared.now());
-        shared.change(|sockets| sockets.push(id, message, now))
-    }
-
-    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
-        let shared = self.shared()?;
-        let alone = shared.change(|sockets| {
-            sockets.close(id, Closing::NORMAL)?;
-            Ok::<_, SendError>(sockets.under_way == 0)
-        })?;
-        // Else whoever is under way tells when it ends: a handler does not run within another.
-        if alone {
-            shared.tell_ends().await;
-        }
-        Ok(())
-    }
-
-    async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
-        let shared = self.shared()?;
-        let mut sockets = shared.sockets();
-        let socket = sockets.open(id)?;
-        Ok(Inspection {
-            connected_at: socket.connected_at,
-            last_active_at: socket.last_active_at,
-            source_ip: socket.source_ip.clone(),
-            user_agent: socket.user_agent.clone(),
-        })
-    }
-
-    fn url(&self) -> &str {
-        URL
-    }
-}
-
-impl Sockets {
-    /// How the server closed a connection, if it did.
-    pub(super) fn closing(&self, id: &ConnectionId) -> Option<Closing> {
-        match self.all.get(id)?.state {
-            State::Closed(closing) => Some(closing),
-            State::Opening | State::Open | State::Ended => None,
         }
     }
 }

@@ -112,4 +112,12 @@ impl Sockets {
             open.into_iter().map(|(id, _)| id.clone()).collect(),
         ))
     }
+
+    /// How the server closed a connection, if it did.
+    pub(super) fn closing(&self, id: &ConnectionId) -> Option<Closing> {
+        match self.all.get(id)?.state {
+            State::Closed(closing) => Some(closing),
+            State::Opening | State::Open | State::Ended => None,
+        }
+    }
 }

@@ -228,7 +228,10 @@ async fn the_environment_of_a_process_is_what_it_was_given() {
 
 #[tokio::test]
 async fn an_error_report_is_an_error_and_the_process_goes_on() {
-    let probe = Probe::start(probe(&[])).await;
+    let mut config = probe(&[]);
+    // With more, another is started if the next event comes before the process has asked for it.
+    config.concurrency = 1;
+    let probe = Probe::start(config).await;
     let pid = probe.pid().await;
     let error = probe
         .invoke(r#"error {"errorType":"Oops","errorMessage":"broken","stackTrace":[]}"#)

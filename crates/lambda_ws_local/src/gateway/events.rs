@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::shared::Shared;
 use bytes::Bytes;
 use lambda_ws::Timestamp;
-use lambda_ws::wire::{Identity, Pairs, ProxyRequest, RequestContext};
+use lambda_ws::wire::{Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers};
 
 /// The CONNECT event (conformance C1).
 pub(super) fn connect(
@@ -49,11 +49,7 @@ pub(super) fn disconnect(
     request_id: &str,
     now: Timestamp,
 ) -> Bytes {
-    let mut headers = Pairs::default();
-    headers.push("Host", &*connection.host);
-    for name in ["x-api-key", "X-Forwarded-For", "x-restapi"] {
-        headers.push(name, "");
-    }
+    let headers = disconnect_headers(&connection.host);
     let mut event = event(
         shared,
         connection,

@@ -43,13 +43,10 @@ pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: 
     });
 }
 
-/// The route of a message: the one it selects, else `$default` (conformance D2, D3), but neither
-/// `$connect` nor `$disconnect` (conformance D6).
+/// The route of a message, and its key.
 fn select<'a>(shared: &'a Shared, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
-    let key = shared.expression.select(body);
-    let key = key.filter(|key| key != "$connect" && key != "$disconnect");
-    key.and_then(|key| shared.route(&key))
-        .or_else(|| shared.route("$default"))
+    let exists = |key: &str| shared.route(key).is_some();
+    shared.route(&shared.expression.route_key(body, exists)?)
 }
 
 /// One message, while it is answered.

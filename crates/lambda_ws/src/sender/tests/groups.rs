@@ -125,7 +125,7 @@ async fn a_member_that_a_removal_left_behind_is_forgotten() {
     bench
         .store
         .add_member(&Scope::Room("tea".to_owned()), &record);
-    assert_eq!(bench.members().await, [id.clone()]);
+    assert_eq!(bench.members().await, std::slice::from_ref(&id));
     bench.script.tell(&id, &[Gone]);
     bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!(bench.members().await, []);

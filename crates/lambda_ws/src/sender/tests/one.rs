@@ -108,6 +108,24 @@ async fn a_false_410_is_found_out_and_the_message_arrives_once() {
 }
 
 #[tokio::test]
+async fn a_false_410_after_another_is_found_out_by_a_look() {
+    let bench = Bench::new();
+    let ann = bench.member("ann", OLD).await;
+    let replies = [Reply::Gone, Reply::Gone, Reply::Sent, Reply::Sent];
+    bench.script.tell(&ann, &replies);
+    bench.sender.send(&ann, "hi").await.unwrap();
+    assert_eq!(bench.script.posts(), 3);
+
+    // Seen and still called gone: it is not removed.
+    let replies = [Reply::Gone, Reply::Gone, Reply::Sent, Reply::Gone];
+    bench.script.tell(&ann, &replies);
+    let sent = bench.sender.send(&ann, "hi").await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    assert!(!bench.is_marked(&ann).await);
+    assert_eq!(bench.members().await, [ann]);
+}
+
+#[tokio::test]
 async fn a_young_connection_is_called_again_while_it_opens() {
     for (replies, pauses) in [
         (&[Gone, Sent][..], &[50][..]),
@@ -127,7 +145,19 @@ async fn a_young_connection_is_called_again_while_it_opens() {
     let sent = bench.sender.send(&id, "hello").await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
     assert_eq!(bench.script.pauses(), [50, 100, 200]);
-    assert!(bench.is_marked(&id).await);
+}
+
+#[tokio::test]
+async fn a_connection_that_may_still_be_opening_is_not_taken_for_gone() {
+    let ms = Duration::from_millis;
+    for (age, marked) in [(ms(0), false), (ms(29_999), false), (ms(30_000), true)] {
+        let bench = Bench::new();
+        let id = bench.member("ann", age).await;
+        bench.script.tell(&id, &[Gone]);
+        let sent = bench.sender.send(&id, "hello").await;
+        assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+        assert_eq!(bench.is_marked(&id).await, marked, "{age:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Many items at once. What DynamoDB leaves unprocessed is tried again.
 
 use super::item::Attributes;
-use super::retry::Retry;
+use super::retry::{self, Retry};
 use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
@@ -35,7 +35,9 @@ pub(super) async fn write(
         let rest = writes.split_off(writes.len().min(WRITES));
         let now = std::mem::replace(&mut writes, rest);
         let sent = client.batch_write_item().request_items(table, now);
-        let done = sent.send().await.map_err(StoreError::unavailable)?;
+        let done = retry::conflicts(|| sent.clone().send())
+            .await
+            .map_err(StoreError::unavailable)?;
         let left = done.unprocessed_items.unwrap_or_default();
         let left: Vec<_> = left.into_values().flatten().collect();
         if !left.is_empty() {

@@ -1,14 +1,14 @@
 //! Values in the table: `K#<namespace>`, `<key>`, with the attributes value, v and exp.
 
-use super::DynamoDb;
 use super::item::{Attributes, s, secs};
 use super::retry;
+use super::{DynamoDb, VERSION_STEP};
 use crate::Timestamp;
 use crate::store::{StoreError, Values};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 fn value_key(namespace: &str, key: &str) -> Attributes {
     Attributes::from([
@@ -28,7 +28,9 @@ impl Values for DynamoDb {
     ) -> Result<bool, StoreError> {
         let mut item = value_key(namespace, key);
         item.insert("value".to_owned(), s(value));
-        item.insert("v".to_owned(), AttributeValue::N("0".to_owned()));
+        // A version of its own: if the answer is lost, the next attempt knows it again.
+        let version = AttributeValue::N(fastrand::u64(1..=VERSION_STEP).to_string());
+        item.insert("v".to_owned(), version.clone());
         if let Some(expires) = expires {
             item.insert("exp".to_owned(), secs(expires));
         }
@@ -38,11 +40,14 @@ impl Values for DynamoDb {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR exp <= :now")
-            .expression_attribute_values(":now", secs(now));
+            .expression_attribute_values(":now", secs(now))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let put = retry::conflicts(|| request.clone().send()).await;
         match put.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(true),
-            Err(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(PutItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(failed.item.and_then(|mut item| item.remove("v")) == Some(version))
+            }
             Err(error) => Err(StoreError::unavailable(error)),
         }
     }

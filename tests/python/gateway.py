@@ -1,0 +1,109 @@
+"""A local gateway, started by `cargo dev`, for the suites of this folder."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# How long compiling, and anything else, may take: in seconds.
+COMPILING = 1200
+PATIENCE = 120
+
+
+class Gateway:
+    """Where a gateway is reached: `websocket`, `management`, `dynamodb`, `region`, credentials."""
+
+    def __init__(self, lines):
+        values = dict(line.split(None, 1) for line in lines)
+        self.websocket = values["websocket"]
+        self.management = values["management"].removesuffix("/@connections/{id}")
+        self.dynamodb = values["dynamodb"]
+        self.region = values["region"]
+        self.key, self.secret = values["credentials"].split("/", 1)
+
+    def client(self, service, **options):
+        """A boto3 client of a service of this gateway."""
+        import boto3
+
+        urls = {"dynamodb": self.dynamodb, "apigatewaymanagementapi": self.management}
+        return boto3.client(
+            service,
+            endpoint_url=urls[service],
+            region_name=self.region,
+            aws_access_key_id=self.key,
+            aws_secret_access_key=self.secret,
+            **options,
+        )
+
+    def connections(self):
+        """The connection items of the table: their ids."""
+        dynamodb = self.client("dynamodb")
+        (table,) = dynamodb.list_tables()["TableNames"]
+        pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        keys = [(item["pk"]["S"], item["sk"]["S"]) for page in pages for item in page["Items"]]
+        return [sk for pk, sk in keys if pk.startswith("C#")]
+
+
+@contextlib.contextmanager
+def serve():
+    """Serves the chat with `cargo dev --port 0`, and ends it by Ctrl-C."""
+    # A session of its own, so that nothing of it outlives a suite that fails.
+    process = subprocess.Popen(
+        ["cargo", "dev", "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    killer = threading.Timer(COMPILING, end_group, [process])
+    killer.start()
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line.rstrip("\n"))
+            if line.startswith("credentials"):
+                break
+        else:
+            raise AssertionError(f"the gateway does not serve: {lines}")
+        yield Gateway(lines)
+        # To all of the group, as a terminal does.
+        os.killpg(process.pid, signal.SIGINT)
+        code = process.wait(PATIENCE)
+        assert code == 0, f"the gateway ends with {code}"
+    finally:
+        killer.cancel()
+        end_group(process)
+        process.wait()
+        process.stdout.close()
+
+
+def serve_for(suite):
+    """Serves the chat for all tests of a suite, as its `gateway`."""
+    serving = serve()
+    suite.gateway = serving.__enter__()
+    suite.addClassCleanup(serving.__exit__, None, None, None)
+
+
+def end_group(process):
+    """Kills what is left of a process's group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def eventually(what, look):
+    """Looks again and again until `look` returns something true."""
+    end = time.monotonic() + PATIENCE
+    pause = 0.005
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{what}: not within {PATIENCE} s")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.2)

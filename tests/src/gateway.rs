@@ -1,0 +1,201 @@
+//! A local gateway that serves a function.
+
+use crate::client::{Client, Refused};
+use crate::deadline::{PATIENCE, until, within_time};
+use crate::processes::Processes;
+use crate::program::{Ended, Program};
+use crate::programs;
+use crate::table::Table;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How a gateway is started.
+#[derive(Debug)]
+pub struct Setup {
+    folder: PathBuf,
+    args: Vec<OsString>,
+    program: Vec<OsString>,
+    patience: Duration,
+    secret: String,
+}
+
+impl Setup {
+    /// A gateway on free ports, in the workspace's folder.
+    pub fn new() -> Self {
+        // What tells the processes of this gateway's function from all others.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let secret = format!("secret-{}-{number}", std::process::id());
+        let this = Self {
+            folder: programs::root(),
+            args: Vec::new(),
+            program: Vec::new(),
+            patience: PATIENCE,
+            secret,
+        };
+        let secret = this.secret.clone();
+        this.args(["--port", "0", "--secret-access-key", &secret])
+    }
+
+    /// With further options.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// With a template of this package's fixtures.
+    pub fn template(self, name: &str) -> Self {
+        let path = programs::fixture(name);
+        self.args([OsString::from("--template"), path.into()])
+    }
+
+    /// In another folder.
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = folder.to_owned();
+        self
+    }
+
+    /// With this program behind `--`.
+    pub fn program<A: Into<OsString>>(mut self, program: impl IntoIterator<Item = A>) -> Self {
+        self.program = program.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// With so much time to start, because something is compiled.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The processes of its function.
+    pub fn processes(&self) -> Processes {
+        Processes::with(format!("AWS_SECRET_ACCESS_KEY={}", self.secret))
+    }
+
+    /// Starts it, whether or not it can.
+    pub fn spawn(self) -> Program {
+        allow_many_files();
+        let dashes = (!self.program.is_empty()).then(|| "--".into());
+        let args = self.args.into_iter().chain(dashes).chain(self.program);
+        Program::start(&programs::gateway(), &self.folder, args)
+    }
+
+    /// Starts it and waits until it serves.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn start(self) -> Gateway {
+        let (processes, patience) = (self.processes(), self.patience);
+        let mut program = self.spawn();
+        let ready = program.stdout.find(|line| line.starts_with("credentials"));
+        let ready = within_time(patience, "a gateway that serves", ready).await;
+        assert!(ready.is_some(), "the gateway does not serve");
+        let lines = program.stdout.now();
+        let value = |name: &str| {
+            let line = lines.iter().find(|line| line.starts_with(name));
+            let value = line.and_then(|line| line.split_whitespace().nth(1));
+            let value = value.unwrap_or_else(|| panic!("no line `{name}`: {lines:?}"));
+            value.to_owned()
+        };
+        Gateway {
+            url: value("websocket"),
+            management: value("management"),
+            dynamodb: value("dynamodb"),
+            processes,
+            program,
+        }
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A local gateway that serves a function.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Where clients connect.
+    pub url: String,
+    /// The management API's URL, as it is printed.
+    pub management: String,
+    /// DynamoDB's URL.
+    pub dynamodb: String,
+    /// The processes of its function.
+    pub processes: Processes,
+    /// The gateway itself.
+    pub program: Program,
+}
+
+impl Gateway {
+    /// One that serves the chat by `template.yaml`.
+    pub async fn chat() -> Self {
+        Setup::new().program([programs::chat()]).start().await
+    }
+
+    /// A client that connects with this query string.
+    pub async fn client(&self, query: &str) -> Client {
+        Client::connect(&self.at(query)).await
+    }
+
+    /// A client that asks to connect with this query string.
+    ///
+    /// # Errors
+    ///
+    /// What the gateway says instead.
+    pub async fn knock(&self, query: &str) -> Result<Client, Refused> {
+        Client::knock(&self.at(query), &[]).await
+    }
+
+    /// The URL with a query string.
+    pub fn at(&self, query: &str) -> String {
+        format!("{}?{query}", self.url)
+    }
+
+    /// The connections' table.
+    pub async fn table(&self) -> Table {
+        Table::at(&self.dynamodb).await
+    }
+
+    /// Asks it to end and waits until it has, with everything it has started.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end well, or leaves a process behind.
+    pub async fn stop(self) {
+        let processes = self.processes.clone();
+        let ended = self.end(Signal::TERM).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        Self::left_nothing(&processes).await;
+    }
+
+    /// Ends it by a signal, and waits for that.
+    pub async fn end(self, signal: Signal) -> Ended {
+        self.program.signal(signal);
+        self.program.ended().await
+    }
+
+    /// Waits until no process of its function is left.
+    pub async fn left_nothing(processes: &Processes) {
+        until("the end of the function's processes", async || {
+            processes.ids().is_empty().then_some(())
+        })
+        .await;
+    }
+}
+
+/// Lets this process and those it starts have as many files open as they may: a soft limit is less.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // What cannot be had will be missed where it is needed.
+    let _ = setrlimit(Resource::Nofile, most);
+}

@@ -1,0 +1,81 @@
+//! The processes of a function, found by their environment.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::{Path, PathBuf};
+
+/// The processes whose environment has a certain variable: those of a function, with everything they
+/// have started, wherever it has gone.
+#[derive(Debug, Clone)]
+pub struct Processes {
+    variable: String,
+}
+
+impl Processes {
+    /// The processes whose environment has `NAME=VALUE`.
+    pub fn with(variable: impl Into<String>) -> Self {
+        Self {
+            variable: variable.into(),
+        }
+    }
+
+    /// Their ids, now.
+    pub fn ids(&self) -> Vec<u32> {
+        let Ok(all) = std::fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        all.flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|id| self.has(*id))
+            .collect()
+    }
+
+    /// The ids of those that run `program`.
+    pub fn running(&self, program: &Path) -> Vec<u32> {
+        let mut ids = self.ids();
+        ids.retain(|id| file(*id, "exe").canonicalize().is_ok_and(|e| e == program));
+        ids
+    }
+
+    /// The one of those that run `program` that has worked most since `before`, which tells for each
+    /// how much it had worked then ([`Processes::work`]).
+    pub fn busiest(&self, program: &Path, before: &[(u32, u64)]) -> Option<u32> {
+        let since = |(id, now): (u32, u64)| {
+            let old = before.iter().find(|(other, _)| *other == id);
+            (id, now - old.map_or(0, |(_, work)| *work).min(now))
+        };
+        let all = self.work(program).into_iter().map(since);
+        all.max_by_key(|(_, work)| *work).map(|(id, _)| id)
+    }
+
+    /// How much processor time those that run `program` have used, in ticks.
+    pub fn work(&self, program: &Path) -> Vec<(u32, u64)> {
+        let work = |id: u32| {
+            let stat = std::fs::read_to_string(file(id, "stat")).ok()?;
+            // The name, in brackets, may have spaces; user and system time are the 12th and 13th after.
+            let (_, rest) = stat.rsplit_once(')')?;
+            let mut times = rest.split_whitespace().skip(11);
+            let (user, system): (u64, u64) =
+                (times.next()?.parse().ok()?, times.next()?.parse().ok()?);
+            Some((id, user + system))
+        };
+        self.running(program).into_iter().filter_map(work).collect()
+    }
+
+    fn has(&self, id: u32) -> bool {
+        // A process that has ended has none, and neither has one of another user.
+        let environment = std::fs::read(file(id, "environ")).unwrap_or_default();
+        let mut variables = environment.split(|byte| *byte == 0);
+        variables.any(|variable| variable == self.variable.as_bytes())
+    }
+}
+
+fn file(id: u32, name: &str) -> PathBuf {
+    format!("/proc/{id}/{name}").into()
+}
+
+/// Sends a signal to one process, if it still is there.
+pub(crate) fn signal(id: u32, signal: Signal) {
+    if let Some(id) = Pid::from_raw(id.cast_signed()) {
+        let _ = kill_process(id, signal);
+    }
+}

@@ -1,0 +1,77 @@
+//! The programs under test, built once.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The workspace's folder.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here
+        .parent()
+        .expect("the package is a folder of the workspace");
+    root.to_owned()
+}
+
+/// A file of this package's fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name)
+}
+
+/// The chat, which `template.yaml` deploys.
+pub fn chat() -> PathBuf {
+    built().join("chat")
+}
+
+/// The local gateway, `lambda-ws-local`.
+pub fn gateway() -> PathBuf {
+    built().join("lambda-ws-local")
+}
+
+/// A cargo that does not know that it runs under another: `cargo test` names its package in the
+/// environment, and build scripts that look there would run again for every other.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        let of_a_package = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if of_a_package.iter().any(|of| name.starts_with(of)) {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo
+}
+
+/// The folder of the programs.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let built = cargo()
+            .current_dir(root())
+            .args([
+                "build",
+                "--quiet",
+                "--message-format=json-render-diagnostics",
+            ])
+            .args(["--bin=chat", "--bin=lambda-ws-local"])
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .expect("cargo runs, since it runs this");
+        assert!(built.status.success(), "the programs do not build");
+        let messages = String::from_utf8_lossy(&built.stdout);
+        let program = messages.lines().find_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(PathBuf::from(message.get("executable")?.as_str()?))
+        });
+        let program = program.expect("cargo names what it has built");
+        let folder = program.parent().expect("a program is in a folder");
+        folder.canonicalize().expect("it has just been written")
+    })
+}

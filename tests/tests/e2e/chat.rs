@@ -1,0 +1,245 @@
+//! The chat's protocol, over real sockets.
+
+use serde_json::json;
+use tests::{Client, Gateway, Program, within};
+
+/// The error a client hears, without its request id.
+fn error_code(heard: &serde_json::Value) -> &str {
+    let error = &heard["error"];
+    assert!(
+        error["message"].is_string() && error["requestId"].is_string(),
+        "{heard}"
+    );
+    error["code"].as_str().expect("an error has a code")
+}
+
+/// Two users in the lobby, who have heard of each other.
+async fn ann_and_bob(gateway: &Gateway) -> (Client, Client) {
+    let mut ann = gateway.client("user=ann").await;
+    let bob = gateway.client("user=bob").await;
+    ann.hears(json!({"type": "joined", "user": "bob", "room": "lobby"}))
+        .await;
+    (ann, bob)
+}
+
+#[tokio::test]
+async fn two_users_talk_and_nothing_is_left_of_them() {
+    let gateway = Gateway::chat().await;
+    let table = gateway.table().await;
+    let (mut ann, mut bob) = ann_and_bob(&gateway).await;
+    table.has(2, 2, 2).await;
+
+    ann.say(json!({"action": "say", "text": "hi, ä 🙂"})).await;
+    let said = json!({"type": "said", "user": "ann", "room": "lobby", "text": "hi, ä 🙂"});
+    ann.hears(said.clone()).await;
+    bob.hears(said).await;
+
+    bob.close().await;
+    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+        .await;
+    table.has(1, 1, 1).await;
+    ann.close().await;
+    table.has(0, 0, 0).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_says_no_proper_name_is_not_let_in() {
+    let gateway = Gateway::chat().await;
+    for query in [
+        "",
+        "user=",
+        "user=no%20spaces",
+        &format!("user={}", "x".repeat(33)),
+    ] {
+        let refused = gateway.knock(query).await.expect_err(query);
+        assert_eq!(refused.status, 401, "{query}");
+        assert!(refused.body.contains("Unauthorized"), "{refused:?}");
+    }
+    let refused = gateway
+        .knock("user=ann&room=a/b")
+        .await
+        .expect_err("a bad room");
+    assert_eq!(refused.status, 400);
+    gateway.table().await.has(0, 0, 0).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_that_offers_the_sub_protocol_gets_it() {
+    let gateway = Gateway::chat().await;
+    let offer = |protocols| {
+        let url = gateway.at("user=ann");
+        async move {
+            let offer = [("Sec-WebSocket-Protocol", protocols)];
+            Client::knock(&url, &offer)
+                .await
+                .expect("it is accepted")
+                .protocol
+        }
+    };
+    assert_eq!(offer("chat.v2, chat.v1").await.as_deref(), Some("chat.v1"));
+    let plain = gateway.client("user=bob").await;
+    assert_eq!(plain.protocol, None);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_room_is_heard_by_those_who_are_in_it() {
+    let gateway = Gateway::chat().await;
+    let (mut ann, mut bob) = ann_and_bob(&gateway).await;
+
+    bob.say(json!({"action": "join", "room": "tea"})).await;
+    bob.hears(json!({"type": "entered", "room": "tea"})).await;
+    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+        .await;
+    let mut cat = gateway.client("user=cat&room=tea").await;
+    bob.hears(json!({"type": "joined", "user": "cat", "room": "tea"}))
+        .await;
+
+    bob.say(json!({"action": "say", "text": "milk?"})).await;
+    let said = json!({"type": "said", "user": "bob", "room": "tea", "text": "milk?"});
+    bob.hears(said.clone()).await;
+    cat.hears(said).await;
+    cat.say(json!({"action": "who"})).await;
+    cat.hears(json!({"type": "members", "room": "tea", "users": ["bob", "cat"]}))
+        .await;
+    // Had the tea room reached the lobby, this would come second.
+    ann.say(json!({"action": "who"})).await;
+    ann.hears(json!({"type": "members", "room": "lobby", "users": ["ann"]}))
+        .await;
+
+    ann.say(json!({"action": "join", "room": "tea"})).await;
+    ann.hears(json!({"type": "entered", "room": "tea"})).await;
+    let joined = json!({"type": "joined", "user": "ann", "room": "tea"});
+    bob.hears(joined.clone()).await;
+    cat.hears(joined).await;
+    // Again: nobody is told of what has not changed.
+    ann.say(json!({"action": "join", "room": "tea"})).await;
+    ann.hears(json!({"type": "entered", "room": "tea"})).await;
+    ann.say(json!({"action": "say", "text": "here"})).await;
+    let said = json!({"type": "said", "user": "ann", "room": "tea", "text": "here"});
+    for client in [&mut ann, &mut bob, &mut cat] {
+        client.hears(said.clone()).await;
+    }
+    gateway.table().await.has(3, 3, 3).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_direct_message_reaches_every_device_of_a_user() {
+    let gateway = Gateway::chat().await;
+    let table = gateway.table().await;
+    let (mut ann, mut phone) = ann_and_bob(&gateway).await;
+    let mut laptop = gateway.client("user=bob&room=tea").await;
+    table.has(3, 3, 3).await;
+
+    ann.say(json!({"action": "direct", "to": "bob", "text": "psst"}))
+        .await;
+    let direct = json!({"type": "direct", "user": "ann", "text": "psst"});
+    phone.hears(direct.clone()).await;
+    laptop.hears(direct).await;
+
+    laptop.close().await;
+    table.has(2, 2, 2).await;
+    ann.say(json!({"action": "direct", "to": "bob", "text": "still there?"}))
+        .await;
+    phone
+        .hears(json!({"type": "direct", "user": "ann", "text": "still there?"}))
+        .await;
+
+    phone.close().await;
+    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+        .await;
+    table.has(1, 1, 1).await;
+    ann.say(json!({"action": "direct", "to": "bob", "text": "bye"}))
+        .await;
+    assert_eq!(error_code(&ann.json().await), "no_such_user");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_makes_a_mistake_is_told_and_stays_connected() {
+    let gateway = Gateway::chat().await;
+    let mut ann = gateway.client("user=ann").await;
+    for (said, code) in [
+        (r#"{"action": "dance"}"#, "unknown_action"),
+        (r#"{"text": "hi"}"#, "bad_message"),
+        ("hello", "bad_message"),
+        ("", "bad_message"),
+        (r#"{"action": "say"}"#, "bad_message"),
+        (r#"{"action": "say", "text": 1}"#, "bad_message"),
+        (r#"{"action": "join", "room": "a b"}"#, "bad_message"),
+        (
+            r#"{"action": "direct", "to": "eve", "text": "x"}"#,
+            "no_such_user",
+        ),
+    ] {
+        ann.say_text(said).await;
+        assert_eq!(error_code(&ann.json().await), code, "{said}");
+    }
+    ann.say(json!({"action": "say", "text": "x".repeat(4001)}))
+        .await;
+    assert_eq!(error_code(&ann.json().await), "too_large");
+    let longest = "ä".repeat(4000);
+    ann.say(json!({"action": "say", "text": longest})).await;
+    ann.hears(json!({"type": "said", "user": "ann", "room": "lobby", "text": longest}))
+        .await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn two_joins_at_once_end_in_one_room() {
+    let gateway = Gateway::chat().await;
+    let table = gateway.table().await;
+    let mut ann = gateway.client("user=ann").await;
+    for round in 0..10 {
+        let rooms = [format!("a{round}"), format!("b{round}")];
+        for room in &rooms {
+            ann.say(json!({"action": "join", "room": room})).await;
+        }
+        // The first may be told of the second's `joined`; it hears nothing of itself.
+        let entered = |room| json!({"type": "entered", "room": room});
+        ann.hears_all([entered(&rooms[0]), entered(&rooms[1])])
+            .await;
+        table.has(1, 1, 1).await;
+        ann.say(json!({"action": "who"})).await;
+        let members = ann.json().await;
+        assert!(
+            rooms.iter().any(|room| members["room"] == **room),
+            "{members}"
+        );
+        assert_eq!(members["users"], json!(["ann"]));
+    }
+    ann.close().await;
+    table.has(0, 0, 0).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_developer_who_gives_no_options_is_told_where_everything_is() {
+    let mut gateway = Program::start(
+        &tests::gateway(),
+        &tests::root(),
+        ["--port", "0", "--", &tests::chat().to_string_lossy()],
+    );
+    let last = within(
+        "the last line",
+        gateway.stdout.find(|l| l.starts_with("cred")),
+    );
+    assert_eq!(last.await.as_deref(), Some("credentials test/test"));
+    let lines = gateway.stdout.now();
+    let start = [
+        "websocket   ws://127.0.0.1:",
+        "management  http://127.0.0.1:",
+        "dynamodb    http://127.0.0.1:",
+        "region      us-east-1",
+        "credentials test/test",
+    ];
+    assert_eq!(lines.len(), start.len());
+    for (line, start) in lines.iter().zip(start) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    gateway.signal(rustix::process::Signal::TERM);
+    assert_eq!(gateway.ended().await.code, Some(0));
+}

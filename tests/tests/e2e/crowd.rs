@@ -1,0 +1,68 @@
+//! Many clients, and processes that die.
+
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tests::{Client, Gateway, chat};
+
+const CLIENTS: usize = 200;
+const MESSAGES: usize = 20;
+
+fn said(user: usize, text: &str) -> Value {
+    json!({"type": "said", "user": format!("u{user}"), "room": "hall", "text": text})
+}
+
+/// Says something, waits until everybody has heard it, and returns what they heard before that.
+async fn all_hear(clients: &mut [Client], user: usize, text: &str) -> Vec<Value> {
+    clients[user]
+        .say(json!({"action": "say", "text": text}))
+        .await;
+    let said = said(user, text);
+    let hear = |client| Client::hears_at_last(client, &said);
+    join_all(clients.iter_mut().map(hear)).await.concat()
+}
+
+// One after another: on a slow machine many at once take so long that what is slow is taken for lost,
+// and is sent again.
+#[tokio::test]
+async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_process() {
+    let gateway = Gateway::chat().await;
+    let table = gateway.table().await;
+    let mut clients = Vec::new();
+    for user in 0..CLIENTS {
+        let client = gateway.client(&format!("user=u{user}&room=hall")).await;
+        clients.push(client);
+    }
+    table.has(CLIENTS, CLIENTS, CLIENTS).await;
+
+    // A message that came twice would be among what is heard before the next.
+    for user in 0..MESSAGES {
+        let before = all_hear(&mut clients, user, &format!("message {user}")).await;
+        let joined = before.iter().all(|heard| heard["type"] == "joined");
+        assert!(joined, "before message {user}: {before:?}");
+    }
+    let before = all_hear(&mut clients, 0, "over").await;
+    assert_eq!(before, [Value::Null; 0]);
+
+    let before = gateway.processes.work(&chat());
+    clients[0]
+        .say(json!({"action": "say", "text": "the last words of a process"}))
+        .await;
+    clients[CLIENTS - 1].json().await;
+    let victim = gateway.processes.busiest(&chat(), &before);
+    let victim = victim.expect("the chat runs").cast_signed();
+    let victim = Pid::from_raw(victim).expect("a process has an id");
+    kill_process(victim, Signal::KILL).expect("it is there");
+    all_hear(&mut clients, 0, "we go on").await;
+
+    while let Some(client) = clients.pop() {
+        client.close().await;
+        let user = format!("u{}", clients.len());
+        if let Some(first) = clients.first_mut() {
+            let left = json!({"type": "left", "user": user, "room": "hall"});
+            first.hears_at_last(&left).await;
+        }
+    }
+    table.has(0, 0, 0).await;
+    gateway.stop().await;
+}

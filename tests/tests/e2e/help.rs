@@ -1,0 +1,42 @@
+//! What the command line says of itself.
+
+use tests::{Ended, Program, gateway, root};
+
+async fn run(args: &[&str]) -> Ended {
+    Program::start(&gateway(), &root(), args).ended().await
+}
+
+#[tokio::test]
+async fn every_command_helps_with_examples() {
+    for args in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["invoke", "--help"],
+    ] {
+        let ended = run(args).await;
+        assert_eq!(ended.code, Some(0), "{args:?}");
+        let help = ended.stdout.join("\n");
+        assert!(help.contains("Examples:"), "{args:?}: {help}");
+        assert!(help.contains("lambda-ws-local"), "{args:?}: {help}");
+        assert_eq!(ended.stderr, [""; 0]);
+    }
+    for args in [&["-h"][..], &["help"], &["--version"]] {
+        assert_eq!(run(args).await.code, Some(0), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_flag_is_a_mistake_in_usage() {
+    for args in [
+        &["--prot", "0"][..],
+        &["connect", "--nosuch", "ws://x"],
+        &["invoke", "--nosuch"],
+        &["connect"],
+        &["invoke"],
+        &["--port", "x"],
+    ] {
+        let ended = run(args).await;
+        assert_eq!(ended.code, Some(2), "{args:?}");
+        assert_eq!(ended.errors().len(), 1, "{ended:?}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Event files, sent to a function.
+
+use lambda_ws::wire::ProxyResponse;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use tests::{Ended, Program, chat, fixture, gateway, root};
+
+const PROBE: &str = env!("CARGO_BIN_EXE_probe");
+
+async fn invoke<A: Into<OsString>>(args: impl IntoIterator<Item = A>, program: &Path) -> Ended {
+    let args = args.into_iter().map(Into::into);
+    let args = std::iter::once("invoke".into()).chain(args);
+    let args: Vec<OsString> = args.chain(["--".into(), program.into()]).collect();
+    Program::start(&gateway(), &root(), args).ended().await
+}
+
+/// The sample events, in the order of their names.
+fn events() -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(root().join("events")).expect("sample events");
+    let mut files: Vec<_> = folder.map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    assert!(files.len() > 5, "{files:?}");
+    files
+}
+
+/// The statuses of the responses, each of which API Gateway accepts.
+fn statuses(ended: &Ended) -> Vec<u16> {
+    let read = |line: &String| ProxyResponse::read(line.as_bytes()).map(|r| r.status);
+    let statuses: Result<_, _> = ended.stdout.iter().map(read).collect();
+    statuses.unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+}
+
+#[tokio::test]
+async fn every_sample_event_has_a_response_that_api_gateway_accepts() {
+    let events = events();
+    for option in [None, Some(OsString::from("--verbatim"))] {
+        let args = events.iter().map(OsString::from).chain(option);
+        let ended = invoke(args, &chat()).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let statuses = statuses(&ended);
+        assert_eq!(statuses.len(), events.len());
+        for (event, status) in events.iter().zip(statuses) {
+            let refused = event.ends_with("connect-without-user.json");
+            assert_eq!(status == 401, refused, "{}: {status}", event.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_conversation_of_the_samples_is_shown() {
+    let files = ["connect", "say", "direct"].map(|name| format!("events/{name}.json"));
+    let ended = invoke(files, &chat()).await;
+    assert_eq!(
+        (ended.code, statuses(&ended).len()),
+        (Some(0), 3),
+        "{ended:?}"
+    );
+    let posted = |text: &str| {
+        let mut lines = ended.stderr.iter();
+        lines.any(|line| line.starts_with("post ") && line.contains(text))
+    };
+    assert!(posted("hello, all"), "{ended:?}");
+    assert!(posted("no_such_user"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_event_is_named() {
+    for (file, said) in [
+        ("Cargo.toml", "is no JSON"),
+        ("events/nosuch.json", "cannot read"),
+    ] {
+        let ended = invoke([file], &chat()).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        let [error] = ended.errors()[..] else {
+            panic!("one error is expected: {ended:?}");
+        };
+        assert!(error.contains(file) && error.contains(said), "{error}");
+        assert_eq!(ended.stdout, [""; 0], "nothing is sent before all is read");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_api_gateway_refuses_is_a_failure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (command, said) in [
+        (r#"{"return": "garbage"}"#, "no JSON object"),
+        (r#"{"return": null}"#, "no JSON object"),
+        (r#"{"return": {"statusCode": 200, "Data": "x"}}"#, "`Data`"),
+        (r#"{"do": "fail"}"#, "as it was told"),
+        (r#"{"do": "crash"}"#, "ended before it answered"),
+        (r#"{"do": "hang"}"#, "timed out after 2.00 seconds"),
+    ] {
+        let event = folder.path().join("event.json");
+        std::fs::write(&event, format!(r#"{{"command": {command}}}"#)).expect("a file");
+        let template = fixture("routes.yaml");
+        let args = [
+            event.as_os_str(),
+            "--template".as_ref(),
+            template.as_os_str(),
+        ];
+        let ended = invoke(args, Path::new(PROBE)).await;
+        assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
+        assert_eq!(
+            ended.errors(),
+            ["error: 1 of 1 responses are none that API Gateway accepts"]
+        );
+        assert_eq!(ended.stdout.len(), 1, "a line for each: {ended:?}");
+        let explained = ended.stderr.iter().any(|line| line.contains(said));
+        assert!(explained, "{command}: no `{said}` in {ended:?}");
+    }
+}

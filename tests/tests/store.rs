@@ -1,0 +1,17 @@
+//! The connection stores under concurrency: whatever happens at the same time, fails or stops half-way.
+
+mod store {
+    mod calm;
+    mod connector;
+    mod cost;
+    mod course;
+    mod history;
+    mod meter;
+    mod model;
+    mod quiet;
+    mod regressions;
+    mod schedule;
+    mod spec;
+    mod table;
+    mod world;
+}

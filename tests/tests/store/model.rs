@@ -1,0 +1,101 @@
+//! One model for all stores.
+
+use super::history::Call;
+use super::quiet::Quiet;
+use super::schedule::{Round, rounds};
+use super::table::Table;
+use super::world::World;
+use lambda_ws::Timestamp;
+use lambda_ws::store::{Memory, Store};
+use proptest::prelude::{Strategy, prop_oneof};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+use std::time::Duration;
+
+/// A bit more than a connection's life.
+const LIFE: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// Runs rounds on a store that is empty, and checks it after each. Returns all calls.
+async fn try_out<S: Store>(
+    store: &S,
+    rounds: &[Round],
+    sweep: impl Fn(Timestamp, u8),
+) -> Vec<Call> {
+    let mut all = Vec::new();
+    let mut world = World::new(store);
+    let mut quiet = Quiet::look(&world).await;
+    for round in rounds {
+        let calls = world.run(round).await;
+        let next = Quiet::look(&world).await;
+        quiet.check(&calls, &next, world.now);
+        quiet = next.after(&quiet);
+        all.extend(calls);
+        if round.late {
+            world.now = world.now + LIFE;
+            sweep(world.now, round.swept);
+            let next = Quiet::look(&world).await;
+            next.check(&[], &next, world.now);
+            quiet = next.after(&quiet);
+        }
+    }
+    world.now = world.now + LIFE;
+    let end = Quiet::look(&world).await;
+    assert!(
+        end.is_empty(world.now),
+        "something outlives its time: {end:?}"
+    );
+    all
+}
+
+/// Runs a schedule in virtual time.
+fn run<T>(schedule: impl Future<Output = T>) -> T {
+    // The pauses of the SDK and of the store are random.
+    fastrand::seed(1);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(schedule)
+}
+
+async fn on_dynamodb(rounds: &[Round]) -> Vec<Call> {
+    let table = Table::new();
+    let sweep = |now, which| table.sweep(now, which);
+    try_out(&table.store, rounds, sweep).await
+}
+
+fn check(schedules: impl Strategy<Value = Vec<Round>>, config: Config, check: impl Fn(Vec<Round>)) {
+    let config = Config {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(1),
+        ..config
+    };
+    let done = TestRunner::new(config).run(&schedules, |rounds| {
+        check(rounds);
+        Ok(())
+    });
+    if let Err(error) = done {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn memory_keeps_connections_whatever_happens_at_once() {
+    check(rounds(false), Config::default(), |rounds| {
+        run(try_out(&Memory::new(), &rounds, |_, _| ()));
+    });
+}
+
+#[test]
+fn dynamodb_keeps_connections_whatever_happens_at_once_fails_or_stops_half_way() {
+    let schedules = prop_oneof![1 => rounds(false), 2 => rounds(true)];
+    check(schedules, Config::default(), |rounds| {
+        run(on_dynamodb(&rounds));
+    });
+}
+
+/// Else a failure could not be made smaller.
+#[test]
+fn a_schedule_always_goes_the_same_way() {
+    check(rounds(true), Config::with_cases(16), |rounds| {
+        let (once, again) = (run(on_dynamodb(&rounds)), run(on_dynamodb(&rounds)));
+        assert_eq!(format!("{once:?}"), format!("{again:?}"));
+    });
+}

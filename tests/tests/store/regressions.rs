@@ -1,0 +1,138 @@
+//! What went wrong once, or may go wrong in one documented way only.
+
+use super::course::{COURSE, Course, Fault, Turn};
+use super::table::Table;
+use lambda_ws::store::{DynamoDb, MAX_ROOMS, Record, Scope, Slice, Store, StoreError};
+use lambda_ws::{ConnectionId, Timestamp};
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+async fn registered(store: &DynamoDb, rooms: &[&str]) -> Record {
+    let mut record = Record::new("c".into(), NOW, "api/test", NOW);
+    record.rooms = rooms.iter().map(|room| room.to_string()).collect();
+    store.register(&record).await.expect("register");
+    record
+}
+
+async fn members(store: &DynamoDb, room: &str) -> Vec<ConnectionId> {
+    let scope = Scope::Room(room.to_owned());
+    let page = store.page(&scope, Slice::ALL, None, NOW).await;
+    page.expect("page").ids
+}
+
+/// Runs a task whose first requests meet these faults.
+async fn with<T>(faults: &[Fault], task: impl Future<Output = T>) -> T {
+    let turns: Vec<Turn> = faults.iter().map(|fault| Turn::at_once(*fault)).collect();
+    COURSE.scope(Course::new(&turns, None), task).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gets_a_used_id_is_not_in_its_former_rooms() {
+    let store = Table::new().store;
+    let mut record = registered(&store, &["a", "b"]).await;
+    record.at = NOW + Duration::from_secs(1);
+    record.rooms.remove("a");
+    store.register(&record).await.expect("register");
+    assert_eq!(members(&store, "a").await, []);
+    assert_eq!(members(&store, "b").await, [record.id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_marks_as_gone_knows_it_though_the_answer_is_lost() {
+    let store = Table::new().store;
+    let record = registered(&store, &["a"]).await;
+    let marked = with(&[Fault::AnswerLost], store.mark_gone(&record.id, NOW)).await;
+    assert!(marked.expect("mark_gone"), "it was this call");
+    assert_eq!(members(&store, "a").await, []);
+    let marked = store.mark_gone(&record.id, NOW).await;
+    assert!(!marked.expect("mark_gone"), "it was the other call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_saves_knows_it_though_the_answer_is_lost() {
+    let store = Table::new().store;
+    let record = registered(&store, &[]).await;
+    let (id, version) = (&record.id, record.version);
+    let saved = with(&[Fault::AnswerLost], store.save(id, NOW, "1", version)).await;
+    let saved = saved.expect("it was this call");
+    let stale = store.save(id, NOW, "1", version).await;
+    assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+    store.save(id, NOW, "2", saved).await.expect("save");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_enters_knows_it_though_the_answer_is_lost() {
+    let store = Table::new().store;
+    let record = registered(&store, &["a"]).await;
+    let mut faults = vec![Fault::AnswerLost];
+    faults.extend([Fault::InTheWay; 4]);
+    let entered = with(&faults, store.enter(&record, "b")).await;
+    entered.expect("it was this call");
+    assert_eq!(members(&store, "b").await, [record.id]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_removes_is_told_so_though_members_are_left() {
+    let store = Table::new().store;
+    let record = registered(&store, &["a"]).await;
+    let faults = [Fault::None, Fault::NotSent, Fault::NotSent, Fault::NotSent];
+    let removed = with(&faults, store.remove(&record.id, NOW)).await;
+    assert_eq!(removed.expect("remove"), Some(record.clone()));
+    assert_eq!(members(&store, "a").await, [record.id], "until it expires");
+}
+
+/// The one case in which a removal has no winner: see [`DynamoDb`].
+#[tokio::test(start_paused = true)]
+async fn a_removal_whose_answer_is_lost_has_no_winner_and_leaves_members_until_they_expire() {
+    let store = Table::new().store;
+    let record = registered(&store, &["a"]).await;
+    let removed = with(&[Fault::AnswerLost], store.remove(&record.id, NOW)).await;
+    assert_eq!(removed.expect("remove"), None);
+    assert_eq!(store.record(&record.id, NOW).await.expect("record"), None);
+    let room = Scope::Room("a".to_owned());
+    let found = store.page(&room, Slice::ALL, None, record.expires).await;
+    assert_eq!(found.expect("page").ids, []);
+    assert_eq!(members(&store, "a").await.len(), 1);
+    store.forget(&room, &record.id).await.expect("forget");
+    assert_eq!(members(&store, "a").await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_enter_a_room_leaves_none() {
+    let store = Table::new().store;
+    let rooms: Vec<String> = (0..MAX_ROOMS).map(|n| format!("{n:03}")).collect();
+    let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+    let record = registered(&store, &rooms).await;
+    store.enter(&record, "099").await.expect("enter");
+    let late = store.enter(&record, "b").await;
+    assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+    assert_eq!(
+        members(&store, "099").await,
+        [record.id],
+        "it entered this one"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_write_is_tried_again_when_a_transaction_is_in_its_way() {
+    let store = Table::new().store;
+    let busy = [Fault::InTheWay; 5];
+    let record = with(&busy, registered(&store, &["a"])).await;
+    let joined = store.join(&record.id, NOW, "b", record.expires);
+    with(&busy, joined).await.expect("join");
+    with(&busy, store.leave(&record.id, NOW, "b"))
+        .await
+        .expect("leave");
+    with(&busy, store.save(&record.id, NOW, "1", 0))
+        .await
+        .expect("save");
+    let marked = with(&busy, store.mark_gone(&record.id, NOW)).await;
+    assert!(marked.expect("mark_gone"));
+    let room = Scope::Room("a".to_owned());
+    with(&busy, store.forget(&room, &record.id))
+        .await
+        .expect("forget");
+    let removed = with(&busy, store.remove(&record.id, NOW)).await;
+    assert!(removed.expect("remove").is_some());
+}

@@ -1,0 +1,118 @@
+//! What one connection may do, one thing after another.
+
+use lambda_ws::Timestamp;
+use lambda_ws::store::{Record, Scope};
+use std::collections::BTreeSet;
+
+/// What is known of a connection, as far as it is the same for every store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Known {
+    pub(crate) at: Timestamp,
+    pub(crate) expires: Timestamp,
+    pub(crate) user: Option<String>,
+    pub(crate) rooms: BTreeSet<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) gone: bool,
+}
+
+impl From<&Record> for Known {
+    fn from(record: &Record) -> Self {
+        Self {
+            at: record.at,
+            expires: record.expires,
+            user: record.user.clone(),
+            rooms: record.rooms.clone(),
+            session: record.session.clone(),
+            gone: record.gone,
+        }
+    }
+}
+
+impl Known {
+    /// Whether readers of `scope` find the connection.
+    pub(crate) fn is_in(&self, scope: &Scope, now: Timestamp) -> bool {
+        let is_in = match scope {
+            Scope::Everyone => true,
+            Scope::Room(room) => self.rooms.contains(room),
+            Scope::User(user) => self.user.as_ref() == Some(user),
+        };
+        is_in && !self.gone && self.expires > now
+    }
+}
+
+/// Something that is asked about a connection, or done to it.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    Register(Known),
+    Remove(Timestamp),
+    MarkGone(Timestamp),
+    Join(Timestamp, String),
+    Leave(Timestamp, String),
+    /// Into a room, out of the rooms that were read.
+    Enter(Timestamp, BTreeSet<String>, String),
+    /// From the session that was read to another; no two calls save the same one.
+    Save(Timestamp, Option<String>, String),
+    Read(Timestamp),
+    /// Whether the connection is found by those who read a group.
+    Find(Scope, Timestamp),
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    NotConnected,
+    Conflict,
+    Removed(Option<Known>),
+    Marked(bool),
+    Read(Option<Known>),
+    Found(bool),
+    /// The task ended half-way, or the store did not answer: it may be done or not.
+    Unknown,
+}
+
+/// Does it.
+pub(crate) fn apply(connection: &mut Option<Known>, action: &Action) -> Outcome {
+    let live = |connection: &Option<Known>, at: &Timestamp| {
+        connection
+            .as_ref()
+            .is_some_and(|known| known.at == *at && !known.gone)
+    };
+    match action {
+        Action::Register(known) => {
+            *connection = Some(known.clone());
+            Outcome::Done
+        }
+        Action::Remove(at) => Outcome::Removed(connection.take_if(|known| known.at == *at)),
+        Action::Read(now) => Outcome::Read(connection.clone().filter(|known| known.expires > *now)),
+        Action::Find(scope, now) => Outcome::Found(
+            connection
+                .as_ref()
+                .is_some_and(|known| known.is_in(scope, *now)),
+        ),
+        Action::MarkGone(at) if !live(connection, at) => Outcome::Marked(false),
+        Action::Leave(at, _) if !live(connection, at) => Outcome::Done,
+        Action::Join(at, _) | Action::Enter(at, ..) | Action::Save(at, ..)
+            if !live(connection, at) =>
+        {
+            Outcome::NotConnected
+        }
+        _ => {
+            let known = connection.as_mut().expect("it lives");
+            match action {
+                Action::MarkGone(_) => {
+                    known.gone = true;
+                    return Outcome::Marked(true);
+                }
+                Action::Join(_, room) => drop(known.rooms.insert(room.clone())),
+                Action::Leave(_, room) => drop(known.rooms.remove(room)),
+                Action::Enter(_, rooms, _) if known.rooms != *rooms => return Outcome::Conflict,
+                Action::Enter(_, _, room) => known.rooms = BTreeSet::from([room.clone()]),
+                Action::Save(_, before, _) if known.session != *before => return Outcome::Conflict,
+                Action::Save(_, _, session) => known.session = Some(session.clone()),
+                _ => unreachable!("all others are above"),
+            }
+            Outcome::Done
+        }
+    }
+}
