@@ -8,6 +8,7 @@
 //! - [A program](#a-program)
 //! - [Routing](#routing)
 //! - [Extractors](#extractors) and [responses](#responses)
+//! - [Who a client is](#who-a-client-is)
 //! - [Rooms, users, sessions](#rooms-users-sessions)
 //! - [Sending](#sending)
 //! - [Errors](#errors)
@@ -93,7 +94,8 @@
 //! | in | there are |
 //! |---|---|
 //! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`State`], [`Extension`], [`Authorizer`] |
-//! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] |
+//! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`], those of [`auth`] |
+//! | [`authorize`](Router::authorize) | those of `$connect` but [`Opening`]; no [`Authorizer`] |
 //! | messages | [`Connection`], [`Json`], `String`, `Bytes`, [`RouteKey`] |
 //! | messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
 //! | `$disconnect` | [`Close`] |
@@ -129,6 +131,11 @@
 //!
 //! let app: Router = Router::new().connect(connect).fallback(sum);
 //! ```
+//!
+//! # Who a client is
+//!
+//! Browsers cannot add headers to a handshake; [`auth`] has the ways that they and others can bring a
+//! token, a cookie, a ticket or a JWT, and the function as its API's Lambda authorizer.
 //!
 //! # Rooms, users, sessions
 //!

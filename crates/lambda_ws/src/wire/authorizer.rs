@@ -210,6 +210,24 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_pattern_matches_what_its_stars_stand_for(
+            parts in proptest::collection::vec("[ab:]{0,4}", 1..5),
+            stars in proptest::collection::vec("[ab:]{0,4}", 4),
+        ) {
+            let pattern = parts.join("*");
+            let mut name = parts[0].clone();
+            for (part, star) in parts[1..].iter().zip(stars) {
+                name.push_str(&star);
+                name.push_str(part);
+            }
+            proptest::prop_assert!(matches(&pattern, &name));
+            let other = format!("{name}c");
+            proptest::prop_assert_eq!(matches(&pattern, &other), pattern.ends_with('*'));
+        }
+    }
+
     #[test]
     fn b9_what_is_no_policy_is_malformed() {
         let mut nested = policy(&json!([]));

@@ -1,15 +1,14 @@
 //! Which tokens are believed.
 
 mod fetched;
+mod pair;
 
 use super::{Issuer, Jwt, JwtError, Keys};
 use crate::auth::Token;
 use crate::testing::Gateway;
 use crate::{Error, Opening, Router, Timestamp};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use futures_util::FutureExt;
+use pair::{Pair, encoded};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -20,86 +19,6 @@ const NOW: Timestamp = Timestamp::from_secs(1_767_607_440);
 #[derive(Debug, PartialEq, Deserialize)]
 struct Claims {
     sub: String,
-}
-
-/// A key of the issuer's, with its private half.
-struct Pair {
-    kid: &'static str,
-    private: Private,
-}
-
-enum Private {
-    Es256(EcdsaKeyPair),
-    EdDsa(Ed25519KeyPair),
-}
-
-fn encoded(bytes: impl AsRef<[u8]>) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-impl Pair {
-    fn es256(kid: &'static str) -> Self {
-        let (algorithm, random) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
-        let private = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
-        Self {
-            kid,
-            private: Private::Es256(private),
-        }
-    }
-
-    fn eddsa(kid: &'static str) -> Self {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        let private = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap();
-        Self {
-            kid,
-            private: Private::EdDsa(private),
-        }
-    }
-
-    fn alg(&self) -> &'static str {
-        match self.private {
-            Private::Es256(_) => "ES256",
-            Private::EdDsa(_) => "EdDSA",
-        }
-    }
-
-    fn jwk(&self) -> Value {
-        match &self.private {
-            Private::Es256(pair) => {
-                let point = &pair.public_key().as_ref()[1..];
-                let (x, y) = (encoded(&point[..32]), encoded(&point[32..]));
-                json!({"kty": "EC", "crv": "P-256", "kid": self.kid, "use": "sig", "x": x, "y": y})
-            }
-            Private::EdDsa(pair) => {
-                let x = encoded(pair.public_key());
-                json!({"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "alg": "EdDSA", "x": x})
-            }
-        }
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> Token {
-        let signed = format!(
-            "{}.{}",
-            encoded(header.to_string()),
-            encoded(claims.to_string())
-        );
-        let signature = match &self.private {
-            Private::Es256(pair) => {
-                let signed = pair.sign(&SystemRandom::new(), signed.as_bytes());
-                signed.unwrap().as_ref().to_vec()
-            }
-            Private::EdDsa(pair) => pair.sign(signed.as_bytes()).as_ref().to_vec(),
-        };
-        format!("{signed}.{}", encoded(signature)).into()
-    }
-
-    fn token(&self, claims: &Value) -> Token {
-        self.sign(
-            &json!({"alg": self.alg(), "kid": self.kid, "typ": "JWT"}),
-            claims,
-        )
-    }
 }
 
 fn claims() -> Value {
@@ -314,6 +233,15 @@ async fn what_is_no_token_is_malformed() {
             verified(&issuer, &token).await,
             Err(JwtError::Malformed)
         ));
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_is_believed_by_accident(token in r"[a-zA-Z0-9_.{}\x22:-]{0,80}|\\PC{0,40}") {
+        let issuer = issuer(&[&Pair::eddsa("1")]);
+        let believed = verified(&issuer, &Token::from(token)).now_or_never();
+        assert!(believed.expect("fixed keys need no waiting").is_err());
     }
 }
 
