@@ -1,5 +1,6 @@
 //! A program that serves the events of a WebSocket API.
 
+mod backend;
 mod environment;
 mod host;
 mod reply;
@@ -8,8 +9,9 @@ mod sdk;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use backend::{Backend, Transports};
 pub(crate) use environment::Environment;
-pub(crate) use host::{Backend, Host, Transports};
+pub(crate) use host::Host;
 
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;

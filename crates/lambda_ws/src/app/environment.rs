@@ -1,6 +1,6 @@
 //! What a program learns from its environment, read once.
 
-use super::host::{Backend, Transports};
+use super::backend::{Backend, Transports};
 use crate::error::Error;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};

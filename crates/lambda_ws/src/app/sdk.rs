@@ -1,6 +1,6 @@
 //! The AWS SDK, as this library uses it.
 
-use super::host::Transports;
+use super::backend::Transports;
 use crate::error::Error;
 use crate::store::DynStore;
 use aws_config::retry::RetryConfig;

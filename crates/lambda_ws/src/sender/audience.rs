@@ -217,7 +217,7 @@ impl Audience {
         }
         info!(
             gone = delivery.gone,
-            reached, "gone connections are removed"
+            reached, "connections are gone"
         );
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
         let clean_up = async move {
