@@ -165,6 +165,16 @@ impl Client {
         within(&what, closed).await
     }
 
+    /// Everything it hears until the server closes.
+    pub async fn all_texts(mut self) -> Vec<String> {
+        let what = format!("a message or a close frame for {}", self.name);
+        let mut texts = Vec::new();
+        while let Ok(text) = within(&what, self.next()).await {
+            texts.push(text);
+        }
+        texts
+    }
+
     /// Closes, as a browser's `close()` does, and waits until the server has agreed.
     pub async fn close(mut self) {
         let _ = self.socket.close(None).await;
