@@ -61,6 +61,7 @@
 //! The pauses before the library tries something again are skipped. Pauses of the application are
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
+mod answer;
 mod app;
 mod authorizer;
 mod client;
@@ -73,6 +74,7 @@ mod socket;
 mod tests;
 mod wire;
 
+pub use answer::answer;
 pub use client::Client;
 pub use gateway::{Gateway, Invocation};
 pub use request::{Refusal, Request};

@@ -1,0 +1,93 @@
+//! One event, answered.
+
+use crate::app::{Backend, Host, Transports};
+use crate::error::BoxError;
+use crate::event::AnyEvent;
+use crate::response::Response;
+use crate::store::Memory;
+use crate::transport::LogOnly;
+use serde_json::Value;
+use std::sync::Arc;
+use tower_service::Service;
+
+/// What `service` answers to one raw event, by the same code as on Lambda: for events that are kept in
+/// files, or taken from a log.
+///
+/// There is nobody else: the store is new and empty, and what is sent is logged instead. For clients
+/// who hear each other there is [`Gateway`](super::Gateway).
+///
+/// ```
+/// use lambda_ws::{Router, testing};
+/// use serde_json::json;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let router = Router::new().two_way("ping", async || "pong");
+/// let event = r#"{
+///     "requestContext": {"eventType": "MESSAGE", "routeKey": "ping", "connectionId": "AaVuMkdHd_QnW8c="},
+///     "body": "{\"action\":\"ping\"}"
+/// }"#;
+/// let answer = testing::answer(router, event).await.expect("a WebSocket API's event");
+/// assert_eq!(answer, json!({"statusCode": 200, "body": "pong"}));
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As on Lambda: if `json` is no event of a WebSocket API, or an authorizer's event that is answered
+/// with a failure. A handler's own error is an answer.
+///
+/// # Panics
+///
+/// If a handler does, and outside of a Tokio runtime.
+pub async fn answer<S>(service: S, json: &str) -> Result<Value, BoxError>
+where
+    S: Service<AnyEvent, Response = Response> + Clone,
+    S::Error: Into<BoxError>,
+{
+    let transports = Transports::One(Arc::new(LogOnly));
+    let host = Host::new(service, Backend::new(Arc::new(Memory::new()), transports));
+    let reply = host.call(json).await?;
+    Ok(serde_json::to_value(&reply)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::Policy;
+    use crate::{Connection, Error, Opening, Router};
+    use serde_json::json;
+
+    const CONNECT: &str = include_str!("../../../../events/connect.json");
+    const SAY: &str = include_str!("../../../../events/say.json");
+
+    #[tokio::test]
+    async fn an_event_from_a_file_is_answered_as_on_lambda() {
+        let router = Router::new()
+            .connect(async |me: Opening| me.join("tea").map_err(Error::from))
+            .route("say", async |me: Connection| {
+                me.room("tea").send("hi").await?;
+                Ok::<_, Error>("said")
+            });
+        for event in [CONNECT, SAY] {
+            let answer = answer(router.clone(), event).await.unwrap();
+            assert_eq!(answer, json!({"statusCode": 200}));
+        }
+        let unknown = answer(router, "{}").await.unwrap_err();
+        assert!(unknown.to_string().contains("requestContext"), "{unknown}");
+    }
+
+    #[tokio::test]
+    async fn an_authorizer_answers_with_its_policy() {
+        let mut event: Value = serde_json::from_str(CONNECT).unwrap();
+        event["type"] = "REQUEST".into();
+        event["methodArn"] = "arn:aws:execute-api:us-east-1:1:a/dev/$connect".into();
+        let router = Router::new().authorize(async || Policy::allow("ann"));
+        let policy = answer(router, &event.to_string()).await.unwrap();
+        assert_eq!(policy["principalId"], "ann");
+        assert_eq!(
+            policy["policyDocument"]["Statement"][0]["Resource"],
+            event["methodArn"]
+        );
+    }
+}
