@@ -215,10 +215,7 @@ impl Audience {
             );
             return;
         }
-        info!(
-            gone = delivery.gone,
-            reached, "connections are gone"
-        );
+        info!(gone = delivery.gone, reached, "connections are gone");
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
         let clean_up = async move {
             let clean_ups = gone.into_iter().map(|(id, record)| {

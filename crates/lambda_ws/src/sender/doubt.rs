@@ -64,6 +64,9 @@ impl Sender {
             Err(error) => Doubt::Unresolved(error),
             Ok(_) => match self.post(id, payload).await {
                 Ok(()) => Doubt::Unfounded,
+                Err(SendError::Gone) => Doubt::Unresolved(SendError::Unavailable(
+                    "it calls the connection gone, and shows it".into(),
+                )),
                 Err(error) => Doubt::Unresolved(error),
             },
         }
