@@ -5,30 +5,60 @@ use crate::limits::MESSAGE_BYTES;
 use crate::send_error::SendError;
 use bytes::Bytes;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::sync::{Arc, OnceLock};
 
 /// A message as it is sent: text of at most 128 KB; cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload(Bytes);
+#[derive(Debug, Clone)]
+pub struct Payload {
+    text: Bytes,
+    sha256: Arc<OnceLock<String>>,
+}
 
 impl Payload {
     /// A message of UTF-8 `text`.
     fn new(text: Bytes) -> Result<Self, SendError> {
         match text.len() {
-            0..=MESSAGE_BYTES => Ok(Self(text)),
+            0..=MESSAGE_BYTES => Ok(Self {
+                text,
+                sha256: Arc::default(),
+            }),
             _ => Err(SendError::TooLarge),
         }
     }
 
     /// The text.
     pub(crate) fn text(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("only text becomes a payload")
+        std::str::from_utf8(&self.text).expect("only text becomes a payload")
     }
 
     /// The text's bytes.
     pub fn bytes(&self) -> &Bytes {
-        &self.0
+        &self.text
+    }
+
+    /// The SHA-256 of the text in hexadecimal digits, which AWS's signatures contain: computed once,
+    /// however many connections the message goes to.
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| {
+            let mut digits = String::with_capacity(64);
+            for byte in Sha256::digest(&self.text) {
+                // Writing to a string cannot fail.
+                let _ = write!(digits, "{byte:02x}");
+            }
+            digits
+        })
     }
 }
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Payload {}
 
 /// What can be sent to a client: text, or [`Json`].
 #[diagnostic::on_unimplemented(

@@ -3,10 +3,12 @@
 #[cfg(feature = "apigateway")]
 mod api_gateway;
 mod erased;
+#[cfg(feature = "apigateway")]
+mod lean;
 mod log_only;
 
 #[cfg(feature = "apigateway")]
-pub use api_gateway::ApiGateway;
+pub use api_gateway::{ApiGateway, Lane};
 pub(crate) use erased::DynTransport;
 pub(crate) use log_only::LogOnly;
 

@@ -4,6 +4,8 @@ use super::backend::{Backend, Transports};
 use crate::error::Error;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+use aws_config::SdkConfig;
 use lambda_runtime::tracing::subscriber;
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use std::sync::Arc;
@@ -14,6 +16,9 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
+/// Anything but `sdk` is the default.
+#[cfg(feature = "apigateway")]
+const LANE: &str = "SEND_LANE";
 
 /// What a program learns from its environment.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub(crate) struct Environment {
     dynamodb_endpoint: bool,
     is_lambda: bool,
     is_sam_local: bool,
+    #[cfg(feature = "apigateway")]
+    lane: crate::transport::Lane,
 }
 
 impl Environment {
@@ -40,6 +47,11 @@ impl Environment {
             dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
             is_lambda: variable(RUNTIME_API).is_some(),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
+            #[cfg(feature = "apigateway")]
+            lane: match variable(LANE).as_deref() {
+                Some("sdk") => crate::transport::Lane::Sdk,
+                _ => crate::transport::Lane::default(),
+            },
         }
     }
 
@@ -97,9 +109,30 @@ impl Environment {
         };
         let transports = match (transport, &self.endpoint) {
             (Some(transport), _) => Transports::One(transport),
-            (None, endpoint) => super::sdk::transports(config, endpoint.as_deref())?,
+            (None, endpoint) => self.transports(config, endpoint.as_deref())?,
         };
         Ok(Backend::new(store, transports))
+    }
+
+    #[cfg(feature = "apigateway")]
+    fn transports(&self, config: SdkConfig, url: Option<&str>) -> Result<Transports, Error> {
+        use crate::transport::ApiGateway;
+        match url {
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
+                let transport = ApiGateway::through(self.lane, &config, url);
+                Ok(Transports::One(Arc::new(transport)))
+            }
+            Some(url) => Err(format!(
+                "`{url}` is no URL of a management API: it begins with https://"
+            )
+            .into()),
+            None => Ok(Transports::each_api(config, self.lane)),
+        }
+    }
+
+    #[cfg(all(feature = "dynamodb", not(feature = "apigateway")))]
+    fn transports(&self, _: SdkConfig, _: Option<&str>) -> Result<Transports, Error> {
+        Err("give `App::transport`: the feature `apigateway` is off".into())
     }
 
     #[cfg(not(any(feature = "apigateway", feature = "dynamodb")))]

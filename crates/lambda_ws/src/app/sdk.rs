@@ -1,6 +1,5 @@
 //! The AWS SDK, as this library uses it.
 
-use super::backend::Transports;
 use crate::error::Error;
 use crate::store::DynStore;
 use aws_config::retry::RetryConfig;
@@ -47,23 +46,4 @@ pub(super) fn store(config: &SdkConfig, table: String) -> Result<Arc<dyn DynStor
 #[cfg(not(feature = "dynamodb"))]
 pub(super) fn store(_: &SdkConfig, _: String) -> Result<Arc<dyn DynStore>, Error> {
     Err("give `App::store`: the feature `dynamodb` is off".into())
-}
-
-#[cfg(feature = "apigateway")]
-pub(super) fn transports(config: SdkConfig, url: Option<&str>) -> Result<Transports, Error> {
-    match url {
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            let transport = crate::transport::ApiGateway::new(&config, url);
-            Ok(Transports::One(Arc::new(transport)))
-        }
-        Some(url) => {
-            Err(format!("`{url}` is no URL of a management API: it begins with https://").into())
-        }
-        None => Ok(Transports::each_api(config)),
-    }
-}
-
-#[cfg(not(feature = "apigateway"))]
-pub(super) fn transports(_: SdkConfig, _: Option<&str>) -> Result<Transports, Error> {
-    Err("give `App::transport`: the feature `apigateway` is off".into())
 }

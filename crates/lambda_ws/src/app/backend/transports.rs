@@ -60,7 +60,7 @@ fn api_of(url: &str) -> Option<String> {
 mod each_api {
     use super::Transports;
     use crate::event::Context;
-    use crate::transport::{ApiGateway, DynTransport};
+    use crate::transport::{ApiGateway, DynTransport, Lane};
     use aws_config::SdkConfig;
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex, PoisonError};
@@ -68,13 +68,15 @@ mod each_api {
     /// A transport for each API that events come from.
     pub(crate) struct EachApi {
         config: SdkConfig,
+        lane: Lane,
         made: Mutex<HashMap<String, Arc<dyn DynTransport>>>,
     }
 
     impl Transports {
-        pub(crate) fn each_api(config: SdkConfig) -> Self {
+        pub(crate) fn each_api(config: SdkConfig, lane: Lane) -> Self {
             Self::EachApi(Box::new(EachApi {
                 config,
+                lane,
                 made: Mutex::default(),
             }))
         }
@@ -88,9 +90,9 @@ mod each_api {
                 .map_or("us-east-1", |region| region.as_ref());
             let url = url(context.api_id(), region, context.stage());
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            let transport = made
-                .entry(url)
-                .or_insert_with_key(|url| Arc::new(ApiGateway::new(&self.config, url)));
+            let transport = made.entry(url).or_insert_with_key(|url| {
+                Arc::new(ApiGateway::through(self.lane, &self.config, url))
+            });
             transport.clone()
         }
     }

@@ -1,0 +1,5 @@
+mod credentials;
+mod lanes;
+mod server;
+mod signatures;
+mod sockets;

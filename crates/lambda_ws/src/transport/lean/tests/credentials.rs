@@ -1,0 +1,109 @@
+//! Credentials, and what becomes of them.
+
+use crate::transport::lean::keys::Keys;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as Provided;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Gives credentials that hold for an hour from `now`, as long as it is told to.
+#[derive(Debug, Clone)]
+struct Provider {
+    now: Arc<Mutex<SystemTime>>,
+    works: Arc<Mutex<bool>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl ProvideCredentials for Provider {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let expiry = *self.now.lock().unwrap() + 60 * MINUTE;
+        let works = *self.works.lock().unwrap();
+        Provided::new(async move {
+            // As a network would: the others come meanwhile.
+            tokio::task::yield_now().await;
+            match works {
+                true => Ok(Credentials::new(
+                    format!("AKID{number}"),
+                    "secret",
+                    None,
+                    Some(expiry),
+                    "test",
+                )),
+                false => Err(CredentialsError::provider_error("the network is down")),
+            }
+        })
+    }
+}
+
+fn start() -> (Provider, Keys, SystemTime) {
+    let noon = UNIX_EPOCH + Duration::from_secs(1_767_607_200);
+    let provider = Provider {
+        now: Arc::new(Mutex::new(noon)),
+        works: Arc::new(Mutex::new(true)),
+        asked: Arc::default(),
+    };
+    let shared = SharedCredentialsProvider::new(provider.clone());
+    (provider, Keys::new(shared, "us-east-1".to_owned()), noon)
+}
+
+#[tokio::test]
+async fn a_thousand_requests_at_once_ask_for_credentials_once() {
+    let (provider, keys, noon) = start();
+    let all = futures_util::future::join_all((0..1000).map(|_| keys.current(noon))).await;
+    assert!(all.into_iter().all(|key| key.is_ok()));
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn credentials_are_replaced_before_they_expire() {
+    let (provider, keys, noon) = start();
+    let first = keys.current(noon).await.unwrap();
+    let same = keys.current(noon + 54 * MINUTE).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &same));
+    let later = noon + 56 * MINUTE;
+    *provider.now.lock().unwrap() = later;
+    let other = keys.current(later).await.unwrap();
+    assert!(!Arc::ptr_eq(&first, &other));
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn credentials_that_cannot_be_replaced_are_used_to_their_end() {
+    let (provider, keys, noon) = start();
+    let first = keys.current(noon).await.unwrap();
+    *provider.works.lock().unwrap() = false;
+    let same = keys.current(noon + 58 * MINUTE).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &same));
+    assert!(keys.current(noon + 60 * MINUTE).await.is_err());
+    *provider.works.lock().unwrap() = true;
+    assert!(keys.current(noon + 60 * MINUTE).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_new_day_has_a_new_key_of_the_same_credentials() {
+    let (provider, keys, _) = start();
+    let evening = UNIX_EPOCH + Duration::from_secs(1_767_657_540);
+    *provider.now.lock().unwrap() = evening;
+    let today = keys.current(evening).await.unwrap();
+    let tomorrow = keys.current(evening + 2 * MINUTE).await.unwrap();
+    assert_ne!(today.day(), tomorrow.day());
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn credentials_that_are_refused_are_asked_for_again() {
+    let (provider, keys, noon) = start();
+    keys.current(noon).await.unwrap();
+    keys.forget();
+    keys.current(noon).await.unwrap();
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+}

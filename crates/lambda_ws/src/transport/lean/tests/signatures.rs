@@ -1,0 +1,127 @@
+//! Our signatures are those of `aws-sigv4`.
+
+use crate::Timestamp;
+use crate::transport::lean::EMPTY;
+use crate::transport::lean::endpoint::Endpoint;
+use crate::transport::lean::signer::{Key, Signed, Subject, day};
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+use std::time::SystemTime;
+
+struct Case<'a> {
+    method: &'a str,
+    url: &'a str,
+    id: &'a str,
+    body: &'a [u8],
+    secret: &'a str,
+    token: Option<&'a str>,
+    region: &'a str,
+    time: Timestamp,
+}
+
+fn ours(case: &Case<'_>) -> Signed {
+    let endpoint = Endpoint::parse(case.url).expect("a URL");
+    let day = day(case.time);
+    let key = Key::derive("AKIDEXAMPLE", case.secret, case.token, case.region, day);
+    let hash = match case.body {
+        [] => EMPTY.to_owned(),
+        body => Sha256::digest(body)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    };
+    key.expect("text of one line").sign(&Subject {
+        method: case.method,
+        path: &endpoint.path(&case.id.into()),
+        host: endpoint.host(),
+        hash: &hash,
+        time: case.time,
+    })
+}
+
+/// The headers that `aws-sigv4` adds.
+fn theirs(case: &Case<'_>) -> Vec<(String, String)> {
+    let endpoint = Endpoint::parse(case.url).expect("a URL");
+    let origin = case.url.split('/').take(3).collect::<Vec<_>>().join("/");
+    let url = format!("{origin}{}", endpoint.path(&case.id.into()));
+    let token = case.token.map(str::to_owned);
+    let credentials = Credentials::new("AKIDEXAMPLE", case.secret, token, None, "test");
+    let identity = credentials.into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(case.region)
+        .name("execute-api")
+        .time(SystemTime::from(case.time))
+        .settings(SigningSettings::default())
+        .build()
+        .expect("all parameters")
+        .into();
+    let host = endpoint.host().to_str().expect("text");
+    let headers = [("host", host)].into_iter();
+    let request = SignableRequest::new(case.method, &url, headers, SignableBody::Bytes(case.body));
+    let signed = sign(request.expect("a request"), &params).expect("a signature");
+    let headers = signed.output().headers();
+    headers
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn check(case: &Case<'_>) {
+    let (ours, theirs) = (ours(case), theirs(case));
+    let header = |name: &str| {
+        let found = theirs.iter().find(|(n, _)| n == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(ours.date.to_str().ok(), header("x-amz-date"));
+    assert_eq!(
+        ours.token.as_ref().and_then(|token| token.to_str().ok()),
+        header("x-amz-security-token")
+    );
+    assert_eq!(ours.authorization.to_str().ok(), header("authorization"));
+}
+
+#[test]
+fn an_ordinary_post_is_signed_as_aws_signs_it() {
+    check(&Case {
+        method: "POST",
+        url: "https://abcd1234.execute-api.us-east-1.amazonaws.com/dev",
+        id: "PJqB0fHsqRcCHlw=",
+        body: b"hello",
+        secret: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        token: Some("IQoJb3JpZ2luX2VjEA=="),
+        region: "us-east-1",
+        time: Timestamp::from_secs(1_701_245_041),
+    });
+}
+
+proptest! {
+    #[test]
+    fn every_request_is_signed_as_aws_signs_it(
+        method in prop::sample::select(vec!["POST", "GET", "DELETE"]),
+        url in "https?://[a-z0-9]{1,12}(\\.[a-z0-9-]{1,12}){0,3}(:[1-9][0-9]{0,3})?(/[A-Za-z0-9_-]{1,20}){0,2}",
+        id in "[A-Za-z0-9_-]{11,15}=|[ -~é]{1,24}",
+        body in prop::collection::vec(any::<u8>(), 0..300),
+        secret in "[!-~]{1,60}",
+        token in prop::option::of("[!-~]{1,400}"),
+        region in "[a-z]{2}-[a-z]{4,9}-[1-9]",
+        secs in 0..4_000_000_000u64,
+    ) {
+        // Segments of dots alone are a request for another path.
+        prop_assume!(!id.trim_matches('.').is_empty());
+        let time = Timestamp::from_secs(secs);
+        let token = token.as_deref();
+        check(&Case {
+            method, url: &url, id: &id, body: &body, secret: &secret, token, region: &region, time,
+        });
+    }
+}
+
+#[test]
+fn a_key_with_a_line_break_signs_nothing() {
+    let day = day(Timestamp::from_secs(0));
+    assert!(Key::derive("AK\nID", "secret", None, "us-east-1", day).is_none());
+    assert!(Key::derive("AKID", "secret", Some("to\nken"), "us-east-1", day).is_none());
+}
