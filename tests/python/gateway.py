@@ -30,13 +30,13 @@ class Gateway:
         """A boto3 client of a service of this gateway."""
         import boto3
 
+        options.setdefault("aws_access_key_id", self.key)
+        options.setdefault("aws_secret_access_key", self.secret)
+        options.setdefault("region_name", self.region)
         urls = {"dynamodb": self.dynamodb, "apigatewaymanagementapi": self.management}
         return boto3.client(
             service,
             endpoint_url=urls[service],
-            region_name=self.region,
-            aws_access_key_id=self.key,
-            aws_secret_access_key=self.secret,
             **options,
         )
 

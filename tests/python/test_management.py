@@ -80,6 +80,57 @@ class Management(unittest.TestCase):
         with self.assertRaises(self.api.exceptions.PayloadTooLargeException):
             self.api.post_to_connection(ConnectionId=self.id, Data=data)
 
+    def test_what_is_not_signed_as_it_should_be_is_refused(self):
+        # G3.
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        calculated = "The request signature we calculated does not match the signature you provided."
+        for options, code, message in [
+            ({"aws_secret_access_key": "wrong"}, "InvalidSignatureException", calculated),
+            (
+                {"aws_access_key_id": "wrong"},
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+            (
+                {"aws_session_token": "wrong"},
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ),
+            (
+                {"region_name": "eu-north-1"},
+                "InvalidSignatureException",
+                "Credential should be scoped to a valid region.",
+            ),
+            (
+                {"config": Config(signature_version=UNSIGNED)},
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ),
+        ]:
+            with self.subTest(options=options):
+                self.is_refused(options, code, message)
+        self.api.post_to_connection(ConnectionId=self.id, Data=b"only this")
+        self.assertEqual(self.ann.recv(timeout=gateway.PATIENCE), "only this")
+
+    def is_refused(self, options, code, message):
+        from botocore.exceptions import ClientError
+
+        api = self.gateway.client("apigatewaymanagementapi", **options)
+        calls = [
+            lambda: api.post_to_connection(ConnectionId=self.id, Data=b"x"),
+            lambda: api.get_connection(ConnectionId=self.id),
+            lambda: api.delete_connection(ConnectionId=self.id),
+        ]
+        for call in calls:
+            with self.assertRaises(ClientError) as refused:
+                call()
+            error = refused.exception.response
+            self.assertEqual(error["Error"]["Code"], code)
+            self.assertEqual(error["ResponseMetadata"]["HTTPStatusCode"], 403)
+            self.assertTrue(error["Error"]["Message"].startswith(message), error)
+
     def test_what_is_no_id_is_refused(self):
         from botocore.exceptions import ClientError
 

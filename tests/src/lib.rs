@@ -13,6 +13,7 @@ mod program;
 mod programs;
 pub mod readme;
 mod table;
+mod torture;
 
 pub use client::{Client, Refused};
 pub use deadline::{PATIENCE, until, within, within_time};
@@ -20,5 +21,6 @@ pub use gateway::{Gateway, Setup};
 pub use lines::Lines;
 pub use processes::Processes;
 pub use program::{Ended, Program};
-pub use programs::{cargo, chat, fixture, gateway, root};
+pub use programs::{cargo, chat, example, fixture, gateway, root};
 pub use table::Table;
+pub use torture::{Held, Report, Torture};

@@ -73,6 +73,11 @@ impl Program {
         }
     }
 
+    /// Its process's id.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Writes a line to its standard input.
     ///
     /// # Panics

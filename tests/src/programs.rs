@@ -49,29 +49,40 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// An example of the library.
+pub fn example(name: &str) -> PathBuf {
+    build(&[&format!("--example={name}")])
+}
+
 /// The folder of the programs.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let built = cargo()
-            .current_dir(root())
-            .args([
-                "build",
-                "--quiet",
-                "--message-format=json-render-diagnostics",
-            ])
-            .args(["--bin=chat", "--bin=lambda-ws-local"])
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .expect("cargo runs, since it runs this");
-        assert!(built.status.success(), "the programs do not build");
-        let messages = String::from_utf8_lossy(&built.stdout);
-        let program = messages.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message.get("executable")?.as_str()?))
-        });
-        let program = program.expect("cargo names what it has built");
+        let program = build(&["--bin=chat", "--bin=lambda-ws-local"]);
         let folder = program.parent().expect("a program is in a folder");
-        folder.canonicalize().expect("it has just been written")
+        folder.to_owned()
     })
+}
+
+/// Builds programs, and tells where the first of them is.
+fn build(which: &[&str]) -> PathBuf {
+    let built = cargo()
+        .current_dir(root())
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(which)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .expect("cargo runs, since it runs this");
+    assert!(built.status.success(), "{which:?} do not build");
+    let messages = String::from_utf8_lossy(&built.stdout);
+    let program = messages.lines().find_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
+    });
+    let program = program.expect("cargo names what it has built");
+    program.canonicalize().expect("it has just been written")
 }

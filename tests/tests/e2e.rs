@@ -1,15 +1,23 @@
 //! End-to-end suites: the real gateway, the real function, real clients.
 
 mod e2e {
+    mod authorizers;
     mod chat;
     mod conformance;
     mod connect;
     mod crowd;
     mod end;
+    mod faults;
+    mod freeze;
+    mod functions;
     mod gone;
     mod help;
     mod invoke;
+    mod languages;
     mod own_project;
+    mod record;
+    mod reload;
     mod start;
     mod store;
+    mod torture;
 }

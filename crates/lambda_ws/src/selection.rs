@@ -55,6 +55,16 @@ impl Expression {
         if let [Part::Literal(key)] = self.parts.as_slice() {
             return Some(key.clone());
         }
+        if let [Part::Variable(Path(segments))] = self.parts.as_slice()
+            && let [Segment::Member(name)] = segments.as_slice()
+        {
+            // What nearly every API selects on, found without a copy of the whole message.
+            match member(body, name) {
+                Member::Text(key) => return Some(key.into_owned()),
+                Member::Missing => return None,
+                Member::NotJson => {}
+            }
+        }
         let strict = serde_json::from_str(body);
         let body: Value = match strict {
             Ok(body) => body,

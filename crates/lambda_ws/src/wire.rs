@@ -9,20 +9,25 @@ mod authorizer;
 mod closing;
 mod frame;
 mod id;
+mod identity;
+mod identity_source;
 mod incoming;
 mod offer;
+mod origin;
+mod policy;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
 
-pub use authorizer::{AuthorizerRequest, AuthorizerResponse, MalformedPolicy};
+pub use authorizer::{AuthorizerRequest, AuthorizerResponse, MalformedPolicy, authorizer_headers};
 pub use closing::Closing;
 pub use frame::{ErrorFrame, error_frame};
 pub use id::{is_id, new_id};
+pub use identity::{EventShape, Identity};
+pub use identity_source::{IdentitySource, NoIdentitySource};
 pub(crate) use incoming::{EventType, Incoming, IncomingContext, headers, query};
 pub(crate) use offer::{BEARER, Offer};
-pub use request::{
-    Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers, iso8601, request_time,
-};
+pub use origin::Origin;
+pub use request::{Pairs, ProxyRequest, RequestContext, disconnect_headers, iso8601, request_time};
 pub use response::{MalformedResponse, ProxyResponse};

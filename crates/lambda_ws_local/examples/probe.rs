@@ -102,6 +102,14 @@ impl Api {
                 "wait" => wait_for(rest),
                 "exit" => process::exit(rest.parse().expect("a code")),
                 "abort" => process::abort(),
+                "print-after" => {
+                    let (file, text) = rest.split_once(' ').expect("a file and a text");
+                    let (file, text) = (file.to_owned(), text.to_owned());
+                    thread::spawn(move || {
+                        wait_for(&file);
+                        println!("{text}");
+                    });
+                }
                 "leave-a-child" => {
                     process::Command::new("sleep").arg("1000").spawn()?;
                 }

@@ -4,6 +4,8 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A request body, of which nothing is kept if it is over the limit.
 pub(crate) struct Body {
@@ -15,8 +17,12 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads to the end even what is not kept: a client that may not finish its request never reads the answer. `None` if
-    /// the body breaks off.
-    pub(crate) async fn read(mut body: Incoming, limit: usize) -> Option<Body> {
+    /// the body breaks off, or is not there in time.
+    pub(crate) async fn read(body: Incoming, limit: usize, patience: Duration) -> Option<Body> {
+        timeout(patience, Self::read_all(body, limit)).await.ok()?
+    }
+
+    async fn read_all(mut body: Incoming, limit: usize) -> Option<Body> {
         let (mut first, mut more) = (Bytes::new(), BytesMut::new());
         let (mut size, mut trailers) = (0, None);
         while let Some(frame) = body.frame().await {

@@ -1,15 +1,26 @@
 //! The command line.
 
 mod build;
+mod compare;
 mod connect;
 mod dev;
+mod elsewhere;
 mod failure;
+mod faults;
 mod integration;
 mod invoke;
 mod output;
 mod project;
+mod record;
+mod reload;
 mod responder;
+mod sign;
 mod signals;
+mod sources;
+mod throttle;
+mod tls;
+mod trust;
+mod watch;
 
 use clap::{Args, Parser, Subcommand};
 use failure::Failure;
@@ -29,8 +40,15 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local                         build and serve the function of ./template.yaml
   lambda-ws-local -- cargo run            serve a program, with or without a template
   lambda-ws-local --port 0                on free ports
+  lambda-ws-local --tls --tls-cert-out ca.pem
+  lambda-ws-local --watch app -- python3 app/main.py
+  lambda-ws-local --record session        keep events and responses for `invoke`
+  lambda-ws-local --invoke-url http://127.0.0.1:9000
+                                          in front of `cargo lambda watch`
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
-  lambda-ws-local invoke events/*.json"
+  lambda-ws-local invoke events/*.json
+  lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
+  lambda-ws-local faults off"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -42,6 +60,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Connect(connect::Connect),
+    Faults(faults::FaultsOf),
     Invoke(Box<invoke::Invoke>),
 }
 
@@ -69,10 +88,10 @@ struct Common {
     /// A host name, besides loopback addresses, that requests may be for
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
-    /// The region that the function is told
+    /// The region that the function is told, and that signatures are for
     #[arg(long, default_value = "us-east-1")]
     region: String,
-    /// The access key that the function is given
+    /// The access key that the function is given, and that the management API takes
     #[arg(long, default_value = "test")]
     access_key_id: String,
     /// The secret of that key
@@ -116,6 +135,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(async {
             match cli.command {
                 Some(Command::Connect(connect)) => connect.run().await,
+                Some(Command::Faults(faults)) => faults.run().await,
                 Some(Command::Invoke(invoke)) => invoke.run().await,
                 None => cli.dev.run().await,
             }
@@ -144,6 +164,7 @@ fn allow_many_connections() {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+    use lambda_ws_local::gateway::EventShape;
 
     #[test]
     fn the_command_line_is_sound() {
@@ -158,6 +179,44 @@ mod tests {
             Ok(("A".into(), "b".into()))
         );
         assert!(parameter("A").is_err());
+    }
+
+    #[test]
+    fn a_limit_needs_no_value() {
+        for (args, given) in [
+            (vec!["lambda-ws-local"], false),
+            (vec!["lambda-ws-local", "--throttle", "--port", "0"], true),
+            (
+                vec!["lambda-ws-local", "--throttle", "rate=1,burst=2"],
+                true,
+            ),
+            (vec!["lambda-ws-local", "--throttle", "--", "cargo"], true),
+        ] {
+            assert_eq!(
+                Cli::parse_from(&args).dev.throttle.is_some(),
+                given,
+                "{args:?}"
+            );
+        }
+        assert!(Cli::try_parse_from(["lambda-ws-local", "--throttle", "cargo"]).is_err());
+    }
+
+    #[test]
+    fn events_have_the_shape_of_today_or_of_2019() {
+        let shape = |args: &[&str]| Cli::try_parse_from(args).map(|cli| cli.dev.event_shape());
+        let (today, old) = (EventShape::Current, EventShape::Y2019);
+        assert_eq!(shape(&["lambda-ws-local"]).unwrap(), today);
+        assert_eq!(
+            shape(&["lambda-ws-local", "--event-shape", "2019"]).unwrap(),
+            old
+        );
+        assert!(shape(&["lambda-ws-local", "--event-shape", "2020"]).is_err());
+    }
+
+    #[test]
+    fn an_address_may_be_ipv6() {
+        let cli = Cli::parse_from(["lambda-ws-local", "--listen", "::1"]);
+        assert_eq!(cli.dev.common.listen, std::net::Ipv6Addr::LOCALHOST);
     }
 
     #[test]

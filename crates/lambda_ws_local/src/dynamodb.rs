@@ -37,13 +37,17 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 mod error;
+mod faulty;
 mod http_api;
+mod image;
 mod operation;
+mod part;
 #[cfg(test)]
 mod tests;
 
 pub use error::DynamoDbError;
 
+use crate::faults::Faults;
 use crate::guard::Guard;
 use crate::listener::Listener;
 
@@ -63,6 +67,8 @@ pub struct DynamoDb {
     calls: mpsc::Sender<Call>,
     /// Calls that the thread has not answered yet.
     queued: Arc<AtomicUsize>,
+    /// For those who call over HTTP.
+    faults: Faults,
 }
 
 impl std::fmt::Debug for DynamoDb {
@@ -120,6 +126,7 @@ impl DynamoDb {
             in_memory,
             calls,
             queued: queued.clone(),
+            faults: Faults::default(),
         };
         thread::Builder::new()
             .name("dynamodb".into())
@@ -133,6 +140,11 @@ impl DynamoDb {
             })
             .map_err(|error| DynamoDbError::Start(error.into()))?;
         Ok(dynamodb)
+    }
+
+    /// The same database, which fails on purpose for those who call it over HTTP, and for nobody else.
+    pub fn with_faults(self, faults: Faults) -> DynamoDb {
+        DynamoDb { faults, ..self }
     }
 
     /// One operation, such as `PutItem`, with the JSON body that AWS documents; the answer is status and JSON body.

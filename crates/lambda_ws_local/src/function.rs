@@ -20,16 +20,19 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub mod environment;
 mod error;
+mod freeze;
 mod log;
+mod meter;
 mod pool;
 mod process;
 mod runtime_api;
@@ -38,10 +41,12 @@ mod sandbox;
 mod tests;
 
 pub use error::{InvokeError, StartError};
+pub use freeze::FREEZE_AFTER;
 pub use log::{LINE_LIMIT, LogLine, Stream};
 pub use process::Program;
 
-use pool::{Job, Pool, Submitted};
+use crate::faults::Faults;
+use pool::{Common, Job, Pool, Submitted};
 
 /// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
 pub const RESPONSE_LIMIT: usize = 6_291_556;
@@ -71,8 +76,13 @@ pub struct Config {
     /// How many events may wait for a process before [`InvokeError::Throttled`] (10 000). Lambda has no such queue, but also
     /// a hundred times the processes.
     pub queue: usize,
+    /// What goes wrong with the processes on purpose (nothing).
+    pub faults: Faults,
     /// How long an event may wait for a process (30 s: API Gateway has given up by then).
     pub patience: Duration,
+    /// How long a process may wait for an event until it is stopped as Lambda freezes it, with everything it has begun and
+    /// not awaited; `None`, the default, for never. [`FREEZE_AFTER`] is long enough not to slow a stream of events down.
+    pub freeze: Option<Duration>,
 }
 
 impl Config {
@@ -89,6 +99,8 @@ impl Config {
             init_timeout: Duration::from_secs(10),
             queue: 10_000,
             patience: Duration::from_secs(30),
+            faults: Faults::default(),
+            freeze: None,
         }
     }
 }
@@ -96,7 +108,19 @@ impl Config {
 /// A running function. Dropping it kills its processes.
 #[derive(Debug)]
 pub struct Function {
-    pool: Arc<Pool>,
+    pools: Mutex<Pools>,
+    common: Common,
+    /// Held while a program is replaced: one after the other.
+    replacing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Pools {
+    /// The one that gets the events.
+    current: Arc<Pool>,
+    /// The next one while it starts, and former ones until their last event has ended.
+    others: Vec<Arc<Pool>>,
+    stopped: bool,
 }
 
 impl Function {
@@ -111,8 +135,19 @@ impl Function {
     /// Why the process does not get ready, with its last lines on stderr.
     pub async fn start(config: Config, log: mpsc::Sender<LogLine>) -> Result<Function, StartError> {
         let (ready, first) = oneshot::channel();
+        let common = Common {
+            lines: log,
+            freeze: Arc::new(watch::Sender::new(config.freeze)),
+            numbers: Arc::new(AtomicU64::new(0)),
+        };
         let function = Function {
-            pool: Pool::start(config, log, ready),
+            pools: Mutex::new(Pools {
+                current: Pool::start(config, common.clone(), ready),
+                others: Vec::new(),
+                stopped: false,
+            }),
+            common,
+            replacing: tokio::sync::Mutex::default(),
         };
         first.await.unwrap_or(Err(StartError::Stopped))?;
         Ok(function)
@@ -138,33 +173,130 @@ impl Function {
         }
         let (reply, mut answer) = oneshot::channel();
         let request_id: Arc<str> = request_id.into();
-        let answered = match self.pool.submit(Job {
+        let job = Job {
             request_id: request_id.clone(),
             event,
             reply,
-        })? {
+        };
+        let (submitted, patience) = {
+            // Locked, so that no event is given to a pool that has just been replaced.
+            let pools = self.lock();
+            (pools.current.submit(job)?, pools.current.config.patience)
+        };
+        let answered = match submitted {
             Submitted::Begun => answer.await,
-            Submitted::Waits => match timeout(self.pool.config.patience, &mut answer).await {
+            Submitted::Waits => match timeout(patience, &mut answer).await {
                 Ok(answered) => answered,
-                Err(_) if self.pool.withdraw(&request_id) => return Err(InvokeError::Throttled),
+                Err(_) if self.lock().current.withdraw(&request_id) => {
+                    return Err(InvokeError::Throttled);
+                }
                 Err(_) => answer.await,
             },
         };
         answered.unwrap_or(Err(InvokeError::Stopped))
     }
 
+    /// Replaces the program, or how it is run: starts a process of the new one, waits until it asks for its first event, and
+    /// then gives it and its like all events that no process has begun.
+    ///
+    /// Events that the old processes work on end there, within the old timeout; after that the processes are killed. The
+    /// freeze ([`Function::set_freeze`]) and the faults stay as they are, whatever the new configuration says. Several calls
+    /// happen one after the other. Cancel-safe: until it returns, the old program goes on.
+    ///
+    /// # Errors
+    ///
+    /// Why the new process does not get ready. The old program goes on.
+    pub async fn replace(&self, config: Config) -> Result<(), StartError> {
+        let _one = self.replacing.lock().await;
+        let (ready, first) = oneshot::channel();
+        let next = {
+            let mut pools = self.lock();
+            if pools.stopped {
+                return Err(StartError::Stopped);
+            }
+            let faults = pools.current.config.faults.clone();
+            let config = Config { faults, ..config };
+            let next = Pool::start(config, self.common.clone(), ready);
+            pools.others.retain(|pool| !pool.is_empty());
+            pools.others.push(next.clone());
+            next
+        };
+        let unfinished = Unfinished(Some(next));
+        first.await.unwrap_or(Err(StartError::Stopped))?;
+        let mut pools = self.lock();
+        if pools.stopped {
+            return Err(StartError::Stopped);
+        }
+        let next = unfinished.finish();
+        pools.others.retain(|pool| !Arc::ptr_eq(pool, &next));
+        let old = std::mem::replace(&mut pools.current, next);
+        old.retire(&pools.current);
+        pools.others.push(old);
+        Ok(())
+    }
+
+    /// Turns the freeze on, after [`Config::freeze`] or else [`FREEZE_AFTER`], or off. Processes that are stopped
+    /// go on at once.
+    pub fn set_freeze(&self, on: bool) {
+        let configured = self.lock().current.config.freeze;
+        let after = on.then(|| configured.unwrap_or(FREEZE_AFTER));
+        self.common.freeze.send_replace(after);
+    }
+
+    /// Whether processes that wait for events are stopped.
+    pub fn freezes(&self) -> bool {
+        self.common.freeze.borrow().is_some()
+    }
+
     /// Kills every process, whatever it is doing, and waits until they are gone. Events in flight end with
     /// [`InvokeError::Stopped`].
     pub async fn stop(&self) {
-        self.pool.close();
+        let pools = self.close();
+        let ended = async {
+            for pool in pools {
+                pool.ended().await;
+            }
+        };
         // Longer than this only if the kernel cannot end a process: nothing is left to do about it here.
-        let _ = timeout(STOP, self.pool.ended()).await;
+        let _ = timeout(STOP, ended).await;
+    }
+
+    fn close(&self) -> Vec<Arc<Pool>> {
+        let mut pools = self.lock();
+        pools.stopped = true;
+        let mut all = std::mem::take(&mut pools.others);
+        all.push(pools.current.clone());
+        all.iter().for_each(|pool| pool.close());
+        all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pools> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Function {
     fn drop(&mut self) {
-        self.pool.close();
+        self.close();
+    }
+}
+
+/// A pool that nobody gives events to yet.
+struct Unfinished(Option<Arc<Pool>>);
+
+impl Unfinished {
+    fn finish(mut self) -> Arc<Pool> {
+        self.0
+            .take()
+            .expect("it is only taken here, and in `drop`, after which nothing is")
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(pool) = &self.0 {
+            pool.close();
+        }
     }
 }
 
@@ -172,12 +304,23 @@ impl Drop for Function {
 pub fn request_id() -> String {
     let random = fastrand::u128(..);
     let (high, low) = ((random >> 64) as u64, random as u64);
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xfff,
-        low >> 48 & 0x3fff | 0x8000,
-        low & 0xffff_ffff_ffff
-    )
+    let mut id = String::with_capacity(36);
+    hex(&mut id, high >> 32, 8);
+    id.push('-');
+    hex(&mut id, high >> 16, 4);
+    id.push_str("-4");
+    hex(&mut id, high, 3);
+    id.push('-');
+    hex(&mut id, low >> 48 & 0x3fff | 0x8000, 4);
+    id.push('-');
+    hex(&mut id, low, 12);
+    id
+}
+
+/// Appends the last `digits` digits of a number. Every event has 88 of them, and `format!` was seen in profiles.
+fn hex(text: &mut String, number: u64, digits: u32) {
+    let digits = (0..digits)
+        .rev()
+        .map(|digit| (number >> (4 * digit) & 0xf) as usize);
+    text.extend(digits.map(|digit| char::from(b"0123456789abcdef"[digit])));
 }

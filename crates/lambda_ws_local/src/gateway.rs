@@ -31,36 +31,61 @@
 
 mod accept;
 mod api;
+mod api_key;
+mod authorization;
+mod authorizer;
 mod close;
 mod connection;
 mod connections;
 mod events;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 mod head;
 mod integration;
 mod management;
 mod message;
+mod model;
 mod observed;
+mod opening;
 mod options;
 mod outbox;
+mod pages;
 mod refusal;
 mod shared;
+mod snapshot;
 mod socket;
+mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod throttle;
+mod time;
+mod tls;
 
 pub use api::{Api, Route};
+pub use api_key::{ApiKey, ApiKeySource, ApiKeys, NoApiKeySource};
+pub use authorization::Authorization;
+pub use authorizer::Authorizer;
 pub use integration::{Integration, IntegrationError, Invocation};
+pub use lambda_ws::wire::EventShape;
+pub use model::{BadSchema, Models, Schema};
 pub use observed::{Observed, Outcome, What};
-pub use options::{Clock, Fault, Faults, Observer, Options};
+pub use options::{Clock, Fault, Observer, Options, Script};
+pub use pages::{Page, PageBody, Pages};
+pub use snapshot::Snapshot;
+pub use throttle::{Rate, RateLimits, Throttle};
+pub use time::{Time, TimeError};
+pub use tls::{Tls, TlsError};
 
 use shared::Shared;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use stream::Stream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 /// One stage of one WebSocket API, as API Gateway would serve it.
@@ -72,20 +97,38 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway for `api`.
     pub fn new(api: Api, options: Options) -> Self {
-        Self {
-            shared: Arc::new(Shared::new(api, options)),
-        }
+        let shared = Arc::new(Shared::new(api, options));
+        shared.options.time.drives(&shared);
+        Self { shared }
     }
 
-    /// Where clients connect, if the gateway listens on `address`: `ws://127.0.0.1:3001/dev`.
+    /// Where clients connect, if the gateway listens on `address`: `ws://127.0.0.1:3001/dev`, or
+    /// `wss://` with [`Options::tls`].
     pub fn url(&self, address: SocketAddr) -> String {
-        format!("ws://{}/{}", reachable(address), self.shared.stage)
+        self.at("ws", address)
     }
 
     /// Where functions post, if the gateway listens on `address`: `http://127.0.0.1:3001/dev`, the
-    /// value of `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` (conformance A5).
+    /// value of `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` (conformance A5); `https://` with
+    /// [`Options::tls`], and then functions are better told the
+    /// [`plain_management_url`](Self::plain_management_url).
     pub fn management_url(&self, address: SocketAddr) -> String {
+        self.at("http", address)
+    }
+
+    /// Where functions post, if [`serve_management`](Self::serve_management) listens on `address`.
+    pub fn plain_management_url(&self, address: SocketAddr) -> String {
         format!("http://{}/{}", reachable(address), self.shared.stage)
+    }
+
+    fn at(&self, scheme: &str, address: SocketAddr) -> String {
+        let tls = if self.shared.options.tls.is_some() {
+            "s"
+        } else {
+            ""
+        };
+        let stage = &self.shared.stage;
+        format!("{scheme}{tls}://{}/{stage}", reachable(address))
     }
 
     /// How many connections are open.
@@ -93,32 +136,55 @@ impl Gateway {
         self.shared.connections.len()
     }
 
+    /// The stage's name.
+    pub fn stage(&self) -> &str {
+        &self.shared.stage
+    }
+
+    /// The time of its timers.
+    pub fn time(&self) -> &Time {
+        &self.shared.options.time
+    }
+
+    /// At most `limit` open connections, in the order of their ids, from the first one behind `after`.
+    pub fn snapshots(&self, after: Option<&str>, limit: usize) -> Vec<Snapshot> {
+        let page = self.shared.connections.page(after, limit);
+        page.iter()
+            .map(|connection| connection.snapshot())
+            .collect()
+    }
+
     /// Serves until `shutdown` resolves, then closes every connection with 1001, invokes their
     /// `$disconnect`, and returns when that is done or [`Options::shutdown_timeout`] has passed.
     ///
     /// A gateway that has been shut down does not serve again.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
-        let mut shutdown = std::pin::pin!(shutdown);
         let mut tasks = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => {
-                        tasks.spawn(accept::serve(Arc::clone(&self.shared), stream, peer));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        // Out of file descriptors, most likely: trying at once would not help.
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-                Some(ended) = tasks.join_next() => log(ended),
-                () = &mut shutdown => break,
-            }
-        }
+        let serve = |stream, peer| accept::serve(Arc::clone(&self.shared), stream, peer);
+        accept_all(&listener, &mut tasks, serve, shutdown).await;
         drop(listener);
         self.shared.closing.send_replace(true);
         self.shared.connections.close_all();
+        self.wait_for(tasks).await;
+    }
+
+    /// Serves the management API alone, without TLS, until the gateway is shut down: for functions,
+    /// which need not trust the certificate that clients do.
+    pub async fn serve_management(&self, listener: TcpListener) {
+        let mut tasks = JoinSet::new();
+        let serve = |stream: TcpStream, _| {
+            let shared = Arc::clone(&self.shared);
+            // Fails only on a connection that is gone.
+            let _ = stream.set_nodelay(true);
+            async move { management::serve(&shared, Stream::Plain(stream), Vec::new()).await }
+        };
+        accept_all(&listener, &mut tasks, serve, self.shared.ended()).await;
+        drop(listener);
+        self.wait_for(tasks).await;
+    }
+
+    /// Waits for connections to end, but not for ever.
+    async fn wait_for(&self, mut tasks: JoinSet<()>) {
         let all_ended = async {
             while let Some(ended) = tasks.join_next().await {
                 log(ended);
@@ -131,14 +197,42 @@ impl Gateway {
     }
 }
 
+/// Accepts connections, and serves each on a task of its own, until `shutdown` resolves.
+async fn accept_all<F>(
+    listener: &TcpListener,
+    tasks: &mut JoinSet<()>,
+    serve: impl Fn(TcpStream, SocketAddr) -> F,
+    shutdown: impl Future<Output = ()>,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    tasks.spawn(serve(stream, peer));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Out of file descriptors, most likely: trying at once would not help.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(ended) = tasks.join_next() => log(ended),
+            () = &mut shutdown => return,
+        }
+    }
+}
+
 fn log(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a connection's task failed");
     }
 }
 
-/// An address to connect to, for one to listen on.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+/// An address to connect to, for one to listen on: loopback instead of `0.0.0.0` or `[::]`.
+pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),

@@ -96,7 +96,7 @@ impl Guard {
         };
         port_is_fine
             && match host.parse::<IpAddr>() {
-                Ok(address) => address.is_loopback(),
+                Ok(address) => address.to_canonical().is_loopback(),
                 Err(_) => {
                     host.eq_ignore_ascii_case("localhost")
                         || self
@@ -143,6 +143,7 @@ mod tests {
             "127.9.9.9:1",
             "[::1]:3001",
             "[::1]",
+            "[::ffff:127.0.0.1]:3001",
             "localhost",
             "LocalHost:80",
         ] {
@@ -162,6 +163,9 @@ mod tests {
             "localhost:80:80",
             "[::1",
             "[::1]evil.example",
+            "[::]:3001",
+            "[::ffff:192.168.0.7]",
+            "[2001:db8::1]:3001",
             "::1",
             "",
         ] {

@@ -22,18 +22,28 @@
 //! | [`function`] | a function's processes, behind the Lambda Runtime API |
 //! | [`gateway`] | websockets, their events, and the management API |
 //! | [`dynamodb`] | an embedded DynamoDB |
+//! | [`signature`] | AWS Signature Version 4, signed and verified |
+//! | [`faults`] | what AWS does wrong now and then, on purpose |
+//! | [`admin`] | the admin API of a running gateway |
+//! | [`lambda`] | Lambda's Invoke API, for functions that invoke others |
+//! | [`remote`] | a function that somebody else runs |
 //! | [`guard`] | who may talk to local servers: no web page from elsewhere |
 //!
 //! What the gateway reproduces is a numbered list of how the real service behaves; tests are named
-//! after its lines, such as `f2_a_frame_over_32_kb_closes_the_connection_with_1009`. It does not do
-//! yet: authorizers, `AWS_IAM` and API keys, request models, throttling, custom domains, and
-//! signatures of the management API (they are taken unverified). A template that needs one of them
-//! is told so, with the line.
+//! after its lines, such as `f2_a_frame_over_32_kb_closes_the_connection_with_1009`. It does not do:
+//! permessage-deflate, usage plans, custom domains, and integrations other than Lambda's. A template that needs
+//! one of the latter is told so, with the line. DynamoDB takes signatures unverified.
 
+pub mod admin;
 mod body;
+pub mod conformance;
 pub mod dynamodb;
+pub mod faults;
 pub mod function;
 pub mod gateway;
 pub mod guard;
+pub mod lambda;
 mod listener;
+pub mod remote;
+pub mod signature;
 pub mod template;

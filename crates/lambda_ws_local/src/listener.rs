@@ -11,16 +11,22 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::faults::AnswerLost;
+
 /// How long to wait before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers one request. It never fails: a failure is an answer too.
+/// Answers one request. It never fails: a failure is an answer too. The connection of a response that is marked with
+/// [`AnswerLost`] is broken instead.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
+    /// How long a client may keep a connection without a whole head of a request.
+    const PATIENCE: Duration;
+
     fn handle(
         &self,
         request: Request<Incoming>,
@@ -81,13 +87,68 @@ impl<H: Handler> Listener<H> {
         self.connections.spawn(async move {
             let service = service_fn(|request| {
                 let handler = &handler;
-                async move { Ok::<_, Infallible>(handler.handle(request).await) }
+                async move {
+                    let response = handler.handle(request).await;
+                    match response.extensions().get::<AnswerLost>() {
+                        Some(lost) => Err(*lost),
+                        None => Ok(response),
+                    }
+                }
             });
-            // An error here is a peer that went away: its requests are dropped, and nobody is left to hear of it.
+            // An error here is a peer that went away or is to lose its answer: its requests are dropped, and nobody is left to hear of it.
             let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(H::PATIENCE)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    #[derive(Clone)]
+    struct Silent;
+
+    impl Handler for Silent {
+        const PATIENCE: Duration = Duration::from_secs(7);
+
+        async fn handle(&self, _: Request<Incoming>) -> Response<Full<Bytes>> {
+            Response::default()
+        }
+    }
+
+    /// How long a client that sends this keeps its connection.
+    async fn kept(sent: &[u8]) -> Duration {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let mut listener = Listener::new(socket, Silent);
+        let began = Instant::now();
+        let client = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(sent).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        };
+        tokio::select! {
+            never = listener.serve() => match never {},
+            () = client => began.elapsed(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_no_whole_head_is_cut_off() {
+        for sent in [
+            "",
+            "GET / HTTP/1.1\r\nHost: x\r\nX: y",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        ] {
+            let kept = kept(sent.as_bytes()).await;
+            assert!(kept >= Silent::PATIENCE, "{sent:?}: {kept:?}");
+        }
     }
 }

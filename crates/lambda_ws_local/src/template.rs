@@ -27,6 +27,9 @@
 //! ```
 
 mod api;
+mod api_key;
+mod asynchronous;
+mod authorization;
 mod build;
 mod condition;
 mod document;
@@ -36,7 +39,9 @@ mod function;
 mod globals;
 mod integration;
 mod intrinsic;
+mod json;
 mod merge;
+mod model;
 mod node;
 mod note;
 mod options;
@@ -59,15 +64,19 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 pub use api::Api;
+pub use authorization::{Authorization, Authorizer};
 pub use build::Build;
 pub use error::TemplateError;
 pub use function::Function;
+pub use model::Models;
 pub use note::Note;
 pub use options::Options;
 pub use problem::Problem;
 pub use route::Route;
+pub use stage::Throttling;
 pub use table::Table;
 
+use crate::gateway::ApiKey;
 use report::Report;
 use scope::Scope;
 
@@ -82,6 +91,8 @@ pub struct Template {
     pub apis: Vec<Api>,
     /// Its DynamoDB tables.
     pub tables: Vec<Table>,
+    /// The keys that clients may use, of every API of the template.
+    pub api_keys: Vec<ApiKey>,
     /// What was read and is deliberately not reproduced, in the order of the lines.
     pub notes: Vec<Note>,
 }
@@ -148,6 +159,7 @@ fn template(
         functions,
         apis,
         tables,
+        api_keys: api_key::read(&scope),
         notes: Vec::new(),
     })
 }
@@ -158,7 +170,7 @@ fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
         let routed = apis
             .iter()
             .flat_map(|api| &api.routes)
-            .any(|route| route.function == resource.id);
+            .any(|route| route.functions().any(|function| function == resource.id));
         match function::read(scope, resource, folder) {
             Ok((function, notes)) => {
                 functions.push(function);

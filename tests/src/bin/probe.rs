@@ -27,6 +27,17 @@ async fn obey(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("crash") => std::process::exit(7),
         Some("fail") => Err("as it was told".into()),
         Some("hang") => std::future::pending().await,
+        // Begins something and does not await it.
+        Some("later") => {
+            let file = command["file"].as_str().unwrap_or_default().to_owned();
+            tokio::spawn(async move {
+                while !std::path::Path::new(&file).exists() {
+                    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+                }
+                println!("late");
+            });
+            Ok(command["return"].clone())
+        }
         _ => match command.get("return") {
             Some(response) => Ok(response.clone()),
             None => Ok(json!({"statusCode": 200})),

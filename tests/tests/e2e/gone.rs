@@ -25,7 +25,7 @@ async fn no_live_connection_is_removed_though_one_post_in_a_hundred_is_called_go
     let random = Mutex::new(fastrand::Rng::with_seed(410));
     let false_gone = Arc::new(Mutex::new(0));
     let counted = false_gone.clone();
-    let mut bench = Bench::with_faults(Arc::new(move |_| {
+    let mut bench = Bench::with_script(Arc::new(move |_| {
         let unlucky = random.lock().unwrap().usize(..100) == 0;
         *counted.lock().unwrap() += usize::from(unlucky);
         unlucky.then_some(Fault::Gone)

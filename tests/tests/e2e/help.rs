@@ -12,6 +12,7 @@ async fn every_command_helps_with_examples() {
         &["--help"][..],
         &["connect", "--help"],
         &["invoke", "--help"],
+        &["faults", "--help"],
     ] {
         let ended = run(args).await;
         assert_eq!(ended.code, Some(0), "{args:?}");
@@ -31,6 +32,7 @@ async fn an_unknown_flag_is_a_mistake_in_usage() {
         &["--prot", "0"][..],
         &["connect", "--nosuch", "ws://x"],
         &["invoke", "--nosuch"],
+        &["faults", "--nosuch"],
         &["connect"],
         &["invoke"],
         &["--port", "x"],

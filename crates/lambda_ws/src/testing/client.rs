@@ -109,7 +109,7 @@ impl Client {
         };
         let (client, message_id) = (shared.client(&self.id), shared.new_id());
         let mut event = client.event(&key, "MESSAGE", &request_id, now);
-        event.request_context.message_id = Some(&message_id);
+        event.request_context.message_id = Some(Some(&message_id));
         event.body = Some(text);
         let two_way = api.routes.get(&key).copied().unwrap_or(false);
         match shared.invoke(&event).await {

@@ -10,7 +10,7 @@ use crate::response::Response;
 use crate::selection::Expression;
 use crate::sender::Sender;
 use crate::store::Memory;
-use crate::wire::{Closing, RequestContext};
+use crate::wire::{Closing, IdentitySource, RequestContext};
 use crate::{ConnectionId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,25 +35,6 @@ pub(super) struct Api {
     pub(super) routes: BTreeMap<String, bool>,
     /// The identity sources of the authorizer, if there is one.
     pub(super) authorizer: Option<Vec<IdentitySource>>,
-}
-
-/// What a handshake must have before the authorizer is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum IdentitySource {
-    Header(String),
-    Query(String),
-}
-
-impl IdentitySource {
-    fn read(source: &str) -> Option<Self> {
-        let name = |prefix| {
-            let name = source.strip_prefix(prefix)?;
-            Some(name.to_owned()).filter(|name: &String| !name.is_empty())
-        };
-        name("route.request.header.")
-            .map(Self::Header)
-            .or_else(|| name("route.request.querystring.").map(Self::Query))
-    }
 }
 
 /// An event the application has seen.
@@ -157,12 +138,9 @@ impl Gateway {
     pub fn authorizer<'s>(mut self, sources: impl IntoIterator<Item = &'s str>) -> Self {
         let mut read = Vec::new();
         for source in sources {
-            match IdentitySource::read(source) {
-                Some(source) => read.push(source),
-                None => panic!(
-                    "`{source}` is no identity source: expected route.request.header.NAME or \
-                     route.request.querystring.NAME"
-                ),
+            match source.parse() {
+                Ok(source) => read.push(source),
+                Err(error) => panic!("{error}"),
             }
         }
         Arc::make_mut(&mut self.api).authorizer = Some(read);

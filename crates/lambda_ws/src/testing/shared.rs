@@ -12,7 +12,9 @@ use crate::limits::INTEGRATION_TIMEOUT;
 use crate::response::Response;
 use crate::sender::Sender;
 use crate::store::{Memory, StoreError, Wrapped};
-use crate::wire::{self, ErrorFrame, Identity, ProxyRequest, ProxyResponse, RequestContext};
+use crate::wire::{
+    self, ErrorFrame, Identity, Origin, ProxyRequest, ProxyResponse, RequestContext,
+};
 use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -229,36 +231,20 @@ impl ClientParts {
         request_id: &'a str,
         now: Timestamp,
     ) -> ProxyRequest<'a> {
-        ProxyRequest {
-            headers: None,
-            multi_value_headers: None,
-            query_string_parameters: None,
-            multi_value_query_string_parameters: None,
+        let origin = Origin {
+            api_id: API,
+            stage: STAGE,
             stage_variables: None,
-            request_context: RequestContext {
-                route_key,
-                authorizer: self.authorizer.as_deref(),
-                disconnect_status_code: None,
-                message_id: None,
-                event_type,
-                extended_request_id: request_id,
-                request_time: now,
-                message_direction: "IN",
-                disconnect_reason: None,
-                stage: STAGE,
-                connected_at: self.connected_at,
-                request_time_epoch: now,
-                identity: Identity {
-                    user_agent: self.user_agent.as_deref(),
-                    source_ip: &self.source_ip,
-                },
-                request_id,
-                domain_name: DOMAIN,
-                connection_id: self.id.as_str(),
-                api_id: API,
+            domain_name: DOMAIN,
+            connection_id: self.id.as_str(),
+            connected_at: self.connected_at,
+            identity: Identity {
+                user_agent: self.user_agent.as_deref(),
+                source_ip: &self.source_ip,
+                ..Identity::default()
             },
-            body: None,
-            is_base64_encoded: false,
-        }
+            authorizer: self.authorizer.as_deref(),
+        };
+        origin.event(route_key, event_type, request_id, now)
     }
 }

@@ -1,5 +1,6 @@
 //! What travels between API Gateway and a Lambda authorizer.
 
+use super::policy::PolicyDocument;
 use super::request::{Pairs, RequestContext, all, last};
 use crate::limits::AUTHORIZER_BYTES;
 use serde::{Deserialize, Serialize};
@@ -36,8 +37,9 @@ pub struct AuthorizerRequest<'a> {
 /// What a Lambda authorizer returned, checked as strictly as API Gateway checks it.
 #[derive(Debug, Clone)]
 pub struct AuthorizerResponse {
-    document: Document,
+    document: PolicyDocument,
     said: Map<String, Value>,
+    usage_identifier_key: Option<String>,
 }
 
 /// Why what an authorizer returned is no policy: the client sees 500 (conformance B9).
@@ -59,45 +61,28 @@ pub enum MalformedPolicy {
 #[serde(rename_all = "camelCase")]
 struct Returned {
     principal_id: String,
-    policy_document: Document,
+    policy_document: PolicyDocument,
     #[serde(default)]
     context: Option<Map<String, Value>>,
+    #[serde(default)]
+    usage_identifier_key: Option<String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Document {
-    statement: OneOrMany<Statement>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement {
-    effect: Effect,
-    action: OneOrMany<String>,
-    resource: OneOrMany<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-enum Effect {
-    Allow,
-    Deny,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn any(&self, is: impl Fn(&T) -> bool) -> bool {
-        match self {
-            Self::One(one) => is(one),
-            Self::Many(many) => many.iter().any(is),
-        }
-    }
+/// The headers of an authorizer's event, for those of a CONNECT: with the ones of the hop, which it
+/// has not, and in the order of their names (conformance B10).
+pub fn authorizer_headers(connect: &Pairs) -> Pairs {
+    const HOPS: [(&str, &str); 3] = [
+        ("Connection", "upgrade"),
+        ("content-length", "0"),
+        ("Upgrade", "websocket"),
+    ];
+    let mut headers: Vec<_> = connect
+        .iter()
+        .chain(HOPS)
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    headers.into_iter().collect()
 }
 
 impl AuthorizerResponse {
@@ -123,21 +108,21 @@ impl AuthorizerResponse {
             };
             said.insert(name, value);
         }
+        // Two places are documented; where it is not a member of the context, later events do not have it.
+        let usage_identifier_key = returned.usage_identifier_key.or_else(|| {
+            let said = said.get("usageIdentifierKey").and_then(Value::as_str);
+            said.map(str::to_owned)
+        });
         Ok(Self {
             document: returned.policy_document,
             said,
+            usage_identifier_key,
         })
     }
 
     /// Whether the policy allows `method_arn`: a statement allows it and none denies it.
     pub fn allows(&self, method_arn: &str) -> bool {
-        let concerned = |statement: &Statement, effect| {
-            statement.effect == effect
-                && statement.action.any(|a| matches(a, "execute-api:Invoke"))
-                && statement.resource.any(|r| matches(r, method_arn))
-        };
-        let any = |effect| self.document.statement.any(|s| concerned(s, effect));
-        any(Effect::Allow) && !any(Effect::Deny)
+        self.document.allows("execute-api:Invoke", method_arn)
     }
 
     /// What later events say in `requestContext.authorizer`: `principalId` and the context, all of it
@@ -145,31 +130,11 @@ impl AuthorizerResponse {
     pub fn said(&self) -> &Map<String, Value> {
         &self.said
     }
-}
 
-/// Whether a name matches a pattern in which `*` stands for any characters and `?` for one.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
-    let (mut p, mut n) = (0, 0);
-    // Where to go on after a mismatch: behind the last star, with one more character under it.
-    let mut star = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p + 1, n));
-                p += 1;
-            }
-            Some(b) if *b == b'?' || *b == name[n] => (p, n) = (p + 1, n + 1),
-            _ => match star {
-                Some((behind, under)) => {
-                    star = Some((behind, under + 1));
-                    (p, n) = (behind, under + 1);
-                }
-                None => return false,
-            },
-        }
+    /// The client's API key, for APIs that take it from their authorizer (conformance B11).
+    pub fn usage_identifier_key(&self) -> Option<&str> {
+        self.usage_identifier_key.as_deref()
     }
-    pattern[p..].iter().all(|b| *b == b'*')
 }
 
 #[cfg(test)]
@@ -177,55 +142,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ARN: &str = "arn:aws:execute-api:us-east-1:1:a/dev/$connect";
-
     fn policy(statements: &Value) -> Value {
         json!({"principalId": "ann", "policyDocument": {"Version": "2012-10-17", "Statement": statements}})
     }
 
-    fn statement(effect: &str, resource: &str) -> Value {
-        json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource})
-    }
-
     fn read(json: &Value) -> Result<AuthorizerResponse, MalformedPolicy> {
         AuthorizerResponse::read(json.to_string().as_bytes())
-    }
-
-    #[test]
-    fn b9_a_client_needs_a_statement_that_allows_it_and_none_that_denies_it() {
-        let (allow, deny) = (statement("Allow", ARN), statement("Deny", ARN));
-        let other = statement("Allow", "arn:aws:execute-api:us-east-1:1:a/prod/*");
-        let wide = statement("Allow", "arn:aws:execute-api:*:?:a/*");
-        for (statements, allowed) in [
-            (json!([allow]), true),
-            (allow.clone(), true),
-            (json!([wide]), true),
-            (json!([other]), false),
-            (json!([deny]), false),
-            (json!([wide, deny]), false),
-            (json!([]), false),
-        ] {
-            let response = read(&policy(&statements)).unwrap();
-            assert_eq!(response.allows(ARN), allowed, "{statements}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_pattern_matches_what_its_stars_stand_for(
-            parts in proptest::collection::vec("[ab:]{0,4}", 1..5),
-            stars in proptest::collection::vec("[ab:]{0,4}", 4),
-        ) {
-            let pattern = parts.join("*");
-            let mut name = parts[0].clone();
-            for (part, star) in parts[1..].iter().zip(stars) {
-                name.push_str(&star);
-                name.push_str(part);
-            }
-            proptest::prop_assert!(matches(&pattern, &name));
-            let other = format!("{name}c");
-            proptest::prop_assert_eq!(matches(&pattern, &other), pattern.ends_with('*'));
-        }
     }
 
     #[test]
@@ -257,5 +179,40 @@ mod tests {
             said,
             json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"})
         );
+    }
+
+    #[test]
+    fn b11_a_usage_identifier_key_stands_beside_the_context_or_in_it() {
+        let mut beside = policy(&json!([]));
+        beside["usageIdentifierKey"] = json!("k1");
+        let mut inside = policy(&json!([]));
+        inside["context"] = json!({"usageIdentifierKey": "k2"});
+        let key = |json: &Value| {
+            let response = read(json).unwrap();
+            response.usage_identifier_key().map(str::to_owned)
+        };
+        assert_eq!(key(&beside).as_deref(), Some("k1"));
+        assert_eq!(key(&inside).as_deref(), Some("k2"));
+        assert_eq!(key(&policy(&json!([]))), None);
+    }
+
+    #[test]
+    fn b10_an_authorizer_sees_the_headers_of_the_hop_too() {
+        let connect: Pairs = [("Host", "h"), ("a", "1"), ("X", "y"), ("a", "2")]
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .into_iter()
+            .collect();
+        let headers = authorizer_headers(&connect);
+        let pairs: Vec<_> = headers.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let expected = [
+            "a=1",
+            "a=2",
+            "Connection=upgrade",
+            "content-length=0",
+            "Host=h",
+            "Upgrade=websocket",
+            "X=y",
+        ];
+        assert_eq!(pairs, expected);
     }
 }

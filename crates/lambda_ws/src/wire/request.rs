@@ -1,5 +1,6 @@
 //! The event a gateway sends to a function.
 
+use super::identity::Identity;
 use crate::Timestamp;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -7,7 +8,7 @@ use serde_json::value::RawValue;
 
 /// An event of the `AWS_PROXY` integration, as a gateway writes it (conformance C1 to C3).
 ///
-/// What is `None` is absent from the JSON, never `null`.
+/// What is `None` is absent from the JSON, never `null`. [`Origin::event`](super::Origin::event) makes a bare one.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyRequest<'a> {
@@ -47,9 +48,9 @@ pub struct RequestContext<'a> {
     /// The close code; only in DISCONNECT.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disconnect_status_code: Option<u16>,
-    /// The message's id; only in MESSAGE.
+    /// The message's id; only in MESSAGE, and `null` in the others of 2019.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<&'a str>,
+    pub message_id: Option<Option<&'a str>>,
     /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
     pub event_type: &'a str,
     /// The same as `request_id`.
@@ -80,17 +81,6 @@ pub struct RequestContext<'a> {
     pub connection_id: &'a str,
     /// The API's id.
     pub api_id: &'a str,
-}
-
-/// Where a client is.
-#[derive(Debug, Clone, Copy, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Identity<'a> {
-    /// What the client says it is, if it says so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_agent: Option<&'a str>,
-    /// The client's address, IPv4 or IPv6.
-    pub source_ip: &'a str,
 }
 
 /// Names and values in their order; a name may stand more than once.
@@ -184,14 +174,33 @@ pub fn disconnect_headers(host: &str) -> Pairs {
 
 /// A time as `requestTime` has it: `29/Nov/2023:08:04:01 +0000` (conformance C).
 pub fn request_time(time: Timestamp) -> String {
-    const FORM: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
-        "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"
-    );
+    const MONTHS: [&str; 12] = [
+        "/Jan/", "/Feb/", "/Mar/", "/Apr/", "/May/", "/Jun/", "/Jul/", "/Aug/", "/Sep/", "/Oct/",
+        "/Nov/", "/Dec/",
+    ];
     let secs = i64::try_from(time.secs()).unwrap_or(i64::MAX);
     // A year of more than four digits is no date to the library.
     let time =
         time::OffsetDateTime::from_unix_timestamp(secs).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    time.format(FORM).unwrap_or_default()
+    // By hand: every event has one, and formatting by description was seen in profiles.
+    let mut text = String::with_capacity(26);
+    let mut push = |before: &str, number: u8| {
+        text.push_str(before);
+        text.push(char::from(b'0' + number / 10 % 10));
+        text.push(char::from(b'0' + number % 10));
+    };
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    // From 1970 to 9999, so that both halves of the year are below 100.
+    let halves = [year / 100, year % 100].map(|half| u8::try_from(half).unwrap_or_default());
+    push("", day);
+    push(MONTHS[usize::from(u8::from(month)) - 1], halves[0]);
+    push("", halves[1]);
+    push(":", hour);
+    push(":", minute);
+    push(":", second);
+    text.push_str(" +0000");
+    text
 }
 
 /// A time as the management API writes it: `2020-04-30T20:10:33.236Z` (conformance G5).
@@ -220,6 +229,12 @@ mod tests {
     fn c_request_time_is_written_in_english_and_utc() {
         let time = Timestamp::from_millis(1_701_245_041_798);
         assert_eq!(request_time(time), "29/Nov/2023:08:04:01 +0000");
+        let month = |month: u64| request_time(Timestamp::from_secs(month * 2_635_200));
+        assert_eq!(month(0), "01/Jan/1970:00:00:00 +0000");
+        assert_eq!(month(1), "31/Jan/1970:12:00:00 +0000");
+        assert_eq!(month(12), "02/Jan/1971:00:00:00 +0000");
+        let last = request_time(Timestamp::from_secs(253_402_300_799));
+        assert_eq!(last, "31/Dec/9999:23:59:59 +0000");
         request_time(Timestamp::from_millis(u64::MAX));
     }
 

@@ -1,9 +1,12 @@
 //! The response of a function, as a gateway reads it.
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The response of a proxy integration, checked as strictly as API Gateway checks it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,12 +55,12 @@ impl ProxyResponse {
     ///
     /// [`MalformedResponse`], if API Gateway would not take it.
     pub fn read(json: &[u8]) -> Result<Self, MalformedResponse> {
-        let members: BTreeMap<String, &RawValue> =
+        let Members(members) =
             serde_json::from_slice(json).map_err(|_| MalformedResponse::NotAnObject)?;
         let mut response = Self::default();
         let mut multi = None;
         for (name, value) in members {
-            match name.as_str() {
+            match name.as_ref() {
                 "statusCode" => response.status = status(value)?,
                 "body" => response.body = read("body", "a string", value)?,
                 "headers" => {
@@ -75,7 +78,7 @@ impl ProxyResponse {
                 "isBase64Encoded" => {
                     let _: Option<bool> = read("isBase64Encoded", "true or false", value)?;
                 }
-                _ => return Err(MalformedResponse::UnknownMember(name)),
+                _ => return Err(MalformedResponse::UnknownMember(name.into_owned())),
             }
         }
         if response.status == 0 {
@@ -83,6 +86,42 @@ impl ProxyResponse {
         }
         response.protocol = multi.or(response.protocol);
         Ok(response)
+    }
+}
+
+/// The members of an object, the last of each name: borrowed, since every response passes here.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// A member's name, borrowed where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ReadMembers)
+    }
+}
+
+struct ReadMembers;
+
+impl<'de> Visitor<'de> for ReadMembers {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        // As many as there may be; one more is refused, whatever else comes.
+        let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::with_capacity(5);
+        while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
+            if let Some((_, before)) = members.iter_mut().find(|(other, _)| *other == name) {
+                *before = value;
+            } else if members.len() <= 5 {
+                members.push((name, value));
+            }
+        }
+        Ok(Members(members))
     }
 }
 
@@ -101,7 +140,11 @@ fn read<'a, T: Deserialize<'a>>(
 
 fn status(value: &RawValue) -> Result<u16, MalformedResponse> {
     let text = value.get().trim_matches('"');
-    let status = text.parse().ok().filter(|s| (100..600).contains(s));
+    // Rust would take a sign, too.
+    let digits = Some(text).filter(|text| text.bytes().all(|digit| digit.is_ascii_digit()));
+    let status = digits
+        .and_then(|text| text.parse().ok())
+        .filter(|s| (100..600).contains(s));
     status.ok_or(BAD_STATUS)
 }
 
@@ -146,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn the_last_of_two_members_counts_and_names_may_be_escaped() {
+        let json = br#"{"statusCode":"no","bod\u0079":"a","statusCode":201,"body":"b"}"#;
+        let response = ProxyResponse::read(json).unwrap();
+        assert_eq!(
+            (response.status, response.body.as_deref()),
+            (201, Some("b"))
+        );
+        assert!(refused(r#"{"statusCode":200,"b\u006fdi":1}"#).contains("`bodi`"));
+        let many: Vec<_> = (0..1000).map(|n| format!("\"m{n}\":1")).collect();
+        assert!(refused(&format!("{{{}}}", many.join(","))).contains("`m0`"));
+    }
+
+    #[test]
     fn b8_a_multi_value_header_may_choose_the_protocol() {
         let json = br#"{"statusCode":"200","multiValueHeaders":{"Sec-WebSocket-Protocol":["b"]}}"#;
         let response = ProxyResponse::read(json).unwrap();
@@ -164,6 +220,8 @@ mod tests {
         assert!(refused(r#"{"statusCode":200,"body":{"a":1}}"#).contains("`body`"));
         assert!(refused(r#"{"statusCode":200,"headers":{"a":[]}}"#).contains("`headers`"));
         assert!(refused(r#"{"statusCode":9999}"#).contains("`statusCode`"));
+        assert!(refused(r#"{"statusCode":"+200"}"#).contains("`statusCode`"));
+        assert!(refused(r#"{"statusCode":"2e2"}"#).contains("`statusCode`"));
         assert!(refused("{}").contains("`statusCode`"));
     }
 }

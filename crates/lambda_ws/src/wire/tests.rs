@@ -139,7 +139,7 @@ fn rewritten(event: &Value) -> Value {
             route_key: text("routeKey"),
             authorizer: None,
             disconnect_status_code: context["disconnectStatusCode"].as_u64().map(|c| c as u16),
-            message_id: context["messageId"].as_str(),
+            message_id: context["messageId"].as_str().map(Some),
             event_type: text("eventType"),
             extended_request_id: text("extendedRequestId"),
             request_time: time("requestTimeEpoch"),
@@ -151,6 +151,7 @@ fn rewritten(event: &Value) -> Value {
             identity: Identity {
                 user_agent: context["identity"]["userAgent"].as_str(),
                 source_ip: context["identity"]["sourceIp"].as_str().unwrap(),
+                ..Identity::default()
             },
             request_id: text("requestId"),
             domain_name: text("domainName"),

@@ -20,21 +20,9 @@ struct Target {
     name: String,
 }
 
-/// Builds a program with cargo and returns its path. What cargo says goes to stderr.
-pub(super) async fn build(
-    code: &Path,
-    binary: Option<&str>,
-    release: bool,
-) -> Result<PathBuf, Failure> {
+/// A cargo that does not know that it runs under another.
+pub(super) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["build", "--message-format=json-render-diagnostics"])
-        .args(release.then_some("--release"))
-        .args(binary.map(|name| format!("--bin={name}")))
-        .current_dir(code)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true);
     // Under `cargo run` the environment names the gateway's package, and build scripts that look at
     // these names would run again for another one.
     for (name, _) in std::env::vars_os() {
@@ -51,6 +39,24 @@ pub(super) async fn build(
             cargo.env_remove(name);
         }
     }
+    cargo
+}
+
+/// Builds a program with cargo and returns its path. What cargo says goes to stderr.
+pub(super) async fn build(
+    code: &Path,
+    binary: Option<&str>,
+    release: bool,
+) -> Result<PathBuf, Failure> {
+    let mut cargo = cargo();
+    cargo
+        .args(["build", "--message-format=json-render-diagnostics"])
+        .args(release.then_some("--release"))
+        .args(binary.map(|name| format!("--bin={name}")))
+        .current_dir(code)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     let mut cargo = cargo.spawn().map_err(|error| {
         Failure::because(
             "cargo cannot be started: install Rust, or give a program after `--`",

@@ -2,14 +2,16 @@
 
 use super::failure::Failure;
 use super::output::Style;
+use super::sign::Sign;
 use super::signals::Signals;
+use super::trust::Trust;
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::connect_async;
+use tokio_tungstenite::connect_async_tls_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -21,6 +23,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 #[command(after_help = "Examples:
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local connect wss://abcd1234.execute-api.eu-west-1.amazonaws.com/dev --header 'Authorization: Bearer x'
+  lambda-ws-local connect --cacert ca.pem wss://localhost:3001/dev
   echo '{\"action\":\"who\"}' | lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
 
 Ctrl-D closes the connection. In a pipe, the end of the input does, once nothing has arrived for
@@ -37,6 +40,10 @@ pub(super) struct Connect {
     /// How long to wait for answers, in seconds, after the end of the input
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     linger: f64,
+    #[command(flatten)]
+    sign: Sign,
+    #[command(flatten)]
+    trust: Trust,
 }
 
 /// How long the server may take to accept, and to answer a close frame.
@@ -67,8 +74,10 @@ impl Connect {
         // Two providers may be compiled in: the choice is ours, and made once.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = self.request()?;
+        let connector = self.trust.connector(request.uri())?;
+        let connecting = connect_async_tls_with_config(request, None, false, connector);
         let connected = tokio::select! {
-            connected = timeout(PATIENCE, connect_async(request)) => connected,
+            connected = timeout(PATIENCE, connecting) => connected,
             () = signals.next() => return Ok(()),
         };
         let connected = connected.map_err(|_| {
@@ -169,6 +178,7 @@ impl Connect {
             let headers = request.headers_mut();
             headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocols);
         }
+        self.sign.apply(&mut request)?;
         Ok(request)
     }
 

@@ -17,6 +17,10 @@ impl Failure {
         Self(format!("{what}: {}", chain(&error)))
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn print(&self) {
         let style = Style::stderr();
         eprintln!("{} {}", style.bad("error:"), self.0);

@@ -1,15 +1,18 @@
 //! Sending event files to a function, once each.
 
 use super::Common;
+use super::compare;
 use super::failure::Failure;
 use super::output::Printer;
 use super::project::{Endpoints, Project};
+use super::record::json_or_text;
 use super::responder;
 use super::signals::Signals;
 use clap::Args;
 use lambda_ws::Timestamp;
 use lambda_ws::wire::{ProxyResponse, request_time};
 use lambda_ws_local::function::{Function, InvokeError, request_id};
+use lambda_ws_local::gateway::reachable;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,15 +28,20 @@ use tokio::sync::mpsc;
 #[command(after_help = "Examples:
   lambda-ws-local invoke events/*.json
   lambda-ws-local invoke events/say.json -- target/debug/chat
+  lambda-ws-local --record session        record a session ..
+  lambda-ws-local invoke --compare session/*.json
 
-Exit code: 0 if every response is one that API Gateway accepts.")]
+Exit code: 0 if every response is one that API Gateway accepts, and with --compare is as recorded.")]
 pub(super) struct Invoke {
-    /// The event files, in the order they are sent
+    /// The event files, in the order they are sent; *.response.json, as --record writes them, are left out
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Send the events as they are: else the newest is moved to the present, and the others with it
     #[arg(long)]
     verbatim: bool,
+    /// Compare each response with the recorded one beside its event, but for ids and times
+    #[arg(long)]
+    compare: bool,
     /// Use this DynamoDB
     #[arg(long, value_name = "URL")]
     dynamodb_endpoint: Option<String>,
@@ -56,13 +64,24 @@ impl Invoke {
 
     async fn invoke(&self, printer: &Arc<Printer>) -> Result<(), Failure> {
         let mut events = Vec::new();
-        for path in &self.files {
+        let mut recorded = Vec::new();
+        for path in self.files.iter().filter(|path| !compare::is_response(path)) {
             events.push((path, read(path)?));
+            recorded.push(match self.compare {
+                true => Some(compare::recorded(path)?),
+                false => None,
+            });
         }
+        if events.is_empty() {
+            return Err(Failure::new(
+                "these are responses only: name event files, such as DIR/*.json",
+            ));
+        }
+        let sent = events.len();
         if !self.verbatim {
             move_to(Timestamp::now(), events.iter_mut().map(|(_, event)| event));
         }
-        let project = Project::read(&self.common)?;
+        let project = Project::read(&self.common, false)?;
         let function = match (project.functions(), &self.common.function) {
             ([function], _) => function,
             (all, Some(name)) => all
@@ -84,16 +103,29 @@ impl Invoke {
             }
         });
         let function = Function::start(config, log).await?;
-        let mut refused = 0;
-        for (path, event) in events {
-            refused += usize::from(!self.send(&function, path, &event, printer).await?);
+        let (mut refused, mut different) = (0, 0);
+        for ((path, event), recorded) in events.into_iter().zip(recorded) {
+            let outcome = self.send(&function, path, &event, printer).await?;
+            let Some(recorded) = recorded else {
+                refused += usize::from(!outcome.accepted);
+                continue;
+            };
+            let now = outcome.response.as_ref().map_err(String::as_str);
+            let differences = compare::differences(&recorded, now);
+            different += usize::from(!differences.is_empty());
+            for difference in differences {
+                let differs = printer.style().bad("differs");
+                printer.line(format!("{} {differs} {difference}", path.display()));
+            }
         }
         function.stop().await;
-        match refused {
-            0 => Ok(()),
-            n => Err(Failure::new(format!(
-                "{n} of {} responses are none that API Gateway accepts",
-                self.files.len()
+        match (refused, different) {
+            (0, 0) => Ok(()),
+            (0, n) => Err(Failure::new(format!(
+                "{n} of {sent} responses are not as they were recorded"
+            ))),
+            (n, _) => Err(Failure::new(format!(
+                "{n} of {sent} responses are none that API Gateway accepts"
             ))),
         }
     }
@@ -114,7 +146,7 @@ impl Invoke {
                     .apis
                     .first()
                     .map_or("dev", |api| &api.stage);
-                let url = format!("http://{}/{stage}", listener.local_addr()?);
+                let url = format!("http://{}/{stage}", reachable(listener.local_addr()?));
                 tokio::spawn(responder::serve(listener, guard.clone(), printer.clone()));
                 url
             }
@@ -124,7 +156,7 @@ impl Invoke {
             None => {
                 let dynamodb = project.dynamodb(&self.common).await?;
                 let listener = self.common.bind(0, "--dynamodb-endpoint").await?;
-                let url = format!("http://{}", listener.local_addr()?);
+                let url = format!("http://{}", reachable(listener.local_addr()?));
                 tokio::spawn(async move { dynamodb.serve(listener, guard).await });
                 url
             }
@@ -132,29 +164,29 @@ impl Invoke {
         Ok(Endpoints {
             management,
             dynamodb,
+            lambda: None,
         })
     }
 
-    /// Sends one event; whether its response is one that API Gateway accepts.
+    /// Sends one event.
     async fn send(
         &self,
         function: &Function,
         path: &Path,
         event: &Value,
         printer: &Printer,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Outcome, Failure> {
         let style = printer.style();
         let started = Instant::now();
         let response = function
             .invoke(event.to_string().into(), &request_id())
             .await;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
-        let (line, problem) = match response {
+        let (line, problem, response) = match response {
             Ok(response) => {
                 let problem = ProxyResponse::read(&response).err().map(|e| e.to_string());
-                let json: Value = serde_json::from_slice(&response)
-                    .unwrap_or_else(|_| String::from_utf8_lossy(&response).into());
-                (json, problem)
+                let json = json_or_text(&response);
+                (json.clone(), problem, Ok(json))
             }
             Err(error) => {
                 let kind = match &error {
@@ -162,7 +194,7 @@ impl Invoke {
                     _ => "Runtime.Failure".to_owned(),
                 };
                 let failed = json!({"errorType": kind, "errorMessage": error.to_string()});
-                (failed, Some(error.to_string()))
+                (failed, Some(error.to_string()), Err(error.to_string()))
             }
         };
         writeln!(std::io::stdout(), "{line}")?;
@@ -179,8 +211,19 @@ impl Invoke {
             done.push_str(&format!(" {problem}"));
         }
         printer.line(done);
-        Ok(problem.is_none())
+        Ok(Outcome {
+            accepted: problem.is_none(),
+            response,
+        })
     }
+}
+
+/// How an event ended.
+struct Outcome {
+    /// Whether the response is one that API Gateway accepts.
+    accepted: bool,
+    /// The response, or why there is none.
+    response: Result<Value, String>,
 }
 
 fn read(path: &Path) -> Result<Value, Failure> {

@@ -66,6 +66,9 @@ pub(super) struct Printer {
 /// How many lines may wait.
 const LINES: usize = 10_000;
 
+/// How many more lines a write takes along.
+const LINES_A_WRITE: usize = 500;
+
 impl Printer {
     pub(super) fn start() -> Self {
         let (lines, printed) = sync_channel::<String>(LINES);
@@ -73,13 +76,19 @@ impl Printer {
         let missing = dropped.clone();
         let thread = std::thread::spawn(move || {
             let mut stderr = std::io::stderr();
-            for line in printed {
-                // Nobody is left to be told that stderr is closed.
-                let _ = writeln!(stderr, "{line}");
+            while let Ok(mut text) = printed.recv() {
+                // All that waits by now with one write: stderr itself keeps nothing back.
+                text.push('\n');
+                for line in printed.try_iter().take(LINES_A_WRITE) {
+                    text.push_str(&line);
+                    text.push('\n');
+                }
                 match missing.swap(0, Ordering::Relaxed) {
                     0 => {}
-                    n => drop(writeln!(stderr, "({n} lines are left out)")),
+                    n => text.push_str(&format!("({n} lines are left out)\n")),
                 }
+                // Nobody is left to be told that stderr is closed.
+                let _ = stderr.write_all(text.as_bytes());
             }
         });
         Self {
@@ -120,13 +129,14 @@ impl Printer {
         };
         let name = match observed.what {
             What::Connect | What::Message | What::Disconnect => observed.route,
+            What::Authorize => "authorize",
             What::Close => "close",
             What::Post => "post",
             What::Inspect => "inspect",
             What::Delete => "delete",
         };
         let shown = match observed.what {
-            What::Connect | What::Message | What::Disconnect => true,
+            What::Connect | What::Authorize | What::Message | What::Disconnect => true,
             What::Close | What::Post | What::Delete => verbose || !good,
             // A function's start asks for a connection that never was.
             What::Inspect => verbose,

@@ -7,6 +7,8 @@ use lambda_ws_local::function::environment::{Variables, variables};
 use lambda_ws_local::function::{Config, Program};
 use lambda_ws_local::guard::Guard;
 use lambda_ws_local::template::{Api, Build, Function, Options, Template};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +25,8 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// Reads the template; a program without one gets the default.
-    pub(super) fn read(common: &Common) -> Result<Self, Failure> {
+    /// Reads the template; a program without one gets the default, and so does a function that is run `elsewhere`.
+    pub(super) fn read(common: &Common, elsewhere: bool) -> Result<Self, Failure> {
         let options = Options {
             parameters: common.parameter_overrides.iter().cloned().collect(),
             stage: common.stage.clone(),
@@ -34,7 +36,7 @@ impl Project {
         let path = common.template.clone();
         let path = path.unwrap_or_else(|| PathBuf::from(TEMPLATE));
         let missing = common.template.is_none() && !path.exists();
-        if missing && common.program.is_empty() {
+        if missing && common.program.is_empty() && !elsewhere {
             return Err(Failure::new(format!(
                 "there is no {TEMPLATE} here: name one with --template, or a program after `--`, \
                  such as `lambda-ws-local -- cargo run`"
@@ -93,15 +95,25 @@ impl Project {
         &self.template.functions
     }
 
+    /// The program that is given for a function on the command line.
+    pub(super) fn given<'c>(
+        &self,
+        function: &Function,
+        common: &'c Common,
+    ) -> Option<(&'c OsString, &'c [OsString])> {
+        let chosen = common.function.as_ref();
+        let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
+        let (program, args) = common.program.split_first()?;
+        is_chosen.then_some((program, args))
+    }
+
     /// The program of a function, built if it has to be.
     pub(super) async fn program(
         &self,
         function: &Function,
         common: &Common,
     ) -> Result<Program, Failure> {
-        let chosen = common.function.as_ref();
-        let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
-        if let ([program, args @ ..], true) = (common.program.as_slice(), is_chosen) {
+        if let Some((program, args)) = self.given(function, common) {
             return Ok(Program {
                 program: program.clone(),
                 args: args.to_vec(),
@@ -116,12 +128,18 @@ impl Project {
                     ..Program::default()
                 })
             }
-            Build::Other(_) => Err(Failure::new(format!(
-                "{}:{}: function `{}` is not built by rust-cargolambda: give its program after `--`",
-                self.template.path.display(),
-                function.line,
-                function.logical_id
-            ))),
+            Build::Other(_) => match bootstrap(function) {
+                Some(program) => Ok(program),
+                None => Err(Failure::new(format!(
+                    "{}:{}: function `{}` is not built by rust-cargolambda: give its program after `--`, \
+                     put an executable `bootstrap` for its runtime `{}` into its folder, or run it yourself \
+                     and say where with --invoke-url",
+                    self.template.path.display(),
+                    function.line,
+                    function.logical_id,
+                    function.runtime
+                ))),
+            },
         }
     }
 
@@ -136,32 +154,44 @@ impl Project {
         let cargo = Path::new(&program.program)
             .file_stem()
             .is_some_and(|n| n == "cargo");
-        let task_root = function.code.canonicalize().unwrap_or_default();
-        let variables = variables(
-            &Variables {
-                function_name: &function.name,
-                handler: &function.handler,
-                memory: function.memory_mb,
-                task_root: &task_root.to_string_lossy(),
-                cargo,
-                template: &function.environment,
-                region: &common.region,
-                access_key_id: &common.access_key_id,
-                secret_access_key: &common.secret_access_key,
-                management_url: &endpoints.management,
-                dynamodb_url: Some(&endpoints.dynamodb),
-                lambda_url: None,
-            },
-            |name| std::env::var(name).ok(),
-        );
         let mut config = Config::new(&function.name, program);
-        config.environment = variables;
+        config.environment = self.environment(function, cargo, common, endpoints);
+        config.arn = format!(
+            "arn:aws:lambda:{}:000000000000:function:{}",
+            common.region, function.name
+        );
         config.timeout = function.timeout;
         config.concurrency = common.concurrency.max(1);
         if cargo {
             config.init_timeout = CARGO_INIT;
         }
         config
+    }
+
+    /// The environment of a function.
+    pub(super) fn environment(
+        &self,
+        function: &Function,
+        cargo: bool,
+        common: &Common,
+        endpoints: &Endpoints,
+    ) -> BTreeMap<String, String> {
+        let task_root = function.code.canonicalize().unwrap_or_default();
+        let setup = Variables {
+            function_name: &function.name,
+            handler: &function.handler,
+            memory: function.memory_mb,
+            task_root: &task_root.to_string_lossy(),
+            cargo,
+            template: &function.environment,
+            region: &common.region,
+            access_key_id: &common.access_key_id,
+            secret_access_key: &common.secret_access_key,
+            management_url: &endpoints.management,
+            dynamodb_url: Some(&endpoints.dynamodb),
+            lambda_url: endpoints.lambda.as_deref(),
+        };
+        variables(&setup, |name| std::env::var(name).ok())
     }
 
     /// A DynamoDB with the template's tables.
@@ -183,9 +213,24 @@ impl Project {
 }
 
 /// Where the function finds AWS.
+#[derive(Clone)]
 pub(super) struct Endpoints {
     pub(super) management: String,
     pub(super) dynamodb: String,
+    /// `None` where functions cannot invoke one another.
+    pub(super) lambda: Option<String>,
+}
+
+/// The program of a function that speaks the Runtime API itself: the file that Lambda runs.
+fn bootstrap(function: &Function) -> Option<Program> {
+    let own_runtime = function.runtime.starts_with("provided");
+    let folder = function.code.canonicalize().ok()?;
+    let program = folder.join("bootstrap");
+    (own_runtime && program.is_file()).then(|| Program {
+        program: program.into(),
+        current_dir: Some(folder),
+        ..Program::default()
+    })
 }
 
 impl Common {

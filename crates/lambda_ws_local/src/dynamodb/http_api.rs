@@ -1,18 +1,26 @@
 //! DynamoDB's JSON protocol over HTTP.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+use super::faulty::Faulty;
 use super::{DynamoDb, operation};
 use crate::body::Body;
+use crate::faults::AnswerLost;
 use crate::guard::Guard;
 use crate::listener::Handler;
 
 /// The largest request in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// How long a client may keep a connection without a request, and take to send a body.
+const KEEP_ALIVE: Duration = Duration::from_secs(90);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -23,17 +31,23 @@ const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 #[derive(Clone)]
 pub(super) struct HttpApi {
-    dynamodb: DynamoDb,
+    dynamodb: Faulty,
     guard: Guard,
 }
 
 impl HttpApi {
     pub(super) fn new(dynamodb: DynamoDb, guard: Guard) -> HttpApi {
-        HttpApi { dynamodb, guard }
+        let faults = dynamodb.faults.clone();
+        HttpApi {
+            dynamodb: Faulty::new(dynamodb, faults),
+            guard,
+        }
     }
 }
 
 impl Handler for HttpApi {
+    const PATIENCE: Duration = KEEP_ALIVE;
+
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         if let Err(refusal) = self.guard.check(&parts.headers) {
@@ -49,7 +63,8 @@ impl Handler for HttpApi {
                 .insert(ALLOW, HeaderValue::from_static("POST"));
             return response;
         }
-        let Some(Body { bytes, size, .. }) = Body::read(body, BODY_LIMIT).await else {
+        let Some(Body { bytes, size, .. }) = Body::read(body, BODY_LIMIT, BODY_TIMEOUT).await
+        else {
             return plain(StatusCode::BAD_REQUEST);
         };
         if size > BODY_LIMIT {
@@ -64,7 +79,10 @@ impl Handler for HttpApi {
             .strip_prefix("DynamoDB_20120810.")
             .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."));
         let (status, answer) = match operation {
-            Some(operation) => self.dynamodb.call(operation, bytes).await,
+            Some(operation) => match self.dynamodb.call(operation, bytes).await {
+                Ok(answer) => answer,
+                Err(lost) => return lose(lost),
+            },
             None => operation::unknown(),
         };
         let mut response = Response::new(Full::new(answer));
@@ -74,6 +92,12 @@ impl Handler for HttpApi {
         response.headers_mut().insert(REQUEST_ID, request_id());
         response
     }
+}
+
+fn lose(lost: AnswerLost) -> Response<Full<Bytes>> {
+    let mut response = plain(StatusCode::INTERNAL_SERVER_ERROR);
+    response.extensions_mut().insert(lost);
+    response
 }
 
 fn plain(status: StatusCode) -> Response<Full<Bytes>> {

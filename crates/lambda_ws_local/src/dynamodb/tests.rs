@@ -1,3 +1,5 @@
+mod faults;
+
 use std::sync::Arc;
 
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};

@@ -116,6 +116,30 @@ pub fn variables(
     variables
 }
 
+/// What of a function's [`variables`] a program needs that is run by something else, such as `cargo lambda watch`, which sets
+/// Lambda's own itself: the template's, region, credentials, endpoints and [`CLOSED`].
+pub fn for_others(
+    template: &BTreeMap<String, String>,
+    variables: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    const ACCOUNT: &[&str] = &[
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+    ];
+    let needed = |name: &str| {
+        template.contains_key(name)
+            || ACCOUNT.contains(&name)
+            || name.starts_with("AWS_ENDPOINT_URL_")
+            || CLOSED.iter().any(|(closed, _)| *closed == name)
+    };
+    let needed = variables.iter().filter(|(name, _)| needed(name));
+    needed
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,6 +286,33 @@ mod tests {
         assert_eq!(
             variables(&changed(&changes, &mut template), developer),
             variables(&SETUP, developer)
+        );
+    }
+
+    #[test]
+    fn who_else_runs_a_function_is_told_what_he_does_not_know() {
+        let mut template = BTreeMap::new();
+        let setup = changed(
+            &[("CONNECTIONS_TABLE", "c"), ("TZ", "Europe/Rome")],
+            &mut template,
+        );
+        let all = variables(&setup, developer);
+        let names: Vec<_> = for_others(setup.template, &all).into_keys().collect();
+        assert_eq!(
+            names,
+            [
+                "AWS_ACCESS_KEY_ID",
+                "AWS_CONFIG_FILE",
+                "AWS_DEFAULT_REGION",
+                "AWS_EC2_METADATA_DISABLED",
+                "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+                "AWS_ENDPOINT_URL_DYNAMODB",
+                "AWS_REGION",
+                "AWS_SECRET_ACCESS_KEY",
+                "AWS_SHARED_CREDENTIALS_FILE",
+                "CONNECTIONS_TABLE",
+                "TZ",
+            ]
         );
     }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 /// Why no process of the function is ready for events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,6 +73,8 @@ pub enum InvokeError {
         error_type: String,
         /// `errorMessage` of the report; the whole report if it is not of Lambda's form.
         message: String,
+        /// The report as it came, up to 256 KB; empty if there was none.
+        report: Bytes,
     },
     /// The process ended with the event in hand.
     #[error("the function's process ended before it answered ({status})")]
@@ -102,6 +106,15 @@ pub enum InvokeError {
     /// No process was ready, and the one that was started for this event did not get ready.
     #[error("no process of the function starts")]
     Start(#[source] StartError),
+    /// The function's first process is not ready yet.
+    #[error("the function is still being started")]
+    Pending,
+    /// Whoever else runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
+    #[error("{reason}")]
+    Unreachable {
+        /// What is wrong, and what helps.
+        reason: String,
+    },
     /// The function was stopped meanwhile.
     #[error("the function is stopped")]
     Stopped,

@@ -1,6 +1,7 @@
 //! The execution environments of a function and the events that wait for them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::error::{InvokeError, StartError};
+use super::freeze::Switch;
 use super::log::{Log, LogLine};
 use super::{Config, sandbox};
+use crate::faults::{Kind, Place};
 
 /// The pause after the first failed start; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -31,11 +34,32 @@ pub(crate) enum Submitted {
     Waits,
 }
 
+/// What all pools of a function have in common, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    pub(crate) lines: mpsc::Sender<LogLine>,
+    pub(crate) freeze: Arc<Switch>,
+    /// The number of the last environment.
+    pub(crate) numbers: Arc<AtomicU64>,
+}
+
+/// How far a pool is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    Open,
+    /// Events in hand are worked on to their ends; there are no more.
+    Retired,
+    /// Everything ends at once.
+    Closed,
+}
+
 pub(crate) struct Pool {
     pub(crate) config: Config,
+    pub(crate) freeze: Arc<Switch>,
     lines: mpsc::Sender<LogLine>,
+    numbers: Arc<AtomicU64>,
     state: Mutex<State>,
-    closed: watch::Sender<bool>,
+    stage: watch::Sender<Stage>,
     all_ended: Notify,
 }
 
@@ -51,11 +75,12 @@ struct State {
     starting: usize,
     /// Failed starts in a row.
     failures: u32,
-    /// The number of the last environment.
-    number: u64,
     /// Who waits for the first environment.
     first: Option<oneshot::Sender<Result<(), StartError>>>,
+    /// Retired or closed.
     closed: bool,
+    /// Who gets what this pool can no longer begin.
+    successor: Option<Arc<Pool>>,
 }
 
 struct Idle {
@@ -67,17 +92,19 @@ impl Pool {
     /// A pool that starts its first environment.
     pub(crate) fn start(
         config: Config,
-        lines: mpsc::Sender<LogLine>,
+        common: Common,
         first: oneshot::Sender<Result<(), StartError>>,
     ) -> Arc<Pool> {
         let pool = Arc::new(Pool {
             config,
-            lines,
+            freeze: common.freeze,
+            lines: common.lines,
+            numbers: common.numbers,
             state: Mutex::new(State {
                 first: Some(first),
                 ..State::default()
             }),
-            closed: watch::Sender::new(false),
+            stage: watch::Sender::new(Stage::Open),
             all_ended: Notify::new(),
         });
         pool.add(&mut pool.lock());
@@ -120,8 +147,12 @@ impl Pool {
     /// The next job for an environment, which waits as long as it takes. `None` if it is to have none: the function is
     /// stopped, or the environment has asked again meanwhile.
     ///
-    /// Cancel-safe: a job that was assigned but not returned goes back to the head of the queue.
-    pub(crate) async fn next(self: &Arc<Self>, number: u64) -> Option<Job> {
+    /// Cancel-safe: a job that was assigned but not taken goes back to the head of the queue.
+    pub(crate) async fn next(self: &Arc<Self>, number: u64) -> Option<Assigned> {
+        let assigned = |job| Assigned {
+            pool: self.clone(),
+            job: Some(job),
+        };
         let mut turn = {
             let mut state = self.lock();
             if state.closed {
@@ -129,7 +160,7 @@ impl Pool {
             }
             while let Some(job) = state.waiting.pop_front() {
                 if !job.reply.is_closed() {
-                    return Some(job);
+                    return Some(assigned(job));
                 }
             }
             let (turn, receiver) = oneshot::channel();
@@ -140,13 +171,22 @@ impl Pool {
                 receiver,
             }
         };
-        (&mut turn.receiver).await.ok()
+        (&mut turn.receiver).await.ok().map(assigned)
     }
 
     /// Gives a job that an environment could not begin to the next one.
     pub(crate) fn put_back(self: &Arc<Self>, job: Job) {
+        if job.reply.is_closed() {
+            return;
+        }
         let mut state = self.lock();
-        if state.closed || job.reply.is_closed() {
+        if state.closed {
+            let successor = state.successor.clone();
+            // The next pool has a lock of its own.
+            drop(state);
+            if let Some(successor) = successor {
+                successor.put_back(job);
+            }
             return;
         }
         if let Err(job) = state.begin(job) {
@@ -167,26 +207,46 @@ impl Pool {
 
     /// Ends every environment and every wait.
     pub(crate) fn close(&self) {
+        self.finish(Stage::Closed, None);
+    }
+
+    /// Hands all events that have not begun on to another pool, and ends each environment after the one it works on.
+    pub(crate) fn retire(&self, successor: &Arc<Pool>) {
+        for job in self.finish(Stage::Retired, Some(successor.clone())) {
+            // Its queue is as empty as it can be; whatever it refuses, the caller is told by the dropped reply.
+            let _ = successor.submit(job);
+        }
+    }
+
+    /// No more events: those that wait are returned.
+    fn finish(&self, stage: Stage, successor: Option<Arc<Pool>>) -> VecDeque<Job> {
         let mut state = self.lock();
         state.closed = true;
+        state.successor = successor;
         let (idle, waiting) = (
             std::mem::take(&mut state.idle),
             std::mem::take(&mut state.waiting),
         );
         drop(state);
         // Dropping the channels tells the other ends; they lock the pool.
-        drop((idle, waiting));
-        self.closed.send_replace(true);
+        drop(idle);
+        self.stage.send_replace(stage);
+        waiting
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Waits until the pool is closed.
-    pub(crate) async fn closed(&self) {
+    /// Waits until the pool is so far, or further.
+    pub(crate) async fn reached(&self, stage: Stage) {
         // It ends with an error only if the sender is gone, which is here.
-        let _ = self.closed.subscribe().wait_for(|closed| *closed).await;
+        let _ = self.stage.subscribe().wait_for(|at| *at >= stage).await;
+    }
+
+    /// Whether no environment is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().alive == 0
     }
 
     /// Waits until no environment is left.
@@ -215,20 +275,21 @@ impl Pool {
     fn add(self: &Arc<Self>, state: &mut State) {
         state.alive += 1;
         state.starting += 1;
-        state.number += 1;
         let pause = match state.failures {
             0 => Duration::ZERO,
             failures => BACK_OFF
                 .saturating_mul(1 << (failures - 1).min(16))
                 .min(LONGEST_BACK_OFF),
         };
-        tokio::spawn(self.clone().live(state.number, pause));
+        let cold = self.config.faults.latency(Place::Function, Kind::ColdStart);
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
+        tokio::spawn(self.clone().live(number, pause + cold));
     }
 
     /// One environment's life, from the pause before it to what its end means for others.
     async fn live(self: Arc<Self>, number: u64, pause: Duration) {
         let outcome = tokio::select! {
-            () = self.closed() => Err(StartError::Stopped),
+            () = self.reached(Stage::Retired) => Err(StartError::Stopped),
             () = sleep(pause) => {
                 let log = Arc::new(Log::new(number, self.lines.clone()));
                 sandbox::live(&self, number, log).await
@@ -276,6 +337,28 @@ impl std::fmt::Debug for Pool {
         f.debug_struct("Pool")
             .field("config", &self.config)
             .finish_non_exhaustive()
+    }
+}
+
+/// A job that an environment is about to begin. Dropping it gives the job to the next one.
+pub(crate) struct Assigned {
+    pool: Arc<Pool>,
+    job: Option<Job>,
+}
+
+impl Assigned {
+    pub(crate) fn take(mut self) -> Job {
+        self.job
+            .take()
+            .expect("it is only taken here, and in `drop`, after which nothing is")
+    }
+}
+
+impl Drop for Assigned {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            self.pool.put_back(job);
+        }
     }
 }
 

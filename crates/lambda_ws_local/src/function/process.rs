@@ -2,25 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// Starts a watcher and then becomes the program.
+/// Becomes the program once it is told that its watcher is there. Without that word, it ends: whoever started it is gone.
+const START: &str = "read -r _ || exit 1
+exec \"$@\" </dev/null";
+
+/// Kills the program's process group as soon as its pipe is closed at the other end.
 ///
-/// The watcher is in the program's process group and kills the whole group as soon as its pipe is closed at the other end,
-/// the only copy of which is in this process: that happens when this process lets go of it, and also, through the kernel,
-/// when this process dies of a `kill -9`. It runs before the program does, so there is no moment without it. A parent-death
-/// signal (`setpriv --pdeathsig`) would be bound to the thread that forked, known to Linux only, and would reach neither the
-/// children of the program nor those of a `cargo run`; the watcher covers them all. It is forked twice so that the program has
-/// no child that it does not know, and ignores the signals that a program may send to its own group.
-const LEASH: &str = "exec 3<&0 </dev/null
-( ( trap '' HUP INT TERM; read -r _ <&3; kill -9 0 ) >/dev/null 2>&1 & )
-exec 3<&-
-exec \"$@\"";
+/// The only copy of that end is in this process: it closes when this process lets go of it, and also, through the kernel,
+/// when this process dies of a `kill -9`. A parent-death signal (`setpriv --pdeathsig`) would be bound to the thread that
+/// forked, known to Linux only, and would reach neither the children of the program nor those of a `cargo run`; the watcher
+/// covers them all. It is in a group of its own, so that it is not stopped with the program, and ignores the signals that
+/// end a terminal's programs.
+const WATCH: &str = "trap '' HUP INT TERM
+read -r _
+kill -s KILL -- \"-$1\"";
 
 /// A program and how it is started.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +40,8 @@ pub struct Program {
 /// A running process group.
 pub(crate) struct Process {
     child: Child,
-    group: Option<Pid>,
+    group: Arc<Group>,
+    watcher: Child,
     /// Closing it makes the watcher kill the group.
     _leash: Option<ChildStdin>,
 }
@@ -47,40 +52,43 @@ impl Process {
         program: &Program,
         environment: &BTreeMap<String, String>,
     ) -> io::Result<(Process, ChildStdout, ChildStderr)> {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", LEASH, "lambda-ws-local"]);
-        command
-            .arg(locate(
-                program,
-                environment.get("PATH").map(String::as_str),
-            )?)
-            .args(&program.args);
+        let path = environment.get("PATH").map(String::as_str);
+        let mut command = shell(START);
+        command.arg(locate(program, path)?).args(&program.args);
         if let Some(directory) = &program.current_dir {
             command.current_dir(directory);
         }
         let mut child = command
-            .env_clear()
             .envs(environment)
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
             .spawn()?;
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-        let leash = child.stdin.take();
-        match (child.stdout.take(), child.stderr.take()) {
-            (Some(stdout), Some(stderr)) => Ok((
-                Process {
-                    child,
-                    group,
-                    _leash: leash,
-                },
-                stdout,
-                stderr,
-            )),
-            _ => Err(io::Error::other("the process has no output pipes")),
-        }
+        let id = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(id), (Some(stdin), Some(stdout), Some(stderr))) = (id, pipes) else {
+            return Err(io::Error::other("the process has no id or no pipes"));
+        };
+        // Before the program runs, so that there is no moment without it.
+        let mut watcher = shell(WATCH)
+            .arg(id.to_string())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let leash = watcher.stdin.take();
+        // One byte fits into the empty pipe. Whoever does not read it has ended, which `wait` tells.
+        let _ = File::from(stdin.into_owned_fd()?).write_all(b"\n");
+        let process = Process {
+            child,
+            group: Arc::new(Group(Mutex::new(Some(id)))),
+            watcher,
+            _leash: leash,
+        };
+        Ok((process, stdout, stderr))
+    }
+
+    /// The processes that [`kill`](Process::kill) ends.
+    pub(crate) fn group(&self) -> Arc<Group> {
+        self.group.clone()
     }
 
     /// Waits until the program has ended. Its children may still run: [`kill`](Process::kill) ends them. Cancel-safe.
@@ -88,14 +96,14 @@ impl Process {
         self.child.wait().await
     }
 
-    /// Kills what is left of the process group, as Lambda does: without a warning.
+    /// Kills what is left of the process group, as Lambda does: without a warning, and whether or not it is stopped.
     ///
-    /// The watcher keeps the group's id in use until this moment, so it names no other group even if the program is gone.
+    /// It has to follow the end of [`wait`](Process::wait) at once: from then on the group's id is free, and stays unused
+    /// only because the kernel gives ids out in turn.
     pub(crate) fn kill(&mut self) {
-        if let Some(group) = self.group.take() {
-            // The only possible failure is that nobody is left.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
+        self.group.end();
+        // It has nothing left to watch, and must not kill who gets the id next.
+        let _ = self.watcher.start_kill();
     }
 }
 
@@ -103,6 +111,51 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The processes of a program, by the id of their group.
+pub(crate) struct Group(Mutex<Option<Pid>>);
+
+impl Group {
+    /// Stops them where they are.
+    pub(crate) fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets them go on.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn end(&self) {
+        if let Some(group) = self.lock().take() {
+            // As below.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = *self.lock() {
+            // The only possible failure is that nobody is left.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A shell in a process group of its own and without an environment.
+fn shell(script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", script, "lambda-ws-local"])
+        .env_clear()
+        .stdin(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    command
 }
 
 /// The file to execute, so that a missing program is an error here and not a message of the shell.

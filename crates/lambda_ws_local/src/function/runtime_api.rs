@@ -1,7 +1,7 @@
 //! The Lambda Runtime API (2018-06-01) of one execution environment.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
@@ -10,10 +10,10 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-use super::RESPONSE_LIMIT;
 use super::error::InvokeError;
 use super::pool::Pool;
 use super::sandbox::{Asked, Sandbox};
+use super::{RESPONSE_LIMIT, hex};
 use crate::body::Body;
 use crate::guard::{Guard, Refusal};
 use crate::listener::Handler;
@@ -28,6 +28,11 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The largest error report that is kept, in bytes; the rest is dropped.
 const REPORT_LIMIT: usize = 256 * 1024;
+/// How long it may take to arrive.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than any event is worked on (15 minutes): for so long a runtime may keep a connection without a request, and
+/// stream a response.
+const LIFE: Duration = Duration::from_secs(20 * 60);
 
 #[derive(Clone)]
 pub(crate) struct RuntimeApi {
@@ -62,6 +67,10 @@ impl RuntimeApi {
             Some(Asked::First) => self.pool.ready(),
             Some(Asked::Again) => {}
             None => {
+                if self.sandbox.is_doomed() {
+                    // The process is about to be killed, and should not complain of anything else.
+                    std::future::pending::<()>().await;
+                }
                 return refuse(
                     StatusCode::FORBIDDEN,
                     "InvalidStateTransition",
@@ -69,9 +78,11 @@ impl RuntimeApi {
                 );
             }
         }
-        let Some(job) = self.pool.next(self.sandbox.number).await else {
+        let event = self.pool.next(self.sandbox.number);
+        let Some(job) = self.sandbox.freezer.wait(event).await else {
             if self.pool.is_closed() {
                 // The process is about to be killed: an answer would be its last, and misunderstood.
+                self.sandbox.dismiss();
                 std::future::pending::<()>().await;
             }
             return refuse(
@@ -80,7 +91,7 @@ impl RuntimeApi {
                 "there are no more events",
             );
         };
-        let (request_id, event) = match self.sandbox.begin(job) {
+        let (request_id, event) = match self.sandbox.begin(job.take()) {
             Ok(begun) => begun,
             Err(job) => {
                 self.pool.put_back(job);
@@ -95,12 +106,6 @@ impl RuntimeApi {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let deadline = (now + self.pool.config.timeout).as_millis();
-        let trace = format!(
-            "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
-            now.as_secs(),
-            fastrand::u128(..) >> 32,
-            fastrand::u64(..)
-        );
         let mut response = Response::new(Full::new(event));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);
@@ -110,7 +115,7 @@ impl RuntimeApi {
             HeaderValue::from(u64::try_from(deadline).unwrap_or(u64::MAX)),
         );
         headers.insert(ARN, self.arn.clone());
-        headers.insert(TRACE_ID, value(&trace));
+        headers.insert(TRACE_ID, value(&trace(now.as_secs())));
         response
     }
 
@@ -123,7 +128,7 @@ impl RuntimeApi {
             bytes,
             size,
             trailers,
-        }) = Body::read(body, RESPONSE_LIMIT).await
+        }) = Body::read(body, RESPONSE_LIMIT, LIFE).await
         else {
             return refuse(
                 StatusCode::BAD_REQUEST,
@@ -147,6 +152,7 @@ impl RuntimeApi {
             Some(error_type) => Err(InvokeError::Handler {
                 error_type,
                 message: "the response stream broke off".to_owned(),
+                report: Bytes::new(),
             }),
         };
         if self.sandbox.finish(request_id, answer) {
@@ -162,12 +168,13 @@ impl RuntimeApi {
         headers: &HeaderMap,
         body: Incoming,
     ) -> Response<Full<Bytes>> {
-        let (error_type, message) = report(headers, body).await;
+        let (error_type, message, report) = report(headers, body).await;
         if self.sandbox.finish(
             request_id,
             Err(InvokeError::Handler {
                 error_type,
                 message,
+                report,
             }),
         ) {
             accepted()
@@ -177,7 +184,7 @@ impl RuntimeApi {
     }
 
     async fn init_error(&self, headers: &HeaderMap, body: Incoming) -> Response<Full<Bytes>> {
-        let (error_type, message) = report(headers, body).await;
+        let (error_type, message, _) = report(headers, body).await;
         if self.sandbox.fail(error_type, message) {
             accepted()
         } else {
@@ -191,6 +198,8 @@ impl RuntimeApi {
 }
 
 impl Handler for RuntimeApi {
+    const PATIENCE: Duration = LIFE;
+
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
         if let Err(refusal) = self.guard.check(&parts.headers) {
@@ -224,9 +233,9 @@ impl Handler for RuntimeApi {
     }
 }
 
-/// The type and the message of an error report, whatever form it has.
-async fn report(headers: &HeaderMap, body: Incoming) -> (String, String) {
-    let body = Body::read(body, REPORT_LIMIT)
+/// The type and the message of an error report, whatever form it has, and the report itself.
+async fn report(headers: &HeaderMap, body: Incoming) -> (String, String, Bytes) {
+    let body = Body::read(body, REPORT_LIMIT, REPORT_TIMEOUT)
         .await
         .map(|body| body.bytes)
         .unwrap_or_default();
@@ -238,13 +247,27 @@ async fn report(headers: &HeaderMap, body: Incoming) -> (String, String) {
     let message = report
         .error_message
         .unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
-    (error_type, message)
+    (error_type, message, body)
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get(name)
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// A new trace that began at this second since the epoch.
+fn trace(second: u64) -> String {
+    let mut trace = String::with_capacity(74);
+    trace.push_str("Root=1-");
+    hex(&mut trace, second, 8);
+    trace.push('-');
+    hex(&mut trace, fastrand::u64(..), 8);
+    hex(&mut trace, fastrand::u64(..), 16);
+    trace.push_str(";Parent=");
+    hex(&mut trace, fastrand::u64(..), 16);
+    trace.push_str(";Sampled=0");
+    trace
 }
 
 fn value(text: &str) -> HeaderValue {

@@ -12,10 +12,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::{InvokeError, StartError};
+use super::freeze::Freezer;
 use super::log::{Log, Stream};
-use super::pool::{Job, Pool};
+use super::meter::{Meter, Output};
+use super::pool::{Job, Pool, Stage};
 use super::process::Process;
 use super::runtime_api::RuntimeApi;
+use crate::faults::{Faults, Kind, Place};
 use crate::listener::Listener;
 
 /// How long a dead process's last words and responses are read for: they are in the kernel's buffers already.
@@ -27,14 +30,21 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How long a killed process may take to end; only the kernel can make it longer.
 const KILL: Duration = Duration::from_secs(5);
 
+/// A process that is killed on purpose works on its event for less than so many milliseconds.
+const MOMENTS: usize = 20;
+
 /// The state of an environment, shared by its supervisor and its Runtime API.
 pub(crate) struct Sandbox {
     pub(crate) number: u64,
     pub(crate) log: Arc<Log>,
+    pub(crate) freezer: Freezer,
     timeout: Duration,
+    faults: Faults,
     phase: Mutex<Phase>,
     /// The deadline may be nearer than the one the supervisor sleeps to.
     nudge: Notify,
+    /// The process has asked for an event and will get none.
+    dismissed: Notify,
 }
 
 enum Phase {
@@ -52,6 +62,8 @@ enum Phase {
 struct Running {
     request_id: Arc<str>,
     deadline: Instant,
+    /// The process is killed at the deadline, and has no answer before.
+    doomed: bool,
     reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
@@ -85,10 +97,19 @@ impl Sandbox {
         }
         let request_id = job.request_id.clone();
         self.log.attribute(request_id.clone());
-        let deadline = Instant::now() + self.timeout;
+        let doomed = self.faults.happens(Place::Function, Kind::Crash);
+        let time = match doomed {
+            true => {
+                let moment = self.faults.below(Place::Function, Kind::Crash, MOMENTS);
+                self.nudge.notify_one();
+                Duration::from_millis(moment as u64).min(self.timeout)
+            }
+            false => self.timeout,
+        };
         *phase = Phase::Busy(Running {
             request_id: job.request_id,
-            deadline,
+            deadline: Instant::now() + time,
+            doomed,
             reply: job.reply,
         });
         Ok((request_id, job.event))
@@ -97,8 +118,15 @@ impl Sandbox {
     /// The process answers an event; false if it is not the one it works on.
     pub(crate) fn finish(&self, request_id: &str, answer: Result<Bytes, InvokeError>) -> bool {
         let mut phase = self.lock();
-        match &*phase {
-            Phase::Busy(running) if *running.request_id == *request_id => {}
+        match &mut *phase {
+            Phase::Busy(running) if *running.request_id == *request_id => {
+                if running.doomed {
+                    // It has done all its work, and dies before anybody hears of it.
+                    running.deadline = Instant::now();
+                    self.nudge.notify_one();
+                    return true;
+                }
+            }
             _ => return false,
         }
         if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
@@ -113,6 +141,11 @@ impl Sandbox {
         matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
     }
 
+    /// Whether the process will be killed instead of being heard.
+    pub(crate) fn is_doomed(&self) -> bool {
+        matches!(&*self.lock(), Phase::Busy(running) if running.doomed)
+    }
+
     /// The process reports that it cannot start; false if it has started.
     pub(crate) fn fail(&self, error_type: String, message: String) -> bool {
         let mut phase = self.lock();
@@ -123,6 +156,11 @@ impl Sandbox {
         *error = Some((error_type, message));
         self.nudge.notify_one();
         true
+    }
+
+    /// The process has asked for an event when there will be no more: it can end.
+    pub(crate) fn dismiss(&self) {
+        self.dismissed.notify_one();
     }
 
     /// When the process has to be looked at: a process that is idle now cannot be overdue before a whole timeout is over,
@@ -171,15 +209,23 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
             source,
         })?;
 
+    let output = Output {
+        stdout: Meter::new(stdout),
+        stderr: Meter::new(stderr),
+    };
+    let (stdout, stderr) = (output.stdout.clone(), output.stderr.clone());
     let sandbox = Arc::new(Sandbox {
         number,
         log: log.clone(),
+        freezer: Freezer::new(&pool.freeze, process.group(), output, log.clone()),
         timeout: config.timeout,
+        faults: config.faults.clone(),
         phase: Mutex::new(Phase::Init {
             deadline: Instant::now() + config.init_timeout,
             error: None,
         }),
         nudge: Notify::new(),
+        dismissed: Notify::new(),
     });
     let mut readers = JoinSet::new();
     readers.spawn({
@@ -193,15 +239,29 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
     let mut listener = Listener::new(socket, RuntimeApi::new(pool.clone(), sandbox.clone()));
 
     let end = {
-        let (serve, closed) = (listener.serve(), pool.closed());
-        tokio::pin!(serve, closed);
+        let serve = listener.serve();
+        let closed = pool.reached(Stage::Closed);
+        let retired = pool.reached(Stage::Retired);
+        tokio::pin!(serve, closed, retired);
+        let mut last = false;
         loop {
             let deadline = sandbox.deadline();
             tokio::select! {
                 _ = process.wait() => break End::Exited,
                 () = &mut closed => break End::Stopped,
+                // An event in hand is the last one; after it the process is dismissed.
+                () = &mut retired, if !last => match &*sandbox.lock() {
+                    Phase::Init { .. } => break End::Stopped,
+                    _ => last = true,
+                },
+                () = sandbox.dismissed.notified() => break End::Stopped,
                 () = sleep_until(deadline) => {
-                    if matches!(&*sandbox.lock(), Phase::Idle) || sandbox.deadline() > Instant::now() {
+                    let idle = matches!(&*sandbox.lock(), Phase::Idle);
+                    if idle && last {
+                        // It has answered, and does not ask again.
+                        break End::Stopped;
+                    }
+                    if idle || sandbox.deadline() > Instant::now() {
                         continue;
                     }
                     break End::Overdue;
@@ -248,6 +308,7 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
         Phase::Busy(running) => {
             let error = match end {
                 End::Stopped => InvokeError::Stopped,
+                End::Overdue if running.doomed => InvokeError::Crashed { status },
                 End::Overdue => InvokeError::TimedOut {
                     after: config.timeout,
                 },

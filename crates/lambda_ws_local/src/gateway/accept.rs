@@ -1,15 +1,19 @@
 //! What becomes of a TCP connection: a websocket, or requests to the management API.
 
+use super::authorization::{self, Authorized, Caller};
 use super::connection::{self, Connection};
 use super::handshake::{self, Handshake};
 use super::head::{Head, NoHead, Upgrade};
-use super::integration::{Failure, answer};
+use super::integration::answer;
 use super::observed::{Observed, Outcome, What};
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::socket::linger;
+use super::stream::Stream;
 use super::{events, management};
+use crate::signature::SignatureError;
 use lambda_ws::Timestamp;
+use lambda_ws::wire::ErrorFrame;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -30,30 +34,38 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
 /// A connection that has just been opened.
 struct Opened {
     connection: Arc<Connection>,
-    stream: TcpStream,
+    stream: Stream,
     /// What the client has sent since.
     rest: Vec<u8>,
 }
 
-async fn open(shared: &Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
+async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
     // Fails only on a connection that is gone.
     let _ = stream.set_nodelay(true);
-    let head = tokio::select! {
-        head = timeout(shared.options.head_timeout, Head::read(&mut stream)) => head,
+    let begin = async {
+        // Who does not speak TLS where it is spoken has been told so by its own library's alert.
+        let mut stream = Stream::open(stream, shared.options.tls.as_ref())
+            .await
+            .ok()?;
+        let head = Head::read(&mut stream).await;
+        Some((stream, head))
+    };
+    let (stream, head) = tokio::select! {
+        begun = timeout(shared.options.head_timeout, begin) => begun.ok()??,
         () = shared.ended() => return None,
     };
     match head {
-        Ok(Ok(Head::Upgrade(request))) => upgrade(shared, request, stream, peer).await,
-        Ok(Ok(Head::Plain(bytes))) => {
+        Ok(Head::Upgrade(request)) => upgrade(shared, request, stream, peer).await,
+        Ok(Head::Plain(bytes)) => {
             management::serve(shared, stream, bytes).await;
             None
         }
-        Ok(Err(NoHead::Refused(refusal))) => {
+        Err(NoHead::Refused(refusal)) => {
             refuse(stream, &refusal, shared.options.close_timeout).await;
             None
         }
         // A client that has said nothing is told nothing.
-        Ok(Err(NoHead::Gone)) | Err(_) => None,
+        Err(NoHead::Gone) => None,
     }
 }
 
@@ -61,7 +73,7 @@ async fn open(shared: &Arc<Shared>, mut stream: TcpStream, peer: SocketAddr) -> 
 async fn upgrade(
     shared: &Arc<Shared>,
     request: Upgrade,
-    mut stream: TcpStream,
+    mut stream: Stream,
     peer: SocketAddr,
 ) -> Option<Opened> {
     let limit = shared.options.close_timeout;
@@ -73,16 +85,43 @@ async fn upgrade(
             return None;
         }
     };
+    // Before the proxy's headers take the place of the client's: those are signed.
+    let signed = authorization::caller(shared, &request, now);
     let port = stream.local_addr().map_or(0, |address| address.port());
-    handshake.forward(request.headers, peer, port, shared.new_trace(now));
-    let connection = Arc::new(Connection::new(
+    let scheme = if shared.options.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let trace = shared.new_trace(now);
+    handshake.forward(request.headers, peer, port, scheme, trace);
+    let mut connection = Connection::new(
         shared.new_id(),
         now,
         handshake::source_ip(peer),
         handshake.user_agent.take(),
         std::mem::take(&mut handshake.host),
-    ));
-    let protocol = match connect(shared, &connection, &handshake, now).await {
+    );
+    let request_id = shared.new_id();
+    let asked = authorize(shared, &connection, &handshake, signed, &request_id, now);
+    let mut authorized = match asked.await {
+        Ok(authorized) => authorized,
+        Err(refusal) => {
+            refuse(stream, &refusal, limit).await;
+            return None;
+        }
+    };
+    connection.authorizer = authorized.said.context.take();
+    let connection = Arc::new(connection);
+    let asked = connect(
+        shared,
+        &connection,
+        &handshake,
+        &authorized,
+        &request_id,
+        now,
+    );
+    let protocol = match asked.await {
         Ok(protocol) => protocol,
         Err(refusal) => {
             refuse(stream, &refusal, limit).await;
@@ -103,24 +142,55 @@ async fn upgrade(
     })
 }
 
+/// Whether a client may ask to connect: not too many new ones, and with what the API demands of them
+/// (conformance B12, B3, B9, B11).
+async fn authorize<'a>(
+    shared: &'a Shared,
+    connection: &Connection,
+    handshake: &Handshake,
+    signed: Result<Option<Caller>, SignatureError>,
+    request_id: &str,
+    now: Timestamp,
+) -> Result<Authorized<'a>, Refusal> {
+    if !shared.options.throttle.connection() {
+        let status = ErrorFrame::TooManyRequests.status();
+        shared.observe(Observed {
+            what: What::Connect,
+            route: "",
+            connection_id: connection.id.as_str(),
+            request_id,
+            outcome: Outcome::Status(status),
+            detail: None,
+            duration: Duration::ZERO,
+        });
+        return Err(Refusal::by_connect(
+            status,
+            connection.id.as_str(),
+            request_id,
+        ));
+    }
+    authorization::check(shared, connection, handshake, signed, request_id, now).await
+}
+
 /// Asks the function whether the client may come in: the sub-protocol it chose, or what the client is
 /// told instead (conformance B1 to B8). Without a `$connect` route everyone may (conformance B2).
 async fn connect(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     connection: &Connection,
     handshake: &Handshake,
+    authorized: &Authorized<'_>,
+    request_id: &str,
     now: Timestamp,
 ) -> Result<Option<String>, Refusal> {
     let started = Instant::now();
-    let request_id = shared.new_id();
-    let observe = |route: &str, status, failure: Option<&Failure>| {
+    let observe = |route: &str, status, failure: Option<&dyn fmt::Display>| {
         shared.observe(Observed {
             what: What::Connect,
             route,
             connection_id: connection.id.as_str(),
-            request_id: &request_id,
+            request_id,
             outcome: Outcome::Status(status),
-            detail: failure.map(|failure| failure as &dyn fmt::Display),
+            detail: failure,
             duration: started.elapsed(),
         });
     };
@@ -128,27 +198,26 @@ async fn connect(
         observe("", 101, None);
         return Ok(None);
     };
-    let (headers, query) = (&handshake.headers, handshake.query.as_ref());
-    let event = events::connect(shared, connection, headers, query, &request_id, now);
-    let invocation = route.integration.invoke(event, &request_id);
+    let event = events::connect(shared, connection, handshake, authorized, request_id, now);
+    let hangs = shared.options.own_post_hangs;
+    let _under_way = hangs.then(|| shared.opening.begin(connection.id.as_str()));
+    let invocation = route.integration.invoke(event, request_id);
     let answer = answer(invocation, route.timeout, ()).await;
     let status = match &answer {
-        Ok(response) => match response.status {
-            200..300 if is_header_value(response.protocol.as_deref()) => 101,
-            // A 101 is the gateway's to send, and no other 1xx ends a request.
-            ..300 => 502,
-            status => status,
-        },
-        Err(Failure::TimedOut) => 504,
-        Err(_) => 502,
+        Ok(response) if response.accepts() && is_header_value(response.protocol.as_deref()) => 101,
+        // A 101 is the gateway's to send, and no other 1xx ends a request.
+        Ok(response) if response.status < 300 => ErrorFrame::InternalServerError.status(),
+        Ok(response) => response.status,
+        Err(failure) => failure.frame().status(),
     };
-    observe(key, status, answer.as_ref().err());
+    let failure = answer.as_ref().err();
+    observe(key, status, failure.map(|failure| failure as _));
     match answer {
         Ok(response) if status == 101 => Ok(response.protocol),
         _ => Err(Refusal::by_connect(
             status,
             connection.id.as_str(),
-            &request_id,
+            request_id,
         )),
     }
 }
@@ -158,7 +227,7 @@ fn is_header_value(value: Option<&str>) -> bool {
 }
 
 /// Answers a request that becomes nothing, and lets the client read it.
-async fn refuse(mut stream: TcpStream, refusal: &Refusal, limit: Duration) {
+async fn refuse(mut stream: Stream, refusal: &Refusal, limit: Duration) {
     // Who does not read its answer in time is cut off.
     let _ = timeout(limit, async {
         stream.write_all(&refusal.to_http1()).await?;

@@ -1,6 +1,6 @@
 //! What a gateway serves: one stage of one WebSocket API.
 
-use super::Integration;
+use super::{ApiKeys, Authorization, Integration, Models};
 use lambda_ws::{limits, selection};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,6 +18,10 @@ pub struct Api {
     pub expression: selection::Expression,
     /// The routes by their keys; `$connect`, `$disconnect` and `$default` are optional.
     pub routes: HashMap<String, Route>,
+    /// Who may connect (conformance B9); asked before `$connect`.
+    pub authorization: Authorization,
+    /// The keys of [`Route::api_key_required`].
+    pub api_keys: ApiKeys,
 }
 
 impl Api {
@@ -29,6 +33,8 @@ impl Api {
             stage_variables: BTreeMap::new(),
             expression: selection::Expression::default(),
             routes: HashMap::new(),
+            authorization: Authorization::None,
+            api_keys: ApiKeys::default(),
         }
     }
 }
@@ -42,6 +48,12 @@ pub struct Route {
     pub two_way: bool,
     /// How long the gateway waits for the integration (conformance E5).
     pub timeout: Duration,
+    /// What its messages must look like (conformance D7); anything, if there are none. A `$connect` and a
+    /// `$disconnect` have no message.
+    pub models: Option<Arc<Models>>,
+    /// Whether a client needs one of [`Api::api_keys`]; means something for `$connect` alone (conformance
+    /// B11).
+    pub api_key_required: bool,
 }
 
 impl Route {
@@ -51,6 +63,8 @@ impl Route {
             integration,
             two_way: false,
             timeout: limits::INTEGRATION_TIMEOUT,
+            models: None,
+            api_key_required: false,
         }
     }
 }

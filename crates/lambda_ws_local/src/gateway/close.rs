@@ -2,8 +2,6 @@
 
 use lambda_ws::wire::Closing;
 use std::borrow::Cow;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// Why a connection ended (conformance C3).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +15,7 @@ impl Close {
     pub(super) const GOING_AWAY: Self = Self::of(Closing::GOING_AWAY);
     pub(super) const PROTOCOL_ERROR: Self = Self::of(Closing::PROTOCOL_ERROR);
     pub(super) const UNSUPPORTED: Self = Self::of(Closing::UNSUPPORTED);
+    pub(super) const NO_STATUS: Self = Self::of(Closing::NO_STATUS);
     pub(super) const LOST: Self = Self::of(Closing::LOST);
     pub(super) const NOT_UTF8: Self = Self::of(Closing::NOT_UTF8);
     pub(super) const TOO_BIG: Self = Self::of(Closing::TOO_BIG);
@@ -28,19 +27,35 @@ impl Close {
         }
     }
 
-    /// What the client said when it closed.
-    pub(super) fn by_client(frame: Option<CloseFrame>) -> Self {
-        frame.map_or(Self::of(Closing::NO_STATUS), |frame| Self {
-            code: frame.code.into(),
-            reason: Cow::Owned(frame.reason.as_str().to_owned()),
+    /// What the client said when it closed: the payload of its close frame.
+    ///
+    /// # Errors
+    ///
+    /// What the client is told instead, if it may not say so (conformance F10; RFC 6455, 7.4).
+    pub(super) fn read(payload: &[u8]) -> Result<Self, Self> {
+        let (code, reason) = match payload {
+            [] => return Ok(Self::NO_STATUS),
+            [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+            [_] => return Err(Self::PROTOCOL_ERROR),
+        };
+        // Those that the protocol and its registry have, and those of libraries and applications.
+        if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+            return Err(Self::PROTOCOL_ERROR);
+        }
+        let reason = std::str::from_utf8(reason).map_err(|_| Self::NOT_UTF8)?;
+        Ok(Self {
+            code,
+            reason: Cow::Owned(reason.to_owned()),
         })
     }
 
-    /// What the client is told.
-    pub(super) fn frame(&self) -> CloseFrame {
-        CloseFrame {
-            code: CloseCode::from(self.code),
-            reason: self.reason.as_ref().into(),
+    /// The payload of the close frame that the client is sent: none where it sent none.
+    pub(super) fn payload(&self) -> Vec<u8> {
+        if self.code == Closing::NO_STATUS.code {
+            return Vec::new();
         }
+        let mut payload = self.code.to_be_bytes().to_vec();
+        payload.extend_from_slice(self.reason.as_bytes());
+        payload
     }
 }

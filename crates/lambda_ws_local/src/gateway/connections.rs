@@ -3,7 +3,7 @@
 use super::close::Close;
 use super::connection::Connection;
 use lambda_ws::ConnectionId;
-use std::collections::HashMap;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The connections that are open: those whose `$connect` succeeded and that have not ended.
@@ -42,6 +42,31 @@ impl Connections {
     /// How many are open.
     pub(super) fn len(&self) -> usize {
         self.lock().open.len()
+    }
+
+    /// The first `limit` of those whose ids are behind `after`, in the order of their ids.
+    pub(super) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Connection>> {
+        let table = self.lock();
+        let ids = table.open.keys().map(ConnectionId::as_str);
+        let mut first = BinaryHeap::new();
+        for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
+            first.push(id);
+            if first.len() > limit {
+                first.pop();
+            }
+        }
+        let first = first.into_sorted_vec();
+        first
+            .iter()
+            .map(|id| Arc::clone(&table.open[*id]))
+            .collect()
+    }
+
+    /// Wakes the task of each.
+    pub(super) fn wake_all(&self) {
+        for connection in self.lock().open.values() {
+            connection.outbox.wake();
+        }
     }
 
     /// Asks all of them, and those that come later, to go away.

@@ -1,28 +1,71 @@
 //! The events a connection causes, as its function reads them.
 
+use super::authorization::Authorized;
 use super::close::Close;
 use super::connection::Connection;
+use super::handshake::Handshake;
 use super::shared::Shared;
 use bytes::Bytes;
 use lambda_ws::Timestamp;
-use lambda_ws::wire::{Identity, Pairs, ProxyRequest, RequestContext, disconnect_headers};
+use lambda_ws::wire::{
+    AuthorizerRequest, Identity, IdentitySource, Origin, ProxyRequest, authorizer_headers,
+    disconnect_headers,
+};
+use serde::Serialize;
 
-/// The CONNECT event (conformance C1).
+/// The event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
+pub(super) fn authorize<'s>(
+    shared: &Shared,
+    connection: &Connection,
+    handshake: &Handshake,
+    method_arn: &str,
+    sources: &'s [IdentitySource],
+    request_id: &str,
+    now: Timestamp,
+) -> Result<Bytes, &'s IdentitySource> {
+    let connect = event(shared, connection, "$connect", "CONNECT", request_id, now);
+    let (headers, query) = (
+        authorizer_headers(&handshake.headers),
+        handshake.query.as_ref(),
+    );
+    let event = AuthorizerRequest {
+        r#type: "REQUEST",
+        method_arn,
+        headers: Some(&headers),
+        multi_value_headers: Some(&headers),
+        query_string_parameters: query,
+        multi_value_query_string_parameters: query,
+        stage_variables: connect.stage_variables,
+        request_context: connect.request_context,
+    };
+    match sources.iter().find(|source| !source.is_in(&event)) {
+        Some(missing) => Err(missing),
+        None => Ok(write(&event, 0)),
+    }
+}
+
+/// The CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
 pub(super) fn connect(
     shared: &Shared,
     connection: &Connection,
-    headers: &Pairs,
-    query: Option<&Pairs>,
+    handshake: &Handshake,
+    authorized: &Authorized<'_>,
     request_id: &str,
     now: Timestamp,
 ) -> Bytes {
-    write(&ProxyRequest {
-        headers: Some(headers),
-        multi_value_headers: Some(headers),
-        query_string_parameters: query,
-        multi_value_query_string_parameters: query,
-        ..event(shared, connection, "$connect", "CONNECT", request_id, now)
-    })
+    let (headers, query) = (Some(&handshake.headers), handshake.query.as_ref());
+    let mut event = event(shared, connection, "$connect", "CONNECT", request_id, now);
+    event.headers = headers;
+    event.multi_value_headers = headers;
+    event.query_string_parameters = query;
+    event.multi_value_query_string_parameters = query;
+    let identity = &mut event.request_context.identity;
+    identity.api_key = authorized.api_key.map(|key| key.value.as_str());
+    identity.api_key_id = authorized.api_key.map(|key| key.id.as_str());
+    if let Some(caller) = &authorized.caller {
+        caller.identify(identity);
+    }
+    write(&event, 0)
 }
 
 /// The MESSAGE event (conformance C2).
@@ -37,8 +80,8 @@ pub(super) fn message(
     let message_id = shared.new_id();
     let mut event = event(shared, connection, route, "MESSAGE", request_id, now);
     event.body = Some(body);
-    event.request_context.message_id = Some(&message_id);
-    write(&event)
+    event.request_context.message_id = Some(Some(&message_id));
+    write(&event, body.len())
 }
 
 /// The DISCONNECT event with its four odd headers (conformance C3).
@@ -50,19 +93,13 @@ pub(super) fn disconnect(
     now: Timestamp,
 ) -> Bytes {
     let headers = disconnect_headers(&connection.host);
-    let mut event = event(
-        shared,
-        connection,
-        "$disconnect",
-        "DISCONNECT",
-        request_id,
-        now,
-    );
+    let key = "$disconnect";
+    let mut event = event(shared, connection, key, "DISCONNECT", request_id, now);
     event.headers = Some(&headers);
     event.multi_value_headers = Some(&headers);
     event.request_context.disconnect_status_code = Some(close.code);
     event.request_context.disconnect_reason = Some(&close.reason);
-    write(&event)
+    write(&event, 0)
 }
 
 /// What the three kinds have in common.
@@ -74,40 +111,29 @@ fn event<'a>(
     request_id: &'a str,
     now: Timestamp,
 ) -> ProxyRequest<'a> {
-    ProxyRequest {
-        headers: None,
-        multi_value_headers: None,
-        query_string_parameters: None,
-        multi_value_query_string_parameters: None,
+    let origin = Origin {
+        api_id: &shared.api_id,
+        stage: &shared.stage,
         stage_variables: shared.stage_variables.as_ref(),
-        request_context: RequestContext {
-            route_key,
-            authorizer: None,
-            disconnect_status_code: None,
-            message_id: None,
-            event_type,
-            extended_request_id: request_id,
-            request_time: now,
-            message_direction: "IN",
-            disconnect_reason: None,
-            stage: &shared.stage,
-            connected_at: connection.connected_at,
-            request_time_epoch: now,
-            identity: Identity {
-                user_agent: connection.user_agent.as_deref(),
-                source_ip: &connection.source_ip,
-            },
-            request_id,
-            domain_name: &connection.host,
-            connection_id: connection.id.as_str(),
-            api_id: &shared.api_id,
+        domain_name: &connection.host,
+        connection_id: connection.id.as_str(),
+        connected_at: connection.connected_at,
+        identity: Identity {
+            user_agent: connection.user_agent.as_deref(),
+            source_ip: &connection.source_ip,
+            shape: shared.options.event_shape,
+            ..Identity::default()
         },
-        body: None,
-        is_base64_encoded: false,
-    }
+        authorizer: connection.authorizer.as_deref(),
+    };
+    origin.event(route_key, event_type, request_id, now)
 }
 
-fn write(event: &ProxyRequest<'_>) -> Bytes {
-    let json = serde_json::to_vec(event).expect("strings, numbers and string keys are always JSON");
+/// An event with a body of so many bytes.
+fn write(event: &impl Serialize, body: usize) -> Bytes {
+    // Enough for most, so that a message's event grows no buffer step by step.
+    let mut json = Vec::with_capacity(1024 + body);
+    serde_json::to_writer(&mut json, event)
+        .expect("strings, numbers and string keys are always JSON");
     json.into()
 }

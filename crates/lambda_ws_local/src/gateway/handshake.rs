@@ -1,7 +1,7 @@
 //! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
 
 use super::head::{Upgrade, has_token};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, date};
 use lambda_ws::limits;
 use lambda_ws::wire::Pairs;
 use percent_encoding::percent_decode_str;
@@ -83,7 +83,14 @@ impl Handshake {
 
     /// Fills in the headers of the CONNECT event (conformance C1): those of the client, in its
     /// order and case, without those of the hop and with those of the proxy.
-    pub(super) fn forward(&mut self, sent: Pairs, peer: SocketAddr, port: u16, trace: String) {
+    pub(super) fn forward(
+        &mut self,
+        sent: Pairs,
+        peer: SocketAddr,
+        port: u16,
+        scheme: &'static str,
+        trace: String,
+    ) {
         let ours = |name: &str| {
             const OURS: [&str; 7] = [
                 "connection",
@@ -109,7 +116,7 @@ impl Handshake {
         headers.push("X-Amzn-Trace-Id", trace);
         headers.push("X-Forwarded-For", forwarded);
         headers.push("X-Forwarded-Port", port.to_string());
-        headers.push("X-Forwarded-Proto", "http");
+        headers.push("X-Forwarded-Proto", scheme);
         self.headers = headers;
     }
 
@@ -118,8 +125,9 @@ impl Handshake {
     pub(super) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
         let accept = derive_accept_key(self.key.as_bytes());
         let mut head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-accept: {accept}\r\n"
+            "HTTP/1.1 101 Switching Protocols\r\nDate: {}\r\nConnection: upgrade\r\n\
+             upgrade: websocket\r\nsec-websocket-accept: {accept}\r\n",
+            date()
         );
         if let Some(protocol) = protocol {
             head.push_str("sec-websocket-protocol: ");
@@ -148,7 +156,7 @@ pub(super) fn after_stage(path: &str) -> &str {
 }
 
 /// Path and query of a request target, which may be a whole URL.
-fn split(target: &str) -> Result<(&str, Option<&str>), Refusal> {
+pub(super) fn split(target: &str) -> Result<(&str, Option<&str>), Refusal> {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             &rest[rest.find('/').unwrap_or(rest.len())..]
@@ -270,6 +278,14 @@ mod tests {
             query("/dev?a=1&a=%C3%A9+x&&b&c=d=e").unwrap(),
             "a=1;a=é x;b=;c=d=e"
         );
+    }
+
+    #[test]
+    fn j1_an_ipv4_address_stays_one_on_an_ipv6_socket() {
+        let source = |address: &str| source_ip(address.parse().unwrap());
+        assert_eq!(source("[::ffff:192.0.2.1]:80"), "192.0.2.1");
+        assert_eq!(source("[2001:db8::1]:80"), "2001:db8::1");
+        assert_eq!(source("[fe80::1%2]:80"), "fe80::1");
     }
 
     #[test]

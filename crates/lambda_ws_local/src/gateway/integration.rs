@@ -1,5 +1,6 @@
 //! What runs behind a route.
 
+use crate::faults::Kind;
 use bytes::Bytes;
 use lambda_ws::wire::{ErrorFrame, MalformedResponse, ProxyResponse};
 use std::pin::Pin;
@@ -23,9 +24,17 @@ pub type Invocation = Pin<Box<dyn Future<Output = Result<Bytes, IntegrationError
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntegrationError {
-    /// The function returned an error, crashed or ran into its own timeout.
+    /// The function crashed, ran into its own timeout, or answered with something that is none.
     #[error("the function failed: {0}")]
     Function(String),
+    /// The function answered with an error.
+    #[error("the function failed: {error_type}: {message}")]
+    Handler {
+        /// `errorType` of what it reported.
+        error_type: String,
+        /// `errorMessage` of it. An authorizer's `Unauthorized` is told apart (conformance B9).
+        message: String,
+    },
     /// No worker was free for the event.
     #[error("the function is throttled")]
     Throttled,
@@ -43,13 +52,17 @@ pub(super) enum Failure {
     Malformed(#[from] MalformedResponse),
     #[error("the integration took longer than its timeout")]
     TimedOut,
+    #[error("not invoked: the fault {} is on", .0.name())]
+    OnPurpose(Kind),
 }
 
 impl Failure {
     /// What the client of a message is told.
     pub(super) fn frame(&self) -> ErrorFrame {
         match self {
-            Self::Integration(_) | Self::Malformed(_) => ErrorFrame::InternalServerError,
+            Self::Integration(_) | Self::Malformed(_) | Self::OnPurpose(_) => {
+                ErrorFrame::InternalServerError
+            }
             Self::TimedOut => ErrorFrame::EndpointRequestTimedOut,
         }
     }
@@ -58,12 +71,23 @@ impl Failure {
 /// Waits for the answer of an invocation, but no longer than `timeout`. After that the invocation
 /// goes on by itself, keeping `held`, and its late answer is dropped (conformance E5).
 pub(super) async fn answer(
-    mut invocation: Invocation,
+    invocation: Invocation,
     timeout: Duration,
     held: impl Send + 'static,
 ) -> Result<ProxyResponse, Failure> {
+    Ok(ProxyResponse::read(
+        &respond(invocation, timeout, held).await?,
+    )?)
+}
+
+/// As [`answer`], whatever the response is.
+pub(super) async fn respond(
+    mut invocation: Invocation,
+    timeout: Duration,
+    held: impl Send + 'static,
+) -> Result<Bytes, Failure> {
     match tokio::time::timeout(timeout, &mut invocation).await {
-        Ok(response) => Ok(ProxyResponse::read(&response?)?),
+        Ok(response) => Ok(response?),
         Err(_) => {
             tokio::spawn(async move {
                 let _held = held;

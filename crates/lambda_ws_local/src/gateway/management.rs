@@ -1,5 +1,6 @@
 //! The `@connections` management API (conformance G), and what else a plain request is told.
 
+use super::authorization;
 use super::close::Close;
 use super::handshake::{after_stage, stage};
 use super::observed::{Observed, Outcome, What};
@@ -7,10 +8,14 @@ use super::options::Fault;
 use super::outbox::NotTaken;
 use super::refusal::Refusal;
 use super::shared::Shared;
+use super::{Gateway, PageBody};
+use crate::faults::{AnswerLost, Kind, Place};
+use crate::signature::{self, SignatureError};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,13 +23,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_ws::limits::MESSAGE_BYTES;
 use lambda_ws::wire::{is_id, iso8601};
 use percent_encoding::percent_decode_str;
-use std::convert::Infallible;
 use std::io::Cursor;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, join};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, join};
 use tokio::time::{Instant, timeout};
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
@@ -39,12 +42,16 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Serves the requests of a TCP connection whose first one begins with `head`.
-pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream, head: Vec<u8>) {
-    let (read, write) = stream.into_split();
+pub(super) async fn serve(
+    shared: &Arc<Shared>,
+    stream: impl AsyncRead + AsyncWrite,
+    head: Vec<u8>,
+) {
+    let (read, write) = tokio::io::split(stream);
     let rejoined = join(Cursor::new(head).chain(read), write);
     let service = service_fn(|request| {
         let shared = Arc::clone(shared);
-        async move { Ok::<_, Infallible>(respond(&shared, request).await) }
+        async move { respond(&shared, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -59,47 +66,74 @@ pub(super) async fn serve(shared: &Arc<Shared>, stream: TcpStream, head: Vec<u8>
     let _ = connection.await;
 }
 
-async fn respond(shared: &Arc<Shared>, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
-    if stage(path) != Some(&shared.stage) {
-        return answer(Refusal::forbidden());
+async fn respond(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Either<Full<Bytes>, PageBody>>, AnswerLost> {
+    if stage(request.uri().path()) != Some(&shared.stage) {
+        return Ok(elsewhere(shared, request).await);
     }
+    let response = stage_page(shared, request).await?;
+    Ok(response.map(Either::Left))
+}
+
+/// Answers a request for another path than those of the stage.
+async fn elsewhere(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Response<Either<Full<Bytes>, PageBody>> {
+    let refused = |refusal| answer(refusal).map(Either::Left);
+    let Some(pages) = &shared.options.pages else {
+        return refused(Refusal::forbidden());
+    };
+    if let Err(foreign) = shared.options.guard.check(request.headers()) {
+        let message = foreign.to_string();
+        return refused(Refusal::new(403, "ForbiddenException", &message));
+    }
+    let gateway = Gateway {
+        shared: Arc::clone(shared),
+    };
+    match pages.answer(&gateway, request) {
+        Some(page) => page.await.map(Either::Right),
+        None => refused(Refusal::forbidden()),
+    }
+}
+
+async fn stage_page(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, AnswerLost> {
+    let path = request.uri().path();
     let rest = after_stage(path);
     let (segment, id) = rest.split_once('/').unwrap_or((rest, ""));
     // G1: `@` or `%40`, `=` or `%3D`.
     let id = id.strip_suffix('/').unwrap_or(id);
     let managed = percent_decode_str(segment).eq(*b"@connections") && !id.is_empty();
     if !managed {
-        return answer(match *request.method() {
+        return Ok(answer(match *request.method() {
             Method::GET | Method::HEAD => Refusal::upgrade_required(),
             _ => Refusal::forbidden(),
-        });
+        }));
     }
     if let Err(refused) = shared.options.guard.check(request.headers()) {
         let message = refused.to_string();
-        return answer(Refusal::new(403, "ForbiddenException", &message));
+        return Ok(answer(Refusal::new(403, "ForbiddenException", &message)));
     }
     let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
     manage(shared, request, &id).await
 }
 
-/// Carries out one call. A check of its signature (conformance G3) belongs before it.
+/// Carries out one call, if it is signed as it should be and permitted (conformance G3).
 async fn manage(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
     id: &str,
-) -> Response<Full<Bytes>> {
+) -> Result<Response<Full<Bytes>>, AnswerLost> {
     let started = Instant::now();
-    let (what, done) = match *request.method() {
-        Method::POST => {
-            let posted = match read(request.into_body()).await {
-                Ok(data) => post(shared, id, data),
-                Err(error) => Err(error),
-            };
-            (What::Post, posted.map(|()| Response::default()))
-        }
-        Method::GET => (What::Inspect, inspect(shared, id)),
-        Method::DELETE => (What::Delete, delete(shared, id)),
+    let what = match *request.method() {
+        Method::POST => What::Post,
+        Method::GET => What::Inspect,
+        Method::DELETE => What::Delete,
         _ => {
             let mut response = answer(Refusal::new(
                 405,
@@ -108,9 +142,27 @@ async fn manage(
             ));
             let methods = HeaderValue::from_static("DELETE, GET, POST");
             response.headers_mut().insert(ALLOW, methods);
-            return response;
+            return Ok(response);
         }
     };
+    let (head, body) = request.into_parts();
+    let authorized = authorize(shared, &head, body, what).await;
+    let fault = fault(shared, &ANY_CALL).await;
+    let done = match (authorized, fault) {
+        (Ok(data), None | Some(Kind::LostAnswer)) => match what {
+            What::Inspect => inspect(shared, id),
+            What::Delete => delete(shared, id),
+            _ => {
+                if shared.options.own_post_hangs {
+                    shared.opening.ended(id).await;
+                }
+                post(shared, id, data).map(|()| Response::default())
+            }
+        },
+        (Ok(_), Some(kind)) => Err(CallError::on_purpose(kind)),
+        (Err(error), _) => Err(error),
+    };
+    let reason = done.as_ref().err().and_then(CallError::detail);
     let mut response = done.unwrap_or_else(|error| answer(error.refusal(id)));
     let request_id = shared.new_id();
     shared.observe(Observed {
@@ -119,30 +171,60 @@ async fn manage(
         connection_id: id,
         request_id: &request_id,
         outcome: Outcome::Status(response.status().as_u16()),
-        detail: None,
+        detail: reason.as_ref().map(|reason| reason as _),
         duration: started.elapsed(),
     });
     if let Ok(request_id) = HeaderValue::try_from(request_id) {
         response.headers_mut().insert(REQUEST_ID, request_id);
     }
-    response
+    match fault {
+        Some(Kind::LostAnswer) => Err(AnswerLost),
+        _ => Ok(response),
+    }
+}
+
+/// What can go wrong with every call.
+const ANY_CALL: [Kind; 3] = [Kind::Throttle, Kind::Error, Kind::LostAnswer];
+
+/// Takes the time that a call takes on purpose, and decides what goes wrong with it.
+async fn fault(shared: &Shared, kinds: &[Kind]) -> Option<Kind> {
+    let faults = &shared.options.faults;
+    let latency = faults.latency(Place::Gateway, Kind::PostLatency);
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    faults.first(Place::Gateway, kinds)
 }
 
 /// Why a call fails (conformance G6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum CallError {
+    Unsigned(SignatureError),
+    Denied(Refusal),
     BadId,
     Gone,
     TooLarge,
     NotText,
     Unread,
     Full,
+    TooFast,
     Failing,
 }
 
 impl CallError {
+    /// What a call is told that this fault meets.
+    fn on_purpose(kind: Kind) -> Self {
+        match kind {
+            Kind::Gone | Kind::FalseGone => Self::Gone,
+            Kind::Throttle => Self::Full,
+            _ => Self::Failing,
+        }
+    }
+
     fn refusal(self, id: &str) -> Refusal {
         match self {
+            Self::Unsigned(error) => Refusal::unsigned(&error),
+            Self::Denied(refusal) => refusal,
             Self::BadId => {
                 let message = format!("Invalid connectionId: {id}");
                 Refusal::new(400, "BadRequestException", &message)
@@ -163,14 +245,61 @@ impl CallError {
                 "BadRequestException",
                 "The request's body did not arrive",
             ),
-            Self::Full => Refusal::empty(429, "LimitExceededException"),
+            Self::Full | Self::TooFast => Refusal::empty(429, "LimitExceededException"),
             Self::Failing => Refusal::new(500, "InternalFailure", "Internal server error"),
         }
+    }
+
+    /// Why, where the status does not say it.
+    fn detail(&self) -> Option<String> {
+        match self {
+            Self::Unsigned(error) => Some(error.to_string()),
+            Self::Denied(_) => Some("the permission is denied by the gateway's options".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the data of a POST, and whatever a signature covers; then checks who calls, and whether it may.
+async fn authorize(
+    shared: &Shared,
+    head: &Parts,
+    body: Incoming,
+    what: What,
+) -> Result<Bytes, CallError> {
+    let data = match what {
+        What::Inspect | What::Delete if shared.options.credentials.is_none() => Bytes::new(),
+        _ => read(body).await?,
+    };
+    authorization::signed(shared, || signature::Request {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect(),
+        body: &data,
+    })
+    .map_err(CallError::Unsigned)?;
+    match authorization::denied(shared, &head.method) {
+        Some(refusal) => Err(CallError::Denied(refusal)),
+        None => Ok(data),
+    }
+}
+
+/// Counts a call (conformance G11).
+fn within_limits(shared: &Shared) -> Result<(), CallError> {
+    match shared.options.throttle.call() {
+        true => Ok(()),
+        false => Err(CallError::TooFast),
     }
 }
 
 /// Decides what becomes of a POST. What it takes is behind all that was taken before.
 fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
+    within_limits(shared)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }
@@ -183,11 +312,18 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
     }
     // G7: a connection in its `$connect` is not among them yet.
     let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
-    let faults = shared.options.faults.as_ref();
-    if let Some(fault) = faults.and_then(|faults| faults(id)) {
+    let faults = &shared.options.faults;
+    if let Some(kind) = faults.first(Place::Gateway, &[Kind::Gone, Kind::FalseGone]) {
+        if kind == Kind::Gone {
+            connection.outbox.request_close(Close::LOST);
+        }
+        return Err(CallError::on_purpose(kind));
+    }
+    let script = shared.options.script.as_ref();
+    if let Some(fault) = script.and_then(|script| script(id)) {
         return Err(match fault {
             Fault::Gone => CallError::Gone,
-            Fault::Throttled => CallError::Full,
+            Fault::Throttled => CallError::TooFast,
             Fault::Failing => CallError::Failing,
         });
     }
@@ -202,6 +338,7 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
 
 /// What is known of a connection (conformance G5, G10).
 fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    within_limits(shared)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }
@@ -221,6 +358,7 @@ fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError
 
 /// Closes a connection (conformance G9).
 fn delete(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    within_limits(shared)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }

@@ -7,6 +7,7 @@ use super::integration::{Failure, answer};
 use super::observed::{Observed, Outcome, What};
 use super::shared::Shared;
 use super::{Route, events};
+use crate::faults::{Kind, Place};
 use bytes::Bytes;
 use lambda_ws::limits::MESSAGE_BYTES;
 use lambda_ws::wire::{ErrorFrame, ProxyResponse, error_frame};
@@ -31,9 +32,19 @@ pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: 
         return;
     };
     message.key = Some(Arc::clone(key));
+    if !shared.options.throttle.message(key) {
+        message.fail(ErrorFrame::TooManyRequests, None);
+        return;
+    }
+    if let Some(models) = &route.models
+        && let Err(bad) = models.check(body)
+    {
+        message.fail(ErrorFrame::BadRequestBody, Some(&bad));
+        return;
+    }
     let event = events::message(shared, connection, key, body, &message.request_id, now);
     let invocation = route.integration.invoke(event, &message.request_id);
-    let in_flight = InFlight::new(connection, shared.options.in_flight);
+    let in_flight = InFlight::new(connection, shared, body.len());
     let (timeout, two_way) = (route.timeout, route.two_way);
     tokio::spawn(async move {
         match answer(invocation, timeout, in_flight).await {
@@ -82,10 +93,15 @@ impl Message {
         self.fail(failure.frame(), Some(failure));
     }
 
-    /// Sends an error frame (conformance D4, E3, E4, E5).
+    /// Sends an error frame (conformance D4, D7, E3, E4, E5, E6).
     fn fail(&self, error: ErrorFrame, detail: Option<&dyn fmt::Display>) {
         let id = self.connection.id.as_str();
-        let outcome = if self.push(error_frame(error, id, &self.request_id)) {
+        let text = match error {
+            // The message's own id, which no event has told yet.
+            ErrorFrame::BadRequestBody => error_frame(error, id, &self.shared.new_id()),
+            _ => error_frame(error, id, &self.request_id),
+        };
+        let outcome = if self.push(text) {
             Outcome::Frame(error)
         } else {
             Outcome::Undelivered
@@ -121,9 +137,16 @@ pub(super) async fn disconnect(shared: &Arc<Shared>, connection: &Connection, cl
     };
     let started = Instant::now();
     let request_id = shared.new_id();
-    let event = events::disconnect(shared, connection, close, &request_id, shared.now());
-    let invocation = route.integration.invoke(event, &request_id);
-    let answer = answer(invocation, route.timeout, ()).await;
+    let faults = &shared.options.faults;
+    let answer = match faults.happens(Place::Gateway, Kind::LostDisconnect) {
+        true => Err(Failure::OnPurpose(Kind::LostDisconnect)),
+        false => {
+            let now = shared.now();
+            let event = events::disconnect(shared, connection, close, &request_id, now);
+            let invocation = route.integration.invoke(event, &request_id);
+            answer(invocation, route.timeout, ()).await
+        }
+    };
     let failure = answer.as_ref().err();
     shared.observe(Observed {
         what: What::Disconnect,

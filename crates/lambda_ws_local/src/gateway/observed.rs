@@ -27,6 +27,8 @@ pub struct Observed<'a> {
 pub enum What {
     /// A handshake that reached its `$connect`, or would have, were there one.
     Connect,
+    /// A handshake that an authorizer decided on, or the API keys; then comes its `$connect`.
+    Authorize,
     /// A message of a client.
     Message,
     /// A `$disconnect` event.

@@ -1,7 +1,10 @@
 //! How a gateway behaves where AWS leaves room, or a test needs it.
 
-use super::Observed;
+use super::{EventShape, Observed, Pages, Throttle, Time, Tls};
+use crate::faults;
 use crate::guard::Guard;
+use crate::signature::Credentials;
+use http::Method;
 use lambda_ws::{Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +27,11 @@ pub enum Fault {
     Failing,
 }
 
-/// Which posts fail; asked once for each, with the connection's id.
-pub type Faults = Arc<dyn Fn(&str) -> Option<Fault> + Send + Sync>;
+/// Which posts to live connections fail, one by one, for tests that tell a story; asked once for each, with the connection's
+/// id. Chance is [`Options::faults`].
+pub type Script = Arc<dyn Fn(&str) -> Option<Fault> + Send + Sync>;
 
-/// How a gateway behaves; [`Options::default`] is like AWS.
+/// How a gateway behaves; [`Options::default`] is like AWS, without its rate limits.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -50,14 +54,41 @@ pub struct Options {
     /// How many messages of one connection may be with their integrations (conformance F8) before
     /// the gateway stops to read more.
     pub in_flight: usize,
+    /// How fast clients and functions may be; no limits by default, unlike AWS.
+    pub throttle: Throttle,
+    /// The shape of events (conformance C1).
+    pub event_shape: EventShape,
+    /// Whether a post to a connection from its own `$connect` hangs until that has ended, as older
+    /// reports say, and only then fails (conformance G7).
+    pub own_post_hangs: bool,
+    /// How many bytes those messages may have together, before the gateway stops to read more.
+    pub in_flight_bytes: usize,
+    /// The certificate of `wss://` and `https://`; without one it is `ws://` and `http://`.
+    pub tls: Option<Tls>,
     /// Who may call the management API.
     pub guard: Guard,
-    /// The clock of events; timers are those of tokio.
+    /// Who must have signed calls of the management API (conformance G3) and handshakes of an
+    /// [`Authorization::Iam`](super::Authorization::Iam) API (conformance B9). By default no signature is verified.
+    pub credentials: Option<Credentials>,
+    /// The region of the API, which signatures are for; us-east-1 by default.
+    pub region: String,
+    /// The account of the API; 000000000000 by default.
+    pub account_id: String,
+    /// The methods of the management API that the function lacks the permission `execute-api:ManageConnections` for
+    /// (conformance G3); none by default.
+    pub denied: Vec<Method>,
+    /// The clock of events.
     pub clock: Clock,
     /// Where ids come from.
     pub random: fastrand::Rng,
+    /// The time of the idle timeout and the longest duration.
+    pub time: Time,
+    /// What goes wrong by chance; nothing by default.
+    pub faults: faults::Faults,
     /// Which posts to live connections fail; none by default.
-    pub faults: Option<Faults>,
+    pub script: Option<Script>,
+    /// What is served besides the stage; nothing by default.
+    pub pages: Option<Arc<dyn Pages>>,
     /// Who is told what happens.
     pub observer: Option<Observer>,
 }
@@ -74,10 +105,22 @@ impl Default for Options {
             outbox_bytes: 1024 * 1024,
             outbox_messages: 4096,
             in_flight: 1000,
+            throttle: Throttle::default(),
+            event_shape: EventShape::default(),
+            own_post_hangs: false,
+            in_flight_bytes: 16 * 1024 * 1024,
+            tls: None,
             guard: Guard::default(),
+            credentials: None,
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            denied: Vec::new(),
             clock: Arc::new(Timestamp::now),
             random: fastrand::Rng::new(),
-            faults: None,
+            time: Time::default(),
+            faults: faults::Faults::default(),
+            script: None,
+            pages: None,
             observer: None,
         }
     }

@@ -1,7 +1,9 @@
 //! HTTP answers to requests that become no websocket.
 
+use crate::signature::SignatureError;
 use http::StatusCode;
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 /// An HTTP answer to a request that becomes no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,25 @@ impl Refusal {
     /// An API or a stage that does not exist (conformance A4).
     pub(super) fn forbidden() -> Self {
         Self::new(403, "ForbiddenException", "Forbidden")
+    }
+
+    /// A request that is not signed as it should be (conformance B9, G3).
+    pub(super) fn unsigned(error: &SignatureError) -> Self {
+        Self::new(403, error.kind(), &error.message())
+    }
+
+    /// A call of the management API that its signer has no permission for (conformance G3), with the account masked as the
+    /// service does, and not the connection's id but the name of the parameter.
+    pub(super) fn denied(user: &str, resource: &str) -> Self {
+        let message = format!(
+            "User: {user} is not authorized to perform: execute-api:ManageConnections on resource: {resource}"
+        );
+        Self {
+            status: 403,
+            kind: "AccessDeniedException",
+            body: serde_json::json!({ "Message": message }).to_string(),
+            header: None,
+        }
     }
 
     /// A request that is no proper handshake.
@@ -89,9 +110,10 @@ impl Refusal {
         // A 304 has no body.
         let body = if self.status == 304 { "" } else { &self.body };
         let mut head = format!(
-            "HTTP/1.1 {} {}\r\nx-amzn-ErrorType: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
+            "HTTP/1.1 {} {}\r\nDate: {}\r\nx-amzn-ErrorType: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
             self.status,
             reason(self.status),
+            date(),
             self.kind,
             body.len(),
         );
@@ -106,6 +128,11 @@ impl Refusal {
         head.push_str(body);
         head.into_bytes()
     }
+}
+
+/// The `Date` header of an answer; the machine's time, as in the answers that hyper writes.
+pub(super) fn date() -> httpdate::HttpDate {
+    SystemTime::now().into()
 }
 
 fn reason(status: u16) -> &'static str {

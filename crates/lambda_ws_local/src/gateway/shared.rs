@@ -1,8 +1,9 @@
 //! What all connections of a gateway share.
 
 use super::connections::Connections;
+use super::opening::Opening;
 use super::outbox::Bounds;
-use super::{Api, Observed, Options, Route};
+use super::{Api, ApiKeys, Authorization, Observed, Options, Route};
 use lambda_ws::wire::{self, Pairs};
 use lambda_ws::{Timestamp, selection};
 use std::collections::HashMap;
@@ -15,9 +16,12 @@ pub(super) struct Shared {
     pub(super) stage: String,
     pub(super) stage_variables: Option<Pairs>,
     pub(super) expression: selection::Expression,
+    pub(super) authorization: Authorization,
+    api_keys: ApiKeys,
     routes: HashMap<Arc<str>, Route>,
     pub(super) options: Options,
     pub(super) connections: Connections,
+    pub(super) opening: Opening,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
     random: Mutex<fastrand::Rng>,
@@ -32,8 +36,11 @@ impl Shared {
             stage: api.stage,
             stage_variables: (!variables.is_empty()).then_some(variables),
             expression: api.expression,
+            authorization: api.authorization,
+            api_keys: api.api_keys,
             routes: routes.map(|(key, route)| (key.into(), route)).collect(),
             connections: Connections::default(),
+            opening: Opening::default(),
             closing: watch::Sender::new(false),
             random: Mutex::new(options.random.clone()),
             options,
@@ -43,6 +50,12 @@ impl Shared {
     /// The route of this key, and the key to keep.
     pub(super) fn route(&self, key: &str) -> Option<(&Arc<str>, &Route)> {
         self.routes.get_key_value(key)
+    }
+
+    /// The keys of which a client needs one, if it does (conformance B11).
+    pub(super) fn api_keys(&self) -> Option<&ApiKeys> {
+        let connect = self.routes.get("$connect")?;
+        connect.api_key_required.then_some(&self.api_keys)
     }
 
     /// The present.

@@ -1,40 +1,48 @@
-//! The websocket of one connection: frames in, frames out.
+//! The websocket of one connection: bytes in, messages out, and the other way round.
+//!
+//! The framing is the gateway's own because what it does there is AWS's: it refuses binary frames and
+//! large ones at their header, and must own nothing for a connection that is idle.
+
+mod reader;
+mod writer;
 
 use super::close::Close;
 use super::outbox::Outbox;
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use lambda_ws::limits::{FRAME_BYTES, MESSAGE_BYTES};
+use super::stream::Stream;
+use super::time::{Moment, Time};
+pub(super) use reader::{Incoming, Reader};
 use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
+use writer::Writer;
+
+/// How many bytes are read at once.
+const READ_BYTES: usize = 16 * 1024;
 
 /// The websocket of one connection, in the server's role.
 pub(super) struct Socket {
-    inner: WebSocketStream<TcpStream>,
-    /// What is left of the message that is being sent.
-    rest: Option<Bytes>,
-    /// The frame that did not fit into the write buffer.
-    frame: Option<Frame>,
+    stream: Stream,
+    reader: Reader,
+    writer: Writer,
+    /// What has been read and not yet been understood.
+    rest: Vec<u8>,
+    /// How much of it has been.
+    understood: usize,
     unflushed: bool,
     /// When the last message came or went (conformance F5).
-    pub(super) last_message: Instant,
+    pub(super) last_message: Moment,
+    time: Time,
 }
 
 /// What a client sent.
 pub(super) enum Received {
     /// A message.
-    Text(Utf8Bytes),
+    Text(String),
     /// A ping or a pong.
     Control,
     /// Nothing more will come.
@@ -64,23 +72,17 @@ impl End {
 }
 
 impl Socket {
-    /// A websocket whose handshake is done; `part` is what the client has sent since.
-    pub(super) async fn new(stream: TcpStream, part: Vec<u8>) -> Self {
-        // The sizes decide what an idle connection costs. The write buffer takes a whole frame
-        // beyond what makes it write; beyond that, pongs to a client that does not read are dropped.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(4096)
-            .write_buffer_size(FRAME_BYTES / 2)
-            .max_write_buffer_size(2 * FRAME_BYTES)
-            .max_frame_size(Some(FRAME_BYTES))
-            .max_message_size(Some(MESSAGE_BYTES));
+    /// A websocket whose handshake is done; `rest` is what the client has sent since.
+    pub(super) fn new(stream: Stream, rest: Vec<u8>, time: Time) -> Self {
         Self {
-            inner: WebSocketStream::from_partially_read(stream, part, Role::Server, Some(config))
-                .await,
-            rest: None,
-            frame: None,
+            stream,
+            reader: Reader::default(),
+            writer: Writer::default(),
+            rest,
+            understood: 0,
             unflushed: false,
-            last_message: Instant::now(),
+            last_message: time.now(),
+            time,
         }
     }
 
@@ -89,64 +91,84 @@ impl Socket {
         &mut self,
         cx: &mut Context<'_>,
         outbox: &Outbox,
-    ) -> Poll<Result<(), Error>> {
-        while let Some(frame) = self.frame.take().or_else(|| self.next_frame(outbox)) {
-            match self.inner.poll_ready_unpin(cx) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => {
-                    self.frame = Some(frame);
-                    return Poll::Pending;
-                }
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if self.writer.gather(outbox) {
+                self.last_message = self.time.now();
             }
-            self.unflushed = true;
-            match self.inner.start_send_unpin(Message::Frame(frame)) {
-                Err(Error::WriteBufferFull(message)) => {
-                    if let Message::Frame(frame) = *message {
-                        self.frame = Some(frame);
-                    }
-                    ready!(self.inner.poll_flush_unpin(cx))?;
-                }
-                sent => sent?,
+            if self.writer.bytes().is_empty() {
+                break;
+            }
+            ready!(self.poll_write_some(cx))?;
+        }
+        self.poll_flush(cx)
+    }
+
+    /// Writes once.
+    fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unflushed = true;
+        let written = Pin::new(&mut self.stream).poll_write(cx, self.writer.bytes());
+        match ready!(written)? {
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => {
+                self.writer.wrote(written);
+                Poll::Ready(Ok(()))
             }
         }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.unflushed {
-            ready!(self.inner.poll_flush_unpin(cx))?;
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// The next frame: of the message being sent, or of the next one (conformance F3, F4).
-    fn next_frame(&mut self, outbox: &Outbox) -> Option<Frame> {
-        let (mut rest, opcode) = match self.rest.take() {
-            Some(rest) => (rest, Data::Continue),
-            None => {
-                let message = outbox.pop()?;
-                self.last_message = Instant::now();
-                (message, Data::Text)
+    /// Receives. Pings are answered (conformance F7), with the next write.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+        loop {
+            if self.understood < self.rest.len() {
+                let mut rest = &self.rest[self.understood..];
+                let read = self.reader.read(&mut rest);
+                self.understood = self.rest.len() - rest.len();
+                if let Some(received) = self.received(read) {
+                    return Poll::Ready(received);
+                }
             }
-        };
-        let payload = rest.split_to(rest.len().min(FRAME_BYTES));
-        let last = rest.is_empty();
-        self.rest = (!last).then_some(rest);
-        Some(Frame::message(payload, OpCode::Data(opcode), last))
+            // All of it has been understood, and an idle connection keeps no buffer.
+            self.rest = Vec::new();
+            self.understood = 0;
+            let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
+            let mut space = ReadBuf::uninit(&mut space);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space));
+            let mut bytes = space.filled();
+            if read.is_err() || bytes.is_empty() {
+                return Poll::Ready(Received::End(End::Lost));
+            }
+            let read = self.reader.read(&mut bytes);
+            if let Some(received) = self.received(read) {
+                self.rest = bytes.to_vec();
+                return Poll::Ready(received);
+            }
+        }
     }
 
-    /// Receives; pings are answered on the way (conformance F7).
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
-        let received = match ready!(self.inner.poll_next_unpin(cx)) {
-            Some(Ok(Message::Text(text))) => {
-                self.last_message = Instant::now();
+    fn received(&mut self, read: Result<Option<Incoming>, Close>) -> Option<Received> {
+        Some(match read {
+            Ok(None) => return None,
+            Ok(Some(Incoming::Text(text))) => {
+                self.last_message = self.time.now();
                 Received::Text(text)
             }
-            // F1.
-            Some(Ok(Message::Binary(_))) => Received::End(End::Broken(Close::UNSUPPORTED)),
-            Some(Ok(Message::Close(frame))) => Received::End(End::Client(Close::by_client(frame))),
-            Some(Ok(_)) => Received::Control,
-            Some(Err(error)) => Received::End(end(&error)),
-            None => Received::End(End::Lost),
-        };
-        Poll::Ready(received)
+            Ok(Some(Incoming::Ping(payload))) => {
+                self.writer.pong(payload);
+                Received::Control
+            }
+            Ok(Some(Incoming::Pong)) => Received::Control,
+            Ok(Some(Incoming::Close(close))) => Received::End(End::Client(close)),
+            Err(close) => Received::End(End::Broken(close)),
+        })
     }
 
     /// Ends the connection as RFC 6455 wants it, within `limit`.
@@ -154,44 +176,42 @@ impl Socket {
         // Whoever does not play along is cut off: an error here, too, only means that it is over.
         let _ = timeout(limit, async {
             match end {
-                End::Client(_) => {
-                    self.inner.flush().await?;
-                    self.inner.get_mut().shutdown().await?;
+                End::Client(close) => {
+                    self.close(&close).await?;
+                    self.stream.shutdown().await?;
                 }
                 End::Gateway(close) => {
                     poll_fn(|cx| self.poll_write(cx, outbox)).await?;
-                    self.inner.close(Some(close.frame())).await?;
-                    while let Some(Ok(_)) = self.inner.next().await {}
-                    self.inner.get_mut().shutdown().await?;
+                    self.close(&close).await?;
+                    while !matches!(poll_fn(|cx| self.poll_read(cx)).await, Received::End(_)) {}
+                    self.stream.shutdown().await?;
                 }
                 End::Broken(close) => {
-                    self.inner.close(Some(close.frame())).await?;
-                    linger(self.inner.into_inner()).await;
+                    self.close(&close).await?;
+                    linger(self.stream).await;
                 }
                 End::Lost => {}
             }
-            Ok::<(), Error>(())
+            Ok::<(), io::Error>(())
         })
         .await;
+    }
+
+    /// Sends a close frame.
+    async fn close(&mut self, close: &Close) -> io::Result<()> {
+        self.writer.close(close);
+        while !self.writer.bytes().is_empty() {
+            poll_fn(|cx| self.poll_write_some(cx)).await?;
+        }
+        poll_fn(|cx| self.poll_flush(cx)).await
     }
 }
 
 /// Sends no more, and reads until the client has gone: closing a socket with unread data in it would
 /// reset the connection, and the client could lose what it was told last.
-pub(super) async fn linger(mut stream: TcpStream) {
+pub(super) async fn linger(mut stream: Stream) {
     let mut discarded = vec![0; 4096];
-    if Pin::new(&mut stream).shutdown().await.is_ok() {
+    if stream.shutdown().await.is_ok() {
         while matches!(stream.read(&mut discarded).await, Ok(1..)) {}
-    }
-}
-
-/// What an error means for the connection (conformance F2, F10).
-fn end(error: &Error) -> End {
-    match error {
-        Error::Capacity(_) => End::Broken(Close::TOO_BIG),
-        Error::Utf8(_) => End::Broken(Close::NOT_UTF8),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Lost,
-        Error::Protocol(_) => End::Broken(Close::PROTOCOL_ERROR),
-        _ => End::Lost,
     }
 }

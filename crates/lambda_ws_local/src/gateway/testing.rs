@@ -2,9 +2,12 @@
 
 mod client;
 
-pub(super) use client::{Client, Reply, close_code, frame, head, next_frame};
+pub(crate) use client::{Client, Reply, close_code, frame, head, next_frame};
 
-use super::{Api, Gateway, Integration, IntegrationError, Invocation, Options, Route};
+use super::{
+    Api, Authorization, Authorizer, Gateway, Integration, IntegrationError, Invocation, Options,
+    Route,
+};
 use bytes::Bytes;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -17,28 +20,28 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, http};
 
-pub(super) const OK: &str = r#"{"statusCode":200}"#;
+pub(crate) const OK: &str = r#"{"statusCode":200}"#;
 
 /// A handshake by hand.
-pub(super) const HANDSHAKE: &[u8] = b"GET /dev HTTP/1.1\r\nHost: localhost\r\n\
+pub(crate) const HANDSHAKE: &[u8] = b"GET /dev HTTP/1.1\r\nHost: localhost\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-pub(super) type Answer = Result<String, IntegrationError>;
+pub(crate) type Answer = Result<String, IntegrationError>;
 
 /// A function that accepts everything.
-pub(super) async fn ok(_: Value) -> Answer {
+pub(crate) async fn ok(_: Value) -> Answer {
     Ok(OK.to_owned())
 }
 
 /// A two-way function that sends back what it was sent.
-pub(super) async fn echo(event: Value) -> Answer {
+pub(crate) async fn echo(event: Value) -> Answer {
     let body = event["body"].as_str().unwrap();
     Ok(serde_json::json!({"statusCode": 200, "body": body}).to_string())
 }
 
 /// A function that fails.
-pub(super) async fn fails(_: Value) -> Answer {
+pub(crate) async fn fails(_: Value) -> Answer {
     Err(IntegrationError::Function("boom".to_owned()))
 }
 
@@ -63,15 +66,15 @@ where
 }
 
 /// A gateway that is not started yet.
-pub(super) struct Setup {
-    pub(super) api: Api,
-    pub(super) options: Options,
+pub(crate) struct Setup {
+    pub(crate) api: Api,
+    pub(crate) options: Options,
     events: mpsc::UnboundedReceiver<Value>,
     seen: mpsc::UnboundedSender<Value>,
 }
 
 impl Setup {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (seen, events) = mpsc::unbounded_channel();
         let options = Options {
             random: fastrand::Rng::with_seed(7),
@@ -85,7 +88,7 @@ impl Setup {
         }
     }
 
-    pub(super) fn route<F, Fut>(self, key: &str, play: F) -> Self
+    pub(crate) fn route<F, Fut>(self, key: &str, play: F) -> Self
     where
         F: Fn(Value) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answer> + Send + 'static,
@@ -93,7 +96,7 @@ impl Setup {
         self.with(key, play, |_| {})
     }
 
-    pub(super) fn two_way<F, Fut>(self, key: &str, play: F) -> Self
+    pub(crate) fn two_way<F, Fut>(self, key: &str, play: F) -> Self
     where
         F: Fn(Value) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Answer> + Send + 'static,
@@ -101,7 +104,7 @@ impl Setup {
         self.with(key, play, |route| route.two_way = true)
     }
 
-    pub(super) fn with<F, Fut>(
+    pub(crate) fn with<F, Fut>(
         mut self,
         key: &str,
         play: F,
@@ -118,13 +121,35 @@ impl Setup {
         self
     }
 
-    pub(super) fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
+    /// An API with an authorizer.
+    pub(super) fn authorizer<F, Fut>(self, sources: &[&str], play: F) -> Self
+    where
+        F: Fn(Value) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        let seen = self.seen.clone();
+        let mut authorizer = Authorizer::new(Arc::new(Script { play, seen }));
+        let sources = sources.iter().map(|source| source.parse().unwrap());
+        authorizer.identity_sources = sources.collect();
+        self.api(|api| api.authorization = Authorization::Lambda(authorizer))
+    }
+
+    pub(super) fn api(mut self, change: impl FnOnce(&mut Api)) -> Self {
+        change(&mut self.api);
+        self
+    }
+
+    pub(crate) fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
         self
     }
 
-    pub(super) async fn start(self) -> Local {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    pub(crate) async fn start(self) -> Local {
+        self.start_on("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn start_on(self, address: &str) -> Local {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let gateway = Gateway::new(self.api, self.options);
         let (shutdown, ended) = oneshot::channel::<()>();
@@ -147,9 +172,9 @@ impl Setup {
 }
 
 /// A running gateway.
-pub(super) struct Local {
-    pub(super) address: SocketAddr,
-    pub(super) gateway: Gateway,
+pub(crate) struct Local {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Gateway,
     events: Mutex<mpsc::UnboundedReceiver<Value>>,
     shutdown: oneshot::Sender<()>,
     serving: JoinHandle<()>,
@@ -157,26 +182,26 @@ pub(super) struct Local {
 
 impl Local {
     /// The next event of any route.
-    pub(super) async fn event(&self) -> Value {
+    pub(crate) async fn event(&self) -> Value {
         self.events.lock().await.recv().await.unwrap()
     }
 
     /// The next event, which must be of this type.
-    pub(super) async fn expect(&self, kind: &str) -> Value {
+    pub(crate) async fn expect(&self, kind: &str) -> Value {
         let event = self.event().await;
         assert_eq!(event["requestContext"]["eventType"], kind, "{event}");
         event
     }
 
     /// The next event's connection.
-    pub(super) async fn id(&self) -> String {
+    pub(crate) async fn id(&self) -> String {
         let event = self.event().await;
         let id = event["requestContext"]["connectionId"].as_str();
         id.unwrap().to_owned()
     }
 
     /// Code and reason of the DISCONNECT that comes next.
-    pub(super) async fn disconnected(&self) -> (u64, String) {
+    pub(crate) async fn disconnected(&self) -> (u64, String) {
         let event = self.expect("DISCONNECT").await;
         let context = &event["requestContext"];
         (
@@ -186,17 +211,17 @@ impl Local {
     }
 
     /// No event is waiting.
-    pub(super) async fn silent(&self) {
+    pub(crate) async fn silent(&self) {
         assert!(self.events.lock().await.try_recv().is_err());
     }
 
     /// An open connection.
-    pub(super) async fn connect(&self) -> Client {
+    pub(crate) async fn connect(&self) -> Client {
         self.handshake("/dev", &[]).await.unwrap().0
     }
 
     /// A handshake, and what came of it.
-    pub(super) async fn handshake(
+    pub(crate) async fn handshake(
         &self,
         target: &str,
         headers: &[(&'static str, &str)],
@@ -214,7 +239,7 @@ impl Local {
     }
 
     /// The status of a handshake.
-    pub(super) async fn status(&self) -> u16 {
+    pub(crate) async fn status(&self) -> u16 {
         match self.handshake("/dev", &[]).await {
             Ok(_) => 101,
             Err(response) => response.status().as_u16(),
@@ -222,12 +247,12 @@ impl Local {
     }
 
     /// A TCP connection.
-    pub(super) async fn raw(&self) -> TcpStream {
+    pub(crate) async fn raw(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
     /// An open connection of raw frames.
-    pub(super) async fn raw_socket(&self) -> TcpStream {
+    pub(crate) async fn raw_socket(&self) -> TcpStream {
         let mut stream = self.raw().await;
         stream.write_all(HANDSHAKE).await.unwrap();
         let head = head(&mut stream).await;
@@ -236,12 +261,12 @@ impl Local {
     }
 
     /// An HTTP request of its own TCP connection.
-    pub(super) async fn http(&self, method: &str, path: &str, body: &[u8]) -> Reply {
+    pub(crate) async fn http(&self, method: &str, path: &str, body: &[u8]) -> Reply {
         self.http_with(method, path, "Host: localhost\r\n", body)
             .await
     }
 
-    pub(super) async fn http_with(
+    pub(crate) async fn http_with(
         &self,
         method: &str,
         path: &str,
@@ -260,26 +285,26 @@ impl Local {
         Reply::parse(&String::from_utf8(reply).unwrap())
     }
 
-    pub(super) async fn post(&self, id: &str, data: &str) -> Reply {
+    pub(crate) async fn post(&self, id: &str, data: &str) -> Reply {
         let path = format!("/dev/@connections/{id}");
         self.http("POST", &path, data.as_bytes()).await
     }
 
     /// Waits until `connections` are open.
-    pub(super) async fn until(&self, connections: usize) {
+    pub(crate) async fn until(&self, connections: usize) {
         while self.gateway.connections() != connections {
             tokio::task::yield_now().await;
         }
     }
 
     /// Shuts down, and waits until that is done.
-    pub(super) async fn shut_down(self) -> mpsc::UnboundedReceiver<Value> {
+    pub(crate) async fn shut_down(self) -> mpsc::UnboundedReceiver<Value> {
         self.shutdown.send(()).unwrap();
         self.serving.await.unwrap();
         self.events.into_inner()
     }
 }
 
-pub(super) fn millis(millis: u64) -> Duration {
+pub(crate) fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }

@@ -4,13 +4,15 @@ use super::properties::Properties;
 use super::resource::Resource;
 use super::route::{self, Route};
 use super::scope::Scope;
-use super::{Problem, physical, stage};
+use super::stage::{self, Throttling};
+use super::{Problem, model, physical};
+use crate::gateway::ApiKeySource;
 
 pub(crate) const SERVERLESS: &str = "AWS::Serverless::WebSocketApi";
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Api";
 
 /// A WebSocket API of the template, with the one stage that is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Api {
     /// Its name in the template.
     pub logical_id: String,
@@ -22,6 +24,10 @@ pub struct Api {
     pub stage: String,
     /// `StageVariables`, evaluated.
     pub stage_variables: BTreeMap<String, String>,
+    /// How fast the stage's routes may be.
+    pub throttling: Throttling,
+    /// Where a client's API key is looked for, if its `$connect` needs one (conformance B11).
+    pub api_key_source: ApiKeySource,
     /// Its routes, each key once.
     pub routes: Vec<Route>,
     /// Its line in the template, counted from 1.
@@ -31,6 +37,7 @@ pub struct Api {
 /// The template's WebSocket APIs, in its order.
 pub(crate) fn read(scope: &Scope<'_>) -> Vec<Api> {
     strays(scope);
+    model::check(scope);
     let resources = scope
         .resources
         .iter()
@@ -77,6 +84,7 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
             text,
         ));
     };
+    let api_key_source = api_key_source(&properties)?;
     if properties.flag("DisableExecuteApiEndpoint")? {
         let line = properties.line("DisableExecuteApiEndpoint");
         scope.report.note(
@@ -102,9 +110,25 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         route_selection_expression,
         stage: stage.name,
         stage_variables: stage.variables,
+        throttling: stage.throttling,
+        api_key_source,
         routes,
         line: resource.line,
     }))
+}
+
+fn api_key_source(properties: &Properties<'_, '_>) -> Result<ApiKeySource, Problem> {
+    let name = "ApiKeySelectionExpression";
+    let Some(text) = properties.text(name)? else {
+        return Ok(ApiKeySource::default());
+    };
+    let problem = |error| {
+        Problem::new(
+            properties.line(name),
+            format!("{}: {error}", properties.owner),
+        )
+    };
+    text.parse().map_err(problem)
 }
 
 fn routes(scope: &Scope<'_>, id: &str) -> Vec<Route> {

@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::asynchronous;
 use super::build::{self, Build};
 use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
 use super::{Note, Problem};
+use crate::lambda::Asynchronous;
 
 pub(crate) const SERVERLESS: &str = "AWS::Serverless::Function";
 pub(crate) const LAMBDA: &str = "AWS::Lambda::Function";
@@ -35,6 +37,8 @@ pub struct Function {
     pub timeout: Duration,
     /// Memory in MB: 128 to 10240, 128 by default.
     pub memory_mb: u32,
+    /// What becomes of its asynchronous events.
+    pub asynchronous: Asynchronous,
     /// Its line in the template, counted from 1.
     pub line: usize,
 }
@@ -96,7 +100,10 @@ pub(crate) fn read(
     let environment = environment(scope, resource, &properties, &mut problems);
     let function = function(scope, resource, &properties, folder, environment);
     match function {
-        Ok(function) if problems.is_empty() => Ok((function, notes(resource, &properties))),
+        Ok((function, mut unsent)) if problems.is_empty() => {
+            unsent.extend(notes(resource, &properties));
+            Ok((function, unsent))
+        }
         Ok(_) => Err(problems),
         Err(problem) => {
             problems.push(problem);
@@ -111,7 +118,7 @@ fn function(
     properties: &Properties<'_, '_>,
     folder: &Path,
     environment: BTreeMap<String, String>,
-) -> Result<Function, Problem> {
+) -> Result<(Function, Vec<Note>), Problem> {
     if properties.text("PackageType")?.as_deref() == Some("Image") {
         let text = format!(
             "{} is a container image; only programs run locally",
@@ -130,9 +137,11 @@ fn function(
         );
         return Err(Problem::new(properties.line("Architectures"), text));
     }
-    Ok(Function {
+    let name = name(scope, resource)?;
+    let (asynchronous, notes) = asynchronous::read(scope, resource, properties, &name)?;
+    let function = Function {
         logical_id: resource.id.clone(),
-        name: name(scope, resource)?,
+        name,
         handler: properties.required("Handler")?,
         runtime: properties.required("Runtime")?,
         architecture,
@@ -143,8 +152,10 @@ fn function(
         memory_mb: properties
             .number("MemorySize", 128..=10_240)?
             .unwrap_or(128),
+        asynchronous,
         line: resource.line,
-    })
+    };
+    Ok((function, notes))
 }
 
 /// The path of the code. Both SAM and `aws cloudformation package` take the template's folder when there is none.

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
@@ -44,16 +45,22 @@ pub(crate) fn read(
     let kind = properties.required("IntegrationType")?;
     if kind != "AWS_PROXY" {
         let text = format!(
-            "route `{route}` has a {kind} integration; locally only AWS_PROXY (a Lambda function) answers"
+            "route `{route}` has an integration of type {kind}; locally only AWS_PROXY (a Lambda function) answers"
         );
         return Err(Problem::new(properties.line("IntegrationType"), text));
     }
     let timeout = properties
         .number("TimeoutInMillis", MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS)?
         .unwrap_or(MAX_TIMEOUT_MS);
-    let function = function(scope, integration, &properties, route)?;
+    let Some(uri) = integration.properties.entry("IntegrationUri") else {
+        return Err(Problem::new(
+            integration.line,
+            format!("{} has no `IntegrationUri`", properties.owner),
+        ));
+    };
+    let function = called(scope, uri, &format!("route `{route}`"))?;
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
-        permission(scope, integration);
+        permission(scope, integration, "every event would fail");
     }
     Ok(Integration {
         function,
@@ -61,19 +68,8 @@ pub(crate) fn read(
     })
 }
 
-/// The logical id of the function that `IntegrationUri` calls.
-fn function(
-    scope: &Scope<'_>,
-    integration: &Resource,
-    properties: &Properties<'_, '_>,
-    route: &str,
-) -> Result<String, Problem> {
-    let Some(node) = integration.properties.entry("IntegrationUri") else {
-        return Err(Problem::new(
-            integration.line,
-            format!("{} has no `IntegrationUri`", properties.owner),
-        ));
-    };
+/// The logical id of the function that `user`, such as "route `say`", calls at this URI.
+pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<String, Problem> {
     let absent = |name: &str, line| {
         let all: Vec<_> = function::resources(scope)
             .map(|function| &*function.id)
@@ -86,7 +82,7 @@ fn function(
         Problem::new(
             line,
             format!(
-                "route `{route}` uses function `{name}`, which is not in the template (functions: {all})"
+                "{user} uses function `{name}`, which is not in the template (functions: {all})"
             ),
         )
     };
@@ -95,11 +91,11 @@ fn function(
             .text(node)
             .map_err(|problem| match (problem.missing_name(), problem.line()) {
                 (Some(name), Some(line)) => absent(name, line),
-                _ => problem.told_of(&format!("route `{route}`")),
+                _ => problem.told_of(user),
             })?;
     let Some(name) = function_name(&uri) else {
         let text = format!(
-            "route `{route}` calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
+            "{user} calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
         );
         return Err(Problem::new(node.line, text));
     };
@@ -127,8 +123,8 @@ fn function_name(uri: &str) -> Option<&str> {
     }
 }
 
-/// Notes a function that API Gateway may not call: every event would fail on AWS (conformance E7).
-fn permission(scope: &Scope<'_>, integration: &Resource) {
+/// Notes a function that API Gateway may not call, and what that has for an effect on AWS (conformance B9, E7).
+pub(crate) fn permission(scope: &Scope<'_>, caller: &Resource, effect: &str) {
     let allowed = scope.of_kind("AWS::Lambda::Permission").any(|permission| {
         let principal = permission
             .properties
@@ -137,7 +133,9 @@ fn permission(scope: &Scope<'_>, integration: &Resource) {
         principal.is_some_and(|principal| principal.starts_with("apigateway."))
     });
     if !allowed {
-        let text = "no `AWS::Lambda::Permission` lets apigateway.amazonaws.com call the function: on AWS every event would fail";
-        scope.report.note(integration.line, text);
+        let text = format!(
+            "no `AWS::Lambda::Permission` lets apigateway.amazonaws.com call the function: on AWS {effect}"
+        );
+        scope.report.note(caller.line, text);
     }
 }

@@ -5,6 +5,8 @@ use std::rc::Rc;
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) line: usize,
+    /// Whether it is a scalar without quotes, which JSON may have as a number or a boolean.
+    pub(crate) plain: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ impl Node {
         Self {
             value: Value::Null,
             line,
+            plain: false,
         }
     }
 
@@ -46,21 +49,22 @@ impl Node {
         Self {
             value: Value::Text(text.as_ref().into()),
             line,
+            plain: false,
         }
     }
 
     /// An unquoted scalar. Booleans get one spelling, as SAM gives them; numbers keep theirs (an account id has a
     /// leading 0).
     pub(crate) fn plain(text: &str, line: usize) -> Self {
-        match text {
-            "" | "~" | "null" | "Null" | "NULL" => Self::null(line),
-            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
-                Self::text("true", line)
-            }
-            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
-                Self::text("false", line)
-            }
-            _ => Self::text(text, line),
+        let text = match text {
+            "" | "~" | "null" | "Null" | "NULL" => return Self::null(line),
+            "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => "true",
+            "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => "false",
+            _ => text,
+        };
+        Self {
+            plain: true,
+            ..Self::text(text, line)
         }
     }
 
@@ -68,6 +72,7 @@ impl Node {
         Self {
             value: Value::List(items.into()),
             line,
+            plain: false,
         }
     }
 
@@ -75,6 +80,7 @@ impl Node {
         Self {
             value: Value::Map(entries.into()),
             line,
+            plain: false,
         }
     }
 

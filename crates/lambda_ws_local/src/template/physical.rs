@@ -4,7 +4,7 @@ use super::expression::made;
 use super::node::Node;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Problem, api, function, stage, table};
+use super::{Problem, api, api_key, authorization, function, stage, table};
 
 /// An id of 10 letters and digits, as API Gateway's are, but always the same for the same name.
 pub(crate) fn short_id(name: &str) -> String {
@@ -47,6 +47,7 @@ pub(crate) fn reference(scope: &Scope<'_>, name: &str, line: usize) -> Result<No
         "AWS::Logs::LogGroup" => named(scope, resource, "LogGroupName", line)?,
         "AWS::S3::Bucket" => named(scope, resource, "BucketName", line)?,
         kind if kind.starts_with("AWS::ApiGatewayV2::") => short_id(name),
+        api_key::KIND | "AWS::ApiGateway::UsagePlan" => short_id(name),
         _ => return Err(unknown(resource, &format!("Ref {name}"), line)),
     };
     made(text, line)
@@ -85,6 +86,7 @@ pub(crate) fn attribute(
                 short_id(name)
             )
         }
+        (authorization::KIND, "AuthorizerId") | (api_key::KIND, "APIKeyId") => short_id(name),
         (api::SERVERLESS, "Stage") => {
             let id = short_id(name);
             let stage = scope.of_kind(stage::KIND).find(|stage| {

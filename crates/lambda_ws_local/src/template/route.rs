@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use super::model::{self, Models};
 use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Problem, integration, physical};
+use super::{Authorization, Problem, authorization, integration, physical};
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Route";
 /// The route keys that begin with `$`.
@@ -22,16 +23,29 @@ pub struct Route {
     pub two_way: bool,
     /// How long API Gateway waits for the function: 50 ms to 29 s, 29 s by default (conformance E5).
     pub timeout: Duration,
+    /// What its messages must look like; anything, if there are none (conformance D7).
+    pub models: Option<Models>,
+    /// Who may use it; only `$connect` can have one.
+    pub authorization: Authorization,
+    /// Whether clients need an API key; only of `$connect` (conformance B11).
+    pub api_key_required: bool,
     /// Its line in the template, counted from 1.
     pub line: usize,
 }
 
-/// What a route has that is checked on AWS and not here.
-const UNCHECKED: [&str; 3] = [
-    "ModelSelectionExpression",
-    "RequestModels",
-    "RequestParameters",
-];
+impl Route {
+    /// The logical ids of the functions that it calls: its own, and that of its authorizer.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        let authorizer = match &self.authorization {
+            Authorization::Lambda(authorizer) => Some(&*authorizer.function),
+            Authorization::None | Authorization::Iam => None,
+        };
+        [&*self.function].into_iter().chain(authorizer)
+    }
+}
+
+/// What a route has that AWS may check and that is not checked here.
+const UNCHECKED: [&str; 1] = ["RequestParameters"];
 
 pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Problem> {
     let properties = Properties::new(
@@ -48,19 +62,10 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
         );
         return Err(Problem::new(key_line, text));
     }
-    let authorization = properties
-        .text("AuthorizationType")?
-        .unwrap_or_else(|| "NONE".to_owned());
-    if authorization != "NONE" {
-        let text = format!(
-            "route `{key}` has the authorization {authorization}, which is not reproduced locally; make it depend on a condition"
-        );
-        return Err(Problem::new(properties.line("AuthorizationType"), text));
-    }
-    if properties.flag("ApiKeyRequired")? {
-        let text = format!(
-            "route `{key}` needs an API key, which is not reproduced locally; make it depend on a condition"
-        );
+    let authorization = authorization::read(scope, resource, &key, &properties)?;
+    let api_key_required = properties.flag("ApiKeyRequired")?;
+    if api_key_required && key != "$connect" {
+        let text = format!("route `{key}` needs an API key, but only `$connect` can");
         return Err(Problem::new(properties.line("ApiKeyRequired"), text));
     }
     for name in UNCHECKED {
@@ -71,6 +76,7 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
             );
         }
     }
+    let models = model::of_route(scope, resource, &properties, &key)?;
     let two_way = two_way(scope, resource, &properties)?;
     let target = properties.required("Target")?;
     let integration = integration::read(scope, &target, &key, properties.line("Target"))?;
@@ -79,6 +85,9 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
         function: integration.function,
         two_way,
         timeout: integration.timeout,
+        models,
+        authorization,
+        api_key_required,
         line: resource.line,
     })
 }

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::Problem;
-use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
+use super::{Problem, route};
+use crate::gateway::Rate;
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Stage";
 
@@ -12,6 +12,16 @@ pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Stage";
 pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) throttling: Throttling,
+}
+
+/// How fast the routes of a stage may be (conformance H).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Throttling {
+    /// Each route that is not in `routes`: `DefaultRouteSettings`.
+    pub default_route: Option<Rate>,
+    /// Routes by their keys: `RouteSettings`.
+    pub routes: BTreeMap<String, Rate>,
 }
 
 /// The id of the API that a stage, a route or an integration belongs to.
@@ -73,6 +83,7 @@ pub(crate) fn of_api(
             Some(name) if stages.is_empty() => Ok(Stage {
                 name: valid(name, line)?.to_owned(),
                 variables: BTreeMap::new(),
+                throttling: Throttling::default(),
             }),
             Some(name) => Err(Problem::new(
                 line,
@@ -106,7 +117,7 @@ pub(crate) fn of_api(
         );
         scope.report.note(stage.line, text);
     }
-    throttling(scope, &properties);
+    let throttling = throttling(scope, &properties, id)?;
     let mut variables = BTreeMap::new();
     let given = properties.map("StageVariables")?;
     for (key, _) in given.keys() {
@@ -117,28 +128,76 @@ pub(crate) fn of_api(
     Ok(Stage {
         name: valid(name, name_line)?.to_owned(),
         variables,
+        throttling,
     })
 }
 
-fn throttling(scope: &Scope<'_>, properties: &Properties<'_, '_>) {
-    let limits = |node: &Node| {
-        node.entries()
-            .iter()
-            .any(|entry| entry.key.starts_with("Throttling"))
-    };
-    for (key, node) in properties.keys() {
-        let limited = match key {
-            "DefaultRouteSettings" => limits(node),
-            "RouteSettings" => node.entries().iter().any(|route| limits(&route.value)),
-            _ => false,
-        };
-        if limited {
-            scope.report.note(
-                node.line,
-                format!("the throttling of {} is not reproduced", properties.owner),
+fn throttling(
+    scope: &Scope<'_>,
+    properties: &Properties<'_, '_>,
+    api: &str,
+) -> Result<Throttling, Problem> {
+    let default_route = rate(&properties.map("DefaultRouteSettings")?)?;
+    let mut routes = BTreeMap::new();
+    let settings = properties.map("RouteSettings")?;
+    for (key, _) in settings.keys() {
+        if !has_route(scope, api, key) {
+            let text = format!(
+                "`RouteSettings` of {} names the route `{key}`, which its API does not have",
+                properties.owner
             );
+            return Err(Problem::new(settings.line(key), text));
+        }
+        if let Some(rate) = rate(&settings.map(key)?)? {
+            routes.insert(key.to_owned(), rate);
         }
     }
+    for (limited, name) in [
+        (default_route.is_some(), "DefaultRouteSettings"),
+        (!routes.is_empty(), "RouteSettings"),
+    ] {
+        if limited {
+            let text = format!(
+                "the throttling of {} is applied with --throttle only",
+                properties.owner
+            );
+            scope.report.note(properties.line(name), text);
+        }
+    }
+    Ok(Throttling {
+        default_route,
+        routes,
+    })
+}
+
+/// The rate that settings have; what they leave open is the account's.
+fn rate(settings: &Properties<'_, '_>) -> Result<Option<Rate>, Problem> {
+    let number = |name: &str| {
+        let Some(text) = settings.text(name)? else {
+            return Ok(None);
+        };
+        let number = text.trim().parse::<f64>().ok();
+        let number = number.filter(|number| number.is_finite() && *number >= 0.0);
+        number.map(Some).ok_or_else(|| {
+            let owner = &settings.owner;
+            let text = format!("{owner}: `{name}` is `{text}`, but it is a number from 0");
+            Problem::new(settings.line(name), text)
+        })
+    };
+    let per_second = number("ThrottlingRateLimit")?;
+    let burst = number("ThrottlingBurstLimit")?;
+    Ok((per_second.is_some() || burst.is_some()).then(|| Rate {
+        per_second: per_second.unwrap_or(Rate::ACCOUNT.per_second),
+        burst: burst.unwrap_or(Rate::ACCOUNT.burst),
+    }))
+}
+
+fn has_route(scope: &Scope<'_>, id: &str, key: &str) -> bool {
+    scope.of_kind(route::KIND).any(|one| {
+        let own = one.properties.entry("RouteKey");
+        let own = own.and_then(|own| scope.text(own).ok());
+        own.as_deref() == Some(key) && api(scope, one).is_ok_and(|api| api == id)
+    })
 }
 
 /// A stage name: 1 to 128 letters, digits, `_` and `-` (conformance H).

@@ -1,11 +1,14 @@
 //! What templates mean, in sentences.
 
 mod apis;
+mod authorizations;
 mod functions;
 mod intrinsics;
+mod models;
 mod parameters;
 mod robustness;
 mod tables;
+mod throttling;
 mod yaml;
 
 use std::path::Path;

@@ -4,7 +4,7 @@
 use super::node::{Node, Value};
 use super::report::Report;
 use super::scope::Scope;
-use super::{Problem, api};
+use super::{Problem, api, model};
 
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
@@ -16,15 +16,18 @@ pub(crate) fn note_resources(scope: &Scope<'_>) {
             "AWS::ApiGatewayV2::ApiMapping" | "AWS::ApiGatewayV2::DomainName" => {
                 "custom domain names are not served"
             }
-            "AWS::ApiGatewayV2::Model" => "models are not checked",
             "AWS::ApiGatewayV2::IntegrationResponse" => "a proxy integration has no use for it",
             "AWS::ApiGatewayV2::Authorizer"
             | "AWS::ApiGatewayV2::Deployment"
+            | model::KIND
             | "AWS::ApiGatewayV2::RouteResponse" => continue,
             "AWS::ApiGatewayV2::Integration"
             | "AWS::ApiGatewayV2::Route"
             | "AWS::ApiGatewayV2::Stage"
             | api::KIND => continue,
+            "AWS::ApiGateway::UsagePlan" => {
+                "usage plans are not reproduced: every API takes every API key, without throttling and quotas"
+            }
             "AWS::ApiGateway::RestApi" | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => {
                 "only websocket APIs are served"
             }

@@ -13,10 +13,13 @@ pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     let properties = &api.properties;
     let mut parts = vec![stage(api)];
     let routes = properties.entry("Routes");
+    let auth = properties.entry("Auth").filter(|auth| !auth.is_null());
+    let auth = auth.and_then(|auth| report.keep(Auth::read(api, auth)));
+    parts.extend(auth.iter().flat_map(|auth| auth.authorizer.clone()));
     match routes {
         Some(routes) if routes.intrinsic().is_none() && !routes.entries().is_empty() => {
             for entry in routes.entries() {
-                parts.extend(report.keep(route(api, entry, report)).into_iter().flatten());
+                parts.extend(report.keep(route(api, entry, &auth)).into_iter().flatten());
             }
         }
         _ => {
@@ -80,7 +83,7 @@ fn stage(api: &Resource) -> Resource {
     part(api, id, "Stage", api.line, entries)
 }
 
-fn route(api: &Resource, entry: &Entry, report: &Report) -> Result<Vec<Resource>, Problem> {
+fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resource>, Problem> {
     let (key, spec, line) = (&*entry.key, &entry.value, entry.line);
     let name = match key.strip_prefix('$') {
         Some(name) if route::PREDEFINED.contains(&key) => name,
@@ -115,15 +118,9 @@ fn route(api: &Resource, entry: &Entry, report: &Report) -> Result<Vec<Resource>
     let target = Node::text(format!("integrations/${{{integration}}}"), line);
     entries.push(Entry::new("Target", Node::single("Fn::Sub", target)));
     if key == "$connect"
-        && let Some(auth) = api.properties.entry("Auth").filter(|auth| !auth.is_null())
+        && let Some(auth) = auth
     {
-        match auth.entry("AuthType") {
-            Some(kind) => entries.push(Entry::new("AuthorizationType", kind.clone())),
-            None => report.problem(Problem::new(
-                auth.line,
-                format!("`Auth` of API `{}` has no `AuthType`", api.id),
-            )),
-        }
+        entries.extend(auth.of_connect.clone());
     }
     let mut parts = vec![Entry::new("IntegrationType", Node::text("AWS_PROXY", line))];
     parts.push(Entry::new("IntegrationUri", function.clone()));
@@ -134,6 +131,68 @@ fn route(api: &Resource, entry: &Entry, report: &Report) -> Result<Vec<Resource>
         part(api, route, "Route", line, entries),
         part(api, integration, "Integration", line, parts),
     ])
+}
+
+/// SAM's `Auth`: the authorization of `$connect`, and the authorizer that it needs.
+struct Auth {
+    of_connect: Vec<Entry>,
+    authorizer: Option<Resource>,
+}
+
+impl Auth {
+    fn read(api: &Resource, auth: &Node) -> Result<Self, Problem> {
+        let problem = |line, text: &str| {
+            let text = format!("`Auth` of API `{}` {text}", api.id);
+            Err(Problem::new(line, text))
+        };
+        let given = |name| auth.entry(name).filter(|node| !node.is_null());
+        let Some(kind) = given("AuthType") else {
+            return problem(auth.line, "has no `AuthType`");
+        };
+        let routes = api.properties.entry("Routes");
+        if routes.is_some_and(|routes| routes.entry("$connect").is_none()) {
+            return problem(auth.line, "needs a route `$connect`");
+        }
+        let mut this = Self {
+            of_connect: vec![Entry::new("AuthorizationType", kind.clone())],
+            authorizer: None,
+        };
+        match (kind.as_text(), given("AuthArn")) {
+            (Some("NONE" | "AWS_IAM"), _) => {
+                let more = auth
+                    .entries()
+                    .iter()
+                    .find(|entry| &*entry.key != "AuthType");
+                match more {
+                    Some(more) => problem(more.line, "has more than `AuthType`, but is not CUSTOM"),
+                    None => Ok(this),
+                }
+            }
+            (Some("CUSTOM"), Some(function)) => {
+                let id = format!("{}ConnectAuthorizer", api.id);
+                this.of_connect.push(Entry::new(
+                    "AuthorizerId",
+                    Node::single("Ref", Node::text(&id, auth.line)),
+                ));
+                let mut entries = copied(auth, &["IdentitySource"]);
+                entries.push(Entry::new(
+                    "AuthorizerType",
+                    Node::text("REQUEST", kind.line),
+                ));
+                entries.push(Entry::new("AuthorizerUri", function.clone()));
+                this.authorizer = Some(part(api, id, "Authorizer", auth.line, entries));
+                Ok(this)
+            }
+            (Some("CUSTOM"), None) => problem(
+                kind.line,
+                "is CUSTOM and has no `AuthArn`; give it one, as in `!GetAtt Function.Arn`",
+            ),
+            _ => problem(
+                kind.line,
+                "has an `AuthType` that is not NONE, AWS_IAM or CUSTOM",
+            ),
+        }
+    }
 }
 
 /// The first letter in upper case and all others in lower case, which is how SAM writes a route key in a logical id.

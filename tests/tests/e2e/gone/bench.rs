@@ -6,7 +6,7 @@ use lambda_ws::store::{Memory, Record, Scope, Slice, Store};
 use lambda_ws::transport::{ApiGateway, Transport};
 use lambda_ws::{Audience, ConnectionId, Delivery, SendError, Sender, Timestamp};
 use lambda_ws_local::gateway::{
-    Api, Fault, Faults, Gateway, Integration, Invocation, Observed, Options, Outcome, Route, What,
+    Api, Fault, Gateway, Integration, Invocation, Observed, Options, Outcome, Route, Script, What,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -68,13 +68,13 @@ impl Bench {
     pub(super) async fn new() -> Self {
         let lies = Lies::default();
         let told = lies.clone();
-        let faults: Faults = Arc::new(move |id| told.lock().unwrap().get_mut(id)?.next());
-        let bench = Self::with_faults(faults).await;
+        let script: Script = Arc::new(move |id| told.lock().unwrap().get_mut(id)?.next());
+        let bench = Self::with_script(script).await;
         Self { lies, ..bench }
     }
 
-    /// A gateway that lies as `faults` say.
-    pub(super) async fn with_faults(faults: Faults) -> Self {
+    /// A gateway that lies as `script` says.
+    pub(super) async fn with_script(script: Script) -> Self {
         let accepting = Accepting::default();
         let mut api = Api::new("abcd1234", "dev");
         let route = Route::new(Arc::new(accepting.clone()));
@@ -82,7 +82,7 @@ impl Bench {
         let calls = Arc::new(Mutex::new(Vec::new()));
         let noted = calls.clone();
         let mut options = Options::default();
-        options.faults = Some(faults);
+        options.script = Some(script);
         options.observer = Some(Arc::new(move |observed: &Observed<'_>| {
             noted.lock().unwrap().extend(Call::of(observed));
         }));

@@ -7,7 +7,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// The head of a response.
-pub(in crate::gateway) async fn head(stream: &mut TcpStream) -> String {
+pub(crate) async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -16,7 +16,7 @@ pub(in crate::gateway) async fn head(stream: &mut TcpStream) -> String {
 }
 
 /// A frame as a client sends it, masked with zeros; `first` has the opcode and the flags.
-pub(in crate::gateway) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
         short @ ..126 => frame.push(0x80 | short as u8),
@@ -35,7 +35,7 @@ pub(in crate::gateway) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The next frame a client receives: its first byte and its payload.
-pub(in crate::gateway) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub(crate) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let first = stream.read_u8().await.unwrap();
     let length = match stream.read_u8().await.unwrap() {
         126 => u64::from(stream.read_u16().await.unwrap()),
@@ -48,22 +48,22 @@ pub(in crate::gateway) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u
 }
 
 /// The code of the close frame a client receives next.
-pub(in crate::gateway) async fn close_code(stream: &mut TcpStream) -> u16 {
+pub(crate) async fn close_code(stream: &mut TcpStream) -> u16 {
     let (first, payload) = next_frame(stream).await;
     assert_eq!(first, 0x88);
     u16::from_be_bytes([payload[0], payload[1]])
 }
 
 /// A websocket client.
-pub(in crate::gateway) struct Client(pub(in crate::gateway) WebSocketStream<TcpStream>);
+pub(crate) struct Client(pub(crate) WebSocketStream<TcpStream>);
 
 impl Client {
-    pub(in crate::gateway) async fn send(&mut self, text: &str) {
+    pub(crate) async fn send(&mut self, text: &str) {
         self.0.send(text.into()).await.unwrap();
     }
 
     /// The next message, which must be text.
-    pub(in crate::gateway) async fn text(&mut self) -> String {
+    pub(crate) async fn text(&mut self) -> String {
         match self.0.next().await.unwrap().unwrap() {
             Message::Text(text) => text.as_str().to_owned(),
             other => panic!("{other:?}"),
@@ -71,7 +71,7 @@ impl Client {
     }
 
     /// Code and reason of the close frame that comes next; then the end.
-    pub(in crate::gateway) async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Close(Some(frame)) => {
                 while let Some(Ok(_)) = self.0.next().await {}
@@ -82,7 +82,7 @@ impl Client {
     }
 
     /// A ping and its pong: what was sent before has been read.
-    pub(in crate::gateway) async fn ping(&mut self) {
+    pub(crate) async fn ping(&mut self) {
         self.0.send(Message::Ping("p".into())).await.unwrap();
         let pong = self.0.next().await.unwrap().unwrap();
         assert_eq!(pong, Message::Pong("p".into()));
@@ -91,14 +91,14 @@ impl Client {
 
 /// An HTTP response.
 #[derive(Debug)]
-pub(in crate::gateway) struct Reply {
-    pub(in crate::gateway) status: u16,
-    pub(in crate::gateway) head: String,
-    pub(in crate::gateway) body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    pub(in crate::gateway) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         Self {
             status: head[9..12].parse().unwrap(),
@@ -107,7 +107,7 @@ impl Reply {
         }
     }
 
-    pub(in crate::gateway) fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         let mut lines = self.head.lines();
         let kind = lines.find_map(|line| line.strip_prefix("x-amzn-errortype: "));
         kind.unwrap_or_default()

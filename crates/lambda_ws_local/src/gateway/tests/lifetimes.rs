@@ -1,19 +1,31 @@
-//! Conformance F5, F6, F7 and the end of the gateway itself, on a clock that jumps.
+//! Conformance F5, F6, F7 and the end of the gateway itself: hours that take milliseconds, over real sockets.
 
+use crate::gateway::Time;
 use crate::gateway::testing::{Client, Local, Setup, echo, ok};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const MOMENT: Duration = Duration::from_millis(1);
 
 fn setup() -> Setup {
     let setup = Setup::new().two_way("$default", echo);
     setup.route("$connect", ok).route("$disconnect", ok)
 }
 
+/// A gateway whose time stands still until it is moved.
+async fn timeless() -> Local {
+    let setup = setup().options(|options| options.time = Time::manual());
+    setup.start().await
+}
+
 async fn open(local: &Local) -> (Client, String) {
     let client = local.connect().await;
     (client, local.id().await)
+}
+
+fn pass(local: &Local, time: Duration) {
+    local.gateway.time().advance(time).unwrap();
 }
 
 async fn goes_away(local: &Local, client: &mut Client) {
@@ -22,62 +34,118 @@ async fn goes_away(local: &Local, client: &mut Client) {
     assert_eq!(local.disconnected().await, (u64::from(code), reason));
 }
 
-fn minutes(since: Instant) -> u64 {
-    since.elapsed().as_secs() / 60
-}
-
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn f5_a_connection_without_a_message_goes_away_after_10_minutes() {
-    let local = setup().start().await;
+    let local = timeless().await;
     let (mut client, _) = open(&local).await;
-    let began = Instant::now();
+    pass(&local, 10 * MINUTE - MOMENT);
+    client.ping().await;
+    pass(&local, MOMENT);
     goes_away(&local, &mut client).await;
-    assert_eq!(minutes(began), 10);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn f5_messages_and_posts_keep_a_connection() {
-    let local = setup().start().await;
+    let local = timeless().await;
     let (mut client, id) = open(&local).await;
-    let began = Instant::now();
-    sleep(9 * MINUTE).await;
+    pass(&local, 9 * MINUTE);
     client.send("x").await;
     client.text().await;
     local.expect("MESSAGE").await;
-    sleep(9 * MINUTE).await;
+    pass(&local, 9 * MINUTE);
     assert_eq!(local.post(&id, "y").await.status, 200);
     assert_eq!(client.text().await, "y");
+    pass(&local, 10 * MINUTE - MOMENT);
+    client.ping().await;
+    pass(&local, MOMENT);
     goes_away(&local, &mut client).await;
-    assert_eq!(minutes(began), 28);
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn f7_pings_keep_a_connection_only_if_they_are_said_to() {
-    for (pings_reset_idle, lived) in [(false, 10), (true, 15)] {
-        let setup = setup().options(|options| options.pings_reset_idle = pings_reset_idle);
+    for pings_reset_idle in [false, true] {
+        let setup = setup().options(|options| {
+            options.time = Time::manual();
+            options.pings_reset_idle = pings_reset_idle;
+        });
         let local = setup.start().await;
         let (mut client, _) = open(&local).await;
-        let began = Instant::now();
-        sleep(5 * MINUTE).await;
+        pass(&local, 5 * MINUTE);
         client.ping().await;
+        pass(&local, 5 * MINUTE);
+        if pings_reset_idle {
+            client.ping().await;
+            pass(&local, 10 * MINUTE);
+        }
         goes_away(&local, &mut client).await;
-        assert_eq!(minutes(began), lived);
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn f6_a_connection_goes_away_after_2_hours_however_busy() {
-    let local = setup().start().await;
+    let local = timeless().await;
     let (mut client, _) = open(&local).await;
-    let began = Instant::now();
     for _ in 0..13 {
-        sleep(9 * MINUTE).await;
+        pass(&local, 9 * MINUTE);
         client.send("x").await;
         assert_eq!(client.text().await, "x");
         local.expect("MESSAGE").await;
     }
+    pass(&local, 3 * MINUTE - MOMENT);
+    client.ping().await;
+    pass(&local, MOMENT);
     goes_away(&local, &mut client).await;
-    assert_eq!(minutes(began), 120);
+}
+
+#[tokio::test]
+async fn a_crowd_of_idle_connections_goes_away_at_once_when_its_time_has_come() {
+    let local = timeless().await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(open(&local).await.0);
+    }
+    pass(&local, 10 * MINUTE);
+    for client in &mut clients {
+        assert_eq!(client.closed().await.0, 1001);
+    }
+    local.until(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn f5_ten_minutes_are_a_second_at_a_scale_of_600() {
+    let setup = setup().options(|options| options.time = Time::scaled(600.0).unwrap());
+    let local = setup.start().await;
+    let (mut client, _) = open(&local).await;
+    let began = Instant::now();
+    goes_away(&local, &mut client).await;
+    assert_eq!(began.elapsed().as_millis() / 10, 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_of_the_scale_is_felt_by_connections_that_are_open() {
+    let local = setup().start().await;
+    let (mut client, _) = open(&local).await;
+    tokio::time::advance(5 * MINUTE).await;
+    local.gateway.time().set_scale(300.0).unwrap();
+    let began = Instant::now();
+    goes_away(&local, &mut client).await;
+    assert_eq!(began.elapsed().as_millis() / 10, 100);
+}
+
+#[tokio::test]
+async fn timestamps_of_events_stay_on_the_clock_of_the_wall() {
+    let local = timeless().await;
+    let before = lambda_ws::Timestamp::now().millis();
+    let mut client = local.connect().await;
+    local.expect("CONNECT").await;
+    pass(&local, 9 * MINUTE);
+    client.send("x").await;
+    let event = local.expect("MESSAGE").await;
+    let at = event["requestContext"]["requestTimeEpoch"]
+        .as_u64()
+        .unwrap();
+    let after = lambda_ws::Timestamp::now().millis();
+    assert!((before..=after).contains(&at), "{before} {at} {after}");
 }
 
 #[tokio::test(start_paused = true)]

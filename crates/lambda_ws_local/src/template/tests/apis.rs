@@ -158,9 +158,10 @@ fn what_would_behave_differently_is_refused_with_its_line() {
     let change = |from: &str, to: &str| errors(&RAW.replacen(from, to, 1));
     insta::assert_snapshot!(
         [
-            change("AuthorizationType: NONE", "AuthorizationType: AWS_IAM"),
-            change("AuthorizationType: NONE", "ApiKeyRequired: true"),
             change("IntegrationType: AWS_PROXY", "IntegrationType: MOCK"),
+            change("IntegrationType: AWS_PROXY", "IntegrationType: HTTP"),
+            change("IntegrationType: AWS_PROXY", "IntegrationType: HTTP_PROXY"),
+            change("IntegrationType: AWS_PROXY", "IntegrationType: AWS"),
             change(
                 "IntegrationUri: !GetAtt Chat.Arn",
                 "IntegrationUri: https://example.com"
@@ -201,10 +202,6 @@ fn what_sam_would_refuse_is_refused() {
                 "        $default:\n          FunctionArn: !GetAtt Chat.Arn\n",
                 "        $default: {}\n"
             ),
-            change(
-                "      StageName: !Ref StageName",
-                "      Auth: { AuthType: CUSTOM, AuthArn: !GetAtt Chat.Arn }"
-            ),
             change("        $default:", "        SendMessage:"),
             change(
                 "Transform: AWS::Serverless-2016-10-31",
@@ -213,6 +210,33 @@ fn what_sam_would_refuse_is_refused() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn e9_a_route_beside_sam_s_that_no_function_answers_is_refused_with_its_line() {
+    for kind in ["MOCK", "HTTP", "HTTP_PROXY", "AWS"] {
+        let text = SAM.replacen(
+            "  SendMessageResponse:\n",
+            &format!(
+                "  Ping:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {{ ApiId: !Ref ChatApi, RouteKey: ping, Target: !Sub \"integrations/${{Pong}}\" }}
+  Pong:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties:
+      ApiId: !Ref ChatApi
+      IntegrationType: {kind}
+  SendMessageResponse:\n"
+            ),
+            1,
+        );
+        assert_eq!(
+            errors(&text),
+            format!(
+                "template.yaml:50: route `ping` has an integration of type {kind}; locally only AWS_PROXY (a Lambda function) answers"
+            )
+        );
+    }
 }
 
 #[test]

@@ -109,3 +109,30 @@ fn events_and_layers_are_noted() {
         ]
     );
 }
+
+#[test]
+fn asynchronous_events_are_tried_as_either_config_says() {
+    let config = "MaximumRetryAttempts: 0\n        MaximumEventAgeInSeconds: 90\n";
+    let destination = "        DestinationConfig: { OnFailure: { Destination: !Ref Queue } }\n";
+    let own = format!("      EventInvokeConfig:\n        {config}{destination}");
+    let sam = with_variables("", "NAME: x");
+    let sam = sam.replace(
+        "      Environment:\n",
+        &format!("{own}      Environment:\n"),
+    );
+    let other = "  Config:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      \
+                 FunctionName: !Ref Chat\n      Qualifier: $LATEST\n      MaximumRetryAttempts: 0\n      \
+                 MaximumEventAgeInSeconds: 90\n";
+    let raw = format!("{}\n{other}", with_variables("", "NAME: x"));
+    for text in [&sam, &raw] {
+        let asynchronous = read(text).functions[0].asynchronous;
+        assert_eq!(asynchronous.retries, 0);
+        assert_eq!(asynchronous.age, Duration::from_secs(90));
+    }
+    assert!(
+        notes(&sam)
+            .iter()
+            .any(|note| note.contains("destinations of function `Chat`"))
+    );
+    assert!(errors(&raw.replace("Attempts: 0", "Attempts: 3")).contains("from 0 to 2"));
+}

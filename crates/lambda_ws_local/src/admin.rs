@@ -1,0 +1,223 @@
+//! The admin API of a running gateway: faults, time and connections, in JSON, at `/_admin` on the gateway's port.
+//!
+//! | path | methods | is |
+//! |---|---|---|
+//! | `/_admin` | GET | this list |
+//! | `/_admin/faults` | GET, PUT, PATCH | what goes wrong on purpose; PUT sets all of it, PATCH what it names |
+//! | `/_admin/time-scale` | GET, PUT | how many times as fast as the clock the gateway's timers run |
+//! | `/_admin/time/advance` | POST | moves a manual time on |
+//! | `/_admin/connections` | GET | the open connections, by `?limit=` and `?after=` |
+//!
+//! Faults are an object such as `{"gone": "0.5%", "post-latency": "20ms"}` or the text of a [`Plan`], a scale is
+//! `{"scale": 600}` or `600`, and a time to advance by is `{"by": "10m"}` or `10m` (units `ms`, `s`, `m` and `h`). What is
+//! refused is answered `{"message": ...}` with 400, 404 or 405. Web pages of other origins, and host names that are not
+//! allowed, are refused by the gateway's [guard](crate::guard).
+//!
+//! ```
+//! use lambda_ws_local::admin::Admin;
+//! use lambda_ws_local::gateway::Options;
+//! use std::sync::Arc;
+//!
+//! let mut options = Options::default();
+//! options.pages = Some(Arc::new(Admin::new(options.faults.clone())));
+//! ```
+
+mod connections;
+mod reply;
+#[cfg(test)]
+mod tests;
+mod time;
+
+use crate::body::Body;
+use crate::faults::{Faults, Kind, Plan};
+use crate::gateway::{Gateway, Page, Pages};
+use bytes::Bytes;
+use http::{Method, Request, Uri};
+use hyper::body::Incoming;
+use reply::{Refused, Reply};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The first segment of every path of the admin API, and so no stage's name.
+pub const SEGMENT: &str = "_admin";
+
+/// The largest body in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+/// How long a client may take to send one.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The admin API of a gateway, for its [`Options::pages`](crate::gateway::Options::pages).
+#[derive(Debug, Clone)]
+pub struct Admin {
+    faults: Faults,
+}
+
+impl Admin {
+    /// An API that shows and sets these faults, which should be those of the gateway, the functions and DynamoDB.
+    pub fn new(faults: Faults) -> Admin {
+        Admin { faults }
+    }
+
+    fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
+        match call.path() {
+            "" => call.only(&[Method::GET], || Ok(index(gateway))),
+            "faults" => {
+                let methods = [Method::GET, Method::PUT, Method::PATCH];
+                call.only(&methods, || self.faults(call))
+            }
+            "time-scale" => call.only(&[Method::GET, Method::PUT], || {
+                time::scale(gateway.time(), call)
+            }),
+            "time/advance" => call.only(&[Method::POST], || time::advance(gateway.time(), call)),
+            "connections" => call.only(&[Method::GET], || connections::list(gateway, call)),
+            _ => Err(Refused::NotFound),
+        }
+    }
+
+    fn faults(&self, call: &Call) -> Result<Reply, Refused> {
+        if call.method != Method::GET {
+            let text = call.text()?;
+            let keep = call.method == Method::PATCH;
+            let change = |plan: &mut Plan| {
+                if !keep {
+                    *plan = Plan::default();
+                }
+                change(plan, text)
+            };
+            self.faults.update(change)?;
+        }
+        let plan = self.faults.plan();
+        let on: Map<_, _> = plan
+            .pairs()
+            .map(|(kind, setting)| (kind.name().to_owned(), setting.into()))
+            .collect();
+        let fired = Kind::ALL.map(|kind| (kind.name().to_owned(), self.faults.fired(kind)));
+        let fired = fired.into_iter().filter(|(_, count)| *count > 0);
+        let fired: Map<_, _> = fired.map(|(name, count)| (name, count.into())).collect();
+        let known = Kind::ALL.map(|kind| (kind.name().to_owned(), kind.about().into()));
+        Ok(Reply::json(json!({
+            "faults": on,
+            "fired": fired,
+            // As text: JSON numbers of many languages end at 2^53.
+            "seed": self.faults.seed().to_string(),
+            "known": Map::from_iter(known),
+        })))
+    }
+}
+
+impl Pages for Admin {
+    fn answer(&self, gateway: &Gateway, request: Request<Incoming>) -> Option<Page> {
+        let segment = request.uri().path().strip_prefix('/')?;
+        let segment = segment.split('/').next()?;
+        if segment != SEGMENT {
+            return None;
+        }
+        let (this, gateway) = (self.clone(), gateway.clone());
+        Some(Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let reply = match Body::read(body, BODY_LIMIT, BODY_PATIENCE).await {
+                Some(body) if body.size <= BODY_LIMIT => {
+                    let call = Call {
+                        method: parts.method,
+                        uri: parts.uri,
+                        body: body.bytes,
+                    };
+                    this.reply(&gateway, &call)
+                }
+                Some(_) => Err(Refused::bad("the body is larger than 64 KB")),
+                None => Err(Refused::bad("the body did not arrive")),
+            };
+            reply.unwrap_or_else(Reply::from).into_response()
+        }))
+    }
+}
+
+/// What there is.
+fn index(gateway: &Gateway) -> Reply {
+    Reply::json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "stage": gateway.stage(),
+        "connections": gateway.connections(),
+        "pages": {
+            "/_admin": "GET: this list",
+            "/_admin/faults": "GET, PUT, PATCH: what goes wrong on purpose, such as {\"gone\": \"0.5%\"}",
+            "/_admin/time-scale": "GET, PUT: how fast the gateway's timers run, such as {\"scale\": 600}",
+            "/_admin/time/advance": "POST: moves a manual time on, such as {\"by\": \"10m\"}",
+            "/_admin/connections": "GET: the open connections, by ?limit= and ?after=",
+        },
+    }))
+}
+
+/// Changes a plan by an object of names and settings, or by a text.
+fn change(plan: &mut Plan, text: &str) -> Result<(), Refused> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(plan.change(text)?);
+    }
+    let object: Map<String, Value> = serde_json::from_str(text)
+        .map_err(|error| Refused::bad(format!("the body is no JSON: {error}")))?;
+    // A rate may be a number, and `null` is off.
+    let settings = object.iter().map(|(name, value)| match value {
+        Value::String(text) => Ok((name.as_str(), text.clone())),
+        Value::Number(number) => Ok((name.as_str(), number.to_string())),
+        Value::Null => Ok((name.as_str(), "off".to_owned())),
+        _ => Err(Refused::bad(format!("`{name}` is a text such as \"0.5%\""))),
+    });
+    let settings: Vec<_> = settings.collect::<Result<_, _>>()?;
+    let pairs = settings.iter().map(|(name, text)| (*name, text.as_str()));
+    Ok(plan.change_pairs(pairs)?)
+}
+
+/// One request, whole.
+struct Call {
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+}
+
+impl Call {
+    /// What follows `/_admin/`.
+    fn path(&self) -> &str {
+        let path = self.uri.path().trim_matches('/');
+        let path = path.strip_prefix(SEGMENT).unwrap_or(path);
+        path.trim_start_matches('/')
+    }
+
+    fn only(
+        &self,
+        methods: &[Method],
+        reply: impl FnOnce() -> Result<Reply, Refused>,
+    ) -> Result<Reply, Refused> {
+        match methods.contains(&self.method) {
+            true => reply(),
+            false => Err(Refused::Method(methods.to_vec())),
+        }
+    }
+
+    fn text(&self) -> Result<&str, Refused> {
+        std::str::from_utf8(&self.body).map_err(|_| Refused::bad("the body is not UTF-8"))
+    }
+
+    /// A value of the body: a member of an object, or the body itself, as JSON or as text.
+    fn value(&self, member: &str) -> Result<String, Refused> {
+        let text = self.text()?.trim();
+        let value = match serde_json::from_str(text) {
+            Ok(Value::Object(mut object)) => object.remove(member).unwrap_or_default(),
+            Ok(value) => value,
+            Err(_) => text.into(),
+        };
+        match value {
+            Value::String(text) if !text.is_empty() => Ok(text),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(Refused::bad(format!("the body has no `{member}`"))),
+        }
+    }
+
+    /// A parameter of the query string, decoded.
+    fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = self.uri.query()?.split('&');
+        let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+        let (_, value) = pairs.find(|(other, _)| *other == name)?;
+        let value = percent_encoding::percent_decode_str(value);
+        Some(value.decode_utf8_lossy().into_owned())
+    }
+}

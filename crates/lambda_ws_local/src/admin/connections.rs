@@ -1,0 +1,41 @@
+//! The open connections.
+
+use super::Call;
+use super::reply::{Refused, Reply};
+use crate::gateway::{Gateway, Snapshot};
+use lambda_ws::wire::iso8601;
+use serde_json::{Value, json};
+
+/// How many are shown at once, unless the caller says otherwise, and at most.
+const PAGE: usize = 100;
+const LONGEST_PAGE: usize = 1000;
+
+pub(super) fn list(gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
+    let limit = match call.parameter("limit").map(|limit| limit.parse()) {
+        None => PAGE,
+        Some(Ok(limit @ 1..=LONGEST_PAGE)) => limit,
+        Some(_) => return Err(Refused::bad("`limit` is a number from 1 to 1000")),
+    };
+    let after = call.parameter("after");
+    // One more tells whether there is another page.
+    let mut page = gateway.snapshots(after.as_deref(), limit + 1);
+    let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
+    page.truncate(limit);
+    let connections: Vec<Value> = page.iter().map(show).collect();
+    Ok(Reply::json(json!({
+        "connections": connections,
+        "count": gateway.connections(),
+        // The next page is `?after=` this.
+        "next": next,
+    })))
+}
+
+fn show(connection: &Snapshot) -> Value {
+    json!({
+        "id": connection.id.as_str(),
+        "connectedAt": iso8601(connection.connected_at),
+        "lastActiveAt": iso8601(connection.last_active_at),
+        "sourceIp": connection.source_ip,
+        "userAgent": connection.user_agent,
+    })
+}

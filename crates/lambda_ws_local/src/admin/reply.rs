@@ -1,0 +1,91 @@
+//! What the admin API answers.
+
+use crate::faults::PlanError;
+use crate::gateway::{PageBody, TimeError};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+
+/// An answer in JSON.
+pub(super) struct Reply {
+    status: StatusCode,
+    body: Value,
+    allow: Option<HeaderValue>,
+}
+
+/// Why a call is refused.
+pub(super) enum Refused {
+    /// 400, with what is wrong.
+    Bad(String),
+    NotFound,
+    /// 405, with the methods that there are.
+    Method(Vec<Method>),
+}
+
+impl Refused {
+    pub(super) fn bad(message: impl Into<String>) -> Refused {
+        Refused::Bad(message.into())
+    }
+}
+
+impl From<PlanError> for Refused {
+    fn from(error: PlanError) -> Refused {
+        Refused::bad(error.to_string())
+    }
+}
+
+impl From<TimeError> for Refused {
+    fn from(error: TimeError) -> Refused {
+        Refused::bad(error.to_string())
+    }
+}
+
+impl Reply {
+    pub(super) fn json(body: Value) -> Reply {
+        Reply {
+            status: StatusCode::OK,
+            body,
+            allow: None,
+        }
+    }
+
+    pub(super) fn into_response(self) -> Response<PageBody> {
+        let body = format!("{:#}\n", self.body);
+        let body = Full::new(Bytes::from(body)).boxed_unsync();
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(allow) = self.allow {
+            headers.insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<Refused> for Reply {
+    fn from(refused: Refused) -> Reply {
+        let (status, message, allow) = match refused {
+            Refused::Bad(message) => (StatusCode::BAD_REQUEST, message, None),
+            Refused::NotFound => {
+                let message = "there is no such page: GET /_admin lists them";
+                (StatusCode::NOT_FOUND, message.to_owned(), None)
+            }
+            Refused::Method(methods) => {
+                let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
+                let methods = methods.join(", ");
+                let message = format!("this page takes {methods} only");
+                let allow = HeaderValue::try_from(methods).ok();
+                (StatusCode::METHOD_NOT_ALLOWED, message, allow)
+            }
+        };
+        Reply {
+            status,
+            body: json!({ "message": message }),
+            allow,
+        }
+    }
+}

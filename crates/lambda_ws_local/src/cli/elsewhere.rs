@@ -1,0 +1,102 @@
+//! Functions that somebody else runs.
+
+use super::failure::Failure;
+use super::output::Printer;
+use super::project::Project;
+use clap::Args;
+use lambda_ws_local::remote::Remote;
+use lambda_ws_local::template::Function;
+use std::collections::BTreeMap;
+
+/// Who runs the functions, if not this program.
+#[derive(Debug, Args)]
+pub(super) struct Elsewhere {
+    /// Invoke the function, or the named one, by this Lambda Invoke API instead of running its program: that of
+    /// `cargo lambda watch` (http://127.0.0.1:9000), `sam local start-lambda` (choose another port than 3001 for one of the
+    /// two) or a Runtime Interface Emulator (http://127.0.0.1:8080/2015-03-31/functions/function/invocations)
+    #[arg(
+        long,
+        value_name = "[FUNCTION=]URL",
+        conflicts_with_all = ["program", "function"],
+        value_parser = named_url
+    )]
+    invoke_url: Vec<(Option<String>, String)>,
+    /// Invoke such a function for one event at a time; the Runtime Interface Emulator always is
+    #[arg(long, requires = "invoke_url")]
+    invoke_serial: bool,
+}
+
+/// `URL` or `FUNCTION=URL`.
+fn named_url(text: &str) -> Result<(Option<String>, String), String> {
+    match text.split_once('=') {
+        Some((name, url)) if !name.contains("://") => Ok((Some(name.to_owned()), url.to_owned())),
+        _ => Ok((None, text.to_owned())),
+    }
+}
+
+impl Elsewhere {
+    pub(super) fn is_set(&self) -> bool {
+        !self.invoke_url.is_empty()
+    }
+
+    /// Whether all functions are the template's.
+    pub(super) fn check(&self, project: &Project) -> Result<(), Failure> {
+        let functions = project.functions();
+        for name in self.invoke_url.iter().filter_map(|(name, _)| name.as_ref()) {
+            if !functions.iter().any(|one| one.logical_id == *name) {
+                let names: Vec<_> = functions.iter().map(|one| &*one.logical_id).collect();
+                return Err(Failure::new(format!(
+                    "the template has no function `{name}`: it has {}",
+                    names.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The function, if somebody else runs it.
+    pub(super) fn remote(&self, function: &Function) -> Result<Option<Remote>, Failure> {
+        let urls = || self.invoke_url.iter();
+        let named = urls().rfind(|(name, _)| name.as_ref() == Some(&function.logical_id));
+        let Some((_, url)) = named.or_else(|| urls().rfind(|(name, _)| name.is_none())) else {
+            return Ok(None);
+        };
+        let remote = Remote::new(url, &function.name, function.timeout)?;
+        Ok(Some(match self.invoke_serial {
+            true => remote.serial(),
+            false => remote,
+        }))
+    }
+}
+
+/// Prints the environment for whoever runs the function, to be copied.
+pub(super) fn print_environment(
+    printer: &Printer,
+    function: &Function,
+    remote: &Remote,
+    environment: &BTreeMap<String, String>,
+) {
+    let style = printer.style();
+    let title = format!(
+        "# the environment of {}, for whoever runs it behind {}; in a file, for `cargo lambda watch --env-file`:",
+        function.name,
+        remote.url()
+    );
+    printer.line(style.faint(&title));
+    for (name, value) in environment {
+        printer.line(format!("{name}={value}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_be_of_one_function() {
+        let url = "http://127.0.0.1:9000/x?a=b".to_owned();
+        assert_eq!(named_url(&url), Ok((None, url.clone())));
+        let named = (Some("Chat".to_owned()), url.clone());
+        assert_eq!(named_url(&format!("Chat={url}")), Ok(named));
+    }
+}

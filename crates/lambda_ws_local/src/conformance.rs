@@ -1,0 +1,6 @@
+#![doc = include_str!("../CONFORMANCE.md")]
+
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod table;

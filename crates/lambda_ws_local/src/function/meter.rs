@@ -1,0 +1,70 @@
+//! How much a program has written, read or not.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::process::{ChildStderr, ChildStdout};
+
+/// A pipe that knows how much the program has written into it.
+pub(crate) struct Meter<P>(Arc<Mutex<Pipe<P>>>);
+
+struct Pipe<P> {
+    end: P,
+    /// Bytes that were read; what is still in the kernel's buffer comes on top.
+    read: u64,
+}
+
+impl<P> Meter<P> {
+    pub(crate) fn new(end: P) -> Meter<P> {
+        Meter(Arc::new(Mutex::new(Pipe { end, read: 0 })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pipe<P>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P> Clone for Meter<P> {
+    fn clone(&self) -> Meter<P> {
+        Meter(self.0.clone())
+    }
+}
+
+impl<P: std::os::fd::AsFd> Meter<P> {
+    /// Bytes that were written until now.
+    fn written(&self) -> u64 {
+        let pipe = self.lock();
+        // What cannot be asked for is not there.
+        pipe.read + rustix::io::ioctl_fionread(&pipe.end).unwrap_or(0)
+    }
+}
+
+impl<P: AsyncRead + Unpin> AsyncRead for Meter<P> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut pipe = self.lock();
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut pipe.end).poll_read(context, buffer);
+        pipe.read += (buffer.filled().len() - before) as u64;
+        polled
+    }
+}
+
+/// The two pipes of a program.
+pub(crate) struct Output {
+    pub(crate) stdout: Meter<ChildStdout>,
+    pub(crate) stderr: Meter<ChildStderr>,
+}
+
+impl Output {
+    /// Bytes that were written until now, into either.
+    pub(crate) fn written(&self) -> u64 {
+        self.stdout.written() + self.stderr.written()
+    }
+}

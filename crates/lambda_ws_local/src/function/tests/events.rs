@@ -1,0 +1,160 @@
+//! What an event and its answer are.
+
+use super::*;
+
+#[tokio::test]
+async fn an_event_goes_in_and_a_response_comes_out() {
+    let probe = Probe::start(probe(&[])).await;
+    assert_eq!(probe.answer("echo hello").await, "hello");
+    assert_eq!(probe.answer("echo again").await, "again");
+    probe.function.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_has_lambdas_headers() {
+    let probe = Probe::start(probe(&[])).await;
+    let header = async |name: &str| probe.answer(&format!("header {name}")).await;
+    assert_eq!(header("content-type").await, "application/json");
+    assert_eq!(
+        header("function-arn").await,
+        "arn:aws:lambda:us-east-1:000000000000:function:probe"
+    );
+    let now = std::time::UNIX_EPOCH
+        .elapsed()
+        .expect("a clock")
+        .as_millis();
+    let left = header("deadline-ms")
+        .await
+        .parse::<u128>()
+        .expect("ms")
+        .saturating_sub(now);
+    assert!(
+        (1..=LONG.as_millis() + 20_000).contains(&left),
+        "{left} ms are left"
+    );
+    let trace = header("trace-id").await;
+    let parts: Vec<&str> = trace.split([';', '=', '-']).collect();
+    assert_eq!(
+        (parts[0], parts[1], parts[2].len(), parts[3].len()),
+        ("Root", "1", 8, 24),
+        "{trace}"
+    );
+    assert_eq!(
+        (parts[4], parts[5].len(), parts[6], parts[7]),
+        ("Parent", 16, "Sampled", "0"),
+        "{trace}"
+    );
+    let response = probe
+        .function
+        .invoke("header request-id".into(), "r-1")
+        .await
+        .expect("a response");
+    assert_eq!(response, "r-1");
+}
+
+#[tokio::test]
+async fn a_request_id_that_cannot_stand_in_a_header_is_an_error() {
+    let probe = Probe::start(probe(&[])).await;
+    for id in ["", "two words", "a/b", "ü", "a\r\nHost: evil"] {
+        let error = probe
+            .function
+            .invoke("echo".into(), id)
+            .await
+            .expect_err("an error");
+        assert!(matches!(error, InvokeError::BadRequestId), "{id}: {error}");
+    }
+}
+
+#[test]
+fn request_ids_are_uuids_of_version_4() {
+    let id = request_id();
+    let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+    assert_eq!(&id[14..15], "4");
+    assert!("89ab".contains(&id[19..20]), "{id}");
+    assert_ne!(id, request_id());
+}
+
+#[tokio::test]
+async fn the_environment_of_a_process_is_what_it_was_given() {
+    let mut config = probe(&[]);
+    config.environment.insert("COLOUR".into(), "blue".into());
+    let probe = Probe::start(config).await;
+    assert_eq!(probe.answer("env COLOUR").await, "blue");
+    assert_eq!(probe.answer("env HOME").await, "");
+    assert!(
+        probe
+            .answer("env AWS_LAMBDA_LOG_STREAM_NAME")
+            .await
+            .starts_with("local/[$LATEST]")
+    );
+}
+
+#[tokio::test]
+async fn an_error_report_is_an_error_and_the_process_goes_on() {
+    let mut config = probe(&[]);
+    // With more, another is started if the next event comes before the process has asked for it.
+    config.concurrency = 1;
+    let probe = Probe::start(config).await;
+    let pid = probe.pid().await;
+    let error = probe
+        .invoke(r#"error {"errorType":"Oops","errorMessage":"broken","stackTrace":[]}"#)
+        .await;
+    assert_eq!(
+        error.expect_err("an error").to_string(),
+        "the function failed: Oops: broken"
+    );
+    let error = probe.invoke("error what is JSON?").await;
+    assert_eq!(
+        error.expect_err("an error").to_string(),
+        "the function failed: Unhandled: what is JSON?"
+    );
+    assert_eq!(probe.pid().await, pid);
+}
+
+#[tokio::test]
+async fn a_response_over_six_megabytes_is_an_error() {
+    let probe = Probe::start(probe(&[])).await;
+    assert_eq!(
+        probe.answer(&format!("huge {RESPONSE_LIMIT}")).await.len(),
+        RESPONSE_LIMIT
+    );
+    let error = probe
+        .invoke(&format!("huge {}", RESPONSE_LIMIT + 1))
+        .await
+        .expect_err("an error");
+    assert!(
+        matches!(error, InvokeError::TooLarge { size } if size == RESPONSE_LIMIT + 1),
+        "{error}"
+    );
+    assert_eq!(probe.answer("echo on").await, "on");
+}
+
+#[tokio::test]
+async fn a_streamed_response_is_a_response() {
+    let mut probe = Probe::start(probe(&[])).await;
+    assert_eq!(probe.answer("stream one two").await, "one two");
+    probe.line("streamed 202").await;
+}
+
+#[tokio::test]
+async fn what_a_process_prints_carries_the_event() {
+    let mut probe = Probe::start(probe(&[])).await;
+    probe
+        .function
+        .invoke("print out\ncomplain err".into(), "r-7")
+        .await
+        .expect("a response");
+    for _ in 0..2 {
+        let line = probe.lines.recv().await.expect("a line");
+        let expected = if line.stream == Stream::Stdout {
+            "out"
+        } else {
+            "err"
+        };
+        assert_eq!(
+            (line.environment, line.request_id.as_deref(), &*line.text),
+            (1, Some("r-7"), expected)
+        );
+    }
+}

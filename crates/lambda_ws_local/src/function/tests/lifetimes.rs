@@ -1,0 +1,236 @@
+//! How processes begin and end.
+
+use super::*;
+
+#[tokio::test]
+async fn a_process_that_dies_with_an_event_in_hand_fails_that_event() {
+    let mut probe = Probe::start(probe(&[])).await;
+    let pid = probe.pid().await;
+    let error = probe
+        .function
+        .invoke("print bye\nexit 3".into(), "r-1")
+        .await
+        .expect_err("an error");
+    assert_eq!(
+        error.to_string(),
+        "the function's process ended before it answered (exit status: 3)"
+    );
+    let line = probe
+        .line("Error: Runtime exited with error: exit status: 3")
+        .await;
+    assert_eq!(
+        (line.environment, line.request_id.as_deref(), line.stream),
+        (1, Some("r-1"), Stream::Platform)
+    );
+    let error = probe
+        .invoke("abort")
+        .await
+        .expect_err("an error")
+        .to_string();
+    assert!(error.contains("signal: 6"), "{error}");
+    assert_ne!(probe.pid().await, pid);
+}
+
+#[tokio::test]
+async fn a_response_counts_even_if_the_process_ends_right_after_it() {
+    let probe = Probe::start(probe(&[])).await;
+    for _ in 0..20 {
+        assert_eq!(probe.answer("answer-and-exit").await, "last words");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_process_that_dies_is_replaced() {
+    let mut probe = Probe::start(probe(&[])).await;
+    let pid = probe.pid().await;
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("a process");
+    probe
+        .line("Error: Runtime exited with error: signal: 9 (SIGKILL)")
+        .await;
+    assert_ne!(probe.pid().await, pid);
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_is_killed_and_replaced() {
+    let config = Config {
+        timeout: Duration::from_millis(300),
+        ..probe(&[])
+    };
+    let mut probe = Probe::start(config).await;
+    let pid = probe.pid().await;
+    let begin = Instant::now();
+    let error = probe.invoke("wait /nowhere").await.expect_err("an error");
+    assert!(
+        begin.elapsed() < LONG / 2,
+        "the limit of the start holds no longer"
+    );
+    assert_eq!(error.to_string(), "task timed out after 0.30 seconds");
+    probe.line("Task timed out after 0.30 seconds").await;
+    eventually("the process is gone", || group(pid).is_empty()).await;
+    assert_ne!(probe.pid().await, pid);
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_start_is_one_clear_error() {
+    let mut config = probe(&[]);
+    config
+        .environment
+        .insert("PATH".into(), "/usr/bin:/bin".into());
+    let with = |program: &str| {
+        let mut config = config.clone();
+        config.program.program = program.into();
+        config
+    };
+    let elsewhere = {
+        let mut config = config.clone();
+        config.program.current_dir = Some("/nowhere".into());
+        config
+    };
+    let impatient = Config {
+        init_timeout: Duration::from_millis(300),
+        ..probe(&["hang"])
+    };
+    let cases = [
+        (
+            with("/nowhere/chat"),
+            "cannot start /nowhere/chat: No such file or directory (os error 2)",
+        ),
+        (
+            with("no-such-program"),
+            "cannot start no-such-program: no such program in PATH",
+        ),
+        (
+            with("/dev/null"),
+            "cannot start /dev/null: the file is not executable",
+        ),
+        (with(""), "cannot start : the name of the program is empty"),
+        (elsewhere, "there is no directory /nowhere"),
+        (
+            with("true"),
+            "the function's program ended before it asked for an event (exit status: 0)",
+        ),
+        (
+            probe(&["exit"]),
+            "the function's program ended before it asked for an event (exit status: 3); its last words:\nthe table is missing",
+        ),
+        (
+            probe(&["fail"]),
+            "the function's program cannot start: Config: no table",
+        ),
+        (
+            impatient,
+            "the function's program asked for no event within 0.3 s: is it a Lambda function?; its last words:\nthinking",
+        ),
+    ];
+    for (config, expected) in cases {
+        let error = start_error(config).await;
+        assert!(error.ends_with(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_no_longer_starts_fails_the_events_that_wait_for_it() {
+    let folder = TempDir::new().expect("a folder");
+    let (_, mark) = file(&folder, "mark");
+    let mut config = probe(&["exit-next-time"]);
+    config.environment.insert("MARK".into(), mark.clone());
+    let probe = Probe::start(config).await;
+    probe.invoke("exit 1").await.expect_err("a crash");
+    for _ in 0..2 {
+        let error = probe.invoke("echo").await.expect_err("an error");
+        assert!(
+            matches!(error, InvokeError::Start(StartError::Exited { .. })),
+            "{error}"
+        );
+    }
+    std::fs::remove_file(mark).expect("a file");
+    assert_eq!(probe.answer("echo back").await, "back");
+}
+
+#[tokio::test]
+async fn nothing_remains_of_a_stopped_function() {
+    let folder = TempDir::new().expect("a folder");
+    let (begun, begun_name) = file(&folder, "begun");
+    let probe = Probe::start(probe(&[])).await;
+    let pid = probe.pid().await;
+    let pool = probe.function.lock().current.clone();
+    let (reply, answer) = oneshot::channel();
+    let event = format!("leave-a-child\ntouch {begun_name}\nwait /nowhere").into();
+    pool.submit(Job {
+        request_id: "r".into(),
+        event,
+        reply,
+    })
+    .expect("a place");
+    eventually("the event has begun", || begun.exists()).await;
+    assert!(group(pid).len() >= 2, "the program and its child");
+    probe.function.stop().await;
+    assert!(matches!(answer.await, Ok(Err(InvokeError::Stopped))));
+    eventually("the group is gone", || group(pid).is_empty()).await;
+    assert!(
+        !zombies()
+            .iter()
+            .any(|zombie| zombie.starts_with(&pid.to_string()))
+    );
+}
+
+#[tokio::test]
+async fn a_dropped_function_leaves_nothing() {
+    let probe = Probe::start(probe(&[])).await;
+    let pid = probe.pid().await;
+    drop(probe);
+    eventually("the group is gone", || group(pid).is_empty()).await;
+}
+
+/// Not a test but the gateway of the next one.
+#[tokio::test]
+#[ignore = "a process of the next test, which kills it"]
+async fn a_gateway_that_will_be_killed() {
+    let Ok(mark) = std::env::var("GATEWAY_OF_A_TEST") else {
+        return;
+    };
+    let script = format!(
+        "sleep 1000 & trap '' TERM; echo $$ > {mark}.new; mv {mark}.new {mark}; wait; sleep 1000"
+    );
+    let program = Program {
+        program: "sh".into(),
+        args: vec!["-c".into(), script.into()],
+        current_dir: None,
+    };
+    let mut config = Config {
+        init_timeout: Duration::from_secs(1000),
+        ..Config::new("sh", program)
+    };
+    config
+        .environment
+        .insert("PATH".into(), "/usr/bin:/bin".into());
+    let (log, _lines) = mpsc::channel(1);
+    let _function = Function::start(config, log).await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_killed_takes_its_processes_along() {
+    let folder = TempDir::new().expect("a folder");
+    let (mark, mark_name) = file(&folder, "pid");
+    let mut gateway = Command::new(std::env::current_exe().expect("a path"))
+        .args([
+            "--ignored",
+            "--exact",
+            "function::tests::lifetimes::a_gateway_that_will_be_killed",
+        ])
+        .env("GATEWAY_OF_A_TEST", mark_name)
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a process");
+    eventually("the program runs", || mark.exists()).await;
+    let pid = std::fs::read_to_string(&mark)
+        .expect("a pid")
+        .trim()
+        .parse()
+        .expect("a number");
+    eventually("its child runs", || group(pid).len() >= 2).await;
+    gateway.kill().await.expect("a process");
+    eventually("the group is gone", || group(pid).is_empty()).await;
+    assert!(!Path::new(&format!("/proc/{pid}/fd")).exists() || group(pid).is_empty());
+}

@@ -1,0 +1,191 @@
+//! What the fuzz targets of `/fuzz` reach. It is no part of the API.
+
+use super::authorization::Authorized;
+use super::connection::Connection;
+use super::handshake::Handshake;
+use super::head::{Head, NoHead};
+use super::shared::Shared;
+use super::socket::{Incoming, Reader};
+use super::{Api, Options, events, management};
+use lambda_ws::Timestamp;
+use lambda_ws::limits::MESSAGE_BYTES;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+/// The id of the connection that [`management`] has.
+const ID: &str = "AAAAAAAAAAAAAAA=";
+
+/// Reads a request's head from `bytes`, all at once and `piece` at a time, and checks its handshake:
+/// both ways lead to the same, a CONNECT event is JSON, and an answer is one answer.
+pub async fn handshake(bytes: &[u8], piece: usize) {
+    let whole = opened(bytes, bytes.len().max(1)).await;
+    assert_eq!(whole, opened(bytes, piece.max(1)).await);
+}
+
+/// The answer to a handshake and its event; nothing if there is no answer.
+async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
+    let (mut client, mut gateway) = duplex(piece);
+    let send = async move {
+        // It may have heard enough.
+        let _ = client.write_all(bytes).await;
+    };
+    let read = async move { Head::read(&mut gateway).await };
+    let (head, ()) = tokio::join!(read, send);
+    let refused = |refusal: super::refusal::Refusal| {
+        let answer = refusal.to_http1();
+        one_answer(&answer);
+        Some((answer, String::new()))
+    };
+    let request = match head {
+        Ok(Head::Upgrade(request)) => request,
+        Ok(Head::Plain(_)) | Err(NoHead::Gone) => return None,
+        Err(NoHead::Refused(refusal)) => return refused(refusal),
+    };
+    let mut handshake = match Handshake::check(&request, "dev") {
+        Ok(handshake) => handshake,
+        Err(refusal) => return refused(refusal),
+    };
+    let (shared, connection) = gateway_with_a_connection();
+    let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
+    handshake.forward(request.headers, peer, 3001, "https", "trace".to_owned());
+    let (now, authorized) = (Timestamp::from_millis(0), Authorized::default());
+    let event = events::connect(
+        &shared,
+        &connection,
+        &handshake,
+        &authorized,
+        "request",
+        now,
+    );
+    let event: serde_json::Value = serde_json::from_slice(&event).expect("an event is JSON");
+    let answer = handshake.accept(None);
+    assert!(answer.starts_with(b"HTTP/1.1 101 "));
+    one_answer(&answer);
+    Some((answer, event.to_string()))
+}
+
+/// An HTTP answer without a body that is another answer.
+fn one_answer(answer: &[u8]) {
+    let text = std::str::from_utf8(answer).expect("an answer is UTF-8");
+    assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
+    assert!(text.contains("\r\n\r\n"), "{text}");
+}
+
+/// Reads frames from `bytes`, all at once and `piece` at a time: both are understood alike, and no
+/// more is kept than a message may have.
+pub fn frames(bytes: &[u8], piece: usize) {
+    let read = |piece: usize| {
+        let (mut reader, mut all) = (Reader::default(), Vec::new());
+        for mut piece in bytes.chunks(piece.max(1)) {
+            loop {
+                match reader.read(&mut piece) {
+                    Ok(Some(Incoming::Text(text))) => {
+                        assert!(text.len() <= MESSAGE_BYTES);
+                        all.push(Ok(Incoming::Text(text)));
+                    }
+                    Ok(Some(incoming)) => all.push(Ok(incoming)),
+                    Ok(None) => break,
+                    Err(close) => {
+                        assert!(matches!(close.code, 1002 | 1003 | 1007 | 1009));
+                        all.push(Err(close));
+                        return all;
+                    }
+                }
+            }
+            assert!(reader.kept() <= 2 * bytes.len() + 256);
+        }
+        all
+    };
+    assert_eq!(read(bytes.len()), read(piece));
+}
+
+/// Has the management API answer the requests in `bytes`, where one connection is open: every
+/// answer has a status that is known.
+pub async fn management(bytes: &[u8]) {
+    let (shared, connection) = gateway_with_a_connection();
+    shared.connections.insert(connection);
+    let (mut client, gateway) = duplex(64 * 1024);
+    let ask = async move {
+        let _ = client.write_all(bytes).await;
+        let _ = client.shutdown().await;
+        let mut answers = Vec::new();
+        let _ = client.read_to_end(&mut answers).await;
+        answers
+    };
+    let serve = management::serve(&shared, gateway, Vec::new());
+    let ((), answers) = tokio::join!(serve, ask);
+    if let Some(status) = answers.get(9..12) {
+        const KNOWN: [&[u8]; 11] = [
+            b"100", b"200", b"204", b"400", b"403", b"405", b"410", b"413", b"414", b"426", b"431",
+        ];
+        let text = String::from_utf8_lossy(&answers);
+        assert!(KNOWN.contains(&status), "{text}");
+    }
+}
+
+fn gateway_with_a_connection() -> (Arc<Shared>, Arc<Connection>) {
+    let options = Options {
+        random: fastrand::Rng::with_seed(7),
+        clock: Arc::new(|| Timestamp::from_millis(0)),
+        ..Options::default()
+    };
+    let shared = Arc::new(Shared::new(Api::new("abcd1234", "dev"), options));
+    let connection = Connection::new(
+        ID.to_owned(),
+        Timestamp::from_millis(0),
+        "127.0.0.1".to_owned(),
+        None,
+        "localhost".to_owned(),
+    );
+    (shared, Arc::new(connection))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::testing::{HANDSHAKE, frame};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn run(future: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(future);
+    }
+
+    // What a fuzzer does for minutes, in small.
+    proptest! {
+        #[test]
+        fn a_handshake_with_anything_in_it_is_answered_once(
+            header in vec(any::<u8>(), 0..60), target in "/(dev)?\\PC{0,20}", piece in 1..50_usize,
+        ) {
+            let head = String::from_utf8(HANDSHAKE.to_vec()).unwrap();
+            let head = head.replace("/dev", &target).replace("\r\n\r\n", "\r\nX: ");
+            let bytes = [head.as_bytes(), &header, b"\r\n\r\n"].concat();
+            run(handshake(&bytes, piece));
+        }
+
+        #[test]
+        fn frames_are_understood_in_whatever_pieces(
+            frame_list in vec((any::<u8>(), vec(any::<u8>(), 0..200)), 0..8), piece in 1..50_usize,
+        ) {
+            let one = |(first, payload): &(u8, Vec<u8>)| frame(first & 0x8f, payload);
+            let bytes: Vec<_> = frame_list.iter().flat_map(one).collect();
+            frames(&bytes, piece);
+        }
+
+        #[test]
+        fn a_call_of_the_management_api_is_answered(
+            method in "GET|POST|PUT|DELETE", path in "/(dev|x)/(@|%40)connections/(AAAAAAAAAAAAAAA(=|%3D)|\\PC{0,20})",
+            header in "[ -~]{0,30}", body in vec(any::<u8>(), 0..60),
+        ) {
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n{header}\r\n\r\n",
+                body.len()
+            );
+            run(management(&[head.as_bytes(), &body].concat()));
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Request models: what the messages of a route must look like (conformance D7).
+
+use lambda_ws::selection::Expression;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt;
+
+/// A JSON Schema of draft 4, the language of API Gateway's models, compiled.
+pub struct Schema(jsonschema::Validator);
+
+/// Why a JSON value is no schema that can be checked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadSchema(String);
+
+impl Schema {
+    /// Compiles a schema. Nothing is fetched: what it refers to stands in it.
+    ///
+    /// # Errors
+    ///
+    /// What is no schema of draft 4, or refers to what is elsewhere.
+    pub fn compile(schema: &Value) -> Result<Self, BadSchema> {
+        let options = jsonschema::draft4::options().with_retriever(Nowhere);
+        let compiled = options.build(schema);
+        compiled
+            .map(Self)
+            .map_err(|error| match error.instance_path().as_str() {
+                "" => BadSchema(error.to_string()),
+                path => BadSchema(format!("`{path}`: {error}")),
+            })
+    }
+}
+
+/// Where schemas that stand elsewhere are taken from.
+struct Nowhere;
+
+impl jsonschema::Retrieve for Nowhere {
+    fn retrieve(
+        &self,
+        _: &jsonschema::Uri<String>,
+    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err("nothing is fetched here; write it into the schema, below `definitions`".into())
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Schema")
+    }
+}
+
+/// The models of a route: which of them a message must fit is for the message to say (conformance D7).
+#[derive(Debug)]
+pub struct Models {
+    selection: Expression,
+    schemas: HashMap<String, Schema>,
+}
+
+/// Why a message fits no model. No text of it stands here: it may be a secret.
+#[derive(Debug)]
+pub(super) enum BadBody {
+    NotJson,
+    NoModel(Option<String>),
+    Misfit { path: String, reason: String },
+}
+
+impl Models {
+    /// The models by the keys that `selection` may yield; that of `$default` is for all other messages.
+    pub fn new(selection: Expression, schemas: impl IntoIterator<Item = (String, Schema)>) -> Self {
+        Self {
+            selection,
+            schemas: schemas.into_iter().collect(),
+        }
+    }
+
+    /// Checks a message against the model it selects. What is not JSON fits none (assumed), and what
+    /// selects none, where there is no `$default`, neither.
+    pub(super) fn check(&self, body: &str) -> Result<(), BadBody> {
+        let json: Value = serde_json::from_str(body).map_err(|_| BadBody::NotJson)?;
+        let key = self.selection.select(body);
+        let selected = key.as_ref().and_then(|key| self.schemas.get(key));
+        let Some(Schema(schema)) = selected.or_else(|| self.schemas.get("$default")) else {
+            return Err(BadBody::NoModel(key));
+        };
+        schema.validate(&json).map_err(|error| BadBody::Misfit {
+            path: error.instance_path().to_string(),
+            reason: error.masked().to_string(),
+        })
+    }
+}
+
+impl fmt::Display for BadBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotJson => f.write_str("the message is no JSON, and the route has a model"),
+            Self::NoModel(Some(key)) => {
+                write!(
+                    f,
+                    "the route has no model `{key}`; one of `$default` would be for all"
+                )
+            }
+            Self::NoModel(None) => {
+                f.write_str("the message selects no model; one of `$default` would be for all")
+            }
+            Self::Misfit { path, reason } if path.is_empty() => {
+                write!(f, "the message does not fit its model: {reason}")
+            }
+            Self::Misfit { path, reason } => {
+                write!(
+                    f,
+                    "the message does not fit its model at `{path}`: {reason}"
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema(schema: Value) -> Schema {
+        Schema::compile(&schema).unwrap()
+    }
+
+    fn models(expression: &str, keys: &[&str]) -> Models {
+        let least = |key: &&str| {
+            let least = if **key == *"$default" { 0 } else { 10 };
+            let schema = schema(json!({"properties": {"n": {"minimum": least}}}));
+            ((*key).to_owned(), schema)
+        };
+        Models::new(expression.parse().unwrap(), keys.iter().map(least))
+    }
+
+    fn told(models: &Models, body: &str) -> String {
+        models
+            .check(body)
+            .map_or_else(|bad| bad.to_string(), |()| String::new())
+    }
+
+    #[test]
+    fn d7_a_message_selects_its_model_or_gets_the_one_of_default() {
+        let models = models("$request.body.type", &["large", "$default"]);
+        assert_eq!(told(&models, r#"{"type":"large","n":10}"#), "");
+        assert_eq!(told(&models, r#"{"type":"small","n":0}"#), "");
+        assert_eq!(told(&models, r#"{"n":0}"#), "");
+        assert!(told(&models, r#"{"type":"large","n":9}"#).contains("`/n`"));
+        assert!(told(&models, r#"{"type":"small","n":-1}"#).contains("`/n`"));
+    }
+
+    #[test]
+    fn d7_without_a_model_for_it_a_message_fits_none() {
+        let models = models("$request.body.type", &["large"]);
+        assert!(told(&models, r#"{"type":"small"}"#).contains("no model `small`"));
+        assert!(told(&models, "{}").contains("selects no model"));
+    }
+
+    #[test]
+    fn what_is_no_json_fits_no_model() {
+        let models = models(r"\$default", &["$default"]);
+        for body in ["", "hello", "{n: 1}"] {
+            assert!(told(&models, body).contains("no JSON"), "{body}");
+        }
+        assert_eq!(told(&models, "1"), "");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_without_what_it_is() {
+        let schema = schema(json!({"properties": {"card": {"type": "integer"}}}));
+        let models = Models::new("all".parse().unwrap(), [("all".to_owned(), schema)]);
+        let told = told(&models, r#"{"card":"4111-1111"}"#);
+        assert!(told.contains("`/card`") && !told.contains("4111"), "{told}");
+    }
+
+    #[test]
+    fn a_schema_is_one_of_draft_4() {
+        let four = schema(json!({"minimum": 1, "exclusiveMinimum": true, "id": "http://x/y"}));
+        assert!(!four.0.is_valid(&json!(1)) && four.0.is_valid(&json!(2)));
+        // What later drafts have means nothing.
+        assert!(schema(json!({"const": 1})).0.is_valid(&json!(2)));
+        let named = json!({"$schema": "http://json-schema.org/draft-04/schema#", "type": "object"});
+        assert!(!schema(named).0.is_valid(&json!(1)));
+        let local = json!({"$ref": "#/definitions/a", "definitions": {"a": {"type": "string"}}});
+        assert!(!schema(local).0.is_valid(&json!(1)));
+    }
+
+    #[test]
+    fn a_broken_schema_is_told_and_nothing_is_fetched() {
+        for broken in [
+            json!({"type": "text"}),
+            json!({"required": []}),
+            json!({"minLength": "1"}),
+            json!({"pattern": "("}),
+            json!({"$ref": "#/definitions/missing"}),
+            json!({"$ref": "http://127.0.0.1:9/elsewhere.json"}),
+            json!({"$ref": "file:///etc/hostname"}),
+            json!("text"),
+        ] {
+            let error = Schema::compile(&broken).expect_err(&broken.to_string());
+            assert!(!error.to_string().is_empty(), "{broken}");
+        }
+    }
+}

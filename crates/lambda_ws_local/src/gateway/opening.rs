@@ -1,0 +1,50 @@
+//! The connections whose `$connect` is under way, where posts to them hang (conformance G7).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
+#[derive(Default)]
+pub(super) struct Opening(Mutex<HashMap<String, watch::Receiver<()>>>);
+
+/// A `$connect` that is under way, until this is dropped.
+pub(super) struct UnderWay<'a> {
+    opening: &'a Opening,
+    id: &'a str,
+    /// Who waits notices when it is gone.
+    _end: watch::Sender<()>,
+}
+
+impl Opening {
+    /// Remembers a connection.
+    pub(super) fn begin<'a>(&'a self, id: &'a str) -> UnderWay<'a> {
+        let (end, ended) = watch::channel(());
+        self.lock().insert(id.to_owned(), ended);
+        UnderWay {
+            opening: self,
+            id,
+            _end: end,
+        }
+    }
+
+    /// Waits until no `$connect` of this connection is under way.
+    pub(super) async fn ended(&self, id: &str) {
+        let found = self.lock().get(id).cloned();
+        if let Some(mut ended) = found {
+            // Nothing is ever sent: this returns when the sender is dropped.
+            let _ = ended.changed().await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<()>>> {
+        // Every change is a single step.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.opening.lock().remove(self.id);
+    }
+}

@@ -1,0 +1,380 @@
+//! Conformance B3, B9, B10, B11 and C4.
+
+use crate::gateway::testing::{Answer, Local, OK, Setup, echo, fails, millis, ok};
+use crate::gateway::{
+    ApiKey, ApiKeySource, ApiKeys, Authorization, IntegrationError, Outcome, What,
+};
+use lambda_ws::Timestamp;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio_tungstenite::tungstenite::http;
+
+const QUERY: &str = "route.request.querystring.token";
+
+/// A policy about what was asked.
+fn policy(event: &Value, effect: &str) -> Value {
+    json!({
+        "principalId": "ann",
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"],
+            }],
+        },
+    })
+}
+
+async fn allow(event: Value) -> Answer {
+    Ok(policy(&event, "Allow").to_string())
+}
+
+fn handler_error(message: &str) -> Answer {
+    Err(IntegrationError::Handler {
+        error_type: "Error".to_owned(),
+        message: message.to_owned(),
+    })
+}
+
+/// Does what the query string's `token` says.
+async fn obey(event: Value) -> Answer {
+    let mut answer = policy(&event, "Allow");
+    match event["queryStringParameters"]["token"].as_str().unwrap() {
+        "allow" => {}
+        "deny" => answer = policy(&event, "Deny"),
+        "nothing" => answer["policyDocument"]["Statement"] = json!([]),
+        "wildcard" => {
+            answer["policyDocument"]["Statement"][0]["Resource"] = json!(["x", "arn:aws:*/dev/*"]);
+        }
+        "elsewhere" => {
+            answer["policyDocument"]["Statement"][0]["Resource"] =
+                json!("arn:aws:execute-api:us-east-1:000000000000:abcd1234/prod/*");
+        }
+        "response" => answer = json!({"statusCode": 401}),
+        "simple" => answer = json!({"isAuthorized": true}),
+        "null" => answer = Value::Null,
+        "nobody" => drop(answer.as_object_mut().unwrap().remove("principalId")),
+        "nested" => answer["context"] = json!({"roles": ["admin"]}),
+        "large" => answer["context"] = json!({"text": "x".repeat(8192)}),
+        "Unauthorized" => return handler_error("Unauthorized"),
+        "crash" => return fails(event).await,
+        "throttled" => return Err(IntegrationError::Throttled),
+        other => return handler_error(other),
+    }
+    Ok(answer.to_string())
+}
+
+type Refused = http::Response<Option<Vec<u8>>>;
+
+async fn status(local: &Local, token: &str) -> u16 {
+    match local.handshake(&format!("/dev?token={token}"), &[]).await {
+        Ok(_) => 101,
+        Err(refused) => refused.status().as_u16(),
+    }
+}
+
+async fn refused(local: &Local, target: &str) -> Refused {
+    local.handshake(target, &[]).await.err().unwrap()
+}
+
+#[tokio::test]
+async fn b9_what_the_authorizer_does_decides_what_the_client_sees() {
+    let local = Setup::new().authorizer(&[QUERY], obey).start().await;
+    for (token, expected) in [
+        ("allow", 101),
+        ("wildcard", 101),
+        ("deny", 403),
+        ("nothing", 403),
+        ("elsewhere", 403),
+        ("Unauthorized", 401),
+        ("unauthorized", 500),
+        ("boom", 500),
+        ("crash", 500),
+        ("throttled", 500),
+        ("response", 500),
+        ("simple", 500),
+        ("null", 500),
+        ("nobody", 500),
+        ("nested", 500),
+        ("large", 500),
+    ] {
+        assert_eq!(status(&local, token).await, expected, "{token}");
+        local.event().await;
+    }
+}
+
+#[tokio::test]
+async fn b9_who_lacks_an_identity_source_sees_401_and_nobody_is_asked() {
+    let sources = [
+        QUERY,
+        "route.request.header.Auth123",
+        "context.identity.userAgent",
+        "stageVariables.color",
+    ];
+    let setup = Setup::new().authorizer(&sources, allow);
+    let setup = setup.api(|api| drop(api.stage_variables.insert("color".into(), "red".into())));
+    let local = setup.start().await;
+    let knock = async |target: &str, headers: &[(&'static str, &str)]| {
+        let knocked = local.handshake(target, headers).await;
+        knocked.map_or_else(|refused| refused.status().as_u16(), |_| 101)
+    };
+    let (auth, agent) = (("auth123", "x"), ("user-agent", "me"));
+    assert_eq!(knock("/dev?token=a", &[auth]).await, 401);
+    assert_eq!(knock("/dev?token=a", &[agent]).await, 401);
+    assert_eq!(knock("/dev?token=a", &[("auth123", ""), agent]).await, 401);
+    assert_eq!(knock("/dev?token=", &[auth, agent]).await, 401);
+    assert_eq!(knock("/dev?Token=a", &[auth, agent]).await, 401);
+    assert_eq!(knock("/dev", &[auth, agent]).await, 401);
+    local.silent().await;
+    assert_eq!(knock("/dev?token=a", &[auth, agent]).await, 101);
+    local.event().await;
+}
+
+#[tokio::test]
+async fn b9_a_stage_variable_that_is_not_set_is_missing() {
+    let setup = Setup::new().authorizer(&["stageVariables.color"], allow);
+    let local = setup.start().await;
+    assert_eq!(local.status().await, 401);
+    local.silent().await;
+}
+
+#[tokio::test]
+async fn b9_an_authorizer_that_takes_too_long_is_a_500() {
+    let setup = Setup::new().authorizer(&[], |_| std::future::pending());
+    let setup = setup.api(|api| {
+        if let Authorization::Lambda(authorizer) = &mut api.authorization {
+            authorizer.timeout = millis(10);
+        }
+    });
+    let local = setup.route("$connect", ok).start().await;
+    assert_eq!(local.status().await, 500);
+}
+
+#[tokio::test]
+async fn b3_the_authorizer_is_asked_once_and_before_connect() {
+    let setup = Setup::new().authorizer(&[], allow).route("$connect", ok);
+    let setup = setup.two_way("$default", echo).route("$disconnect", ok);
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    let (asked, connect) = (local.event().await, local.event().await);
+    assert_eq!(asked["type"], "REQUEST");
+    assert_eq!(connect["type"], Value::Null);
+    let request = |event: &Value| event["requestContext"]["requestId"].clone();
+    assert_eq!(request(&asked), request(&connect));
+    client.send("hello").await;
+    local.expect("MESSAGE").await;
+    drop(client);
+    local.expect("DISCONNECT").await;
+    local.silent().await;
+}
+
+#[tokio::test]
+async fn b3_connect_is_not_invoked_for_whom_the_authorizer_refuses() {
+    let setup = Setup::new()
+        .authorizer(&[QUERY], obey)
+        .route("$connect", ok);
+    let local = setup.start().await;
+    for token in ["deny", "Unauthorized", "boom"] {
+        assert_ne!(status(&local, token).await, 101, "{token}");
+        assert_eq!(local.event().await["type"], "REQUEST");
+        local.silent().await;
+    }
+}
+
+#[tokio::test]
+async fn b5_the_refused_are_told_in_the_gateways_words() {
+    let local = Setup::new().authorizer(&[QUERY], obey).start().await;
+    for (target, kind, message) in [
+        ("/dev", "UnauthorizedException", "Unauthorized"),
+        ("/dev?token=deny", "ForbiddenException", "Forbidden"),
+        (
+            "/dev?token=secret",
+            "InternalServerErrorException",
+            "Internal server error",
+        ),
+    ] {
+        let refused = refused(&local, target).await;
+        assert_eq!(refused.headers()["x-amzn-errortype"], kind);
+        let body: Value = serde_json::from_slice(refused.body().as_deref().unwrap()).unwrap();
+        assert_eq!(body["message"], message);
+        assert!(body["connectionId"].is_string() && body["requestId"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn b10_c4_the_authorizers_event_has_the_documented_form() {
+    let setup = Setup::new().authorizer(&[], allow).options(|options| {
+        options.clock = Arc::new(|| Timestamp::from_millis(1_701_245_041_796));
+        options.account_id = "123456789012".to_owned();
+    });
+    let local = setup.start().await;
+    let headers = [("HeaderAuth1", "headerValue1")];
+    local.handshake("/dev", &headers).await.unwrap();
+    let mut event = local.event().await;
+    // Ports and keys differ from run to run.
+    for name in ["Host", "Sec-WebSocket-Key", "X-Forwarded-Port"] {
+        let found = event["headers"].as_object_mut().unwrap();
+        let name = found
+            .keys()
+            .find(|key| key.eq_ignore_ascii_case(name))
+            .unwrap()
+            .clone();
+        event["headers"][&name] = "…".into();
+        event["multiValueHeaders"][&name] = json!(["…"]);
+    }
+    event["requestContext"]["domainName"] = "…".into();
+    insta::assert_json_snapshot!(event);
+}
+
+#[tokio::test]
+async fn b10_the_query_string_and_the_stages_variables_are_there_if_there_are_any() {
+    let setup = Setup::new().authorizer(&[], allow);
+    let setup = setup.api(|api| drop(api.stage_variables.insert("color".into(), "red".into())));
+    let local = setup.start().await;
+    local.handshake("/dev?a=1&a=2", &[]).await.unwrap();
+    let event = local.event().await;
+    assert_eq!(event["queryStringParameters"], json!({"a": "2"}));
+    assert_eq!(
+        event["multiValueQueryStringParameters"],
+        json!({"a": ["1", "2"]})
+    );
+    assert_eq!(event["stageVariables"], json!({"color": "red"}));
+}
+
+#[tokio::test]
+async fn c1_what_the_authorizer_said_is_text_in_every_later_event() {
+    let say = |event: Value| async move {
+        let mut answer = policy(&event, "Allow");
+        answer["context"] = json!({"name": "Ann", "level": 7, "admin": true, "share": 0.5});
+        answer["usageIdentifierKey"] = json!("k");
+        Ok(answer.to_string())
+    };
+    let setup = Setup::new().authorizer(&[], say).route("$connect", ok);
+    let setup = setup.route("$default", ok).route("$disconnect", ok);
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    let asked = local.event().await;
+    assert_eq!(asked["requestContext"].get("authorizer"), None);
+    client.send("hello").await;
+    let mut events = vec![local.expect("CONNECT").await, local.expect("MESSAGE").await];
+    drop(client);
+    events.push(local.expect("DISCONNECT").await);
+    for event in events {
+        // To the letter, since the principal comes first.
+        assert_eq!(
+            event["requestContext"]["authorizer"].to_string(),
+            r#"{"principalId":"ann","name":"Ann","level":"7","admin":"true","share":"0.5"}"#
+        );
+        let context = event["requestContext"].as_object().unwrap();
+        assert_eq!(context.keys().nth(1).unwrap(), "authorizer", "{event}");
+    }
+}
+
+#[tokio::test]
+async fn b9_without_an_authorizer_no_event_has_its_words() {
+    let local = Setup::new().route("$connect", ok).start().await;
+    local.connect().await;
+    let event = local.event().await;
+    assert_eq!(event["requestContext"].get("authorizer"), None);
+}
+
+#[tokio::test]
+async fn the_observer_is_told_of_every_decision_and_its_reason() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let setup = Setup::new().authorizer(&[QUERY], obey).options(|options| {
+        options.observer = Some(Arc::new(move |observed| {
+            if observed.what == What::Authorize {
+                let detail = observed
+                    .detail
+                    .map_or_else(String::new, ToString::to_string);
+                tell.lock().unwrap().push((observed.outcome, detail));
+            }
+        }));
+    });
+    let local = setup.start().await;
+    for target in ["/dev?token=allow", "/dev", "/dev?token=deny"] {
+        let _ = local.handshake(target, &[]).await;
+    }
+    status(&local, "response").await;
+    let told = told.lock().unwrap();
+    let expected = [
+        (Outcome::Done, ""),
+        (Outcome::Status(401), QUERY),
+        (Outcome::Status(403), "abcd1234/dev/$connect"),
+        (Outcome::Status(500), "principalId"),
+    ];
+    assert_eq!(told.len(), expected.len());
+    for ((outcome, detail), (expected, part)) in told.iter().zip(expected) {
+        assert_eq!(*outcome, expected);
+        assert!(detail.contains(part), "{detail}");
+    }
+}
+
+fn with_keys(setup: Setup, source: ApiKeySource) -> Setup {
+    let key = |id: &str, value: &str| ApiKey {
+        id: id.to_owned(),
+        value: value.to_owned(),
+    };
+    let setup = setup.with(
+        "$connect",
+        |_| async { Ok(OK.to_owned()) },
+        |route| route.api_key_required = true,
+    );
+    setup.api(|api| {
+        api.api_keys = ApiKeys {
+            source,
+            accepted: vec![key("one", "k1"), key("two", "k2")],
+        }
+    })
+}
+
+#[tokio::test]
+async fn b11_who_has_no_key_or_another_sees_403_and_connect_is_not_invoked() {
+    let setup = with_keys(Setup::new(), ApiKeySource::Header);
+    let local = setup.start().await;
+    for headers in [&[][..], &[("x-api-key", "k3")], &[("x-api-key", "")]] {
+        let refused = local.handshake("/dev", headers).await.err().unwrap();
+        assert_eq!(refused.status(), 403, "{headers:?}");
+        assert_eq!(refused.headers()["x-amzn-errortype"], "ForbiddenException");
+    }
+    local.silent().await;
+}
+
+#[tokio::test]
+async fn b11_the_key_and_its_id_are_in_connect_and_in_no_later_event() {
+    let setup = with_keys(Setup::new(), ApiKeySource::Header).route("$default", ok);
+    let local = setup.start().await;
+    let headers = [("x-api-key", "k2")];
+    let (mut client, _) = local.handshake("/dev", &headers).await.unwrap();
+    let event = local.expect("CONNECT").await;
+    let identity = &event["requestContext"]["identity"];
+    assert_eq!(identity["apiKey"], "k2");
+    assert_eq!(identity["apiKeyId"], "two");
+    assert_eq!(event["headers"]["x-api-key"], "k2");
+    client.send("hello").await;
+    let event = local.expect("MESSAGE").await;
+    assert_eq!(event["requestContext"]["identity"].get("apiKey"), None);
+}
+
+#[tokio::test]
+async fn b11_the_authorizer_may_be_the_one_to_name_the_key() {
+    let name = |event: Value| async move {
+        let mut answer = policy(&event, "Allow");
+        if let Some(key) = event["queryStringParameters"].get("token") {
+            answer["usageIdentifierKey"] = key.clone();
+        }
+        Ok(answer.to_string())
+    };
+    let setup = Setup::new().authorizer(&[], name);
+    let local = with_keys(setup, ApiKeySource::Authorizer).start().await;
+    assert_eq!(status(&local, "k3").await, 403);
+    let headers = [("x-api-key", "k1")];
+    let refused = local.handshake("/dev", &headers).await.err().unwrap();
+    assert_eq!(refused.status(), 403);
+    local.event().await;
+    local.event().await;
+    assert_eq!(status(&local, "k1").await, 101);
+    local.event().await;
+    let event = local.expect("CONNECT").await;
+    assert_eq!(event["requestContext"]["identity"]["apiKeyId"], "one");
+}

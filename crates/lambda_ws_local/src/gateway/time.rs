@@ -1,0 +1,316 @@
+//! The time of the gateway's own timers.
+
+use super::shared::Shared;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Scales are kept in millionths.
+const ONE: u64 = 1_000_000;
+
+/// The time of a gateway's own timers: the idle timeout and the longest duration of a connection (conformance F5, F6).
+/// Clones are the same time.
+///
+/// It passes as fast as the clock's, or faster, or, in tests, only when it is moved:
+///
+/// ```
+/// use lambda_ws_local::gateway::{Options, Time};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let time = Time::manual();
+/// let mut options = Options::default();
+/// options.time = time.clone();
+/// // .. serve, connect a client, and then see it go away as on AWS, at once:
+/// time.advance(Duration::from_secs(600)).expect("it is manual");
+/// # }
+/// ```
+///
+/// Everything else stays on the clock of the wall. Timestamps of events do, because functions compare them with their own
+/// clock and write them, as expiry, into a database that has another; and so do the timeouts of integrations and Lambda's
+/// deadlines, because what they limit is work that real processes do in real time: at a scale of 600 a function of 29 s would
+/// have 48 ms.
+#[derive(Clone)]
+pub struct Time(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    /// Changes with the scale and with every move.
+    version: AtomicU64,
+    /// The gateways whose timers go by this time.
+    gateways: Mutex<Vec<Weak<Shared>>>,
+}
+
+struct State {
+    /// The moment at which it began to pass as it does now.
+    since: Moment,
+    passing: Passing,
+}
+
+enum Passing {
+    /// Since this instant of the clock, so many millionths as fast.
+    Scaled {
+        began: Instant,
+        millionths: u64,
+    },
+    Manual,
+}
+
+/// A point of a [`Time`], from its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(Duration);
+
+/// Why a time does not do what it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// Nobody can scale by this.
+    #[error(
+        "a time scale is a number from 0.001 to 1000000: 1 is real time, 600 makes ten minutes a second"
+    )]
+    Scale,
+    /// The time stands still until it is moved.
+    #[error("the time is manual: it has no scale, advance it instead")]
+    Manual,
+    /// The time passes by itself.
+    #[error("the time passes by itself: only a manual time can be advanced")]
+    NotManual,
+}
+
+impl Default for Time {
+    /// Real time.
+    fn default() -> Time {
+        Time::new(Passing::Scaled {
+            began: Instant::now(),
+            millionths: ONE,
+        })
+    }
+}
+
+impl Time {
+    /// A time that passes `scale` times as fast as the clock.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError::Scale`].
+    pub fn scaled(scale: f64) -> Result<Time, TimeError> {
+        Ok(Time::new(Passing::Scaled {
+            began: Instant::now(),
+            millionths: millionths(scale)?,
+        }))
+    }
+
+    /// A time that stands still until it is moved by [`advance`](Time::advance).
+    pub fn manual() -> Time {
+        Time::new(Passing::Manual)
+    }
+
+    fn new(passing: Passing) -> Time {
+        Time(Arc::new(Inner {
+            state: Mutex::new(State {
+                since: Moment(Duration::ZERO),
+                passing,
+            }),
+            version: AtomicU64::new(0),
+            gateways: Mutex::default(),
+        }))
+    }
+
+    /// How many times as fast as the clock it passes; `None` if it is manual.
+    pub fn scale(&self) -> Option<f64> {
+        match self.lock().passing {
+            Passing::Scaled { millionths, .. } => Some(millionths as f64 / ONE as f64),
+            Passing::Manual => None,
+        }
+    }
+
+    /// Lets it pass `scale` times as fast as the clock from now on; what has passed has passed.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError::Scale`]; [`TimeError::Manual`].
+    pub fn set_scale(&self, scale: f64) -> Result<(), TimeError> {
+        let new = millionths(scale)?;
+        let mut state = self.lock();
+        let clock = Instant::now();
+        let now = state.now(clock);
+        let Passing::Scaled { began, millionths } = &mut state.passing else {
+            return Err(TimeError::Manual);
+        };
+        (*began, *millionths) = (clock, new);
+        state.since = now;
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
+    /// Moves it on. Connections whose time has come end as soon as their tasks run: a test waits for the close frame or the
+    /// DISCONNECT event, not for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError::NotManual`].
+    pub fn advance(&self, by: Duration) -> Result<(), TimeError> {
+        let mut state = self.lock();
+        let Passing::Manual = state.passing else {
+            return Err(TimeError::NotManual);
+        };
+        state.since = state.since.after(by);
+        drop(state);
+        self.changed();
+        Ok(())
+    }
+
+    /// The present.
+    pub(super) fn now(&self) -> Moment {
+        self.lock().now(Instant::now())
+    }
+
+    /// When the clock will have reached a moment, as things are; a timer that is set to it is to be set again when the
+    /// [version](Time::version) changes.
+    pub(super) fn instant(&self, moment: Moment) -> Instant {
+        let (clock, state) = (Instant::now(), self.lock());
+        let left = moment.0.saturating_sub(state.now(clock).0);
+        let wait = match state.passing {
+            // Rounded up, and the present down: when the timer fires, the moment has come.
+            Passing::Scaled { millionths, .. } => {
+                let nanos = left.as_nanos().saturating_mul(u128::from(ONE));
+                duration(nanos.div_ceil(u128::from(millionths)))
+            }
+            Passing::Manual if left.is_zero() => left,
+            Passing::Manual => FOREVER,
+        };
+        clock + wait.min(FOREVER)
+    }
+
+    /// Another number after each change.
+    pub(super) fn version(&self) -> u64 {
+        self.0.version.load(Ordering::Acquire)
+    }
+
+    /// Wakes the connections of a gateway after each change.
+    pub(super) fn drives(&self, gateway: &Arc<Shared>) {
+        let mut gateways = self.gateways();
+        gateways.retain(|gateway| gateway.strong_count() > 0);
+        gateways.push(Arc::downgrade(gateway));
+    }
+
+    fn changed(&self) {
+        self.0.version.fetch_add(1, Ordering::AcqRel);
+        let gateways = self.gateways().clone();
+        for gateway in gateways.iter().filter_map(Weak::upgrade) {
+            gateway.connections.wake_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing between the first and the last step of a change can panic.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gateways(&self) -> MutexGuard<'_, Vec<Weak<Shared>>> {
+        let gateways = self.0.gateways.lock();
+        gateways.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.scale() {
+            Some(scale) => write!(f, "Time({scale})"),
+            None => f.write_str("Time(manual)"),
+        }
+    }
+}
+
+impl State {
+    fn now(&self, clock: Instant) -> Moment {
+        match self.passing {
+            Passing::Scaled { began, millionths } => {
+                let passed = clock.saturating_duration_since(began).as_nanos();
+                let scaled = passed.saturating_mul(u128::from(millionths));
+                self.since.after(duration(scaled / u128::from(ONE)))
+            }
+            Passing::Manual => self.since,
+        }
+    }
+}
+
+impl Moment {
+    /// The moment so much later.
+    pub(super) fn after(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(duration))
+    }
+}
+
+/// As far in the future as a timer is set.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+fn duration(nanos: u128) -> Duration {
+    u64::try_from(nanos).map_or(FOREVER, Duration::from_nanos)
+}
+
+fn millionths(scale: f64) -> Result<u64, TimeError> {
+    match scale {
+        0.001..=1_000_000.0 => Ok((scale * ONE as f64).round() as u64),
+        _ => Err(TimeError::Scale),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_time_passes_faster_and_keeps_what_has_passed_when_it_is_switched() {
+        let time = Time::scaled(600.0).unwrap();
+        let began = time.now();
+        tokio::time::advance(SECOND).await;
+        assert_eq!(time.now(), began.after(600 * SECOND));
+        time.set_scale(1.0).unwrap();
+        tokio::time::advance(SECOND).await;
+        assert_eq!(time.now(), began.after(601 * SECOND));
+        assert_eq!(time.scale(), Some(1.0));
+        assert_eq!(time.advance(SECOND), Err(TimeError::NotManual));
+    }
+
+    #[tokio::test]
+    async fn a_manual_time_stands_still_until_it_is_moved() {
+        let time = Time::manual();
+        let (began, version) = (time.now(), time.version());
+        assert_eq!(time.now(), began);
+        time.clone().advance(SECOND).unwrap();
+        assert_eq!(time.now(), began.after(SECOND));
+        assert_ne!(time.version(), version);
+        assert_eq!(time.set_scale(2.0), Err(TimeError::Manual));
+        assert_eq!(time.scale(), None);
+    }
+
+    #[test]
+    fn nobody_scales_by_what_is_no_scale() {
+        for scale in [0.0, -1.0, 0.0009, 1e7, f64::NAN, f64::INFINITY] {
+            assert_eq!(Time::scaled(scale).err(), Some(TimeError::Scale), "{scale}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_timer_never_fires_before_its_moment(
+            millionths in 1_000..=ONE * ONE, begun in 0..1u64 << 50, left in 0..1u64 << 50
+        ) {
+            let clock = Instant::now();
+            let passing = Passing::Scaled { began: clock, millionths };
+            let state = State { since: Moment(Duration::from_nanos(begun)), passing };
+            let moment = state.since.after(Duration::from_nanos(left));
+            let nanos = u128::from(left) * u128::from(ONE);
+            let wait = duration(nanos.div_ceil(u128::from(millionths))).min(FOREVER);
+            prop_assume!(wait < FOREVER);
+            prop_assert!(state.now(clock + wait) >= moment);
+        }
+    }
+}

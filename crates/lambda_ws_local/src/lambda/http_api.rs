@@ -1,0 +1,183 @@
+//! The operation Invoke (2015-03-31) over HTTP.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
+
+use std::time::Duration;
+
+use super::name::Name;
+use super::refusal::Refusal;
+use super::{EVENT_LIMIT, Lambda, REQUEST_LIMIT, Served, report};
+use crate::body::Body;
+use crate::function::{InvokeError, request_id};
+use crate::listener::Handler;
+
+const INVOCATION_TYPE: &str = "x-amz-invocation-type";
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The only version that there is.
+const LATEST: &str = "$LATEST";
+
+/// The account of this machine.
+const ACCOUNT: &str = "000000000000";
+
+/// How long a client may keep a connection without a request.
+const KEEP_ALIVE: Duration = Duration::from_secs(90);
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    RequestResponse,
+    Event,
+    DryRun,
+}
+
+impl Handler for Lambda {
+    const PATIENCE: Duration = KEEP_ALIVE;
+
+    async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        if let Err(refusal) = self.shared.guard.check(&parts.headers) {
+            return refusal.response();
+        }
+        let request_id = request_id();
+        let answer = self.answer(&parts, body, &request_id).await;
+        let mut response = answer.unwrap_or_else(|refusal| refusal.response());
+        let id = HeaderValue::from_str(&request_id).expect("hex digits and dashes");
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
+}
+
+impl Lambda {
+    async fn answer(
+        &self,
+        parts: &request::Parts,
+        body: Incoming,
+        request_id: &str,
+    ) -> Result<Response<Full<Bytes>>, Refusal> {
+        let name = parts
+            .uri
+            .path()
+            .strip_prefix("/2015-03-31/functions/")
+            .and_then(|rest| rest.strip_suffix("/invocations"))
+            .filter(|_| parts.method == Method::POST)
+            .ok_or(Refusal::UnknownOperation)?;
+        // Read before anything is answered: a client that may not finish its request never reads the answer.
+        let body = Body::read(body, REQUEST_LIMIT, BODY_TIMEOUT).await;
+        let function = self.function(name, parts.uri.query())?;
+        let kind = kind(parts)?;
+        let body = body.ok_or(Refusal::BrokeOff)?;
+        let limit = match kind {
+            Kind::Event => EVENT_LIMIT,
+            Kind::RequestResponse | Kind::DryRun => REQUEST_LIMIT,
+        };
+        if body.size > limit {
+            return Err(Refusal::TooLarge(limit));
+        }
+        let event = match body.bytes.is_empty() {
+            true => Bytes::from_static(b"{}"),
+            false => body.bytes,
+        };
+        serde_json::from_slice::<IgnoredAny>(&event)
+            .map_err(|error| Refusal::NoJson(error.to_string()))?;
+        match kind {
+            Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
+            Kind::Event => {
+                let queue = &self.shared.queue;
+                match queue.accept(function, event, request_id.to_owned()) {
+                    true => Ok(empty(StatusCode::ACCEPTED)),
+                    false => Err(Refusal::Throttled),
+                }
+            }
+            Kind::RequestResponse => match function.target.invoke(event, request_id).await {
+                Ok(response) => Ok(answered(response)),
+                Err(error) if report::is_the_functions(&error) => {
+                    let mut response = answered(report::body(&error, request_id));
+                    response
+                        .headers_mut()
+                        .insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
+                    Ok(response)
+                }
+                Err(InvokeError::Throttled) => Err(Refusal::Throttled),
+                Err(InvokeError::Pending) => Err(Refusal::Pending),
+                Err(error) => Err(Refusal::Service(error.to_string())),
+            },
+        }
+    }
+
+    /// The function that a request is for.
+    fn function(&self, path: &str, query: Option<&str>) -> Result<&Served, Refusal> {
+        const NO_NAME: Refusal =
+            Refusal::InvalidParameter("The function name must be a name, a partial ARN or an ARN");
+        let text = percent_decode_str(path)
+            .decode_utf8()
+            .map_err(|_| NO_NAME)?;
+        let name = Name::read(&text).ok_or(NO_NAME)?;
+        let asked = query
+            .into_iter()
+            .flat_map(|query| query.split('&'))
+            .find_map(|pair| pair.strip_prefix("Qualifier="))
+            .map(|value| percent_decode_str(value).decode_utf8_lossy());
+        let qualifier = match (name.qualifier, asked.as_deref()) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Refusal::InvalidParameter(
+                    "The derived qualifier from the function name does not match the specified qualifier.",
+                ));
+            }
+            (one, other) => one.or(other),
+        };
+        let function = self.shared.functions.get(name.function);
+        function
+            .filter(|_| qualifier.is_none_or(|qualifier| qualifier == LATEST))
+            .ok_or_else(|| {
+                let region = &self.shared.region;
+                let mut arn = format!(
+                    "arn:aws:lambda:{region}:{ACCOUNT}:function:{}",
+                    name.function
+                );
+                if let Some(qualifier) = qualifier {
+                    arn = format!("{arn}:{qualifier}");
+                }
+                Refusal::NotFound(arn)
+            })
+    }
+}
+
+fn kind(parts: &request::Parts) -> Result<Kind, Refusal> {
+    match parts
+        .headers
+        .get(INVOCATION_TYPE)
+        .map(HeaderValue::as_bytes)
+    {
+        None | Some(b"RequestResponse") => Ok(Kind::RequestResponse),
+        Some(b"Event") => Ok(Kind::Event),
+        Some(b"DryRun") => Ok(Kind::DryRun),
+        Some(_) => Err(Refusal::InvalidParameter(
+            "InvocationType must be RequestResponse, Event or DryRun",
+        )),
+    }
+}
+
+fn answered(body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(EXECUTED_VERSION, HeaderValue::from_static(LATEST));
+    response
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,151 @@
+//! Asynchronous events, from their acceptance to their end.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::{Lost, Observer, Reason, Served, report};
+use crate::function::InvokeError;
+
+/// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
+const EVENTS: usize = 10_000;
+
+/// How many bytes these may have together.
+const BYTES: usize = 256 * 1024 * 1024;
+
+/// The first pause after a throttle or an error that is not the function's; it doubles up to the longest.
+const BACK_OFF: Duration = Duration::from_secs(1);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
+
+/// The events under way. Each is a task that invokes, pauses, and invokes again.
+pub(super) struct Queue {
+    retry_delay: Duration,
+    observer: Option<Observer>,
+    load: Mutex<Load>,
+    closed: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+pub(super) struct Load {
+    pub(super) events: usize,
+    bytes: usize,
+    closed: bool,
+}
+
+/// An event's place in the queue.
+struct Place {
+    queue: Arc<Queue>,
+    bytes: usize,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut load = self.queue.lock();
+        load.events -= 1;
+        load.bytes -= self.bytes;
+    }
+}
+
+impl Queue {
+    pub(super) fn new(retry_delay: Duration, observer: Option<Observer>) -> Arc<Queue> {
+        Arc::new(Queue {
+            retry_delay,
+            observer,
+            load: Mutex::default(),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    /// Takes an event in; false if there is no room for it.
+    pub(super) fn accept(
+        self: &Arc<Self>,
+        function: &Served,
+        event: Bytes,
+        request_id: String,
+    ) -> bool {
+        let bytes = event.len();
+        let mut load = self.lock();
+        if load.closed || load.events >= EVENTS || load.bytes + bytes > BYTES {
+            return false;
+        }
+        load.events += 1;
+        load.bytes += bytes;
+        drop(load);
+        let place = Place {
+            queue: self.clone(),
+            bytes,
+        };
+        let function = function.clone();
+        tokio::spawn(async move {
+            let queue = &place.queue;
+            let mut closed = queue.closed.subscribe();
+            tokio::select! {
+                // Its sender lives as long as the place does.
+                _ = closed.wait_for(|closed| *closed) => {}
+                () = queue.deliver(&function, event, &request_id) => {}
+            }
+        });
+        true
+    }
+
+    /// Ends all events and returns how many these are.
+    pub(super) fn close(&self) -> usize {
+        let mut load = self.lock();
+        load.closed = true;
+        let lost = load.events;
+        drop(load);
+        self.closed.send_replace(true);
+        lost
+    }
+
+    /// Tries an event until it has succeeded, failed for good, or got too old.
+    async fn deliver(&self, function: &Served, event: Bytes, request_id: &str) {
+        let accepted = Instant::now();
+        let (mut failures, mut refusals) = (0, 0);
+        loop {
+            let answer = function.target.invoke(event.clone(), request_id).await;
+            let Err(error) = answer else { return };
+            if matches!(error, InvokeError::Stopped) {
+                return;
+            }
+            let lose = |reason| {
+                if let Some(observer) = &self.observer {
+                    observer(&Lost {
+                        function: &function.name,
+                        request_id,
+                        reason,
+                        attempts: failures + refusals + 1,
+                        error: &error,
+                    });
+                }
+            };
+            let pause = if report::is_the_functions(&error) {
+                if failures >= function.asynchronous.retries {
+                    return lose(Reason::RetriesExhausted);
+                }
+                self.retry_delay.saturating_mul(failures + 1)
+            } else {
+                BACK_OFF
+                    .saturating_mul(1 << refusals.min(16))
+                    .min(LONGEST_BACK_OFF)
+            };
+            // It would not be tried again after the pause: said now, it is of use.
+            if accepted.elapsed().saturating_add(pause) > function.asynchronous.age {
+                return lose(Reason::EventAgeExceeded);
+            }
+            if report::is_the_functions(&error) {
+                failures += 1;
+            } else {
+                refusals += 1;
+            }
+            sleep(pause).await;
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,50 @@
+//! What becomes of a function's asynchronous events: `EventInvokeConfig`.
+
+use std::time::Duration;
+
+use super::properties::Properties;
+use super::resource::Resource;
+use super::scope::Scope;
+use super::{Note, Problem};
+use crate::lambda::Asynchronous;
+
+const KIND: &str = "AWS::Lambda::EventInvokeConfig";
+
+/// The settings of a function with this name on AWS: SAM's property, or a resource of its own.
+pub(crate) fn read(
+    scope: &Scope<'_>,
+    function: &Resource,
+    properties: &Properties<'_, '_>,
+    name: &str,
+) -> Result<(Asynchronous, Vec<Note>), Problem> {
+    let own = properties.map("EventInvokeConfig")?;
+    let mut configs = vec![own];
+    for resource in scope.resources.iter().filter(|one| one.kind == KIND) {
+        let owner = format!("`{}` ({KIND})", resource.id);
+        let config = Properties::new(scope, &resource.properties, owner)?;
+        let of = config.required("FunctionName")?;
+        if of == name || of == function.id || of.ends_with(&format!(":function:{name}")) {
+            configs.push(config);
+        }
+    }
+    let mut asynchronous = Asynchronous::default();
+    let mut notes = Vec::new();
+    for config in configs {
+        if let Some(retries) = config.number("MaximumRetryAttempts", 0..=2)? {
+            asynchronous.retries = retries;
+        }
+        if let Some(age) = config.number("MaximumEventAgeInSeconds", 60..=21_600)? {
+            asynchronous.age = Duration::from_secs(age.into());
+        }
+        if !config.map("DestinationConfig")?.is_empty() {
+            notes.push(Note {
+                line: config.line("DestinationConfig"),
+                text: format!(
+                    "destinations of {} get nothing; lost events are printed",
+                    config.owner
+                ),
+            });
+        }
+    }
+    Ok((asynchronous, notes))
+}

@@ -1,0 +1,195 @@
+use super::*;
+use crate::gateway::{ApiKey, ApiKeySource};
+use crate::template::{Authorization, Authorizer};
+use lambda_ws::wire::IdentitySource;
+
+/// SAM's template with this `Auth`.
+fn sam(auth: &str) -> String {
+    let stage = "      StageName: !Ref StageName";
+    SAM.replace(stage, &format!("{stage}\n      Auth: {auth}"))
+}
+
+/// The template of plain resources with this authorizer at `$connect`, and its function.
+fn raw(authorizer: &str) -> String {
+    let connect = "      AuthorizationType: CUSTOM\n      AuthorizerId: !Ref Authorizer";
+    let text = RAW.replace("      AuthorizationType: NONE", connect);
+    let resource = format!(
+        "  Authorizer:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties:
+      ApiId: !Ref Api
+      Name: own
+{authorizer}  Chat:\n"
+    );
+    text.replace("  Chat:\n", &resource)
+}
+
+const REQUEST: &str = "      AuthorizerType: REQUEST
+      AuthorizerUri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Chat.Arn}/invocations
+      IdentitySource: [route.request.header.Auth, route.request.querystring.token]
+";
+
+fn connect(template: &Template) -> &Authorization {
+    let mut routes = template.apis[0].routes.iter();
+    let connect = routes.find(|route| route.key == "$connect");
+    &connect.expect("there is one").authorization
+}
+
+#[test]
+fn b9_a_route_says_who_may_use_it() {
+    assert_eq!(connect(&read(SAM)), &Authorization::None);
+    assert_eq!(
+        connect(&read(&sam("{ AuthType: NONE }"))),
+        &Authorization::None
+    );
+    assert_eq!(
+        connect(&read(&sam("{ AuthType: AWS_IAM }"))),
+        &Authorization::Iam
+    );
+    let iam = RAW.replace("AuthorizationType: NONE", "AuthorizationType: AWS_IAM");
+    assert_eq!(connect(&read(&iam)), &Authorization::Iam);
+}
+
+#[test]
+fn b9_sam_makes_an_authorizer_of_auth() {
+    let auth = "{ AuthType: CUSTOM, AuthArn: !GetAtt Chat.Arn, IdentitySource: [route.request.querystring.token] }";
+    let authorizer = Authorizer {
+        function: "Chat".to_owned(),
+        identity_sources: vec![IdentitySource::Query("token".to_owned())],
+        line: 29,
+    };
+    let template = read(&sam(auth));
+    assert_eq!(connect(&template), &Authorization::Lambda(authorizer));
+    assert_eq!(template.notes, read(SAM).notes);
+}
+
+#[test]
+fn b9_an_authorizer_of_plain_resources_is_found_by_its_id() {
+    let expected = Authorizer {
+        function: "Chat".to_owned(),
+        identity_sources: vec![
+            IdentitySource::Header("Auth".to_owned()),
+            IdentitySource::Query("token".to_owned()),
+        ],
+        line: 64,
+    };
+    let text = raw(REQUEST);
+    let expected = Authorization::Lambda(expected);
+    assert_eq!(connect(&read(&text)), &expected);
+    let text = text.replace("!Ref Authorizer\n", "!GetAtt Authorizer.AuthorizerId\n");
+    assert_eq!(connect(&read(&text)), &expected);
+}
+
+#[test]
+fn the_function_of_an_authorizer_must_run_as_that_of_a_route_must() {
+    let other = raw(&REQUEST.replace("${Chat.Arn}", "${Chat2.Arn}"));
+    assert!(
+        notes(RAW)
+            .iter()
+            .any(|note| note.contains("`Chat2`, which no route uses"))
+    );
+    assert!(errors(&other).contains("Chat2"), "{}", errors(&other));
+}
+
+#[test]
+fn b9_what_no_websocket_api_can_have_is_refused_with_its_line() {
+    let with = |more: &str| errors(&raw(&format!("{REQUEST}      {more}\n")));
+    let change = |from: &str, to: &str| errors(&raw(REQUEST).replacen(from, to, 1));
+    let plain = |from: &str, to: &str| errors(&RAW.replacen(from, to, 1));
+    let auth = |auth: &str| errors(&sam(auth));
+    insta::assert_snapshot!(
+        [
+            with("AuthorizerResultTtlInSeconds: 300"),
+            with("EnableSimpleResponses: true"),
+            with("AuthorizerPayloadFormatVersion: '2.0'"),
+            with("JwtConfiguration: { Issuer: x }"),
+            change("AuthorizerType: REQUEST", "AuthorizerType: JWT"),
+            change("route.request.header.Auth", "$request.header.Auth"),
+            change("      AuthorizerUri", "      Uri"),
+            change(
+                "${Chat.Arn}/invocations\n      IdentitySource",
+                "${Chta.Arn}/invocations\n      IdentitySource"
+            ),
+            change("      AuthorizerId: !Ref Authorizer\n", ""),
+            change("AuthorizerId: !Ref Authorizer", "AuthorizerId: abc"),
+            change("AuthorizationType: CUSTOM", "AuthorizationType: JWT"),
+            plain(
+                "RouteKey: say",
+                "RouteKey: say\n      AuthorizationType: AWS_IAM"
+            ),
+            plain("RouteKey: say", "RouteKey: say\n      ApiKeyRequired: true"),
+            plain(
+                "ProtocolType: WEBSOCKET",
+                "ProtocolType: WEBSOCKET\n      ApiKeySelectionExpression: $request.header.key"
+            ),
+            auth("{ AuthArn: !GetAtt Chat.Arn }"),
+            auth("{ AuthType: CUSTOM }"),
+            auth("{ AuthType: AWS_IAM, AuthArn: !GetAtt Chat.Arn }"),
+            auth("{ AuthType: JWT }"),
+            errors(
+                &sam("{ AuthType: AWS_IAM }").replace("        $connect:", "        connected:")
+            ),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn b9_an_authorizer_that_aws_could_not_call_is_noted() {
+    let told = |text: &str| {
+        let notes = notes(text);
+        let mut notes = notes.iter();
+        notes.any(|note| note.contains("on AWS every client would see 500"))
+    };
+    let text = raw(REQUEST);
+    assert!(!told(&text));
+    let text = text.replace("Principal: apigateway.amazonaws.com", "Principal: events");
+    assert!(told(&text));
+    let role = "      AuthorizerCredentialsArn: arn:aws:iam::000000000000:role/caller\n";
+    let text = raw(&format!("{REQUEST}{role}"));
+    assert!(!told(&text.replace(
+        "Principal: apigateway.amazonaws.com",
+        "Principal: events"
+    )));
+}
+
+#[test]
+fn b11_keys_are_read_and_what_is_not_reproduced_of_them_is_noted() {
+    let text = RAW
+        .replace("AuthorizationType: NONE", "ApiKeyRequired: true")
+        .replace(
+            "ProtocolType: WEBSOCKET",
+            "ProtocolType: WEBSOCKET\n      ApiKeySelectionExpression: $context.authorizer.usageIdentifierKey",
+        )
+        .replace(
+            "  Chat:\n",
+            "  Key:
+    Type: AWS::ApiGateway::ApiKey
+    Properties: { Enabled: true, Value: secret-key-of-twenty }
+  Disabled:
+    Type: AWS::ApiGateway::ApiKey
+    Properties: { Value: another-key-of-twenty }
+  Unknown:
+    Type: AWS::ApiGateway::ApiKey
+    Properties: { Enabled: true }
+  Plan:
+    Type: AWS::ApiGateway::UsagePlan
+  Chat:\n",
+        );
+    let template = read(&text);
+    let api = &template.apis[0];
+    assert!(api.routes[0].api_key_required && !api.routes[1].api_key_required);
+    assert_eq!(api.api_key_source, ApiKeySource::Authorizer);
+    let key = |key: &ApiKey| (key.id.len(), key.value.clone());
+    let keys: Vec<_> = template.api_keys.iter().map(key).collect();
+    assert_eq!(keys, [(10, "secret-key-of-twenty".to_owned())]);
+    assert!(!format!("{template:?}").contains("secret-key"));
+    for part in [
+        "API key `Disabled` is not `Enabled: true`",
+        "API key `Unknown` has no `Value`",
+        "usage plans are not reproduced",
+    ] {
+        let mut notes = template.notes.iter();
+        assert!(notes.any(|note| note.text.contains(part)), "{part}");
+    }
+}

@@ -1,0 +1,169 @@
+use serde_json::json;
+
+use super::*;
+use crate::template::Models;
+
+/// The raw template with models, and these lines more in the route `say`.
+fn with(models: &str, route: &str) -> String {
+    RAW.replacen(
+        "      RouteKey: say\n",
+        &format!("      RouteKey: say\n{route}"),
+        1,
+    )
+    .replacen("  SayResponse:\n", &format!("{models}  SayResponse:\n"), 1)
+}
+
+/// A model named `Say` with this schema.
+fn model(schema: &str) -> String {
+    format!(
+        "  SayModel:
+    Type: AWS::ApiGatewayV2::Model
+    Properties:
+      ApiId: !Ref Api
+      Name: Say
+      ContentType: application/json
+      Schema: {schema}\n"
+    )
+}
+
+const CHECKED: &str = "      ModelSelectionExpression: $request.body.action
+      RequestModels: { say: Say }\n";
+
+fn models(text: &str) -> Option<Models> {
+    let api = read(text).apis.remove(0);
+    let route = api.routes.into_iter().find(|route| route.key == "say");
+    route.unwrap().models
+}
+
+#[test]
+fn d7_a_route_s_models_are_read_from_yaml_with_numbers_and_booleans() {
+    let schema = "
+        $schema: http://json-schema.org/draft-04/schema#
+        type: object
+        required: [text]
+        additionalProperties: false
+        properties:
+          action: { enum: [say, \"1\", 1, 1.5, true, null] }
+          text: { type: string, minLength: 1, pattern: !Sub \"^${AWS::Region}\" }";
+    let models = models(&with(&model(schema), CHECKED)).unwrap();
+    assert_eq!(models.selection.to_string(), "$request.body.action");
+    let expected = json!({
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "type": "object",
+        "required": ["text"],
+        "additionalProperties": false,
+        "properties": {
+            "action": {"enum": ["say", "1", 1, 1.5, true, null]},
+            "text": {"type": "string", "minLength": 1, "pattern": "^us-east-1"},
+        },
+    });
+    assert_eq!(models.schemas["say"], expected);
+    models.compile().unwrap();
+}
+
+#[test]
+fn d7_a_schema_may_be_json_or_text_that_is_json() {
+    for schema in [
+        r#"{"type": "object", "minProperties": 1}"#,
+        r#"'{"type": "object", "minProperties": 1}'"#,
+        "|\n        {\"type\": \"object\",\n         \"minProperties\": 1}",
+    ] {
+        let models = models(&with(&model(schema), CHECKED)).unwrap();
+        let expected = json!({"type": "object", "minProperties": 1});
+        assert_eq!(models.schemas["say"], expected, "{schema}");
+    }
+}
+
+#[test]
+fn d7_sam_s_routes_have_models_too() {
+    let text = SAM
+        .replacen(
+            "          IntegrationTimeout: 5000\n",
+            "          IntegrationTimeout: 5000
+          ModelSelectionExpression: $default
+          RequestModels: { $default: Say }\n",
+            1,
+        )
+        .replacen(
+            "  SendMessageResponse:\n",
+            "  Say:
+    Type: AWS::ApiGatewayV2::Model
+    Properties: { ApiId: !Ref ChatApi, Name: Say, Schema: { type: object } }
+  SendMessageResponse:\n",
+            1,
+        );
+    let template = read(&text);
+    let models = template.apis[0].routes[3].models.as_ref().unwrap();
+    assert_eq!(models.selection.to_string(), r"\$default");
+    assert_eq!(models.schemas["$default"], json!({"type": "object"}));
+    assert_eq!(template.notes, []);
+}
+
+#[test]
+fn a_model_that_aws_would_not_take_is_told_with_its_line() {
+    let object = model("{ type: object }");
+    let change = |from: &str, to: &str| errors(&with(&object.replacen(from, to, 1), CHECKED));
+    insta::assert_snapshot!(
+        [
+            change("{ type: object }", "{ type: thing }"),
+            change(
+                "{ type: object }",
+                "{ properties: { a: { minLength: -1 } } }"
+            ),
+            change(
+                "{ type: object }",
+                "{ $ref: \"http://127.0.0.1:9/x.json\" }"
+            ),
+            change("{ type: object }", "'{ type'"),
+            change("{ type: object }", "!Ref Nothing"),
+            change("      Schema: { type: object }\n", ""),
+            change("Name: Say", "Name: Say-it"),
+            change("application/json", "text/plain"),
+            errors(&with(&object, &CHECKED.replace("say: Say", "say: Sya"))),
+            errors(&with("", CHECKED)),
+            errors(&with(
+                &object,
+                &CHECKED.replace("$request.body.action", "$request.header.a")
+            )),
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn models_that_check_nothing_are_noted() {
+    let object = model("{ type: object }");
+    let (expression, named) = CHECKED.split_once('\n').unwrap();
+    let noted = |text: &str, expected: &str| {
+        let notes = notes(text);
+        assert!(
+            notes.iter().any(|note| note.contains(expected)),
+            "{notes:#?}"
+        );
+    };
+    let without = with(&object, named);
+    assert_eq!(models(&without), None);
+    noted(
+        &without,
+        "check nothing without a `ModelSelectionExpression`",
+    );
+    let every = with(&object, &format!("{expression}\n"));
+    assert!(models(&every).unwrap().schemas.is_empty());
+    noted(&every, "every message fails, as on AWS");
+    let connect = RAW.replacen(
+        "      RouteKey: $connect\n",
+        &format!("      RouteKey: $connect\n{CHECKED}"),
+        1,
+    );
+    noted(
+        &connect,
+        "route `$connect` has no messages that a model could check",
+    );
+    noted(
+        &with(
+            "",
+            "      RequestParameters: { route.request.querystring.a: { Required: true } }\n",
+        ),
+        "`RequestParameters` of route `say` is not checked",
+    );
+}

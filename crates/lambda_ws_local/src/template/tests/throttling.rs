@@ -1,0 +1,56 @@
+use super::*;
+use crate::gateway::Rate;
+
+#[test]
+fn h_a_stage_limits_its_routes() {
+    let text = RAW.replace(
+        "        ThrottlingRateLimit: 10\n",
+        "        ThrottlingRateLimit: 10.5
+        ThrottlingBurstLimit: 20
+      RouteSettings:
+        $connect: { ThrottlingBurstLimit: 3 }
+        say: { ThrottlingRateLimit: 0, DataTraceEnabled: true }\n",
+    );
+    let throttling = read(&text).apis[0].throttling.clone();
+    assert_eq!(throttling.default_route, Some(Rate::new(10.5, 20.0)));
+    assert_eq!(throttling.routes["$connect"], Rate::new(10_000.0, 3.0));
+    assert_eq!(throttling.routes["say"], Rate::new(0.0, 5_000.0));
+    let told: Vec<_> = notes(&text);
+    for line in [16, 19] {
+        let note =
+            format!("line {line}: the throttling of stage `prod` is applied with --throttle only");
+        assert!(told.contains(&note), "{told:#?}");
+    }
+}
+
+#[test]
+fn h_a_stage_of_sam_limits_its_routes_too() {
+    let text = SAM.replacen(
+        "      StageVariables:\n",
+        "      RouteSettings: { sendMessage: { ThrottlingRateLimit: 1, ThrottlingBurstLimit: 2 } }
+      StageVariables:\n",
+        1,
+    );
+    let throttling = read(&text).apis[0].throttling.clone();
+    assert_eq!(throttling.routes["sendMessage"], Rate::new(1.0, 2.0));
+}
+
+#[test]
+fn settings_that_limit_nothing_are_not_noted() {
+    let text = RAW.replace("ThrottlingRateLimit: 10", "DataTraceEnabled: true");
+    assert_eq!(read(&text).apis[0].throttling, Default::default());
+    assert!(!notes(&text).iter().any(|note| note.contains("throttling")));
+}
+
+#[test]
+fn a_limit_that_aws_would_not_take_is_told_with_its_line() {
+    let change = |to: &str| errors(&RAW.replace("        ThrottlingRateLimit: 10\n", to));
+    insta::assert_snapshot!(
+        [
+            change("        ThrottlingRateLimit: fast\n"),
+            change("        ThrottlingBurstLimit: -1\n"),
+            change("        ThrottlingBurstLimit: 1\n      RouteSettings:\n        shout: {}\n"),
+        ]
+        .join("\n")
+    );
+}

@@ -1,0 +1,210 @@
+//! What was measured, and what it should be.
+
+use std::fmt;
+
+/// Whom a sample is of: a column of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    Gateway,
+    Tcp,
+    Tungstenite,
+    Peer,
+}
+
+impl Who {
+    const FLOORS: [Self; 3] = [Self::Tcp, Self::Tungstenite, Self::Peer];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Tcp => "plain TCP",
+            Self::Tungstenite => "tungstenite",
+            Self::Peer => "serverless-offline",
+        }
+    }
+}
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Goal {
+    AtLeast { must: f64, stretch: f64 },
+    AtMost { must: f64, stretch: f64 },
+}
+
+impl Goal {
+    fn verdict(self, value: f64) -> Verdict {
+        let (must, stretch) = match self {
+            Self::AtLeast { must, stretch } => (value >= must, value >= stretch),
+            Self::AtMost { must, stretch } => (value <= must, value <= stretch),
+        };
+        match (must, stretch) {
+            (true, true) => Verdict::Stretch,
+            (true, false) => Verdict::Must,
+            (false, _) => Verdict::Missed,
+        }
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, must, stretch) = match self {
+            Self::AtLeast { must, stretch } => (">=", must, stretch),
+            Self::AtMost { must, stretch } => ("<=", must, stretch),
+        };
+        f.pad(&format!("{sign} {must}/{stretch}"))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Missed,
+    Must,
+    Stretch,
+}
+
+/// One row: the samples of each, one a round.
+#[derive(Debug)]
+struct Figure {
+    name: String,
+    samples: Vec<(Who, f64)>,
+    goal: Option<Goal>,
+}
+
+impl Figure {
+    fn of(&self, who: Who) -> Vec<f64> {
+        let own = self.samples.iter().filter(|(other, _)| *other == who);
+        own.map(|(_, value)| *value).collect()
+    }
+
+    fn median(&self, who: Who) -> Option<f64> {
+        median(self.of(who))
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        Some(self.goal?.verdict(self.median(Who::Gateway)?))
+    }
+}
+
+/// The middle of some samples.
+pub(super) fn median(mut samples: Vec<f64>) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
+}
+
+/// The figures of one subject.
+#[derive(Debug)]
+pub(super) struct Table {
+    title: String,
+    figures: Vec<Figure>,
+}
+
+impl Table {
+    pub(super) fn new(title: impl fmt::Display) -> Self {
+        Self {
+            title: title.to_string(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Notes a sample.
+    pub(super) fn add(&mut self, name: &str, who: Who, value: f64) {
+        self.figure(name).samples.push((who, value));
+    }
+
+    /// Says what a figure should be.
+    pub(super) fn goal(&mut self, name: &str, goal: Goal) {
+        self.figure(name).goal = Some(goal);
+    }
+
+    /// A figure that compares the gateway with its peer, round by round: how many times better it is.
+    pub(super) fn compare(&mut self, name: &str, goal: Goal) {
+        let figure = self.figure(name);
+        let (ours, theirs) = (figure.of(Who::Gateway), figure.of(Who::Peer));
+        let less_is_better = name.ends_with("ms") || name.ends_with("us");
+        let ratios = ours.into_iter().zip(theirs).map(|(ours, theirs)| {
+            let ratio = if less_is_better {
+                theirs / ours
+            } else {
+                ours / theirs
+            };
+            (Who::Gateway, ratio)
+        });
+        let samples: Vec<_> = ratios.collect();
+        if samples.is_empty() {
+            return;
+        }
+        self.figures.push(Figure {
+            name: format!("{name}: times better than the peer"),
+            samples,
+            goal: Some(goal),
+        });
+    }
+
+    /// Whether a must is missed.
+    pub(super) fn is_missed(&self) -> bool {
+        let verdicts = self.figures.iter().filter_map(Figure::verdict);
+        verdicts
+            .into_iter()
+            .any(|verdict| verdict == Verdict::Missed)
+    }
+
+    fn figure(&mut self, name: &str) -> &mut Figure {
+        let found = self.figures.iter().position(|figure| figure.name == name);
+        let index = found.unwrap_or_else(|| {
+            self.figures.push(Figure {
+                name: name.to_owned(),
+                samples: Vec::new(),
+                goal: None,
+            });
+            self.figures.len() - 1
+        });
+        &mut self.figures[index]
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{}", self.title)?;
+        write!(
+            f,
+            "{:<58}{:>10}{:>10}  {:<14}{:<9}",
+            "", "median", "smallest", "must/stretch", ""
+        )?;
+        for who in Who::FLOORS {
+            write!(f, "{:>20}", who.name())?;
+        }
+        writeln!(f)?;
+        for figure in &self.figures {
+            let own = figure.of(Who::Gateway);
+            let smallest = own.iter().copied().min_by(f64::total_cmp);
+            write!(f, "{:<58}", figure.name)?;
+            write!(f, "{:>10}{:>10}  ", number(median(own)), number(smallest))?;
+            let goal = figure.goal.map(|goal| goal.to_string());
+            write!(f, "{:<14}", goal.unwrap_or_default())?;
+            write!(
+                f,
+                "{:<9}",
+                match figure.verdict() {
+                    Some(Verdict::Missed) => "MISSED",
+                    Some(Verdict::Must) => "must",
+                    Some(Verdict::Stretch) => "stretch",
+                    None => "",
+                }
+            )?;
+            for who in Who::FLOORS {
+                write!(f, "{:>20}", number(figure.median(who)))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+fn number(value: Option<f64>) -> String {
+    match value {
+        None => String::new(),
+        Some(value) if value >= 1000.0 => format!("{value:.0}"),
+        Some(value) if value >= 10.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.2}"),
+    }
+}

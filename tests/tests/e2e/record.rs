@@ -1,0 +1,91 @@
+//! A session is recorded and replayed.
+
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use tests::{Ended, Program, Setup, chat, gateway, root};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    files
+}
+
+async fn replay(folder: &Path) -> Ended {
+    let args = ["invoke", "--compare"].map(OsString::from).into_iter();
+    let args = args.chain(files(folder).into_iter().map(Into::into));
+    let args: Vec<OsString> = args.chain(["--".into(), chat().into()]).collect();
+    Program::start(&gateway(), &root(), args).ended().await
+}
+
+#[tokio::test]
+async fn a_recorded_session_is_replayed_and_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let session = folder.path().join("session");
+    let record = [OsString::from("--record"), session.clone().into()];
+    let served = Setup::new().args(record).program([chat()]).start().await;
+    let mut ann = served.client("user=ann").await;
+    ann.say(json!({"action": "say", "text": "hello"})).await;
+    while ann.json().await["text"] != "hello" {}
+    ann.close().await;
+    served.table().await.has(0, 0, 0).await;
+    served.stop().await;
+
+    let names: Vec<_> = files(&session)
+        .iter()
+        .map(|path| {
+            path.file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "0001-connect.json",
+            "0001-connect.response.json",
+            "0002-default.json",
+            "0002-default.response.json",
+            "0003-disconnect.json",
+            "0003-disconnect.response.json",
+        ]
+    );
+    let ended = replay(&session).await;
+    assert_eq!((ended.code, ended.stdout.len()), (Some(0), 3), "{ended:?}");
+
+    // Were it to answer in another way than it did:
+    let path = session.join("0002-default.response.json");
+    let text = std::fs::read_to_string(&path).expect("a file");
+    let mut recorded: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(recorded["route"], "$default");
+    recorded["response"]["statusCode"] = 418.into();
+    std::fs::write(&path, recorded.to_string()).expect("a file");
+    let ended = replay(&session).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(
+        ended.errors(),
+        ["error: 1 of 3 responses are not as they were recorded"]
+    );
+    let differs = "differs statusCode: recorded 418, now 200";
+    assert!(
+        ended.stderr.iter().any(|line| line.ends_with(differs)),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_recording_ends_at_its_limit_and_serving_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let record = [OsString::from("--record"), folder.path().into()];
+    let setup = Setup::new().args(record).args(["--record-limit", "1"]);
+    let mut served = setup.program([chat()]).start().await;
+    for user in ["ann", "bob"] {
+        served.client(&format!("user={user}")).await;
+    }
+    let ends = |line: &str| line.contains("--record-limit");
+    assert!(served.program.stderr.find(ends).await.is_some());
+    served.stop().await;
+    assert_eq!(files(folder.path()).len(), 2);
+}
