@@ -346,5 +346,5 @@ pub use payload::{IntoPayload, Payload};
 pub use response::{Accept, IntoResponse, Response, TwoWay};
 pub use router::Router;
 pub use send_error::SendError;
-pub use sender::{Audience, Delivery, Sender};
+pub use sender::{Audience, Delivery, Rest, Sender};
 pub use timestamp::Timestamp;

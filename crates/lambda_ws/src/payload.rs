@@ -4,7 +4,7 @@ use crate::Json;
 use crate::limits::MESSAGE_BYTES;
 use crate::send_error::SendError;
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
@@ -59,6 +59,19 @@ impl PartialEq for Payload {
 }
 
 impl Eq for Payload {}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.into_payload().map_err(serde::de::Error::custom)
+    }
+}
 
 /// What can be sent to a client: text, or [`Json`].
 #[diagnostic::on_unimplemented(

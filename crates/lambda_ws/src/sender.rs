@@ -1,15 +1,24 @@
 //! Messages to clients: one, a room, a user, everyone.
 
+mod attempts;
 mod audience;
+mod broadcast;
 mod cleanup;
 mod delivery;
 mod doubt;
+mod pace;
+mod progress;
+mod reader;
+mod removal;
+mod rest;
 #[cfg(test)]
 mod tests;
 
 pub use audience::Audience;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
+pub(crate) use pace::{Pace, SEND_RATE};
+pub use rest::Rest;
 
 use crate::app::Environment;
 use crate::error::Error;
@@ -18,10 +27,13 @@ use crate::send_error::SendError;
 use crate::store::{DynStore, Scope, Store};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
+use attempts::Attempts;
+use broadcast::{Broadcast, Until};
 use doubt::Doubt;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Sends messages to clients; cheap to clone.
 ///
@@ -56,6 +68,9 @@ pub(crate) struct Inner {
     pub(crate) api: Option<String>,
     /// The connection whose `$connect` this event is.
     pub(crate) opening: Option<ConnectionId>,
+    pub(crate) pace: Arc<Pace>,
+    /// When messages to many must have returned.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// Tells the time, and lets it pass.
@@ -77,14 +92,6 @@ impl Clock for SystemClock {
     }
 }
 
-/// The pauses before another attempt after a failure that may pass, each with jitter; a broken
-/// socket is replaced at once.
-const PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(600),
-];
-
 impl Sender {
     /// Sends through `transport` to the connections in `store`.
     ///
@@ -98,6 +105,8 @@ impl Sender {
             cleanup: Cleanup::awaited(),
             api: Some(api.to_owned()),
             opening: None,
+            pace: Arc::new(Pace::new(SEND_RATE)),
+            deadline: None,
         })
     }
 
@@ -172,6 +181,15 @@ impl Sender {
         Audience::new(self.clone(), Scope::Everyone)
     }
 
+    /// Goes on with what an earlier message to many left undone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Audience::send`].
+    pub async fn resume(&self, rest: Rest) -> Result<Delivery, SendError> {
+        self.deliver(rest).await
+    }
+
     /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9).
     ///
     /// # Errors
@@ -219,20 +237,29 @@ impl Sender {
         id: &ConnectionId,
         attempt: impl Fn() -> BoxFuture<'a, Result<T, SendError>>,
     ) -> Result<T, SendError> {
-        let mut outcome = attempt().await;
-        if matches!(outcome, Err(SendError::Unavailable(_))) {
-            // A frozen environment wakes up with dead sockets: a fresh one may do.
-            outcome = attempt().await;
-        }
-        for pause in PAUSES {
-            if !outcome.as_ref().is_err_and(SendError::is_passing) {
-                break;
+        let mut attempts = Attempts::default();
+        loop {
+            self.0.pace.spend(Instant::now());
+            let outcome = attempt().await;
+            let Err(error) = &outcome else { return outcome };
+            if matches!(error, SendError::Throttled) {
+                self.0.pace.throttled(id, Instant::now());
             }
-            let pause = pause.mul_f32(0.5 + fastrand::f32());
-            self.pause(pause, id).await;
-            outcome = attempt().await;
+            match attempts.another(error) {
+                None => return outcome,
+                Some(Duration::ZERO) => {}
+                Some(pause) => self.pause(pause, id).await,
+            }
         }
-        outcome
+    }
+
+    /// Does some work for many, in the time that there is.
+    pub(crate) async fn deliver(&self, work: Rest) -> Result<Delivery, SendError> {
+        let until = Until {
+            deadline: self.0.deadline,
+            ..Until::default()
+        };
+        Broadcast::new(self, work).run(until).await
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) use transports::Transports;
 use crate::ConnectionId;
 use crate::event::Context;
 use crate::send_error::SendError;
-use crate::sender::{self, Cleanup, Clock, Sender, SystemClock};
+use crate::sender::{self, Cleanup, Clock, Pace, SEND_RATE, Sender, SystemClock};
 use crate::store::DynStore;
 use crate::transport::DynTransport;
 use futures_util::future;
@@ -23,6 +23,7 @@ pub(crate) struct Backend {
     pub(super) store: Arc<dyn DynStore>,
     transports: Transports,
     clock: Arc<dyn Clock>,
+    pace: Arc<Pace>,
 }
 
 impl Backend {
@@ -31,6 +32,7 @@ impl Backend {
             store,
             transports,
             clock: Arc::new(SystemClock),
+            pace: Arc::new(Pace::new(SEND_RATE)),
         }
     }
 
@@ -72,6 +74,8 @@ impl Backend {
             cleanup,
             api,
             opening,
+            pace: self.pace.clone(),
+            deadline: None,
         })
     }
 

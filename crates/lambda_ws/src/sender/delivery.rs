@@ -1,9 +1,11 @@
 //! What became of a message to many.
 
+use super::Rest;
 use crate::ConnectionId;
 use crate::send_error::SendError;
+use std::time::Duration;
 
-/// What became of a message to many: each connection is counted once.
+/// What became of a message to many: each connection is counted once, or is in the rest.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Delivery {
@@ -17,15 +19,35 @@ pub struct Delivery {
     pub failed: usize,
     /// The first [`Delivery::FAILURES`] connections that were throttled or failed, and why.
     pub failures: Vec<(ConnectionId, SendError)>,
+    /// What could not be done before the event's deadline, if no task could be given it:
+    /// [`Sender::resume`](crate::Sender::resume) goes on with it.
+    pub rest: Option<Rest>,
+    /// How many tasks go on with what could not be done before the event's deadline.
+    pub tasks: usize,
+    /// How long what is left will take, about.
+    pub eta: Duration,
 }
 
 impl Delivery {
     /// How many failures are kept.
     pub const FAILURES: usize = 100;
 
-    /// How many connections there were.
+    /// How many connections are counted.
     pub fn audience(&self) -> usize {
         self.sent + self.gone + self.throttled + self.failed
+    }
+
+    /// The sum of this and what became of the rest.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.gone += other.gone;
+        self.throttled += other.throttled;
+        self.failed += other.failed;
+        let room = Self::FAILURES.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.into_iter().take(room));
+        self.rest = other.rest;
+        self.tasks += other.tasks;
+        self.eta = other.eta;
     }
 
     pub(super) fn failure(&mut self, id: ConnectionId, error: SendError) {

@@ -3,7 +3,7 @@
 mod groups;
 mod one;
 
-use super::{Cleanup, Clock, Inner, Sender};
+use super::{Cleanup, Clock, Inner, Pace, SEND_RATE, Sender};
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::store::{Memory, Record, Scope, Slice, Store};
@@ -129,6 +129,8 @@ impl Bench {
             cleanup: Cleanup::awaited(),
             api: Some(API.to_owned()),
             opening,
+            pace: Arc::new(Pace::new(SEND_RATE)),
+            deadline: None,
         });
         Self {
             sender,

@@ -4,6 +4,7 @@ use super::StoreError;
 use crate::limits::CONNECTION_DURATION;
 use crate::{ConnectionId, Timestamp};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -76,7 +77,8 @@ impl Record {
 }
 
 /// A group of connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// All connections.
     Everyone,
@@ -102,7 +104,7 @@ impl Scope {
 }
 
 /// A range of the hash bytes of connection ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slice {
     /// The first hash byte in the range.
     pub from: u8,

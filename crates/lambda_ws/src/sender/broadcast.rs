@@ -1,0 +1,356 @@
+//! A message on its way to many.
+
+use super::attempts::Attempts;
+use super::doubt::Doubt;
+use super::progress::Progress;
+use super::reader::{Chunk, chunks};
+use super::removal::Removal;
+use super::rest::{Range, Rest};
+use super::{Delivery, Sender};
+use crate::ConnectionId;
+use crate::error::BoxError;
+use crate::payload::Payload;
+use crate::send_error::SendError;
+use crate::store::{Scope, StoreError};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How many messages are under way at once: few at first, because each may need a new connection, and
+/// one more for every one that has arrived.
+const FIRST: usize = 16;
+const IN_FLIGHT: usize = 256;
+
+/// How many connections wait for another attempt at once, beside the messages.
+const WAITING: usize = 512;
+
+/// How many doubts are looked into at once, beside the messages.
+const DOUBTS: usize = 256;
+
+/// How many chunks are read ahead, so that reading delays no message.
+const AHEAD: usize = 8;
+
+/// How long before its deadline nothing more is begun: as long as what is under way may take, but no
+/// more than a quarter of the time.
+const MARGIN: Duration = Duration::from_secs(3);
+
+/// How often progress is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Who keeps what is yet to be done, in case the process ends before it is done.
+pub(crate) trait Keeper: Send + Sync {
+    /// Keeps it. An error ends the work: somebody else has taken it over.
+    fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>>;
+}
+
+/// When a broadcast ends before it is done.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Until<'a> {
+    /// When it must have returned.
+    pub(crate) deadline: Option<Instant>,
+    /// Stops at once if it could not be done by then.
+    pub(crate) hopeful: bool,
+    pub(crate) keeper: Option<&'a dyn Keeper>,
+}
+
+/// One connection, and how often it was tried.
+struct Target {
+    id: ConnectionId,
+    attempts: Attempts,
+}
+
+/// A message on its way to many.
+pub(super) struct Broadcast<'a> {
+    sender: &'a Sender,
+    scope: Scope,
+    message: Option<Payload>,
+    except: HashSet<ConnectionId>,
+    chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
+    /// What is left of each range.
+    ranges: Vec<Option<Range>>,
+    /// What was read and is not begun with.
+    ahead: VecDeque<Chunk>,
+    /// Who comes next.
+    queue: Vec<ConnectionId>,
+    /// Who was begun with, and has no outcome yet.
+    pending: HashSet<ConnectionId>,
+    in_flight: FuturesUnordered<BoxFuture<'a, (Target, Result<(), SendError>)>>,
+    waiting: FuturesUnordered<BoxFuture<'a, Target>>,
+    doubts: FuturesUnordered<BoxFuture<'a, (ConnectionId, Doubt)>>,
+    removal: Removal<'a>,
+    /// How many may be under way.
+    window: usize,
+    /// When the pace allows the next.
+    ready: Option<Instant>,
+    stopped: bool,
+    unread: Option<StoreError>,
+    progress: Progress,
+    delivery: Delivery,
+}
+
+impl<'a> Broadcast<'a> {
+    pub(super) fn new(sender: &'a Sender, work: Rest) -> Self {
+        Self {
+            chunks: Some(chunks(sender, &work.scope, work.ranges.clone())),
+            progress: Progress::new(&work.scope, &work.ranges),
+            ranges: work.ranges.into_iter().map(Some).collect(),
+            removal: Removal::new(sender, &work.scope),
+            sender,
+            scope: work.scope,
+            message: work.message,
+            except: work.except,
+            ahead: VecDeque::new(),
+            queue: work.ids,
+            pending: HashSet::new(),
+            in_flight: FuturesUnordered::new(),
+            waiting: FuturesUnordered::new(),
+            doubts: FuturesUnordered::new(),
+            window: FIRST,
+            ready: None,
+            stopped: false,
+            unread: None,
+            delivery: Delivery::default(),
+        }
+    }
+
+    /// Sends to all of them, or until it has to stop. What is left then is in the delivery.
+    pub(super) async fn run(mut self, until: Until<'_>) -> Result<Delivery, SendError> {
+        let now = Instant::now();
+        let never = now + Duration::from_secs(365 * 24 * 60 * 60);
+        let end = until.deadline.unwrap_or(never);
+        let stop = end - MARGIN.min(end.saturating_duration_since(now) / 4);
+        let hope = until.hopeful.then_some(stop);
+        let mut stop = std::pin::pin!(sleep_until(stop));
+        let mut end = std::pin::pin!(sleep_until(end));
+        let mut ready = std::pin::pin!(sleep_until(never));
+        let mut ticks = tokio::time::interval(TICK);
+        let mut keeping = None;
+        loop {
+            self.begin();
+            if let Some(at) = self.ready.take() {
+                ready.as_mut().reset(at);
+            }
+            let paced = ready.deadline() != never;
+            let reads = !self.stopped && self.ahead.len() < AHEAD;
+            tokio::select! {
+                Some((target, outcome)) = self.in_flight.next() => self.settle(target, outcome)?,
+                Some(target) = self.waiting.next() => self.attempt(target),
+                Some((id, doubt)) = self.doubts.next() => self.resolve(id, doubt),
+                Some(()) = self.removal.next() => {}
+                Some(chunk) = next(&mut self.chunks), if reads => {
+                    self.read(chunk);
+                    self.stopped |= hope.is_some_and(|hope| self.ends() > hope);
+                }
+                () = &mut ready, if paced => ready.as_mut().reset(never),
+                () = &mut stop, if !self.stopped => self.stopped = true,
+                () = &mut end => break,
+                _ = ticks.tick() => {
+                    self.progress.log(&self.delivery, self.rate());
+                    if let (Some(keeper), None) = (until.keeper, &keeping) {
+                        keeping = Some(keeper.keep(self.rest()));
+                    }
+                }
+                Some(kept) = kept(&mut keeping) => kept.map_err(SendError::Unavailable)?,
+            }
+            if self.is_done() {
+                break;
+            }
+        }
+        self.finish().await
+    }
+
+    /// Begins with as many as may be under way.
+    fn begin(&mut self) {
+        while !self.stopped
+            && self.in_flight.len() < self.window
+            && self.waiting.len() < WAITING
+            && self.doubts.len() < DOUBTS
+        {
+            let Some(id) = self.queue.pop() else {
+                let Some(chunk) = self.ahead.pop_front() else {
+                    return;
+                };
+                self.ranges[chunk.range] = chunk.left;
+                self.queue = chunk.ids;
+                continue;
+            };
+            if self.except.contains(&id) {
+                continue;
+            }
+            if let Err(not_open) = self.sender.check_open(&id) {
+                self.delivery.failure(id, not_open);
+                continue;
+            }
+            if let Err(at) = self.sender.0.pace.take(Instant::now()) {
+                self.queue.push(id);
+                self.ready = Some(at);
+                return;
+            }
+            self.pending.insert(id.clone());
+            self.go(Target {
+                id,
+                attempts: Attempts::default(),
+            });
+        }
+    }
+
+    /// Tries again.
+    fn attempt(&mut self, target: Target) {
+        self.sender.0.pace.spend(Instant::now());
+        self.go(target);
+    }
+
+    fn go(&mut self, target: Target) {
+        let transport = &self.sender.0.transport;
+        let message = self.message.clone();
+        self.in_flight.push(Box::pin(async move {
+            let outcome = match &message {
+                Some(message) => transport.post(&target.id, message).await,
+                None => transport.close(&target.id).await,
+            };
+            (target, outcome)
+        }));
+    }
+
+    fn settle(
+        &mut self,
+        mut target: Target,
+        outcome: Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        let error = match outcome {
+            Ok(()) => {
+                self.window = (self.window + 1).min(IN_FLIGHT);
+                self.pending.remove(&target.id);
+                self.delivery.sent += 1;
+                return Ok(());
+            }
+            Err(SendError::Gone) => {
+                match self.message.clone() {
+                    Some(message) => self.doubt(target.id, message),
+                    None => {
+                        self.pending.remove(&target.id);
+                        self.delivery.gone += 1;
+                    }
+                }
+                return Ok(());
+            }
+            Err(error @ SendError::Forbidden { .. }) => return Err(error),
+            Err(error) => error,
+        };
+        if matches!(error, SendError::Throttled) {
+            let pace = &self.sender.0.pace;
+            pace.throttled(&target.id, Instant::now());
+        }
+        match target.attempts.another(&error) {
+            None => {
+                self.pending.remove(&target.id);
+                self.delivery.failure(target.id, error);
+            }
+            Some(Duration::ZERO) => self.attempt(target),
+            Some(pause) => {
+                let sender = self.sender;
+                self.waiting.push(Box::pin(async move {
+                    sender.pause(pause, &target.id).await;
+                    target
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn doubt(&mut self, id: ConnectionId, message: Payload) {
+        let sender = self.sender;
+        self.doubts.push(Box::pin(async move {
+            let doubt = sender.doubt(&id, &message).await;
+            (id, doubt)
+        }));
+    }
+
+    fn resolve(&mut self, id: ConnectionId, doubt: Doubt) {
+        self.pending.remove(&id);
+        match doubt {
+            Doubt::Unfounded => self.delivery.sent += 1,
+            Doubt::Confirmed(record) => {
+                self.delivery.gone += 1;
+                self.removal.add(id, record, &self.delivery);
+            }
+            Doubt::Unresolved(error) => self.delivery.failure(id, error),
+        }
+    }
+
+    fn read(&mut self, chunk: Option<Result<Chunk, StoreError>>) {
+        match chunk {
+            Some(Ok(chunk)) => {
+                self.progress
+                    .read(chunk.range, chunk.ids.len(), chunk.left.as_ref());
+                self.ahead.push_back(chunk);
+            }
+            Some(Err(error)) => self.unread = Some(error),
+            None => self.chunks = None,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let begun = self.chunks.is_none() && self.ahead.is_empty() && self.queue.is_empty();
+        (begun || self.stopped) && self.pending.is_empty()
+    }
+
+    /// How many messages a second leave: as many as may, if that is known to be possible.
+    fn rate(&self) -> f64 {
+        let allowed = self.sender.0.pace.rate();
+        let reached = self.progress.rate(&self.delivery);
+        reached.map_or(allowed, |rate| rate.min(allowed))
+    }
+
+    /// When it will have ended.
+    fn ends(&self) -> Instant {
+        let left = self.progress.eta(&self.delivery, self.rate());
+        Instant::now() + left.min(Duration::from_secs(24 * 60 * 60))
+    }
+
+    /// What is yet to be done.
+    fn rest(&self) -> Rest {
+        let ids = self.queue.iter().chain(&self.pending);
+        Rest {
+            scope: self.scope.clone(),
+            message: self.message.clone(),
+            except: self.except.clone(),
+            ids: ids.cloned().collect(),
+            ranges: self.ranges.iter().flatten().cloned().collect(),
+        }
+    }
+
+    async fn finish(self) -> Result<Delivery, SendError> {
+        let rest = self.rest();
+        let mut delivery = self.delivery;
+        self.removal.finish(&delivery).await;
+        if let Some(error) = self.unread {
+            return Err(SendError::Store(error));
+        }
+        if !rest.is_empty() {
+            delivery.rest = Some(rest);
+        }
+        Ok(delivery)
+    }
+}
+
+/// The next chunk; never, if there are no more.
+async fn next(
+    chunks: &mut Option<BoxStream<'static, Result<Chunk, StoreError>>>,
+) -> Option<Option<Result<Chunk, StoreError>>> {
+    match chunks {
+        Some(chunks) => Some(chunks.next().await),
+        None => None,
+    }
+}
+
+/// What came of keeping; never, if nothing is being kept.
+async fn kept(
+    keeping: &mut Option<BoxFuture<'_, Result<(), BoxError>>>,
+) -> Option<Result<(), BoxError>> {
+    let kept = keeping.as_mut()?.await;
+    *keeping = None;
+    Some(kept)
+}

@@ -1,0 +1,131 @@
+//! How far a message to many has come.
+
+use super::Delivery;
+use super::rest::Range;
+use crate::store::Scope;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::info;
+
+/// How often progress is logged.
+const LOG: Duration = Duration::from_secs(5);
+
+/// How far a message to many has come. Ids are spread evenly by their hash, so the part of a group that
+/// was read tells how large all of it is.
+pub(super) struct Progress {
+    began: Instant,
+    logged: Instant,
+    /// Whether what is read of a range tells how much is left of it: everyone's are not by hash.
+    by_hash: bool,
+    ranges: Vec<Part>,
+    read: usize,
+}
+
+/// How many hash bytes a range has, and how many of them are read.
+struct Part {
+    width: usize,
+    covered: usize,
+}
+
+impl Progress {
+    pub(super) fn new(scope: &Scope, ranges: &[Range]) -> Self {
+        let part = |range: &Range| Part {
+            width: range.width(),
+            covered: 0,
+        };
+        let now = Instant::now();
+        Self {
+            began: now,
+            logged: now,
+            by_hash: *scope != Scope::Everyone,
+            ranges: ranges.iter().map(part).collect(),
+            read: 0,
+        }
+    }
+
+    /// So many were read of a range, of which this is left.
+    pub(super) fn read(&mut self, range: usize, count: usize, left: Option<&Range>) {
+        self.read += count;
+        let part = &mut self.ranges[range];
+        part.covered = match left {
+            Some(left) if self.by_hash => part.width.saturating_sub(left.width()),
+            // Of everyone's ranges it is only known that they are no smaller.
+            _ => part.width,
+        };
+    }
+
+    /// How many there are in all, or at least: as many as were read, and so many more.
+    fn total(&self) -> f64 {
+        let sum = |of: fn(&Part) -> usize| self.ranges.iter().map(of).sum::<usize>();
+        let (width, covered) = (sum(|part| part.width), sum(|part| part.covered));
+        match covered {
+            0 => self.read as f64,
+            covered => self.read as f64 * width as f64 / covered as f64,
+        }
+    }
+
+    /// How long it will take at `rate` messages a second.
+    pub(super) fn eta(&self, delivery: &Delivery, rate: f64) -> Duration {
+        let left = (self.total() - delivery.audience() as f64).max(0.0);
+        Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX)
+    }
+
+    /// How many messages a second there were, once that can be told.
+    pub(super) fn rate(&self, delivery: &Delivery) -> Option<f64> {
+        let since = self.began.elapsed().as_secs_f64();
+        (since >= 1.0).then(|| (delivery.audience() as f64 / since).max(1.0))
+    }
+
+    /// Logs it, if it takes long.
+    pub(super) fn log(&mut self, delivery: &Delivery, rate: f64) {
+        if self.logged.elapsed() < LOG {
+            return;
+        }
+        self.logged = Instant::now();
+        info!(
+            sent = delivery.sent,
+            gone = delivery.gone,
+            throttled = delivery.throttled,
+            failed = delivery.failed,
+            of_about = self.total() as u64,
+            seconds_left = self.eta(delivery, rate).as_secs(),
+            "a message is on its way to many"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Slice;
+    use std::collections::HashSet;
+
+    fn range(from: u8, to: u8) -> Range {
+        Range {
+            slice: Slice { from, to },
+            after: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_of_a_room_tells_how_long_the_rest_takes() {
+        let mut progress = Progress::new(&Scope::Room("tea".into()), &[range(0, 255)]);
+        let mut delivery = Delivery::default();
+        progress.read(0, 1000, Some(&range(64, 255)));
+        delivery.sent = 1000;
+        assert_eq!(progress.eta(&delivery, 1000.0).as_secs(), 3);
+        progress.read(0, 3200, None);
+        assert_eq!(progress.eta(&delivery, 1000.0).as_millis(), 3200);
+        delivery.gone = 3200;
+        assert_eq!(progress.eta(&delivery, 1000.0), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_read_of_everyone_is_the_least_of_what_there_is() {
+        let all: Vec<_> = super::super::rest::Rest::all(Scope::Everyone, HashSet::new()).ranges;
+        let mut progress = Progress::new(&Scope::Everyone, &all);
+        progress.read(3, 1000, Some(&range(48, 63)));
+        let eta = progress.eta(&Delivery::default(), 1000.0);
+        assert_eq!(eta.as_secs(), 16);
+    }
+}

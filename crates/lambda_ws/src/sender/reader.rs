@@ -1,0 +1,96 @@
+//! Who belongs to a group, read chunk by chunk.
+
+use super::Sender;
+use super::rest::Range;
+use crate::ConnectionId;
+use crate::store::{Page, Scope, Slice, StoreError, check_name};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+
+/// How many ranges of a group are read at once.
+const READS: usize = 4;
+
+/// How many connections a chunk has, at most.
+const CHUNK: usize = 256;
+
+/// Some of a range's connections, in a random order.
+pub(super) struct Chunk {
+    /// Which range they are of.
+    pub(super) range: usize,
+    pub(super) ids: Vec<ConnectionId>,
+    /// What is left of the range behind them.
+    pub(super) left: Option<Range>,
+}
+
+/// The ranges of a group, read several at once, each of them in its order.
+pub(super) fn chunks(
+    sender: &Sender,
+    scope: &Scope,
+    ranges: Vec<Range>,
+) -> BoxStream<'static, Result<Chunk, StoreError>> {
+    let named = match scope {
+        Scope::Everyone => Ok(()),
+        Scope::Room(name) | Scope::User(name) => check_name(name),
+    };
+    if let Err(error) = named {
+        return stream::iter([Err(error)]).boxed();
+    }
+    let (sender, scope) = (sender.clone(), scope.clone());
+    let mut numbered: Vec<_> = ranges.into_iter().enumerate().collect();
+    // Nobody is always the last.
+    fastrand::shuffle(&mut numbered);
+    let reads = stream::iter(numbered).flat_map_unordered(READS, move |(number, range)| {
+        read(sender.clone(), scope.clone(), number, range).boxed()
+    });
+    reads.boxed()
+}
+
+fn read(
+    sender: Sender,
+    scope: Scope,
+    number: usize,
+    range: Range,
+) -> impl Stream<Item = Result<Chunk, StoreError>> {
+    let slice = range.slice;
+    let pages = stream::try_unfold(Some(range), move |range| {
+        let (sender, scope) = (sender.clone(), scope.clone());
+        async move {
+            let Some(Range { slice, after }) = range else {
+                return Ok(None);
+            };
+            let store = sender.store();
+            let page = store.page(&scope, slice, after.as_ref(), sender.now());
+            let Page { ids, next } = page.await?;
+            let left = next.map(|after| Range {
+                slice,
+                after: Some(after),
+            });
+            Ok(Some(((ids, left.clone()), left)))
+        }
+    });
+    pages
+        .map_ok(move |(ids, left)| stream::iter(split(number, slice, ids, left)).map(Ok))
+        .try_flatten()
+}
+
+/// The chunks of a page, behind which `left` is left of the range.
+fn split(
+    range: usize,
+    slice: Slice,
+    ids: Vec<ConnectionId>,
+    left: Option<Range>,
+) -> impl Iterator<Item = Chunk> {
+    let count = ids.len().div_ceil(CHUNK).max(1);
+    let mut ids = ids.into_iter();
+    (1..=count).map(move |number| {
+        let mut ids: Vec<_> = ids.by_ref().take(CHUNK).collect();
+        let left = match number == count {
+            true => left.clone(),
+            false => Some(Range {
+                slice,
+                after: ids.last().cloned(),
+            }),
+        };
+        fastrand::shuffle(&mut ids);
+        Chunk { range, ids, left }
+    })
+}

@@ -1,0 +1,178 @@
+//! What of a message to many is yet to be done.
+
+use crate::ConnectionId;
+use crate::payload::Payload;
+use crate::store::{Scope, Slice};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// What of a message to many is yet to be done: [`Sender::resume`](crate::Sender::resume) goes on with
+/// it, in this process or in another one, because it can be written as JSON. It holds the message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[must_use = "those in it have not got the message"]
+pub struct Rest {
+    pub(crate) scope: Scope,
+    /// Without a message they are closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<Payload>,
+    #[serde(default, skip_serializing_if = "HashSet::is_empty")]
+    pub(crate) except: HashSet<ConnectionId>,
+    /// Those that were read already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ids: Vec<ConnectionId>,
+    /// Where the others are.
+    pub(crate) ranges: Vec<Range>,
+}
+
+/// A part of a group: those of a slice that come behind one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Range {
+    #[serde(flatten)]
+    pub(crate) slice: Slice,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<ConnectionId>,
+}
+
+impl Rest {
+    /// A whole group.
+    pub(super) fn all(scope: Scope, except: HashSet<ConnectionId>) -> Self {
+        let ranges = scope.slices().map(|slice| Range { slice, after: None });
+        Self {
+            ranges: ranges.collect(),
+            scope,
+            message: None,
+            except,
+            ids: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.ranges.is_empty()
+    }
+
+    /// The same work in at most `most` parts of about the same size.
+    pub(crate) fn split(self, most: usize) -> Vec<Self> {
+        let mut ranges = self.ranges.clone();
+        // Rooms and users are ordered by hash: one range of theirs is as good as several.
+        if self.scope != Scope::Everyone {
+            while ranges.len() < most {
+                let Some(widest) = (0..ranges.len()).max_by_key(|at| ranges[*at].width()) else {
+                    break;
+                };
+                let Some((first, second)) = ranges[widest].halves() else {
+                    break;
+                };
+                ranges[widest] = first;
+                ranges.push(second);
+            }
+        }
+        let parts = most.clamp(1, ranges.len().max(1));
+        let part = |_| Self {
+            ids: Vec::new(),
+            ranges: Vec::new(),
+            ..self.clone()
+        };
+        let mut split: Vec<_> = (0..parts).map(part).collect();
+        for (number, range) in ranges.into_iter().enumerate() {
+            split[number % parts].ranges.push(range);
+        }
+        for (number, id) in self.ids.into_iter().enumerate() {
+            split[number % parts].ids.push(id);
+        }
+        split
+    }
+}
+
+impl Range {
+    /// The first hash byte that is left.
+    fn from(&self) -> u8 {
+        self.after
+            .as_ref()
+            .map_or(self.slice.from, Slice::hash)
+            .clamp(self.slice.from, self.slice.to)
+    }
+
+    /// How many hash bytes are left.
+    pub(crate) fn width(&self) -> usize {
+        usize::from(self.slice.to - self.from()) + 1
+    }
+
+    fn halves(&self) -> Option<(Self, Self)> {
+        let (from, to) = (self.from(), self.slice.to);
+        if from == to {
+            return None;
+        }
+        let middle = from + (to - from) / 2;
+        let first = Self {
+            slice: Slice { from, to: middle },
+            after: self.after.clone(),
+        };
+        let second = Self {
+            slice: Slice {
+                from: middle + 1,
+                to,
+            },
+            after: None,
+        };
+        Some((first, second))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_room_cover_what_is_left_of_it_once() {
+        let after = ConnectionId::from("PJqB0fHsqRcCHlw=");
+        for (after, first) in [(None, 0), (Some(after.clone()), Slice::hash(&after))] {
+            let mut rest = Rest::all(Scope::Room("tea".into()), HashSet::new());
+            rest.ranges[0].after = after.clone();
+            rest.ids = vec!["a".into(), "b".into(), "c".into()];
+            let parts = rest.split(4);
+            assert_eq!(parts.len(), 4);
+            let ids: Vec<_> = parts.iter().flat_map(|part| &part.ids).collect();
+            assert_eq!(ids.len(), 3);
+            let mut ranges: Vec<_> = parts.iter().flat_map(|part| &part.ranges).collect();
+            ranges.sort_by_key(|range| range.slice.from);
+            let hashes: Vec<_> = ranges
+                .iter()
+                .flat_map(|range| range.slice.from..=range.slice.to)
+                .collect();
+            assert_eq!(hashes, (first..=255).collect::<Vec<_>>());
+            let afters: Vec<_> = ranges.iter().filter_map(|r| r.after.clone()).collect();
+            assert_eq!(afters, Vec::from_iter(after), "only the first part begins inside");
+        }
+    }
+
+    #[test]
+    fn the_partitions_of_everyone_are_shared_out_whole() {
+        let parts = Rest::all(Scope::Everyone, HashSet::new()).split(5);
+        let counts: Vec<_> = parts.iter().map(|part| part.ranges.len()).collect();
+        assert_eq!(counts, [4, 3, 3, 3, 3]);
+        let parts = Rest::all(Scope::Everyone, HashSet::new()).split(99);
+        assert_eq!(parts.len(), 16);
+    }
+
+    #[test]
+    fn what_has_one_hash_left_is_not_split() {
+        let mut rest = Rest::all(Scope::Room("tea".into()), HashSet::new());
+        rest.ranges[0].slice.from = 255;
+        assert_eq!(rest.clone().split(4), [rest]);
+    }
+
+    #[test]
+    fn the_rest_can_be_written_down() {
+        let mut rest = Rest::all(Scope::Room("tea".into()), HashSet::from(["eve".into()]));
+        rest.ids.push("ann".into());
+        rest.ranges[0].after = Some("bob".into());
+        let json = serde_json::to_string(&rest).unwrap();
+        assert_eq!(
+            json,
+            r#"{"scope":{"room":"tea"},"except":["eve"],"ids":["ann"],"ranges":[{"from":0,"to":255,"after":"bob"}]}"#
+        );
+        assert_eq!(serde_json::from_str::<Rest>(&json).unwrap(), rest);
+        let everyone = serde_json::to_value(Scope::Everyone).unwrap();
+        assert_eq!(everyone, "everyone");
+    }
+}
