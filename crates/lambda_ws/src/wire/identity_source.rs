@@ -13,7 +13,7 @@ use std::str::FromStr;
 /// use lambda_ws::wire::IdentitySource;
 ///
 /// let source: IdentitySource = "route.request.querystring.token".parse()?;
-/// assert_eq!(source, IdentitySource::Query("token".to_owned()));
+/// assert_eq!(source, IdentitySource::QueryString("token".to_owned()));
 /// # Ok::<(), lambda_ws::wire::NoIdentitySource>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum IdentitySource {
     /// `route.request.header.NAME`: a header, whatever the case of its name.
     Header(String),
     /// `route.request.querystring.NAME`: a parameter of the query string.
-    Query(String),
+    QueryString(String),
     /// `stageVariables.NAME`: a variable of the stage.
     StageVariable(String),
     /// `context.NAME`: a member of `requestContext`, such as `identity.sourceIp`.
@@ -45,7 +45,7 @@ impl IdentitySource {
         };
         match self {
             Self::Header(name) => any(event.headers, &|n| n.eq_ignore_ascii_case(name)),
-            Self::Query(name) => any(event.query_string_parameters, &|n| n == name),
+            Self::QueryString(name) => any(event.query_string_parameters, &|n| n == name),
             Self::StageVariable(name) => any(event.stage_variables, &|n| n == name),
             Self::Context(path) => {
                 let context = serde_json::to_value(&event.request_context).unwrap_or_default();
@@ -64,7 +64,7 @@ impl FromStr for IdentitySource {
         type Kind = fn(String) -> IdentitySource;
         const KINDS: [(&str, Kind); 4] = [
             ("route.request.header.", IdentitySource::Header),
-            ("route.request.querystring.", IdentitySource::Query),
+            ("route.request.querystring.", IdentitySource::QueryString),
             ("stageVariables.", IdentitySource::StageVariable),
             ("context.", IdentitySource::Context),
         ];
@@ -84,7 +84,7 @@ impl fmt::Display for IdentitySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Header(name) => write!(f, "route.request.header.{name}"),
-            Self::Query(name) => write!(f, "route.request.querystring.{name}"),
+            Self::QueryString(name) => write!(f, "route.request.querystring.{name}"),
             Self::StageVariable(name) => write!(f, "stageVariables.{name}"),
             Self::Context(name) => write!(f, "context.{name}"),
         }

@@ -55,7 +55,7 @@ fn b9_sam_makes_an_authorizer_of_auth() {
     let auth = "{ AuthType: CUSTOM, AuthArn: !GetAtt Chat.Arn, IdentitySource: [route.request.querystring.token] }";
     let authorizer = Authorizer {
         function: "Chat".to_owned(),
-        identity_sources: vec![IdentitySource::Query("token".to_owned())],
+        identity_sources: vec![IdentitySource::QueryString("token".to_owned())],
         line: 29,
     };
     let template = read(&sam(auth));
@@ -69,7 +69,7 @@ fn b9_an_authorizer_of_plain_resources_is_found_by_its_id() {
         function: "Chat".to_owned(),
         identity_sources: vec![
             IdentitySource::Header("Auth".to_owned()),
-            IdentitySource::Query("token".to_owned()),
+            IdentitySource::QueryString("token".to_owned()),
         ],
         line: 64,
     };
