@@ -135,17 +135,11 @@ impl<'a> Broadcast<'a> {
             let paced = ready.deadline() != never;
             let reads = !self.stopped && self.ahead.len() < AHEAD;
             tokio::select! {
-                Some((target, outcome)) = self.in_flight.next() => self.settle(target, outcome)?,
-                Some(target) = self.waiting.next() => self.attempt(target),
-                Some((id, doubt)) = self.doubts.next() => self.resolve(id, doubt),
-                Some(()) = self.removal.next() => {}
-                Some(chunk) = next(&mut self.chunks), if reads => {
-                    self.read(chunk);
-                    self.stopped |= hope.is_some_and(|hope| self.ends() > hope);
-                }
-                () = &mut ready, if paced => ready.as_mut().reset(never),
-                () = &mut stop, if !self.stopped => self.stopped = true,
+                // Timers first, because with a fast transport there is always an outcome; and outcomes before
+                // reading, so that messages leave before more is read.
+                biased;
                 () = &mut end => break,
+                () = &mut stop, if !self.stopped => self.stopped = true,
                 _ = ticks.tick() => {
                     self.progress.log(&self.delivery, self.rate());
                     if let (Some(keeper), None) = (until.keeper, &keeping) {
@@ -153,6 +147,15 @@ impl<'a> Broadcast<'a> {
                     }
                 }
                 Some(kept) = kept(&mut keeping) => kept.map_err(SendError::Unavailable)?,
+                () = &mut ready, if paced => ready.as_mut().reset(never),
+                Some(target) = self.waiting.next() => self.attempt(target),
+                Some((id, doubt)) = self.doubts.next() => self.resolve(id, doubt),
+                Some((target, outcome)) = self.in_flight.next() => self.settle(target, outcome)?,
+                Some(()) = self.removal.next() => {}
+                Some(chunk) = next(&mut self.chunks), if reads => {
+                    self.read(chunk);
+                    self.stopped |= hope.is_some_and(|hope| self.ends() > hope);
+                }
             }
             if self.is_done() {
                 break;

@@ -1,5 +1,6 @@
 //! The sender, with a transport that does as a test says.
 
+mod broadcasts;
 mod groups;
 mod one;
 
@@ -36,8 +37,12 @@ struct Script(Arc<Mutex<Log>>);
 struct Log {
     replies: HashMap<ConnectionId, VecDeque<Reply>>,
     posts: Vec<ConnectionId>,
+    /// Who has got a message.
+    sent: Vec<ConnectionId>,
     closes: Vec<ConnectionId>,
     pauses: Vec<Duration>,
+    /// How long each request takes.
+    latency: Duration,
 }
 
 impl Script {
@@ -79,8 +84,17 @@ impl Script {
 
 impl Transport for Script {
     async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
-        self.0.lock().unwrap().posts.push(id.clone());
-        self.next(id)
+        let latency = {
+            let mut log = self.0.lock().unwrap();
+            log.posts.push(id.clone());
+            log.latency
+        };
+        if latency > Duration::ZERO {
+            tokio::time::sleep(latency).await;
+        }
+        self.next(id)?;
+        self.0.lock().unwrap().sent.push(id.clone());
+        Ok(())
     }
 
     async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
@@ -121,17 +135,23 @@ impl Bench {
     }
 
     fn opening(opening: Option<ConnectionId>) -> Self {
+        Self::with(|inner| inner.opening = opening)
+    }
+
+    fn with(change: impl FnOnce(&mut Inner)) -> Self {
         let (script, store) = (Script::default(), Memory::new());
-        let sender = Sender::from(Inner {
+        let mut inner = Inner {
             store: Arc::new(store.clone()),
             transport: Arc::new(script.clone()),
             clock: Arc::new(script.clone()),
             cleanup: Cleanup::awaited(),
             api: Some(API.to_owned()),
-            opening,
+            opening: None,
             pace: Arc::new(Pace::new(SEND_RATE)),
             deadline: None,
-        });
+        };
+        change(&mut inner);
+        let sender = Sender::from(inner);
         Self {
             sender,
             script,

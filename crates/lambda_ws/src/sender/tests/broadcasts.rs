@@ -1,0 +1,276 @@
+//! Messages to so many that time matters.
+
+use super::super::broadcast::{Broadcast, Keeper, Until};
+use super::super::rest::Rest;
+use super::*;
+use crate::error::BoxError;
+use crate::payload::IntoPayload;
+use crate::store::{StoreError, Wrapped};
+use Reply::{Broken, Gone, Sent, Throttled};
+use std::collections::HashSet;
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(bench.member(&format!("m{n:05}"), OLD).await);
+    }
+    ids
+}
+
+fn everybody_in_tea() -> Rest {
+    let mut work = Rest::all(Scope::Room("tea".to_owned()), HashSet::new());
+    work.message = Some("hello".into_payload().unwrap());
+    work
+}
+
+fn posts(bench: &Bench) -> Vec<ConnectionId> {
+    let mut posts = bench.script.0.lock().unwrap().posts.clone();
+    posts.sort();
+    posts
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_leave_at_the_pace_of_the_process() {
+    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    crowd(&bench, 4000).await;
+    let began = Instant::now();
+    let (tea, all) = (bench.sender.room("tea"), bench.sender.everyone());
+    let (tea, all) = tokio::join!(tea.send("one"), all.send("two"));
+    assert_eq!((tea.unwrap().sent, all.unwrap().sent), (4000, 4000));
+    let took = began.elapsed();
+    assert!((SECOND * 69 / 10..SECOND * 75 / 10).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
+    for scope in [Scope::Room("tea".into()), Scope::Everyone] {
+        let bench = Bench::with(|inner| {
+            inner.pace = Arc::new(Pace::new(500));
+            inner.deadline = Some(Instant::now() + SECOND * 8);
+        });
+        let ids = crowd(&bench, 6000).await;
+        bench.script.tell(&ids[17], &[Gone]);
+        let mut work = Rest::all(scope.clone(), HashSet::from([ids[3].clone()]));
+        work.message = Some("hello".into_payload().unwrap());
+        let began = Instant::now();
+        let mut delivery = bench.sender.resume(work).await.unwrap();
+        assert!(began.elapsed() < SECOND * 8);
+        let first = delivery.audience();
+        assert!((2500..4500).contains(&first), "{first}");
+        let rest = delivery.rest.take().expect("there is more");
+        assert!(rest.ids.len() < 2000, "{}", rest.ids.len());
+        // In another process, perhaps.
+        let json = serde_json::to_string(&rest).unwrap();
+        let other = Sender::from(Inner {
+            store: Arc::new(bench.store.clone()),
+            transport: Arc::new(bench.script.clone()),
+            clock: Arc::new(bench.script.clone()),
+            cleanup: Cleanup::awaited(),
+            api: Some(API.to_owned()),
+            opening: None,
+            pace: Arc::new(Pace::new(500)),
+            deadline: None,
+        });
+        let more = other.resume(serde_json::from_str(&json).unwrap()).await;
+        delivery.add(more.unwrap());
+        assert_eq!((delivery.sent, delivery.gone), (5998, 1), "{scope:?}");
+        assert!(delivery.rest.is_none());
+        let posts = posts(&bench);
+        assert_eq!(posts.iter().collect::<HashSet<_>>().len(), 5999);
+        assert_eq!(posts.len(), 6000, "only who was called gone was asked twice");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_not_answered_at_the_deadline_is_in_the_rest() {
+    let bench = Bench::with(|inner| inner.deadline = Some(Instant::now() + SECOND * 8));
+    crowd(&bench, 10).await;
+    bench.script.0.lock().unwrap().latency = SECOND * 60;
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!(delivery.audience(), 0);
+    assert_eq!(delivery.rest.unwrap().ids.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_is_near_still_leaves_time_to_send() {
+    let bench = Bench::with(|inner| inner.deadline = Some(Instant::now() + SECOND));
+    crowd(&bench, 300).await;
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.rest), (300, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_will_not_be_done_in_time_is_given_up_at_once_if_others_can_do_it() {
+    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(100)));
+    crowd(&bench, 5000).await;
+    let until = Until {
+        deadline: Some(Instant::now() + SECOND * 25),
+        hopeful: true,
+        keeper: None,
+    };
+    let began = Instant::now();
+    let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
+    let delivery = broadcast.run(until).await.unwrap();
+    assert!(delivery.sent <= 100, "{}", delivery.sent);
+    assert!(began.elapsed() < SECOND);
+    let rest = delivery.rest.unwrap();
+    let more = bench.sender.resume(rest).await.unwrap();
+    assert_eq!(delivery.sent + more.sent, 5000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_message_leaves_before_the_second_page_is_read() {
+    let script = Script::default();
+    let posted = script.clone();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    let store = Memory::new();
+    let wrapped = Wrapped {
+        store: store.clone(),
+        before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            if operation == "page" {
+                log.lock().unwrap().push(posted.posts());
+            }
+            Box::pin(std::future::ready(Ok(())))
+        },
+    };
+    let bench = Bench {
+        sender: Bench::with(|inner| {
+            inner.store = Arc::new(wrapped);
+            inner.transport = Arc::new(script.clone());
+        })
+        .sender,
+        script,
+        store,
+    };
+    crowd(&bench, 3500).await;
+    bench.script.0.lock().unwrap().latency = SECOND / 100;
+    bench.sender.room("tea").send("hello").await.unwrap();
+    let seen = seen.lock().unwrap().clone();
+    assert_eq!((seen.len(), seen[0]), (4, 0));
+    assert!(seen[1] > 0, "{seen:?}");
+    assert!(seen[2] < 2000, "the next page was read ahead: {seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_first_few_are_under_way_and_more_as_they_arrive() {
+    let bench = Bench::new();
+    crowd(&bench, 3000).await;
+    bench.script.0.lock().unwrap().latency = SECOND / 10;
+    let sending = bench.sender.room("tea").send("hello");
+    let mut counts = Vec::new();
+    let counting = async {
+        loop {
+            tokio::time::sleep(SECOND / 10).await;
+            counts.push(bench.script.posts());
+        }
+    };
+    tokio::select! {
+        sent = sending => assert_eq!(sent.unwrap().sent, 3000),
+        () = counting => {}
+    }
+    assert!(counts[0] <= 48 && counts[1] <= 112, "{counts:?}");
+    assert!(counts.len() < 20, "{counts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn g6_who_is_throttled_again_and_again_keeps_nobody_waiting() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 2000).await;
+    for id in &ids[..4] {
+        bench.script.tell(id, &[Throttled]);
+    }
+    bench.script.tell(&ids[4], &[Throttled, Broken, Sent]);
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.throttled), (1996, 4));
+}
+
+/// Remembers what it is to keep, and who was reached by then; refuses the last of so many.
+struct Memo {
+    script: Script,
+    kept: Mutex<Vec<(Rest, HashSet<ConnectionId>)>>,
+    most: usize,
+}
+
+impl Memo {
+    fn new(bench: &Bench, most: usize) -> Self {
+        Self {
+            script: bench.script.clone(),
+            kept: Mutex::default(),
+            most,
+        }
+    }
+}
+
+impl Keeper for Memo {
+    fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>> {
+        let mut kept = self.kept.lock().unwrap();
+        let log = self.script.0.lock().unwrap();
+        let reached = log.sent.iter().cloned();
+        kept.push((rest, reached.collect()));
+        let outcome = match kept.len() < self.most {
+            true => Ok(()),
+            false => Err("somebody else does it".into()),
+        };
+        Box::pin(std::future::ready(outcome))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_at_any_time_is_all_that_is_yet_to_be_done() {
+    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    let ids = crowd(&bench, 6000).await;
+    bench.script.0.lock().unwrap().latency = SECOND / 50;
+    let keeper = Memo::new(&bench, 100);
+    let until = Until {
+        keeper: Some(&keeper),
+        ..Until::default()
+    };
+    let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
+    broadcast.run(until).await.unwrap();
+    let kept = std::mem::take(&mut *keeper.kept.lock().unwrap());
+    assert!(kept.len() >= 4, "{}", kept.len());
+    for (rest, reached) in kept {
+        assert!(rest.ids.len() < 1100, "{}", rest.ids.len());
+        let again = Bench::new();
+        crowd(&again, 6000).await;
+        again.sender.resume(rest).await.unwrap();
+        let mut all: Vec<_> = posts(&again).into_iter().chain(reached).collect();
+        all.sort();
+        assert_eq!(all, ids, "everybody once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_lost_the_work_ends() {
+    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(100)));
+    crowd(&bench, 3000).await;
+    let keeper = Memo::new(&bench, 3);
+    let until = Until {
+        keeper: Some(&keeper),
+        ..Until::default()
+    };
+    let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
+    let error = broadcast.run(until).await.unwrap_err();
+    assert!(matches!(error, SendError::Unavailable(_)), "{error}");
+    assert!(bench.script.posts() < 600, "{}", bench.script.posts());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_who_are_gone_those_found_first_are_removed_while_others_are_sent_to() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 2000).await;
+    for id in &ids[..900] {
+        bench.script.tell(id, &[Gone]);
+    }
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (1100, 900));
+    let left = bench.members().await.len();
+    assert!(left >= 1000, "a page at least: {left}");
+    let everyone = bench.sender.everyone().send("again").await.unwrap();
+    assert_eq!(everyone.sent, 1100);
+    assert!(everyone.gone < 100, "{}", everyone.gone);
+}
