@@ -14,5 +14,6 @@ mod store {
     mod schedule;
     mod spec;
     mod table;
+    mod values;
     mod world;
 }
