@@ -1,6 +1,7 @@
 //! The connection stores under concurrency: whatever happens at the same time, fails or stops half-way.
 
 mod store {
+    mod calls;
     mod calm;
     mod connector;
     mod cost;
@@ -13,5 +14,6 @@ mod store {
     mod schedule;
     mod spec;
     mod table;
+    mod values;
     mod world;
 }

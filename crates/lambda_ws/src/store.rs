@@ -22,7 +22,8 @@ pub(crate) use erased::DynStore;
 pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
-pub use values::{VALUE_BYTES, Values};
+pub use values::{Keys, VALUE_BYTES, Value, Values};
+pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 pub(crate) use wrapped::Wrapped;
 
 use crate::error::BoxError;
@@ -169,8 +170,11 @@ pub trait Store: Values {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The name of a room or a user is empty or too long.
-    #[error("a name of {0} bytes is not allowed: rooms and users have names of 1 to 256 bytes")]
+    /// The name of a room, a user or a namespace, or a key, is empty or too long.
+    #[error(
+        "a name of {0} bytes is not allowed: rooms, users, namespaces and keys have names of 1 to \
+         256 bytes"
+    )]
     BadName(usize),
     /// The connection is in [`MAX_ROOMS`] rooms.
     #[error("the connection is in {MAX_ROOMS} rooms already: leave one first")]
@@ -187,8 +191,9 @@ pub enum StoreError {
     /// A value is no JSON, or not of the type it is asked for as.
     #[error("the value is not of this type")]
     BadValue(#[source] serde_json::Error),
-    /// The record was changed by another message of the same connection: read it again.
-    #[error("the connection's record was changed meanwhile: read it again and retry")]
+    /// The record was changed by another message of the same connection, or the value by somebody else:
+    /// read it again.
+    #[error("the record or the value was changed meanwhile: read it again and retry")]
     Conflict,
     /// The connection has no record: it has ended, expired, or was found gone.
     #[error("the connection is not registered: it has ended")]

@@ -13,10 +13,12 @@
 //! - The session is part of the record: whatever changes or reads the record pays for the session's size.
 //! - A `$disconnect` of a connection that was found gone deletes its members again, in case the one who
 //!   found it gone was cut off.
+//! - A value is read, written, replaced or deleted by one request. Keys cost what reading their values
+//!   does.
 
 use super::meter::Meter;
 use super::table::Table;
-use lambda_ws::store::{DynamoDb, Record, Scope, Slice, Store};
+use lambda_ws::store::{DynamoDb, Record, Scope, Slice, Store, Values};
 use lambda_ws::{ConnectionId, Timestamp};
 use std::fmt::Write;
 
@@ -162,6 +164,38 @@ async fn the_cost_of_every_operation_is_known() {
         .expect("page");
     costs.line("an empty room");
 
+    values(&mut costs, &large).await;
+
     println!("{}", costs.table);
     insta::assert_snapshot!(costs.table);
+}
+
+async fn values(costs: &mut Costs, large: &str) {
+    let store = costs.store.clone();
+    let small = store.write("n", "k", "{}", None).await.expect("write");
+    costs.line("write a value, 2 bytes");
+    store.read("n", "k", NOW).await.expect("read");
+    costs.line("read a value, 2 bytes");
+    let replace = store.replace("n", "k", large, None, Some(small), NOW);
+    replace.await.expect("replace");
+    costs.line("replace a value, 32 KB");
+    store.read("n", "k", NOW).await.expect("read");
+    costs.line("read a value, 32 KB");
+    store.delete("n", "k", NOW).await.expect("delete");
+    costs.line("delete a value, 32 KB");
+    store.read("n", "k", NOW).await.expect("read");
+    costs.line("read no value");
+    for (what, prefix, count, value) in [
+        ("1 000 of 2 bytes", "small/", 1000, "{}"),
+        ("10 of 32 KB", "large/", 10, large),
+    ] {
+        for n in 0..count {
+            let key = format!("{prefix}{n}");
+            store.write("n", &key, value, None).await.expect("write");
+        }
+        costs.meter.take();
+        let page = store.keys("n", prefix, None, NOW).await.expect("keys");
+        assert_eq!((page.keys.len(), page.next), (count, None));
+        costs.line(&format!("keys, {what}"));
+    }
 }

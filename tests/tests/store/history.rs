@@ -1,14 +1,38 @@
 //! Whether what was answered can have happened one thing after another.
 
-use super::spec::{Action, Known, Outcome, apply};
 use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::Hash;
 
-/// One call to a store about one connection.
+/// Something that is asked about one thing that a store keeps, or done to it.
+pub(crate) trait Action: Debug + Clone {
+    /// What is kept.
+    type State: Debug + Clone + Eq + Hash;
+    /// What is answered.
+    type Outcome: Debug + Clone + Eq;
+
+    /// The task ended half-way, or the store did not answer: it may be done or not.
+    const UNKNOWN: Self::Outcome;
+
+    /// Does it.
+    fn apply(&self, state: &mut Self::State) -> Self::Outcome;
+
+    /// Whether nothing was done.
+    fn is_refusal(outcome: &Self::Outcome) -> bool;
+
+    /// Whether its effect is still there to be recognized by the call itself, which then succeeds.
+    fn is_own_work(&self, state: &Self::State) -> bool;
+
+    /// Whether it may be done again, if the database is asked again because its answer was lost.
+    fn may_repeat(&self) -> bool;
+}
+
+/// One call to a store about one thing.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
-    pub(crate) connection: usize,
-    pub(crate) action: Action,
-    pub(crate) outcome: Outcome,
+pub(crate) struct Call<A: Action> {
+    pub(crate) about: usize,
+    pub(crate) action: A,
+    pub(crate) outcome: A::Outcome,
     /// Whether an answer of the database was lost, so that the SDK asked again.
     pub(crate) lost: bool,
     /// Whether its last request failed, and the store gave up.
@@ -26,12 +50,10 @@ enum Progress {
     Ended,
 }
 
-type Position = (Vec<Progress>, Option<Known>);
-
-/// Whether there is an order of `calls` that leads from one state of the connection to the other,
-/// gives the answers that were given, and puts no call before one that had ended when it began.
-pub(crate) fn is_possible(start: Option<Known>, calls: &[&Call], end: &Option<Known>) -> bool {
-    let mut seen: HashSet<Position> = HashSet::new();
+/// Whether there is an order of `calls` that leads from one state to the other, gives the answers that
+/// were given, and puts no call before one that had ended when it began.
+pub(crate) fn is_possible<A: Action>(start: A::State, calls: &[&Call<A>], end: &A::State) -> bool {
+    let mut seen: HashSet<(Vec<Progress>, A::State)> = HashSet::new();
     let mut open = vec![(vec![Progress::Open; calls.len()], start)];
     while let Some((progress, state)) = open.pop() {
         if !seen.insert((progress.clone(), state.clone())) {
@@ -60,43 +82,33 @@ pub(crate) fn is_possible(start: Option<Known>, calls: &[&Call], end: &Option<Kn
 }
 
 /// What may happen next with a call.
-fn steps(call: &Call, progress: Progress, state: &Option<Known>) -> Vec<(Progress, Option<Known>)> {
+fn steps<A: Action>(
+    call: &Call<A>,
+    progress: Progress,
+    state: &A::State,
+) -> Vec<(Progress, A::State)> {
     let mut after = state.clone();
-    let outcome = apply(&mut after, &call.action);
-    if call.outcome == Outcome::Unknown {
-        return vec![(Progress::Ended, state.clone()), (Progress::Ended, after)];
-    }
-    if progress == Progress::Repeated {
-        let refused = outcome == call.outcome && !is_own_work(&call.action, state);
-        return refused
-            .then(|| (Progress::Ended, state.clone()))
-            .into_iter()
-            .collect();
-    }
+    let outcome = call.action.apply(&mut after);
+    let (is_done, repeats) = (!A::is_refusal(&outcome), call.action.may_repeat());
     let mut steps = Vec::new();
-    if call.lost && is_refusal(&call.outcome) && !is_refusal(&outcome) {
+    if call.outcome == A::UNKNOWN {
+        if repeats && is_done {
+            steps.push((Progress::Repeated, after.clone()));
+        }
+        steps.push((Progress::Ended, state.clone()));
+        steps.push((Progress::Ended, after));
+        return steps;
+    }
+    let was_lost = match progress {
+        Progress::Repeated => repeats,
+        _ => call.lost && (repeats || A::is_refusal(&call.outcome)),
+    };
+    if was_lost && is_done {
         steps.push((Progress::Repeated, after.clone()));
     }
-    if outcome == call.outcome {
+    let is_recognized = progress == Progress::Repeated && call.action.is_own_work(state);
+    if outcome == call.outcome && !is_recognized {
         steps.push((Progress::Ended, after));
     }
     steps
-}
-
-/// Whether a call's effect is still there to be recognized by the call itself, which then succeeds.
-fn is_own_work(action: &Action, state: &Option<Known>) -> bool {
-    state.as_ref().is_some_and(|known| match action {
-        Action::MarkGone(at) => known.at == *at && known.gone,
-        Action::Save(at, _, session) => known.at == *at && known.session.as_ref() == Some(session),
-        // DynamoDB recognizes a transaction by its token.
-        Action::Join(..) | Action::Leave(..) | Action::Enter(..) => true,
-        _ => false,
-    })
-}
-
-fn is_refusal(outcome: &Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::NotConnected | Outcome::Conflict | Outcome::Removed(None) | Outcome::Marked(false)
-    )
 }

@@ -3,6 +3,7 @@
 use super::history::Call;
 use super::quiet::Quiet;
 use super::schedule::{Round, rounds};
+use super::spec::Action;
 use super::table::Table;
 use super::world::World;
 use lambda_ws::Timestamp;
@@ -19,7 +20,7 @@ async fn try_out<S: Store>(
     store: &S,
     rounds: &[Round],
     sweep: impl Fn(Timestamp, u8),
-) -> Vec<Call> {
+) -> Vec<Call<Action>> {
     let mut all = Vec::new();
     let mut world = World::new(store);
     let mut quiet = Quiet::look(&world).await;
@@ -47,7 +48,7 @@ async fn try_out<S: Store>(
 }
 
 /// Runs a schedule in virtual time.
-fn run<T>(schedule: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(schedule: impl Future<Output = T>) -> T {
     // The pauses of the SDK and of the store are random.
     fastrand::seed(1);
     let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -55,13 +56,14 @@ fn run<T>(schedule: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(schedule)
 }
 
-async fn on_dynamodb(rounds: &[Round]) -> Vec<Call> {
+async fn on_dynamodb(rounds: &[Round]) -> Vec<Call<Action>> {
     let table = Table::new();
     let sweep = |now, which| table.sweep(now, which);
     try_out(&table.store, rounds, sweep).await
 }
 
-fn check(schedules: impl Strategy<Value = Vec<Round>>, config: Config, check: impl Fn(Vec<Round>)) {
+/// Tries schedules out, always the same ones.
+pub(crate) fn check<S: Strategy>(schedules: S, config: Config, check: impl Fn(S::Value)) {
     let config = Config {
         failure_persistence: None,
         rng_seed: RngSeed::Fixed(1),

@@ -53,11 +53,11 @@ impl Quiet {
     }
 
     /// Checks that `calls` can have led from here to `next`.
-    pub(crate) fn check(&self, calls: &[Call], next: &Self, now: Timestamp) {
+    pub(crate) fn check(&self, calls: &[Call<Action>], next: &Self, now: Timestamp) {
         for n in 0..CONNECTIONS {
-            let of_it = || calls.iter().filter(|call| call.connection == n);
+            let of_it = || calls.iter().filter(|call| call.about == n);
             let moves = of_it().any(|call| is_gradual(&call.action));
-            let explained: Vec<&Call> = of_it()
+            let explained: Vec<&Call<Action>> = of_it()
                 .filter(|call| match &call.action {
                     // Members come and go one by one while a connection comes or goes.
                     Action::Find(scope, _) => !moves && !self.is_odd(n, scope),
@@ -130,7 +130,7 @@ fn is_gradual(action: &Action) -> bool {
 
 /// Whether a call may have left members without a record: it ended half-way, or it was carried out
 /// and does not know.
-fn leaves_ghosts(call: &Call, used_again: bool) -> bool {
+fn leaves_ghosts(call: &Call<Action>, used_again: bool) -> bool {
     let won = matches!(
         call.outcome,
         Outcome::Removed(Some(_)) | Outcome::Marked(true)

@@ -2,7 +2,7 @@
 
 use super::course::{COURSE, Course, Fault, Turn};
 use super::table::Table;
-use lambda_ws::store::{DynamoDb, MAX_ROOMS, Record, Scope, Slice, Store, StoreError};
+use lambda_ws::store::{DynamoDb, MAX_ROOMS, Record, Scope, Slice, Store, StoreError, Values};
 use lambda_ws::{ConnectionId, Timestamp};
 use std::time::Duration;
 
@@ -135,4 +135,63 @@ async fn every_write_is_tried_again_when_a_transaction_is_in_its_way() {
         .expect("forget");
     let removed = with(&busy, store.remove(&record.id, NOW)).await;
     assert!(removed.expect("remove").is_some());
+
+    let written = with(&busy, store.write("n", "k", "1", None)).await;
+    let version = Some(written.expect("write"));
+    let replaced = store.replace("n", "k", "2", None, version, NOW);
+    with(&busy, replaced).await.expect("replace");
+    let deleted = with(&busy, store.delete("n", "k", NOW)).await;
+    assert!(deleted.expect("delete"));
+    let inserted = with(&busy, store.insert("n", "k", "3", None, NOW)).await;
+    assert!(inserted.expect("insert"));
+    let taken = with(&busy, store.take("n", "k", NOW)).await;
+    assert_eq!(taken.expect("take").as_deref(), Some("3"));
+}
+
+async fn value(store: &DynamoDb) -> Option<String> {
+    let found = store.read("n", "k", NOW).await.expect("read");
+    found.map(|found| found.value)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_replaces_a_value_knows_it_though_the_answer_is_lost() {
+    let store = Table::new().store;
+    let replace = |value, version| store.replace("n", "k", value, None, version, NOW);
+    let lost = [Fault::AnswerLost; 2];
+    let one = with(&lost, replace("1", None)).await;
+    let one = one.expect("it was this call");
+    let two = with(&lost, replace("2", Some(one))).await;
+    let two = two.expect("it was this call");
+    for version in [None, Some(one)] {
+        let stale = with(&lost, replace("0", version)).await;
+        assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
+    }
+    replace("3", Some(two)).await.expect("it has this version");
+    assert_eq!(value(&store).await.as_deref(), Some("3"));
+    let inserted = with(&lost, store.insert("n", "k2", "1", None, NOW)).await;
+    assert!(inserted.expect("insert"), "it was this call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_has_the_version_that_its_writer_knows_though_the_answer_is_lost() {
+    let store = Table::new().store;
+    let written = with(&[Fault::AnswerLost], store.write("n", "k", "1", None)).await;
+    let version = Some(written.expect("write"));
+    let replaced = store.replace("n", "k", "2", None, version, NOW).await;
+    replaced.expect("it has this version");
+}
+
+/// As [`Values`] says.
+#[tokio::test(start_paused = true)]
+async fn whose_answer_is_lost_has_removed_a_value_and_does_not_know() {
+    let store = Table::new().store;
+    let lost = [Fault::AnswerLost];
+    store.write("n", "k", "1", None).await.expect("write");
+    let deleted = with(&lost, store.delete("n", "k", NOW)).await;
+    assert!(!deleted.expect("delete"));
+    assert_eq!(value(&store).await, None);
+    store.write("n", "k", "1", None).await.expect("write");
+    let taken = with(&lost, store.take("n", "k", NOW)).await;
+    assert_eq!(taken.expect("take"), None);
+    assert_eq!(value(&store).await, None);
 }

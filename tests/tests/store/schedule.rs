@@ -164,7 +164,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-fn fate(faults: bool) -> impl Strategy<Value = Fate> {
+pub(crate) fn fate(faults: bool) -> impl Strategy<Value = Fate> {
     let crash = match faults {
         true => weighted(0.1, 1..8_u8).boxed(),
         false => Just(None).boxed(),

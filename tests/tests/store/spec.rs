@@ -1,5 +1,6 @@
 //! What one connection may do, one thing after another.
 
+use super::history;
 use lambda_ws::Timestamp;
 use lambda_ws::store::{Record, Scope};
 use std::collections::BTreeSet;
@@ -71,8 +72,44 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
-/// Does it.
-pub(crate) fn apply(connection: &mut Option<Known>, action: &Action) -> Outcome {
+impl history::Action for Action {
+    type State = Option<Known>;
+    type Outcome = Outcome;
+
+    const UNKNOWN: Outcome = Outcome::Unknown;
+
+    fn apply(&self, connection: &mut Option<Known>) -> Outcome {
+        apply(connection, self)
+    }
+
+    fn is_refusal(outcome: &Outcome) -> bool {
+        matches!(
+            outcome,
+            Outcome::NotConnected
+                | Outcome::Conflict
+                | Outcome::Removed(None)
+                | Outcome::Marked(false)
+        )
+    }
+
+    fn is_own_work(&self, connection: &Option<Known>) -> bool {
+        connection.as_ref().is_some_and(|known| match self {
+            Action::MarkGone(at) => known.at == *at && known.gone,
+            Action::Save(at, _, session) => {
+                known.at == *at && known.session.as_ref() == Some(session)
+            }
+            // DynamoDB recognizes a transaction by its token.
+            Action::Join(..) | Action::Leave(..) | Action::Enter(..) => true,
+            _ => false,
+        })
+    }
+
+    fn may_repeat(&self) -> bool {
+        false
+    }
+}
+
+fn apply(connection: &mut Option<Known>, action: &Action) -> Outcome {
     let live = |connection: &Option<Known>, at: &Timestamp| {
         connection
             .as_ref()

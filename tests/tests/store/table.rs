@@ -57,11 +57,10 @@ impl Table {
         let found = self.call("Scan", &json!({"TableName": NAME}));
         let items = found["Items"].as_array().cloned().unwrap_or_default();
         for (n, item) in items.iter().enumerate() {
-            let exp: u64 = item["exp"]["N"]
-                .as_str()
-                .and_then(|n| n.parse().ok())
-                .expect("exp");
-            if exp <= now.secs() && which >> (n % 8) & 1 == 1 {
+            // A value may have none.
+            let exp = item["exp"]["N"].as_str().map(|n| n.parse::<u64>());
+            let is_over = exp.is_some_and(|exp| exp.expect("seconds") <= now.secs());
+            if is_over && which >> (n % 8) & 1 == 1 {
                 let key = json!({"pk": item["pk"], "sk": item["sk"]});
                 self.call("DeleteItem", &json!({"TableName": NAME, "Key": key}));
             }

@@ -1,14 +1,13 @@
 //! Tasks that use a store at the same time, and what they are answered.
 
-use super::course::{COURSE, Course};
+use super::calls::Calls;
 use super::history::Call;
-use super::schedule::{CONNECTIONS, Deed, Fate, Round, Step, Task, id, room};
+use super::schedule::{CONNECTIONS, Deed, Round, Step, Task, id, room};
 use super::spec::{Action, Known, Outcome};
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use lambda_ws::store::{Record, Scope, Store, StoreError};
 use lambda_ws::{ConnectionId, Timestamp};
-use std::cell::{Cell, RefCell};
-use std::pin::pin;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// A store, the connections in it and the time.
@@ -17,8 +16,7 @@ pub(crate) struct World<'a, S> {
     pub(crate) now: Timestamp,
     /// The connections that each id has had: when each was opened, and when it expires.
     pub(crate) lives: Vec<Vec<(Timestamp, Timestamp)>>,
-    calls: RefCell<Vec<Call>>,
-    ticks: Cell<u32>,
+    calls: Calls<Action>,
     sessions: Cell<u32>,
 }
 
@@ -28,14 +26,13 @@ impl<'a, S: Store> World<'a, S> {
             store,
             now: Timestamp::from_secs(1_700_000_000),
             lives: vec![Vec::new(); CONNECTIONS],
-            calls: RefCell::default(),
-            ticks: Cell::new(0),
+            calls: Calls::new(),
             sessions: Cell::new(0),
         }
     }
 
     /// Runs a round until all its tasks have ended, and returns their calls.
-    pub(crate) async fn run(&mut self, round: &Round) -> Vec<Call> {
+    pub(crate) async fn run(&mut self, round: &Round) -> Vec<Call<Action>> {
         let former = self.lives.clone();
         let mut records = Vec::new();
         for opened in &round.opened {
@@ -47,29 +44,16 @@ impl<'a, S: Store> World<'a, S> {
         }
         let world = &*self;
         let openings = records.iter().map(|(opened, record)| {
-            world.fated(&opened.fate, world.open(opened.connection, record))
+            let open = world.open(opened.connection, record);
+            world.calls.fated(&opened.fate, open)
         });
         let opening = |connection| round.opened.iter().any(|o| o.connection == connection);
         let tasks = round.tasks.iter().map(|task| {
             let steps = world.steps(task, &former, &opening);
-            world.fated(&task.fate, steps)
+            world.calls.fated(&task.fate, steps)
         });
         futures_util::future::join(join_all(openings), join_all(tasks)).await;
         self.calls.take()
-    }
-
-    /// Runs a task on its course, until it ends or crashes.
-    async fn fated(&self, fate: &Fate, task: impl Future<Output = ()>) {
-        let course = Course::new(&fate.turns, fate.crash);
-        let crashed = course.clone();
-        let task = pin!(COURSE.scope(course, task));
-        if let Either::Right(_) = select(task, pin!(crashed.crashed())).await
-            && let Some(call) = crashed.call()
-        {
-            // Nothing of it happens later than this.
-            let call = &mut self.calls.borrow_mut()[call];
-            call.end = call.end.min(self.tick());
-        }
     }
 
     async fn open(&self, connection: usize, record: &Record) {
@@ -179,7 +163,7 @@ impl<'a, S: Store> World<'a, S> {
 
     async fn read_all(&self) {
         let ids: Vec<_> = (0..CONNECTIONS).map(id).collect();
-        let begin = self.tick();
+        let begin = self.calls.tick();
         let Ok(records) = self.store.records(&ids, self.now).await else {
             return;
         };
@@ -188,18 +172,20 @@ impl<'a, S: Store> World<'a, S> {
                 .iter()
                 .find(|record| record.id == id(n))
                 .map(Known::from);
-            self.observe(n, begin, Action::Read(self.now), Outcome::Read(record));
+            self.calls
+                .observe(n, begin, Action::Read(self.now), Outcome::Read(record));
         }
     }
 
     async fn page(&self, scope: Scope) {
-        let begin = self.tick();
+        let begin = self.calls.tick();
         let Ok(ids) = self.members(&scope, self.now).await else {
             return;
         };
         for n in 0..CONNECTIONS {
             let found = Outcome::Found(ids.contains(&id(n)));
-            self.observe(n, begin, Action::Find(scope.clone(), self.now), found);
+            self.calls
+                .observe(n, begin, Action::Find(scope.clone(), self.now), found);
         }
     }
 
@@ -243,54 +229,12 @@ impl<'a, S: Store> World<'a, S> {
         call: impl Future<Output = Result<T, StoreError>>,
         outcome: impl Fn(&T) -> Outcome,
     ) -> Result<T, StoreError> {
-        let begin = self.tick();
-        let index = self.push(Call {
-            connection,
-            action,
-            outcome: Outcome::Unknown,
-            lost: false,
-            failed: false,
-            begin,
-            end: u32::MAX,
-        });
-        COURSE.with(|course| course.begin(index));
-        let result = call.await;
-        let end = self.tick();
-        let call = &mut self.calls.borrow_mut()[index];
-        call.end = end;
-        call.lost = COURSE.with(Course::has_lost);
-        call.failed = COURSE.with(Course::has_failed);
-        call.outcome = match &result {
+        let answered = |result: &Result<T, StoreError>| match result {
             Ok(done) => outcome(done),
             Err(StoreError::NotConnected) => Outcome::NotConnected,
             Err(StoreError::Conflict) => Outcome::Conflict,
-            Err(StoreError::Unavailable(_)) => Outcome::Unknown,
             Err(other) => panic!("nothing here can end with: {other}"),
         };
-        result
-    }
-
-    fn observe(&self, connection: usize, begin: u32, action: Action, outcome: Outcome) {
-        let end = self.tick();
-        self.push(Call {
-            connection,
-            action,
-            outcome,
-            lost: false,
-            failed: false,
-            begin,
-            end,
-        });
-    }
-
-    fn push(&self, call: Call) -> usize {
-        let mut calls = self.calls.borrow_mut();
-        calls.push(call);
-        calls.len() - 1
-    }
-
-    fn tick(&self) -> u32 {
-        self.ticks.set(self.ticks.get() + 1);
-        self.ticks.get()
+        self.calls.call(connection, action, call, answered).await
     }
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::event::{Authorize, Connect, Event, Kind};
 use crate::extract::FromEvent;
 use crate::sender::Sender;
-use crate::store::{Store, StoreError, VALUE_BYTES};
+use crate::store::{Store, StoreError, encode_value, value_expiry};
 use crate::transport::LogOnly;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -99,16 +99,12 @@ impl Tickets {
         payload: &T,
         ttl: Duration,
     ) -> Result<String, StoreError> {
-        let payload = serde_json::to_string(payload).map_err(StoreError::BadValue)?;
-        if payload.len() > VALUE_BYTES {
-            return Err(StoreError::ValueTooLarge(payload.len()));
-        }
+        let payload = encode_value(payload)?;
         let mut random = [0; BYTES];
         getrandom::fill(&mut random).map_err(StoreError::unavailable)?;
         let ticket = URL_SAFE_NO_PAD.encode(random);
         let now = self.0.now();
-        // Whole seconds, as DynamoDB's time to live has them.
-        let expires = crate::Timestamp::from_secs((now + ttl).millis().div_ceil(1000));
+        let expires = value_expiry(now, ttl);
         let (store, key) = (self.0.store(), key(&ticket));
         let new = store.insert_value(NAMESPACE, &key, &payload, Some(expires), now);
         match new.await? {

@@ -7,7 +7,7 @@ use crate::{ConnectionId, Timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Checks what a [`Store`] must do, on connections, rooms and users with new names.
+/// Checks what a [`Store`] must do, on connections, rooms, users and namespaces with new names.
 ///
 /// ```
 /// # futures_util::future::FutureExt::now_or_never(async {
@@ -43,6 +43,11 @@ pub async fn conformance(store: &impl Store) {
     check.concurrent_changes_all_count().await;
     check.a_value_is_taken_by_one_caller_only().await;
     check.an_expired_value_is_not_there().await;
+    check.a_value_is_what_was_written_last().await;
+    check.a_value_is_replaced_only_at_its_version().await;
+    check.a_deleted_value_is_not_there().await;
+    check.keys_come_in_order_by_prefix_and_in_pages().await;
+    check.an_expired_value_is_in_nobodys_way().await;
 }
 
 struct Check<'a, S> {

@@ -1,6 +1,6 @@
 //! [`Store`] behind a pointer.
 
-use super::{Page, Record, Scope, Slice, Store, StoreError, Values};
+use super::{Keys, Page, Record, Scope, Slice, Store, StoreError, Value, Values};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
@@ -38,6 +38,28 @@ pub(crate) trait DynStore: Send + Sync {
         now: Timestamp,
     ) -> Op<'a, Page>;
     fn forget<'a>(&'a self, scope: &'a Scope, id: &'a ConnectionId) -> Op<'a, ()>;
+    fn read_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Op<'a, Option<Value>>;
+    fn write_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+    ) -> Op<'a, u64>;
+    fn replace_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Op<'a, u64>;
     fn insert_value<'a>(
         &'a self,
         namespace: &'a str,
@@ -46,12 +68,21 @@ pub(crate) trait DynStore: Send + Sync {
         expires: Option<Timestamp>,
         now: Timestamp,
     ) -> Op<'a, bool>;
+    fn delete_value<'a>(&'a self, namespace: &'a str, key: &'a str, now: Timestamp)
+    -> Op<'a, bool>;
     fn take_value<'a>(
         &'a self,
         namespace: &'a str,
         key: &'a str,
         now: Timestamp,
     ) -> Op<'a, Option<String>>;
+    fn value_keys<'a>(
+        &'a self,
+        namespace: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        now: Timestamp,
+    ) -> Op<'a, Keys>;
 }
 
 impl<T: Store> DynStore for T {
@@ -117,6 +148,39 @@ impl<T: Store> DynStore for T {
         Box::pin(Store::forget(self, scope, id))
     }
 
+    fn read_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Op<'a, Option<Value>> {
+        Box::pin(Values::read(self, namespace, key, now))
+    }
+
+    fn write_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+    ) -> Op<'a, u64> {
+        Box::pin(Values::write(self, namespace, key, value, expires))
+    }
+
+    fn replace_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        value: &'a str,
+        expires: Option<Timestamp>,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Op<'a, u64> {
+        Box::pin(Values::replace(
+            self, namespace, key, value, expires, version, now,
+        ))
+    }
+
     fn insert_value<'a>(
         &'a self,
         namespace: &'a str,
@@ -128,6 +192,15 @@ impl<T: Store> DynStore for T {
         Box::pin(Values::insert(self, namespace, key, value, expires, now))
     }
 
+    fn delete_value<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        now: Timestamp,
+    ) -> Op<'a, bool> {
+        Box::pin(Values::delete(self, namespace, key, now))
+    }
+
     fn take_value<'a>(
         &'a self,
         namespace: &'a str,
@@ -135,5 +208,15 @@ impl<T: Store> DynStore for T {
         now: Timestamp,
     ) -> Op<'a, Option<String>> {
         Box::pin(Values::take(self, namespace, key, now))
+    }
+
+    fn value_keys<'a>(
+        &'a self,
+        namespace: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        now: Timestamp,
+    ) -> Op<'a, Keys> {
+        Box::pin(Values::keys(self, namespace, prefix, after, now))
     }
 }

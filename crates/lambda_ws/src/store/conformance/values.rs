@@ -1,7 +1,8 @@
 //! What every store must do with values.
 
 use super::Check;
-use crate::store::{Store, Values};
+use crate::Timestamp;
+use crate::store::{Keys, Store, StoreError, VALUE_BYTES, Values};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -48,5 +49,201 @@ impl<S: Store> Check<'_, S> {
         assert!(kept.await.expect("insert"), "the key is free");
         let taken = Values::take(self.store, &namespace, "replaced", expires).await;
         assert_eq!(taken.expect("take").as_deref(), Some("new"));
+    }
+
+    async fn value(&self, namespace: &str, key: &str, now: Timestamp) -> Option<(String, u64)> {
+        let found = Values::read(self.store, namespace, key, now).await;
+        found
+            .expect("read")
+            .map(|found| (found.value, found.version))
+    }
+
+    async fn keys(&self, namespace: &str, prefix: &str, now: Timestamp) -> Vec<String> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let page = Values::keys(self.store, namespace, prefix, after.as_deref(), now).await;
+            let Keys { keys, next } = page.expect("keys");
+            all.extend(keys);
+            match next {
+                Some(next) => after = Some(next),
+                None => return all,
+            }
+        }
+    }
+
+    pub(super) async fn a_value_is_what_was_written_last(&self) {
+        let (namespace, now) = (self.name("written"), self.now);
+        let write =
+            |key, value, expires| Values::write(self.store, &namespace, key, value, expires);
+        assert_eq!(self.value(&namespace, "k", now).await, None);
+        let (first, later) = ("\"ü\"", now + Duration::from_secs(30));
+        let one = write("k", first, None).await.expect("write");
+        let found = self.value(&namespace, "k", now).await;
+        assert_eq!(
+            found,
+            Some((first.to_owned(), one)),
+            "a value is kept as it is"
+        );
+        let largest = "7".repeat(VALUE_BYTES);
+        let two = write("k", &largest, Some(later)).await.expect("write");
+        assert_ne!(one, two, "every change has a version of its own");
+        let found = Values::read(self.store, &namespace, "k", now).await;
+        let found = found.expect("read").expect("a value");
+        assert_eq!((&found.value, found.version), (&largest, two));
+        assert_eq!(found.expires, Some(later));
+        let other = write("k2", first, None).await.expect("write");
+        assert!(
+            one.max(two).max(other) < 1 << 53,
+            "JavaScript holds a version"
+        );
+        assert_eq!(
+            self.value(&namespace, "k3", now).await,
+            None,
+            "keys are separate"
+        );
+        let elsewhere = self.value(&self.name("elsewhere"), "k", now).await;
+        assert_eq!(elsewhere, None, "namespaces are separate");
+        let longest = "k".repeat(256);
+        write(&longest, "1", None).await.expect("the longest key");
+        assert!(self.value(&"n".repeat(260), &longest, now).await.is_none());
+        assert!(self.value(&namespace, &longest, now).await.is_some());
+    }
+
+    pub(super) async fn a_value_is_replaced_only_at_its_version(&self) {
+        let (namespace, now) = (self.name("replaced"), self.now);
+        let replace = |value, version| {
+            Values::replace(self.store, &namespace, "k", value, None, version, now)
+        };
+        let is_conflict = |replaced| matches!(replaced, Err(StoreError::Conflict));
+        assert!(is_conflict(replace("0", Some(1)).await), "nothing is there");
+        let one = replace("1", None).await.expect("nothing is there");
+        assert!(is_conflict(replace("0", None).await), "something is there");
+        let two = replace("2", Some(one)).await.expect("it is the version");
+        assert!(
+            is_conflict(replace("0", Some(one)).await),
+            "it was the version"
+        );
+        assert_eq!(
+            self.value(&namespace, "k", now).await,
+            Some(("2".to_owned(), two))
+        );
+        let write = Values::write(self.store, &namespace, "k", "2", None);
+        let three = write.await.expect("write");
+        let same = replace("0", Some(two)).await;
+        assert!(is_conflict(same), "the same value again is another version");
+
+        let all = join_all((0..4).map(|_| replace("4", Some(three)))).await;
+        let won: Vec<_> = all.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(won.len(), 1, "of those with one version one succeeds");
+        assert_eq!(
+            self.value(&namespace, "k", now).await,
+            Some(("4".to_owned(), won[0]))
+        );
+        let deleted = Values::delete(self.store, &namespace, "k", now).await;
+        assert!(deleted.expect("delete"));
+        assert!(is_conflict(replace("0", Some(won[0])).await), "it is gone");
+        let all = join_all((0..4).map(|_| replace("5", None))).await;
+        let won_now: Vec<_> = all.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(won_now.len(), 1, "of those who find nothing one succeeds");
+        let versions = [one, two, three, won[0]];
+        assert!(
+            !versions.contains(&won_now[0]),
+            "a version never comes again"
+        );
+    }
+
+    pub(super) async fn a_deleted_value_is_not_there(&self) {
+        let (namespace, now) = (self.name("deleted"), self.now);
+        for key in ["k", "k2"] {
+            let written = Values::write(self.store, &namespace, key, "1", None).await;
+            written.expect("write");
+        }
+        for expected in [true, false] {
+            let deleted = Values::delete(self.store, &namespace, "k", now).await;
+            assert_eq!(deleted.expect("delete"), expected);
+            assert_eq!(self.value(&namespace, "k", now).await, None);
+            assert_eq!(self.keys(&namespace, "", now).await, ["k2"]);
+        }
+        let taken = Values::take(self.store, &namespace, "k", now).await;
+        assert_eq!(taken.expect("take"), None);
+    }
+
+    pub(super) async fn keys_come_in_order_by_prefix_and_in_pages(&self) {
+        let (namespace, now) = (self.name("keys"), self.now);
+        // 1.3 MB: more than a page of DynamoDB's.
+        let large = "7".repeat(VALUE_BYTES);
+        let mut all: Vec<String> = (0..40).map(|n| format!("a/{n}")).collect();
+        for key in &all {
+            let written = Values::write(self.store, &namespace, key, &large, None).await;
+            written.expect("write");
+        }
+        for key in ["A/1", "a", "a0", "ü", "üa", "\u{10ffff}"] {
+            let written = Values::write(self.store, &namespace, key, "1", None).await;
+            written.expect("write");
+        }
+        all.sort();
+        assert_eq!(
+            self.keys(&namespace, "a/", now).await,
+            all,
+            "in order, all of them"
+        );
+        assert_eq!(self.keys(&namespace, "a/39", now).await, ["a/39"]);
+        assert_eq!(self.keys(&namespace, "ü", now).await, ["ü", "üa"]);
+        assert_eq!(
+            self.keys(&namespace, "\u{10ffff}", now).await,
+            ["\u{10ffff}"]
+        );
+        assert_eq!(self.keys(&namespace, "a//", now).await, [""; 0]);
+        assert_eq!(self.keys(&self.name("none"), "", now).await, [""; 0]);
+        let mut whole = vec!["A/1".to_owned(), "a".to_owned()];
+        whole.extend(all.iter().cloned());
+        whole.extend(["a0", "ü", "üa", "\u{10ffff}"].map(str::to_owned));
+        assert_eq!(
+            self.keys(&namespace, "", now).await,
+            whole,
+            "by their bytes"
+        );
+        let (last, few) = (all.len() - 3, &all[all.len() - 2..]);
+        let behind = Values::keys(self.store, &namespace, "a/", Some(&all[last]), now).await;
+        let behind = behind.expect("keys");
+        assert_eq!(behind.keys, few, "a page begins behind its cursor");
+        assert_eq!(behind.next, None, "so few fit on a page");
+    }
+
+    pub(super) async fn an_expired_value_is_in_nobodys_way(&self) {
+        let namespace = self.name("over");
+        let (early, expires) = (self.now, self.now + Duration::from_secs(1));
+        let last = early + Duration::from_millis(999);
+        let mut versions = Vec::new();
+        for key in ["replaced", "made", "deleted", "written", "read"] {
+            let written = Values::write(self.store, &namespace, key, "1", Some(expires)).await;
+            versions.push(written.expect("write"));
+        }
+        assert!(self.value(&namespace, "read", last).await.is_some());
+        assert_eq!(self.keys(&namespace, "", last).await.len(), 5);
+        let replace = |key, expires, version, now| {
+            Values::replace(self.store, &namespace, key, "2", expires, version, now)
+        };
+        let taken = replace("read", None, None, last).await;
+        assert!(
+            matches!(taken, Err(StoreError::Conflict)),
+            "until the last moment"
+        );
+
+        assert_eq!(self.value(&namespace, "read", expires).await, None);
+        assert_eq!(self.keys(&namespace, "", expires).await, [""; 0]);
+        let late = replace("replaced", None, Some(versions[0]), expires).await;
+        assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
+        replace("made", None, None, expires)
+            .await
+            .expect("the key is free");
+        let deleted = Values::delete(self.store, &namespace, "deleted", expires).await;
+        assert!(!deleted.expect("delete"));
+        let written = Values::write(self.store, &namespace, "written", "2", None).await;
+        written.expect("write");
+        let there = self
+            .keys(&namespace, "", expires + Duration::from_secs(1))
+            .await;
+        assert_eq!(there, ["made", "written"], "they need not expire");
     }
 }

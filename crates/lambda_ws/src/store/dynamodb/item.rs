@@ -1,6 +1,6 @@
 //! The table's items.
 
-use crate::store::{Record, Scope, Slice};
+use crate::store::{Record, Scope, Slice, Value};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::types::AttributeValue;
 use std::collections::HashMap;
@@ -108,7 +108,16 @@ impl Item<'_> {
         Some(record)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// The value; `None`, if the item is none.
+    pub(super) fn value(self) -> Option<Value> {
+        Some(Value {
+            value: self.text("value")?.to_owned(),
+            version: self.number("v")?,
+            expires: self.number("exp").map(Timestamp::from_secs),
+        })
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_s().ok().map(String::as_str)
     }
 

@@ -1,53 +1,140 @@
 //! Values in the table: `K#<namespace>`, `<key>`, with the attributes value, v and exp.
 
-use super::item::{Attributes, s, secs};
+use super::DynamoDb;
+use super::item::{Attributes, Item, s, secs};
 use super::retry;
-use super::{DynamoDb, VERSION_STEP};
 use crate::Timestamp;
-use crate::store::{StoreError, Values};
+use crate::store::{Keys, StoreError, Value, Values};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+
+/// The condition, or filter, of a value that has not expired.
+const LIVE: &str = "attribute_not_exists(exp) OR exp > :now";
+
+fn partition(namespace: &str) -> AttributeValue {
+    s(format!("K#{namespace}"))
+}
 
 fn value_key(namespace: &str, key: &str) -> Attributes {
     Attributes::from([
-        ("pk".to_owned(), s(format!("K#{namespace}"))),
+        ("pk".to_owned(), partition(namespace)),
         ("sk".to_owned(), s(key)),
     ])
 }
 
-impl Values for DynamoDb {
-    async fn insert(
+/// A version that no other write has: by it a write knows its own work again, and no other takes that
+/// for its own. So it is the operating system's randomness, of which no two processes have the same.
+fn new_version() -> Result<u64, StoreError> {
+    let random = getrandom::u64().map_err(StoreError::unavailable)?;
+    Ok(random >> 11)
+}
+
+impl DynamoDb {
+    fn put_value(
         &self,
         namespace: &str,
         key: &str,
         value: &str,
         expires: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
+        version: u64,
+    ) -> PutItemFluentBuilder {
         let mut item = value_key(namespace, key);
         item.insert("value".to_owned(), s(value));
-        // A version of its own: if the answer is lost, the next attempt knows it again.
-        let version = AttributeValue::N(fastrand::u64(1..=VERSION_STEP).to_string());
-        item.insert("v".to_owned(), version.clone());
+        item.insert("v".to_owned(), AttributeValue::N(version.to_string()));
         if let Some(expires) = expires {
             item.insert("exp".to_owned(), secs(expires));
         }
-        let request = self
+        let put = self.client.put_item().table_name(&self.table);
+        put.set_item(Some(item))
+    }
+
+    fn delete_value(&self, namespace: &str, key: &str, now: Timestamp) -> DeleteItemFluentBuilder {
+        let delete = self.client.delete_item().table_name(&self.table);
+        delete
+            .set_key(Some(value_key(namespace, key)))
+            .condition_expression(format!("attribute_exists(pk) AND ({LIVE})"))
+            .expression_attribute_values(":now", secs(now))
+    }
+}
+
+impl Values for DynamoDb {
+    async fn read(
+        &self,
+        namespace: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Value>, StoreError> {
+        let found = self
             .client
-            .put_item()
+            .get_item()
             .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR exp <= :now")
+            .set_key(Some(value_key(namespace, key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::unavailable)?;
+        let value = found.item().and_then(|item| Item(item).value());
+        Ok(value.filter(|value| value.expires.is_none_or(|expires| expires > now)))
+    }
+
+    async fn write(
+        &self,
+        namespace: &str,
+        key: &str,
+        value: &str,
+        expires: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        let version = new_version()?;
+        let put = self.put_value(namespace, key, value, expires, version);
+        let put = retry::conflicts(|| put.clone().send()).await;
+        put.map(|_| version).map_err(StoreError::unavailable)
+    }
+
+    async fn replace(
+        &self,
+        namespace: &str,
+        key: &str,
+        value: &str,
+        expires: Option<Timestamp>,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let next = new_version()?;
+        let put = self
+            .put_value(namespace, key, value, expires, next)
             .expression_attribute_values(":now", secs(now))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let put = retry::conflicts(|| request.clone().send()).await;
+        let put = match version {
+            Some(version) => put
+                .condition_expression(format!("v = :v AND ({LIVE})"))
+                .expression_attribute_values(":v", AttributeValue::N(version.to_string())),
+            None => put.condition_expression("attribute_not_exists(pk) OR exp <= :now"),
+        };
+        let put = retry::conflicts(|| put.clone().send()).await;
         match put.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(next),
             Err(PutItemError::ConditionalCheckFailedException(failed)) => {
-                Ok(failed.item.and_then(|mut item| item.remove("v")) == Some(version))
+                // If the answer was lost, it is this call that was in its own way.
+                let found = failed.item().and_then(|item| Item(item).value());
+                match found.is_some_and(|found| found.version == next) {
+                    true => Ok(next),
+                    false => Err(StoreError::Conflict),
+                }
             }
+            Err(error) => Err(StoreError::unavailable(error)),
+        }
+    }
+
+    async fn delete(&self, namespace: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let delete = self.delete_value(namespace, key, now);
+        let deleted = retry::conflicts(|| delete.clone().send()).await;
+        match deleted.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
             Err(error) => Err(StoreError::unavailable(error)),
         }
     }
@@ -58,27 +145,46 @@ impl Values for DynamoDb {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        let request = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(value_key(namespace, key)))
-            .condition_expression(
-                "attribute_exists(pk) AND (attribute_not_exists(exp) OR exp > :now)",
-            )
-            .expression_attribute_values(":now", secs(now))
-            .return_values(ReturnValue::AllOld);
-        let deleted = retry::conflicts(|| request.clone().send()).await;
+        let delete = self.delete_value(namespace, key, now);
+        let delete = delete.return_values(ReturnValue::AllOld);
+        let deleted = retry::conflicts(|| delete.clone().send()).await;
         match deleted.map_err(SdkError::into_service_error) {
             Ok(done) => {
-                let value = done.attributes.and_then(|mut item| item.remove("value"));
-                Ok(value.and_then(|value| match value {
-                    AttributeValue::S(value) => Some(value),
-                    _ => None,
-                }))
+                let taken = done.attributes().and_then(|item| Item(item).value());
+                Ok(taken.map(|taken| taken.value))
             }
             Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(None),
             Err(error) => Err(StoreError::unavailable(error)),
         }
+    }
+
+    async fn keys(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Keys, StoreError> {
+        let query = self.client.query().table_name(&self.table);
+        let query = query
+            .expression_attribute_values(":pk", partition(namespace))
+            .expression_attribute_values(":now", secs(now))
+            .filter_expression(LIVE)
+            .projection_expression("sk")
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|key| value_key(namespace, key)));
+        // DynamoDB refuses to look for nothing.
+        let query = match prefix {
+            "" => query.key_condition_expression("pk = :pk"),
+            prefix => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", s(prefix)),
+        };
+        let found = query.send().await.map_err(StoreError::unavailable)?;
+        let key = |item| Item(item).text("sk").map(str::to_owned);
+        Ok(Keys {
+            keys: found.items().iter().filter_map(key).collect(),
+            next: found.last_evaluated_key().and_then(key),
+        })
     }
 }

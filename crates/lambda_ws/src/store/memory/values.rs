@@ -1,33 +1,91 @@
 //! Values in the process.
 
-use super::Memory;
+use super::{Memory, PAGE};
 use crate::Timestamp;
-use crate::store::{StoreError, Values};
-use std::collections::HashMap;
+use crate::store::{Keys, StoreError, Value, Values};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
-/// The values by namespace and key, with the time they expire.
-pub(super) type Kept = HashMap<(String, String), (String, Option<Timestamp>)>;
+/// The values by namespace and key.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    namespaces: HashMap<String, BTreeMap<String, Value>>,
+    /// The last version that any of them was given.
+    version: u64,
+}
 
-fn live(expires: Option<Timestamp>, now: Timestamp) -> bool {
-    expires.is_none_or(|expires| expires > now)
+impl Kept {
+    fn live(&self, namespace: &str, key: &str, now: Timestamp) -> Option<&Value> {
+        let value = self.namespaces.get(namespace)?.get(key)?;
+        is_live(value, now).then_some(value)
+    }
+
+    fn put(&mut self, namespace: &str, key: &str, value: &str, expires: Option<Timestamp>) -> u64 {
+        self.version += 1;
+        let value = Value {
+            value: value.to_owned(),
+            version: self.version,
+            expires,
+        };
+        let values = self.namespaces.entry(namespace.to_owned()).or_default();
+        values.insert(key.to_owned(), value);
+        self.version
+    }
+
+    fn remove(&mut self, namespace: &str, key: &str, now: Timestamp) -> Option<Value> {
+        let values = self.namespaces.get_mut(namespace)?;
+        let removed = values.remove(key);
+        if values.is_empty() {
+            self.namespaces.remove(namespace);
+        }
+        removed.filter(|value| is_live(value, now))
+    }
+}
+
+fn is_live(value: &Value, now: Timestamp) -> bool {
+    value.expires.is_none_or(|expires| expires > now)
 }
 
 impl Values for Memory {
-    async fn insert(
+    async fn read(
+        &self,
+        namespace: &str,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<Option<Value>, StoreError> {
+        Ok(self.tables().values.live(namespace, key, now).cloned())
+    }
+
+    async fn write(
         &self,
         namespace: &str,
         key: &str,
         value: &str,
         expires: Option<Timestamp>,
+    ) -> Result<u64, StoreError> {
+        Ok(self.tables().values.put(namespace, key, value, expires))
+    }
+
+    async fn replace(
+        &self,
+        namespace: &str,
+        key: &str,
+        value: &str,
+        expires: Option<Timestamp>,
+        version: Option<u64>,
         now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
-        let key = (namespace.to_owned(), key.to_owned());
-        if tables.values.get(&key).is_some_and(|(_, e)| live(*e, now)) {
-            return Ok(false);
+    ) -> Result<u64, StoreError> {
+        let values = &mut self.tables().values;
+        let found = values.live(namespace, key, now);
+        if found.map(|found| found.version) != version {
+            return Err(StoreError::Conflict);
         }
-        tables.values.insert(key, (value.to_owned(), expires));
-        Ok(true)
+        Ok(values.put(namespace, key, value, expires))
+    }
+
+    async fn delete(&self, namespace: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let removed = self.tables().values.remove(namespace, key, now);
+        Ok(removed.is_some())
     }
 
     async fn take(
@@ -36,9 +94,35 @@ impl Values for Memory {
         key: &str,
         now: Timestamp,
     ) -> Result<Option<String>, StoreError> {
-        let key = (namespace.to_owned(), key.to_owned());
-        let taken = self.tables().values.remove(&key);
-        let taken = taken.filter(|(_, expires)| live(*expires, now));
-        Ok(taken.map(|(value, _)| value))
+        let removed = self.tables().values.remove(namespace, key, now);
+        Ok(removed.map(|taken| taken.value))
+    }
+
+    async fn keys(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Keys, StoreError> {
+        let tables = self.tables();
+        let Some(values) = tables.values.namespaces.get(namespace) else {
+            return Ok(Keys::default());
+        };
+        let from = match after {
+            Some(key) => Bound::Excluded(key),
+            None => Bound::Included(prefix),
+        };
+        let mut keys: Vec<String> = values
+            .range::<str, _>((from, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .filter(|(_, value)| is_live(value, now))
+            .map(|(key, _)| key.clone())
+            .take(PAGE + 1)
+            .collect();
+        let more = keys.len() > PAGE;
+        keys.truncate(PAGE);
+        let next = keys.last().filter(|_| more).cloned();
+        Ok(Keys { keys, next })
     }
 }
