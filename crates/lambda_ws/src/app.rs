@@ -3,6 +3,9 @@
 mod backend;
 mod environment;
 mod host;
+#[cfg(feature = "apigateway")]
+mod invocation;
+mod lease;
 mod reply;
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 mod sdk;
@@ -11,7 +14,7 @@ mod tests;
 
 pub(crate) use backend::{Backend, Transports};
 pub(crate) use environment::Environment;
-pub(crate) use host::Host;
+pub(crate) use host::{Host, Occasion};
 
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;
@@ -120,7 +123,8 @@ where
         let host = Host::new(self.service, backend);
         let function = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let host = host.clone();
-            async move { host.call(event.payload.get()).await }
+            let occasion = Occasion::until(event.context.deadline);
+            async move { host.call(event.payload.get(), occasion).await }
         });
         Runtime::new(function).run().await.map_err(Error::from)
     }

@@ -11,7 +11,7 @@ use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Message`] or [`Disconnect`]. What a handler may ask
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`] or [`Disconnect`]. What a handler may ask
 /// for depends on it, and the compiler knows.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
@@ -49,6 +49,12 @@ pub struct Message {
     /// The route it was found to be for, if API Gateway said `$default`.
     pub(crate) selected: Option<Arc<str>>,
 }
+
+/// A connection has been opened: what the function asks itself to do once `$connect` has returned, if its
+/// router has an [`opened`](crate::Router::opened) handler.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Opened;
 
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
@@ -89,10 +95,12 @@ impl fmt::Debug for Names<'_> {
 impl sealed::Sealed for Authorize {}
 impl sealed::Sealed for Connect {}
 impl sealed::Sealed for Message {}
+impl sealed::Sealed for Opened {}
 impl sealed::Sealed for Disconnect {}
 impl Kind for Authorize {}
 impl Kind for Connect {}
 impl Kind for Message {}
+impl Kind for Opened {}
 impl Kind for Disconnect {}
 
 /// One event of a connection.
@@ -129,6 +137,8 @@ pub enum AnyEvent {
     Authorize(Event<Authorize>),
     /// `$connect`.
     Connect(Event<Connect>),
+    /// After `$connect`.
+    Opened(Event<Opened>),
     /// A message.
     Message(Event<Message>),
     /// `$disconnect`.
@@ -141,6 +151,7 @@ impl AnyEvent {
         match self {
             Self::Authorize(event) => &event.context,
             Self::Connect(event) => &event.context,
+            Self::Opened(event) => &event.context,
             Self::Message(event) => &event.context,
             Self::Disconnect(event) => &event.context,
         }
@@ -151,6 +162,7 @@ impl AnyEvent {
         match self {
             Self::Authorize(event) => &mut event.extensions,
             Self::Connect(event) => &mut event.extensions,
+            Self::Opened(event) => &mut event.extensions,
             Self::Message(event) => &mut event.extensions,
             Self::Disconnect(event) => &mut event.extensions,
         }

@@ -39,7 +39,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body and the `Connection` only in `Message`; `Session`, `User` and `Rooms` only in `Message` and `Disconnect`; the close code only in `Disconnect`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// What answers the event if it cannot be extracted.

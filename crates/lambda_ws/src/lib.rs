@@ -327,6 +327,7 @@ mod send_error;
 mod sender;
 pub mod store;
 pub mod testing;
+mod task;
 mod timestamp;
 pub mod transport;
 pub mod wire;
@@ -334,7 +335,9 @@ pub mod wire;
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
 pub use error::{BoxError, Error};
-pub use event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message};
+pub use event::{
+    AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message, Opened,
+};
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
     RouteKey, Session, State, User,

@@ -7,7 +7,7 @@ pub use accept::Accept;
 use crate::Json;
 use crate::auth::Policy;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Message};
+use crate::event::{Authorize, Connect, Disconnect, Message, Opened};
 use crate::payload::{IntoPayload, Payload};
 use http::{HeaderMap, StatusCode};
 use std::convert::Infallible;
@@ -23,6 +23,8 @@ pub struct Response {
     pub(crate) body: Body,
     /// Whether API Gateway itself sends the body: the route is two-way.
     pub(crate) two_way: bool,
+    /// Whether something is to be done once the connection that is accepted is open.
+    pub(crate) opened: bool,
 }
 
 /// What the client is told.
@@ -43,6 +45,7 @@ impl Response {
             headers: HeaderMap::new(),
             body: Body::Nothing,
             two_way: false,
+            opened: false,
         }
     }
 
@@ -77,6 +80,7 @@ impl Default for Response {
 /// |---|---|
 /// | `Authorize` | [`Policy`] |
 /// | `Connect` | `()`, [`Accept`], [`StatusCode`] |
+/// | `Opened` | `()`, text, [`Json`], `Option` of those: the new client gets it |
 /// | `Message` | `()`, text, [`Json`], `Option` of those: the sender gets it |
 /// | a two-way route | text, [`Json`] |
 /// | `Disconnect` | `()` |
@@ -85,7 +89,7 @@ impl Default for Response {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a `{K}` handler",
     label = "no response to a `{K}` event",
-    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
+    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
 )]
 pub trait IntoResponse<K> {
     /// Makes the response.
@@ -136,7 +140,7 @@ macro_rules! nothing {
     )* };
 }
 
-nothing! { Connect Message Disconnect }
+nothing! { Connect Opened Message Disconnect }
 
 impl IntoResponse<Authorize> for Policy {
     fn into_response(self) -> Response {
@@ -153,11 +157,18 @@ impl IntoResponse<Connect> for StatusCode {
     }
 }
 
-impl<T: IntoResponse<Message>> IntoResponse<Message> for Option<T> {
-    fn into_response(self) -> Response {
-        self.map(T::into_response).unwrap_or_default()
-    }
+/// Something to say or nothing, wherever both are possible.
+macro_rules! options {
+    ($($kind:ty)*) => { $(
+        impl<T: IntoResponse<$kind>> IntoResponse<$kind> for Option<T> {
+            fn into_response(self) -> Response {
+                self.map(T::into_response).unwrap_or_default()
+            }
+        }
+    )* };
 }
+
+options! { Opened Message }
 
 /// What stands for a message that is sent to the client.
 macro_rules! texts {
@@ -182,7 +193,7 @@ macro_rules! texts {
     )* };
 }
 
-texts! { Message TwoWay }
+texts! { Opened Message TwoWay }
 
 fn text(message: impl IntoPayload) -> Response {
     match message.into_payload() {

@@ -5,7 +5,7 @@ mod route;
 mod tests;
 
 use crate::error::Error;
-use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message};
+use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message, Opened};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
 use crate::response::{IntoResponse, Response, TwoWay};
@@ -40,6 +40,7 @@ use tower_service::Service;
 pub struct Router<S = ()> {
     authorize: Option<Route<Authorize, S>>,
     connect: Option<Route<Connect, S>>,
+    opened: Option<Route<Opened, S>>,
     disconnect: Option<Route<Disconnect, S>>,
     // Shared, because the router is cloned for every event.
     routes: Arc<BTreeMap<String, Route<Message, S>>>,
@@ -53,6 +54,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self {
             authorize: None,
             connect: None,
+            opened: None,
             disconnect: None,
             routes: Arc::default(),
             fallback: None,
@@ -116,6 +118,48 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     {
         let old = self.connect.replace(handled(handler));
         assert!(old.is_none(), "`connect` is defined twice");
+        self
+    }
+
+    /// What happens once a connection is open: the place to greet a client, who hears nothing before
+    /// `$connect` has returned (conformance G7). What the handler returns is sent to the client.
+    ///
+    /// ```
+    /// use lambda_ws::{Error, Json, Opening, Rooms, Router};
+    /// # use lambda_ws::testing::Gateway;
+    ///
+    /// async fn connect(me: Opening) -> Result<(), Error> {
+    ///     Ok(me.join("tea")?)
+    /// }
+    ///
+    /// async fn greet(rooms: Rooms) -> Json<Vec<String>> {
+    ///     Json(rooms.0)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let router = Router::new().connect(connect).opened(greet);
+    /// let mut ann = Gateway::new(router).connect("/").await.expect("accepted");
+    /// assert_eq!(ann.recv().await, r#"["tea"]"#);
+    /// # }
+    /// ```
+    ///
+    /// The function invokes itself for it, asynchronously, when `$connect` has accepted, so it needs
+    /// `lambda:InvokeFunction` on itself. It runs at least once for each connection that still is there,
+    /// most often within a second, beside the connection's messages and not before them.
+    ///
+    /// # Panics
+    ///
+    /// If there is such a handler already.
+    #[track_caller]
+    pub fn opened<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Opened>,
+        H::Args: FromEvent<Opened, S> + Send + 'static,
+    {
+        let old = self.opened.replace(handled(handler));
+        assert!(old.is_none(), "`opened` is defined twice");
         self
     }
 
@@ -207,6 +251,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             "authorize",
         );
         one(self.connect.is_some(), other.connect.is_some(), "connect");
+        one(self.opened.is_some(), other.opened.is_some(), "opened");
         one(
             self.disconnect.is_some(),
             other.disconnect.is_some(),
@@ -219,6 +264,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         );
         self.authorize = self.authorize.or(other.authorize);
         self.connect = self.connect.or(other.connect);
+        self.opened = self.opened.or(other.opened);
         self.disconnect = self.disconnect.or(other.disconnect);
         self.fallback = self.fallback.or(other.fallback);
         for (key, route) in other.routes.iter() {
@@ -234,6 +280,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Router {
             authorize: self.authorize.map(|route| route.with_state(&state)),
             connect: self.connect.map(|route| route.with_state(&state)),
+            opened: self.opened.map(|route| route.with_state(&state)),
             disconnect: self.disconnect.map(|route| route.with_state(&state)),
             routes: Arc::new(routes.collect()),
             fallback: self.fallback.map(|route| route.with_state(&state)),
@@ -312,6 +359,7 @@ impl<S> Clone for Router<S> {
         Self {
             authorize: self.authorize.clone(),
             connect: self.connect.clone(),
+            opened: self.opened.clone(),
             disconnect: self.disconnect.clone(),
             routes: self.routes.clone(),
             fallback: self.fallback.clone(),
@@ -339,6 +387,7 @@ impl Service<AnyEvent> for Router {
     }
 
     fn call(&mut self, event: AnyEvent) -> Self::Future {
+        let opened = self.opened.is_some() && matches!(event, AnyEvent::Connect(_));
         let response = match event {
             AnyEvent::Authorize(event) => {
                 let missing = || -> BoxFuture<'static, Response> {
@@ -354,14 +403,17 @@ impl Service<AnyEvent> for Router {
                 Some(route.map_or_else(missing, |route| route.call(event)))
             }
             AnyEvent::Connect(event) => self.connect.as_ref().map(|route| route.call(event)),
+            AnyEvent::Opened(event) => self.opened.as_ref().map(|route| route.call(event)),
             AnyEvent::Disconnect(event) => self.disconnect.as_ref().map(|route| route.call(event)),
             AnyEvent::Message(event) => Some(self.message(event)),
         };
-        Box::pin(async {
-            Ok(match response {
+        Box::pin(async move {
+            let mut response = match response {
                 Some(response) => response.await,
                 None => Response::default(),
-            })
+            };
+            response.opened = opened;
+            Ok(response)
         })
     }
 }

@@ -9,6 +9,7 @@ mod doubt;
 mod pace;
 mod progress;
 mod reader;
+mod relay;
 mod removal;
 mod rest;
 #[cfg(test)]
@@ -18,10 +19,13 @@ pub use audience::Audience;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
 pub(crate) use pace::{Pace, SEND_RATE};
+pub(crate) use broadcast::Keeper;
+pub(crate) use relay::{Relay, SEND_TASKS};
+pub(crate) use rest::Range;
 pub use rest::Rest;
 
 use crate::app::Environment;
-use crate::error::Error;
+use crate::error::{BoxError, Error};
 use crate::payload::{IntoPayload, Payload};
 use crate::send_error::SendError;
 use crate::store::{DynStore, Scope, Store};
@@ -34,6 +38,7 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing::warn;
 
 /// Sends messages to clients; cheap to clone.
 ///
@@ -71,6 +76,10 @@ pub(crate) struct Inner {
     pub(crate) pace: Arc<Pace>,
     /// When messages to many must have returned.
     pub(crate) deadline: Option<Instant>,
+    /// Who goes on then.
+    pub(crate) relay: Option<Relay>,
+    /// Whether a connection that was opened a moment ago is waited for.
+    pub(crate) greets: bool,
 }
 
 /// Tells the time, and lets it pass.
@@ -92,6 +101,9 @@ impl Clock for SystemClock {
     }
 }
 
+/// With less time than this nothing is begun any more.
+const LATE: Duration = Duration::from_secs(1);
+
 impl Sender {
     /// Sends through `transport` to the connections in `store`.
     ///
@@ -107,6 +119,8 @@ impl Sender {
             opening: None,
             pace: Arc::new(Pace::new(SEND_RATE)),
             deadline: None,
+            relay: None,
+            greets: false,
         })
     }
 
@@ -253,13 +267,66 @@ impl Sender {
         }
     }
 
-    /// Does some work for many, in the time that there is.
-    pub(crate) async fn deliver(&self, work: Rest) -> Result<Delivery, SendError> {
+    /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
+    async fn deliver(&self, mut work: Rest) -> Result<Delivery, SendError> {
+        let mut delivery = Delivery::default();
+        let mut until = Until {
+            deadline: self.0.deadline,
+            hopeful: self.0.relay.is_some(),
+            keeper: None,
+        };
+        loop {
+            delivery.add(Broadcast::new(self, work).run(until).await?);
+            let Some(rest) = delivery.rest.take() else {
+                return Ok(delivery);
+            };
+            let (tasks, left) = self.hand_on(rest).await;
+            delivery.tasks += tasks;
+            let Some((left, error)) = left else {
+                return Ok(delivery);
+            };
+            if let Some(error) = &error {
+                warn!(
+                    error = &**error as &dyn std::error::Error,
+                    "no task goes on with a message to many: the event does, for as long as it may"
+                );
+            }
+            if !until.hopeful || self.is_late() {
+                delivery.rest = Some(left);
+                return Ok(delivery);
+            }
+            until.hopeful = false;
+            work = left;
+        }
+    }
+
+    /// Does a task's part of some work, until its deadline.
+    pub(crate) async fn work(
+        &self,
+        work: Rest,
+        keeper: &dyn Keeper,
+    ) -> Result<Delivery, SendError> {
         let until = Until {
             deadline: self.0.deadline,
-            ..Until::default()
+            hopeful: false,
+            keeper: Some(keeper),
         };
         Broadcast::new(self, work).run(until).await
+    }
+
+    /// Lets tasks go on: how many do, and what none does and why.
+    pub(crate) async fn hand_on(&self, rest: Rest) -> (usize, Option<(Rest, Option<BoxError>)>) {
+        let Some(relay) = &self.0.relay else {
+            return (0, Some((rest, None)));
+        };
+        let rate = self.0.pace.rate();
+        let (tasks, left) = relay.hand_on(rest, self.0.api.as_deref(), rate).await;
+        (tasks, left.map(|(rest, error)| (rest, Some(error))))
+    }
+
+    /// Whether there is no time left.
+    fn is_late(&self) -> bool {
+        self.0.deadline.is_some_and(|end| Instant::now() + LATE >= end)
     }
 }
 

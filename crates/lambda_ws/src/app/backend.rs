@@ -7,12 +7,16 @@ pub(crate) use transports::Transports;
 use crate::ConnectionId;
 use crate::event::Context;
 use crate::send_error::SendError;
-use crate::sender::{self, Cleanup, Clock, Pace, SEND_RATE, Sender, SystemClock};
+use crate::sender::{
+    self, Cleanup, Clock, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
+};
 use crate::store::DynStore;
+use crate::task::Tasks;
 use crate::transport::DynTransport;
 use futures_util::future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::warn;
 
 /// How long the start of the program may be delayed to open connections to AWS.
@@ -24,6 +28,24 @@ pub(crate) struct Backend {
     transports: Transports,
     clock: Arc<dyn Clock>,
     pace: Arc<Pace>,
+    tasks: Option<Arc<dyn Tasks>>,
+    /// How many tasks share a message to many.
+    width: usize,
+}
+
+/// What is particular to a sender.
+#[derive(Default)]
+pub(super) struct Particulars {
+    /// The connection whose `$connect` this is.
+    pub(super) opening: Option<ConnectionId>,
+    /// The connection is about to be open.
+    pub(super) greets: bool,
+    /// When messages to many must have returned.
+    pub(super) deadline: Option<Instant>,
+    /// A share of the pace.
+    pub(super) rate: Option<u32>,
+    /// The task this is done in, and how many there were in a row.
+    pub(super) parent: Option<(String, u32)>,
 }
 
 impl Backend {
@@ -33,7 +55,30 @@ impl Backend {
             transports,
             clock: Arc::new(SystemClock),
             pace: Arc::new(Pace::new(SEND_RATE)),
+            tasks: None,
+            width: SEND_TASKS,
         }
+    }
+
+    /// Sends at most so many messages a second.
+    pub(super) fn paced(mut self, rate: u32) -> Self {
+        self.pace = Arc::new(Pace::new(rate));
+        self
+    }
+
+    /// Has `tasks` do what an event cannot, `width` of them at once.
+    pub(crate) fn with_tasks(mut self, tasks: Arc<dyn Tasks>, width: usize) -> Self {
+        self.tasks = Some(tasks);
+        self.width = width.max(1);
+        self
+    }
+
+    pub(super) fn tasks(&self) -> Option<&dyn Tasks> {
+        self.tasks.as_deref()
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     pub(crate) fn with_clock(mut self, clock: impl Clock + 'static) -> Self {
@@ -49,15 +94,40 @@ impl Backend {
 
     /// A sender for use outside of events, if the management API is known without one.
     pub(crate) fn sender(&self) -> Option<Sender> {
-        let (transport, api) = self.transports.known()?;
-        Some(self.sender_through(transport, api, Cleanup::awaited(), None))
+        self.sender_without_event(Cleanup::awaited(), Particulars::default())
     }
 
-    /// The sender of an event; `opening`, if it is the connection's `$connect`.
-    pub(super) fn sender_for(&self, context: &Context, cleanup: Cleanup, opening: bool) -> Sender {
+    /// The same for an event that is none of an API.
+    pub(super) fn sender_without_event(
+        &self,
+        cleanup: Cleanup,
+        particulars: Particulars,
+    ) -> Option<Sender> {
+        let (transport, api) = self.transports.known()?;
+        Some(self.sender_through(transport, api, cleanup, particulars))
+    }
+
+    /// The sender of an event.
+    pub(super) fn sender_for(
+        &self,
+        context: &Context,
+        cleanup: Cleanup,
+        particulars: Particulars,
+    ) -> Sender {
         let (transport, api) = self.transports.of(context);
-        let opening = opening.then(|| context.connection_id().clone());
-        self.sender_through(transport, Some(api), cleanup, opening)
+        self.sender_through(transport, Some(api), cleanup, particulars)
+    }
+
+    /// The sender for the connections of `api`, which is `<apiId>/<stage>`.
+    pub(super) fn sender_at(
+        &self,
+        api: Option<&str>,
+        cleanup: Cleanup,
+        particulars: Particulars,
+    ) -> Option<Sender> {
+        let (transport, known) = self.transports.at(api)?;
+        let api = known.or_else(|| api.map(str::to_owned));
+        Some(self.sender_through(transport, api, cleanup, particulars))
     }
 
     fn sender_through(
@@ -65,17 +135,24 @@ impl Backend {
         transport: Arc<dyn DynTransport>,
         api: Option<String>,
         cleanup: Cleanup,
-        opening: Option<ConnectionId>,
+        particulars: Particulars,
     ) -> Sender {
+        let share = particulars.rate.map(|rate| Arc::new(Pace::new(rate)));
         Sender::from(sender::Inner {
             store: self.store.clone(),
             transport,
             clock: self.clock.clone(),
             cleanup,
             api,
-            opening,
-            pace: self.pace.clone(),
-            deadline: None,
+            opening: particulars.opening,
+            pace: share.unwrap_or_else(|| self.pace.clone()),
+            deadline: particulars.deadline,
+            relay: self.tasks.clone().map(|tasks| Relay {
+                tasks,
+                width: self.width,
+                parent: particulars.parent,
+            }),
+            greets: particulars.greets,
         })
     }
 

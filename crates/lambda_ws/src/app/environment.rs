@@ -2,7 +2,9 @@
 
 use super::backend::{Backend, Transports};
 use crate::error::Error;
+use crate::sender::{SEND_RATE, SEND_TASKS};
 use crate::store::{DynStore, Memory};
+use crate::task::Tasks;
 use crate::transport::{DynTransport, LogOnly};
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 use aws_config::SdkConfig;
@@ -19,6 +21,13 @@ const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 /// Anything but `sdk` is the default.
 #[cfg(feature = "apigateway")]
 const LANE: &str = "SEND_LANE";
+const RATE: &str = "SEND_RATE";
+/// 0 turns tasks off.
+const TASKS: &str = "SEND_TASKS";
+#[cfg(feature = "apigateway")]
+const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
+const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+const FUNCTION_VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
 
 /// What a program learns from its environment.
 #[derive(Debug, Default)]
@@ -30,6 +39,12 @@ pub(crate) struct Environment {
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
     lane: crate::transport::Lane,
+    rate: Option<String>,
+    tasks: Option<String>,
+    #[cfg(feature = "apigateway")]
+    lambda_endpoint: Option<String>,
+    /// With its version.
+    function: Option<String>,
 }
 
 impl Environment {
@@ -52,6 +67,14 @@ impl Environment {
                 Some("sdk") => crate::transport::Lane::Sdk,
                 _ => crate::transport::Lane::default(),
             },
+            rate: variable(RATE),
+            tasks: variable(TASKS),
+            #[cfg(feature = "apigateway")]
+            lambda_endpoint: variable(LAMBDA_ENDPOINT),
+            function: variable(FUNCTION_NAME).map(|name| {
+                let version = variable(FUNCTION_VERSION);
+                format!("{name}:{}", version.as_deref().unwrap_or("$LATEST"))
+            }),
         }
     }
 
@@ -70,6 +93,15 @@ impl Environment {
 
     /// Where connections are kept and how messages are sent, unless they are given.
     pub(crate) async fn backend(
+        &self,
+        store: Option<Arc<dyn DynStore>>,
+        transport: Option<Arc<dyn DynTransport>>,
+    ) -> Result<Backend, Error> {
+        let backend = self.stores_and_transports(store, transport).await?;
+        Ok(backend.paced(number(RATE, self.rate.as_deref(), SEND_RATE, 1)?))
+    }
+
+    async fn stores_and_transports(
         &self,
         store: Option<Arc<dyn DynStore>>,
         transport: Option<Arc<dyn DynTransport>>,
@@ -107,11 +139,37 @@ impl Environment {
             Some(store) => store,
             None => super::sdk::store(&config, table)?,
         };
+        let tasks = self.tasks(&config)?;
         let transports = match (transport, &self.endpoint) {
             (Some(transport), _) => Transports::One(transport),
             (None, endpoint) => self.transports(config, endpoint.as_deref())?,
         };
-        Ok(Backend::new(store, transports))
+        let backend = Backend::new(store, transports);
+        Ok(match tasks {
+            Some((tasks, width)) => backend.with_tasks(tasks, width),
+            None => backend,
+        })
+    }
+
+    /// How the function invokes itself, and how many of it share a message to many.
+    #[cfg(feature = "apigateway")]
+    fn tasks(&self, config: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
+        let width = number(TASKS, self.tasks.as_deref(), SEND_TASKS as u32, 0)?;
+        let Some(function) = self.function.as_deref().filter(|_| width > 0) else {
+            return Ok(None);
+        };
+        let endpoint = self.lambda_endpoint.as_deref();
+        let Some(invocation) = super::invocation::Invocation::new(config, function, endpoint)
+        else {
+            return Ok(None);
+        };
+        Ok(Some((Arc::new(invocation?), width as usize)))
+    }
+
+    #[cfg(not(feature = "apigateway"))]
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail with the feature")]
+    fn tasks(&self, _: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
+        Ok(None)
     }
 
     #[cfg(feature = "apigateway")]
@@ -147,6 +205,13 @@ impl Environment {
             (Some(_), _) => Err("give `App::transport`: the feature `apigateway` is off".into()),
         }
     }
+}
+
+/// What a variable says, which has to be a number.
+fn number(name: &str, said: Option<&str>, default: u32, least: u32) -> Result<u32, Error> {
+    let Some(said) = said else { return Ok(default) };
+    let number = said.parse().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| format!("{name} is `{said}`: it is a number of at least {least}").into())
 }
 
 fn no_table() -> Error {

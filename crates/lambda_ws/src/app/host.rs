@@ -1,11 +1,14 @@
 //! From an event's JSON to the response's.
 
 mod authorize;
+mod outside;
 mod protocol;
+mod publish;
+mod task;
 
-use super::backend::Backend;
+use super::backend::{Backend, Particulars};
 use super::reply::Reply;
-use crate::ConnectionId;
+use crate::{ConnectionId, Timestamp};
 use crate::connection::Known;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Message};
@@ -18,23 +21,55 @@ use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
 use futures_util::future;
 use http::{Extensions, StatusCode};
 use serde::Serialize;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 use tower_service::Service;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 /// How long an event waits for its clean-up.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long `$connect` may take before its announcements are given up: API Gateway gives up at 29 s
-/// (conformance E5).
+/// How long `$connect` and messages may send to many: API Gateway gives up at 29 s (conformance E5).
 const DEADLINE: Duration = Duration::from_secs(25);
+
+/// When an event was given to the program.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Occasion {
+    /// When its response must be there.
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Occasion {
+    /// That of an invocation which Lambda ends at `deadline`, in ms since the epoch.
+    pub(crate) fn until(deadline: u64) -> Self {
+        let left = Timestamp::from_millis(deadline) - Timestamp::now();
+        // Time to hand on what is left, and to answer.
+        let left = left.saturating_sub(RESERVE.min(left / 8));
+        Self {
+            deadline: (deadline > 0).then(|| Instant::now() + left),
+        }
+    }
+
+    /// The same, if API Gateway waits for the response.
+    fn awaited(self) -> Self {
+        let most = Instant::now() + DEADLINE;
+        Self {
+            deadline: Some(self.deadline.map_or(most, |deadline| deadline.min(most))),
+        }
+    }
+}
+
+/// How long before Lambda ends an invocation the last message is sent.
+const RESERVE: Duration = Duration::from_secs(2);
 
 /// Serves events with a service.
 #[derive(Clone)]
 pub(crate) struct Host<S> {
     service: S,
     backend: Arc<Backend>,
+    /// Connections that have been opened since, and that no task was queued for.
+    late: Arc<Mutex<Vec<Context>>>,
 }
 
 impl<S> Host<S>
@@ -46,16 +81,23 @@ where
         Self {
             service,
             backend: Arc::new(backend),
+            late: Arc::default(),
         }
     }
 
-    /// The response to an event. It is an error only if the event is none that is known, or an
-    /// authorizer's that is answered with a failure.
-    pub(crate) async fn call(&self, json: &str) -> Result<Reply, BoxError> {
+    /// The response to an event. It is an error only if the event is none that is known, or one that is
+    /// answered with a failure: an authorizer's, or one of no API.
+    pub(crate) async fn call(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
+        let late = std::mem::take(&mut *self.late());
+        let (reply, ()) = future::join(self.answer(json, occasion), self.follow_up(late)).await;
+        reply
+    }
+
+    async fn answer(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
         let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
-            return Err(UNKNOWN_EVENT.into());
+            return self.outside(json, occasion).await;
         };
         let closed = Disconnect {
             code: context
@@ -72,9 +114,17 @@ where
         );
         let cleanup = Cleanup::beside();
         let answer = async {
-            let sender =
-                self.backend
-                    .sender_for(&context, cleanup.clone(), kind == EventType::Connect);
+            let occasion = match kind {
+                EventType::Disconnect => occasion,
+                _ => occasion.awaited(),
+            };
+            let particulars = Particulars {
+                opening: (kind == EventType::Connect).then(|| context.connection_id().clone()),
+                deadline: occasion.deadline,
+                ..Particulars::default()
+            };
+            let beside = cleanup.clone();
+            let sender = self.backend.sender_for(&context, beside, particulars);
             let reply = match kind {
                 EventType::Connect if let Some(method_arn) = incoming.method_arn.take() => {
                     let data = Authorize {
@@ -109,7 +159,6 @@ where
     }
 
     async fn connect(&self, context: Context, data: Connect, sender: Sender) -> Reply {
-        let started = tokio::time::Instant::now();
         let declared = data.declared.clone();
         let offer = Offer::of(&data.headers);
         let event = event(context.clone(), data, sender.clone(), Known::default());
@@ -139,23 +188,22 @@ where
             }
             return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
         }
-        let announced = async {
-            for (room, payload) in announcements {
-                let others = sender.room(&*room).except(context.connection_id());
-                if let Err(error) = others.send(payload).await {
-                    error!(
-                        room,
-                        error = &error as &dyn std::error::Error,
-                        "not announced"
-                    );
+        for (room, payload) in announcements {
+            let others = sender.room(&*room).except(context.connection_id());
+            match others.send(payload).await {
+                Ok(delivery) if delivery.rest.is_some() => {
+                    error!(room, "not everybody heard the announcement in time");
                 }
+                Ok(_) => {}
+                Err(error) => error!(
+                    room,
+                    error = &error as &dyn std::error::Error,
+                    "not announced"
+                ),
             }
-        };
-        if tokio::time::timeout_at(started + DEADLINE, announced)
-            .await
-            .is_err()
-        {
-            error!("not everybody heard the announcements in time");
+        }
+        if response.opened {
+            self.queue_opened(context).await;
         }
         Reply::new(&response, None)
     }
@@ -229,7 +277,8 @@ where
 }
 
 const UNKNOWN_EVENT: &str = "this event is none of a WebSocket API's: expected \
-    `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a `requestContext.connectionId`";
+    `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a `requestContext.connectionId`; or \
+    `publish`, by itself or in the records of SNS or SQS or the detail of EventBridge";
 
 /// What a socket's event is about.
 fn socket<'a>(

@@ -1,10 +1,11 @@
 //! A response, as API Gateway takes it.
 
+use crate::error::BoxError;
 use crate::response::Response;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 /// A response, as API Gateway takes it: only members that a proxy response may have, none of them
 /// `null` (conformance E4, K3).
@@ -16,8 +17,8 @@ pub(crate) enum Reply {
         protocol: Option<String>,
         body: Option<String>,
     },
-    /// An authorizer's response (conformance B9).
-    Policy(Box<RawValue>),
+    /// An authorizer's response (conformance B9), or that to an event of no API.
+    Json(Box<RawValue>),
 }
 
 impl Reply {
@@ -36,6 +37,12 @@ impl Reply {
     }
 }
 
+impl Reply {
+    pub(super) fn json(value: &impl Serialize) -> Result<Self, BoxError> {
+        Ok(Self::Json(to_raw_value(value)?))
+    }
+}
+
 impl Serialize for Reply {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -45,7 +52,7 @@ impl Serialize for Reply {
         }
 
         let (status, protocol, body) = match self {
-            Self::Policy(policy) => return policy.serialize(serializer),
+            Self::Json(json) => return json.serialize(serializer),
             Self::Proxy {
                 status,
                 protocol,

@@ -2,6 +2,7 @@
 
 use crate::wire::IncomingContext;
 use crate::{ConnectionId, Timestamp};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Parts>);
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Parts {
     connection_id: ConnectionId,
     connected_at: Timestamp,
@@ -23,8 +25,23 @@ struct Parts {
     api_id: String,
     domain_name: String,
     source_ip: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     authorizer: Option<Box<RawValue>>,
+}
+
+/// As it travels in a task.
+impl Serialize for Context {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Context {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Parts::deserialize(deserializer).map(|parts| Self(Arc::new(parts)))
+    }
 }
 
 impl Context {

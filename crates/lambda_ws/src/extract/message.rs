@@ -4,7 +4,7 @@ use super::FromEvent;
 use crate::Json;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::event::{Event, Message};
+use crate::event::{Event, Message, Opened};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
@@ -62,15 +62,22 @@ impl<S: Sync> FromEvent<Message, S> for Bytes {
     }
 }
 
-impl<S: Sync> FromEvent<Message, S> for Connection {
-    type Rejection = Infallible;
+/// Extractors for the kinds of events whose connection is open.
+macro_rules! open {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync> FromEvent<$kind, S> for Connection {
+            type Rejection = Infallible;
 
-    async fn from_event(event: &Event<Message>, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::new(
-            event.connection_id().clone(),
-            event.context.connected_at(),
-            event.sender.clone(),
-            event.known.clone(),
-        ))
-    }
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
+                Ok(Self::new(
+                    event.connection_id().clone(),
+                    event.context.connected_at(),
+                    event.sender.clone(),
+                    event.known.clone(),
+                ))
+            }
+        }
+    )* };
 }
+
+open! { Opened Message }

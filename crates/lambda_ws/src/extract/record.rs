@@ -2,7 +2,7 @@
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::error::Error;
-use crate::event::{Disconnect, Event, Kind, Message};
+use crate::event::{Disconnect, Event, Kind, Message, Opened};
 use crate::store::{Record, StoreError};
 use serde::de::DeserializeOwned;
 
@@ -82,4 +82,4 @@ macro_rules! registered {
     )* };
 }
 
-registered! { Message Disconnect }
+registered! { Opened Message Disconnect }

@@ -24,6 +24,16 @@ const YOUNG_PAUSES: [Duration; 3] = [
     Duration::from_millis(200),
 ];
 
+/// The same for who greets it: its `$connect` has returned, or is about to.
+const GREETING_PAUSES: [Duration; 6] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+
 /// When a 410 is checked: API Gateway now and then gives one for a live connection.
 const CONFIRMATION: Duration = Duration::from_millis(250);
 
@@ -47,6 +57,7 @@ impl Sender {
         };
         let young = record.as_ref().is_some_and(|r| self.now() - r.at < YOUNG);
         let pauses = match young {
+            true if self.0.greets => &GREETING_PAUSES[..],
             true => &YOUNG_PAUSES[..],
             false => &[CONFIRMATION],
         };

@@ -50,12 +50,19 @@ impl Rest {
         self.ids.is_empty() && self.ranges.is_empty()
     }
 
+    /// Adds another part of the same work.
+    pub(super) fn add(&mut self, other: Self) {
+        self.ids.extend(other.ids);
+        self.ranges.extend(other.ranges);
+    }
+
     /// The same work in at most `most` parts of about the same size.
     pub(crate) fn split(self, most: usize) -> Vec<Self> {
         let mut ranges = self.ranges.clone();
-        // Rooms and users are ordered by hash: one range of theirs is as good as several.
+        // Rooms and users are ordered by hash: one range of theirs is as good as several. Small ones can be
+        // shared out more evenly.
         if self.scope != Scope::Everyone {
-            while ranges.len() < most {
+            while ranges.len() < 4 * most {
                 let Some(widest) = (0..ranges.len()).max_by_key(|at| ranges[*at].width()) else {
                     break;
                 };
@@ -73,13 +80,20 @@ impl Rest {
             ..self.clone()
         };
         let mut split: Vec<_> = (0..parts).map(part).collect();
-        for (number, range) in ranges.into_iter().enumerate() {
-            split[number % parts].ranges.push(range);
+        for range in ranges {
+            let widths = split.iter().map(|part| part.width());
+            let least = widths.enumerate().min_by_key(|(_, width)| *width);
+            let (least, _) = least.expect("there is a part");
+            split[least].ranges.push(range);
         }
         for (number, id) in self.ids.into_iter().enumerate() {
             split[number % parts].ids.push(id);
         }
         split
+    }
+
+    fn width(&self) -> usize {
+        self.ranges.iter().map(Range::width).sum()
     }
 }
 
@@ -152,6 +166,18 @@ mod tests {
         assert_eq!(counts, [4, 3, 3, 3, 3]);
         let parts = Rest::all(Scope::Everyone, HashSet::new()).split(99);
         assert_eq!(parts.len(), 16);
+    }
+
+    #[test]
+    fn any_number_of_parts_is_about_even() {
+        for most in 1..10 {
+            let parts = Rest::all(Scope::User("ann".into()), HashSet::new()).split(most);
+            assert_eq!(parts.len(), most);
+            let widths: Vec<_> = parts.iter().map(Rest::width).collect();
+            assert_eq!(widths.iter().sum::<usize>(), 256);
+            let (least, most) = (widths.iter().min().unwrap(), widths.iter().max().unwrap());
+            assert!(most - least <= 16, "{widths:?}");
+        }
     }
 
     #[test]

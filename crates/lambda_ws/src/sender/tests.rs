@@ -149,6 +149,8 @@ impl Bench {
             opening: None,
             pace: Arc::new(Pace::new(SEND_RATE)),
             deadline: None,
+            relay: None,
+            greets: false,
         };
         change(&mut inner);
         let sender = Sender::from(inner);

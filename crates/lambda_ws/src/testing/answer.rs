@@ -1,6 +1,6 @@
 //! One event, answered.
 
-use crate::app::{Backend, Host, Transports};
+use crate::app::{Backend, Host, Occasion, Transports};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
@@ -47,7 +47,7 @@ where
 {
     let transports = Transports::One(Arc::new(LogOnly));
     let host = Host::new(service, Backend::new(Arc::new(Memory::new()), transports));
-    let reply = host.call(json).await?;
+    let reply = host.call(json, Occasion::default()).await?;
     Ok(serde_json::to_value(&reply)?)
 }
 

@@ -1,6 +1,6 @@
 //! The application under test.
 
-use crate::app::{Backend, Host};
+use crate::app::{Backend, Host, Occasion};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
@@ -28,7 +28,7 @@ impl App {
         Self(Box::new(move |json| {
             let host = host.clone();
             Box::pin(async move {
-                let reply = host.call(&json).await?;
+                let reply = host.call(&json, Occasion::default()).await?;
                 Ok(serde_json::to_vec(&reply)?)
             })
         }))

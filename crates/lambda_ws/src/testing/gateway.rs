@@ -217,6 +217,38 @@ impl Gateway {
         self.shared.now()
     }
 
+    /// Invokes the application with an event that is none of its API's: what others
+    /// [publish](crate::run#publishing), directly or by SNS, SQS or EventBridge.
+    ///
+    /// ```
+    /// # use lambda_ws::{Error, Opening, Router, testing::Gateway};
+    /// # use serde_json::json;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// async fn connect(me: Opening) -> Result<(), Error> {
+    ///     Ok(me.join("prices")?)
+    /// }
+    ///
+    /// let gateway = Gateway::new(Router::new().connect(connect));
+    /// let mut ann = gateway.connect("/").await.expect("accepted");
+    /// let event = json!({"publish": {"room": "prices", "data": {"tea": 3}}});
+    /// let published = gateway.invoke(event).await.expect("published");
+    /// assert_eq!(published["sent"], 1);
+    /// assert_eq!(ann.recv().await, r#"{"tea":3}"#);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The function's error, as its caller sees it.
+    pub async fn invoke(&self, event: serde_json::Value) -> Result<serde_json::Value, String> {
+        let shared = &self.shared;
+        let _action = shared.action();
+        let done = shared.call(event.to_string()).await;
+        let json = done.map_err(|error| error.to_string())?;
+        Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))
+    }
+
     /// Sends as a program does that serves no events: a job, another function.
     pub fn sender(&self) -> Sender {
         self.shared.sender.clone()

@@ -1,6 +1,6 @@
 //! What a gateway and its clients share.
 
-use super::app::App;
+use super::app::{App, Invoked};
 use super::clock::StandingClock;
 use super::gateway::Invocation;
 use super::socket::{Ended, Sockets};
@@ -12,6 +12,7 @@ use crate::limits::INTEGRATION_TIMEOUT;
 use crate::response::Response;
 use crate::sender::Sender;
 use crate::store::{Memory, StoreError, Wrapped};
+use crate::task::Tasks;
 use crate::wire::{
     self, ErrorFrame, Identity, Origin, ProxyRequest, ProxyResponse, RequestContext,
 };
@@ -61,7 +62,9 @@ impl Shared {
                 },
             };
             let backend = Backend::new(Arc::new(remote), wire);
-            let backend = backend.with_clock(StandingClock(shared.clone()));
+            let backend = backend
+                .with_clock(StandingClock(shared.clone()))
+                .with_tasks(Arc::new(Queue(shared.clone())), 4);
             let sender = backend.sender().expect("one transport needs no event");
             Self {
                 app: App::new(service, backend),
@@ -139,6 +142,11 @@ impl Shared {
         }
     }
 
+    /// Runs the application with an event of no API.
+    pub(super) fn call(&self, json: String) -> Invoked {
+        self.app.invoke(json)
+    }
+
     /// Runs the application. It goes on if the gateway gives up on it (conformance E5).
     pub(super) async fn run(
         self: &Arc<Self>,
@@ -194,6 +202,25 @@ impl Shared {
             user_agent: socket.user_agent.clone(),
             authorizer: socket.authorizer.clone(),
         }
+    }
+}
+
+/// The asynchronous invocations: each begins at once, and goes on beside all others.
+struct Queue(Weak<Shared>);
+
+impl Tasks for Queue {
+    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
+        if let Some(shared) = self.0.upgrade() {
+            let (action, call) = (shared.action(), shared.call(event));
+            tokio::spawn(async move {
+                let done = call.await;
+                drop(action);
+                if let Err(error) = done {
+                    tracing::error!(error = &*error, "a task failed");
+                }
+            });
+        }
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

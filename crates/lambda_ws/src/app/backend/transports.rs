@@ -2,6 +2,10 @@
 
 use crate::event::Context;
 use crate::transport::DynTransport;
+#[cfg(test)]
+use crate::transport::Lane;
+#[cfg(test)]
+use aws_config::SdkConfig;
 use std::sync::Arc;
 
 /// The way to the clients of the API that an event is from.
@@ -33,6 +37,26 @@ impl Transports {
             #[cfg(feature = "apigateway")]
             Self::EachApi(_) => None,
         }
+    }
+
+    /// The transport to `api`, which is `<apiId>/<stage>`, and what its URL tells of that.
+    pub(super) fn at(&self, api: Option<&str>) -> Option<(Arc<dyn DynTransport>, Option<String>)> {
+        match (self, api) {
+            (Self::One(_), _) => self.known(),
+            #[cfg(feature = "apigateway")]
+            (Self::EachApi(each), Some(api)) => {
+                let (id, stage) = api.split_once('/')?;
+                Some((each.at(id, stage), None))
+            }
+            #[cfg(feature = "apigateway")]
+            (Self::EachApi(_), None) => None,
+        }
+    }
+
+    /// A way that only events tell, as it is without an endpoint.
+    #[cfg(test)]
+    pub(crate) fn nowhere() -> Self {
+        Self::each_api(SdkConfig::builder().build(), Lane::Sdk)
     }
 
     #[cfg(test)]
@@ -84,11 +108,15 @@ mod each_api {
 
     impl EachApi {
         pub(super) fn of(&self, context: &Context) -> Arc<dyn DynTransport> {
+            self.at(context.api_id(), context.stage())
+        }
+
+        pub(super) fn at(&self, api_id: &str, stage: &str) -> Arc<dyn DynTransport> {
             let region = self
                 .config
                 .region()
                 .map_or("us-east-1", |region| region.as_ref());
-            let url = url(context.api_id(), region, context.stage());
+            let url = url(api_id, region, stage);
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
             let transport = made.entry(url).or_insert_with_key(|url| {
                 Arc::new(ApiGateway::through(self.lane, &self.config, url))

@@ -44,7 +44,7 @@ where
             RawValue::from_string(document).map_err(|error| error.to_string())
         });
         match document {
-            Ok(document) => Ok(Reply::Policy(document)),
+            Ok(document) => Ok(Reply::Json(document)),
             Err(problem) => {
                 error!(problem, "the authorizer's policy is not sent");
                 Err(problem.into())

@@ -73,6 +73,8 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             opening: None,
             pace: Arc::new(Pace::new(500)),
             deadline: None,
+            relay: None,
+            greets: false,
         });
         let more = other.resume(serde_json::from_str(&json).unwrap()).await;
         delivery.add(more.unwrap());

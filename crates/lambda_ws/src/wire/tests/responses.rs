@@ -1,7 +1,7 @@
 //! What a function answers, as API Gateway takes it.
 
 use super::*;
-use crate::app::{Backend, Host, Transports};
+use crate::app::{Occasion, Backend, Host, Transports};
 use crate::store::Memory;
 use crate::transport::LogOnly;
 use crate::{Accept, AnyEvent, Error, IntoResponse, Json, Message, Response, Router, TwoWay};
@@ -29,7 +29,7 @@ async fn reply<F>(response: F, event: &str) -> String
 where
     F: Fn() -> Response + Clone + Send + 'static,
 {
-    let reply = answering(response).call(event).await.expect("an answer");
+    let reply = answering(response).call(event, Occasion::default()).await.expect("an answer");
     serde_json::to_string(&reply).unwrap()
 }
 
@@ -89,7 +89,7 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);
-        let reply = host.call(&asked).await.unwrap();
+        let reply = host.call(&asked, Occasion::default()).await.unwrap();
         replies.push(serde_json::to_string(&reply).unwrap());
     }
     insta::assert_snapshot!(replies.join("\n"));
@@ -108,7 +108,7 @@ proptest! {
     fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = ProxyResponse::read(&bytes);
         if let Ok(text) = std::str::from_utf8(&bytes) {
-            let _ = now(answering(Response::default).call(text));
+            let _ = now(answering(Response::default).call(text, Occasion::default()));
         }
     }
 
@@ -121,7 +121,7 @@ proptest! {
         let end = (start + cut).min(json.len());
         if json.is_char_boundary(start) && json.is_char_boundary(end) {
             let damaged = format!("{}{with}{}", &json[..start], &json[end..]);
-            let _ = now(answering(Response::default).call(&damaged));
+            let _ = now(answering(Response::default).call(&damaged, Occasion::default()));
         }
     }
 

@@ -1,0 +1,155 @@
+//! Events that are none of an API.
+
+use super::{Host, Occasion, SETTLE, UNKNOWN_EVENT};
+use crate::app::backend::Particulars;
+use crate::app::reply::Reply;
+use crate::error::BoxError;
+use crate::event::AnyEvent;
+use crate::response::Response;
+use crate::sender::{Cleanup, Sender};
+use crate::task::Task;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tower_service::Service;
+use tracing::error;
+
+/// An event of no API: a task, something to publish, or several such.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Outside<'a> {
+    #[serde(borrow)]
+    lambda_ws_task: Option<&'a RawValue>,
+    #[serde(borrow)]
+    publish: Option<&'a RawValue>,
+    #[serde(rename = "Records")]
+    records: Option<Vec<Record>>,
+    /// Of EventBridge.
+    #[serde(borrow)]
+    detail: Option<Detail<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Detail<'a> {
+    #[serde(borrow)]
+    publish: Option<&'a RawValue>,
+}
+
+/// A notification of SNS or a message of SQS.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Record {
+    Sns {
+        #[serde(rename = "Sns")]
+        sns: Notification,
+    },
+    #[serde(rename_all = "camelCase")]
+    Sqs {
+        message_id: String,
+        body: String,
+        #[serde(rename = "eventSourceARN", default)]
+        source: String,
+    },
+    Other(serde::de::IgnoredAny),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Notification {
+    message: String,
+}
+
+/// The answer to a batch of SQS: which of its messages failed.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch {
+    batch_item_failures: Vec<Failed>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failed {
+    item_identifier: String,
+}
+
+impl<S> Host<S>
+where
+    S: Service<AnyEvent, Response = Response> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// The response to an event of no API.
+    pub(super) async fn outside(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
+        let outside: Result<Outside<'_>, _> = serde_json::from_str(json);
+        let outside = outside.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
+        let cleanup = Cleanup::beside();
+        let reply = async {
+            if let Some(task) = outside.lambda_ws_task {
+                let task = Task::read(task.get())?;
+                return self.task(task, occasion, cleanup.clone()).await;
+            }
+            let publish = outside.publish.or(outside.detail.and_then(|d| d.publish));
+            if let Some(publish) = publish {
+                let sender = self.publisher(occasion, cleanup.clone())?;
+                let outcome = sender.publish(publish.get()).await?;
+                return Reply::json(&outcome);
+            }
+            match outside.records {
+                Some(records) if !records.is_empty() => {
+                    let sender = self.publisher(occasion, cleanup.clone())?;
+                    publish_all(&sender, records).await
+                }
+                _ => Err(UNKNOWN_EVENT.into()),
+            }
+        };
+        let reply = reply.await;
+        cleanup.settle(SETTLE).await;
+        reply
+    }
+
+    fn publisher(&self, occasion: Occasion, cleanup: Cleanup) -> Result<Sender, BoxError> {
+        let particulars = Particulars {
+            deadline: occasion.deadline,
+            ..Particulars::default()
+        };
+        let sender = self.backend.sender_without_event(cleanup, particulars);
+        sender.ok_or_else(|| {
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: what is published does not tell where its \
+             connections are; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"
+                .into()
+        })
+    }
+}
+
+/// Publishes what stands in records, one after the other. A message of SQS that fails is named; any other
+/// failure is the event's.
+async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<Reply, BoxError> {
+    let mut batch = None;
+    let mut stopped = false;
+    for record in records {
+        match record {
+            Record::Sns { sns } => {
+                sender.publish_wrapped(&sns.message).await?;
+            }
+            Record::Sqs {
+                message_id,
+                body,
+                source,
+            } => {
+                let batch: &mut Batch = batch.get_or_insert_default();
+                let published = match stopped {
+                    true => Err("a message before it in the queue failed".into()),
+                    false => sender.publish_wrapped(&body).await,
+                };
+                if let Err(error) = published {
+                    error!(message = message_id, error = &*error, "a message is not published");
+                    // A FIFO queue keeps its order only if nothing overtakes what failed.
+                    stopped |= source.ends_with(".fifo");
+                    batch.batch_item_failures.push(Failed {
+                        item_identifier: message_id,
+                    });
+                }
+            }
+            Record::Other(_) => return Err(UNKNOWN_EVENT.into()),
+        }
+    }
+    Reply::json(&batch)
+}

@@ -1,0 +1,182 @@
+//! What the function asked itself to do.
+
+use super::{Host, Occasion, event, log};
+use crate::app::backend::Particulars;
+use crate::app::lease::{Asked, Lease};
+use crate::app::reply::Reply;
+use crate::connection::Known;
+use crate::error::BoxError;
+use crate::event::{AnyEvent, Context, Opened};
+use crate::payload::Payload;
+use crate::response::{Body, Response};
+use crate::send_error::SendError;
+use crate::sender::{Cleanup, Sender};
+use crate::task::{Send, Task, new_id};
+use serde::Serialize;
+use std::error::Error;
+use std::sync::{MutexGuard, PoisonError};
+use tower_service::Service;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+/// The answer to a task: nobody reads it but whoever invokes one by hand.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Done,
+    /// It was done before.
+    Known,
+}
+
+impl<S> Host<S>
+where
+    S: Service<AnyEvent, Response = Response> + Clone,
+    S::Error: Into<BoxError>,
+{
+    pub(super) async fn task(
+        &self,
+        task: Task,
+        occasion: Occasion,
+        cleanup: Cleanup,
+    ) -> Result<Reply, BoxError> {
+        let span = info_span!("task", id = task.id, hop = task.hop);
+        let work = async {
+            match (task.opened, task.send) {
+                (Some(context), None) => self.opened(context, occasion, cleanup).await,
+                (None, Some(send)) => {
+                    let parent = (task.id, task.hop);
+                    self.send_part(parent, send, occasion, cleanup).await
+                }
+                _ => Err("a task is to greet a client or to send a part of a message".into()),
+            }
+        };
+        work.instrument(span).await
+    }
+
+    /// Has something done once a connection is open.
+    pub(super) async fn queue_opened(&self, context: Context) {
+        let task = Task::opened(new_id(), context.clone());
+        let queued = match self.backend.tasks() {
+            Some(tasks) => tasks.queue(task.event()).await,
+            None => Err("this function cannot invoke itself here".into()),
+        };
+        if let Err(error) = queued {
+            warn!(
+                connection = %context.connection_id(),
+                error = &*error,
+                "no task follows the opening of a connection: it is followed up with the next event here"
+            );
+            self.late().push(context);
+        }
+    }
+
+    /// Follows up the connections that no task was queued for. Their `$connect` has returned since.
+    pub(super) async fn follow_up(&self, late: Vec<Context>) {
+        for context in late {
+            let cleanup = Cleanup::awaited();
+            if let Err(error) = self.opened(context, Occasion::default(), cleanup).await {
+                error!(error = &*error, "a new client is not greeted");
+            }
+        }
+    }
+
+    pub(super) fn late(&self) -> MutexGuard<'_, Vec<Context>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the handler of a connection that has been opened, if it still is there.
+    async fn opened(
+        &self,
+        context: Context,
+        occasion: Occasion,
+        cleanup: Cleanup,
+    ) -> Result<Reply, BoxError> {
+        let particulars = Particulars {
+            greets: true,
+            deadline: occasion.deadline,
+            ..Particulars::default()
+        };
+        let sender = self.backend.sender_for(&context, cleanup, particulars);
+        let known = Known::default();
+        let (id, at) = (context.connection_id().clone(), context.connected_at());
+        let record = known.record(&sender, &id, at).await?;
+        if record.is_none_or(|record| record.gone) {
+            debug!("the client has gone before it was greeted");
+            return Reply::json(&Outcome::Known);
+        }
+        let event = event(context, Opened, sender.clone(), known);
+        let mut response = self.respond(AnyEvent::Opened(event)).await;
+        log(&response);
+        if let Body::Text(payload) = std::mem::take(&mut response.body) {
+            greet(&sender, &id, payload).await;
+        }
+        Reply::json(&Outcome::Done)
+    }
+
+    /// Sends a part of a message to many.
+    async fn send_part(
+        &self,
+        parent: (String, u32),
+        send: Send,
+        occasion: Occasion,
+        cleanup: Cleanup,
+    ) -> Result<Reply, BoxError> {
+        let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
+            Asked::Given(lease, state) => (lease, state),
+            Asked::Done => return Reply::json(&Outcome::Known),
+            Asked::Taken => {
+                return Err("another worker does this task: Lambda asks again whether it has".into());
+            }
+        };
+        let particulars = Particulars {
+            deadline: occasion.deadline,
+            rate: Some(send.rate),
+            parent: Some(parent),
+            ..Particulars::default()
+        };
+        let sender = self
+            .backend
+            .sender_at(send.api.as_deref(), cleanup, particulars)
+            .ok_or("the task does not say of which API its connections are")?;
+        let handing = state.is_handing();
+        let work = state.left_of(send.rest);
+        let rest = match handing {
+            true => Some(work),
+            false => {
+                let delivery = sender.work(work, &lease).await?;
+                info!(
+                    sent = delivery.sent,
+                    gone = delivery.gone,
+                    throttled = delivery.throttled,
+                    failed = delivery.failed,
+                    is_all = delivery.rest.is_none(),
+                    "a part of a message to many is sent"
+                );
+                delivery.rest
+            }
+        };
+        if let Some(rest) = rest {
+            // If this process ends here, the next worker hands on the same to the same task.
+            lease.hand(&rest).await?;
+            if let (_, Some((left, error))) = sender.hand_on(rest).await {
+                let error = error.unwrap_or_else(|| "this function cannot invoke itself".into());
+                error!(error = &*error, "no task goes on with a message to many");
+                lease.release(&left).await?;
+                return Err(error);
+            }
+        }
+        lease.done().await?;
+        Reply::json(&Outcome::Done)
+    }
+}
+
+/// Sends a client what the handler returned.
+async fn greet(sender: &Sender, id: &crate::ConnectionId, payload: Payload) {
+    match sender.send(id, payload).await {
+        Ok(()) => {}
+        Err(SendError::Gone) => debug!("the client has gone before it was greeted"),
+        Err(error) => error!(
+            error = &error as &dyn Error,
+            "the client is not greeted"
+        ),
+    }
+}

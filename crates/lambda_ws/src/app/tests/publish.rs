@@ -1,0 +1,166 @@
+//! What others publish through the function.
+
+use super::*;
+use crate::testing::Client;
+use serde_json::json;
+
+/// A function with clients: ann and ann, who are in the room tea, and bob, who is not.
+async fn clients() -> (Gateway, [Client; 3]) {
+    async fn connect(me: Opening, Query(who): Query<Vec<(String, String)>>) -> Result<(), Error> {
+        for (name, value) in &who {
+            match name.as_str() {
+                "user" => me.user(value)?,
+                _ => me.join(value)?,
+            }
+        }
+        Ok(())
+    }
+
+    let gateway = Gateway::new(Router::new().connect(connect));
+    let mut clients = Vec::new();
+    for uri in ["/?user=ann&room=tea", "/?user=ann&room=tea", "/?user=bob"] {
+        clients.push(gateway.connect(uri).await.unwrap());
+    }
+    let Ok(clients) = clients.try_into() else {
+        panic!("three clients");
+    };
+    (gateway, clients)
+}
+
+fn heard(clients: &mut [Client; 3]) -> [Vec<String>; 3] {
+    clients.each_mut().map(|client| client.recv_all())
+}
+
+fn to(target: &str, data: Value) -> Value {
+    let mut publish = serde_json::from_str::<Value>(target).unwrap();
+    publish["data"] = data;
+    json!({"publish": publish})
+}
+
+#[tokio::test]
+async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone() {
+    let (gateway, mut clients) = clients().await;
+    let bob = clients[2].id().to_string();
+    for (target, reached) in [
+        (r#"{"room":"tea"}"#.to_owned(), [1, 1, 0]),
+        (r#"{"user":"bob"}"#.to_owned(), [0, 0, 1]),
+        (json!({ "connection": bob }).to_string(), [0, 0, 1]),
+        (r#"{"everyone":true}"#.to_owned(), [1, 1, 1]),
+    ] {
+        let event = to(&target, json!("hello"));
+        let published = gateway.invoke(event).await.unwrap();
+        let sent: usize = reached.iter().sum();
+        let expected = json!({"sent": sent, "gone": 0, "throttled": 0, "failed": 0});
+        assert_eq!(published, expected, "{target}");
+        let heard = heard(&mut clients);
+        let expected = reached.map(|count| vec!["hello".to_owned(); count]);
+        assert_eq!(heard, expected, "{target}");
+    }
+    let event = to(r#"{"connection":"PJqB0fHsqRcCHlw="}"#, json!("hello"));
+    let published = gateway.invoke(event).await.unwrap();
+    assert_eq!(
+        published,
+        json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0})
+    );
+}
+
+#[tokio::test]
+async fn data_that_is_no_text_is_sent_as_json() {
+    let (gateway, mut clients) = clients().await;
+    for data in [json!({"price": 7}), json!([1, null]), json!(null), json!(true)] {
+        let event = to(r#"{"user":"bob"}"#, data.clone());
+        gateway.invoke(event).await.unwrap();
+        assert_eq!(heard(&mut clients)[2], [data.to_string()]);
+    }
+}
+
+#[tokio::test]
+async fn notifications_and_scheduled_events_publish_too() {
+    let (gateway, mut clients) = clients().await;
+    let publish = to(r#"{"room":"tea"}"#, json!("hello"));
+    let sns = json!({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {
+        "MessageId": "1", "TopicArn": "arn:aws:sns:us-east-1:1:t", "Message": publish.to_string()}}]});
+    let event_bridge = json!({"version": "0", "id": "1", "detail-type": "price", "source": "shop",
+        "account": "1", "region": "us-east-1", "resources": [], "detail": publish});
+    for event in [sns, event_bridge] {
+        gateway.invoke(event).await.unwrap();
+        assert_eq!(heard(&mut clients)[0], ["hello"]);
+    }
+}
+
+fn message(id: &str, body: &Value, queue: &str) -> Value {
+    json!({"messageId": id, "receiptHandle": "r", "body": body.to_string(), "attributes": {},
+        "eventSource": "aws:sqs", "eventSourceARN": format!("arn:aws:sqs:us-east-1:1:{queue}")})
+}
+
+#[tokio::test]
+async fn of_a_batch_only_the_messages_that_fail_are_reported() {
+    let (gateway, mut clients) = clients().await;
+    let [one, two] = ["one", "two"].map(|data| to(r#"{"room":"tea"}"#, json!(data)));
+    let through_sns = json!({"Type": "Notification", "Message": two.to_string()});
+    let batch = |queue| {
+        json!({"Records": [
+            message("a", &one, queue),
+            message("b", &json!({"hello": 1}), queue),
+            message("c", &through_sns, queue),
+        ]})
+    };
+    let answer = gateway.invoke(batch("prices")).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "b"}]}));
+    assert_eq!(heard(&mut clients)[0], ["one", "two"]);
+
+    let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
+    let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
+    assert_eq!(answer, json!({ "batchItemFailures": failures }));
+    assert_eq!(heard(&mut clients)[0], ["one"], "nothing overtakes in a fifo queue");
+
+    let well = json!({"Records": [message("a", &one, "prices")]});
+    let answer = gateway.invoke(well).await.unwrap();
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+}
+
+#[tokio::test]
+async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
+    let (gateway, mut clients) = clients().await;
+    for publish in [
+        json!({}),
+        json!("hello"),
+        json!({"room": "tea"}),
+        json!({"data": "hello"}),
+        json!({"everyone": false, "data": "hello"}),
+        json!({"room": "tea", "user": "ann", "data": "hello"}),
+        json!({"rooms": "tea", "data": "hello"}),
+        json!({"room": 7, "data": "hello"}),
+    ] {
+        let direct = json!({ "publish": publish });
+        let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": direct.to_string()}}]});
+        for event in [direct, sns] {
+            let error = gateway.invoke(event.clone()).await.expect_err(&event.to_string());
+            assert!(error.contains("\"publish\""), "{event}: {error}");
+        }
+    }
+    for text in ["hello", "", "7", "{\"Message\":\"hello\"}"] {
+        let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text}}]});
+        let error = gateway.invoke(sns).await.expect_err(text);
+        assert!(error.contains("\"publish\""), "{text}: {error}");
+    }
+    let too_large = to(r#"{"room":"tea"}"#, json!("x".repeat(130 * 1024)));
+    let error = gateway.invoke(too_large).await.unwrap_err();
+    assert!(error.contains("too large"), "{error}");
+    let bad_name = to(r#"{"room":""}"#, json!("hello"));
+    assert!(gateway.invoke(bad_name).await.is_err());
+    assert!(heard(&mut clients).iter().all(Vec::is_empty));
+}
+
+#[tokio::test]
+async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
+    let (router, _) = router();
+    let backend = Backend::new(Arc::new(Memory::new()), Transports::nowhere());
+    let host = Host::new(router, backend);
+    let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
+    let error = call(&host, &event).await.unwrap_err().to_string();
+    assert!(
+        error.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
+        "{error}"
+    );
+}

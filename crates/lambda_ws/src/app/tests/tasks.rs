@@ -1,0 +1,342 @@
+//! What the function does outside of the events that ask for it.
+
+use super::*;
+use crate::ConnectionId;
+use crate::payload::Payload;
+use crate::sender::Clock;
+use crate::task::Tasks;
+use crate::transport::{Inspection, Transport};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
+
+/// Everything around functions that is theirs together: a store, clients, a queue, a clock.
+#[derive(Clone)]
+struct World {
+    store: Memory,
+    got: Arc<Mutex<BTreeMap<ConnectionId, usize>>>,
+    queue: Arc<Mutex<Vec<String>>>,
+    /// Refuses to queue.
+    closed: bool,
+    began: Instant,
+}
+
+impl Transport for World {
+    async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+        tokio::time::sleep(SECOND / 50).await;
+        *self.got.lock().unwrap().entry(id.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    async fn close(&self, _: &ConnectionId) -> Result<(), SendError> {
+        Ok(())
+    }
+
+    async fn inspect(&self, _: &ConnectionId) -> Result<Inspection, SendError> {
+        Ok(Inspection::default())
+    }
+
+    fn url(&self) -> &str {
+        "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev"
+    }
+}
+
+impl Tasks for World {
+    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
+        let queued = match self.closed {
+            true => Err("the queue is closed".into()),
+            false => {
+                self.queue.lock().unwrap().push(event);
+                Ok(())
+            }
+        };
+        Box::pin(std::future::ready(queued))
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Timestamp {
+        BEGINNING + self.began.elapsed()
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            store: Memory::new(),
+            got: Arc::default(),
+            queue: Arc::default(),
+            closed: false,
+            began: Instant::now(),
+        }
+    }
+
+    async fn crowd(count: usize) -> Self {
+        let world = Self::new();
+        for number in 0..count {
+            let id = format!("m{number:05}").as_str().into();
+            let mut record = Record::new(id, BEGINNING, "a1b2c3d4e5/dev", BEGINNING);
+            record.rooms.insert("tea".to_owned());
+            Store::register(&world.store, &record).await.unwrap();
+        }
+        world
+    }
+
+    /// One process of the function.
+    fn process(&self, rate: u32) -> Host<Router> {
+        async fn shout(me: Connection) -> Result<Json<[usize; 2]>, Error> {
+            let delivery = me.room("tea").send("hello").await?;
+            let rest = delivery.rest.is_some();
+            Ok(Json([delivery.tasks, usize::from(rest)]))
+        }
+
+        let transports = Transports::One(Arc::new(self.clone()));
+        let backend = Backend::new(Arc::new(self.store.clone()), transports)
+            .with_clock(self.clone())
+            .paced(rate)
+            .with_tasks(Arc::new(self.clone()), 3);
+        Host::new(Router::new().two_way("say", shout), backend)
+    }
+
+    /// Has a message sent to all; how many tasks were given what was left, and whether there is a rest.
+    async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
+        let occasion = Occasion {
+            deadline: Some(Instant::now() + SECOND * seconds),
+        };
+        let event = event!("say").replace("\"$default\"", "\"say\"");
+        let reply = self.process(rate).call(&event, occasion).await;
+        let reply = serde_json::to_value(reply.unwrap()).unwrap();
+        let counts: [u64; 2] = serde_json::from_str(reply["body"].as_str().unwrap()).unwrap();
+        (counts[0], counts[1] > 0)
+    }
+
+    async fn work(&self, event: &str, seconds: u32) -> Result<Value, BoxError> {
+        let occasion = Occasion {
+            deadline: Some(Instant::now() + SECOND * seconds),
+        };
+        let reply = self.process(10_000).call(event, occasion).await?;
+        Ok(serde_json::to_value(reply)?)
+    }
+
+    fn queued(&self) -> Vec<String> {
+        std::mem::take(&mut self.queue.lock().unwrap())
+    }
+
+    /// How many clients got so many messages.
+    fn got(&self) -> BTreeMap<usize, usize> {
+        let mut counts = BTreeMap::new();
+        for count in self.got.lock().unwrap().values() {
+            *counts.entry(*count).or_default() += 1;
+        }
+        counts
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_event_has_no_time_for_is_done_by_tasks_that_share_the_rate() {
+    let world = World::crowd(9000).await;
+    assert_eq!(world.shout(300, 20).await, (3, false));
+    assert!(world.began.elapsed() < SECOND * 2, "it is known at once");
+    let tasks = world.queued();
+    let rate = |event: &String| {
+        let event: Value = serde_json::from_str(event).unwrap();
+        event["lambdaWsTask"]["send"]["rate"].as_u64().unwrap()
+    };
+    assert_eq!(tasks.iter().map(rate).collect::<Vec<_>>(), [100, 100, 100]);
+    let began = Instant::now();
+    let work = tasks.iter().map(|task| world.work(task, 600));
+    for done in futures_util::future::join_all(work).await {
+        assert_eq!(done.unwrap(), "done");
+    }
+    let took = began.elapsed();
+    assert!((SECOND * 25..SECOND * 40).contains(&took), "{took:?}");
+    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+    assert!(world.queued().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_be_done_in_time_needs_no_task() {
+    let world = World::crowd(3000).await;
+    assert_eq!(world.shout(300, 20).await, (0, false));
+    assert_eq!(world.got(), BTreeMap::from([(1, 3000)]));
+    assert!(world.queued().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_no_time_left_goes_on_in_another_one() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let (mut tasks, mut hops) = (world.queued(), 0);
+    while let Some(task) = tasks.pop() {
+        // Each may be delivered twice.
+        assert_eq!(world.work(&task, 20).await.unwrap(), "done");
+        tasks.extend(world.queued());
+        assert_eq!(world.work(&task, 20).await.unwrap(), "known");
+        assert!(world.queued().is_empty());
+        hops += 1;
+    }
+    assert!((4..10).contains(&hops), "{hops}");
+    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_killed_loses_nobody_and_repeats_at_most_what_it_did_in_two_seconds() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let tasks = world.queued();
+    for (number, task) in tasks.iter().enumerate() {
+        let killed_after = SECOND * 5 + SECOND / 7 * number as u32;
+        let cut_off = tokio::time::timeout(killed_after, world.work(task, 600));
+        assert!(cut_off.await.is_err());
+        // Lambda may try at once what it believes to have failed.
+        let early = world.work(task, 600).await.unwrap_err().to_string();
+        assert!(early.contains("another worker"), "{early}");
+        tokio::time::sleep(SECOND * 60).await;
+        assert_eq!(world.work(task, 600).await.unwrap(), "done");
+        assert_eq!(world.work(task, 600).await.unwrap(), "known");
+    }
+    let got = world.got();
+    assert_eq!(got.values().sum::<usize>(), 9000);
+    assert_eq!(got.keys().max(), Some(&2));
+    assert!(got[&2] <= 3 * 200, "{got:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let first = world.queued().swap_remove(0);
+    // It ends between the next task and its own last word.
+    let queue = world.queue.clone();
+    let wrapped = Wrapped {
+        store: world.store.clone(),
+        before: move |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            match queue.lock().unwrap().is_empty() {
+                true => Box::pin(std::future::ready(Ok(()))),
+                false => Box::pin(std::future::pending()),
+            }
+        },
+    };
+    let transports = Transports::One(Arc::new(world.clone()));
+    let backend = Backend::new(Arc::new(wrapped), transports)
+        .with_clock(world.clone())
+        .with_tasks(Arc::new(world.clone()), 3);
+    let host = Host::new(Router::new(), backend);
+    let occasion = Occasion {
+        deadline: Some(Instant::now() + SECOND * 8),
+    };
+    let work = tokio::time::timeout(SECOND * 20, host.call(&first, occasion));
+    assert!(work.await.is_err());
+    let second = world.queued();
+    assert_eq!(second.len(), 1);
+    tokio::time::sleep(SECOND * 60).await;
+    assert_eq!(world.work(&first, 600).await.unwrap(), "done");
+    let again = world.queued();
+    for task in second.iter().chain(&again) {
+        world.work(task, 600).await.unwrap();
+    }
+    assert_eq!(world.got().keys().max(), Some(&1), "nobody got it twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_in_a_row_have_an_end_that_is_told() {
+    let world = World::crowd(3000).await;
+    world.shout(100, 20).await;
+    let task = world.queued().swap_remove(0);
+    let mut last: Value = serde_json::from_str(&task).unwrap();
+    last["lambdaWsTask"]["hop"] = 16.into();
+    let error = world.work(&last.to_string(), 4).await.unwrap_err();
+    assert!(error.to_string().contains("16 tasks in a row"), "{error}");
+    // Lambda's next attempt goes on where it ended.
+    assert_eq!(world.work(&last.to_string(), 600).await.unwrap(), "done");
+    assert_eq!(world.got().keys().max(), Some(&1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_tasks_the_event_does_what_it_can_and_says_what_is_left() {
+    let mut world = World::crowd(9000).await;
+    world.closed = true;
+    let (tasks, rest) = world.shout(300, 20).await;
+    assert_eq!((tasks, rest), (0, true));
+    let sent = world.got()[&1];
+    assert!((4500..6500).contains(&sent), "{sent}");
+    assert!(world.began.elapsed() < SECOND * 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_another_version_is_refused() {
+    let world = World::new();
+    let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
+    let error = world.work(&event, 10).await.unwrap_err().to_string();
+    assert!(error.contains("form 9"), "{error}");
+    let event = json!({"lambdaWsTask": {"form": 1, "id": "a", "hop": 1}}).to_string();
+    assert!(world.work(&event, 10).await.is_err());
+}
+
+fn greeting() -> Router {
+    async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
+        me.user(&who.user)?;
+        me.join("tea")?;
+        Ok(())
+    }
+
+    async fn greet(me: Connection, User(user): User, Rooms(rooms): Rooms) -> Result<String, Error> {
+        me.send("welcome").await?;
+        Ok(format!("{user} in {rooms:?}"))
+    }
+
+    Router::new().connect(connect).opened(greet)
+}
+
+#[derive(Deserialize)]
+struct Who {
+    user: String,
+}
+
+#[tokio::test]
+async fn a_new_client_is_greeted_once_it_can_hear() {
+    let gateway = Gateway::new(greeting());
+    let mut ann = gateway.connect("/?user=ann").await.unwrap();
+    assert_eq!(ann.recv().await, "welcome");
+    assert_eq!(ann.recv().await, r#"ann in ["tea"]"#);
+    gateway.connect("/").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn only_who_is_accepted_and_still_there_is_greeted() {
+    let world = World::new();
+    let host = |world: &World| {
+        let transports = Transports::One(Arc::new(world.clone()));
+        let backend = Backend::new(Arc::new(world.store.clone()), transports);
+        let backend = backend.with_tasks(Arc::new(world.clone()), 3);
+        Host::new(greeting(), backend)
+    };
+    call(&host(&world), event!("connect-without-user")).await.unwrap();
+    assert!(world.queued().is_empty());
+    call(&host(&world), event!("connect")).await.unwrap();
+    let [task] = <[String; 1]>::try_from(world.queued()).unwrap();
+    assert_eq!(call(&host(&world), &task).await.unwrap(), "done");
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    call(&host(&world), &ann_leaves()).await.unwrap();
+    assert_eq!(call(&host(&world), &task).await.unwrap(), "known");
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+}
+
+#[tokio::test]
+async fn a_greeting_that_cannot_be_queued_is_done_with_the_next_event() {
+    let mut world = World::new();
+    world.closed = true;
+    let transports = Transports::One(Arc::new(world.clone()));
+    let backend = Backend::new(Arc::new(world.store.clone()), transports);
+    let host = Host::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
+    call(&host, event!("connect")).await.unwrap();
+    assert!(world.got().is_empty());
+    call(&host, event!("disconnect-idle")).await.unwrap();
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    call(&host, event!("disconnect-idle")).await.unwrap();
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+}

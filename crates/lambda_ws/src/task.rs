@@ -1,0 +1,127 @@
+//! What a function does outside of the event that asked for it: it invokes itself.
+
+use crate::error::BoxError;
+use crate::event::Context;
+use crate::sender::Rest;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+/// The form of tasks. A function that finds another one is of another version, and says so.
+const FORM: u32 = 1;
+
+/// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
+pub(crate) const MOST_HOPS: u32 = 16;
+
+/// What a function asks itself to do: the event that it is invoked with is `{"lambdaWsTask": ..}`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Task {
+    form: u32,
+    /// The same for the same work, however often it is delivered.
+    pub(crate) id: String,
+    /// How many tasks there were in a row, with this one.
+    pub(crate) hop: u32,
+    /// A connection that has been opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) opened: Option<Context>,
+    /// A part of a message to many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) send: Option<Send>,
+}
+
+/// A part of a message to many.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Send {
+    /// The API and the stage, as `<apiId>/<stage>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) api: Option<String>,
+    /// How many messages a second are this part's share.
+    pub(crate) rate: u32,
+    pub(crate) rest: Rest,
+}
+
+/// The event of a task.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TaskEvent<'a> {
+    lambda_ws_task: &'a Task,
+}
+
+impl Task {
+    pub(crate) fn opened(id: String, context: Context) -> Self {
+        Self {
+            form: FORM,
+            id,
+            hop: 1,
+            opened: Some(context),
+            send: None,
+        }
+    }
+
+    pub(crate) fn send(id: String, hop: u32, send: Send) -> Self {
+        Self {
+            form: FORM,
+            id,
+            hop,
+            opened: None,
+            send: Some(send),
+        }
+    }
+
+    /// The event to invoke the function with.
+    pub(crate) fn event(&self) -> String {
+        let event = TaskEvent {
+            lambda_ws_task: self,
+        };
+        serde_json::to_string(&event).expect("strings and numbers are always JSON")
+    }
+
+    /// Reads what stands behind `lambdaWsTask` in an event.
+    pub(crate) fn read(json: &str) -> Result<Self, BoxError> {
+        #[derive(Deserialize)]
+        struct Form {
+            form: u32,
+        }
+
+        let Form { form } = serde_json::from_str(json)?;
+        if form != FORM {
+            return Err(format!(
+                "this task has form {form}, and this version of the function knows form {FORM} only: it was \
+                 queued by another version; deploy with versions, so that each does its own"
+            )
+            .into());
+        }
+        Ok(serde_json::from_str(json)?)
+    }
+}
+
+/// A way to have tasks done.
+pub(crate) trait Tasks: std::marker::Send + Sync {
+    /// Queues the event of a task.
+    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>>;
+}
+
+/// A new task's id.
+pub(crate) fn new_id() -> String {
+    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_of_another_version_is_refused_with_what_it_is() {
+        let error = Task::read(r#"{"form":2,"id":"a","hop":1,"sing":true}"#).unwrap_err();
+        assert!(error.to_string().contains("has form 2"), "{error}");
+        assert!(Task::read("{}").is_err());
+        assert!(Task::read(r#"{"form":1}"#).is_err());
+    }
+
+    #[test]
+    fn ids_are_different() {
+        assert_ne!(new_id(), new_id());
+        assert_eq!(new_id().len(), 32);
+    }
+}
