@@ -2,7 +2,7 @@
 //!
 //! | extractor | kinds | |
 //! |---|---|---|
-//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`Kv`](crate::Kv), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
 //! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
 //! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | who the client is: see [`auth`](crate::auth) |
 //! | [`Opening`](crate::Opening) | `$connect` | |

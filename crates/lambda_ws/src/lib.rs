@@ -9,7 +9,7 @@
 //! - [Routing](#routing)
 //! - [Extractors](#extractors) and [responses](#responses)
 //! - [Who a client is](#who-a-client-is)
-//! - [Rooms, users, sessions](#rooms-users-sessions)
+//! - [Rooms, users, sessions](#rooms-users-sessions) and [values](#values)
 //! - [Sending](#sending)
 //! - [Errors](#errors)
 //! - [State and layers](#state-and-layers)
@@ -93,7 +93,7 @@
 //!
 //! | in | there are |
 //! |---|---|
-//! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`State`], [`Extension`], [`Authorizer`] |
+//! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`Kv`], [`State`], [`Extension`], [`Authorizer`] |
 //! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`], those of [`auth`] |
 //! | [`authorize`](Router::authorize) | those of `$connect` but [`Opening`]; no [`Authorizer`] |
 //! | messages | [`Connection`], [`Json`], `String`, `Bytes`, [`RouteKey`] |
@@ -190,6 +190,36 @@
 //! `$disconnect` may come late or never: who is gone is found out when somebody sends to it, and
 //! everything expires. Records are kept in one DynamoDB table, [in memory](store::Memory), or in
 //! [any store](store::Store).
+//!
+//! # Values
+//!
+//! What is to outlive connections, scores or settings or who may speak, is a value of a [`Kv`], by key,
+//! in the same table. A type says in which namespace its values are, and handlers ask for them by it.
+//!
+//! ```
+//! use lambda_ws::{Error, Kept, Kv, Router, User};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Score(u32);
+//!
+//! impl Kept for Score {
+//!     const NAMESPACE: &'static str = "scores";
+//! }
+//!
+//! async fn goal(User(user): User, scores: Kv<Score>) -> Result<String, Error> {
+//!     // Whoever else is changing it: none is lost.
+//!     let score = scores.update(&user, |score| Score(score.map_or(0, |score| score.0) + 1));
+//!     Ok(format!("{} to {user}", score.await?.0))
+//! }
+//!
+//! let app: Router = Router::new().route("goal", goal);
+//! ```
+//!
+//! [`get`](Kv::get), [`set`](Kv::set), [`delete`](Kv::delete) do what they say, [`set_if`](Kv::set_if)
+//! only at a version, [`keys`](Kv::keys) streams what begins with a prefix, and
+//! [`with_ttl`](Kv::with_ttl) lets values be over after a while. A table that is deleted with its stack
+//! takes them with it: give one that matters `DeletionPolicy: Retain`.
 //!
 //! # Sending
 //!
@@ -304,7 +334,7 @@
 //!
 //! API Gateway's are in [`limits`]: a client's frame of 32 KB, a message of 128 KB either way, 10
 //! minutes of silence, 2 hours of connection, 29 seconds for a handler. This library's: names of 1 to
-//! 256 bytes, [100](store::MAX_ROOMS) rooms a connection, a session of
+//! 256 bytes, [100](store::MAX_ROOMS) rooms a connection, a session or a value of
 //! [32 KB](store::SESSION_BYTES). Messages are text: a client that sends a binary one is disconnected.
 
 mod app;
@@ -316,6 +346,7 @@ pub mod extract;
 mod handler;
 mod id;
 mod json;
+pub mod kv;
 pub mod limits;
 mod payload;
 #[cfg(doctest)]
@@ -345,6 +376,7 @@ pub use extract::{
 pub use handler::Handler;
 pub use id::ConnectionId;
 pub use json::Json;
+pub use kv::{Kept, Kv};
 pub use payload::{IntoPayload, Payload};
 pub use response::{Accept, IntoResponse, Response, TwoWay};
 pub use router::Router;

@@ -228,7 +228,7 @@ impl Sender {
         self.0.clock.now()
     }
 
-    async fn pause(&self, duration: Duration, id: &ConnectionId) {
+    pub(crate) async fn pause(&self, duration: Duration, id: &ConnectionId) {
         self.0.clock.pause(duration, id).await;
     }
 

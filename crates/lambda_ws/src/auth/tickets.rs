@@ -1,9 +1,9 @@
 //! Tickets: secrets that open one connection.
 
-use crate::app::Environment;
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event, Kind};
 use crate::extract::FromEvent;
+use crate::kv::keeper_from_env;
 use crate::sender::Sender;
 use crate::store::{Store, StoreError, encode_value, value_expiry};
 use crate::transport::LogOnly;
@@ -14,10 +14,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// The namespace of the values that tickets are kept in.
+/// The namespace of the values that tickets are kept in: none that a [`Kv`](crate::Kv) can have.
 const NAMESPACE: &str = "ticket";
 
 /// How many random bytes a ticket has.
@@ -76,10 +75,7 @@ impl Tickets {
     ///
     /// If the variable is missing.
     pub async fn from_env() -> Result<Self, Error> {
-        let nowhere = Some(Arc::new(LogOnly) as _);
-        let backend = Environment::process().backend(None, nowhere).await?;
-        let sender = backend.sender();
-        Ok(Self::of(sender.expect("a transport is given")))
+        Ok(Self::of(keeper_from_env().await?))
     }
 
     pub(crate) fn of(sender: Sender) -> Self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The largest value, in bytes.
 pub const VALUE_BYTES: usize = 32 * 1024;
 
-/// Keeps values that belong to no connection, such as
+/// Keeps values that belong to no connection, such as those of [`Kv`](crate::Kv) and
 /// [tickets](crate::auth::Tickets): each by its key, of 1 to 256 bytes, in a namespace, of 1 to 260.
 /// What has expired at `now` is not there, whether it was removed or not; when a value expires is given
 /// in whole seconds.

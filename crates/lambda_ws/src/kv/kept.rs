@@ -1,0 +1,41 @@
+//! Values that handlers ask for.
+
+use super::Kv;
+use crate::event::{Event, Kind};
+use crate::extract::FromEvent;
+use std::convert::Infallible;
+
+/// A type whose values are kept in a namespace of its own: handlers ask for them by a [`Kv`] of it.
+///
+/// So the type of an argument is enough to know where its values are, and no two handlers read the same
+/// values as different types.
+///
+/// ```
+/// use lambda_ws::Kept;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Topic(String);
+///
+/// impl Kept for Topic {
+///     const NAMESPACE: &'static str = "topics";
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the values of type `{Self}` have no namespace",
+    label = "`Kept` is not implemented for `{Self}`",
+    note = "implement `Kept` for a type of your own, or ask for a `Sender` and name the namespace: `Kv::new(&sender, \"scores\")`"
+)]
+pub trait Kept {
+    /// The namespace, of 1 to 256 bytes. What is stored outlives a program: another name are other
+    /// values.
+    const NAMESPACE: &'static str;
+}
+
+impl<K: Kind, S: Sync, T: Kept> FromEvent<K, S> for Kv<T> {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&event.sender))
+    }
+}
