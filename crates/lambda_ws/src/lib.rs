@@ -357,8 +357,8 @@ pub mod selection;
 mod send_error;
 mod sender;
 pub mod store;
-pub mod testing;
 mod task;
+pub mod testing;
 mod timestamp;
 pub mod transport;
 pub mod wire;
@@ -366,9 +366,7 @@ pub mod wire;
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
 pub use error::{BoxError, Error};
-pub use event::{
-    AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message, Opened,
-};
+pub use event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message, Opened};
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
     RouteKey, Session, State, User,

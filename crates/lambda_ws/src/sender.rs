@@ -16,10 +16,10 @@ mod rest;
 mod tests;
 
 pub use audience::Audience;
+pub(crate) use broadcast::Keeper;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
 pub(crate) use pace::{Pace, SEND_RATE};
-pub(crate) use broadcast::Keeper;
 pub(crate) use relay::{Relay, SEND_TASKS};
 pub(crate) use rest::Range;
 pub use rest::Rest;
@@ -326,7 +326,9 @@ impl Sender {
 
     /// Whether there is no time left.
     fn is_late(&self) -> bool {
-        self.0.deadline.is_some_and(|end| Instant::now() + LATE >= end)
+        self.0
+            .deadline
+            .is_some_and(|end| Instant::now() + LATE >= end)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::backend::{Backend, Transports};
 use crate::error::Error;
-use crate::sender::{SEND_RATE, SEND_TASKS};
+use crate::sender::SEND_RATE;
 use crate::store::{DynStore, Memory};
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 use crate::task::Tasks;
 use crate::transport::{DynTransport, LogOnly};
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
@@ -22,11 +23,14 @@ const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 #[cfg(feature = "apigateway")]
 const LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
+#[cfg(feature = "apigateway")]
 /// 0 turns tasks off.
 const TASKS: &str = "SEND_TASKS";
 #[cfg(feature = "apigateway")]
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
+#[cfg(feature = "apigateway")]
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+#[cfg(feature = "apigateway")]
 const FUNCTION_VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
 
 /// What a program learns from its environment.
@@ -40,10 +44,12 @@ pub(crate) struct Environment {
     #[cfg(feature = "apigateway")]
     lane: crate::transport::Lane,
     rate: Option<String>,
+    #[cfg(feature = "apigateway")]
     tasks: Option<String>,
     #[cfg(feature = "apigateway")]
     lambda_endpoint: Option<String>,
     /// With its version.
+    #[cfg(feature = "apigateway")]
     function: Option<String>,
 }
 
@@ -68,9 +74,11 @@ impl Environment {
                 _ => crate::transport::Lane::default(),
             },
             rate: variable(RATE),
+            #[cfg(feature = "apigateway")]
             tasks: variable(TASKS),
             #[cfg(feature = "apigateway")]
             lambda_endpoint: variable(LAMBDA_ENDPOINT),
+            #[cfg(feature = "apigateway")]
             function: variable(FUNCTION_NAME).map(|name| {
                 let version = variable(FUNCTION_VERSION);
                 format!("{name}:{}", version.as_deref().unwrap_or("$LATEST"))
@@ -154,7 +162,12 @@ impl Environment {
     /// How the function invokes itself, and how many of it share a message to many.
     #[cfg(feature = "apigateway")]
     fn tasks(&self, config: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
-        let width = number(TASKS, self.tasks.as_deref(), SEND_TASKS as u32, 0)?;
+        let width = number(
+            TASKS,
+            self.tasks.as_deref(),
+            crate::sender::SEND_TASKS as u32,
+            0,
+        )?;
         let Some(function) = self.function.as_deref().filter(|_| width > 0) else {
             return Ok(None);
         };
@@ -166,7 +179,7 @@ impl Environment {
         Ok(Some((Arc::new(invocation?), width as usize)))
     }
 
-    #[cfg(not(feature = "apigateway"))]
+    #[cfg(all(feature = "dynamodb", not(feature = "apigateway")))]
     #[expect(clippy::unnecessary_wraps, reason = "it can fail with the feature")]
     fn tasks(&self, _: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
         Ok(None)

@@ -8,7 +8,6 @@ mod task;
 
 use super::backend::{Backend, Particulars};
 use super::reply::Reply;
-use crate::{ConnectionId, Timestamp};
 use crate::connection::Known;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Message};
@@ -18,6 +17,7 @@ use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
 use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
+use crate::{ConnectionId, Timestamp};
 use futures_util::future;
 use http::{Extensions, StatusCode};
 use serde::Serialize;

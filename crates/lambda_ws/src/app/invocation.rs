@@ -94,7 +94,8 @@ impl Invocation {
             }
             status => {
                 let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                let error = format!("Lambda does not queue an event for {function} ({status}): {said}");
+                let error =
+                    format!("Lambda does not queue an event for {function} ({status}): {said}");
                 Err((passes, error.into()))
             }
         }
@@ -116,7 +117,8 @@ impl Invocation {
             .header("content-type", "application/json")
             .body(Full::new(event.clone()))?;
         let headers = request.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let body = SignableBody::Bytes(&event);
         let signable = SignableRequest::new("POST", &self.url, headers, body)?;
         let (instructions, _) = sign(signable, &params)?.into_parts();

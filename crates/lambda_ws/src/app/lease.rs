@@ -131,7 +131,8 @@ impl<'a> Lease<'a> {
 
     /// Lets the next worker begin at once, with what is left.
     pub(super) async fn release(&self, rest: &Rest) -> Result<(), BoxError> {
-        self.update(Stage::Working, Some(rest), Duration::ZERO).await
+        self.update(Stage::Working, Some(rest), Duration::ZERO)
+            .await
     }
 
     async fn update(

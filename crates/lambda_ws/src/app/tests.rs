@@ -1,6 +1,5 @@
 //! From an event's JSON to the response's, on the events of `events/`.
 
-
 use super::{Backend, Host, Occasion, Transports};
 use crate::error::BoxError;
 use crate::store::{DynStore, Memory, Record, Store, StoreError, Wrapped};
@@ -17,7 +16,12 @@ use std::sync::{Arc, Mutex};
 
 macro_rules! event {
     ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../events/", $name, ".json"))
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../events/",
+            $name,
+            ".json"
+        ))
     };
 }
 
@@ -88,7 +92,9 @@ fn host(router: Router, fails: &'static [&'static str]) -> (Host<Router>, Memory
 }
 
 async fn call(host: &Host<Router>, event: &str) -> Result<Value, BoxError> {
-    Ok(serde_json::to_value(host.call(event, Occasion::default()).await?)?)
+    Ok(serde_json::to_value(
+        host.call(event, Occasion::default()).await?,
+    )?)
 }
 
 async fn record(store: &Memory, id: &str) -> Option<Record> {

@@ -140,7 +140,11 @@ async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<Reply, Box
                     false => sender.publish_wrapped(&body).await,
                 };
                 if let Err(error) = published {
-                    error!(message = message_id, error = &*error, "a message is not published");
+                    error!(
+                        message = message_id,
+                        error = &*error,
+                        "a message is not published"
+                    );
                     // A FIFO queue keeps its order only if nothing overtakes what failed.
                     stopped |= source.ends_with(".fifo");
                     batch.batch_item_failures.push(Failed {

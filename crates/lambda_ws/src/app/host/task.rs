@@ -124,7 +124,9 @@ where
             Asked::Given(lease, state) => (lease, state),
             Asked::Done => return Reply::json(&Outcome::Known),
             Asked::Taken => {
-                return Err("another worker does this task: Lambda asks again whether it has".into());
+                return Err(
+                    "another worker does this task: Lambda asks again whether it has".into(),
+                );
             }
         };
         let particulars = Particulars {
@@ -174,9 +176,6 @@ async fn greet(sender: &Sender, id: &crate::ConnectionId, payload: Payload) {
     match sender.send(id, payload).await {
         Ok(()) => {}
         Err(SendError::Gone) => debug!("the client has gone before it was greeted"),
-        Err(error) => error!(
-            error = &error as &dyn Error,
-            "the client is not greeted"
-        ),
+        Err(error) => error!(error = &error as &dyn Error, "the client is not greeted"),
     }
 }

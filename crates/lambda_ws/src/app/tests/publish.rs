@@ -67,7 +67,12 @@ async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone
 #[tokio::test]
 async fn data_that_is_no_text_is_sent_as_json() {
     let (gateway, mut clients) = clients().await;
-    for data in [json!({"price": 7}), json!([1, null]), json!(null), json!(true)] {
+    for data in [
+        json!({"price": 7}),
+        json!([1, null]),
+        json!(null),
+        json!(true),
+    ] {
         let event = to(r#"{"user":"bob"}"#, data.clone());
         gateway.invoke(event).await.unwrap();
         assert_eq!(heard(&mut clients)[2], [data.to_string()]);
@@ -106,13 +111,20 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
         ]})
     };
     let answer = gateway.invoke(batch("prices")).await.unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "b"}]}));
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": "b"}]})
+    );
     assert_eq!(heard(&mut clients)[0], ["one", "two"]);
 
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
     let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
     assert_eq!(answer, json!({ "batchItemFailures": failures }));
-    assert_eq!(heard(&mut clients)[0], ["one"], "nothing overtakes in a fifo queue");
+    assert_eq!(
+        heard(&mut clients)[0],
+        ["one"],
+        "nothing overtakes in a fifo queue"
+    );
 
     let well = json!({"Records": [message("a", &one, "prices")]});
     let answer = gateway.invoke(well).await.unwrap();
@@ -135,7 +147,10 @@ async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
         let direct = json!({ "publish": publish });
         let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": direct.to_string()}}]});
         for event in [direct, sns] {
-            let error = gateway.invoke(event.clone()).await.expect_err(&event.to_string());
+            let error = gateway
+                .invoke(event.clone())
+                .await
+                .expect_err(&event.to_string());
             assert!(error.contains("\"publish\""), "{event}: {error}");
         }
     }

@@ -315,7 +315,9 @@ async fn only_who_is_accepted_and_still_there_is_greeted() {
         let backend = backend.with_tasks(Arc::new(world.clone()), 3);
         Host::new(greeting(), backend)
     };
-    call(&host(&world), event!("connect-without-user")).await.unwrap();
+    call(&host(&world), event!("connect-without-user"))
+        .await
+        .unwrap();
     assert!(world.queued().is_empty());
     call(&host(&world), event!("connect")).await.unwrap();
     let [task] = <[String; 1]>::try_from(world.queued()).unwrap();

@@ -41,7 +41,10 @@ async fn messages_leave_at_the_pace_of_the_process() {
     let (tea, all) = tokio::join!(tea.send("one"), all.send("two"));
     assert_eq!((tea.unwrap().sent, all.unwrap().sent), (4000, 4000));
     let took = began.elapsed();
-    assert!((SECOND * 69 / 10..SECOND * 75 / 10).contains(&took), "{took:?}");
+    assert!(
+        (SECOND * 69 / 10..SECOND * 75 / 10).contains(&took),
+        "{took:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +85,11 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
         assert!(delivery.rest.is_none());
         let posts = posts(&bench);
         assert_eq!(posts.iter().collect::<HashSet<_>>().len(), 5999);
-        assert_eq!(posts.len(), 6000, "only who was called gone was asked twice");
+        assert_eq!(
+            posts.len(),
+            6000,
+            "only who was called gone was asked twice"
+        );
     }
 }
 

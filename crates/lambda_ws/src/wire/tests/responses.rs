@@ -1,7 +1,7 @@
 //! What a function answers, as API Gateway takes it.
 
 use super::*;
-use crate::app::{Occasion, Backend, Host, Transports};
+use crate::app::{Backend, Host, Occasion, Transports};
 use crate::store::Memory;
 use crate::transport::LogOnly;
 use crate::{Accept, AnyEvent, Error, IntoResponse, Json, Message, Response, Router, TwoWay};
@@ -29,7 +29,10 @@ async fn reply<F>(response: F, event: &str) -> String
 where
     F: Fn() -> Response + Clone + Send + 'static,
 {
-    let reply = answering(response).call(event, Occasion::default()).await.expect("an answer");
+    let reply = answering(response)
+        .call(event, Occasion::default())
+        .await
+        .expect("an answer");
     serde_json::to_string(&reply).unwrap()
 }
 
