@@ -1,5 +1,6 @@
 """Two people chat: `websockets` clients, and boto3 to look into the table."""
 
+import contextlib
 import json
 import unittest
 
@@ -25,6 +26,13 @@ class Chat(unittest.TestCase):
         url = f"{self.gateway.websocket}?{query}"
         return connect(url, open_timeout=gateway.PATIENCE, **options)
 
+    @contextlib.contextmanager
+    def enter(self, query, **options):
+        """A client that has been welcomed."""
+        with self.client(query, **options) as client:
+            self.assertEqual(hear(client)["type"], "welcome")
+            yield client
+
     def has_connections(self, count):
         gateway.eventually(
             f"{count} connections in the table",
@@ -32,8 +40,8 @@ class Chat(unittest.TestCase):
         )
 
     def test_two_people_chat_and_nothing_is_left_of_them(self):
-        with self.client("user=ann") as ann:
-            with self.client("user=bob") as bob:
+        with self.enter("user=ann") as ann:
+            with self.enter("user=bob") as bob:
                 joined = {"type": "joined", "user": "bob", "room": "lobby"}
                 self.assertEqual(hear(ann), joined)
                 self.has_connections(2)
@@ -61,7 +69,7 @@ class Chat(unittest.TestCase):
 
     def test_a_frame_that_is_too_large_closes(self):
         # F2: 32 KB a frame. It is 1009 here as on AWS, though a browser could not do otherwise.
-        with self.client("user=eve&room=large") as eve:
+        with self.enter("user=eve&room=large") as eve:
             eve.send("x" * (32 * 1024 + 1))
             with self.assertRaises(ConnectionClosed) as closed:
                 eve.recv(timeout=gateway.PATIENCE)
@@ -69,7 +77,7 @@ class Chat(unittest.TestCase):
         self.has_connections(0)
 
     def test_a_long_message_may_come_in_frames(self):
-        with self.client("user=fay&room=frames") as fay:
+        with self.enter("user=fay&room=frames") as fay:
             fay.send(["x" * 16_384] * 4)
             self.assertEqual(hear(fay)["error"]["code"], "bad_message")
         self.has_connections(0)

@@ -143,6 +143,18 @@ impl Gateway {
         Client::connect(&self.at(query)).await
     }
 
+    /// A client of the chat that connects with this query string and has been welcomed.
+    ///
+    /// # Panics
+    ///
+    /// If it hears anything else first.
+    pub async fn newcomer(&self, query: &str) -> Client {
+        let mut client = self.client(query).await;
+        let welcome = client.json().await;
+        assert_eq!(welcome["type"], "welcome", "{query} hears {welcome}");
+        client
+    }
+
     /// A client that asks to connect with this query string.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ const MOST_USERS: usize = 1000;
 pub(crate) fn router() -> Router {
     Router::new()
         .connect(connect)
+        .opened(welcome)
         .disconnect(disconnect)
         .route("say", say)
         .route("join", join)
@@ -42,6 +43,16 @@ async fn connect(
     me.join(room)?;
     me.announce(room, Json(Heard::Joined { user, room }))?;
     Ok(protocols.choose(&[PROTOCOL]).unwrap_or_default())
+}
+
+/// What a client hears first.
+async fn welcome(me: Connection, User(user): User, rooms: Rooms) -> Result<(), Error> {
+    let (user, room) = (&user, the_room(&rooms)?);
+    let (users, more) = members(&me, room).await?;
+    let users = users.as_slice();
+    let welcome = Heard::Welcome { user, room, users, more };
+    me.send(Json(welcome)).await?;
+    Ok(())
 }
 
 async fn say(
@@ -76,13 +87,7 @@ async fn join(me: Connection, User(user): User, Json(join): Json<Join>) -> Resul
 
 async fn who(me: Connection, rooms: Rooms) -> Result<(), Error> {
     let room = the_room(&rooms)?;
-    let mut members = std::pin::pin!(me.room(room).records());
-    let mut users = BTreeSet::new();
-    while let Some(member) = members.try_next().await? {
-        users.extend(member.user);
-    }
-    let more = users.len().checked_sub(MOST_USERS).filter(|more| *more > 0);
-    let users: Vec<_> = users.into_iter().take(MOST_USERS).collect();
+    let (users, more) = members(&me, room).await?;
     let users = users.as_slice();
     me.send(Json(Heard::Members { room, users, more })).await?;
     Ok(())
@@ -112,6 +117,17 @@ async fn disconnect(user: Option<User>, rooms: Rooms, sender: Sender) -> Result<
         sender.room(room).send(Json(left)).await?;
     }
     Ok(())
+}
+
+/// Who is in a room, as far as they are named, and how many more there are.
+async fn members(me: &Connection, room: &str) -> Result<(Vec<String>, Option<usize>), Error> {
+    let mut members = std::pin::pin!(me.room(room).records());
+    let mut users = BTreeSet::new();
+    while let Some(member) = members.try_next().await? {
+        users.extend(member.user);
+    }
+    let more = users.len().checked_sub(MOST_USERS).filter(|more| *more > 0);
+    Ok((users.into_iter().take(MOST_USERS).collect(), more))
 }
 
 /// The room a connection is in.

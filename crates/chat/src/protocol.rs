@@ -50,6 +50,14 @@ impl Text {
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Heard<'a> {
+    Welcome {
+        user: &'a str,
+        room: &'a str,
+        users: &'a [String],
+        /// How many more there are.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        more: Option<usize>,
+    },
     Joined {
         user: &'a str,
         room: &'a str,

@@ -14,7 +14,9 @@ fn chat() -> Gateway {
 /// Somebody who connects, without what they hear of it.
 async fn enters(gateway: &Gateway, user: &str, room: &str) -> Client {
     let uri = format!("/?user={user}&room={room}");
-    gateway.connect(&uri).await.expect("accepted")
+    let mut client = gateway.connect(&uri).await.expect("accepted");
+    while client.recv_json::<Value>().await["type"] != "welcome" {}
+    client
 }
 
 async fn say(client: &Client, text: &str) {

@@ -15,8 +15,8 @@ fn error_code(heard: &serde_json::Value) -> &str {
 
 /// Two users in the lobby, who have heard of each other.
 async fn ann_and_bob(gateway: &Gateway) -> (Client, Client) {
-    let mut ann = gateway.client("user=ann").await;
-    let bob = gateway.client("user=bob").await;
+    let mut ann = gateway.newcomer("user=ann").await;
+    let bob = gateway.newcomer("user=bob").await;
     ann.hears(json!({"type": "joined", "user": "bob", "room": "lobby"}))
         .await;
     (ann, bob)
@@ -79,7 +79,7 @@ async fn a_client_that_offers_the_sub_protocol_gets_it() {
         }
     };
     assert_eq!(offer("chat.v2, chat.v1").await.as_deref(), Some("chat.v1"));
-    let plain = gateway.client("user=bob").await;
+    let plain = gateway.newcomer("user=bob").await;
     assert_eq!(plain.protocol, None);
     gateway.stop().await;
 }
@@ -93,7 +93,7 @@ async fn a_room_is_heard_by_those_who_are_in_it() {
     bob.hears(json!({"type": "entered", "room": "tea"})).await;
     ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
         .await;
-    let mut cat = gateway.client("user=cat&room=tea").await;
+    let mut cat = gateway.newcomer("user=cat&room=tea").await;
     bob.hears(json!({"type": "joined", "user": "cat", "room": "tea"}))
         .await;
 
@@ -131,7 +131,7 @@ async fn a_direct_message_reaches_every_device_of_a_user() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
     let (mut ann, mut phone) = ann_and_bob(&gateway).await;
-    let mut laptop = gateway.client("user=bob&room=tea").await;
+    let mut laptop = gateway.newcomer("user=bob&room=tea").await;
     table.has(3, 3, 3).await;
 
     ann.say(json!({"action": "direct", "to": "bob", "text": "psst"}))
@@ -161,7 +161,7 @@ async fn a_direct_message_reaches_every_device_of_a_user() {
 #[tokio::test]
 async fn who_makes_a_mistake_is_told_and_stays_connected() {
     let gateway = Gateway::chat().await;
-    let mut ann = gateway.client("user=ann").await;
+    let mut ann = gateway.newcomer("user=ann").await;
     for (said, code) in [
         (r#"{"action": "dance"}"#, "unknown_action"),
         (r#"{"text": "hi"}"#, "bad_message"),
@@ -192,7 +192,7 @@ async fn who_makes_a_mistake_is_told_and_stays_connected() {
 async fn two_joins_at_once_end_in_one_room() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
-    let mut ann = gateway.client("user=ann").await;
+    let mut ann = gateway.newcomer("user=ann").await;
     for round in 0..10 {
         let rooms = [format!("a{round}"), format!("b{round}")];
         for room in &rooms {

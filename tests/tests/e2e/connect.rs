@@ -20,6 +20,8 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     let gateway = Gateway::chat().await;
     // It lingers for longer than an answer takes, and each answer gives it that long again.
     let mut ann = start(&gateway.at("user=ann"), &["--linger", "3600"]);
+    let welcome = ann.stdout.find(|line| line.contains("welcome"));
+    within("a welcome", welcome).await.expect("a welcome");
     ann.type_line(r#"{"action":"who"}"#).await;
     let members = ann.stdout.find(|line| line.contains("members"));
     let members = within("an answer", members).await.expect("an answer");
@@ -29,7 +31,7 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
         expected
     );
 
-    let mut bob = gateway.client("user=bob").await;
+    let mut bob = gateway.newcomer("user=bob").await;
     let joined = ann.stdout.find(|line| line.contains("joined"));
     assert!(within("who joins", joined).await.is_some());
     ann.type_line(r#"{"action":"say","text":"one"}"#).await;
@@ -41,7 +43,7 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     ann.signal(rustix::process::Signal::INT);
     let ended = ann.ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(json_lines(&ended).len(), 3);
+    assert_eq!(json_lines(&ended).len(), 4);
     assert_eq!(ended.stderr, [""; 0]);
     bob.hears(json!({"type": "left", "user": "ann", "room": "lobby"}))
         .await;
@@ -52,11 +54,13 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
 async fn the_end_of_the_input_closes_after_the_answers() {
     let gateway = Gateway::chat().await;
     let mut ann = start(&gateway.at("user=ann"), &["--linger", "20"]);
+    let welcome = ann.stdout.find(|line| line.contains("welcome"));
+    within("a welcome", welcome).await.expect("a welcome");
     ann.type_line(r#"{"action":"who"}"#).await;
     ann.type_line("nonsense").await;
     let ended = ann.ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(json_lines(&ended).len(), 2, "{ended:?}");
+    assert_eq!(json_lines(&ended).len(), 3, "{ended:?}");
     let at_once = start(&gateway.at("user=ann"), &["--linger", "0"]);
     assert_eq!(at_once.ended().await.code, Some(0));
     gateway.table().await.has(0, 0, 0).await;

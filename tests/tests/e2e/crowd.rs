@@ -30,7 +30,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
     let table = gateway.table().await;
     let mut clients = Vec::new();
     for user in 0..CLIENTS {
-        let client = gateway.client(&format!("user=u{user}&room=hall")).await;
+        let client = gateway.newcomer(&format!("user=u{user}&room=hall")).await;
         clients.push(client);
     }
     table.has(CLIENTS, CLIENTS, CLIENTS).await;

@@ -15,6 +15,21 @@ async fn everybody_else_in_the_room_hears_who_joins() {
 }
 
 #[tokio::test]
+async fn a_newcomer_is_welcomed_with_the_users_of_the_room() {
+    let gateway = chat();
+    let _bob = enters(&gateway, "bob", "tea").await;
+    let _eve = enters(&gateway, "eve", "coffee").await;
+    let mut ann = gateway.connect("/?user=ann&room=tea").await.unwrap();
+    let welcome: Value = ann.recv_json().await;
+    let users = ["ann", "bob"];
+    assert_eq!(
+        welcome,
+        json!({"type": "welcome", "user": "ann", "room": "tea", "users": users})
+    );
+    assert_eq!(heard(&mut ann), nothing());
+}
+
+#[tokio::test]
 async fn many_may_enter_at_once_and_all_are_there() {
     let gateway = chat();
     let users: Vec<_> = (0..20).map(|n| format!("user{n:02}")).collect();
@@ -35,6 +50,8 @@ async fn many_may_enter_at_once_and_all_are_there() {
 async fn who_names_no_room_is_in_the_lobby() {
     let gateway = chat();
     let mut ann = gateway.connect("/?user=ann").await.unwrap();
+    let welcome: Value = ann.recv_json().await;
+    assert_eq!(welcome["room"], "lobby");
     assert_eq!(who(&mut ann).await, members("lobby", &["ann"]));
 }
 

@@ -40,7 +40,7 @@ async fn who_has_no_proper_user_is_refused_with_401() {
 #[tokio::test]
 async fn who_has_no_proper_room_is_refused_with_400_and_not_announced() {
     let gateway = chat();
-    let mut bob = gateway.connect("/?user=bob").await.unwrap();
+    let mut bob = enters(&gateway, "bob", "lobby").await;
     for uri in [
         "/?user=ann&room=",
         "/?user=ann&room=a/b",
