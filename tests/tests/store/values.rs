@@ -64,7 +64,7 @@ fn memory_keeps_values_whatever_happens_at_once() {
 #[test]
 fn dynamodb_keeps_values_whatever_happens_at_once_fails_or_stops_half_way() {
     let schedules = prop_oneof![1 => rounds(false), 2 => rounds(true)];
-    check(schedules, Config::default(), |rounds| {
+    check(schedules, Config::with_cases(128), |rounds| {
         run(on_dynamodb(&rounds));
     });
 }
