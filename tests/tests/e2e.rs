@@ -2,6 +2,7 @@
 
 mod e2e {
     mod authorizers;
+    mod broadcast;
     mod chat;
     mod conformance;
     mod connect;
@@ -15,6 +16,7 @@ mod e2e {
     mod invoke;
     mod languages;
     mod own_project;
+    mod publish;
     mod record;
     mod reload;
     mod start;

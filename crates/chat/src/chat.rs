@@ -50,7 +50,12 @@ async fn welcome(me: Connection, User(user): User, rooms: Rooms) -> Result<(), E
     let (user, room) = (&user, the_room(&rooms)?);
     let (users, more) = members(&me, room).await?;
     let users = users.as_slice();
-    let welcome = Heard::Welcome { user, room, users, more };
+    let welcome = Heard::Welcome {
+        user,
+        room,
+        users,
+        more,
+    };
     me.send(Json(welcome)).await?;
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! | `/_admin/time-scale` | GET, PUT | how many times as fast as the clock the gateway's timers run |
 //! | `/_admin/time/advance` | POST | moves a manual time on |
 //! | `/_admin/connections` | GET | the open connections, by `?limit=` and `?after=` |
+//! | `/_admin/invoke` | POST | the response of a function, `?function=` if there are several, to the event in the body |
 //!
 //! Faults are an object such as `{"gone": "0.5%", "post-latency": "20ms"}` or the text of a [`Plan`], a scale is
 //! `{"scale": 600}` or `600`, and a time to advance by is `{"by": "10m"}` or `10m` (units `ms`, `s`, `m` and `h`). What is
@@ -23,6 +24,7 @@
 //! ```
 
 mod connections;
+mod functions;
 mod reply;
 #[cfg(test)]
 mod tests;
@@ -31,35 +33,50 @@ mod time;
 use crate::body::Body;
 use crate::faults::{Faults, Kind, Plan};
 use crate::gateway::{Gateway, Page, Pages};
+use crate::lambda::Served;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
 use reply::{Refused, Reply};
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::time::Duration;
 
 /// The first segment of every path of the admin API, and so no stage's name.
 pub const SEGMENT: &str = "_admin";
 
 /// The largest body in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
+const BODY_LIMIT: usize = 1024 * 1024;
 /// How long a client may take to send one.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The admin API of a gateway, for its [`Options::pages`](crate::gateway::Options::pages).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Admin {
     faults: Faults,
+    functions: Vec<Served>,
 }
 
 impl Admin {
     /// An API that shows and sets these faults, which should be those of the gateway, the functions and DynamoDB.
     pub fn new(faults: Faults) -> Admin {
-        Admin { faults }
+        Admin {
+            faults,
+            functions: Vec::new(),
+        }
     }
 
-    fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
+    /// With functions that can be invoked.
+    pub fn with_functions(self, functions: Vec<Served>) -> Admin {
+        Admin { functions, ..self }
+    }
+
+    async fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
         match call.path() {
+            "invoke" if call.method == Method::POST => {
+                functions::invoke(&self.functions, call).await
+            }
+            "invoke" => Err(Refused::Method(vec![Method::POST])),
             "" => call.only(&[Method::GET], || Ok(index(gateway))),
             "faults" => {
                 let methods = [Method::GET, Method::PUT, Method::PATCH];
@@ -105,6 +122,15 @@ impl Admin {
     }
 }
 
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.functions.iter().map(|one| &one.name).collect();
+        f.debug_struct("Admin")
+            .field("functions", &names)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Pages for Admin {
     fn answer(&self, gateway: &Gateway, request: Request<Incoming>) -> Option<Page> {
         let segment = request.uri().path().strip_prefix('/')?;
@@ -122,9 +148,9 @@ impl Pages for Admin {
                         uri: parts.uri,
                         body: body.bytes,
                     };
-                    this.reply(&gateway, &call)
+                    this.reply(&gateway, &call).await
                 }
-                Some(_) => Err(Refused::bad("the body is larger than 64 KB")),
+                Some(_) => Err(Refused::bad("the body is larger than 1 MB")),
                 None => Err(Refused::bad("the body did not arrive")),
             };
             reply.unwrap_or_else(Reply::from).into_response()
@@ -144,6 +170,7 @@ fn index(gateway: &Gateway) -> Reply {
             "/_admin/time-scale": "GET, PUT: how fast the gateway's timers run, such as {\"scale\": 600}",
             "/_admin/time/advance": "POST: moves a manual time on, such as {\"by\": \"10m\"}",
             "/_admin/connections": "GET: the open connections, by ?limit= and ?after=",
+            "/_admin/invoke": "POST: the response of a function (?function=) to an event",
         },
     }))
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod build;
 mod compare;
 mod connect;
@@ -11,6 +12,7 @@ mod integration;
 mod invoke;
 mod output;
 mod project;
+mod publish;
 mod record;
 mod reload;
 mod responder;
@@ -47,6 +49,7 @@ use tracing_subscriber::EnvFilter;
                                           in front of `cargo lambda watch`
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json
+  lambda-ws-local publish --room lobby 'hello'
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
   lambda-ws-local faults off"
 )]
@@ -62,6 +65,7 @@ enum Command {
     Connect(connect::Connect),
     Faults(faults::FaultsOf),
     Invoke(Box<invoke::Invoke>),
+    Publish(publish::Publish),
 }
 
 /// What every command that runs a function is told.
@@ -137,6 +141,7 @@ pub(crate) fn main() -> ExitCode {
                 Some(Command::Connect(connect)) => connect.run().await,
                 Some(Command::Faults(faults)) => faults.run().await,
                 Some(Command::Invoke(invoke)) => invoke.run().await,
+                Some(Command::Publish(publish)) => publish.run().await,
                 None => cli.dev.run().await,
             }
         }),

@@ -1,7 +1,8 @@
 //! The chat's protocol, over real sockets.
 
 use serde_json::json;
-use tests::{Client, Gateway, Program, within};
+use std::time::Duration;
+use tests::{Client, Gateway, Program, within, within_time};
 
 /// The error a client hears, without its request id.
 fn error_code(heard: &serde_json::Value) -> &str {
@@ -40,6 +41,20 @@ async fn two_users_talk_and_nothing_is_left_of_them() {
     table.has(1, 1, 1).await;
     ann.close().await;
     table.has(0, 0, 0).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_newcomer_is_welcomed_within_five_seconds() {
+    let gateway = Gateway::chat().await;
+    let _bob = gateway.newcomer("user=bob").await;
+    let mut ann = gateway.client("user=ann").await;
+    let welcome = within_time(Duration::from_secs(5), "a welcome", ann.json());
+    let users = ["ann", "bob"];
+    assert_eq!(
+        welcome.await,
+        json!({"type": "welcome", "user": "ann", "room": "lobby", "users": users})
+    );
     gateway.stop().await;
 }
 

@@ -13,6 +13,7 @@ async fn every_command_helps_with_examples() {
         &["connect", "--help"],
         &["invoke", "--help"],
         &["faults", "--help"],
+        &["publish", "--help"],
     ] {
         let ended = run(args).await;
         assert_eq!(ended.code, Some(0), "{args:?}");
@@ -33,6 +34,9 @@ async fn an_unknown_flag_is_a_mistake_in_usage() {
         &["connect", "--nosuch", "ws://x"],
         &["invoke", "--nosuch"],
         &["faults", "--nosuch"],
+        &["publish", "--nosuch"],
+        &["publish", "hello"],
+        &["publish", "--everyone", "--room", "tea", "hello"],
         &["connect"],
         &["invoke"],
         &["--port", "x"],

@@ -20,6 +20,8 @@ pub(super) enum Refused {
     /// 400, with what is wrong.
     Bad(String),
     NotFound,
+    /// 502, with why a function has no response.
+    Failed(String),
     /// 405, with the methods that there are.
     Method(Vec<Method>),
 }
@@ -70,6 +72,7 @@ impl From<Refused> for Reply {
     fn from(refused: Refused) -> Reply {
         let (status, message, allow) = match refused {
             Refused::Bad(message) => (StatusCode::BAD_REQUEST, message, None),
+            Refused::Failed(message) => (StatusCode::BAD_GATEWAY, message, None),
             Refused::NotFound => {
                 let message = "there is no such page: GET /_admin lists them";
                 (StatusCode::NOT_FOUND, message.to_owned(), None)

@@ -90,8 +90,8 @@ async fn a_mistake_changes_nothing_and_says_what_is_known() {
         }
     }
     assert_eq!(faults.plan().to_string(), "gone=1%");
-    let large = format!("gone={}", " ".repeat(70_000));
-    assert!(refused(&local, "PUT", path, &large).await.contains("64 KB"));
+    let large = format!("gone={}", " ".repeat(1_100_000));
+    assert!(refused(&local, "PUT", path, &large).await.contains("1 MB"));
 }
 
 #[tokio::test]

@@ -219,7 +219,8 @@ impl Dev {
             .map(|function| (function.logical_id.clone(), LateFunction::default()))
             .collect();
         let lambda_address = lambda_listener.local_addr()?;
-        let lambda = self.lambda(&project, &functions, printer);
+        let served_functions = served(&project, &functions);
+        let lambda = self.lambda(served_functions.clone(), printer);
         let serving_lambda = lambda.clone();
         tokio::spawn(async move { serving_lambda.serve(lambda_listener).await });
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -277,7 +278,8 @@ impl Dev {
         options.throttle.set(limits);
         options.time = Time::scaled(self.time_scale)?;
         options.faults = faults.clone();
-        options.pages = Some(Arc::new(Admin::new(faults.clone())));
+        let admin = Admin::new(faults.clone()).with_functions(served_functions.clone());
+        options.pages = Some(Arc::new(admin));
         if !self.quiet {
             let (printer, verbose) = (printer.clone(), self.verbose);
             options.observer = Some(Arc::new(move |observed| {
@@ -360,17 +362,7 @@ impl Dev {
     }
 
     /// Lambda's Invoke API of all functions.
-    fn lambda(
-        &self,
-        project: &Project,
-        functions: &HashMap<String, LateFunction>,
-        printer: &Arc<Printer>,
-    ) -> Lambda {
-        let served = project.functions().iter().map(|function| lambda::Served {
-            name: function.name.clone(),
-            asynchronous: function.asynchronous,
-            target: Arc::new(functions[&function.logical_id].clone()),
-        });
+    fn lambda(&self, served: Vec<lambda::Served>, printer: &Arc<Printer>) -> Lambda {
         let printer = printer.clone();
         let options = lambda::Options {
             guard: self.common.guard(),
@@ -382,6 +374,16 @@ impl Dev {
         };
         Lambda::new(served, options)
     }
+}
+
+/// The functions, as others invoke them.
+fn served(project: &Project, functions: &HashMap<String, LateFunction>) -> Vec<lambda::Served> {
+    let served = project.functions().iter().map(|function| lambda::Served {
+        name: function.name.clone(),
+        asynchronous: function.asynchronous,
+        target: Arc::new(functions[&function.logical_id].clone()),
+    });
+    served.collect()
 }
 
 fn scale(text: &str) -> Result<f64, String> {

@@ -1,23 +1,17 @@
 //! Faults of a gateway that runs.
 
+use super::admin::Admin;
 use super::failure::Failure;
 use super::output::Style;
-use bytes::Bytes;
 use clap::Args;
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::rt::TokioIo;
+use http::{Method, Uri};
 use lambda_ws_local::faults::{Kind, Plan};
 use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 /// How long a gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest answer, in bytes.
-const ANSWER: usize = 1024 * 1024;
 
 /// Show what goes wrong on purpose in a running gateway, or change it
 ///
@@ -48,51 +42,9 @@ impl FaultsOf {
                 (Method::PATCH, spec)
             }
         };
-        let shown = timeout(PATIENCE, call(&self.url, method, spec)).await;
-        let shown = shown
-            .map_err(|_| Failure::new(format!("the gateway at {} does not answer", self.url)))??;
+        let admin = Admin::at(&self.url)?;
+        let shown = admin.call(method, "/_admin/faults", spec, PATIENCE).await?;
         print(&shown)
-    }
-}
-
-async fn call(url: &Uri, method: Method, spec: String) -> Result<Value, Failure> {
-    let authority = match (url.scheme_str(), url.authority()) {
-        (Some("http"), Some(authority)) => authority,
-        _ => {
-            return Err(Failure::new(format!(
-                "`{url}` is no URL of a gateway: --url http://HOST:PORT"
-            )));
-        }
-    };
-    let address = (
-        authority.host().trim_matches(['[', ']']),
-        authority.port_u16().unwrap_or(80),
-    );
-    let stream = TcpStream::connect(address).await.map_err(|error| {
-        Failure::because(
-            &format!("no gateway runs at {url}: give its address with --url"),
-            error,
-        )
-    })?;
-    let (mut client, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // Its errors are those of the request.
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri("/_admin/faults")
-        .header(http::header::HOST, authority.as_str())
-        .body(Full::new(Bytes::from(spec)))?;
-    let (head, body) = client.send_request(request).await?.into_parts();
-    let body = Limited::new(body, ANSWER).collect().await;
-    let body = body.map_err(|error| Failure::new(format!("the answer breaks off: {error}")))?;
-    let body: Value = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
-    match (head.status, body["message"].as_str()) {
-        (StatusCode::OK, _) if body["known"].is_object() => Ok(body),
-        (_, Some(message)) => Err(Failure::new(format!("the gateway refuses: {message}"))),
-        (status, None) => Err(Failure::new(format!(
-            "{url} is no gateway of this kind: it answers {status}"
-        ))),
     }
 }
 

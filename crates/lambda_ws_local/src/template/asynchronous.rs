@@ -36,11 +36,16 @@ pub(crate) fn read(
         if let Some(age) = config.number("MaximumEventAgeInSeconds", 60..=21_600)? {
             asynchronous.age = Duration::from_secs(age.into());
         }
-        if !config.map("DestinationConfig")?.is_empty() {
+        // Events that are given up are printed: who looks for them here finds them there.
+        if !config
+            .map("DestinationConfig")?
+            .map("OnSuccess")?
+            .is_empty()
+        {
             notes.push(Note {
                 line: config.line("DestinationConfig"),
                 text: format!(
-                    "destinations of {} get nothing; lost events are printed",
+                    "the `OnSuccess` destination of {} gets nothing",
                     config.owner
                 ),
             });

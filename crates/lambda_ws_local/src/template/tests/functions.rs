@@ -129,10 +129,13 @@ fn asynchronous_events_are_tried_as_either_config_says() {
         assert_eq!(asynchronous.retries, 0);
         assert_eq!(asynchronous.age, Duration::from_secs(90));
     }
-    assert!(
-        notes(&sam)
+    let is_noted = |text: &str| {
+        let notes = notes(text);
+        notes
             .iter()
-            .any(|note| note.contains("destinations of function `Chat`"))
-    );
+            .any(|note| note.contains("`OnSuccess` destination"))
+    };
+    assert!(!is_noted(&sam), "what is given up is printed");
+    assert!(is_noted(&sam.replace("OnFailure", "OnSuccess")));
     assert!(errors(&raw.replace("Attempts: 0", "Attempts: 3")).contains("from 0 to 2"));
 }

@@ -1,0 +1,108 @@
+//! Messages through the function of a gateway that runs.
+
+use super::admin::Admin;
+use super::failure::Failure;
+use super::output::Style;
+use clap::{ArgGroup, Args};
+use http::{Method, Uri};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::time::Duration;
+
+/// How long a function may take.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// Send clients of a running gateway a message, as jobs and other functions do
+///
+/// The function is invoked with {"publish": ..}, which lambda_ws serves; what came of it is printed as JSON.
+#[derive(Debug, Args)]
+#[command(
+    group(ArgGroup::new("whom").required(true)),
+    after_help = "Examples:
+  lambda-ws-local publish --room tea 'hello'
+  lambda-ws-local publish --user ann '{\"type\":\"price\",\"cents\":250}'
+  date | lambda-ws-local publish --everyone -
+On AWS the same is
+  aws lambda invoke --function-name chat --cli-binary-format raw-in-base64-out \\
+    --payload '{\"publish\":{\"room\":\"tea\",\"data\":\"hello\"}}' /dev/stdout"
+)]
+pub(super) struct Publish {
+    /// To those in a room
+    #[arg(long, value_name = "NAME", group = "whom")]
+    room: Option<String>,
+    /// To the connections of a user
+    #[arg(long, value_name = "NAME", group = "whom")]
+    user: Option<String>,
+    /// To one connection
+    #[arg(long, value_name = "ID", group = "whom")]
+    connection: Option<String>,
+    /// To all
+    #[arg(long, group = "whom")]
+    everyone: bool,
+    /// The message; `-` reads it from the standard input
+    #[arg(value_name = "MESSAGE")]
+    message: String,
+    /// The function, if the template has several
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    /// Where the gateway is
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001")]
+    url: Uri,
+}
+
+impl Publish {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let message = match self.message.as_str() {
+            "-" => {
+                let mut text = String::new();
+                let read = std::io::stdin().read_to_string(&mut text);
+                read.map_err(|error| Failure::because("the message cannot be read", error))?;
+                text.trim_end_matches('\n').to_owned()
+            }
+            message => message.to_owned(),
+        };
+        let mut publish = json!({"data": message});
+        let whom = [
+            ("room", self.room),
+            ("user", self.user),
+            ("connection", self.connection),
+        ];
+        for (name, value) in whom {
+            if let Some(value) = value {
+                publish[name] = value.into();
+            }
+        }
+        if self.everyone {
+            publish["everyone"] = true.into();
+        }
+        let query = self.function.map(|name| {
+            let name =
+                percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+            format!("?function={name}")
+        });
+        let path = format!("/_admin/invoke{}", query.unwrap_or_default());
+        let event = json!({ "publish": publish }).to_string();
+        let admin = Admin::at(&self.url)?;
+        let answer = admin.call(Method::POST, &path, event, PATIENCE).await?;
+        show(&answer["response"])
+    }
+}
+
+fn show(response: &Value) -> Result<(), Failure> {
+    let sent = response["sent"].as_u64();
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{response}")?;
+    stdout.flush()?;
+    match sent {
+        Some(0) => {
+            let style = Style::stderr();
+            eprintln!("{} nobody was there to hear it", style.faint("note:"));
+            Ok(())
+        }
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
+            "the function does not know `publish`: it is served by programs of lambda_ws"
+                .to_owned(),
+        )),
+    }
+}

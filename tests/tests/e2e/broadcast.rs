@@ -1,0 +1,94 @@
+//! Messages to more than one invocation can send to.
+
+use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use tests::{Client, Gateway, Setup, until, within_time};
+
+const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
+
+const CLIENTS: usize = 250;
+
+/// How long a message to all of them may take, a retry of Lambda's included.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A gateway that tries a failed task again as soon as it may have been given up by who did it.
+async fn hall() -> (Gateway, Vec<Client>) {
+    let setup = Setup::new().template("crowd.yaml").program([CROWD]);
+    let gateway = setup.args(["--lambda-retry-delay", "11"]).start().await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(gateway.client("").await);
+    }
+    gateway.table().await.has(CLIENTS, CLIENTS, 0).await;
+    (gateway, clients)
+}
+
+/// Has a text shouted, and what came of it in the event itself.
+async fn shout(client: &mut Client, text: &str) -> Value {
+    client.say(json!({"action": "shout", "text": text})).await;
+    // The sender is one of those who hear it.
+    loop {
+        let heard = client.text().await;
+        if let Ok(Value::Object(delivery)) = serde_json::from_str(&heard) {
+            return delivery.into();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_invocation_cannot_do_in_its_time_tasks_do() {
+    let (gateway, mut clients) = hall().await;
+    let (first, others) = clients.split_first_mut().expect("clients");
+    let delivery = shout(first, "hello").await;
+    assert_eq!(delivery["tasks"], 4, "{delivery}");
+    assert_eq!(delivery["rest"], false, "{delivery}");
+    let hear = others.iter_mut().map(|client| client.text());
+    let heard = within_time(PATIENCE, "all who hear it", join_all(hear)).await;
+    assert!(heard.iter().all(|text| text == "hello"));
+
+    // Whoever was sent to twice hears it before this.
+    let last = join_all(others.iter_mut().map(|client| async {
+        client.say(json!({"action": "dance"})).await;
+        client.text().await
+    }));
+    for text in last.await {
+        assert!(text.contains("unknown_action"), "{text}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_is_killed_loses_nobody() {
+    let (gateway, mut clients) = hall().await;
+    let program = Path::new(CROWD);
+    let before = gateway.processes.work(program);
+    let delivery = shout(&mut clients[0], "hello").await;
+    assert_eq!(delivery["tasks"], 4, "{delivery}");
+    // A worker, by what it has done since: the four share the work.
+    let victim = until("a worker", async || {
+        let victim = gateway.processes.busiest(program, &before)?;
+        Pid::from_raw(victim.cast_signed())
+    });
+    kill_process(victim.await, Signal::KILL).expect("it is there");
+
+    let hear = clients[1..].iter_mut().map(|client| client.text());
+    let heard = within_time(PATIENCE, "all who hear it", join_all(hear)).await;
+    assert!(heard.iter().all(|text| text == "hello"));
+    let last = join_all(clients[1..].iter_mut().map(|client| async {
+        client.say(json!({"action": "dance"})).await;
+        let mut again = 0;
+        while client.text().await == "hello" {
+            again += 1;
+        }
+        again
+    }));
+    let again: usize = last.await.into_iter().sum();
+    assert!(
+        again <= CLIENTS / 4,
+        "{again} heard it again: more than a worker's part"
+    );
+    gateway.stop().await;
+}

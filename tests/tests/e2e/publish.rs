@@ -1,0 +1,57 @@
+//! Messages from outside, by the command line.
+
+use serde_json::{Value, json};
+use std::ffi::OsStr;
+use tests::{Ended, Gateway, Program, gateway as program, root};
+
+async fn publish<A: AsRef<OsStr>>(url: &str, args: impl IntoIterator<Item = A>) -> Ended {
+    let mut all = vec!["publish".into(), "--url".into(), url.to_owned()];
+    let args = args
+        .into_iter()
+        .map(|arg| arg.as_ref().to_string_lossy().into_owned());
+    all.extend(args);
+    Program::start(&program(), &root(), all).ended().await
+}
+
+#[tokio::test]
+async fn a_room_a_user_a_connection_and_everyone_hear_what_is_published() {
+    let gateway = Gateway::chat().await;
+    let mut ann = gateway.newcomer("user=ann&room=tea").await;
+    let (base, _) = gateway.management.split_once("/dev/").expect("a stage");
+    for whom in [
+        ["--room", "tea"].as_slice(),
+        &["--user", "ann"],
+        &["--everyone"],
+    ] {
+        let ended = publish(base, whom.iter().chain(&[r#"{"type":"news"}"#])).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let published: Value = serde_json::from_str(&ended.stdout[0]).expect("JSON");
+        assert_eq!(published["sent"], 1, "{whom:?}");
+        ann.hears(json!({"type": "news"})).await;
+    }
+    let nobody = publish(base, ["--room", "coffee", "hello"]).await;
+    assert_eq!(nobody.code, Some(0), "{nobody:?}");
+    assert!(nobody.stderr[0].contains("nobody"), "{nobody:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_published_is_an_error_with_its_reason() {
+    let gateway = Gateway::chat().await;
+    let (base, _) = gateway.management.split_once("/dev/").expect("a stage");
+    let no_name = publish(base, ["--room", "", "hello"]).await;
+    assert_eq!(no_name.code, Some(1));
+    assert!(no_name.errors()[0].contains("1 to 256"), "{no_name:?}");
+    let unknown = publish(base, ["--function", "tea", "--everyone", "hello"]).await;
+    assert!(
+        unknown.errors()[0].contains("no function `tea`"),
+        "{unknown:?}"
+    );
+    let nowhere = publish("http://127.0.0.1:1", ["--everyone", "hello"]).await;
+    assert_eq!(nowhere.code, Some(1));
+    assert!(
+        nowhere.errors()[0].contains("no gateway runs"),
+        "{nowhere:?}"
+    );
+    gateway.stop().await;
+}
