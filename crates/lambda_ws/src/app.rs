@@ -44,12 +44,27 @@ use tower_service::Service;
 /// |---|---|
 /// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in; required in Lambda |
 /// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
-/// | `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, .. | as for every AWS SDK |
+/// | `SEND_RATE` | how many messages a second the process sends at most: 5000, half of an account's default quota |
+/// | `SEND_TASKS` | how many tasks share a message to many that an event has no time for: 4; 0 for none |
+/// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
+/// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
+/// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, .. | as for every AWS SDK |
 /// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
 /// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | what is logged; `INFO` by default |
 ///
 /// Under `sam local`, which has no websockets, connections are kept in memory and messages are logged
 /// instead of sent, unless the two endpoint variables are set.
+///
+/// # Publishing
+///
+/// Besides the events of its API the function serves those of others who want to reach clients: an event
+/// `{"publish": {"room": "prices", "data": {"tea": 3}}}`, by direct invocation, in the message of an SNS
+/// notification, in the body of an SQS message, or in the `detail` of an EventBridge event. It is for a
+/// `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all; `data` is text, or any
+/// JSON, which is sent as such. The answer is `{"sent": 3, "gone": 0, "throttled": 0, "failed": 0}`, with
+/// `tasks` if some go on, and a batch of SQS is answered with the messages that failed. Who may invoke the
+/// function may publish: IAM guards it. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` has to be set, because
+/// such an event does not tell where clients are.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@
 //! - [Extractors](#extractors) and [responses](#responses)
 //! - [Who a client is](#who-a-client-is)
 //! - [Rooms, users, sessions](#rooms-users-sessions) and [values](#values)
-//! - [Sending](#sending)
+//! - [Sending](#sending), [after the event](#after-the-event)
 //! - [Errors](#errors)
 //! - [State and layers](#state-and-layers)
 //! - [Testing](#testing)
@@ -96,8 +96,9 @@
 //! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`Kv`], [`State`], [`Extension`], [`Authorizer`] |
 //! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`], those of [`auth`] |
 //! | [`authorize`](Router::authorize) | those of `$connect` but [`Opening`]; no [`Authorizer`] |
-//! | messages | [`Connection`], [`Json`], `String`, `Bytes`, [`RouteKey`] |
-//! | messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
+//! | [`opened`](Router::opened), messages | [`Connection`] |
+//! | messages | [`Json`], `String`, `Bytes`, [`RouteKey`] |
+//! | [`opened`](Router::opened), messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
 //! | `$disconnect` | [`Close`] |
 //!
 //! An extraction that fails is answered for the handler; `Result<E, E::Rejection>` leaves that to the
@@ -238,8 +239,43 @@
 //! }
 //! ```
 //!
-//! A message to many is encoded once and sent to 64 at a time, page by page. One who is gone, slow or
-//! fails keeps nobody else from getting it; the [`Delivery`] counts each once.
+//! A message to many is encoded once and sent page by page, to up to 256 at a time, at the pace of
+//! `SEND_RATE`. One who is gone, slow or fails keeps nobody else from getting it; the [`Delivery`] counts
+//! each once. What an event has no time for, [tasks](#after-the-event) do; without them it is in
+//! [`Delivery::rest`], which [`Sender::resume`] goes on with.
+//!
+//! # After the event
+//!
+//! Some things cannot happen in the event that asks for them: a client hears nothing before its `$connect`
+//! has returned, and a message to many may outlive 29 s. For those the function invokes itself,
+//! asynchronously, if it may (`lambda:InvokeFunction` on itself):
+//!
+//! - [`Router::opened`] greets a client whose connection is open.
+//! - A message to more than can be sent to in time is shared out to tasks. Each keeps how far it is, so
+//!   that one which is killed and tried again repeats little and loses nobody.
+//!
+//! ```
+//! use lambda_ws::{Connection, Error, Opening, Router, User};
+//!
+//! async fn connect(me: Opening) -> Result<(), Error> {
+//!     me.user("ann")?;
+//!     Ok(())
+//! }
+//!
+//! async fn greet(me: Connection, User(user): User) -> Result<(), Error> {
+//!     me.send(format!("welcome, {user}")).await?;
+//!     Ok(())
+//! }
+//!
+//! let app: Router = Router::new().connect(connect).opened(greet);
+//! # use lambda_ws::testing::Gateway;
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mut ann = Gateway::new(app).connect("/").await.unwrap();
+//! # assert_eq!(ann.recv().await, "welcome, ann");
+//! # });
+//! ```
+//!
+//! Others reach clients through the function, too: [publishing](run#publishing) is an event of its own.
 //!
 //! # Errors
 //!

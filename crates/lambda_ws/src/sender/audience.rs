@@ -36,8 +36,14 @@ impl Audience {
         self
     }
 
-    /// Sends a message to all of them, 64 at a time, and says what became of it. The order in which
-    /// they get it is not defined. One who is gone, slow or fails keeps nobody else from getting it.
+    /// Sends a message to all of them and says what became of it. The order in which they get it is not
+    /// defined. One who is gone, slow or fails keeps nobody else from getting it.
+    ///
+    /// Up to 256 are sent to at once, at the pace of `SEND_RATE`, as they are read: memory does not grow with
+    /// the audience. In an event it returns before the deadline, which is 25 s after the start of a `$connect`
+    /// or a message, and Lambda's for all others. What cannot be done by then is done by
+    /// [tasks](crate#after-the-event), which begin as soon as it is clear that the time does not suffice; the
+    /// [`Delivery`] counts what was done before. Where there are no tasks, it has the rest.
     ///
     /// # Errors
     ///
