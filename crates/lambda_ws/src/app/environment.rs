@@ -1,11 +1,11 @@
 //! What a program learns from its environment, read once.
 
 use super::backend::{Backend, Transports};
+#[cfg(feature = "apigateway")]
+use super::invocation::Invocation;
 use crate::error::Error;
 use crate::sender::SEND_RATE;
 use crate::store::{DynStore, Memory};
-#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
-use crate::task::Tasks;
 use crate::transport::{DynTransport, LogOnly};
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 use aws_config::SdkConfig;
@@ -147,42 +147,32 @@ impl Environment {
             Some(store) => store,
             None => super::sdk::store(&config, table)?,
         };
+        #[cfg(feature = "apigateway")]
         let tasks = self.tasks(&config)?;
         let transports = match (transport, &self.endpoint) {
             (Some(transport), _) => Transports::One(transport),
             (None, endpoint) => self.transports(config, endpoint.as_deref())?,
         };
         let backend = Backend::new(store, transports);
-        Ok(match tasks {
-            Some((tasks, width)) => backend.with_tasks(tasks, width),
+        #[cfg(feature = "apigateway")]
+        let backend = match tasks {
+            Some((tasks, width)) => backend.with_tasks(Arc::new(tasks), width),
             None => backend,
-        })
+        };
+        Ok(backend)
     }
 
     /// How the function invokes itself, and how many of it share a message to many.
     #[cfg(feature = "apigateway")]
-    fn tasks(&self, config: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
-        let width = number(
-            TASKS,
-            self.tasks.as_deref(),
-            crate::sender::SEND_TASKS as u32,
-            0,
-        )?;
+    fn tasks(&self, config: &SdkConfig) -> Result<Option<(Invocation, usize)>, Error> {
+        let default = crate::sender::SEND_TASKS as u32;
+        let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
         let Some(function) = self.function.as_deref().filter(|_| width > 0) else {
             return Ok(None);
         };
-        let endpoint = self.lambda_endpoint.as_deref();
-        let Some(invocation) = super::invocation::Invocation::new(config, function, endpoint)
-        else {
-            return Ok(None);
-        };
-        Ok(Some((Arc::new(invocation?), width as usize)))
-    }
-
-    #[cfg(all(feature = "dynamodb", not(feature = "apigateway")))]
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail with the feature")]
-    fn tasks(&self, _: &SdkConfig) -> Result<Option<(Arc<dyn Tasks>, usize)>, Error> {
-        Ok(None)
+        let invocation = Invocation::new(config, function, self.lambda_endpoint.as_deref());
+        let invocation = invocation.transpose()?;
+        Ok(invocation.map(|invocation| (invocation, width as usize)))
     }
 
     #[cfg(feature = "apigateway")]

@@ -2,10 +2,6 @@
 
 use crate::event::Context;
 use crate::transport::DynTransport;
-#[cfg(test)]
-use crate::transport::Lane;
-#[cfg(test)]
-use aws_config::SdkConfig;
 use std::sync::Arc;
 
 /// The way to the clients of the API that an event is from.
@@ -54,9 +50,10 @@ impl Transports {
     }
 
     /// A way that only events tell, as it is without an endpoint.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "apigateway"))]
     pub(crate) fn nowhere() -> Self {
-        Self::each_api(SdkConfig::builder().build(), Lane::Sdk)
+        let config = aws_config::SdkConfig::builder().build();
+        Self::each_api(config, crate::transport::Lane::Sdk)
     }
 
     #[cfg(test)]

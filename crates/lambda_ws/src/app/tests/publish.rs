@@ -167,6 +167,7 @@ async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
     assert!(heard(&mut clients).iter().all(Vec::is_empty));
 }
 
+#[cfg(feature = "apigateway")]
 #[tokio::test]
 async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
     let (router, _) = router();
