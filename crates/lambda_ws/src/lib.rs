@@ -328,6 +328,8 @@ mod sender;
 pub mod store;
 pub mod testing;
 mod timestamp;
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+mod tls;
 pub mod transport;
 pub mod wire;
 

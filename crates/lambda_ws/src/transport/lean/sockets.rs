@@ -70,7 +70,7 @@ impl Sockets {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+            .with_tls_config(crate::tls::Roots::process().config()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
