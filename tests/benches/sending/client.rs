@@ -4,6 +4,7 @@ use super::floor::Floor;
 use super::meter::Meter;
 use super::sample::Sample;
 use super::who;
+use allocation_counter::{measure, opt_out};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -50,16 +51,19 @@ pub(super) fn run(
     runtime.block_on(client.once());
     let (cold, cold_cpu) = (started.elapsed(), meter.time() - before);
 
-    runtime.block_on(client.pump(duration / 4));
+    let mut pump = |duration| {
+        let mut count = 0;
+        // Counting takes time of its own.
+        opt_out(|| count = runtime.block_on(client.pump(duration)));
+        count as f64
+    };
+    pump(duration / 4);
     let (started, before) = (Instant::now(), meter.time());
-    let count = runtime.block_on(client.pump(duration)) as f64;
+    let count = pump(duration);
     let (elapsed, cpu) = (started.elapsed(), meter.time() - before);
 
-    // Counting takes time of its own.
     let mut counted = 0;
-    let allocations = allocation_counter::measure(|| {
-        counted = runtime.block_on(client.pump(duration / 4));
-    });
+    let allocations = measure(|| counted = runtime.block_on(client.pump(duration / 4)));
     let sample = Sample {
         rate: count / elapsed.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / count,

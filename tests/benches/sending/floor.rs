@@ -54,6 +54,8 @@ impl Floor {
             let (mut count, mut buffer) = (0, Vec::with_capacity(2048));
             while started.elapsed() < duration {
                 socket.write_all(request).await.expect("a live socket");
+                // TLS may have kept some of it back.
+                socket.flush().await.expect("a live socket");
                 let answer = http::read(socket, &mut buffer);
                 answer.await.expect("an answer");
                 count += 1;

@@ -64,6 +64,7 @@ fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
 
 const CPU: &str = "client's CPU a message, us";
 const RATE: &str = "messages/s";
+const OF_CPU: &str = "messages/s of CPU time";
 const ALLOCATIONS: &str = "allocations a message";
 const PEAK: &str = "peak memory, MB";
 const COLD: &str = "as many at once without a connection, ms";
@@ -123,6 +124,8 @@ impl Section {
 fn note(table: &mut Table, who: Who, sample: &Sample) {
     table.add(CPU, who, sample.cpu);
     table.add(RATE, who, sample.rate);
+    // What a busy machine does not take away.
+    table.add(OF_CPU, who, 1e6 / sample.cpu);
     table.add(ALLOCATIONS, who, sample.allocations);
     table.add(PEAK, who, sample.peak);
     table.add(COLD, who, sample.cold);

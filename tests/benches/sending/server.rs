@@ -117,5 +117,6 @@ async fn answer(
             tokio::time::sleep(latency).await;
         }
         stream.write_all(ANSWER).await?;
+        stream.flush().await?;
     }
 }
