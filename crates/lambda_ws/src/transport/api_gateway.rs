@@ -13,6 +13,7 @@ use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::config::http::HttpResponse;
 use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
+use futures_util::future::BoxFuture;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -88,17 +89,24 @@ impl ApiGateway {
     }
 
     /// Has the SDK call, and once more if the host's clock is not ours: it has learned from that, but
-    /// is not to repeat anything by itself.
-    async fn by_sdk<T, E, F>(&self, call: impl Fn() -> F) -> Result<T, SendError>
+    /// is not to repeat anything by itself. In a box, because posts through the lean lane, of which there
+    /// may be a thousand under way, must not be as large as the SDK's.
+    fn by_sdk<'a, T, E, F>(
+        &'a self,
+        call: impl Fn() -> F + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, SendError>>
     where
+        T: Send,
         E: Error + Send + Sync + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
-        let answer = match call().await {
-            Err(error) if is_late(&error) => call().await,
-            answer => answer,
-        };
-        answer.map_err(|error| self.failed(error))
+        Box::pin(async move {
+            let answer = match call().await {
+                Err(error) if is_late(&error) => call().await,
+                answer => answer,
+            };
+            answer.map_err(|error| self.failed(error))
+        })
     }
 
     fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> SendError

@@ -217,6 +217,15 @@ async fn f3_the_largest_message_arrives() {
     posted.await.unwrap();
 }
 
+#[test]
+fn a_post_under_way_needs_little_room() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let payload = "x".into_payload().unwrap();
+    let way = ApiGateway::new(&config(), "http://127.0.0.1/dev");
+    let size = size_of_val(&way.post(&id, &payload));
+    assert!(size <= 2048, "{size} bytes");
+}
+
 /// A host whose clock is an hour ahead, and which therefore takes no signature of ours.
 fn ahead(_: usize, _: usize, request: &Seen) -> Deed {
     let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
