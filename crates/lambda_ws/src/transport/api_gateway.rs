@@ -21,9 +21,28 @@ use std::time::SystemTime;
 /// Reaches clients through the API Gateway Management API. Clones share their connections.
 ///
 /// Two lanes lead there, with the same errors and the same results. The [lean](Lane::Lean) one, which
-/// is the default, costs a quarter of the [SDK's](Lane::Sdk) CPU time: it keeps its own HTTP/1.1
-/// connections, and signs with a key and a payload hash that are computed once. Region, credentials and
-/// their renewal are the SDK's in both.
+/// is the default, costs a fifth of the [SDK's](Lane::Sdk) CPU time: it keeps its own HTTP/1.1
+/// connections, at most 800 and at most 32 in the making, and signs with a key and a payload hash that are
+/// computed once. Region and credentials are the SDK's in both. TLS trusts the certificates of the file
+/// `AWS_CA_BUNDLE`, else the system's, or those of `SSL_CERT_FILE`; the SDK's lane does with an
+/// [`https_client`](super::https_client).
+///
+/// An attempt takes at most 1.5 s, a call 3 s. A connection that died while it waited, as those of a
+/// frozen function do, is replaced, and its message sent once more. Where this machine's clock is wrong by
+/// more than 4 minutes, both lanes learn the time from the refusal and sign again.
+///
+/// `cargo bench -p tests --bench sending` on 2026-11-25, 2 cores with other work on both (load average
+/// 3 to 5), medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
+///
+/// | posts of 200 bytes over TLS | lean | SDK | floor |
+/// |---|---|---|---|
+/// | 64 under way: CPU time a post | 15.7 us | 153 us | 11.0 us |
+/// | 256 under way, 20 ms latency: CPU time a post | 28.6 us | 167 us | 17.5 us |
+/// | 1 024 under way, 20 ms latency: CPU time a post | 33.1 us | 246 us | 16.9 us |
+/// | the same: peak memory of the process | 24 MB | 66 MB | 16 MB |
+/// | the same, all at once without a connection: CPU time | 130 ms | 490 ms | 380 ms |
+/// | allocations a post | 5 | 356 | 2 |
+/// | a signature | 0.76 us | 5.8 us | |
 #[derive(Debug, Clone)]
 pub struct ApiGateway {
     way: Way,
