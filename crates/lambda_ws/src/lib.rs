@@ -396,6 +396,8 @@ pub mod store;
 mod task;
 pub mod testing;
 mod timestamp;
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+mod tls;
 pub mod transport;
 pub mod wire;
 

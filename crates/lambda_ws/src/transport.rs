@@ -12,6 +12,9 @@ pub use api_gateway::{ApiGateway, Lane};
 pub(crate) use erased::DynTransport;
 pub(crate) use log_only::LogOnly;
 
+#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+pub use crate::tls::https_client;
+
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::{ConnectionId, Timestamp};

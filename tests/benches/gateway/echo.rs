@@ -8,6 +8,7 @@ use super::floor::Floor;
 use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
+use super::who;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -23,15 +24,15 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> V
         Some(peer) => Some(peer.start(cores).await),
         None => None,
     };
-    let mut subjects = vec![(Who::Gateway, &server.place, server.meter)];
+    let mut subjects = vec![(who::GATEWAY, &server.place, server.meter)];
     subjects.extend(
         running
             .as_ref()
-            .map(|peer| (Who::Peer, &peer.place, peer.meter)),
+            .map(|peer| (who::PEER, &peer.place, peer.meter)),
     );
     let floors = [
-        (Who::Tcp, &tcp.place, tcp.meter),
-        (Who::Tungstenite, &tungstenite.place, tungstenite.meter),
+        (who::TCP, &tcp.place, tcp.meter),
+        (who::TUNGSTENITE, &tungstenite.place, tungstenite.meter),
     ];
     let with_floors: Vec<_> = subjects.iter().copied().chain(floors).collect();
     vec![
@@ -59,11 +60,11 @@ async fn way(
         "ask" => "route response",
         _ => "PostToConnection",
     };
-    let mut table = Table::new(format!("Echo of {SIZE} bytes by {how}; {cores}"));
+    let mut table = who::table(format!("Echo of {SIZE} bytes by {how}; {cores}"));
     let start = format!(r#"{{"action":"{action}","text":""#);
     let text = format!("{start}{}\"}}", "x".repeat(SIZE - start.len() - 2));
     for round in 0..=args.rounds {
-        for (who, place, meter) in subjects {
+        for &(who, place, meter) in subjects {
             let exchange = place.exchange(&text);
             // The first round warms up: processes start, compilers compile.
             if round == 0 {
@@ -74,16 +75,16 @@ async fn way(
             let (started, own_before) = (Instant::now(), own.time());
             let count = crowd(place, &exchange, args.duration).await;
             let each = |time: Duration| time.as_secs_f64() * 1e6 / count;
-            table.add(RATE, *who, count / started.elapsed().as_secs_f64());
-            table.add(CPU, *who, each(meter.time() - before.0));
-            if *who == Who::Gateway {
+            table.add(RATE, who, count / started.elapsed().as_secs_f64());
+            table.add(CPU, who, each(meter.time() - before.0));
+            if who == who::GATEWAY {
                 let function = server.function_time().saturating_sub(before.1);
-                table.add(FUNCTION, *who, each(function));
+                table.add(FUNCTION, who, each(function));
             }
-            table.add(CLIENT, *who, each(own.time() - own_before));
+            table.add(CLIENT, who, each(own.time() - own_before));
             let [p50, p99] = alone(place, &exchange, args.duration / 2).await;
-            table.add(P50, *who, p50);
-            table.add(P99, *who, p99);
+            table.add(P50, who, p50);
+            table.add(P99, who, p99);
         }
     }
     let cpu = Goal::AtMost {
@@ -91,12 +92,12 @@ async fn way(
         stretch: 40.0,
     };
     table.goal(CPU, cpu);
-    table.compare(RATE, Goal::AtLeast { must, stretch });
+    who::compare(&mut table, RATE, Goal::AtLeast { must, stretch });
     let p50 = Goal::AtLeast {
         must: 1.0,
         stretch: 1.5,
     };
-    table.compare(P50, p50);
+    who::compare(&mut table, P50, p50);
     table
 }
 

@@ -3,11 +3,12 @@
 use super::args::Args;
 use super::client::{Client, Place};
 use super::cores::Cores;
-use super::figure::{Goal, Table, Who};
+use super::figure::{Goal, Table};
 use super::floor::Floor;
 use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
+use super::who;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -24,16 +25,16 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> T
     };
     let without = "without $connect";
     let mut subjects = vec![
-        (without, Who::Gateway, plain.place.clone(), plain.meter),
+        (without, who::GATEWAY, plain.place.clone(), plain.meter),
         (
             without,
-            Who::Tungstenite,
+            who::TUNGSTENITE,
             tungstenite.place.clone(),
             tungstenite.meter,
         ),
         (
             "with $connect",
-            Who::Gateway,
+            who::GATEWAY,
             asking.place.clone(),
             asking.meter,
         ),
@@ -41,13 +42,13 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> T
     subjects.extend(running.as_ref().map(|running| {
         (
             "with $connect",
-            Who::Peer,
+            who::PEER,
             running.place.clone(),
             running.meter,
         )
     }));
 
-    let mut table = Table::new(format!("Handshakes, {CLIENTS} at a time; {cores}"));
+    let mut table = who::table(format!("Handshakes, {CLIENTS} at a time; {cores}"));
     for round in 0..=args.rounds {
         for (how, who, place, meter) in &subjects {
             // The first round warms up.
@@ -56,9 +57,9 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> T
                 continue;
             }
             let sample = shake(place, *meter, args.duration).await;
-            table.add(&format!("{how}: handshakes/s"), *who, sample.rate);
-            table.add(&format!("{how}: server's CPU, us"), *who, sample.server);
-            table.add(&format!("{how}: client's CPU, us"), *who, sample.client);
+            table.add(&format!("{how}: handshakes/s"), who, sample.rate);
+            table.add(&format!("{how}: server's CPU, us"), who, sample.server);
+            table.add(&format!("{how}: client's CPU, us"), who, sample.client);
         }
     }
     let rate = Goal::AtLeast {

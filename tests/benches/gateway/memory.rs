@@ -7,6 +7,7 @@ use super::figure::{Goal, Table, Who};
 use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
+use super::who;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// How many connections there are when memory is looked at.
@@ -17,14 +18,14 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> T
     limit.current = limit.maximum;
     // What is missing then is missed when a client connects.
     let _ = setrlimit(Resource::Nofile, limit);
-    let mut table = Table::new(format!("Memory; {cores}"));
+    let mut table = who::table(format!("Memory; {cores}"));
     for _ in 0..args.rounds {
         let server = Server::start(args, Routes::Messages, cores).await;
-        fill(&mut table, Who::Gateway, &server.place, server.meter).await;
+        fill(&mut table, who::GATEWAY, &server.place, server.meter).await;
         drop(server);
         if let Some(peer) = peer {
             let running = peer.start(cores).await;
-            fill(&mut table, Who::Peer, &running.place, running.meter).await;
+            fill(&mut table, who::PEER, &running.place, running.meter).await;
         }
     }
     for size in SIZES {

@@ -171,7 +171,6 @@ impl Environment {
             return Ok(None);
         };
         let invocation = Invocation::new(config, function, self.lambda_endpoint.as_deref());
-        let invocation = invocation.transpose()?;
         Ok(invocation.map(|invocation| (invocation, width as usize)))
     }
 

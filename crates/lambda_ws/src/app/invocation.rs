@@ -2,6 +2,7 @@
 
 use crate::error::BoxError;
 use crate::task::Tasks;
+use crate::tls::Roots;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -14,6 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 use tokio::time::{sleep, timeout};
 
@@ -29,11 +31,14 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(
 /// The largest answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
 
+type Https = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// Queues events for this same version of the function, by Lambda's Invoke API with the invocation type
 /// `Event`: one request an event, and no further SDK.
 #[derive(Debug)]
 pub(super) struct Invocation {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Made for the first event: reading whom the system trusts takes milliseconds.
+    client: OnceLock<Result<Https, String>>,
     credentials: SharedCredentialsProvider,
     region: String,
     url: String,
@@ -43,11 +48,7 @@ pub(super) struct Invocation {
 impl Invocation {
     /// Invocations of `function`, which is a name with a version, at `endpoint` or else at Lambda's own in the
     /// region. `None` without a region or credentials.
-    pub(super) fn new(
-        config: &SdkConfig,
-        function: &str,
-        endpoint: Option<&str>,
-    ) -> Option<Result<Self, BoxError>> {
+    pub(super) fn new(config: &SdkConfig, function: &str, endpoint: Option<&str>) -> Option<Self> {
         let region = config.region()?.to_string();
         let credentials = config.credentials_provider()?;
         let endpoint = match endpoint {
@@ -59,20 +60,31 @@ impl Invocation {
         };
         // A name has letters, digits, `-` and `_`; its version is a number or `$LATEST`.
         let name = function.replace(':', "%3A").replace('$', "%24");
-        Some(client().map(|client| Self {
-            client,
+        Some(Self {
+            client: OnceLock::new(),
             credentials,
             region,
             url: format!("{endpoint}/2015-03-31/functions/{name}/invocations"),
             function: function.to_owned(),
-        }))
+        })
+    }
+
+    fn client(&self) -> Result<&Https, BoxError> {
+        let client = self.client.get_or_init(|| {
+            let roots = match self.url.starts_with("https:") {
+                true => Roots::process(),
+                false => Roots::Bundle(Vec::new()),
+            };
+            client(&roots).map_err(|error| format!("TLS cannot be spoken: {error}"))
+        });
+        client.as_ref().map_err(|error| error.clone().into())
     }
 
     /// One attempt: whether another may succeed, if this one does not.
     async fn attempt(&self, event: Bytes) -> Result<(), (bool, BoxError)> {
         let request = self.request(event).await.map_err(|error| (true, error))?;
         let answer = async {
-            let response = self.client.request(request).await?;
+            let response = self.client()?.request(request).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER).collect().await?;
             Ok::<_, BoxError>((status, body.to_bytes()))
@@ -146,13 +158,13 @@ impl Tasks for Invocation {
     }
 }
 
-fn client() -> Result<Client<HttpsConnector<HttpConnector>, Full<Bytes>>, BoxError> {
+fn client(roots: &Roots) -> Result<Https, BoxError> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT));
     let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
+        .with_tls_config(roots.config()?)
         .https_or_http()
         .enable_http1()
         .wrap_connector(connector);

@@ -5,6 +5,7 @@ use crate::ConnectionId;
 use crate::error::BoxError;
 use crate::payload::Payload;
 use crate::send_error::SendError;
+use crate::tls::Roots;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::Client;
@@ -12,15 +13,36 @@ use aws_sdk_apigatewaymanagement::config::Builder;
 use aws_sdk_apigatewaymanagement::config::http::HttpResponse;
 use aws_sdk_apigatewaymanagement::error::SdkError;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
+use futures_util::future::BoxFuture;
 use std::error::Error;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Reaches clients through the API Gateway Management API. Clones share their connections.
 ///
 /// Two lanes lead there, with the same errors and the same results. The [lean](Lane::Lean) one, which
-/// is the default, costs a quarter of the [SDK's](Lane::Sdk) CPU time: it keeps its own HTTP/1.1
-/// connections, and signs with a key and a payload hash that are computed once. Region, credentials and
-/// their renewal are the SDK's in both.
+/// is the default, costs a fifth of the [SDK's](Lane::Sdk) CPU time: it keeps its own HTTP/1.1
+/// connections, at most 800 and at most 32 in the making, and signs with a key and a payload hash that are
+/// computed once. Region and credentials are the SDK's in both. TLS trusts the certificates of the file
+/// `AWS_CA_BUNDLE`, else the system's, or those of `SSL_CERT_FILE`; the SDK's lane does with an
+/// [`https_client`](super::https_client).
+///
+/// An attempt takes at most 1.5 s, a call 3 s. A connection that died while it waited, as those of a
+/// frozen function do, is replaced, and its message sent once more. Where this machine's clock is wrong by
+/// more than 4 minutes, both lanes learn the time from the refusal and sign again.
+///
+/// `cargo bench -p tests --bench sending` on 2026-11-25, 2 cores with other work on both (load average
+/// 3 to 5), medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
+///
+/// | posts of 200 bytes over TLS | lean | SDK | floor |
+/// |---|---|---|---|
+/// | 64 under way: CPU time a post | 15.7 us | 153 us | 11.0 us |
+/// | 256 under way, 20 ms latency: CPU time a post | 28.6 us | 167 us | 17.5 us |
+/// | 1 024 under way, 20 ms latency: CPU time a post | 33.1 us | 246 us | 16.9 us |
+/// | the same: peak memory of the process | 24 MB | 66 MB | 16 MB |
+/// | the same, all at once without a connection: CPU time | 130 ms | 490 ms | 380 ms |
+/// | allocations a post | 5 | 356 | 2 |
+/// | a signature | 0.76 us | 5.8 us | |
 #[derive(Debug, Clone)]
 pub struct ApiGateway {
     way: Way,
@@ -52,9 +74,19 @@ impl ApiGateway {
     /// The same through the lane of your choice. Without a region or credentials, and for a URL that is
     /// none, it is the SDK's, which says what is missing.
     pub fn through(lane: Lane, config: &SdkConfig, url: impl Into<String>) -> Self {
+        Self::trusting(lane, config, url, Roots::process())
+    }
+
+    /// The same, which trusts `roots`, if it is the lean lane's: the SDK's client has its own.
+    pub(super) fn trusting(
+        lane: Lane,
+        config: &SdkConfig,
+        url: impl Into<String>,
+        roots: Roots,
+    ) -> Self {
         let url = url.into();
         let lean = match lane {
-            Lane::Lean => lean::Lane::new(config, &url),
+            Lane::Lean => lean::Lane::new(config, &url, roots),
             Lane::Sdk => None,
         };
         let way = match lean {
@@ -67,12 +99,33 @@ impl ApiGateway {
     fn answered(&self, answer: Result<lean::Answer, BoxError>) -> Result<lean::Answer, SendError> {
         let answer = answer.map_err(SendError::Unavailable)?;
         match answer.status.as_u16() {
-            200..300 => Ok(answer),
+            200..300 if !answer.is_cut => Ok(answer),
             status => {
                 let said = String::from_utf8_lossy(&answer.body).into_owned();
                 Err(self.refused(Some(status), format!("status {status}: {said}").into()))
             }
         }
+    }
+
+    /// Has the SDK call, and once more if the host's clock is not ours: it has learned from that, but
+    /// is not to repeat anything by itself. In a box, because posts through the lean lane, of which there
+    /// may be a thousand under way, must not be as large as the SDK's.
+    fn by_sdk<'a, T, E, F>(
+        &'a self,
+        call: impl Fn() -> F + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, SendError>>
+    where
+        T: Send,
+        E: Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        Box::pin(async move {
+            let answer = match call().await {
+                Err(error) if is_late(&error) => call().await,
+                answer => answer,
+            };
+            answer.map_err(|error| self.failed(error))
+        })
     }
 
     fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> SendError
@@ -109,38 +162,59 @@ fn client(config: &SdkConfig, url: &str) -> Client {
     Client::from_conf(config)
 }
 
+/// Whether a call was refused because of the time that it was signed with.
+fn is_late<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    let refusal = error.raw_response();
+    let refusal = refusal.filter(|response| response.status().as_u16() == 403);
+    let date = refusal.and_then(|response| response.headers().get("date"));
+    let date = date.and_then(|date| lean::date(date.as_bytes()));
+    date.is_some_and(|date| lean::differ(date, SystemTime::now()))
+}
+
+/// Refuses what is no connection's id, before it becomes the path of something else.
+fn check(id: &ConnectionId) -> Result<(), SendError> {
+    match id.as_str().bytes().all(|byte| byte == b'.') {
+        true => Err(SendError::Gone),
+        false => Ok(()),
+    }
+}
+
 impl Transport for ApiGateway {
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        check(id)?;
         match &self.way {
             Way::Lean(lane) => self.answered(lane.post(id, payload).await).map(drop),
             Way::Sdk(client) => {
-                let post = client.post_to_connection().connection_id(id.as_str());
-                let sent = post.data(Blob::new(payload.bytes().as_ref())).send().await;
-                sent.map(drop).map_err(|error| self.failed(error))
+                let sent = self.by_sdk(|| {
+                    let post = client.post_to_connection().connection_id(id.as_str());
+                    post.data(Blob::new(payload.bytes().as_ref())).send()
+                });
+                sent.await.map(drop)
             }
         }
     }
 
     async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        check(id)?;
         match &self.way {
             Way::Lean(lane) => self.answered(lane.delete(id).await).map(drop),
             Way::Sdk(client) => {
-                let delete = client.delete_connection().connection_id(id.as_str());
-                let closed = delete.send().await;
-                closed.map(drop).map_err(|error| self.failed(error))
+                let delete = || client.delete_connection().connection_id(id.as_str());
+                self.by_sdk(|| delete().send()).await.map(drop)
             }
         }
     }
 
     async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        check(id)?;
         match &self.way {
             Way::Lean(lane) => {
                 let found = self.answered(lane.get(id).await)?;
                 lean::inspection(&found.body).map_err(|error| SendError::Unavailable(error.into()))
             }
             Way::Sdk(client) => {
-                let get = client.get_connection().connection_id(id.as_str());
-                let found = get.send().await.map_err(|error| self.failed(error))?;
+                let get = || client.get_connection().connection_id(id.as_str());
+                let found = self.by_sdk(|| get().send()).await?;
                 let identity = found.identity();
                 Ok(Inspection {
                     connected_at: lean::timestamp(found.connected_at()),

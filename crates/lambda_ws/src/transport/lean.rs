@@ -1,58 +1,60 @@
 //! The lean lane: the management API over HTTP/1.1 connections of our own, signed by a signer of our own.
 
+mod answer;
+mod clock;
+mod connector;
 mod endpoint;
 mod keys;
+mod request;
 mod signer;
 mod sockets;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use super::Inspection;
+use crate::error::BoxError;
 use crate::payload::Payload;
+use crate::tls::Roots;
 use crate::{ConnectionId, Timestamp};
+pub(super) use answer::{Answer, date};
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
+use clock::Clock;
+pub(super) use clock::differ;
 use endpoint::Endpoint;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
-use http::{Method, Request, StatusCode, Uri};
-use http_body_util::Full;
+use http::StatusCode;
 use keys::Keys;
+use request::Request;
 use serde::Deserialize;
 use signer::Subject;
-pub(crate) use sockets::Answer;
 use sockets::Sockets;
-use std::time::SystemTime;
-
-use crate::error::BoxError;
-
-const DATE: HeaderName = HeaderName::from_static("x-amz-date");
-const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
-const AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("lambda_ws/", env!("CARGO_PKG_VERSION")));
 
 /// The hash of no body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Calls the management API with a quarter of the SDK's work: the day's signing key and a payload's
+/// Calls the management API with a fraction of the SDK's work: the day's signing key and a payload's
 /// hash are computed once, and nothing stands between a message and its socket.
 #[derive(Debug)]
 pub(super) struct Lane {
     endpoint: Endpoint,
     keys: Keys,
+    clock: Clock,
     sockets: Sockets,
 }
 
 impl Lane {
     /// The lane to `url` with the region and the credentials of `config`; `None` if it has none, or if
     /// the URL is none that could be called.
-    pub(super) fn new(config: &SdkConfig, url: &str) -> Option<Self> {
+    pub(super) fn new(config: &SdkConfig, url: &str, roots: Roots) -> Option<Self> {
         let endpoint = Endpoint::parse(url)?;
         let region = config.region()?.to_string();
         let provider = config.credentials_provider()?;
         Some(Self {
             keys: Keys::new(provider, region),
-            sockets: Sockets::new(endpoint.uri().clone()).ok()?,
+            clock: Clock::default(),
+            sockets: Sockets::new(endpoint.uri().clone(), roots),
             endpoint,
         })
     }
@@ -62,53 +64,49 @@ impl Lane {
         id: &ConnectionId,
         payload: &Payload,
     ) -> Result<Answer, BoxError> {
-        let body = payload.bytes().clone();
-        self.call(Method::POST, id, body, payload.sha256()).await
+        self.call("POST", id, payload.bytes(), payload.sha256())
+            .await
     }
 
     pub(super) async fn delete(&self, id: &ConnectionId) -> Result<Answer, BoxError> {
-        self.call(Method::DELETE, id, Bytes::new(), EMPTY).await
+        self.call("DELETE", id, &Bytes::new(), EMPTY).await
     }
 
     pub(super) async fn get(&self, id: &ConnectionId) -> Result<Answer, BoxError> {
-        self.call(Method::GET, id, Bytes::new(), EMPTY).await
+        self.call("GET", id, &Bytes::new(), EMPTY).await
     }
 
     async fn call(
         &self,
-        method: Method,
+        method: &str,
         id: &ConnectionId,
-        body: Bytes,
+        body: &Bytes,
         hash: &str,
     ) -> Result<Answer, BoxError> {
-        let now = SystemTime::now();
-        let key = self.keys.current(now).await?;
         let path = self.endpoint.path(id);
-        let signed = key.sign(&Subject {
-            method: method.as_str(),
-            path: &path,
-            host: self.endpoint.host(),
-            hash,
-            time: Timestamp::from(now),
-        });
-        let mut headers = HeaderMap::with_capacity(6);
-        headers.insert(HOST, self.endpoint.host().clone());
-        headers.insert(DATE, signed.date);
-        if let Some(token) = signed.token {
-            headers.insert(TOKEN, token);
+        let mut is_corrected = false;
+        loop {
+            let now = self.clock.now();
+            let key = self.keys.current(now).await?;
+            let subject = Subject {
+                method,
+                path: &path,
+                host: self.endpoint.host(),
+                hash,
+                time: Timestamp::from(now),
+            };
+            let request = Request::signed(&key, &subject, body);
+            let answer = self.sockets.send(&request).await?;
+            if answer.status == StatusCode::FORBIDDEN {
+                let date = answer.date.filter(|_| !is_corrected);
+                if date.is_some_and(|date| self.clock.corrects(date, now)) {
+                    is_corrected = true;
+                    continue;
+                }
+                self.keys.refused(&key, now);
+            }
+            return Ok(answer);
         }
-        headers.insert(AUTHORIZATION, signed.authorization);
-        headers.insert(USER_AGENT, AGENT);
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = Uri::try_from(path)?;
-        *request.headers_mut() = headers;
-        let answer = self.sockets.send(request).await?;
-        if answer.status == StatusCode::FORBIDDEN {
-            // Credentials may have been revoked or replaced before their time.
-            self.keys.forget();
-        }
-        Ok(answer)
     }
 }
 

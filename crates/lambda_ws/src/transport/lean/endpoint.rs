@@ -1,14 +1,14 @@
 //! Where the management API is.
 
 use crate::ConnectionId;
+use http::Uri;
 use http::uri::Scheme;
-use http::{HeaderValue, Uri};
 
 /// The management API of one stage.
 #[derive(Debug)]
 pub(super) struct Endpoint {
     uri: Uri,
-    host: HeaderValue,
+    host: String,
     /// What stands before a connection's id: `/dev/@connections/`.
     prefix: String,
 }
@@ -22,7 +22,7 @@ impl Endpoint {
         if !known || uri.query().is_some() || authority.as_str().contains('@') {
             return None;
         }
-        let host = HeaderValue::from_str(authority.as_str()).ok()?;
+        let host = authority.to_string();
         let path = uri.path().trim_end_matches('/');
         let prefix = format!("{path}/@connections/");
         Some(Self { uri, host, prefix })
@@ -34,7 +34,7 @@ impl Endpoint {
     }
 
     /// The value of the `Host` header.
-    pub(super) fn host(&self) -> &HeaderValue {
+    pub(super) fn host(&self) -> &str {
         &self.host
     }
 

@@ -2,7 +2,6 @@
 
 use super::endpoint::{encoded, is_unreserved};
 use crate::Timestamp;
-use http::HeaderValue;
 use ring::digest::{Context, SHA256};
 use ring::hmac::{self, HMAC_SHA256};
 use time::{Date, OffsetDateTime};
@@ -17,7 +16,7 @@ pub(super) struct Key {
     /// Where the scope begins in it.
     scope: usize,
     day: Date,
-    token: Option<HeaderValue>,
+    token: Option<String>,
 }
 
 /// What is signed.
@@ -25,17 +24,17 @@ pub(super) struct Subject<'a> {
     pub(super) method: &'a str,
     /// As it is sent.
     pub(super) path: &'a str,
-    pub(super) host: &'a HeaderValue,
+    pub(super) host: &'a str,
     /// The payload's SHA-256, in hexadecimal digits.
     pub(super) hash: &'a str,
     pub(super) time: Timestamp,
 }
 
-/// The headers of a signed request.
-pub(super) struct Signed {
-    pub(super) authorization: HeaderValue,
-    pub(super) date: HeaderValue,
-    pub(super) token: Option<HeaderValue>,
+/// What a request is signed with.
+pub(super) struct Signature {
+    /// `20261123T225501Z`.
+    pub(super) date: [u8; 16],
+    digits: [u8; 64],
 }
 
 impl Key {
@@ -57,18 +56,30 @@ impl Key {
         let key = sign(key.as_ref(), "aws4_request");
         let before = format!("AWS4-HMAC-SHA256 Credential={access_key}/");
         let credential = format!("{before}{date}/{region}/{SERVICE}/aws4_request");
-        HeaderValue::from_str(&credential).ok()?;
-        let token = match token {
-            Some(token) => Some(HeaderValue::from_str(token).ok()?),
-            None => None,
-        };
+        if ![Some(&*credential), token]
+            .into_iter()
+            .flatten()
+            .all(is_line)
+        {
+            return None;
+        }
         Some(Self {
             hmac: hmac::Key::new(HMAC_SHA256, key.as_ref()),
             credential,
             scope: before.len(),
             day,
-            token,
+            token: token.map(str::to_owned),
         })
+    }
+
+    /// The session's token, if the credentials have one.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
+    /// How long an `Authorization` is at most, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.credential.len() + 150
     }
 
     /// The day it is for.
@@ -77,12 +88,8 @@ impl Key {
     }
 
     /// Signs a request of that day.
-    pub(super) fn sign(&self, subject: &Subject<'_>) -> Signed {
+    pub(super) fn sign(&self, subject: &Subject<'_>) -> Signature {
         let date = date_time(self.day, subject.time);
-        let names = match self.token {
-            Some(_) => "host;x-amz-date;x-amz-security-token",
-            None => "host;x-amz-date",
-        };
         let mut request = Context::new(&SHA256);
         let mut add = |part: &[u8]| request.update(part);
         add(subject.method.as_bytes());
@@ -97,7 +104,7 @@ impl Key {
             add(token.as_bytes());
         }
         add(b"\n\n");
-        add(names.as_bytes());
+        add(self.names().as_bytes());
         add(b"\n");
         add(subject.hash.as_bytes());
 
@@ -110,25 +117,26 @@ impl Key {
         signature.update(&hex(request.finish().as_ref()));
         let signature = hex(signature.sign().as_ref());
 
-        let parts = [
-            self.credential.as_bytes(),
-            b", SignedHeaders=",
-            names.as_bytes(),
-            b", Signature=",
-            &signature,
-        ];
-        let mut authorization =
-            Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>());
-        parts
-            .iter()
-            .for_each(|part| authorization.extend_from_slice(part));
-        let mut authorization = HeaderValue::from_maybe_shared(bytes::Bytes::from(authorization))
-            .expect("the credential was checked, and all else is visible ASCII");
-        authorization.set_sensitive(true);
-        Signed {
-            authorization,
-            date: HeaderValue::from_bytes(&date).expect("digits and two letters"),
-            token: self.token.clone(),
+        Signature {
+            date,
+            digits: signature,
+        }
+    }
+
+    /// Adds the value of the `Authorization` header.
+    pub(super) fn authorize(&self, signature: &Signature, mut add: impl FnMut(&[u8])) {
+        add(self.credential.as_bytes());
+        add(b", SignedHeaders=");
+        add(self.names().as_bytes());
+        add(b", Signature=");
+        add(&signature.digits);
+    }
+
+    /// The names of the headers that are signed.
+    const fn names(&self) -> &'static str {
+        match self.token {
+            Some(_) => "host;x-amz-date;x-amz-security-token",
+            None => "host;x-amz-date",
         }
     }
 }
@@ -139,6 +147,11 @@ impl std::fmt::Debug for Key {
             .field("day", &self.day)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a text can stand in a header.
+fn is_line(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The day of a time.

@@ -5,6 +5,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use futures_util::FutureExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -100,10 +101,86 @@ async fn a_new_day_has_a_new_key_of_the_same_credentials() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_refused_are_asked_for_again() {
+async fn credentials_that_are_refused_are_asked_for_again_but_not_at_once() {
+    let (provider, keys, noon) = start();
+    let key = keys.current(noon).await.unwrap();
+    keys.refused(&key, noon);
+    keys.current(noon).await.unwrap();
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    keys.refused(&key, noon + MINUTE);
+    let other = keys.current(noon + MINUTE).await.unwrap();
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    // What is refused late was signed by those before.
+    keys.refused(&key, noon + 2 * MINUTE);
+    let same = keys.current(noon + 2 * MINUTE).await.unwrap();
+    assert!(Arc::ptr_eq(&other, &same));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_left_alone_for_a_while() {
     let (provider, keys, noon) = start();
     keys.current(noon).await.unwrap();
-    keys.forget();
+    *provider.works.lock().unwrap() = false;
+    let soon = noon + 56 * MINUTE;
+    for _ in 0..100 {
+        keys.current(soon).await.unwrap();
+    }
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    keys.current(soon + MINUTE).await.unwrap();
+    assert_eq!(provider.asked.load(Ordering::Relaxed), 3);
+}
+
+/// Gives credentials once, and then never answers.
+#[derive(Debug, Default)]
+struct Hanging(AtomicUsize);
+
+impl ProvideCredentials for Hanging {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        let first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
+        let expiry = UNIX_EPOCH + 60 * MINUTE;
+        Provided::new(async move {
+            if !first {
+                std::future::pending::<()>().await;
+            }
+            Ok(Credentials::new(
+                "AKID",
+                "secret",
+                None,
+                Some(expiry),
+                "test",
+            ))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_there_is_nothing_left()
+{
+    let provider = SharedCredentialsProvider::new(Hanging::default());
+    let keys = Keys::new(provider, "us-east-1".to_owned());
+    let first = keys.current(UNIX_EPOCH).await.unwrap();
+    let (soon, started) = (UNIX_EPOCH + 56 * MINUTE, tokio::time::Instant::now());
+    let mut asking = Box::pin(keys.current(soon));
+    assert!((&mut asking).now_or_never().is_none());
+    let other = keys.current(soon).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &other) && started.elapsed().is_zero());
+    assert!(Arc::ptr_eq(&first, &asking.await.unwrap()));
+    assert_eq!(started.elapsed().as_secs(), 3);
+    let late = UNIX_EPOCH + 60 * MINUTE;
+    let all = futures_util::future::join_all((0..100).map(|_| keys.current(late))).await;
+    assert!(all.into_iter().all(|key| key.is_err()));
+    assert_eq!(started.elapsed().as_secs(), 6);
+}
+
+#[tokio::test]
+async fn who_was_to_ask_and_was_dropped_leaves_that_to_the_next() {
+    let (provider, keys, noon) = start();
+    let mut dropped = Box::pin(keys.current(noon));
+    assert!((&mut dropped).now_or_never().is_none());
+    drop(dropped);
     keys.current(noon).await.unwrap();
     assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
 }

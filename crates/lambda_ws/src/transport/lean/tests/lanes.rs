@@ -1,27 +1,40 @@
 //! Both lanes do the same.
 
-use super::server::{Deed, Server};
+use super::server::{Deed, Seen, Server};
 use crate::payload::IntoPayload;
 use crate::send_error::SendError;
+use crate::tls::{self, Roots};
 use crate::transport::{ApiGateway, Inspection, Lane, Transport};
 use crate::{ConnectionId, Timestamp};
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
+use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use std::time::{Duration, SystemTime};
 
-fn config() -> SdkConfig {
-    let client = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    let credentials = Credentials::new("test", "test", None, None, "test");
+/// As in [`crate::App`], but for the region and the credentials.
+pub(super) fn config_with(client: SharedHttpClient) -> SdkConfig {
+    let token = Some("IQoJb3JpZ2luX2VjEA==".to_owned());
+    let credentials = Credentials::new("test", "test", token, None, "test");
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_millis(1500))
+        .operation_timeout(Duration::from_secs(3));
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .timeout_config(timeouts.build())
+        .retry_config(RetryConfig::standard())
         .http_client(client)
         .build()
+}
+
+pub(super) fn config() -> SdkConfig {
+    config_with(tls::client(&Roots::System))
 }
 
 /// Asks both lanes the same of a host that does `deed`; what it saw of each.
@@ -29,26 +42,45 @@ async fn both<T: std::fmt::Debug>(
     deed: Deed,
     ask: impl AsyncFn(ApiGateway) -> Result<T, SendError>,
 ) -> Result<T, SendError> {
+    both_of(move |_, _, _| deed.clone(), ask).await
+}
+
+/// The same of a host that asks `deed`.
+async fn both_of<T: std::fmt::Debug>(
+    deed: impl Fn(usize, usize, &Seen) -> Deed + Clone + Send + Sync + 'static,
+    ask: impl AsyncFn(ApiGateway) -> Result<T, SendError>,
+) -> Result<T, SendError> {
     let mut answers = Vec::new();
     for lane in [Lane::Sdk, Lane::Lean] {
-        let deed = deed.clone();
-        let server = Server::start(move |_, _| deed.clone()).await;
+        let server = Server::start(deed.clone()).await;
         let way = ApiGateway::through(lane, &config(), server.url.clone());
-        answers.push((ask(way).await, server.seen()));
+        let seen = |request: Seen| {
+            let token = request.header("x-amz-security-token").map(str::to_owned);
+            (request.line, request.body, token)
+        };
+        let answer = ask(way).await;
+        answers.push((
+            answer,
+            server.seen().into_iter().map(seen).collect::<Vec<_>>(),
+        ));
     }
     let [(sdk, by_sdk), (lean, by_lean)] = answers.try_into().expect("two lanes");
     assert_eq!(by_sdk, by_lean, "both send the same");
-    let kind = |answer: &Result<T, SendError>| match answer {
-        Ok(value) => format!("{value:?}"),
-        Err(SendError::Unavailable(_)) => "unavailable".to_owned(),
-        Err(SendError::Refused { status, .. }) => format!("refused {status}"),
-        Err(error) => error.to_string().replace(|c: char| c.is_ascii_digit(), ""),
-    };
     assert_eq!(kind(&sdk), kind(&lean), "both answer the same");
     lean
 }
 
-async fn post(deed: Deed) -> Result<(), SendError> {
+/// An answer without what differs from lane to lane: ports, and the words of what is below.
+fn kind<T: std::fmt::Debug>(answer: &Result<T, SendError>) -> String {
+    match answer {
+        Ok(value) => format!("{value:?}"),
+        Err(SendError::Unavailable(_)) => "unavailable".to_owned(),
+        Err(SendError::Refused { status, .. }) => format!("refused {status}"),
+        Err(error) => error.to_string().replace(|c: char| c.is_ascii_digit(), ""),
+    }
+}
+
+pub(super) async fn post(deed: Deed) -> Result<(), SendError> {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     both(deed, async |way| {
         let payload = "h\u{e9}llo".into_payload()?;
@@ -99,6 +131,8 @@ async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
         "a b?c#d%e",
         "\u{e9}\u{1f600}",
         "a+b&c",
+        "..a",
+        "%2F",
     ] {
         let id = ConnectionId::from(id);
         let payload = "x".into_payload().unwrap();
@@ -145,4 +179,87 @@ async fn an_endpoint_that_is_no_url_is_left_to_the_sdk_to_refuse() {
     let way = ApiGateway::new(&config(), "no url");
     let error = way.inspect(&id).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
+    for id in ["", ".", ".."] {
+        let id = ConnectionId::from(id);
+        let gone = both(Deed::Answer(200, "{}"), async |way| way.inspect(&id).await);
+        assert!(matches!(gone.await, Err(SendError::Gone)), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_that_is_refused_before_it_is_read_is_refused() {
+    const NO: &str = "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let large = "x"
+        .repeat(crate::limits::MESSAGE_BYTES)
+        .into_payload()
+        .unwrap();
+    let refused = both(Deed::Unread(NO), async |way| way.post(&id, &large).await);
+    let error = refused.await.unwrap_err();
+    assert!(matches!(error, SendError::TooLarge), "{error:?}");
+}
+
+#[tokio::test]
+async fn f3_the_largest_message_arrives() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let large = "x"
+        .repeat(crate::limits::MESSAGE_BYTES)
+        .into_payload()
+        .unwrap();
+    let posted = both(Deed::Answer(200, ""), async |way| {
+        way.post(&id, &large).await?;
+        way.post(&id, &large).await
+    });
+    posted.await.unwrap();
+}
+
+#[test]
+fn a_post_under_way_needs_little_room() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let payload = "x".into_payload().unwrap();
+    let way = ApiGateway::new(&config(), "http://127.0.0.1/dev");
+    let size = size_of_val(&way.post(&id, &payload));
+    assert!(size <= 2048, "{size} bytes");
+}
+
+/// A host whose clock is an hour ahead, and which therefore takes no signature of ours.
+fn ahead(_: usize, _: usize, request: &Seen) -> Deed {
+    let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
+    let signed = request.header("x-amz-date").unwrap();
+    let (day, time) = signed.split_once('T').unwrap();
+    let parts = [&day[..4], &day[4..6], &day[6..]].join("-");
+    let signed = format!("{parts}T{}:{}:{}", &time[..2], &time[2..4], &time[4..]);
+    let signed = DateTime::from_str(&signed, DateTimeFormat::DateTime).unwrap();
+    match (now.secs() - signed.secs()).abs() < 300 {
+        true => Deed::Answer(200, ""),
+        false => forbidden(now),
+    }
+}
+
+fn forbidden(date: DateTime) -> Deed {
+    let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
+    Deed::Raw(format!(
+        "HTTP/1.1 403 Forbidden\r\ndate: {date}\r\ncontent-length: 0\r\n\r\n"
+    ))
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let payload = "x".into_payload().unwrap();
+    let posted = both_of(ahead, async |way| {
+        way.post(&id, &payload).await?;
+        way.post(&id, &payload).await
+    });
+    posted.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_is_refused_at_the_right_time_is_refused_at_once() {
+    let error = post(forbidden(SystemTime::now().into())).await.unwrap_err();
+    assert!(matches!(error, SendError::Forbidden { .. }), "{error:?}");
 }

@@ -1,17 +1,31 @@
 //! A host that does as a test says, on a free port.
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{HandshakeKind, ServerConfig};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{
+    AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufWriter,
+};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What a host does with a request.
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
     /// Answers with a status and a body, and keeps the connection.
     Answer(u16, &'static str),
+    /// Answers exactly this, and keeps the connection.
+    Raw(String),
+    /// Answers exactly this, and closes the connection.
+    RawAndClose(String),
     /// Answers, and closes the connection without having said that it would.
     AnswerAndClose,
+    /// Answers this for ever.
+    Flood(&'static str),
+    /// Answers this before it has read the body, which it never does.
+    Unread(&'static str),
     /// Closes the connection.
     Close,
     /// Never answers.
@@ -22,83 +36,212 @@ pub(super) enum Deed {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Seen {
     pub(super) line: String,
+    headers: Vec<String>,
     pub(super) body: String,
+}
+
+impl Seen {
+    /// The value of a header.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+/// How many connections a host has.
+#[derive(Debug, Default)]
+struct Counts {
+    all: AtomicUsize,
+    open: AtomicUsize,
+    resumed: AtomicUsize,
+    /// Those in the middle of a TLS handshake, and how many they were at most.
+    shaking: AtomicUsize,
+    most_shaking: AtomicUsize,
 }
 
 pub(super) struct Server {
     pub(super) url: String,
+    /// The authority that has signed its certificate, in PEM.
+    pub(super) authority: String,
     seen: Arc<Mutex<Vec<Seen>>>,
-    connections: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
 }
 
 impl Server {
     /// A host that asks `deed` what to do: with the number of the connection, and of the request on it.
-    pub(super) async fn start(deed: impl Fn(usize, usize) -> Deed + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/dev", listener.local_addr().unwrap());
-        let (seen, connections) = (
-            Arc::<Mutex<Vec<_>>>::default(),
-            Arc::<AtomicUsize>::default(),
-        );
+    pub(super) async fn start(
+        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen("127.0.0.1:0", deed, None).await.unwrap()
+    }
+
+    /// The same on an address of your choice, if this machine has it.
+    pub(super) async fn start_at(
+        address: &str,
+        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
+        Self::listen(address, deed, None).await
+    }
+
+    /// The same over TLS.
+    pub(super) async fn start_tls(
+        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+    ) -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &authority).unwrap();
+        let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config =
+            ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.der().clone()], key)
+                .unwrap();
+        let tls = TlsAcceptor::from(Arc::new(config));
+        let mut server = Self::listen("127.0.0.1:0", deed, Some(tls)).await.unwrap();
+        server.authority = authority.pem();
+        server
+    }
+
+    async fn listen(
+        address: &str,
+        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+        tls: Option<TlsAcceptor>,
+    ) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}/dev", listener.local_addr().unwrap());
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let counts = Arc::<Counts>::default();
         let server = Self {
             url,
+            authority: String::new(),
             seen: seen.clone(),
-            connections: connections.clone(),
+            counts: counts.clone(),
         };
         let deed = Arc::new(deed);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let number = connections.fetch_add(1, Ordering::Relaxed);
-                let (deed, seen) = (deed.clone(), seen.clone());
-                tokio::spawn(async move { serve(stream, |n| deed(number, n), &seen).await });
+                let number = counts.all.fetch_add(1, Ordering::Relaxed);
+                counts.open.fetch_add(1, Ordering::Relaxed);
+                let (deed, seen, counts) = (deed.clone(), seen.clone(), counts.clone());
+                let tls = tls.clone();
+                tokio::spawn(async move {
+                    let deed = |request: usize, seen: &Seen| deed(number, request, seen);
+                    match tls {
+                        None => serve(stream, deed, &seen).await,
+                        Some(tls) => {
+                            let stream = counts.shake(tls.accept(stream)).await;
+                            match stream {
+                                Ok(stream) => {
+                                    let kind = stream.get_ref().1.handshake_kind();
+                                    if kind == Some(HandshakeKind::Resumed) {
+                                        counts.resumed.fetch_add(1, Ordering::Relaxed);
+                                    }
+                                    serve(stream, deed, &seen).await
+                                }
+                                Err(_) => None,
+                            }
+                        }
+                    };
+                    counts.open.fetch_sub(1, Ordering::Relaxed);
+                });
             }
         });
-        server
+        Ok(server)
     }
 
     pub(super) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
+    /// How many connections there have ever been.
     pub(super) fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.counts.all.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there are no more connections than that.
+    pub(super) async fn has_open(&self, most: usize) {
+        while self.counts.open.load(Ordering::Relaxed) > most {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// How many TLS sessions were resumed.
+    pub(super) fn resumed(&self) -> usize {
+        self.counts.resumed.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were made at once at most.
+    pub(super) fn most_shaking(&self) -> usize {
+        self.counts.most_shaking.load(Ordering::Relaxed)
+    }
+}
+
+impl Counts {
+    async fn shake<T>(&self, handshake: impl Future<Output = T>) -> T {
+        let now = self.shaking.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_shaking.fetch_max(now, Ordering::Relaxed);
+        let made = handshake.await;
+        self.shaking.fetch_sub(1, Ordering::Relaxed);
+        made
     }
 }
 
 async fn serve(
-    stream: TcpStream,
-    deed: impl Fn(usize) -> Deed,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    deed: impl Fn(usize, &Seen) -> Deed,
     seen: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
-    let mut stream = BufReader::new(stream);
+    let mut stream = BufReader::new(BufWriter::new(stream));
     for number in 0.. {
-        let request = request(&mut stream).await?;
+        let (mut request, length) = head(&mut stream).await?;
+        let deed = deed(number, &request);
+        if let Deed::Unread(answer) = deed {
+            seen.lock().unwrap().push(request);
+            stream.write_all(answer.as_bytes()).await.ok()?;
+            stream.flush().await.ok()?;
+            return std::future::pending().await;
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.ok()?;
+        request.body = String::from_utf8(body).ok()?;
         seen.lock().unwrap().push(request);
-        let (status, body) = match deed(number) {
-            Deed::Answer(status, body) => (status, body),
-            Deed::AnswerAndClose => {
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                stream.write_all(answer).await.ok()?;
-                return None;
+        let (answer, keep) = match deed {
+            Deed::Answer(204, _) => ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true),
+            Deed::Answer(status, body) => {
+                let length = body.len();
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
+                (head + body, true)
             }
+            Deed::Raw(answer) => (answer, true),
+            Deed::RawAndClose(answer) => (answer, false),
+            Deed::AnswerAndClose => ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(), false),
+            Deed::Flood(answer) => loop {
+                stream.write_all(answer.as_bytes()).await.ok()?;
+            },
             Deed::Close => return None,
-            Deed::Hang => std::future::pending().await,
+            Deed::Hang | Deed::Unread(_) => std::future::pending().await,
         };
-        let length = body.len();
-        let head = match status {
-            204 => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-            _ => format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n"),
-        };
-        stream
-            .write_all(format!("{head}{body}").as_bytes())
-            .await
-            .ok()?;
+        stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.flush().await.ok()?;
+        if !keep {
+            stream.shutdown().await.ok()?;
+            return None;
+        }
     }
     None
 }
 
-async fn request(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
-    let mut lines = Vec::new();
+/// The head of a request, and how long its body is.
+async fn head(stream: &mut (impl AsyncBufReadExt + Unpin)) -> Option<(Seen, usize)> {
+    let mut headers = Vec::new();
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.ok()? == 0 {
@@ -106,18 +249,15 @@ async fn request(stream: &mut BufReader<TcpStream>) -> Option<Seen> {
         }
         match line.trim_end() {
             "" => break,
-            line => lines.push(line.to_owned()),
+            line => headers.push(line.to_owned()),
         }
     }
-    let length = lines.iter().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().ok())?
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    stream.read_exact(&mut body).await.ok()?;
-    Some(Seen {
-        line: lines.first()?.clone(),
-        body: String::from_utf8(body).ok()?,
-    })
+    let seen = Seen {
+        line: headers.first()?.clone(),
+        headers,
+        body: String::new(),
+    };
+    let length = seen.header("content-length");
+    let length = length.map_or(Some(0), |length| length.parse().ok())?;
+    Some((seen, length))
 }

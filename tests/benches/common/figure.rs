@@ -2,27 +2,8 @@
 
 use std::fmt;
 
-/// Whom a sample is of: a column of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Who {
-    Gateway,
-    Tcp,
-    Tungstenite,
-    Peer,
-}
-
-impl Who {
-    const FLOORS: [Self; 3] = [Self::Tcp, Self::Tungstenite, Self::Peer];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Gateway => "gateway",
-            Self::Tcp => "plain TCP",
-            Self::Tungstenite => "tungstenite",
-            Self::Peer => "serverless-offline",
-        }
-    }
-}
+/// Whom a sample is of: the title of a column.
+pub(super) type Who = &'static str;
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
@@ -80,8 +61,8 @@ impl Figure {
         median(self.of(who))
     }
 
-    fn verdict(&self) -> Option<Verdict> {
-        Some(self.goal?.verdict(self.median(Who::Gateway)?))
+    fn verdict(&self, who: Who) -> Option<Verdict> {
+        Some(self.goal?.verdict(self.median(who)?))
     }
 }
 
@@ -95,13 +76,19 @@ pub(super) fn median(mut samples: Vec<f64>) -> Option<f64> {
 #[derive(Debug)]
 pub(super) struct Table {
     title: String,
+    /// Whose figures have goals.
+    own: Who,
+    others: &'static [Who],
     figures: Vec<Figure>,
 }
 
 impl Table {
-    pub(super) fn new(title: impl fmt::Display) -> Self {
+    /// A table of `own` figures, with those of others beside them.
+    pub(super) fn new(title: impl fmt::Display, own: Who, others: &'static [Who]) -> Self {
         Self {
             title: title.to_string(),
+            own,
+            others,
             figures: Vec::new(),
         }
     }
@@ -116,25 +103,25 @@ impl Table {
         self.figure(name).goal = Some(goal);
     }
 
-    /// A figure that compares the gateway with its peer, round by round: how many times better it is.
-    pub(super) fn compare(&mut self, name: &str, goal: Goal) {
+    /// A figure that compares with another, round by round: `of` their two samples.
+    pub(super) fn compare(
+        &mut self,
+        name: &str,
+        other: Who,
+        (title, of): (&str, impl Fn(f64, f64) -> f64),
+        goal: Goal,
+    ) {
+        let own = self.own;
         let figure = self.figure(name);
-        let (ours, theirs) = (figure.of(Who::Gateway), figure.of(Who::Peer));
-        let less_is_better = name.ends_with("ms") || name.ends_with("us");
-        let ratios = ours.into_iter().zip(theirs).map(|(ours, theirs)| {
-            let ratio = if less_is_better {
-                theirs / ours
-            } else {
-                ours / theirs
-            };
-            (Who::Gateway, ratio)
-        });
-        let samples: Vec<_> = ratios.collect();
+        let pairs = figure.of(own).into_iter().zip(figure.of(other));
+        let samples: Vec<_> = pairs
+            .map(|(ours, theirs)| (own, of(ours, theirs)))
+            .collect();
         if samples.is_empty() {
             return;
         }
         self.figures.push(Figure {
-            name: format!("{name}: times better than the peer"),
+            name: format!("{name}: {title}"),
             samples,
             goal: Some(goal),
         });
@@ -142,10 +129,8 @@ impl Table {
 
     /// Whether a must is missed.
     pub(super) fn is_missed(&self) -> bool {
-        let verdicts = self.figures.iter().filter_map(Figure::verdict);
-        verdicts
-            .into_iter()
-            .any(|verdict| verdict == Verdict::Missed)
+        let mut figures = self.figures.iter();
+        figures.any(|figure| figure.verdict(self.own) == Some(Verdict::Missed))
     }
 
     fn figure(&mut self, name: &str) -> &mut Figure {
@@ -170,12 +155,12 @@ impl fmt::Display for Table {
             "{:<58}{:>10}{:>10}  {:<14}{:<9}",
             "", "median", "smallest", "must/stretch", ""
         )?;
-        for who in Who::FLOORS {
-            write!(f, "{:>20}", who.name())?;
+        for who in self.others {
+            write!(f, "{who:>20}")?;
         }
         writeln!(f)?;
         for figure in &self.figures {
-            let own = figure.of(Who::Gateway);
+            let own = figure.of(self.own);
             let smallest = own.iter().copied().min_by(f64::total_cmp);
             write!(f, "{:<58}", figure.name)?;
             write!(f, "{:>10}{:>10}  ", number(median(own)), number(smallest))?;
@@ -184,14 +169,14 @@ impl fmt::Display for Table {
             write!(
                 f,
                 "{:<9}",
-                match figure.verdict() {
+                match figure.verdict(self.own) {
                     Some(Verdict::Missed) => "MISSED",
                     Some(Verdict::Must) => "must",
                     Some(Verdict::Stretch) => "stretch",
                     None => "",
                 }
             )?;
-            for who in Who::FLOORS {
+            for who in self.others {
                 write!(f, "{:>20}", number(figure.median(who)))?;
             }
             writeln!(f)?;

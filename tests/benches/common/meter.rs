@@ -39,9 +39,18 @@ impl Meter {
 
     /// The memory it occupies, in bytes; 0 of a thread, which has none of its own.
     pub(super) fn memory(self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory it has ever occupied, in bytes; 0 of a thread.
+    pub(super) fn peak(self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(self, name: &str) -> u64 {
         let Self::Process(id) = self else { return 0 };
         let status = read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kb = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
         kb.unwrap_or_default() * 1024
     }

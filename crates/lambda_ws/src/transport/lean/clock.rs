@@ -1,0 +1,53 @@
+//! The time as the host sees it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+/// From how large a difference on a refusal may be due to the clock: AWS accepts signatures of up to
+/// five minutes, and its SDKs allow for four.
+const TOLERANCE: Duration = Duration::from_secs(4 * 60);
+
+/// This machine's clock, corrected by what the host says: signatures hold for minutes.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// How many ms the host is ahead.
+    ahead: AtomicI64,
+}
+
+impl Clock {
+    /// The time to sign with.
+    pub(super) fn now(&self) -> SystemTime {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        let now = SystemTime::now();
+        let corrected = match ahead {
+            0.. => now.checked_add(by),
+            _ => now.checked_sub(by),
+        };
+        corrected.unwrap_or(now)
+    }
+
+    /// Learns from a refusal, by a host whose clock says `date`, of what was signed at `signed`; whether
+    /// that may be why.
+    pub(super) fn corrects(&self, date: SystemTime, signed: SystemTime) -> bool {
+        if !differ(date, signed) {
+            return false;
+        }
+        let millis = |by: Duration| i64::try_from(by.as_millis()).unwrap_or_default();
+        let ahead = match date.duration_since(SystemTime::now()) {
+            Ok(ahead) => millis(ahead),
+            Err(behind) => -millis(behind.duration()),
+        };
+        self.ahead.store(ahead, Ordering::Relaxed);
+        true
+    }
+}
+
+/// Whether two clocks are so far apart that signatures by one do not hold for the other.
+pub(crate) fn differ(one: SystemTime, other: SystemTime) -> bool {
+    let apart = match one.duration_since(other) {
+        Ok(apart) => apart,
+        Err(apart) => apart.duration(),
+    };
+    apart > TOLERANCE
+}

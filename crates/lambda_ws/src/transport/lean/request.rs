@@ -1,0 +1,67 @@
+//! A request, as it is written.
+
+use super::signer::{Key, Subject};
+use bytes::Bytes;
+
+/// Up to this size in bytes a body is copied behind its head, so that both are one write and one record.
+const SHORT: usize = 8 * 1024;
+
+const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
+
+/// A request, as it is written.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// The head, and a short body.
+    pub(super) start: Vec<u8>,
+    /// A long body.
+    pub(super) rest: Bytes,
+}
+
+impl Request {
+    /// A request that is signed by `key`.
+    pub(super) fn signed(key: &Key, subject: &Subject<'_>, body: &Bytes) -> Self {
+        let signature = key.sign(subject);
+        let copied = match body.len() {
+            0..=SHORT => &body[..],
+            _ => &[],
+        };
+        let token = key.token();
+        let credentials = key.size() + token.map_or(0, |token| token.len() + 24);
+        let place = subject.path.len() + subject.host.len();
+        let mut start = Vec::with_capacity(place + credentials + 160 + copied.len());
+        let mut add = |parts: &[&[u8]]| parts.iter().for_each(|part| start.extend_from_slice(part));
+        add(&[subject.method.as_bytes(), b" ", subject.path.as_bytes()]);
+        add(&[b" HTTP/1.1\r\nhost: ", subject.host.as_bytes()]);
+        add(&[b"\r\nx-amz-date: ", &signature.date]);
+        if let Some(token) = token {
+            add(&[b"\r\nx-amz-security-token: ", token.as_bytes()]);
+        }
+        add(&[b"\r\nauthorization: "]);
+        key.authorize(&signature, |part| add(&[part]));
+        add(&[b"\r\nuser-agent: ", AGENT.as_bytes()]);
+        // Not of requests that have no body.
+        if subject.method == "POST" {
+            add(&[b"\r\ncontent-length: "]);
+            decimal(body.len(), |digits| add(&[digits]));
+        }
+        add(&[b"\r\n\r\n", copied]);
+        let rest = match copied.len() == body.len() {
+            true => Bytes::new(),
+            false => body.clone(),
+        };
+        Self { start, rest }
+    }
+}
+
+fn decimal(mut number: usize, mut add: impl FnMut(&[u8])) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return add(&digits[start..]);
+        }
+    }
+}

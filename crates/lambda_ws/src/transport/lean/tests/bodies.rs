@@ -1,0 +1,77 @@
+//! What both lanes make of what comes after a status, or instead of one.
+
+use super::lanes::post;
+use super::server::Deed;
+use crate::send_error::SendError;
+
+#[tokio::test]
+async fn whatever_a_body_ends_with_the_status_is_what_counts() {
+    let answer = |text: &str| post(Deed::RawAndClose(text.to_owned()));
+    let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{ }\r\n0\r\n\r\n";
+    answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"))
+        .await
+        .unwrap();
+    answer("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nall of it")
+        .await
+        .unwrap();
+    answer("HTTP/1.0 200 OK\r\n\r\n").await.unwrap();
+    let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
+    let gone = answer(early).await.unwrap_err();
+    assert!(matches!(gone, SendError::Gone), "{gone:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
+    type Is = fn(&SendError) -> bool;
+    let cases: [(&str, Is); 4] = [
+        ("200 OK", |e| matches!(e, SendError::Unavailable(_))),
+        ("410 Gone", |e| matches!(e, SendError::Gone)),
+        ("429 Slow", |e| matches!(e, SendError::Throttled)),
+        ("503 No", |e| matches!(e, SendError::Unavailable(_))),
+    ];
+    for (status, is) in cases {
+        for rest in [
+            "content-length: 10\r\n\r\n{",
+            "transfer-encoding: chunked\r\n\r\n5\r\n{",
+            "transfer-encoding: chunked\r\n\r\nno chunk\r\n",
+        ] {
+            let cut = Deed::RawAndClose(format!("HTTP/1.1 {status}\r\n{rest}"));
+            let error = post(cut).await.unwrap_err();
+            assert!(is(&error), "{status}, {rest}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_unavailable() {
+    for text in [
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+    ] {
+        let error = post(Deed::RawAndClose(text.to_owned())).await.unwrap_err();
+        assert!(
+            matches!(error, SendError::Unavailable(_)),
+            "{text}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_large_answer_is_no_harm() {
+    let page = "x".repeat(1_000_000);
+    let answer = |status| format!("HTTP/1.1 {status}\r\ncontent-length: 1000000\r\n\r\n{page}");
+    post(Deed::Raw(answer("200 OK"))).await.unwrap();
+    let error = post(Deed::Raw(answer("404 Not Found"))).await.unwrap_err();
+    assert!(
+        matches!(error, SendError::Refused { status: 404, .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_endless_head_is_unavailable() {
+    let error = post(Deed::Flood("HTTP/1.1 200 OK\r\nx: y\r\n")).await;
+    assert!(matches!(error, Err(SendError::Unavailable(_))), "{error:?}");
+}
