@@ -25,6 +25,7 @@
 //! | [`signature`] | AWS Signature Version 4, signed and verified |
 //! | [`faults`] | what AWS does wrong now and then, on purpose |
 //! | [`admin`] | the admin API of a running gateway |
+//! | [`console`] | a page that shows what happens in it |
 //! | [`lambda`] | Lambda's Invoke API, for functions that invoke others |
 //! | [`remote`] | a function that somebody else runs |
 //! | [`guard`] | who may talk to local servers: no web page from elsewhere |
@@ -37,6 +38,7 @@
 pub mod admin;
 mod body;
 pub mod conformance;
+pub mod console;
 pub mod dynamodb;
 pub mod faults;
 pub mod function;
