@@ -67,6 +67,7 @@ function route() {
     const selected = tab.dataset.view === found[0];
     tab.setAttribute("aria-selected", String(selected));
     tab.tabIndex = selected ? 0 : -1;
+    if (selected) tab.scrollIntoView({ inline: "nearest", block: "nearest" });
   }
   at("main").setAttribute("aria-labelledby", `tab-${found[0]}`);
   if (shown.element.parentElement !== at("main")) at("main").replaceChildren(shown.element);

@@ -97,8 +97,8 @@ function stroke(points) {
   return path;
 }
 
-/** The next of 1, 2, 5, 10 .. */
+/** The next round number. */
 function nice(value) {
   const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value) ?? value;
+  return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;
 }

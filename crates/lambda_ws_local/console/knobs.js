@@ -12,7 +12,8 @@ export function view(model) {
   const rate = h("input", { type: "number", min: "0", value: "10000" });
   const burst = h("input", { type: "number", min: "0", value: "5000" });
   const connections = h("input", { type: "number", min: "0", value: "500" });
-  const numbers = h("div", { class: "fields" }, field("Requests a second", rate), field("At once", burst), field("New connections a second", connections));
+  const numbers = h("div", { class: "fields" }, field("Requests a second", rate), field("At once", burst), field("New connections a second", connections),
+    h("button", { type: "submit", class: "primary" }, "Set limits"));
   const element = h("section", { class: "page knobs", "aria-label": "Knobs" },
     h("form", { class: "card", on: { submit: (event) => { event.preventDefault(); setScale(); } } },
       h("h2", {}, "Time"), h("p", { class: "hint" }, "How fast the timers of idle (10 min) and old (2 h) connections run: 600 makes ten minutes a second. Events keep the clock's time."),
@@ -21,7 +22,7 @@ export function view(model) {
       h("label", { class: "check" }, freeze, "Stop processes between events")),
     h("form", { class: "card", on: { submit: (event) => { event.preventDefault(); setLimits(); } } },
       h("h2", {}, "Throttling"), h("p", { class: "hint" }, "The account's limits. Over them clients see 429, and posts fail with LimitExceededException."),
-      h("label", { class: "check" }, limits, "Limit rates"), numbers, h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Set limits"))),
+      h("label", { class: "check" }, limits, "Limit rates"), numbers),
     h("form", { class: "card wide", on: { submit: (event) => { event.preventDefault(); setFaults(); } } },
       h("h2", {}, "Faults"), h("p", { class: "hint" }, "What AWS does now and then, on purpose: a rate such as 5% or 0.01, a time such as 20ms, or nothing."),
       h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["Fault", "Setting", "Happened", "What it is"].map((name) => h("th", { scope: "col" }, name)))), faults)),

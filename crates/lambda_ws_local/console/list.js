@@ -13,7 +13,6 @@ export class List {
     this.chosen = chosen;
     this.items = [];
     this.at = null;
-    this.follow = true;
     this.inner = h("div", { class: "rows", role: "presentation" });
     this.empty = h("div", { class: "empty" }, empty);
     this.element = h("div", {
@@ -21,9 +20,12 @@ export class List {
       on: {
         scroll: () => this.paint(),
         keydown: (event) => this.pressed(event),
+        // The row may be drawn anew, or be another one, before the button is let go.
+        pointerdown: (event) => { this.pointed = event.target.closest("[data-key]")?.dataset.key; },
         click: (event) => {
-          const row = event.target.closest("[data-key]");
-          if (row) this.choose(row.dataset.key, false);
+          const key = this.pointed ?? event.target.closest("[data-key]")?.dataset.key;
+          this.pointed = undefined;
+          if (key !== undefined) this.choose(key, false);
         },
       },
     }, this.empty, this.inner);

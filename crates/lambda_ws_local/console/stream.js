@@ -251,7 +251,7 @@ export function about(text) {
   if (route === "$default") {
     try {
       const action = JSON.parse(event.body)?.action;
-      if (typeof action === "string") route = `$default · ${action.slice(0, 40)}`;
+      if (typeof action === "string") route = `${action.slice(0, 40)} · $default`;
     } catch {
       // A message of any other form.
     }

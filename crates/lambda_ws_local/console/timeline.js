@@ -41,7 +41,7 @@ export function timeline(invocation) {
     const offset = Math.max(0, step.at - begin);
     const bar = h("span", { class: "bar", "aria-hidden": "true" });
     const mark = h("i", { class: step.bad ? "bad" : "" });
-    mark.style.left = `${Math.min(100, (offset / whole) * 100)}%`;
+    mark.style.left = `${Math.min(97, (offset / whole) * 100)}%`;
     mark.style.width = `${Math.max(0.6, Math.min(100, ((step.call?.ms ?? 0) / whole) * 100))}%`;
     bar.append(mark);
     const when = h("span", { class: "when" }, offset < 0.001 ? "0 ms" : `+${duration(offset)}`);

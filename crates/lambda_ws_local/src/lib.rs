@@ -11,6 +11,7 @@
 //! management  http://127.0.0.1:3001/dev/@connections/{id}
 //! dynamodb    http://127.0.0.1:8000
 //! region      us-east-1
+//! console     http://127.0.0.1:3001/_console/
 //! credentials test/test
 //! ```
 //!

@@ -26,8 +26,10 @@ const BYTES: usize = 1024 * 1024;
 /// How many entries of the past a new page is shown.
 const PAST: usize = 3_000;
 
-/// How many entries that belong to no invocation are sent in a tick.
+/// How many entries that belong to no invocation are sent in a tick, and how many outcomes: most of very many are of
+/// handshakes that no function was asked about.
 const ALONE: usize = 50;
+const OUTCOMES: usize = 200;
 
 /// The seconds of figures that a new page is shown.
 const FIGURES: usize = 300;
@@ -114,7 +116,8 @@ impl Teller {
         self.sampler.tick();
         let read = self.watching.read(self.next, ENTRIES);
         self.next = read.first;
-        let (mut shown, mut bytes, mut alone) = (Vec::new(), 0, 0);
+        let (mut shown, mut bytes) = (Vec::new(), 0);
+        let (mut alone, mut outcomes) = (0, 0);
         for entry in read.entries {
             if bytes > BYTES {
                 // The others wait for the next tick, or are forgotten.
@@ -128,6 +131,11 @@ impl Teller {
                 },
                 // A list of connections is whole, and so are the console's own clients.
                 Happened::Opened { .. } | Happened::Closed { .. } | Happened::Client(_) => true,
+                Happened::Observed { gateway, .. } => {
+                    let shows = self.sampler.shows(gateway);
+                    outcomes += usize::from(shows);
+                    shows && outcomes <= OUTCOMES
+                }
                 _ => match entry.invocation() {
                     Some(id) => self.sampler.shows(id),
                     None => {
