@@ -46,19 +46,26 @@ pub(super) enum Happened {
         line: LogLine,
     },
     Called(Box<Called>),
-    Observed {
-        /// `request_id` of the gateway.
-        gateway: Arc<str>,
-        told: Value,
-    },
+    Observed(Box<Done>),
     Opened {
         snapshot: Box<Snapshot>,
         port: u16,
     },
-    Closed {
-        told: Value,
-    },
+    Closed(Box<Done>),
     Client(Value),
+}
+
+/// What the gateway has done.
+#[derive(Debug)]
+pub(super) struct Done {
+    what: What,
+    route: Box<str>,
+    connection: Box<str>,
+    /// The request id of the gateway.
+    pub(super) gateway: Arc<str>,
+    outcome: Outcome,
+    detail: Option<String>,
+    duration: Duration,
 }
 
 /// How many calls an event has made.
@@ -149,9 +156,26 @@ impl Called {
 }
 
 impl Happened {
-    /// What the gateway has done.
     pub(super) fn observed(observed: &Observed<'_>) -> Happened {
-        let what = match observed.what {
+        let done = Box::new(Done {
+            what: observed.what,
+            route: observed.route.into(),
+            connection: observed.connection_id.into(),
+            gateway: observed.request_id.into(),
+            outcome: observed.outcome,
+            detail: observed.detail.map(|detail| detail.to_string()),
+            duration: observed.duration,
+        });
+        match observed.what {
+            What::Close => Happened::Closed(done),
+            _ => Happened::Observed(done),
+        }
+    }
+}
+
+impl Done {
+    fn show(&self) -> Value {
+        let what = match self.what {
             What::Connect => "connect",
             What::Authorize => "authorize",
             What::Message => "message",
@@ -161,34 +185,12 @@ impl Happened {
             What::Inspect => "inspect",
             What::Delete => "delete",
         };
-        let (outcome, good) = outcome(observed.outcome);
-        let told = json!({
-            "k": if observed.what == What::Close { "closed" } else { "done" },
-            "what": what, "route": observed.route, "connection": observed.connection_id,
-            "gw": observed.request_id, "outcome": outcome, "good": good,
-            "detail": observed.detail.map(|detail| detail.to_string()),
-            "ms": millis(observed.duration),
-        });
-        match observed.what {
-            What::Close => Happened::Closed { told },
-            _ => Happened::Observed {
-                gateway: observed.request_id.into(),
-                told,
-            },
-        }
-    }
-}
-
-/// How something ended in a word, and whether well.
-pub(super) fn outcome(outcome: Outcome) -> (String, bool) {
-    match outcome {
-        Outcome::Done => ("ok".to_owned(), true),
-        Outcome::Answered => ("answered".to_owned(), true),
-        Outcome::Undelivered => ("not delivered".to_owned(), false),
-        Outcome::Status(status) => (status.to_string(), (100..300).contains(&status)),
-        Outcome::Frame(frame) => (frame.to_string(), false),
-        Outcome::Closed(code) => (code.to_string(), matches!(code, 1000 | 1001 | 1005)),
-        Outcome::Failed => ("failed".to_owned(), false),
+        json!({
+            "k": if self.what == What::Close { "closed" } else { "done" },
+            "what": what, "route": self.route, "connection": self.connection, "gw": self.gateway,
+            "outcome": self.outcome.to_string(), "good": self.outcome.is_good(), "detail": self.detail,
+            "ms": millis(self.duration),
+        })
     }
 }
 
@@ -207,9 +209,9 @@ impl Entry {
                     told => told["text"].as_str().map_or(0, str::len),
                 },
                 Happened::Started { .. }
-                | Happened::Observed { .. }
+                | Happened::Observed(_)
                 | Happened::Opened { .. }
-                | Happened::Closed { .. } => 0,
+                | Happened::Closed(_) => 0,
             }
     }
 
@@ -224,8 +226,8 @@ impl Entry {
                 Origin::During(id) | Origin::After(id) | Origin::Likely(id) => Some(id),
                 Origin::Start | Origin::Unknown | Origin::Console => None,
             },
-            Happened::Observed { gateway, .. } => Some(gateway),
-            Happened::Opened { .. } | Happened::Closed { .. } | Happened::Client(_) => None,
+            Happened::Observed(done) => Some(&done.gateway),
+            Happened::Opened { .. } | Happened::Closed(_) | Happened::Client(_) => None,
         }
     }
 
@@ -272,9 +274,8 @@ impl Entry {
                 "text": line.text,
             }),
             Happened::Called(called) => called.show(),
-            Happened::Observed { told, .. }
-            | Happened::Closed { told }
-            | Happened::Client(told) => told.clone(),
+            Happened::Observed(done) | Happened::Closed(done) => done.show(),
+            Happened::Client(told) => told.clone(),
             Happened::Opened { snapshot, port } => json!({
                 "k": "opened", "connection": snapshot.id.as_str(),
                 "connectedAt": snapshot.connected_at.millis(),

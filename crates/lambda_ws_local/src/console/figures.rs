@@ -1,6 +1,5 @@
 //! How much happens and how long it takes, of everything and not of what is shown.
 
-use super::entry::outcome;
 use crate::gateway::{Observed, What};
 use lambda_ws::Timestamp;
 use serde_json::{Value, json};
@@ -51,7 +50,7 @@ struct Tally {
 impl Figures {
     pub(super) fn observed(&mut self, now: Timestamp, observed: &Observed<'_>) {
         self.roll(now.secs());
-        let (_, good) = outcome(observed.outcome);
+        let good = observed.outcome.is_good();
         let second = &mut self.now;
         // A function's start asks for a connection that never was.
         let counts = !matches!(observed.what, What::Close | What::Inspect);

@@ -20,7 +20,7 @@ pub(super) struct Running {
     /// Events that are not answered.
     events: HashMap<Arc<str>, Calls>,
     /// The last event of each environment, and whether it works on it.
-    environments: HashMap<(String, u64), (Arc<str>, bool)>,
+    environments: HashMap<String, HashMap<u64, (Arc<str>, bool)>>,
 }
 
 impl Running {
@@ -34,17 +34,37 @@ impl Running {
     }
 
     pub(super) fn started(&mut self, session: Session<'_>, id: Arc<str>) {
-        self.environments.insert(session.key(), (id, true));
+        let work = (id, true);
+        match self.environments.get_mut(session.function) {
+            Some(numbers) => {
+                numbers.insert(session.environment, work);
+            }
+            None => {
+                let numbers = HashMap::from([(session.environment, work)]);
+                let function = session.function.to_owned();
+                self.environments.insert(function, numbers);
+            }
+        }
     }
 
     pub(super) fn rests(&mut self, session: Session<'_>) {
-        if let Some((_, busy)) = self.environments.get_mut(&session.key()) {
+        let numbers = self.environments.get_mut(session.function);
+        let work = numbers.and_then(|numbers| numbers.get_mut(&session.environment));
+        if let Some((_, busy)) = work {
             *busy = false;
         }
     }
 
     pub(super) fn gone(&mut self, session: Session<'_>) {
-        self.environments.remove(&session.key());
+        if let Some(numbers) = self.environments.get_mut(session.function) {
+            numbers.remove(&session.environment);
+        }
+    }
+
+    /// The last event of an environment, and whether it works on it.
+    fn work(&self, session: Session<'_>) -> Option<&(Arc<str>, bool)> {
+        let numbers = self.environments.get(session.function)?;
+        numbers.get(&session.environment)
     }
 
     /// Whose call this is; `None` for one that is only counted.
@@ -53,7 +73,7 @@ impl Running {
     /// exactly one event is under way it is likely to be that one's.
     pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<Origin> {
         let origin = match session {
-            Some(session) => match self.environments.get(&session.key()) {
+            Some(session) => match self.work(session) {
                 Some((id, true)) => Origin::During(id.clone()),
                 Some((id, false)) => Origin::After(id.clone()),
                 None => Origin::Start,
@@ -76,12 +96,6 @@ impl Running {
             }
         }
         Some(origin)
-    }
-}
-
-impl Session<'_> {
-    fn key(self) -> (String, u64) {
-        (self.function.to_owned(), self.environment)
     }
 }
 

@@ -130,9 +130,9 @@ impl Teller {
                     None => self.sampler.begins(&[id]),
                 },
                 // A list of connections is whole, and so are the console's own clients.
-                Happened::Opened { .. } | Happened::Closed { .. } | Happened::Client(_) => true,
-                Happened::Observed { gateway, .. } => {
-                    let shows = self.sampler.shows(gateway);
+                Happened::Opened { .. } | Happened::Closed(_) | Happened::Client(_) => true,
+                Happened::Observed(done) => {
+                    let shows = self.sampler.shows(&done.gateway);
                     outcomes += usize::from(shows);
                     shows && outcomes <= OUTCOMES
                 }
