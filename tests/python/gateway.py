@@ -16,7 +16,7 @@ PATIENCE = 120
 
 
 class Gateway:
-    """Where a gateway is reached: `websocket`, `management`, `dynamodb`, `region`, credentials."""
+    """Where a gateway is reached: `websocket`, `management`, `dynamodb`, `region`, pages, credentials."""
 
     def __init__(self, lines):
         values = dict(line.split(None, 1) for line in lines)
@@ -24,6 +24,9 @@ class Gateway:
         self.management = values["management"].removesuffix("/@connections/{id}")
         self.dynamodb = values["dynamodb"]
         self.region = values["region"]
+        self.console = values["console"]
+        # The application may have none.
+        self.page = values.get("page")
         self.key, self.secret = values["credentials"].split("/", 1)
 
     def client(self, service, **options):
@@ -50,11 +53,11 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serve():
+def serve(*options):
     """Serves the chat with `cargo dev --port 0`, and ends it by Ctrl-C."""
     # A session of its own, so that nothing of it outlives a suite that fails.
     process = subprocess.Popen(
-        ["cargo", "dev", "--port", "0"],
+        ["cargo", "dev", "--port", "0", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -82,9 +85,9 @@ def serve():
         process.stdout.close()
 
 
-def serve_for(suite):
+def serve_for(suite, *options):
     """Serves the chat for all tests of a suite, as its `gateway`."""
-    serving = serve()
+    serving = serve(*options)
     suite.gateway = serving.__enter__()
     suite.addClassCleanup(serving.__exit__, None, None, None)
 

@@ -23,6 +23,7 @@ mod throttle;
 mod tls;
 mod trust;
 mod watch;
+mod web;
 
 use clap::{Args, Parser, Subcommand};
 use failure::Failure;

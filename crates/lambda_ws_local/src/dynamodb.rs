@@ -47,6 +47,7 @@ mod tests;
 
 pub use error::DynamoDbError;
 
+use crate::console::Feed;
 use crate::faults::Faults;
 use crate::guard::Guard;
 use crate::listener::Listener;
@@ -69,6 +70,8 @@ pub struct DynamoDb {
     queued: Arc<AtomicUsize>,
     /// For those who call over HTTP.
     faults: Faults,
+    /// What keeps those calls.
+    feed: Feed,
 }
 
 impl std::fmt::Debug for DynamoDb {
@@ -127,6 +130,7 @@ impl DynamoDb {
             calls,
             queued: queued.clone(),
             faults: Faults::default(),
+            feed: Feed::default(),
         };
         thread::Builder::new()
             .name("dynamodb".into())
@@ -145,6 +149,11 @@ impl DynamoDb {
     /// The same database, which fails on purpose for those who call it over HTTP, and for nobody else.
     pub fn with_faults(self, faults: Faults) -> DynamoDb {
         DynamoDb { faults, ..self }
+    }
+
+    /// The same database, whose calls over HTTP are kept for a console.
+    pub fn with_feed(self, feed: Feed) -> DynamoDb {
+        DynamoDb { feed, ..self }
     }
 
     /// One operation, such as `PutItem`, with the JSON body that AWS documents; the answer is status and JSON body.

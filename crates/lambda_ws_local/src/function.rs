@@ -45,6 +45,7 @@ pub use freeze::FREEZE_AFTER;
 pub use log::{LINE_LIMIT, LogLine, Stream};
 pub use process::Program;
 
+use crate::console::Feed;
 use crate::faults::Faults;
 use pool::{Common, Job, Pool, Submitted};
 
@@ -83,6 +84,9 @@ pub struct Config {
     /// How long a process may wait for an event until it is stopped as Lambda freezes it, with everything it has begun and
     /// not awaited; `None`, the default, for never. [`FREEZE_AFTER`] is long enough not to slow a stream of events down.
     pub freeze: Option<Duration>,
+    /// What keeps it for a console (nothing). If there is one, each process has an `AWS_SESSION_TOKEN` of its own, as on
+    /// Lambda, by which its calls are told from those of others.
+    pub feed: Feed,
 }
 
 impl Config {
@@ -101,6 +105,7 @@ impl Config {
             patience: Duration::from_secs(30),
             faults: Faults::default(),
             freeze: None,
+            feed: Feed::default(),
         }
     }
 }
@@ -200,7 +205,7 @@ impl Function {
     /// then gives it and its like all events that no process has begun.
     ///
     /// Events that the old processes work on end there, within the old timeout; after that the processes are killed. The
-    /// freeze ([`Function::set_freeze`]) and the faults stay as they are, whatever the new configuration says. Several calls
+    /// freeze ([`Function::set_freeze`]), the faults and the feed stay as they are, whatever the new configuration says. Several calls
     /// happen one after the other. Cancel-safe: until it returns, the old program goes on.
     ///
     /// # Errors
@@ -214,8 +219,12 @@ impl Function {
             if pools.stopped {
                 return Err(StartError::Stopped);
             }
-            let faults = pools.current.config.faults.clone();
-            let config = Config { faults, ..config };
+            let current = &pools.current.config;
+            let config = Config {
+                faults: current.faults.clone(),
+                feed: current.feed.clone(),
+                ..config
+            };
             let next = Pool::start(config, self.common.clone(), ready);
             pools.others.retain(|pool| !pool.is_empty());
             pools.others.push(next.clone());

@@ -80,6 +80,7 @@ pub use throttle::{Rate, RateLimits, Throttle};
 pub use time::{Time, TimeError};
 pub use tls::{Tls, TlsError};
 
+use bytes::Bytes;
 use shared::Shared;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -144,6 +145,32 @@ impl Gateway {
     /// The time of its timers.
     pub fn time(&self) -> &Time {
         &self.shared.options.time
+    }
+
+    /// How fast clients and functions may be.
+    pub fn throttle(&self) -> &Throttle {
+        &self.shared.options.throttle
+    }
+
+    /// Posts to a connection, as the management API does.
+    pub(crate) fn post(&self, id: &str, data: Bytes) -> u16 {
+        management::post_unsigned(&self.shared, id, data)
+    }
+
+    /// Closes a connection, as the management API does.
+    pub(crate) fn close(&self, id: &str) -> u16 {
+        management::delete_unsigned(&self.shared, id)
+    }
+
+    /// The open connection of this id.
+    pub(crate) fn find(&self, id: &str) -> Option<Snapshot> {
+        let connection = self.shared.connections.find(id)?;
+        Some(connection.snapshot())
+    }
+
+    /// Resolves when the gateway ends.
+    pub(crate) async fn ended(&self) {
+        self.shared.ended().await;
     }
 
     /// At most `limit` open connections, in the order of their ids, from the first one behind `after`.

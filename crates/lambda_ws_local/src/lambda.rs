@@ -41,6 +41,7 @@ mod tests;
 
 pub use asynchronous::{Asynchronous, Lost, Reason};
 
+use crate::console::Feed;
 use crate::function::{Function, InvokeError};
 use crate::guard::Guard;
 use crate::listener::Listener;
@@ -89,6 +90,8 @@ pub struct Options {
     pub retry_delay: Duration,
     /// Who is told of asynchronous events that are given up.
     pub observer: Option<Observer>,
+    /// What keeps calls for a console; nothing by default.
+    pub feed: Feed,
 }
 
 /// What is told of asynchronous events that are given up.
@@ -101,6 +104,7 @@ impl Default for Options {
             region: "us-east-1".to_owned(),
             retry_delay: Duration::from_secs(60),
             observer: None,
+            feed: Feed::default(),
         }
     }
 }
@@ -115,6 +119,7 @@ struct Shared {
     functions: HashMap<String, Served>,
     guard: Guard,
     region: String,
+    feed: Feed,
     queue: Arc<Queue>,
 }
 
@@ -129,6 +134,7 @@ impl Lambda {
                 functions: functions.collect(),
                 guard: options.guard,
                 region: options.region,
+                feed: options.feed,
                 queue: Queue::new(options.retry_delay, options.observer),
             }),
         }

@@ -11,6 +11,7 @@
 //! management  http://127.0.0.1:3001/dev/@connections/{id}
 //! dynamodb    http://127.0.0.1:8000
 //! region      us-east-1
+//! console     http://127.0.0.1:3001/_console/
 //! credentials test/test
 //! ```
 //!
@@ -25,6 +26,7 @@
 //! | [`signature`] | AWS Signature Version 4, signed and verified |
 //! | [`faults`] | what AWS does wrong now and then, on purpose |
 //! | [`admin`] | the admin API of a running gateway |
+//! | [`console`] | a page that shows what happens in it |
 //! | [`lambda`] | Lambda's Invoke API, for functions that invoke others |
 //! | [`remote`] | a function that somebody else runs |
 //! | [`guard`] | who may talk to local servers: no web page from elsewhere |
@@ -37,6 +39,7 @@
 pub mod admin;
 mod body;
 pub mod conformance;
+pub mod console;
 pub mod dynamodb;
 pub mod faults;
 pub mod function;

@@ -249,6 +249,8 @@ async fn a_developer_who_gives_no_options_is_told_where_everything_is() {
         "management  http://127.0.0.1:",
         "dynamodb    http://127.0.0.1:",
         "region      us-east-1",
+        "page        http://127.0.0.1:",
+        "console     http://127.0.0.1:",
         "credentials test/test",
     ];
     assert_eq!(lines.len(), start.len());

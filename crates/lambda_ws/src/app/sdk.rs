@@ -5,9 +5,6 @@ use crate::store::DynStore;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +23,10 @@ pub(crate) async fn config() -> SdkConfig {
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(CALL);
-    let client = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
     aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts.build())
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
-        .http_client(client)
+        .http_client(crate::tls::https_client())
         .load()
         .await
 }

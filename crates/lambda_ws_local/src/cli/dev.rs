@@ -3,7 +3,7 @@
 use super::Common;
 use super::elsewhere::{self, Elsewhere};
 use super::failure::Failure;
-use super::integration::{LateFunction, Runner};
+use super::integration::{All, LateFunction, Runner};
 use super::output::{Printer, Style};
 use super::project::{Endpoints, Project};
 use super::record::Recorder;
@@ -11,9 +11,12 @@ use super::reload::{Reload, Watched};
 use super::signals::Signals;
 use super::throttle::AccountLimits;
 use super::tls::TlsArgs;
+use super::trust;
+use super::web;
 use clap::Args;
 use http::Method;
 use lambda_ws_local::admin::{self, Admin};
+use lambda_ws_local::console::{self, Console, Feed, Site, Web};
 use lambda_ws_local::faults::{Faults, Kind, Plan};
 use lambda_ws_local::function::{FREEZE_AFTER, Function, environment};
 use lambda_ws_local::gateway::{
@@ -106,6 +109,12 @@ pub(super) struct Dev {
     /// The most events that are recorded
     #[arg(long, value_name = "N", default_value_t = 9_999, requires = "record")]
     record_limit: u64,
+    /// Serve this folder at / [default: the folder `web` of the function's package, if there is one]
+    #[arg(long, value_name = "DIR")]
+    web: Option<PathBuf>,
+    /// Serve no console at /_console/, and keep nothing for one
+    #[arg(long)]
+    no_console: bool,
     #[command(flatten)]
     tls: TlsArgs,
 }
@@ -173,11 +182,12 @@ impl Dev {
         }
         let api = project.api()?;
         let tls = self.tls.read(&self.common.allow_host)?;
-        if api.stage == admin::SEGMENT {
-            return Err(Failure::new(format!(
-                "the stage cannot be named `{}`, which is the path of the admin API: choose another with --stage",
-                admin::SEGMENT
-            )));
+        for (segment, what) in [(admin::SEGMENT, "admin API"), (console::SEGMENT, "console")] {
+            if api.stage == segment {
+                return Err(Failure::new(format!(
+                    "the stage cannot be named `{segment}`, which is the path of the {what}: choose another with --stage"
+                )));
+            }
         }
         // Ports first: they are the most frequent trouble, and building takes time.
         let listener = self.common.bind(self.port, "--port").await?;
@@ -208,7 +218,12 @@ impl Dev {
         let seed = self.fault_seed.unwrap_or_else(|| fastrand::u32(..).into());
         let faults = Faults::new(self.fault, seed);
         let dynamodb = project.dynamodb(&self.common).await?;
-        let dynamodb = dynamodb.with_faults(faults.clone());
+        let feed = match self.no_console {
+            true => Feed::default(),
+            false => Feed::new(),
+        };
+        let dynamodb = dynamodb.with_faults(faults.clone()).with_feed(feed.clone());
+        let console_dynamodb = dynamodb.clone();
         let dynamodb_address = dynamodb_listener.local_addr()?;
         let guard = self.common.guard();
         tokio::spawn(async move { dynamodb.serve(dynamodb_listener, guard).await });
@@ -216,11 +231,14 @@ impl Dev {
         let functions: HashMap<_, _> = project
             .functions()
             .iter()
-            .map(|function| (function.logical_id.clone(), LateFunction::default()))
+            .map(|function| {
+                let late = LateFunction::new(&function.name, feed.clone());
+                (function.logical_id.clone(), late)
+            })
             .collect();
         let lambda_address = lambda_listener.local_addr()?;
         let served_functions = served(&project, &functions);
-        let lambda = self.lambda(served_functions.clone(), printer);
+        let lambda = self.lambda(served_functions.clone(), &feed, printer);
         let serving_lambda = lambda.clone();
         tokio::spawn(async move { serving_lambda.serve(lambda_listener).await });
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -278,8 +296,26 @@ impl Dev {
         options.throttle.set(limits);
         options.time = Time::scaled(self.time_scale)?;
         options.faults = faults.clone();
-        let admin = Admin::new(faults.clone()).with_functions(served_functions.clone());
-        options.pages = Some(Arc::new(admin));
+        options.feed = feed.clone();
+        let address = listener.local_addr()?;
+        let console = (!self.no_console).then(|| {
+            let functions = Arc::new(All(functions.clone()));
+            let console = Console::new(feed.clone(), console_dynamodb, functions, address);
+            match tls.is_some() {
+                true => console.with_tls(trust::anyone()),
+                false => console,
+            }
+        });
+        let folder = match &self.web {
+            Some(folder) => Some(web::given(folder)?),
+            None => web::of_project(&project).await,
+        };
+        let has_web = folder.is_some();
+        options.pages = Some(Arc::new(Site {
+            admin: Admin::new(faults.clone()).with_functions(served_functions),
+            console,
+            web: folder.map(|folder| Web::new(folder, tls.is_some())),
+        }));
         if !self.quiet {
             let (printer, verbose) = (printer.clone(), self.verbose);
             options.observer = Some(Arc::new(move |observed| {
@@ -289,7 +325,6 @@ impl Dev {
         options.tls = tls;
         let secure = options.tls.is_some();
         let gateway = Gateway::new(served, options);
-        let address = listener.local_addr()?;
         let management = match secure {
             false => gateway.management_url(address),
             true => {
@@ -327,11 +362,13 @@ impl Dev {
             let mut config = project.config(function, program, &self.common, &endpoints);
             config.faults = faults.clone();
             config.freeze = (!self.no_freeze).then_some(FREEZE_AFTER);
+            config.feed = feed.clone();
             let (log, mut lines) = mpsc::channel(LOG);
-            let (printer, name) = (printer.clone(), function.name.clone());
+            let (printer, name, feed) = (printer.clone(), function.name.clone(), feed.clone());
             tokio::spawn(async move {
                 while let Some(line) = lines.recv().await {
                     printer.log(&name, &line);
+                    feed.log(&name, &line);
                 }
             });
             let started = Function::start(config, log).await?;
@@ -347,8 +384,14 @@ impl Dev {
             endpoints: endpoints.clone(),
             watched,
         });
+        let site = |path: &str| {
+            let scheme = if secure { "https" } else { "http" };
+            format!("{scheme}://{}/{path}", reachable(address))
+        };
         Ok(Serving {
             websocket,
+            console: (!self.no_console).then(|| site("_console/")),
+            web: has_web.then(|| site("")),
             faults,
             endpoints,
             functions: functions.into_values().collect(),
@@ -362,12 +405,13 @@ impl Dev {
     }
 
     /// Lambda's Invoke API of all functions.
-    fn lambda(&self, served: Vec<lambda::Served>, printer: &Arc<Printer>) -> Lambda {
+    fn lambda(&self, served: Vec<lambda::Served>, feed: &Feed, printer: &Arc<Printer>) -> Lambda {
         let printer = printer.clone();
         let options = lambda::Options {
             guard: self.common.guard(),
             region: self.common.region.clone(),
             retry_delay: Duration::from_secs(self.lambda_retry_delay.into()),
+            feed: feed.clone(),
             observer: Some(Arc::new(move |lost| {
                 printer.line(format!("{} {lost}", printer.style().bad("error:")));
             })),
@@ -421,6 +465,9 @@ impl Dev {
 /// A function that is served.
 struct Serving<'a> {
     websocket: String,
+    console: Option<String>,
+    /// The application's own page.
+    web: Option<String>,
     faults: Faults,
     endpoints: Endpoints,
     functions: Vec<LateFunction>,
@@ -439,6 +486,10 @@ impl Serving<'_> {
     fn announce(&self, common: &Common) -> Result<(), Failure> {
         let style = Style::stdout();
         let mut stdout = std::io::stdout().lock();
+        let pages = [("page", &self.web), ("console", &self.console)];
+        let pages = pages
+            .into_iter()
+            .filter_map(|(name, url)| Some((name, url.clone()?)));
         let lines = [
             ("websocket", self.websocket.clone()),
             (
@@ -452,6 +503,9 @@ impl Serving<'_> {
                 format!("{}/{}", common.access_key_id, common.secret_access_key),
             ),
         ];
+        // The credentials stay the last line.
+        let (last, lines) = lines.split_last().expect("there are five");
+        let lines = lines.iter().cloned().chain(pages).chain([last.clone()]);
         for (name, value) in lines {
             let name = format!("{name:<11}");
             writeln!(stdout, "{} {value}", style.strong(&name))?;

@@ -1,11 +1,14 @@
 //! Functions behind routes.
 
 use bytes::Bytes;
+use lambda_ws_local::console::{Feed, Functions, Invoked};
 use lambda_ws_local::function::{Config, Function, InvokeError, StartError};
 use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
 use lambda_ws_local::lambda::{Answer, Target};
 use lambda_ws_local::remote::Remote;
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 /// Who runs a function.
 pub(super) enum Runner {
@@ -14,18 +17,55 @@ pub(super) enum Runner {
 }
 
 /// A function that is started after the gateway, because it is told the gateway's address.
-#[derive(Clone, Default)]
-pub(super) struct LateFunction(Arc<OnceLock<Runner>>);
+#[derive(Clone)]
+pub(super) struct LateFunction {
+    /// As events of the feed have it.
+    name: Arc<str>,
+    feed: Feed,
+    runner: Arc<OnceLock<Runner>>,
+}
 
 impl LateFunction {
+    pub(super) fn new(name: &str, feed: Feed) -> Self {
+        Self {
+            name: name.into(),
+            feed,
+            runner: Arc::default(),
+        }
+    }
+
     pub(super) fn started(&self, runner: Runner) {
         // Each is started once; a second would be dropped, and with it its processes.
-        let _ = self.0.set(runner);
+        let _ = self.runner.set(runner);
+    }
+
+    /// Gives it an event, which the feed is told of; `gateway` is the request id of the gateway, if it is its event.
+    async fn ask(
+        &self,
+        event: Bytes,
+        request_id: &str,
+        gateway: Option<&str>,
+    ) -> Result<Bytes, InvokeError> {
+        self.feed.begun(&self.name, request_id, gateway, &event);
+        let begun = Instant::now();
+        let asked = Asked {
+            feed: &self.feed,
+            request_id,
+            begun,
+            answered: false,
+        };
+        let answer = match self.runner.get() {
+            Some(Runner::Here(function)) => function.invoke(event, request_id).await,
+            Some(Runner::Elsewhere(remote)) => remote.invoke(event).await,
+            None => Err(InvokeError::Pending),
+        };
+        asked.answered(&answer);
+        answer
     }
 
     /// Goes on with another program, or in another way.
     pub(super) async fn replace(&self, config: Config) -> Result<(), StartError> {
-        match self.0.get() {
+        match self.runner.get() {
             Some(Runner::Here(function)) => function.replace(config).await,
             // What others run, others replace.
             Some(Runner::Elsewhere(_)) => Ok(()),
@@ -34,28 +74,99 @@ impl LateFunction {
     }
 
     pub(super) async fn stop(&self) {
-        if let Some(Runner::Here(function)) = self.0.get() {
+        if let Some(Runner::Here(function)) = self.runner.get() {
             function.stop().await;
         }
     }
 }
 
-impl Target for LateFunction {
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
-        match self.0.get() {
-            Some(Runner::Here(function)) => Target::invoke(function, event, request_id),
-            Some(Runner::Elsewhere(remote)) => Target::invoke(remote, event, request_id),
-            None => Box::pin(async { Err(InvokeError::Pending) }),
+/// An event that is asked about: whoever asks may go away.
+struct Asked<'a> {
+    feed: &'a Feed,
+    request_id: &'a str,
+    begun: Instant,
+    answered: bool,
+}
+
+impl Asked<'_> {
+    fn answered(mut self, answer: &Result<Bytes, InvokeError>) {
+        self.answered = true;
+        let result = answer.as_ref().map_err(told);
+        self.feed
+            .ended(self.request_id, self.begun.elapsed(), result);
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            let gone = Err("nobody waits for the answer any more".to_owned());
+            self.feed.ended(self.request_id, self.begun.elapsed(), gone);
         }
     }
 }
 
+/// All functions, as the console sees them.
+pub(super) struct All(pub(super) HashMap<String, LateFunction>);
+
+impl Functions for All {
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.0.values().map(|one| one.name.to_string()).collect();
+        names.sort();
+        names
+    }
+
+    fn invoke(&self, function: &str, event: Bytes) -> Invoked {
+        let found = self.0.values().find(|one| *one.name == *function).cloned();
+        let unknown = format!("there is no function `{function}`");
+        Box::pin(async move {
+            let function = found.ok_or(unknown)?;
+            let request_id = lambda_ws_local::function::request_id();
+            let answer = function.ask(event, &request_id, None).await;
+            answer.map_err(|error| told(&error))
+        })
+    }
+
+    fn freezes(&self) -> Option<bool> {
+        let mut runners = self.0.values().filter_map(|one| one.runner.get());
+        runners.find_map(|runner| match runner {
+            Runner::Here(function) => Some(function.freezes()),
+            Runner::Elsewhere(_) => None,
+        })
+    }
+
+    fn set_freeze(&self, on: bool) {
+        for runner in self.0.values().filter_map(|one| one.runner.get()) {
+            if let Runner::Here(function) = runner {
+                function.set_freeze(on);
+            }
+        }
+    }
+}
+
+/// An error and what caused it, in one line.
+fn told(error: &InvokeError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+impl Target for LateFunction {
+    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
+        Box::pin(self.ask(event, request_id, None))
+    }
+}
+
 impl Integration for LateFunction {
-    fn invoke(&self, event: Bytes, _: &str) -> Invocation {
-        let this = self.clone();
+    fn invoke(&self, event: Bytes, gateway: &str) -> Invocation {
+        let (this, gateway) = (self.clone(), gateway.to_owned());
         Box::pin(async move {
             let request_id = lambda_ws_local::function::request_id();
-            let answer = Target::invoke(&this, event, &request_id).await;
+            let answer = this.ask(event, &request_id, Some(&gateway)).await;
             answer.map_err(|error| match error {
                 InvokeError::Throttled => IntegrationError::Throttled,
                 InvokeError::Pending | InvokeError::Unreachable { .. } => {

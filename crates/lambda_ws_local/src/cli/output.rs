@@ -1,7 +1,7 @@
 //! What a person reads while a function runs.
 
 use lambda_ws_local::function::{LogLine, Stream};
-use lambda_ws_local::gateway::{Observed, Outcome, What};
+use lambda_ws_local::gateway::{Observed, What};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,12 +121,7 @@ impl Printer {
 
     /// Something the gateway did.
     pub(super) fn observed(&self, observed: &Observed<'_>, verbose: bool) {
-        let good = match observed.outcome {
-            Outcome::Done | Outcome::Answered => true,
-            Outcome::Status(status) => (100..300).contains(&status),
-            Outcome::Closed(code) => matches!(code, 1000 | 1001 | 1005),
-            Outcome::Undelivered | Outcome::Frame(_) | Outcome::Failed => false,
-        };
+        let good = observed.outcome.is_good();
         let name = match observed.what {
             What::Connect | What::Message | What::Disconnect => observed.route,
             What::Authorize => "authorize",
@@ -144,15 +139,7 @@ impl Printer {
         if !shown {
             return;
         }
-        let outcome = match observed.outcome {
-            Outcome::Done => "ok".to_owned(),
-            Outcome::Answered => "answered".to_owned(),
-            Outcome::Undelivered => "not delivered".to_owned(),
-            Outcome::Status(status) => status.to_string(),
-            Outcome::Frame(frame) => frame.to_string(),
-            Outcome::Closed(code) => code.to_string(),
-            Outcome::Failed => "failed".to_owned(),
-        };
+        let outcome = observed.outcome.to_string();
         let outcome = match good {
             true => self.style.good(&outcome),
             false => self.style.bad(&outcome),

@@ -56,6 +56,13 @@ struct Metadata {
 struct Package {
     manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -226,6 +233,24 @@ impl Sources {
     fn folder_of(&self, path: &Path) -> Option<&PathBuf> {
         self.folders.iter().find(|folder| path.starts_with(folder))
     }
+}
+
+/// The folder of the package that has this program, or the only one.
+pub(super) async fn package(
+    folder: &Path,
+    program: Option<&str>,
+) -> Result<Option<PathBuf>, Failure> {
+    let has = |package: &Package| {
+        let mut targets = package.targets.iter();
+        targets.any(|target| {
+            target.kind.iter().any(|kind| kind == "bin")
+                && program.is_none_or(|name| name == target.name)
+        })
+    };
+    let packages = metadata(folder).await?.packages;
+    let package = packages.iter().find(|package| has(package));
+    let folder = package.and_then(|package| package.manifest_path.parent());
+    Ok(folder.map(Path::to_owned))
 }
 
 async fn metadata(folder: &Path) -> Result<Metadata, Failure> {

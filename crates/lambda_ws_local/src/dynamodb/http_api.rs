@@ -1,6 +1,6 @@
 //! DynamoDB's JSON protocol over HTTP.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use super::faulty::Faulty;
 use super::{DynamoDb, operation};
 use crate::body::Body;
+use crate::console::{Call, Feed, token};
 use crate::faults::AnswerLost;
 use crate::guard::Guard;
 use crate::listener::Handler;
@@ -32,13 +33,15 @@ const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 #[derive(Clone)]
 pub(super) struct HttpApi {
     dynamodb: Faulty,
+    feed: Feed,
     guard: Guard,
 }
 
 impl HttpApi {
     pub(super) fn new(dynamodb: DynamoDb, guard: Guard) -> HttpApi {
-        let faults = dynamodb.faults.clone();
+        let (faults, feed) = (dynamodb.faults.clone(), dynamodb.feed.clone());
         HttpApi {
+            feed,
             dynamodb: Faulty::new(dynamodb, faults),
             guard,
         }
@@ -78,12 +81,29 @@ impl Handler for HttpApi {
         let operation = target
             .strip_prefix("DynamoDB_20120810.")
             .or_else(|| target.strip_prefix("DynamoDBStreams_20120810."));
-        let (status, answer) = match operation {
-            Some(operation) => match self.dynamodb.call(operation, bytes).await {
-                Ok(answer) => answer,
-                Err(lost) => return lose(lost),
-            },
-            None => operation::unknown(),
+        let (started, sent) = (Instant::now(), bytes.clone());
+        let called = match operation {
+            Some(operation) => self.dynamodb.call(operation, bytes).await,
+            None => Ok(operation::unknown()),
+        };
+        self.feed.called(token(&parts.headers), || {
+            let (status, response) = called.clone().unwrap_or_default();
+            Call {
+                service: "dynamodb",
+                action: operation.unwrap_or(target).to_owned(),
+                target: String::new(),
+                status: status.as_u16(),
+                duration: started.elapsed(),
+                request: sent,
+                response,
+                detail: called
+                    .is_err()
+                    .then(|| "the answer is lost on purpose".to_owned()),
+            }
+        });
+        let (status, answer) = match called {
+            Ok(answer) => answer,
+            Err(lost) => return lose(lost),
         };
         let mut response = Response::new(Full::new(answer));
         *response.status_mut() = status;

@@ -18,6 +18,7 @@ use super::meter::{Meter, Output};
 use super::pool::{Job, Pool, Stage};
 use super::process::Process;
 use super::runtime_api::RuntimeApi;
+use crate::console::Feed;
 use crate::faults::{Faults, Kind, Place};
 use crate::listener::Listener;
 
@@ -40,6 +41,12 @@ pub(crate) struct Sandbox {
     pub(crate) freezer: Freezer,
     timeout: Duration,
     faults: Faults,
+    /// The function's name.
+    function: String,
+    feed: Feed,
+    born: Instant,
+    /// How long the start took, until the first event is begun.
+    init: Mutex<Option<Duration>>,
     phase: Mutex<Phase>,
     /// The deadline may be nearer than the one the supervisor sleeps to.
     nudge: Notify,
@@ -81,6 +88,7 @@ impl Sandbox {
         match *phase {
             Phase::Init { .. } => {
                 *phase = Phase::Idle;
+                *self.init() = Some(self.born.elapsed());
                 self.nudge.notify_one();
                 Some(Asked::First)
             }
@@ -97,6 +105,9 @@ impl Sandbox {
         }
         let request_id = job.request_id.clone();
         self.log.attribute(request_id.clone());
+        let init = self.init().take();
+        let (function, number) = (&self.function, self.number);
+        self.feed.started(function, number, &request_id, init);
         let doomed = self.faults.happens(Place::Function, Kind::Crash);
         let time = match doomed {
             true => {
@@ -129,6 +140,7 @@ impl Sandbox {
             }
             _ => return false,
         }
+        self.feed.rests(&self.function, self.number);
         if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
             // A caller that has gone away misses nothing.
             let _ = running.reply.send(answer);
@@ -178,6 +190,10 @@ impl Sandbox {
         std::mem::replace(&mut *self.lock(), Phase::Ended)
     }
 
+    fn init(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.init.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -203,6 +219,9 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
         "AWS_LAMBDA_LOG_STREAM_NAME".into(),
         format!("local/[$LATEST]{:032x}", fastrand::u128(..)),
     );
+    if let Some(token) = config.feed.token(&config.name, number) {
+        environment.insert("AWS_SESSION_TOKEN".into(), token);
+    }
     let (mut process, stdout, stderr) =
         Process::start(&config.program, &environment).map_err(|source| StartError::Spawn {
             program: config.program.program.to_string_lossy().into_owned(),
@@ -220,6 +239,10 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
         freezer: Freezer::new(&pool.freeze, process.group(), output, log.clone()),
         timeout: config.timeout,
         faults: config.faults.clone(),
+        function: config.name.clone(),
+        feed: config.feed.clone(),
+        born: Instant::now(),
+        init: Mutex::default(),
         phase: Mutex::new(Phase::Init {
             deadline: Instant::now() + config.init_timeout,
             error: None,
@@ -274,6 +297,7 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
     // The response of an event that is overdue comes too late even if it is on its way.
     let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
     process.kill();
+    config.feed.gone(&config.name, number);
     let status = match timeout(KILL, process.wait()).await {
         Ok(Ok(status)) => status,
         // Killed but not collected: the runtime collects it when `process` is dropped.

@@ -130,6 +130,8 @@ async fn upgrade(
     };
     // Before the client knows, so that whoever it tells can reach it.
     shared.connections.insert(Arc::clone(&connection));
+    let feed = &shared.options.feed;
+    feed.opened(peer.port(), || connection.snapshot());
     let answer = handshake.accept(protocol.as_deref());
     if !matches!(timeout(limit, stream.write_all(&answer)).await, Ok(Ok(()))) {
         connection::lost(shared, &connection).await;

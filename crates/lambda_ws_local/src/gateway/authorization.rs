@@ -184,13 +184,26 @@ fn iam(
 }
 
 /// Checks the signature of a call of the management API (conformance G3), if signatures are verified.
+/// An environment of the gateway's own functions has a session token besides.
 pub(super) fn signed<'a>(
     shared: &Shared,
+    token: Option<&str>,
     request: impl FnOnce() -> Request<'a>,
 ) -> Result<(), SignatureError> {
-    match signer(shared) {
-        Some(signer) => signer.verify(&request(), shared.now()),
-        None => Ok(()),
+    let Some(signer) = signer(shared) else {
+        return Ok(());
+    };
+    match token.filter(|token| shared.options.feed.issued(token)) {
+        None => signer.verify(&request(), shared.now()),
+        Some(token) => {
+            let mut credentials = signer.credentials.clone();
+            credentials.session_token = Some(token.to_owned());
+            let signer = Signer {
+                credentials: &credentials,
+                ..signer
+            };
+            signer.verify(&request(), shared.now())
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::outbox::NotTaken;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::{Gateway, PageBody};
+use crate::console::{Call, token};
 use crate::faults::{AnswerLost, Kind, Place};
 use crate::signature::{self, SignatureError};
 use bytes::Bytes;
@@ -147,6 +148,8 @@ async fn manage(
     };
     let (head, body) = request.into_parts();
     let authorized = authorize(shared, &head, body, what).await;
+    // Shared and not copied.
+    let sent = authorized.as_ref().cloned().unwrap_or_default();
     let fault = fault(shared, &ANY_CALL).await;
     let done = match (authorized, fault) {
         (Ok(data), None | Some(Kind::LostAnswer)) => match what {
@@ -165,6 +168,16 @@ async fn manage(
     let reason = done.as_ref().err().and_then(CallError::detail);
     let mut response = done.unwrap_or_else(|error| answer(error.refusal(id)));
     let request_id = shared.new_id();
+    shared.options.feed.called(token(&head.headers), || Call {
+        service: "management",
+        action: head.method.to_string(),
+        target: id.to_owned(),
+        status: response.status().as_u16(),
+        duration: started.elapsed(),
+        request: sent,
+        response: Bytes::new(),
+        detail: reason.clone(),
+    });
     shared.observe(Observed {
         what,
         route: "",
@@ -271,7 +284,8 @@ async fn authorize(
         What::Inspect | What::Delete if shared.options.credentials.is_none() => Bytes::new(),
         _ => read(body).await?,
     };
-    authorization::signed(shared, || signature::Request {
+    let token = token(&head.headers);
+    authorization::signed(shared, token, || signature::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
@@ -334,6 +348,20 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
     })?;
     connection.touch(shared.now());
     Ok(())
+}
+
+/// A POST of the console, which signs nothing; its status.
+pub(super) fn post_unsigned(shared: &Shared, id: &str, data: Bytes) -> u16 {
+    let posted = post(shared, id, data);
+    posted.map_or_else(|error| error.refusal(id).status, |()| 200)
+}
+
+/// A DELETE of the console; its status.
+pub(super) fn delete_unsigned(shared: &Shared, id: &str) -> u16 {
+    delete(shared, id).map_or_else(
+        |error| error.refusal(id).status,
+        |answer| answer.status().as_u16(),
+    )
 }
 
 /// What is known of a connection (conformance G5, G10).

@@ -61,3 +61,30 @@ pub enum Outcome {
     /// The integration failed, and nobody is told (conformance E8).
     Failed,
 }
+
+impl Outcome {
+    /// Whether it is as everybody wants it.
+    pub fn is_good(self) -> bool {
+        match self {
+            Self::Done | Self::Answered => true,
+            Self::Status(status) => (100..300).contains(&status),
+            Self::Closed(code) => matches!(code, 1000 | 1001 | 1005),
+            Self::Undelivered | Self::Frame(_) | Self::Failed => false,
+        }
+    }
+}
+
+/// In a word: `ok`, a status, a close code.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("ok"),
+            Self::Answered => f.write_str("answered"),
+            Self::Undelivered => f.write_str("not delivered"),
+            Self::Status(status) => status.fmt(f),
+            Self::Frame(frame) => frame.fmt(f),
+            Self::Closed(code) => code.fmt(f),
+            Self::Failed => f.write_str("failed"),
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! How a gateway behaves where AWS leaves room, or a test needs it.
 
 use super::{EventShape, Observed, Pages, Throttle, Time, Tls};
+use crate::console::Feed;
 use crate::faults;
 use crate::guard::Guard;
 use crate::signature::Credentials;
@@ -91,6 +92,8 @@ pub struct Options {
     pub pages: Option<Arc<dyn Pages>>,
     /// Who is told what happens.
     pub observer: Option<Observer>,
+    /// What keeps it for a console; nothing by default.
+    pub feed: Feed,
 }
 
 impl Default for Options {
@@ -122,6 +125,7 @@ impl Default for Options {
             script: None,
             pages: None,
             observer: None,
+            feed: Feed::default(),
         }
     }
 }

@@ -88,6 +88,7 @@ impl Shared {
         if let Some(observer) = &self.options.observer {
             observer(&observed);
         }
+        self.options.feed.observed(&observed);
     }
 
     /// Resolves when the gateway ends.

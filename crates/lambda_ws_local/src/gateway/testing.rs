@@ -149,7 +149,10 @@ impl Setup {
     }
 
     pub(crate) async fn start_on(self, address: &str) -> Local {
-        let listener = TcpListener::bind(address).await.unwrap();
+        self.serve(TcpListener::bind(address).await.unwrap())
+    }
+
+    pub(crate) fn serve(self, listener: TcpListener) -> Local {
         let address = listener.local_addr().unwrap();
         let gateway = Gateway::new(self.api, self.options);
         let (shutdown, ended) = oneshot::channel::<()>();

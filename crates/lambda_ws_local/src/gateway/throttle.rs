@@ -81,6 +81,12 @@ impl Throttle {
         *buckets = Buckets::new(limits.unwrap_or_default());
     }
 
+    /// The limits; `None` if there are none.
+    pub fn limits(&self) -> Option<RateLimits> {
+        let on = self.0.on.load(Ordering::Relaxed);
+        on.then(|| self.lock().limits.clone())
+    }
+
     /// Whether a client may open a connection now; if so, it counts.
     pub(super) fn connection(&self) -> bool {
         self.take(true, Some("$connect"))

@@ -8,12 +8,13 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::name::Name;
 use super::refusal::Refusal;
 use super::{EVENT_LIMIT, Lambda, REQUEST_LIMIT, Served, report};
 use crate::body::Body;
+use crate::console::{Call, token};
 use crate::function::{InvokeError, request_id};
 use crate::listener::Handler;
 
@@ -50,8 +51,23 @@ impl Handler for Lambda {
             return refusal.response();
         }
         let request_id = request_id();
+        let started = Instant::now();
         let answer = self.answer(&parts, body, &request_id).await;
         let mut response = answer.unwrap_or_else(|refusal| refusal.response());
+        self.shared.feed.called(token(&parts.headers), || Call {
+            service: "lambda",
+            action: "Invoke".to_owned(),
+            target: parts.uri.path().to_owned(),
+            status: response.status().as_u16(),
+            duration: started.elapsed(),
+            request: Bytes::new(),
+            response: Bytes::new(),
+            detail: parts
+                .headers
+                .get(INVOCATION_TYPE)
+                .and_then(|kind| kind.to_str().ok())
+                .map(str::to_owned),
+        });
         let id = HeaderValue::from_str(&request_id).expect("hex digits and dashes");
         response.headers_mut().insert(REQUEST_ID, id);
         response

@@ -108,8 +108,12 @@ impl Reply {
     }
 
     pub(crate) fn kind(&self) -> &str {
-        let mut lines = self.head.lines();
-        let kind = lines.find_map(|line| line.strip_prefix("x-amzn-errortype: "));
-        kind.unwrap_or_default()
+        self.header("x-amzn-errortype").unwrap_or_default()
+    }
+
+    /// The header of this name, in small letters as its value is.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.find_map(|(other, value)| (other == name).then_some(value))
     }
 }

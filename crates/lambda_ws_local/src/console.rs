@@ -1,0 +1,152 @@
+//! The console of a running gateway: a page at `/_console/` on its port that shows what happens, and acts as a client and as
+//! the backend; and, at `/`, the page of the application itself.
+//!
+//! The page is plain HTML, CSS and JavaScript without a build step, part of the program. It asks nobody but the gateway, and
+//! its Content-Security-Policy says so. Web pages of other origins, and host names that are not allowed, are refused by the
+//! gateway's [guard](crate::guard).
+//!
+//! What it shows comes from a [`Feed`], which gateway, functions, DynamoDB and Lambda's Invoke API are given:
+//!
+//! ```
+//! use lambda_ws_local::admin::Admin;
+//! use lambda_ws_local::console::{Console, Feed, Functions, NoFunctions, Site};
+//! use lambda_ws_local::dynamodb::DynamoDb;
+//! use lambda_ws_local::gateway::Options;
+//! use std::sync::{Arc, Mutex};
+//!
+//! let feed = Feed::new();
+//! let mut options = Options::default();
+//! options.feed = feed.clone();
+//! let dynamodb = DynamoDb::memory()?.with_feed(feed.clone());
+//! let address = "127.0.0.1:3001".parse()?;
+//! let console = Console::new(feed, dynamodb, Arc::new(NoFunctions), address);
+//! options.pages = Some(Arc::new(Site {
+//!     admin: Admin::new(options.faults.clone()),
+//!     console: Some(console),
+//!     web: None,
+//! }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Whose call it was
+//!
+//! A call of the management API, DynamoDB or Lambda belongs to an invocation by the session token that each process of a
+//! function is given, and that every AWS SDK sends: a process works on one event at a time. The page says when it is less
+//! certain: a call after the answer, before the first event, or of somebody who sends no token.
+
+mod api;
+mod assets;
+mod backend;
+mod client;
+mod clients;
+mod entry;
+mod feed;
+mod figures;
+mod reply;
+mod ring;
+mod running;
+mod sampler;
+mod site;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod web;
+
+pub(crate) use entry::Call;
+pub use feed::Feed;
+pub use site::Site;
+pub use web::Web;
+
+use crate::dynamodb::DynamoDb;
+use crate::gateway::RateLimits;
+use backend::Backend;
+use bytes::Bytes;
+use clients::Clients;
+use http::{HeaderMap, HeaderName};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use tokio_tungstenite::Connector;
+
+/// The first segment of every path of the console, and so no stage's name.
+pub const SEGMENT: &str = "_console";
+
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
+/// The functions behind a gateway, as a console sees them.
+pub trait Functions: Send + Sync {
+    /// Their names, as events of the feed have them.
+    fn names(&self) -> Vec<String>;
+
+    /// Gives one of them an event, as it is, and waits for its answer.
+    fn invoke(&self, function: &str, event: Bytes) -> Invoked;
+
+    /// Whether processes are stopped between events; `None` if that cannot be changed.
+    fn freezes(&self) -> Option<bool>;
+
+    /// Stops processes between events, or no longer.
+    fn set_freeze(&self, on: bool);
+}
+
+/// What comes of an event: the response, or why there is none.
+pub type Invoked = Pin<Box<dyn Future<Output = Result<Bytes, String>> + Send>>;
+
+/// No functions at all.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFunctions;
+
+impl Functions for NoFunctions {
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn invoke(&self, _: &str, _: Bytes) -> Invoked {
+        Box::pin(async { Err("there is no such function".to_owned()) })
+    }
+
+    fn freezes(&self) -> Option<bool> {
+        None
+    }
+
+    fn set_freeze(&self, _: bool) {}
+}
+
+/// The console of a gateway. Clones are the same one.
+#[derive(Clone)]
+pub struct Console {
+    feed: Feed,
+    functions: Arc<dyn Functions>,
+    backend: Backend,
+    clients: Clients,
+    /// The limits that were lifted last.
+    lifted: Arc<Mutex<RateLimits>>,
+}
+
+impl Console {
+    /// A console of what this feed is told, whose own clients connect to `address`.
+    pub fn new(
+        feed: Feed,
+        dynamodb: DynamoDb,
+        functions: Arc<dyn Functions>,
+        address: SocketAddr,
+    ) -> Console {
+        Console {
+            backend: Backend::new(dynamodb, feed.clone()),
+            clients: Clients::new(crate::gateway::reachable(address), feed.clone()),
+            functions,
+            feed,
+            lifted: Arc::default(),
+        }
+    }
+
+    /// A console whose clients connect by TLS.
+    pub fn with_tls(mut self, connector: Connector) -> Console {
+        self.clients = self.clients.with_tls(connector);
+        self
+    }
+}
+
+/// The session token of a request, which a process of a function sends.
+pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
+    headers.get(TOKEN)?.to_str().ok()
+}

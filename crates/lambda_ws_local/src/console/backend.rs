@@ -1,0 +1,273 @@
+//! What the console does in the backend's place.
+
+use super::entry::{Call, millis};
+use super::feed::Feed;
+use super::reply::Refused;
+use crate::dynamodb::DynamoDb;
+use crate::gateway::Gateway;
+use bytes::Bytes;
+use http::StatusCode;
+use lambda_ws::store::Slice;
+use lambda_ws::{ConnectionId, Timestamp};
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+/// The operations of DynamoDB that change nothing.
+const READING: [&str; 6] = [
+    "BatchGetItem",
+    "DescribeTable",
+    "GetItem",
+    "ListTables",
+    "Query",
+    "Scan",
+];
+
+/// How many connections are looked up at once.
+const LOOKED_UP: usize = 100;
+
+/// How many items are looked through for those that name a connection.
+const LOOKED_THROUGH: usize = 20_000;
+
+/// How many members of a room are posted to.
+const MEMBERS: usize = 100_000;
+
+/// The posts after which others get their turn.
+const POSTS: usize = 100;
+
+#[derive(Clone)]
+pub(super) struct Backend {
+    dynamodb: DynamoDb,
+    feed: Feed,
+}
+
+impl Backend {
+    pub(super) fn new(dynamodb: DynamoDb, feed: Feed) -> Backend {
+        Backend { dynamodb, feed }
+    }
+
+    /// An operation of DynamoDB that changes nothing.
+    pub(super) async fn read(&self, operation: &str, body: Bytes) -> Result<Value, Refused> {
+        if !READING.contains(&operation) {
+            return Err(Refused::bad(format!(
+                "the console reads only: {}",
+                READING.join(", ")
+            )));
+        }
+        let (status, answer) = self.dynamodb.call(operation, body).await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        match status {
+            StatusCode::OK => Ok(answer),
+            status => {
+                let message = answer["message"].as_str().or(answer["Message"].as_str());
+                let message = message.unwrap_or("DynamoDB refuses").to_owned();
+                Err(Refused(status, message))
+            }
+        }
+    }
+
+    async fn ask(&self, operation: &str, request: &Value) -> Result<Value, Refused> {
+        self.read(operation, request.to_string().into()).await
+    }
+
+    /// The tables that may be the library's: with a key of `pk` and `sk`.
+    async fn tables(&self) -> Result<Vec<String>, Refused> {
+        let mut found = Vec::new();
+        for name in self.names().await? {
+            let described = self
+                .ask("DescribeTable", &json!({ "TableName": name }))
+                .await?;
+            let key = described["Table"]["KeySchema"].as_array();
+            let key = key.into_iter().flatten();
+            let names: Vec<_> = key
+                .map(|part| part["AttributeName"].as_str().unwrap_or_default())
+                .collect();
+            if names == ["pk", "sk"] {
+                found.push(name);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn names(&self) -> Result<Vec<String>, Refused> {
+        let listed = self.ask("ListTables", &json!({})).await?;
+        let names = listed["TableNames"].as_array().into_iter().flatten();
+        Ok(names
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect())
+    }
+
+    /// Who these connections are: when they last did something, and their user and rooms by the library's table.
+    pub(super) async fn details(
+        &self,
+        gateway: &Gateway,
+        ids: &[String],
+    ) -> Result<Value, Refused> {
+        let mut details = Map::new();
+        let ids = &ids[..ids.len().min(LOOKED_UP)];
+        for id in ids {
+            if let Some(snapshot) = gateway.find(id) {
+                let known = json!({ "lastActiveAt": snapshot.last_active_at.millis() });
+                details.insert(id.clone(), known);
+            }
+        }
+        if details.is_empty() {
+            return Ok(Value::Object(details));
+        }
+        for table in self.tables().await? {
+            let keys: Vec<_> = details
+                .keys()
+                .map(|id| {
+                    let hash = Slice::hash(&ConnectionId::from(id.clone()));
+                    let pk = format!("C#{:x}", hash >> 4);
+                    json!({ "pk": { "S": pk }, "sk": { "S": id } })
+                })
+                .collect();
+            let request = json!({ "RequestItems": { &table: { "Keys": keys } } });
+            // A table of others may have keys of another type.
+            let Ok(answer) = self.ask("BatchGetItem", &request).await else {
+                continue;
+            };
+            let items = answer["Responses"][&table].as_array();
+            for item in items.into_iter().flatten() {
+                let id = item["sk"]["S"].as_str().unwrap_or_default();
+                if let Some(known) = details.get_mut(id) {
+                    known["user"] = item["user"]["S"].clone();
+                    known["rooms"] = item["rooms"]["SS"].clone();
+                    known["session"] = item["session"]["S"].clone();
+                }
+            }
+        }
+        Ok(Value::Object(details))
+    }
+
+    /// The items that name a connection, of every table: whatever its layout is.
+    pub(super) async fn items(&self, id: &str) -> Result<Value, Refused> {
+        let (mut found, mut looked, mut whole) = (Vec::new(), 0, true);
+        for table in self.names().await? {
+            let mut start = Value::Null;
+            loop {
+                let mut request = json!({ "TableName": table, "Limit": 1000 });
+                if !start.is_null() {
+                    request["ExclusiveStartKey"] = start;
+                }
+                let page = self.ask("Scan", &request).await?;
+                let items = page["Items"].as_array().into_iter().flatten();
+                for item in items {
+                    looked += 1;
+                    if item.to_string().contains(id) {
+                        found.push(json!({ "table": table, "item": item }));
+                    }
+                }
+                start = page["LastEvaluatedKey"].clone();
+                if start.is_null() || looked >= LOOKED_THROUGH {
+                    whole &= start.is_null();
+                    break;
+                }
+            }
+        }
+        Ok(json!({ "items": found, "looked": looked, "whole": whole }))
+    }
+
+    /// Posts to one connection, to a room or to all.
+    pub(super) async fn post(&self, gateway: &Gateway, call: &Value) -> Result<Value, Refused> {
+        let data = call["data"].as_str();
+        let data = data.ok_or_else(|| Refused::bad("`data` is the text to post"))?;
+        let data = Bytes::copy_from_slice(data.as_bytes());
+        let to = &call["to"];
+        let ids = match (to["connection"].as_str(), to["room"].as_str()) {
+            (Some(id), _) => vec![id.to_owned()],
+            (None, Some(room)) => self.members(room).await?,
+            (None, None) if to["everyone"] == true => {
+                let all = gateway.snapshots(None, usize::MAX);
+                all.iter().map(|one| one.id.to_string()).collect()
+            }
+            _ => {
+                return Err(Refused::bad(
+                    "`to` is {\"connection\": id}, {\"room\": name} or {\"everyone\": true}",
+                ));
+            }
+        };
+        let started = Instant::now();
+        let (mut sent, mut failed) = (0, Map::new());
+        for (number, id) in ids.iter().enumerate() {
+            let begun = Instant::now();
+            let status = gateway.post(id, data.clone());
+            match status {
+                200 => sent += 1,
+                _ => {
+                    let count = failed.entry(status.to_string()).or_insert(json!(0));
+                    *count = (count.as_u64().unwrap_or_default() + 1).into();
+                }
+            }
+            if ids.len() <= POSTS {
+                self.tell("POST", id, status, begun.elapsed(), &data);
+            }
+            if number % POSTS == POSTS - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        if ids.len() > POSTS {
+            let target = format!("{} connections", ids.len());
+            self.tell("POST", &target, 200, started.elapsed(), &data);
+        }
+        Ok(json!({
+            "asked": ids.len(), "sent": sent, "failed": failed, "ms": millis(started.elapsed()),
+        }))
+    }
+
+    /// Closes a connection.
+    pub(super) fn close(&self, gateway: &Gateway, id: &str) -> Value {
+        let begun = Instant::now();
+        let status = gateway.close(id);
+        self.tell("DELETE", id, status, begun.elapsed(), &Bytes::new());
+        json!({ "status": status })
+    }
+
+    fn tell(&self, action: &str, target: &str, status: u16, duration: Duration, data: &Bytes) {
+        self.feed.acted(|| Call {
+            service: "management",
+            action: action.to_owned(),
+            target: target.to_owned(),
+            status,
+            duration,
+            request: data.clone(),
+            response: Bytes::new(),
+            detail: None,
+        });
+    }
+
+    /// The connections in a room, by the library's tables.
+    async fn members(&self, room: &str) -> Result<Vec<String>, Refused> {
+        let now = Timestamp::now().secs();
+        let mut members = Vec::new();
+        for table in self.tables().await? {
+            let mut start = Value::Null;
+            loop {
+                let mut request = json!({
+                    "TableName": table, "KeyConditionExpression": "pk = :room",
+                    "ExpressionAttributeValues": { ":room": { "S": format!("R#{room}") } },
+                });
+                if !start.is_null() {
+                    request["ExclusiveStartKey"] = start;
+                }
+                let Ok(page) = self.ask("Query", &request).await else {
+                    break;
+                };
+                for item in page["Items"].as_array().into_iter().flatten() {
+                    let expires = item["exp"]["N"].as_str().and_then(|n| n.parse().ok());
+                    let member = item["sk"]["S"].as_str().and_then(|sk| sk.split_once('#'));
+                    if let Some((_, id)) = member
+                        && expires.is_none_or(|expires: u64| expires > now)
+                    {
+                        members.push(id.to_owned());
+                    }
+                }
+                start = page["LastEvaluatedKey"].clone();
+                if start.is_null() || members.len() >= MEMBERS {
+                    break;
+                }
+            }
+        }
+        Ok(members)
+    }
+}

@@ -1,0 +1,355 @@
+//! One client of the console: a websocket to the gateway, and what went over it.
+
+use super::entry::millis;
+use super::feed::Feed;
+use super::reply::Refused;
+use futures_util::{SinkExt, StreamExt};
+use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use lambda_ws::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
+
+/// How many messages of a client are kept, and how many a second are told.
+const MESSAGES: usize = 500;
+const TOLD: u32 = 100;
+
+/// How many messages may wait to be sent.
+const WAITING: usize = 1_000;
+
+/// How long a handshake may take (conformance B5), and a close.
+const HANDSHAKE: Duration = Duration::from_secs(35);
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// The longest text of a client's name, its query string and the like.
+const LONGEST: usize = 16 * 1024;
+
+/// How a client connects.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Setup {
+    /// What the page calls it.
+    name: String,
+    /// Without the question mark.
+    query: String,
+    headers: Vec<(String, String)>,
+    protocols: Vec<String>,
+}
+
+/// Where it connects.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    pub(super) stage: String,
+    pub(super) connector: Option<Connector>,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+impl Setup {
+    /// The handshake.
+    fn request(&self, place: &Place) -> Result<Request, Refused> {
+        let (address, stage) = (place.address, &place.stage);
+        let scheme = if place.connector.is_some() {
+            "wss"
+        } else {
+            "ws"
+        };
+        let parts = [&self.name, &self.query];
+        if parts.iter().any(|part| part.len() > LONGEST) {
+            return Err(Refused::bad("a name and a query string have 16 KB at most"));
+        }
+        let query = match self.query.trim_start_matches('?') {
+            "" => String::new(),
+            query => format!("?{query}"),
+        };
+        let url = format!("{scheme}://{address}/{stage}{query}");
+        let request = url.into_client_request();
+        let mut request = request.map_err(|error| Refused::bad(format!("the URL: {error}")))?;
+        let headers = request.headers_mut();
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static("lambda-ws-local console"),
+        );
+        for (name, value) in &self.headers {
+            let name = name.trim();
+            let parsed: Result<HeaderName, _> = name.parse();
+            let parsed = parsed.map_err(|_| Refused::bad(format!("`{name}` is no header name")))?;
+            let value = HeaderValue::from_str(value.trim());
+            let value = value.map_err(|_| Refused::bad(format!("the value of {name} is none")))?;
+            headers.append(parsed, value);
+        }
+        let protocols = self.protocols.join(", ");
+        if !protocols.is_empty() {
+            let value = HeaderValue::from_str(&protocols);
+            let bad = || Refused::bad(format!("`{protocols}` is no list of sub-protocols"));
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, value.map_err(|_| bad())?);
+        }
+        Ok(request)
+    }
+}
+
+/// One client; clones are the same.
+#[derive(Clone)]
+pub(super) struct Client(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    setup: Setup,
+    begun: Instant,
+    feed: Feed,
+    orders: mpsc::Sender<Order>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `connecting`, `open`, `refused`, `failed` or `closed`.
+    word: &'static str,
+    /// What there is to say of it.
+    more: Value,
+    messages: VecDeque<Value>,
+    /// The second that passes, since the beginning, and how many messages of it were told.
+    second: (u64, u32),
+    /// How many messages were not told.
+    untold: u64,
+}
+
+enum Order {
+    Send(String),
+    Close,
+}
+
+impl Client {
+    /// Begins to connect.
+    pub(super) fn start(
+        id: u64,
+        setup: Setup,
+        place: Place,
+        feed: Feed,
+    ) -> Result<Client, Refused> {
+        let request = setup.request(&place)?;
+        let (orders, received) = mpsc::channel(WAITING);
+        let client = Client(Arc::new(Inner {
+            id,
+            setup,
+            begun: Instant::now(),
+            feed,
+            orders,
+            state: Mutex::new(State {
+                word: "connecting",
+                more: Value::Null,
+                messages: VecDeque::new(),
+                second: (0, 0),
+                untold: 0,
+            }),
+        }));
+        client.tell_state();
+        let this = client.clone();
+        tokio::spawn(async move { this.run(request, place, received).await });
+        Ok(client)
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        !matches!(self.lock().word, "connecting" | "open")
+    }
+
+    /// Sends a message.
+    pub(super) fn send(&self, text: String) -> Result<(), Refused> {
+        let order = Order::Send(text);
+        let full = "the client is closed, or does not get rid of its messages";
+        let sent = self.0.orders.try_send(order);
+        sent.map_err(|_| Refused::bad(full))
+    }
+
+    /// Closes it.
+    pub(super) fn close(&self) {
+        // A full channel belongs to a client that cannot send: it is cut off with the gateway.
+        let _ = self.0.orders.try_send(Order::Close);
+    }
+
+    /// As the page shows it.
+    pub(super) fn show(&self) -> Value {
+        let state = self.lock();
+        let mut shown = self.state(&state);
+        shown["messages"] = state.messages.iter().cloned().collect();
+        shown["untold"] = state.untold.into();
+        shown
+    }
+
+    fn state(&self, state: &State) -> Value {
+        let setup = &self.0.setup;
+        json!({
+            "k": "client", "client": self.0.id, "name": setup.name, "query": setup.query,
+            "headers": setup.headers, "protocols": setup.protocols,
+            "state": state.word, "more": state.more,
+        })
+    }
+
+    async fn run(&self, request: Request, place: Place, mut orders: mpsc::Receiver<Order>) {
+        let connecting = timeout(HANDSHAKE, self.connect(request, place)).await;
+        let mut socket = match connecting {
+            Ok(Some(socket)) => socket,
+            Ok(None) => return,
+            Err(_) => return self.set("failed", json!({ "why": "no answer within 35 s" })),
+        };
+        loop {
+            tokio::select! {
+                order = orders.recv() => match order {
+                    Some(Order::Send(text)) => {
+                        self.message("sent", &text);
+                        if let Err(error) = socket.send(Message::text(text)).await {
+                            return self.ended(&error);
+                        }
+                    }
+                    Some(Order::Close) | None => {
+                        let closing = async {
+                            let _ = socket.close(None).await;
+                            while let Some(Ok(_)) = socket.next().await {}
+                        };
+                        let _ = timeout(CLOSE, closing).await;
+                        return self.set("closed", json!({ "by": "client", "code": 1005 }));
+                    }
+                },
+                received = socket.next() => match received {
+                    Some(Ok(Message::Text(text))) => self.message("received", text.as_str()),
+                    Some(Ok(Message::Close(frame))) => {
+                        let _ = timeout(CLOSE, socket.close(None)).await;
+                        return self.set("closed", closed(frame.as_ref()));
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => return self.ended(&error),
+                    None => return self.set("closed", closed(None)),
+                },
+            }
+        }
+    }
+
+    async fn connect(&self, request: Request, place: Place) -> Option<Socket> {
+        let stream = match TcpStream::connect(place.address).await {
+            Ok(stream) => stream,
+            Err(error) => {
+                self.set("failed", json!({ "why": error.to_string() }));
+                return None;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        // By the port the page finds the connection among all.
+        let port = stream.local_addr().map_or(0, |address| address.port());
+        let connector = place.connector;
+        let connected =
+            tokio_tungstenite::client_async_tls_with_config(request, stream, None, connector).await;
+        match connected {
+            Ok((socket, response)) => {
+                let headers = response.headers();
+                let protocol = headers.get(SEC_WEBSOCKET_PROTOCOL);
+                let protocol = protocol.and_then(|protocol| protocol.to_str().ok());
+                let took = millis(self.0.begun.elapsed());
+                self.set(
+                    "open",
+                    json!({ "port": port, "protocol": protocol, "ms": took }),
+                );
+                Some(socket)
+            }
+            Err(Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let body = String::from_utf8_lossy(body).into_owned();
+                let status = response.status().as_u16();
+                let took = millis(self.0.begun.elapsed());
+                self.set(
+                    "refused",
+                    json!({ "port": port, "status": status, "body": body, "ms": took }),
+                );
+                None
+            }
+            Err(error) => {
+                self.set("failed", json!({ "why": error.to_string(), "port": port }));
+                None
+            }
+        }
+    }
+
+    fn ended(&self, error: &Error) {
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => self.set("closed", closed(None)),
+            error => {
+                let more = json!({ "by": "gateway", "code": 1006, "why": error.to_string() });
+                self.set("closed", more);
+            }
+        }
+    }
+
+    fn set(&self, word: &'static str, more: Value) {
+        let mut state = self.lock();
+        state.word = word;
+        if let (Value::Object(old), Value::Object(new)) = (&mut state.more, &more) {
+            // What was known of an open one stays known.
+            old.extend(new.clone());
+        } else {
+            state.more = more;
+        }
+        drop(state);
+        self.tell_state();
+    }
+
+    fn tell_state(&self) {
+        self.0.feed.client(|| self.state(&self.lock()));
+    }
+
+    fn message(&self, direction: &str, text: &str) {
+        let since = self.0.begun.elapsed();
+        let message = json!({
+            "direction": direction, "text": text, "bytes": text.len(),
+            "at": Timestamp::now().millis(), "ms": millis(since),
+        });
+        let mut state = self.lock();
+        state.messages.push_back(message.clone());
+        if state.messages.len() > MESSAGES {
+            state.messages.pop_front();
+        }
+        if state.second.0 != since.as_secs() {
+            state.second = (since.as_secs(), 0);
+        }
+        state.second.1 += 1;
+        if state.second.1 > TOLD {
+            state.untold += 1;
+            return;
+        }
+        let untold = state.untold;
+        drop(state);
+        self.0.feed.client(|| {
+            let mut told = message;
+            told["k"] = "said".into();
+            told["client"] = self.0.id.into();
+            told["untold"] = untold.into();
+            told
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn closed(frame: Option<&CloseFrame>) -> Value {
+    let (code, reason) = match frame {
+        Some(frame) => (u16::from(frame.code), frame.reason.as_str()),
+        None => (1006, ""),
+    };
+    json!({ "by": "gateway", "code": code, "reason": reason })
+}

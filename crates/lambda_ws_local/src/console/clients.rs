@@ -1,0 +1,98 @@
+//! The clients of the console. They are the gateway's and not the page's: a reload of the page loses none, and they can send
+//! headers, which scripts cannot.
+
+use super::client::{Client, Place, Setup};
+use super::feed::Feed;
+use super::reply::Refused;
+use crate::gateway::Gateway;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio_tungstenite::Connector;
+
+/// How many there may be.
+const MOST: usize = 100;
+
+#[derive(Clone)]
+pub(super) struct Clients {
+    address: SocketAddr,
+    connector: Option<Connector>,
+    feed: Feed,
+    all: Arc<Mutex<All>>,
+}
+
+#[derive(Default)]
+struct All {
+    last: u64,
+    clients: BTreeMap<u64, Client>,
+}
+
+impl Clients {
+    pub(super) fn new(address: SocketAddr, feed: Feed) -> Clients {
+        Clients {
+            address,
+            connector: None,
+            feed,
+            all: Arc::default(),
+        }
+    }
+
+    pub(super) fn with_tls(self, connector: Connector) -> Clients {
+        Clients {
+            connector: Some(connector),
+            ..self
+        }
+    }
+
+    /// Where clients connect.
+    pub(super) fn url(&self, gateway: &Gateway) -> String {
+        gateway.url(self.address)
+    }
+
+    /// Begins to connect one; its number.
+    pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, Refused> {
+        let mut all = self.lock();
+        if all.clients.len() >= MOST {
+            // The oldest of those that are over makes room.
+            let over = all.clients.values().find(|client| client.is_over());
+            let over = over.map(Client::id);
+            let over = over.ok_or_else(|| {
+                Refused::bad(format!("there are {MOST} clients: remove one first"))
+            })?;
+            all.clients.remove(&over);
+        }
+        let place = Place {
+            address: self.address,
+            stage: gateway.stage().to_owned(),
+            connector: self.connector.clone(),
+        };
+        let id = all.last + 1;
+        let client = Client::start(id, setup, place, self.feed.clone())?;
+        all.last = id;
+        all.clients.insert(id, client);
+        Ok(id)
+    }
+
+    pub(super) fn find(&self, id: &str) -> Result<Client, Refused> {
+        let id = id.parse().ok();
+        let found = id.and_then(|id: u64| self.lock().clients.get(&id).cloned());
+        found.ok_or_else(Refused::not_found)
+    }
+
+    /// Closes one and forgets it.
+    pub(super) fn remove(&self, id: &str) -> Result<(), Refused> {
+        let client = self.find(id)?;
+        client.close();
+        self.lock().clients.remove(&client.id());
+        Ok(())
+    }
+
+    pub(super) fn show(&self) -> Value {
+        self.lock().clients.values().map(Client::show).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,113 @@
+//! The last entries of a feed, numbered.
+
+use super::entry::Entry;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// How many entries are kept, and how many bytes of events and the like.
+const ENTRIES: usize = 20_000;
+const BYTES: usize = 16 * 1024 * 1024;
+
+/// The last entries, numbered from 0 in their order; the oldest is forgotten for a new one.
+#[derive(Default)]
+pub(super) struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    /// The number of the oldest.
+    first: u64,
+    bytes: usize,
+    /// The second that passes, and how many entries it has seen.
+    second: (u64, usize),
+}
+
+/// Some entries in their order.
+pub(super) struct Read {
+    pub(super) entries: Vec<Arc<Entry>>,
+    /// The number of the first of them.
+    pub(super) first: u64,
+    /// How many were forgotten before they were read.
+    pub(super) lost: u64,
+}
+
+impl Ring {
+    /// Whether fewer than `most` entries have been pushed in this second; counts one.
+    pub(super) fn is_calm(&mut self, second: u64, most: usize) -> bool {
+        if self.second.0 != second {
+            self.second = (second, 0);
+        }
+        self.second.1 += 1;
+        self.second.1 <= most
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.bytes += entry.bytes();
+        self.entries.push_back(Arc::new(entry));
+        while self.entries.len() > ENTRIES || (self.bytes > BYTES && self.entries.len() > 1) {
+            if let Some(oldest) = self.entries.pop_front() {
+                self.first += 1;
+                self.bytes -= oldest.bytes();
+            }
+        }
+    }
+
+    pub(super) fn read(&self, from: u64, limit: usize) -> Read {
+        let first = from.max(self.first);
+        let skipped = usize::try_from(first - self.first).unwrap_or(usize::MAX);
+        let entries = self.entries.iter().skip(skipped).take(limit);
+        Read {
+            entries: entries.cloned().collect(),
+            first,
+            lost: first - from,
+        }
+    }
+
+    pub(super) fn last(&self, limit: usize) -> u64 {
+        self.first + self.entries.len().saturating_sub(limit) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::entry::Happened;
+    use lambda_ws::Timestamp;
+
+    fn entry(bytes: usize) -> Entry {
+        Entry {
+            at: Timestamp::from_millis(0),
+            happened: Happened::Client(serde_json::Value::String("x".repeat(bytes))),
+        }
+    }
+
+    #[test]
+    fn who_reads_too_late_is_told_how_much_is_lost() {
+        let mut ring = Ring::default();
+        for _ in 0..ENTRIES + 5 {
+            ring.push(entry(1));
+        }
+        let read = ring.read(2, 10);
+        assert_eq!((read.first, read.lost, read.entries.len()), (5, 3, 10));
+        let end = (ENTRIES + 5) as u64;
+        let read = ring.read(end, 10);
+        assert_eq!((read.first, read.lost, read.entries.len()), (end, 0, 0));
+        assert_eq!(ring.last(100), end - 100);
+    }
+
+    #[test]
+    fn large_entries_push_more_of_the_old_ones_out() {
+        let mut ring = Ring::default();
+        for _ in 0..100 {
+            ring.push(entry(BYTES / 10));
+        }
+        assert!(ring.entries.len() <= 10, "{}", ring.entries.len());
+        ring.push(entry(BYTES * 2));
+        assert_eq!(ring.entries.len(), 1, "the last one is always there");
+    }
+
+    #[test]
+    fn a_second_is_calm_until_it_has_seen_its_share() {
+        let mut ring = Ring::default();
+        let calm: Vec<_> = (0..4).map(|_| ring.is_calm(7, 3)).collect();
+        assert_eq!(calm, [true, true, true, false]);
+        assert!(ring.is_calm(8, 3));
+    }
+}
