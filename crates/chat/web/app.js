@@ -33,6 +33,8 @@ let socket = null;
 let attempts = 0;
 let timer = null;
 let greeted = false;
+/** Whether the connection has been welcomed. */
+let welcomed = false;
 let asking = null;
 
 function element(tag, props, ...children) {
@@ -76,8 +78,7 @@ async function connect() {
     if (opened !== socket) return;
     attempts = 0;
     state("online", "online");
-    greet();
-    who();
+    welcomed = false;
   };
   opened.onmessage = (message) => {
     if (opened === socket) hear(JSON.parse(message.data));
@@ -144,6 +145,12 @@ function hear(heard) {
       if (heard.user !== me.name) note(heard.room, `${heard.user} has left`);
       who();
       break;
+    case "welcome":
+      // It comes once or, seldom, twice.
+      if (!welcomed) greet();
+      welcomed = true;
+      members(heard);
+      break;
     case "entered":
       me.room = heard.room;
       kept.set("chat:room", me.room);
@@ -153,14 +160,18 @@ function hear(heard) {
       who();
       break;
     case "members":
-      if (heard.room !== me.room) break;
-      people = heard.users;
-      at("count").textContent = `${people.length + (heard.more ?? 0)}`;
-      paintPeople();
+      members(heard);
       break;
     default:
       if (heard.error) note(me.room, heard.error.message, "bad");
   }
+}
+
+function members(heard) {
+  if (heard.room !== me.room) return;
+  people = heard.users;
+  at("count").textContent = `${people.length + (heard.more ?? 0)}`;
+  paintPeople();
 }
 
 // What is shown.
