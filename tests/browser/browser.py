@@ -12,7 +12,6 @@ from selenium import webdriver  # noqa: E402
 from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
 
 # Nothing but the page: no sandbox for root, no GPU, and no talk with anybody.
 FLAGS = [
@@ -32,6 +31,18 @@ NAMELESS = """
 return [...document.querySelectorAll("button, input, select, textarea")].filter((one) =>
   one.checkVisibility() && !(one.getAttribute("aria-label") || one.textContent.trim() || one.labels?.length))
   .map((one) => one.outerHTML);
+"""
+
+
+# At one moment: what is drawn anew a moment later cannot be missed, nor be half of it.
+SHOWN = """
+const [selector, text] = arguments;
+return [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility() && one.innerText.includes(text));
+"""
+TEXT = """
+const [selector, text] = arguments;
+const shown = [...document.querySelectorAll(selector)].filter((one) => one.checkVisibility());
+return shown.map((one) => one.innerText).find((one) => one.includes(text));
 """
 
 
@@ -66,19 +77,15 @@ class Browser:
 
     def all(self, selector, text=""):
         """The elements of a selector that show a text."""
-        found = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return [one for one in found if one.is_displayed() and text in one.text]
+        return self.run(SHOWN, selector, text)
 
     def see(self, selector, text=""):
         """Waits for an element that shows a text."""
+        return eventually(f"`{selector}` with `{text}`", lambda: self.all(selector, text))[0]
 
-        def look():
-            try:
-                return self.all(selector, text)
-            except StaleElementReferenceException:
-                return None
-
-        return eventually(f"`{selector}` with `{text}`", look)[0]
+    def text(self, selector, text=""):
+        """Waits for an element that shows a text, and returns all that it shows."""
+        return eventually(f"`{selector}` with `{text}`", lambda: self.run(TEXT, selector, text))
 
     def click(self, selector, text=""):
         """Clicks on an element, also on one that is drawn again meanwhile."""
