@@ -123,12 +123,13 @@ impl Connection {
             match self.sender.store().enter(&record, room).await {
                 Ok(()) => {
                     let user = record.user.filter(|_| self.sender.kept().is_some());
-                    if !record.rooms.contains(room) {
-                        self.arrive(user.clone(), room).await?;
-                    }
+                    let is_new = !record.rooms.contains(room);
                     let left = record.rooms.into_iter().filter(|left| left != room);
                     let left: Vec<_> = left.collect();
-                    self.depart(user, left.clone());
+                    self.depart(user.clone(), left.clone());
+                    if is_new {
+                        self.arrive(user, room).await?;
+                    }
                     return Ok(left);
                 }
                 Err(StoreError::Conflict) => {}
@@ -181,6 +182,9 @@ impl Connection {
         let (Some(user), Some(presences)) = (user, self.sender.presences()) else {
             return;
         };
+        if rooms.is_empty() {
+            return;
+        }
         presences.depart(Departure {
             id: self.id.clone(),
             at: self.at,

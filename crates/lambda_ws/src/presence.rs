@@ -10,7 +10,7 @@ mod tests;
 
 pub(crate) use departure::Departure;
 pub(crate) use kept::Kept;
-pub(crate) use lot::{Lot, Note};
+pub(crate) use lot::Lot;
 pub(crate) use presences::{Hooks, Presences};
 pub use present::Present;
 

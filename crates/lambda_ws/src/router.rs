@@ -238,8 +238,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///   and go at once and wherever. But each runs in an invocation of its own: when they follow one
     ///   another closely, the later one may be done first.
     /// - Each happens once at most. A process that ends between noting that a user has joined or left and
-    ///   calling the handler, or in the handler, does not call it again. One that ends while a user who
-    ///   left may still come back loses nothing: another one goes on.
+    ///   calling the handler, or in the handler, does not call it again; nor is `joined` called behind a
+    ///   handler that panics. One that ends while a user who left may still come back loses nothing:
+    ///   another one goes on.
     /// - Of who has vanished the library learns by `$disconnect`, which may come late or never, or when
     ///   this function sends to it. A user who is never missed is present until 2 h 5 min after joining
     ///   last, and then is not, without `left`; so is one whose `$disconnect` was cut off. Programs of
@@ -249,9 +250,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// # Costs
     ///
     /// Without a `joined` and a `left` handler, and without [`presence`](Self::presence), none. With
-    /// them, to join a room is two more requests, of one read and one write unit; to leave one, or to
-    /// disconnect, is a note, which are two requests, and after the grace about six more a user and two
-    /// a room. An event that does not ask for the connection's user reads its record to join or leave.
+    /// them, to join a room is two more requests, of one read and one write unit. To leave rooms, or to
+    /// disconnect, is a note of two more, and after the grace four, and two for each room; some for each
+    /// task, which sees off all that are noted. A message whose handler does not ask for the user or
+    /// another part of the record reads that to join or leave.
     ///
     /// # Panics
     ///

@@ -6,7 +6,7 @@ use crate::connection::Known;
 use crate::error::BoxError;
 use crate::event::{AnyEvent, Asked, Context, Joined, Left};
 use crate::extract::Presence;
-use crate::presence::{Departure, Hooks, Lot, Note};
+use crate::presence::{Departure, Hooks, Lot};
 use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
 use crate::store::{Record, StoreError};
@@ -101,11 +101,11 @@ where
             };
             match self.backend.tasks() {
                 Some(tasks) if grace > Duration::ZERO => {
-                    match self.note(tasks, grace, &departed).await {
-                        Ok(()) => return,
+                    match self.note(tasks, grace, &departed, occasion).await {
+                        Ok(()) => continue,
                         Err(error) => warn!(
                             error = &*error,
-                            "no task waits for who has left to come back: they have left at once"
+                            "it cannot be noted who has left: they have left at once"
                         ),
                     }
                 }
@@ -131,6 +131,7 @@ where
         tasks: &dyn Tasks,
         grace: Duration,
         departed: &[Departure],
+        occasion: Occasion,
     ) -> Result<(), BoxError> {
         let lot = Lot::any(&*self.backend.store, self.backend.clock());
         let due = lot.clock.now() + grace;
@@ -143,10 +144,17 @@ where
             due,
         };
         let task = Task::sweep(new_id(), 1, sweep);
-        if let Err(error) = tasks.queue(task.event()).await {
-            lot.uncall().await?;
-            return Err(error);
-        }
+        let Err(error) = tasks.queue(task.event()).await else {
+            return Ok(());
+        };
+        warn!(
+            error = &*error,
+            "no task waits for who has left to come back: they have left at once"
+        );
+        // Others too may have relied on this call.
+        let cleanup = Cleanup::beside();
+        self.empty(lot, None, occasion, &cleanup).await?;
+        cleanup.settle(SETTLE).await;
         Ok(())
     }
 
@@ -165,22 +173,9 @@ where
         };
         let mut until = sweep.due;
         loop {
-            let is_cut_short = !self.wait(until, occasion).await;
-            // Before the notes are read: who notes anything behind that calls again.
-            lot.uncall().await?;
-            let notes = lot.notes().await?;
-            let is_due = |note: &Note| is_cut_short || note.due <= until;
-            let (due, later): (Vec<_>, Vec<_>) =
-                notes.into_iter().partition(|(_, note)| is_due(note));
-            let (keys, departed): (Vec<_>, Vec<_>) = due
-                .into_iter()
-                .map(|(key, note)| (key, note.departed))
-                .unzip();
-            let departed = departed.into_iter().flatten().collect();
-            self.bid_farewell(departed, occasion, cleanup).await?;
-            // Not before: if this process ends, another one finds them.
-            lot.discard(keys).await?;
-            let Some(next) = later.iter().map(|(_, note)| note.due).min() else {
+            let is_enough = self.wait(until, occasion).await;
+            let next = self.empty(lot, is_enough.then_some(until), occasion, cleanup);
+            let Some(next) = next.await? else {
                 return Ok(());
             };
             if !lot.call(next).await? {
@@ -199,6 +194,31 @@ where
             }
             until = next;
         }
+    }
+
+    /// Sees off a lot of users, those who are due `until` then or else all, and returns when the next are.
+    async fn empty(
+        &self,
+        lot: Lot<'_>,
+        until: Option<Timestamp>,
+        occasion: Occasion,
+        cleanup: &Cleanup,
+    ) -> Result<Option<Timestamp>, BoxError> {
+        // Before the notes are read: who notes anything behind that calls again.
+        lot.uncall().await?;
+        let (mut keys, mut departed, mut next) = (Vec::new(), Vec::new(), None);
+        for (key, note) in lot.notes().await? {
+            if until.is_some_and(|until| note.due > until) {
+                next = Some(next.map_or(note.due, |next: Timestamp| next.min(note.due)));
+                continue;
+            }
+            keys.push(key);
+            departed.extend(note.departed);
+        }
+        self.bid_farewell(departed, occasion, cleanup).await?;
+        // Not before: if this process ends, another one finds them.
+        lot.discard(keys).await?;
+        Ok(next)
     }
 
     /// Waits, as long as there is time. Whether it was long enough.

@@ -7,7 +7,7 @@ use crate::presence::Lot;
 use crate::sender::Clock;
 use crate::task::Tasks;
 use crate::transport::{Inspection, Transport};
-use crate::{Message, Presence, Sender};
+use crate::{Presence, Sender};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, TryStreamExt};
 use serde_json::json;
@@ -556,6 +556,58 @@ async fn where_there_are_no_tasks_or_none_can_be_queued_who_leaves_has_left_at_o
         assert!(world.queued().is_empty());
     }
     assert_eq!(world.began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_relied_on_a_task_that_could_not_be_queued_is_seen_off_too() {
+    let mut world = World::new();
+    world.closed = true;
+    let host = world.process();
+    for number in 0..8 {
+        let lot = Lot {
+            store: &world.store,
+            clock: &world,
+            number,
+        };
+        let record = Record::new("b1".into(), BEGINNING, "a1b2c3d4e5/dev", BEGINNING);
+        let departure = crate::presence::Departure {
+            id: record.id,
+            at: record.at,
+            api: Some(record.api),
+            user: format!("b{number}"),
+            rooms: vec!["tea".to_owned()],
+        };
+        let kept = crate::presence::Kept {
+            store: lot.store,
+            clock: lot.clock,
+        };
+        kept.touch("tea", &departure.user).await.unwrap();
+        lot.note(BEGINNING + SECOND * 5, &[departure])
+            .await
+            .unwrap();
+    }
+    world.connects(&host, "a1", "ann", &["tea"]).await;
+    world.said();
+    world.disconnects(&host, "a1").await;
+    let said = world.said();
+    assert_eq!((said.len(), &*said[0]), (2, "ann left tea"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn to_come_from_nowhere_leaves_nothing_to_see_off() {
+    let world = World::new();
+    let host = world.process();
+    world.connects(&host, "a1", "ann", &[]).await;
+    world.says(&host, "a1", r#"["enter","tea"]"#).await;
+    assert_eq!(world.said(), ["ann joined tea"]);
+    assert!(world.queued().is_empty());
+    let asked = world.asked();
+    let values: Vec<_> = asked
+        .iter()
+        .filter(|(name, _)| name.contains("value"))
+        .collect();
+    assert_eq!(values, [(&"read_value", &1), (&"replace_value", &1)]);
+    assert_eq!(asked["record"], 1);
 }
 
 #[tokio::test(start_paused = true)]
