@@ -7,7 +7,9 @@ pub(crate) use known::Known;
 pub(crate) use opening::Declared;
 pub use opening::Opening;
 
+use crate::extract::Presence;
 use crate::payload::IntoPayload;
+use crate::presence::Departure;
 use crate::send_error::SendError;
 use crate::sender::{Audience, Sender};
 use crate::store::{Record, SESSION_BYTES, StoreError, check_name};
@@ -79,10 +81,12 @@ impl Connection {
     /// connection has ended meanwhile.
     pub async fn join(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
+        let user = self.kept_user().await?;
         let expires = Record::expiry(self.at, self.sender.now());
         let joined = self.sender.store().join(&self.id, self.at, room, expires);
         self.known.forget().await;
-        joined.await
+        joined.await?;
+        self.arrive(user, room).await
     }
 
     /// Takes this connection out of a room; nothing happens if it is not there.
@@ -92,8 +96,11 @@ impl Connection {
     /// [`StoreError::BadName`].
     pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
+        let user = self.kept_user().await?;
         self.known.forget().await;
-        self.sender.store().leave(&self.id, self.at, room).await
+        self.sender.store().leave(&self.id, self.at, room).await?;
+        self.depart(user, vec![room.to_owned()]);
+        Ok(())
     }
 
     /// Adds this connection to a room and takes it out of all others, at once: however many messages
@@ -115,8 +122,15 @@ impl Connection {
             self.known.forget().await;
             match self.sender.store().enter(&record, room).await {
                 Ok(()) => {
+                    let user = record.user.filter(|_| self.sender.kept().is_some());
+                    let is_new = !record.rooms.contains(room);
                     let left = record.rooms.into_iter().filter(|left| left != room);
-                    return Ok(left.collect());
+                    let left: Vec<_> = left.collect();
+                    self.depart(user.clone(), left.clone());
+                    if is_new {
+                        self.arrive(user, room).await?;
+                    }
+                    return Ok(left);
                 }
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -140,6 +154,44 @@ impl Connection {
         let store = self.sender.store();
         let saved = store.save(&self.id, self.at, &session, record.version);
         saved.await.map(drop)
+    }
+
+    /// The connection's user, if the router keeps presences. It is asked for before a change, after which
+    /// the record may be gone.
+    async fn kept_user(&self) -> Result<Option<String>, StoreError> {
+        match self.sender.kept() {
+            Some(_) => self.known.user(&self.sender, &self.id, self.at).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the user present in a room that the connection has become a member of.
+    async fn arrive(&self, user: Option<String>, room: &str) -> Result<(), StoreError> {
+        let (Some(user), Some(kept)) = (user, self.sender.kept()) else {
+            return Ok(());
+        };
+        if kept.touch(room, &user).await? {
+            let room = room.to_owned();
+            self.known.arrive(Presence { room, user });
+        }
+        Ok(())
+    }
+
+    /// Has the user seen off from rooms that the connection is no member of any more.
+    fn depart(&self, user: Option<String>, rooms: Vec<String>) {
+        let (Some(user), Some(presences)) = (user, self.sender.presences()) else {
+            return;
+        };
+        if rooms.is_empty() {
+            return;
+        }
+        presences.depart(Departure {
+            id: self.id.clone(),
+            at: self.at,
+            api: self.sender.api().map(str::to_owned),
+            user,
+            rooms,
+        });
     }
 }
 

@@ -6,13 +6,14 @@ pub use context::Context;
 
 use crate::ConnectionId;
 use crate::connection::{Declared, Known};
+use crate::extract::Presence;
 use crate::sender::Sender;
 use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`] or [`Disconnect`]. What a handler may ask
-/// for depends on it, and the compiler knows.
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
+/// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
@@ -56,6 +57,29 @@ pub struct Message {
 #[non_exhaustive]
 pub struct Opened;
 
+/// A user has joined a room, who was not there before: what the library tells a router that has a
+/// [`joined`](crate::Router::joined) handler.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Joined {
+    /// Who, and where.
+    pub presence: Presence,
+}
+
+/// A user has left a room, with all connections: what the library tells a router that has a
+/// [`left`](crate::Router::left) handler.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Left {
+    /// Who, and where.
+    pub presence: Presence,
+}
+
+/// A question of the library to its router: whether it keeps presences. No handler sees it.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Asked;
+
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
 pub struct Disconnect {
@@ -97,11 +121,15 @@ impl sealed::Sealed for Connect {}
 impl sealed::Sealed for Message {}
 impl sealed::Sealed for Opened {}
 impl sealed::Sealed for Disconnect {}
+impl sealed::Sealed for Joined {}
+impl sealed::Sealed for Left {}
 impl Kind for Authorize {}
 impl Kind for Connect {}
 impl Kind for Message {}
 impl Kind for Opened {}
 impl Kind for Disconnect {}
+impl Kind for Joined {}
+impl Kind for Left {}
 
 /// One event of a connection.
 ///
@@ -118,7 +146,9 @@ pub struct Event<K> {
 }
 
 impl<K> Event<K> {
-    /// Which connection, which route, when, from where.
+    /// Which connection, which route, when, from where. Of [`Joined`] it is that of the event which brought
+    /// it about; of [`Left`] only what is known of a connection that is gone: itself, since when, and its
+    /// API and stage.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -143,10 +173,16 @@ pub enum AnyEvent {
     Message(Event<Message>),
     /// `$disconnect`.
     Disconnect(Event<Disconnect>),
+    /// A user has joined a room.
+    Joined(Event<Joined>),
+    /// A user has left a room.
+    Left(Event<Left>),
+    /// A question of the library, where it has not yet seen its router: nothing has happened.
+    Asked(Event<Asked>),
 }
 
 impl AnyEvent {
-    /// Which connection, which route, when, from where.
+    /// Which connection, which route, when, from where: see [`Event::context`].
     pub fn context(&self) -> &Context {
         match self {
             Self::Authorize(event) => &event.context,
@@ -154,6 +190,9 @@ impl AnyEvent {
             Self::Opened(event) => &event.context,
             Self::Message(event) => &event.context,
             Self::Disconnect(event) => &event.context,
+            Self::Joined(event) => &event.context,
+            Self::Left(event) => &event.context,
+            Self::Asked(event) => &event.context,
         }
     }
 
@@ -165,6 +204,22 @@ impl AnyEvent {
             Self::Opened(event) => &mut event.extensions,
             Self::Message(event) => &mut event.extensions,
             Self::Disconnect(event) => &mut event.extensions,
+            Self::Joined(event) => &mut event.extensions,
+            Self::Left(event) => &mut event.extensions,
+            Self::Asked(event) => &mut event.extensions,
+        }
+    }
+
+    pub(crate) fn sender(&self) -> &Sender {
+        match self {
+            Self::Authorize(event) => &event.sender,
+            Self::Connect(event) => &event.sender,
+            Self::Opened(event) => &event.sender,
+            Self::Message(event) => &event.sender,
+            Self::Disconnect(event) => &event.sender,
+            Self::Joined(event) => &event.sender,
+            Self::Left(event) => &event.sender,
+            Self::Asked(event) => &event.sender,
         }
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! | extractor | kinds | |
 //! |---|---|---|
-//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context), [`Sender`](crate::Sender), [`Kv`](crate::Kv), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
+//! | [`Sender`](crate::Sender), [`Kv`](crate::Kv), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context) | all but `left` | |
 //! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
 //! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | who the client is: see [`auth`](crate::auth) |
 //! | [`Opening`](crate::Opening) | `$connect` | |
-//! | [`Authorizer`] | all but the authorizer's own | |
+//! | [`Authorizer`] | all of a connection but the authorizer's own | |
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
 //! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
 //! | [`Close`] | `$disconnect` | |
+//! | [`Presence`] | `joined`, `left` | who, and in which room |
 //!
 //! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
 //! where there is nothing to extract.
@@ -19,6 +21,7 @@ mod connect;
 mod disconnect;
 mod every;
 mod message;
+mod presence;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,7 @@ pub use connect::{Protocols, Query};
 pub use disconnect::Close;
 pub use every::{Extension, FromRef, State};
 pub use message::RouteKey;
+pub use presence::Presence;
 pub use record::{Rooms, Session, User};
 
 use crate::event::{Event, Kind};
@@ -39,7 +43,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `Presence` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// What answers the event if it cannot be extracted.

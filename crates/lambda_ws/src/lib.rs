@@ -9,7 +9,7 @@
 //! - [Routing](#routing)
 //! - [Extractors](#extractors) and [responses](#responses)
 //! - [Who a client is](#who-a-client-is)
-//! - [Rooms, users, sessions](#rooms-users-sessions) and [values](#values)
+//! - [Rooms, users, sessions](#rooms-users-sessions), [presence](#presence) and [values](#values)
 //! - [Sending](#sending), [after the event](#after-the-event)
 //! - [Errors](#errors)
 //! - [State and layers](#state-and-layers)
@@ -93,13 +93,16 @@
 //!
 //! | in | there are |
 //! |---|---|
-//! | all handlers | [`ConnectionId`], [`Context`], [`Sender`], [`Kv`], [`State`], [`Extension`], [`Authorizer`] |
+//! | all handlers | [`Sender`], [`Kv`], [`State`], [`Extension`] |
+//! | all but [`left`](Router::left) | [`ConnectionId`], [`Context`] |
 //! | `$connect` | [`Opening`], [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`], those of [`auth`] |
-//! | [`authorize`](Router::authorize) | those of `$connect` but [`Opening`]; no [`Authorizer`] |
+//! | [`authorize`](Router::authorize) | those of `$connect` but [`Opening`] |
 //! | [`opened`](Router::opened), messages | [`Connection`] |
 //! | messages | [`Json`], `String`, `Bytes`, [`RouteKey`] |
 //! | [`opened`](Router::opened), messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
+//! | `$connect`, [`opened`](Router::opened), messages, `$disconnect` | [`Authorizer`] |
 //! | `$disconnect` | [`Close`] |
+//! | [`joined`](Router::joined), [`left`](Router::left) | [`Presence`] |
 //!
 //! An extraction that fails is answered for the handler; `Result<E, E::Rejection>` leaves that to the
 //! handler, and `Option<E>` is for what may be absent. Your own extractors implement [`FromEvent`];
@@ -191,6 +194,25 @@
 //! `$disconnect` may come late or never: who is gone is found out when somebody sends to it, and
 //! everything expires. Records are kept in one DynamoDB table, [in memory](store::Memory), or in
 //! [any store](store::Store).
+//!
+//! # Presence
+//!
+//! A user may have several connections, in several tabs and devices, and loses one now and then. Who cares
+//! for users asks for [`joined`](Router::joined) and [`left`](Router::left): they are called once a user
+//! and room, with the first connection and behind the last, `left` only if the user does not come back
+//! within a [grace](Router::grace). [`Sender::present`] lists and counts the users in a room.
+//!
+//! ```
+//! use lambda_ws::{Error, Presence, Router, Sender};
+//!
+//! async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
+//!     let others = sender.present(&room).count().await?;
+//!     sender.room(room).send(format!("{user} has left, {others} are here")).await?;
+//!     Ok(())
+//! }
+//!
+//! let app: Router = Router::new().left(left);
+//! ```
 //!
 //! # Values
 //!
@@ -385,6 +407,7 @@ mod json;
 pub mod kv;
 pub mod limits;
 mod payload;
+mod presence;
 #[cfg(doctest)]
 mod readme;
 mod response;
@@ -404,16 +427,20 @@ pub mod wire;
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
 pub use error::{BoxError, Error};
-pub use event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Kind, Message, Opened};
+pub use event::{
+    AnyEvent, Asked, Authorize, Connect, Context, Disconnect, Event, Joined, Kind, Left, Message,
+    Opened,
+};
 pub use extract::{
-    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
-    RouteKey, Session, State, User,
+    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Presence, Protocols,
+    Query, Rooms, RouteKey, Session, State, User,
 };
 pub use handler::Handler;
 pub use id::ConnectionId;
 pub use json::Json;
 pub use kv::{Kept, Kv};
 pub use payload::{IntoPayload, Payload};
+pub use presence::Present;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
 pub use router::Router;
 pub use send_error::SendError;

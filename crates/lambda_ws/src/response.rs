@@ -7,7 +7,7 @@ pub use accept::Accept;
 use crate::Json;
 use crate::auth::Policy;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
 use crate::payload::{IntoPayload, Payload};
 use http::{HeaderMap, StatusCode};
 use std::convert::Infallible;
@@ -83,13 +83,13 @@ impl Default for Response {
 /// | `Opened` | `()`, text, [`Json`], `Option` of those: the new client gets it |
 /// | `Message` | `()`, text, [`Json`], `Option` of those: the sender gets it |
 /// | a two-way route | text, [`Json`] |
-/// | `Disconnect` | `()` |
+/// | `Disconnect`, `Joined`, `Left` | `()` |
 ///
 /// All may return a `Result` with an [`Error`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a `{K}` handler",
     label = "no response to a `{K}` event",
-    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect` handlers `()`; all may return a `Result` of those and `Error`"
+    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect`, `Joined` and `Left` handlers `()`; all may return a `Result` of those and `Error`"
 )]
 pub trait IntoResponse<K> {
     /// Makes the response.
@@ -140,7 +140,7 @@ macro_rules! nothing {
     )* };
 }
 
-nothing! { Connect Opened Message Disconnect }
+nothing! { Connect Opened Message Disconnect Joined Left }
 
 impl IntoResponse<Authorize> for Policy {
     fn into_response(self) -> Response {

@@ -5,9 +5,12 @@ mod route;
 mod tests;
 
 use crate::error::Error;
-use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message, Opened};
+use crate::event::{
+    AnyEvent, Authorize, Connect, Disconnect, Event, Joined, Left, Message, Opened,
+};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
+use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
 use crate::response::{IntoResponse, Response, TwoWay};
 use crate::selection::{Member, member};
 use futures_util::future::BoxFuture;
@@ -16,6 +19,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tower_service::Service;
 
 /// Brings events to handlers. `Router<S>` misses a state of type `S`; [`Router::with_state`] gives it.
@@ -42,6 +46,10 @@ pub struct Router<S = ()> {
     connect: Option<Route<Connect, S>>,
     opened: Option<Route<Opened, S>>,
     disconnect: Option<Route<Disconnect, S>>,
+    joined: Option<Route<Joined, S>>,
+    left: Option<Route<Left, S>>,
+    grace: Option<Duration>,
+    keeps_presence: bool,
     // Shared, because the router is cloned for every event.
     routes: Arc<BTreeMap<String, Route<Message, S>>>,
     fallback: Option<Route<Message, S>>,
@@ -56,6 +64,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             connect: None,
             opened: None,
             disconnect: None,
+            joined: None,
+            left: None,
+            grace: None,
+            keeps_presence: false,
             routes: Arc::default(),
             fallback: None,
             member: "action".into(),
@@ -180,6 +192,133 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
+    /// What happens when a user has joined a room: with the first connection there that is this user's
+    /// ([`Opening::user`](crate::Opening::user)), and no further one. The place to tell the room.
+    ///
+    /// ```
+    /// use lambda_ws::{ConnectionId, Error, Opening, Presence, Query, Router, Sender};
+    /// # use lambda_ws::testing::Gateway;
+    ///
+    /// async fn connect(me: Opening, Query(user): Query<Vec<(String, String)>>) -> Result<(), Error> {
+    ///     me.user(&user[0].1)?;
+    ///     Ok(me.join("tea")?)
+    /// }
+    ///
+    /// async fn joined(Presence { room, user }: Presence, id: ConnectionId, sender: Sender) -> Result<(), Error> {
+    ///     sender.room(room).except(&id).send(format!("{user} is here")).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
+    ///     sender.room(room).send(format!("{user} has left")).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let router = Router::new().connect(connect).joined(joined).left(left);
+    /// # let gateway = Gateway::new(router);
+    /// # let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
+    /// # let phone = gateway.connect("/?user=bob").await.expect("accepted");
+    /// # let laptop = gateway.connect("/?user=bob").await.expect("accepted");
+    /// # phone.close().await;
+    /// # assert_eq!(ann.recv_all(), ["bob is here"]);
+    /// # laptop.close().await;
+    /// # assert_eq!(ann.recv_all(), ["bob has left"]);
+    /// # }
+    /// ```
+    ///
+    /// It runs in the event in which the user joined, behind the event's own handler: `$connect`, whose
+    /// client hears nothing yet and is left out of what is sent to the room; a message; or what
+    /// [`opened`](Self::opened) is about.
+    ///
+    /// # What is promised
+    ///
+    /// - `joined` and [`left`](Self::left) of a user in a room alternate, however many connections come
+    ///   and go at once and wherever. But each runs in an invocation of its own: when they follow one
+    ///   another closely, the later one may be done first.
+    /// - Each happens once at most. A process that ends between noting that a user has joined or left and
+    ///   calling the handler, or in the handler, does not call it again; nor is `joined` called behind a
+    ///   handler that panics. One that ends while a user who left may still come back loses nothing:
+    ///   another one goes on.
+    /// - Of who has vanished the library learns by `$disconnect`, which may come late or never, or when
+    ///   this function sends to it. A user who is never missed is present until 2 h 5 min after joining
+    ///   last, and then is not, without `left`; so is one whose `$disconnect` was cut off. Programs of
+    ///   their own ([`Sender::from_env`](crate::Sender::from_env)) have no handlers that could be called:
+    ///   let them [publish](crate::run#publishing) by the function.
+    ///
+    /// # Costs
+    ///
+    /// Without a `joined` and a `left` handler, and without [`presence`](Self::presence), none. With
+    /// them, to join a room is two more requests, of one read and one write unit. To leave rooms, or to
+    /// disconnect, is a note of two more, and after the grace four, and two for each room; some for each
+    /// task, which sees off all that are noted. A message whose handler does not ask for the user or
+    /// another part of the record reads that to join or leave.
+    ///
+    /// # Panics
+    ///
+    /// If there is such a handler already.
+    #[track_caller]
+    pub fn joined<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Joined>,
+        H::Args: FromEvent<Joined, S> + Send + 'static,
+    {
+        let old = self.joined.replace(handled(handler));
+        assert!(old.is_none(), "`joined` is defined twice");
+        self
+    }
+
+    /// What happens when a user has left a room with all connections: has left it, disconnected, or was
+    /// found gone, and did not come back within the [grace](Self::grace). See [`joined`](Self::joined).
+    ///
+    /// It runs in a task: an invocation of its own that the function asks itself for. Where it cannot
+    /// invoke itself, it runs at the end of the event, without a grace.
+    ///
+    /// # Panics
+    ///
+    /// If there is such a handler already.
+    #[track_caller]
+    pub fn left<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Left>,
+        H::Args: FromEvent<Left, S> + Send + 'static,
+    {
+        let old = self.left.replace(handled(handler));
+        assert!(old.is_none(), "`left` is defined twice");
+        self
+    }
+
+    /// How long a user who is in a room no more may take to come back as if nothing had happened: 5 s,
+    /// unless this says otherwise. Browsers reconnect within seconds when a network changes or a page is
+    /// loaded again.
+    ///
+    /// A task waits for it, one for all who leave at about the same time, and it is paid for; it is cut
+    /// short where the function's timeout is shorter. With no grace at all `left` needs no task: it runs at the end of
+    /// the event.
+    ///
+    /// # Panics
+    ///
+    /// Over 20 s: then no function with API Gateway's timeout could wait for it.
+    #[track_caller]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        assert!(
+            grace <= LONGEST_GRACE,
+            "a grace of {grace:?} is too long: at most {LONGEST_GRACE:?}"
+        );
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Keeps who is present for [`Sender::present`](crate::Sender::present), also without a
+    /// [`joined`](Self::joined) and a [`left`](Self::left) handler, and at the same cost.
+    pub fn presence(mut self) -> Self {
+        self.keeps_presence = true;
+        self
+    }
+
     /// What happens to messages with this route key. What the handler returns is sent to the sender.
     ///
     /// # Panics
@@ -257,6 +396,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             other.disconnect.is_some(),
             "disconnect",
         );
+        one(self.joined.is_some(), other.joined.is_some(), "joined");
+        one(self.left.is_some(), other.left.is_some(), "left");
+        one(self.grace.is_some(), other.grace.is_some(), "grace");
         one(
             self.fallback.is_some(),
             other.fallback.is_some(),
@@ -266,6 +408,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.connect = self.connect.or(other.connect);
         self.opened = self.opened.or(other.opened);
         self.disconnect = self.disconnect.or(other.disconnect);
+        self.joined = self.joined.or(other.joined);
+        self.left = self.left.or(other.left);
+        self.grace = self.grace.or(other.grace);
+        self.keeps_presence |= other.keeps_presence;
         self.fallback = self.fallback.or(other.fallback);
         for (key, route) in other.routes.iter() {
             self = self.add(key, route.clone());
@@ -282,6 +428,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             connect: self.connect.map(|route| route.with_state(&state)),
             opened: self.opened.map(|route| route.with_state(&state)),
             disconnect: self.disconnect.map(|route| route.with_state(&state)),
+            joined: self.joined.map(|route| route.with_state(&state)),
+            left: self.left.map(|route| route.with_state(&state)),
+            grace: self.grace,
+            keeps_presence: self.keeps_presence,
             routes: Arc::new(routes.collect()),
             fallback: self.fallback.map(|route| route.with_state(&state)),
             member: self.member,
@@ -301,6 +451,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 }
 
 impl Router {
+    /// What it does with presences, if anything.
+    fn hooks(&self) -> Option<Hooks> {
+        let kept = self.joined.is_some() || self.left.is_some() || self.keeps_presence;
+        kept.then(|| Hooks {
+            grace: self.grace.unwrap_or(GRACE),
+        })
+    }
+
     /// The response to a message.
     fn message(&self, mut event: Event<Message>) -> BoxFuture<'static, Response> {
         let key = event.context.route_key();
@@ -361,6 +519,10 @@ impl<S> Clone for Router<S> {
             connect: self.connect.clone(),
             opened: self.opened.clone(),
             disconnect: self.disconnect.clone(),
+            joined: self.joined.clone(),
+            left: self.left.clone(),
+            grace: self.grace,
+            keeps_presence: self.keeps_presence,
             routes: self.routes.clone(),
             fallback: self.fallback.clone(),
             member: self.member.clone(),
@@ -387,6 +549,10 @@ impl Service<AnyEvent> for Router {
     }
 
     fn call(&mut self, event: AnyEvent) -> Self::Future {
+        // By the event, which passes all layers, and before a handler can join a room.
+        if let Some(presences) = event.sender().presences() {
+            presences.tell(self.hooks());
+        }
         let opened = self.opened.is_some() && matches!(event, AnyEvent::Connect(_));
         let response = match event {
             AnyEvent::Authorize(event) => {
@@ -406,6 +572,9 @@ impl Service<AnyEvent> for Router {
             AnyEvent::Opened(event) => self.opened.as_ref().map(|route| route.call(event)),
             AnyEvent::Disconnect(event) => self.disconnect.as_ref().map(|route| route.call(event)),
             AnyEvent::Message(event) => Some(self.message(event)),
+            AnyEvent::Joined(event) => self.joined.as_ref().map(|route| route.call(event)),
+            AnyEvent::Left(event) => self.left.as_ref().map(|route| route.call(event)),
+            AnyEvent::Asked(_) => None,
         };
         Box::pin(async move {
             let mut response = match response {

@@ -195,6 +195,13 @@ pub enum StoreError {
     /// read it again.
     #[error("the record or the value was changed meanwhile: read it again and retry")]
     Conflict,
+    /// Nobody keeps who is present: the router has neither of the hooks, nor [`Router::presence`].
+    ///
+    /// [`Router::presence`]: crate::Router::presence
+    #[error(
+        "who is present is not kept: give the router `joined` or `left` handlers, or `presence()`"
+    )]
+    NoPresence,
     /// The connection has no record: it has ended, expired, or was found gone.
     #[error("the connection is not registered: it has ended")]
     NotConnected,

@@ -1,5 +1,6 @@
 //! What a function does outside of the event that asked for it: it invokes itself.
 
+use crate::Timestamp;
 use crate::error::BoxError;
 use crate::event::Context;
 use crate::sender::Rest;
@@ -27,6 +28,18 @@ pub(crate) struct Task {
     /// A part of a message to many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) send: Option<Send>,
+    /// Users who have left rooms, if they do not come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sweep: Option<Sweep>,
+}
+
+/// Users who have left rooms, if they do not come back: a lot of them that are noted.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sweep {
+    pub(crate) lot: u8,
+    /// When the first of them have had their time.
+    pub(crate) due: Timestamp,
 }
 
 /// A part of a message to many.
@@ -56,6 +69,7 @@ impl Task {
             hop: 1,
             opened: Some(context),
             send: None,
+            sweep: None,
         }
     }
 
@@ -66,6 +80,18 @@ impl Task {
             hop,
             opened: None,
             send: Some(send),
+            sweep: None,
+        }
+    }
+
+    pub(crate) fn sweep(id: String, hop: u32, sweep: Sweep) -> Self {
+        Self {
+            form: FORM,
+            id,
+            hop,
+            opened: None,
+            send: None,
+            sweep: Some(sweep),
         }
     }
 

@@ -53,12 +53,13 @@
 //! # }
 //! ```
 //!
-//! What a client does ends when all that follows from it has ended: its invocation, and the
-//! `$disconnect` of whom that closed. So a message is there or never comes, and [`Client::recv`]
+//! What a client does ends when all that follows from it has ended: its invocation, what the
+//! application asked itself to do, and the `$disconnect` of whom that closed. So a message is there or never comes, and [`Client::recv`]
 //! fails at once if it is not there. Only while something else is under way (`tokio::join!`,
 //! `tokio::spawn`) it waits for that.
 //!
-//! The pauses before the library tries something again are skipped. Pauses of the application are
+//! The pauses before the library tries something again are skipped, and so is the grace of users who
+//! leave a room. Pauses of the application are
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
 mod answer;

@@ -6,6 +6,7 @@ pub(crate) use transports::Transports;
 
 use crate::ConnectionId;
 use crate::event::Context;
+use crate::presence::{Kept, Presences};
 use crate::send_error::SendError;
 use crate::sender::{
     self, Cleanup, Clock, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
@@ -31,6 +32,8 @@ pub(crate) struct Backend {
     tasks: Option<Arc<dyn Tasks>>,
     /// How many tasks share a message to many.
     width: usize,
+    /// Of programs that serve events.
+    presences: Option<Arc<Presences>>,
 }
 
 /// What is particular to a sender.
@@ -46,6 +49,8 @@ pub(super) struct Particulars {
     pub(super) rate: Option<u32>,
     /// The task this is done in, and how many there were in a row.
     pub(super) parent: Option<(String, u32)>,
+    /// Messages to many leave out the connection whose `$connect` this is.
+    pub(super) spares: bool,
 }
 
 impl Backend {
@@ -57,6 +62,26 @@ impl Backend {
             pace: Arc::new(Pace::new(SEND_RATE)),
             tasks: None,
             width: SEND_TASKS,
+            presences: None,
+        }
+    }
+
+    /// The same for a program that serves events: its senders note whom it has to see off.
+    pub(super) fn hosted(mut self) -> Self {
+        self.presences = Some(Arc::default());
+        self
+    }
+
+    pub(super) fn presences(&self) -> &Presences {
+        let presences = self.presences.as_deref();
+        presences.expect("a host has called `hosted`")
+    }
+
+    /// Where presences are kept.
+    pub(super) fn kept(&self) -> Kept<'_> {
+        Kept {
+            store: &*self.store,
+            clock: self.clock(),
         }
     }
 
@@ -153,6 +178,8 @@ impl Backend {
                 parent: particulars.parent,
             }),
             greets: particulars.greets,
+            spares: particulars.spares,
+            presences: self.presences.clone(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod outside;
+mod presence;
 mod protocol;
 mod publish;
 mod task;
@@ -13,6 +14,7 @@ use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Message};
 use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
+use crate::presence::Departure;
 use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
@@ -80,7 +82,7 @@ where
     pub(crate) fn new(service: S, backend: Backend) -> Self {
         Self {
             service,
-            backend: Arc::new(backend),
+            backend: Arc::new(backend.hosted()),
             late: Arc::default(),
         }
     }
@@ -140,7 +142,8 @@ where
                         query: wire::query(&incoming)?,
                         declared: Arc::default(),
                     };
-                    self.connect(context, data, sender).await
+                    self.connect(context, data, sender, (occasion, &cleanup))
+                        .await
                 }
                 EventType::Disconnect => self.disconnect(context, closed, sender).await,
                 EventType::Message | EventType::Other => {
@@ -153,12 +156,19 @@ where
                 }
             };
             cleanup.settle(SETTLE).await;
+            self.see_off(occasion).await;
             Ok(reply)
         };
         answer.instrument(span).await
     }
 
-    async fn connect(&self, context: Context, data: Connect, sender: Sender) -> Reply {
+    async fn connect(
+        &self,
+        context: Context,
+        data: Connect,
+        sender: Sender,
+        (occasion, cleanup): (Occasion, &Cleanup),
+    ) -> Reply {
         let declared = data.declared.clone();
         let offer = Offer::of(&data.headers);
         let event = event(context.clone(), data, sender.clone(), Known::default());
@@ -188,6 +198,7 @@ where
             }
             return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
         }
+        let arrived = self.arrivals(&context, &record).await;
         for (room, payload) in announcements {
             let others = sender.room(&*room).except(context.connection_id());
             match others.send(payload).await {
@@ -203,15 +214,40 @@ where
             }
         }
         if response.opened {
-            self.queue_opened(context).await;
+            self.queue_opened(context.clone()).await;
+        }
+        if !arrived.is_empty() {
+            let particulars = Particulars {
+                opening: Some(record.id),
+                deadline: occasion.deadline,
+                spares: true,
+                ..Particulars::default()
+            };
+            let sender = self
+                .backend
+                .sender_for(&context, cleanup.clone(), particulars);
+            self.welcome(arrived, &context, &sender).await;
         }
         Reply::new(&response, None)
     }
 
     async fn message(&self, context: Context, data: Message, sender: Sender) -> Reply {
-        let event = event(context.clone(), data, sender.clone(), Known::default());
-        let mut response = self.respond(AnyEvent::Message(event)).await;
+        let known = Known::default();
+        let event = event(context.clone(), data, sender.clone(), known.clone());
+        let response = self.respond(AnyEvent::Message(event)).await;
         log(&response);
+        let reply = self.answer_message(response, &context, &sender).await;
+        self.welcome(known.arrived(), &context, &sender).await;
+        reply
+    }
+
+    /// Has a message's sender told what the handler returned.
+    async fn answer_message(
+        &self,
+        mut response: Response,
+        context: &Context,
+        sender: &Sender,
+    ) -> Reply {
         let payload = match std::mem::take(&mut response.body) {
             Body::Nothing | Body::Policy(_) => None,
             Body::Text(payload) => Some(payload),
@@ -257,6 +293,9 @@ where
                 return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
             }
         };
+        if let Some(departure) = record.as_ref().and_then(Departure::of) {
+            self.backend.presences().depart(departure);
+        }
         let event = event(context, data, sender, Known::removed(record));
         let response = self.respond(AnyEvent::Disconnect(event)).await;
         log(&response);

@@ -1,5 +1,6 @@
 //! What is true of every event.
 
+use crate::task::new_id;
 use crate::wire::IncomingContext;
 use crate::{ConnectionId, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -59,6 +60,30 @@ impl Context {
             source_ip: identity.source_ip.unwrap_or_default(),
             user_agent: identity.user_agent,
             authorizer: incoming.authorizer.map(ToOwned::to_owned),
+        }))
+    }
+
+    /// What is known of a connection of `api`, which is `<apiId>/<stage>`, without an event of it.
+    pub(crate) fn known(
+        id: ConnectionId,
+        at: Timestamp,
+        api: Option<&str>,
+        route_key: &str,
+        now: Timestamp,
+    ) -> Self {
+        let (api_id, stage) = api.and_then(|api| api.split_once('/')).unwrap_or_default();
+        Self(Arc::new(Parts {
+            connection_id: id,
+            connected_at: at,
+            request_id: new_id(),
+            request_time: now,
+            route_key: route_key.to_owned(),
+            stage: stage.to_owned(),
+            api_id: api_id.to_owned(),
+            domain_name: String::new(),
+            source_ip: String::new(),
+            user_agent: None,
+            authorizer: None,
         }))
     }
 

@@ -1,9 +1,9 @@
-//! Extractors for events of every kind.
+//! Extractors for events of every kind, or nearly.
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
 use crate::error::Error;
-use crate::event::{Context, Event, Kind};
+use crate::event::{Authorize, Connect, Context, Disconnect, Event, Joined, Kind, Message, Opened};
 use crate::sender::Sender;
 use std::convert::Infallible;
 
@@ -55,21 +55,28 @@ impl<K: Kind, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromEvent<K, S>
     }
 }
 
-impl<K: Kind, S: Sync> FromEvent<K, S> for ConnectionId {
-    type Rejection = Infallible;
+/// Extractors for the kinds of events that have a connection, and an event of API Gateway behind them.
+macro_rules! connected {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync> FromEvent<$kind, S> for ConnectionId {
+            type Rejection = Infallible;
 
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
-        Ok(event.connection_id().clone())
-    }
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
+                Ok(event.connection_id().clone())
+            }
+        }
+
+        impl<S: Sync> FromEvent<$kind, S> for Context {
+            type Rejection = Infallible;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
+                Ok(event.context.clone())
+            }
+        }
+    )* };
 }
 
-impl<K: Kind, S: Sync> FromEvent<K, S> for Context {
-    type Rejection = Infallible;
-
-    async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {
-        Ok(event.context.clone())
-    }
-}
+connected! { Authorize Connect Opened Message Disconnect Joined }
 
 impl<K: Kind, S: Sync> FromEvent<K, S> for Sender {
     type Rejection = Infallible;

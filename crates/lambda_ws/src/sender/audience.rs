@@ -97,7 +97,11 @@ impl Audience {
     }
 
     async fn each(self, message: Option<Payload>) -> Result<Delivery, SendError> {
-        let mut work = Rest::all(self.scope, self.except);
+        let mut except = self.except;
+        if self.sender.0.spares {
+            except.extend(self.sender.0.opening.clone());
+        }
+        let mut work = Rest::all(self.scope, except);
         work.message = message;
         self.sender.deliver(work).await
     }

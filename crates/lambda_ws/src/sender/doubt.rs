@@ -4,6 +4,7 @@ use super::Sender;
 use crate::ConnectionId;
 use crate::limits::INTEGRATION_TIMEOUT;
 use crate::payload::Payload;
+use crate::presence::Departure;
 use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
 use std::time::Duration;
@@ -102,7 +103,15 @@ impl Sender {
             Some(record) if self.0.api.as_deref() != Some(record.api.as_str()) => Ok(()),
             // It will be found gone again, if it is.
             Some(record) if self.now() - record.at < OPENING => Ok(()),
-            Some(record) if !record.gone => self.store().mark_gone(id, record.at).await.map(drop),
+            Some(record) if !record.gone => {
+                let is_first = self.store().mark_gone(id, record.at).await?;
+                // If it joined another room meanwhile, its `$disconnect` or the next leaver tells.
+                let departure = Departure::of(&record).filter(|_| is_first);
+                if let (Some(presences), Some(departure)) = (self.presences(), departure) {
+                    presences.depart(departure);
+                }
+                Ok(())
+            }
             // No record, or one whose members a removal left behind: only this one is known.
             _ => match scope {
                 Scope::Everyone => Ok(()),

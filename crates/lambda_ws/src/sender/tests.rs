@@ -151,6 +151,8 @@ impl Bench {
             deadline: None,
             relay: None,
             greets: false,
+            spares: false,
+            presences: None,
         };
         change(&mut inner);
         let sender = Sender::from(inner);

@@ -245,6 +245,7 @@ impl Gateway {
         let shared = &self.shared;
         let _action = shared.action();
         let done = shared.call(event.to_string()).await;
+        shared.tell_ends().await;
         let json = done.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))
     }

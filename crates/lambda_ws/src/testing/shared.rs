@@ -129,6 +129,14 @@ impl Shared {
         Action(self.clone())
     }
 
+    fn task(self: &Arc<Self>) -> Task {
+        self.change(|sockets| sockets.tasks += 1);
+        Task {
+            shared: self.clone(),
+            _action: self.action(),
+        }
+    }
+
     /// Invokes the application with an event of a connection.
     pub(super) async fn invoke(
         self: &Arc<Self>,
@@ -171,13 +179,19 @@ impl Shared {
         }
     }
 
-    /// Tells the application of connections that have ended (conformance C3, E8).
+    /// Tells the application of connections that have ended (conformance C3, E8), and waits for what it
+    /// asked itself to do.
     pub(super) async fn tell_ends(self: &Arc<Self>) {
         let _action = self.action();
         loop {
             let ended = self.sockets().ended.pop_front();
             let Some(Ended { id, code, reason }) = ended else {
-                return;
+                if self.sockets().tasks == 0 {
+                    return;
+                }
+                let more = |sockets: &Sockets| sockets.tasks == 0 || !sockets.ended.is_empty();
+                self.wait_until(more).await;
+                continue;
             };
             let client = self.client(&id);
             let (request_id, headers) = (self.new_id(), wire::disconnect_headers(DOMAIN));
@@ -211,10 +225,10 @@ struct Queue(Weak<Shared>);
 impl Tasks for Queue {
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
         if let Some(shared) = self.0.upgrade() {
-            let (action, call) = (shared.action(), shared.call(event));
+            let (task, call) = (shared.task(), shared.call(event));
             tokio::spawn(async move {
                 let done = call.await;
-                drop(action);
+                drop(task);
                 if let Err(error) = done {
                     tracing::error!(error = &*error, "a task failed");
                 }
@@ -238,6 +252,18 @@ pub(super) struct Action(Arc<Shared>);
 impl Drop for Action {
     fn drop(&mut self) {
         self.0.change(|sockets| sockets.under_way -= 1);
+    }
+}
+
+/// An invocation that the application asked itself for, until it ends.
+struct Task {
+    shared: Arc<Shared>,
+    _action: Action,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.shared.change(|sockets| sockets.tasks -= 1);
     }
 }
 

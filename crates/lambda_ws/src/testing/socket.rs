@@ -56,6 +56,8 @@ pub(super) struct Sockets {
     pub(super) ended: VecDeque<Ended>,
     /// How many actions are not finished.
     pub(super) under_way: usize,
+    /// How many invocations that the application asked itself for are not finished.
+    pub(super) tasks: usize,
 }
 
 impl Sockets {

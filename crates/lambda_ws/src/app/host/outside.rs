@@ -102,6 +102,7 @@ where
         };
         let reply = reply.await;
         cleanup.settle(SETTLE).await;
+        self.see_off(occasion).await;
         reply
     }
 

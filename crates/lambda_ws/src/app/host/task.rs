@@ -40,13 +40,21 @@ where
     ) -> Result<Reply, BoxError> {
         let span = info_span!("task", id = task.id, hop = task.hop);
         let work = async {
-            match (task.opened, task.send) {
-                (Some(context), None) => self.opened(context, occasion, cleanup).await,
-                (None, Some(send)) => {
+            match (task.opened, task.send, task.sweep) {
+                (Some(context), None, None) => self.opened(context, occasion, cleanup).await,
+                (None, Some(send), None) => {
                     let parent = (task.id, task.hop);
                     self.send_part(parent, send, occasion, cleanup).await
                 }
-                _ => Err("a task is to greet a client or to send a part of a message".into()),
+                (None, None, Some(sweep)) => {
+                    let parent = (task.id, task.hop);
+                    self.sweep(parent, sweep, occasion, &cleanup).await?;
+                    Reply::json(&Outcome::Done)
+                }
+                _ => Err(
+                    "a task is to greet a client, to send a part of a message or to see off users"
+                        .into(),
+                ),
             }
         };
         work.instrument(span).await
@@ -103,12 +111,13 @@ where
             debug!("the client has gone before it was greeted");
             return Reply::json(&Outcome::Known);
         }
-        let event = event(context, Opened, sender.clone(), known);
+        let event = event(context.clone(), Opened, sender.clone(), known.clone());
         let mut response = self.respond(AnyEvent::Opened(event)).await;
         log(&response);
         if let Body::Text(payload) = std::mem::take(&mut response.body) {
             greet(&sender, &id, payload).await;
         }
+        self.welcome(known.arrived(), &context, &sender).await;
         Reply::json(&Outcome::Done)
     }
 

@@ -1,0 +1,86 @@
+//! Who is here: a room hears of users who come and go, however many tabs they open, and whoever connects is
+//! told who is there.
+
+use futures_util::TryStreamExt;
+use lambda_ws::{Connection, ConnectionId, Error, Json, Opening, Presence, Query, Router, Sender};
+use serde::{Deserialize, Serialize};
+
+const ROOM: &str = "lobby";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    lambda_ws::run(router()).await
+}
+
+fn router() -> Router {
+    Router::new()
+        .connect(connect)
+        .opened(opened)
+        .joined(joined)
+        .left(left)
+}
+
+#[derive(Deserialize)]
+struct Who {
+    user: String,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
+enum Heard {
+    Here { users: Vec<String> },
+    Joined { user: String },
+    Left { user: String },
+}
+
+async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
+    me.user(&who.user)?;
+    me.join(ROOM)?;
+    Ok(())
+}
+
+async fn opened(_: Connection, sender: Sender) -> Result<Json<Heard>, Error> {
+    let users = sender.present(ROOM).users().try_collect().await?;
+    Ok(Json(Heard::Here { users }))
+}
+
+async fn joined(
+    Presence { room, user }: Presence,
+    id: ConnectionId,
+    sender: Sender,
+) -> Result<(), Error> {
+    let others = sender.room(room).except(&id);
+    others.send(Json(Heard::Joined { user })).await?;
+    Ok(())
+}
+
+async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
+    sender.room(room).send(Json(Heard::Left { user })).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::router;
+    use lambda_ws::testing::Gateway;
+
+    #[tokio::test]
+    async fn a_user_with_two_tabs_comes_once_and_leaves_once() {
+        let gateway = Gateway::new(router());
+        let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
+        assert_eq!(ann.recv().await, r#"{"type":"here","users":["ann"]}"#);
+
+        let tab = gateway.connect("/?user=bob").await.expect("accepted");
+        let mut other = gateway.connect("/?user=bob").await.expect("accepted");
+        assert_eq!(ann.recv_all(), [r#"{"type":"joined","user":"bob"}"#]);
+        assert_eq!(
+            other.recv().await,
+            r#"{"type":"here","users":["ann","bob"]}"#
+        );
+
+        tab.close().await;
+        assert_eq!(ann.recv_all(), [""; 0]);
+        other.close().await;
+        assert_eq!(ann.recv_all(), [r#"{"type":"left","user":"bob"}"#]);
+    }
+}

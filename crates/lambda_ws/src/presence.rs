@@ -1,0 +1,31 @@
+//! Who is present: which users are in which rooms, however many connections they have there.
+
+mod departure;
+mod kept;
+mod lot;
+mod presences;
+mod present;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use departure::Departure;
+pub(crate) use kept::Kept;
+pub(crate) use lot::Lot;
+pub(crate) use presences::{Hooks, Presences};
+pub use present::Present;
+
+use std::time::Duration;
+
+/// How long a user who has left may take to come back, unless the router says otherwise.
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+/// The longest grace: a function waits for its end, and API Gateway's have a timeout of 29 s.
+pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(20);
+
+/// What the namespaces begin with that say who is in a room; the room follows. Those of applications
+/// begin otherwise, and a namespace has room for a prefix of four bytes and a name.
+const ROOM: &str = "in:";
+
+fn namespace(room: &str) -> String {
+    format!("{ROOM}{room}")
+}

@@ -1,0 +1,159 @@
+//! Presences as they are kept: a value by room and user, which is there while the user is.
+
+use super::namespace;
+use crate::Timestamp;
+use crate::sender::Clock;
+use crate::store::{DynStore, Page, Record, Scope, Slice, StoreError};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// What the value says: that it is there is all that matters.
+const VALUE: &str = "true";
+
+/// How often others may get in the way. They do only if they change the same user in the same room.
+const ATTEMPTS: usize = 20;
+
+/// How many values of a user are read or replaced at once.
+const AT_ONCE: usize = 8;
+
+/// How many records are read at once.
+const BATCH: usize = 100;
+
+/// How far the clocks of processes may be apart.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Presences, kept in the store of the connections.
+///
+/// Whoever turns the value of a room and a user from absent to present has won the right to say that the
+/// user joined, and whoever turns it back, that the user left: so the two alternate. A joiner first
+/// becomes a member of the room and then gives the value a new version; a leaver first reads the version,
+/// then looks for members, and then replaces that version only. So if a joiner's touch comes before that
+/// reading, the leaver sees a member (or one that left since, which has a leaver of its own); if it comes
+/// between, the leaver's version is no longer there; and if it comes after, the joiner finds the value
+/// absent and has won.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub(crate) store: &'a dyn DynStore,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+impl Kept<'_> {
+    /// Remembers that a user is in a room, once a connection is a member of it. Whether that is news.
+    pub(crate) async fn touch(&self, room: &str, user: &str) -> Result<bool, StoreError> {
+        let namespace = namespace(room);
+        for attempt in 0..ATTEMPTS {
+            let now = self.clock.now();
+            let found = self.store.read_value(&namespace, user, now).await?;
+            // Whoever was faster has given it a new version, and no leaver who looked before has that.
+            if found.is_some() && attempt > 0 {
+                return Ok(false);
+            }
+            let is_news = found.is_none();
+            let version = found.map(|found| found.version);
+            // As long as the connection at most, which is older.
+            let expires = Some(Record::expiry(now, now));
+            let touched = self
+                .store
+                .replace_value(&namespace, user, VALUE, expires, version, now);
+            match touched.await {
+                Ok(_) => return Ok(is_news),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// Remembers that a user has left rooms, of those in which no connection of the user is left. Adds the
+    /// rooms to `left` of which that is news, also if it fails for others.
+    pub(crate) async fn leave(
+        &self,
+        user: &str,
+        mut rooms: Vec<String>,
+        left: &mut Vec<String>,
+    ) -> Result<(), StoreError> {
+        for _ in 0..ATTEMPTS {
+            // In this order: see above.
+            let mut found = self.versions(user, rooms).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            let there = self.rooms_of(user).await?;
+            found.retain(|(room, _)| !there.contains(room));
+            rooms = Vec::new();
+            let mut failed = None;
+            let ends = found.into_iter().map(|(room, version)| async move {
+                let ended = self.end(&room, user, version).await;
+                (room, ended)
+            });
+            let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
+            while let Some((room, ended)) = ends.next().await {
+                match ended {
+                    Ok(()) => left.push(room),
+                    Err(StoreError::Conflict) => rooms.push(room),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            drop(ends);
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if rooms.is_empty() {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// The rooms in which a user is said to be, and at which version.
+    async fn versions(
+        &self,
+        user: &str,
+        rooms: Vec<String>,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let reads = rooms.into_iter().map(|room| async move {
+            let namespace = namespace(&room);
+            let now = self.clock.now();
+            let found = self.store.read_value(&namespace, user, now).await?;
+            Ok(found.map(|found| (room, found.version)))
+        });
+        let reads = stream::iter(reads).buffer_unordered(AT_ONCE);
+        reads
+            .try_filter_map(async |found| Ok(found))
+            .try_collect()
+            .await
+    }
+
+    /// The rooms that a user's connections are in.
+    async fn rooms_of(&self, user: &str) -> Result<HashSet<String>, StoreError> {
+        let (scope, mut after) = (Scope::User(user.to_owned()), None);
+        let mut rooms = HashSet::new();
+        loop {
+            let now = self.clock.now();
+            let page = self.store.page(&scope, Slice::ALL, after.as_ref(), now);
+            let Page { ids, next } = page.await?;
+            for ids in ids.chunks(BATCH) {
+                let records = self.store.records(ids, now).await?;
+                let live = records.into_iter().filter(|record| !record.gone);
+                rooms.extend(live.flat_map(|record| record.rooms));
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => return Ok(rooms),
+            }
+        }
+    }
+
+    /// Makes a value of this version absent: as one that is over, because only what is replaced is
+    /// compared before.
+    async fn end(&self, room: &str, user: &str, version: u64) -> Result<(), StoreError> {
+        let (namespace, now) = (namespace(room), self.clock.now());
+        let over = Timestamp::from_secs(now.secs().saturating_sub(SKEW.as_secs()));
+        let (version, over) = (Some(version), Some(over));
+        let ended = self
+            .store
+            .replace_value(&namespace, user, VALUE, over, version, now);
+        ended.await.map(drop)
+    }
+}

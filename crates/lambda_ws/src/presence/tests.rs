@@ -1,0 +1,269 @@
+//! Presences, when connections of a user come and go at once.
+
+use super::{Departure, Kept, Lot, namespace};
+use crate::sender::Clock;
+use crate::store::{DynStore, Memory, Record, Store, StoreError, Values, Wrapped};
+use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
+use proptest::prelude::*;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_secs(1_767_607_440);
+
+#[derive(Clone, Copy)]
+struct Now(Timestamp);
+
+impl Clock for Now {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+fn kept<'a>(store: &'a dyn DynStore, clock: &'a Now) -> Kept<'a> {
+    Kept { store, clock }
+}
+
+fn record(id: &str) -> Record {
+    let mut record = Record::new(id.into(), NOW, "api/test", NOW);
+    record.user = Some("ann".to_owned());
+    record.rooms.insert("tea".to_owned());
+    record
+}
+
+/// What happened, in this order.
+#[derive(Debug, Clone, PartialEq)]
+enum Said {
+    /// A connection is a member, and has touched the presence.
+    Here(usize),
+    /// A connection is about to be none any more.
+    Going(usize),
+    Joined,
+    Left,
+}
+
+/// A store that lets others go first before each of its operations: a poll is one operation.
+fn turns(store: Memory) -> Arc<dyn DynStore> {
+    Arc::new(Wrapped {
+        store,
+        before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            let mut is_first = true;
+            Box::pin(std::future::poll_fn(move |context| {
+                if std::mem::replace(&mut is_first, false) {
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Ok(()))
+            }))
+        },
+    })
+}
+
+/// A connection that comes and, perhaps, goes.
+async fn life(store: Arc<dyn DynStore>, number: usize, goes: bool, said: Arc<Mutex<Vec<Said>>>) {
+    let (clock, said) = (Now(NOW), |what| said.lock().unwrap().push(what));
+    let record = record(&format!("c{number}"));
+    store.register(&record).await.unwrap();
+    if kept(&*store, &clock).touch("tea", "ann").await.unwrap() {
+        said(Said::Joined);
+    }
+    said(Said::Here(number));
+    if !goes {
+        return;
+    }
+    said(Said::Going(number));
+    store.remove(&record.id, record.at).await.unwrap();
+    let mut left = Vec::new();
+    let rooms = vec!["tea".to_owned()];
+    kept(&*store, &clock)
+        .leave("ann", rooms, &mut left)
+        .await
+        .unwrap();
+    for room in left {
+        assert_eq!(room, "tea");
+        said(Said::Left);
+    }
+}
+
+/// Lets connections come and go in the order of a schedule, which names who has the next turn.
+fn run(goes: &[bool], schedule: &[usize]) -> (Memory, Vec<Said>) {
+    let (store, said) = (Memory::new(), Arc::default());
+    let remote = turns(store.clone());
+    let mut lives: Vec<Option<BoxFuture<'_, ()>>> = goes
+        .iter()
+        .enumerate()
+        .map(|(number, goes)| {
+            let life = life(remote.clone(), number, *goes, Arc::clone(&said));
+            Some(Box::pin(life) as BoxFuture<'_, ()>)
+        })
+        .collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let all = 0..lives.len();
+    let mut turns = schedule.iter().copied().chain(all.cycle());
+    while lives.iter().any(Option::is_some) {
+        let turn = turns.next().expect("it never ends") % goes.len();
+        if let Some(life) = &mut lives[turn]
+            && life.as_mut().poll(&mut context).is_ready()
+        {
+            lives[turn] = None;
+        }
+    }
+    drop(lives);
+    let said = said.lock().unwrap().clone();
+    (store, said)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn joined_and_left_alternate_and_tell_the_truth_in_any_order(
+        goes in prop::collection::vec(any::<bool>(), 1..5),
+        // Who has turns, and how many: one who has many in a row overtakes others in the middle.
+        schedule in prop::collection::vec((0..5_usize, 1..9_usize), 0..16),
+    ) {
+        let turns = schedule.iter().flat_map(|(who, count)| std::iter::repeat_n(*who, *count));
+        let (store, said) = run(&goes, &turns.collect::<Vec<_>>());
+        let (mut present, mut here) = (false, std::collections::BTreeSet::new());
+        for what in &said {
+            match what {
+                Said::Here(number) => {
+                    prop_assert!(present, "{number} is here and nobody was told: {:?}", said);
+                    here.insert(number);
+                }
+                Said::Going(number) => {
+                    here.remove(number);
+                }
+                Said::Joined => prop_assert!(!std::mem::replace(&mut present, true), "{:?}", said),
+                Said::Left => {
+                    prop_assert!(std::mem::replace(&mut present, false), "{:?}", said);
+                    prop_assert!(here.is_empty(), "{:?} are still there: {:?}", here, said);
+                }
+            }
+        }
+        prop_assert_eq!(present, goes.iter().any(|goes| !goes), "{:?}", said);
+        let value = futures_util::FutureExt::now_or_never(Values::read(&store, &namespace("tea"), "ann", NOW));
+        prop_assert_eq!(value.unwrap().unwrap().is_some(), present);
+    }
+}
+
+#[tokio::test]
+async fn a_presence_outlives_the_connection_that_touched_it_last_and_no_more() {
+    let (store, clock) = (Memory::new(), Now(NOW));
+    assert!(kept(&store, &clock).touch("tea", "ann").await.unwrap());
+    let connection = record("ann").expires;
+    let value = Values::read(&store, &namespace("tea"), "ann", NOW).await;
+    assert_eq!(value.unwrap().unwrap().expires, Some(connection));
+    assert!(!kept(&store, &clock).touch("tea", "ann").await.unwrap());
+    let later = Now(connection);
+    assert!(kept(&store, &later).touch("tea", "ann").await.unwrap());
+}
+
+#[tokio::test]
+async fn rooms_and_users_with_the_longest_names_have_presences() {
+    let (room, user) = ("r".repeat(256), "u".repeat(256));
+    let (store, clock) = (Memory::new(), Now(NOW));
+    assert!(namespace(&room).len() <= 260);
+    assert!(kept(&store, &clock).touch(&room, &user).await.unwrap());
+    let mut left = Vec::new();
+    let leave = kept(&store, &clock);
+    leave
+        .leave(&user, vec![room.clone()], &mut left)
+        .await
+        .unwrap();
+    assert_eq!(left, [room]);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present() {
+    let (store, clock) = (Memory::new(), Now(NOW));
+    let marked = record("marked");
+    Store::register(&store, &marked).await.unwrap();
+    Store::mark_gone(&store, &marked.id, marked.at)
+        .await
+        .unwrap();
+    let mut expired = record("expired");
+    expired.expires = NOW;
+    Store::register(&store, &expired).await.unwrap();
+    let kept = kept(&store, &clock);
+    kept.touch("tea", "ann").await.unwrap();
+    let mut left = Vec::new();
+    let rooms = vec!["tea".to_owned(), "milk".to_owned()];
+    kept.leave("ann", rooms, &mut left).await.unwrap();
+    assert_eq!(left, ["tea"]);
+}
+
+#[tokio::test]
+async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others() {
+    let (store, clock) = (Memory::new(), Now(NOW));
+    for room in ["a", "b", "c"] {
+        kept(&store, &clock).touch(room, "ann").await.unwrap();
+    }
+    let writes = Mutex::new(0);
+    let failing = Wrapped {
+        store: store.clone(),
+        before: move |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            let mut writes = writes.lock().unwrap();
+            *writes += usize::from(name == "replace_value");
+            let fails = name == "replace_value" && *writes == 2;
+            let done = if fails {
+                Err(StoreError::unavailable("on fire"))
+            } else {
+                Ok(())
+            };
+            Box::pin(std::future::ready(done))
+        },
+    };
+    let mut left = Vec::new();
+    let rooms = ["a", "b", "c"].map(str::to_owned).to_vec();
+    let failed = kept(&failing, &clock).leave("ann", rooms, &mut left).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+    assert_eq!(left.len(), 2);
+}
+
+#[tokio::test]
+async fn many_departures_are_noted_in_parts_and_none_is_lost() {
+    let (store, clock) = (Memory::new(), Now(NOW));
+    let departures: Vec<_> = (0..300)
+        .map(|number| Departure {
+            id: ConnectionId::from(format!("c{number}")),
+            at: NOW,
+            api: None,
+            user: format!("u{number}"),
+            rooms: (0..number % 100 + 1)
+                .map(|room| format!("{room:0256}"))
+                .collect(),
+        })
+        .collect();
+    let lot = Lot::any(&store, &clock);
+    lot.note(NOW, &departures).await.unwrap();
+    let notes = lot.notes().await.unwrap();
+    assert!((100..300).contains(&notes.len()), "{}", notes.len());
+    let keys = notes.iter().map(|(key, _)| key.clone()).collect();
+    let mut noted: Vec<_> = notes
+        .into_iter()
+        .flat_map(|(_, note)| note.departed)
+        .collect();
+    noted.sort_by_key(|departure| departure.id.as_str()[1..].parse::<usize>().unwrap());
+    assert_eq!(noted, departures);
+    lot.discard(keys).await.unwrap();
+    assert!(lot.notes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_of_several_calls_for_a_task_is_the_first_until_it_is_taken_back_or_not_believed() {
+    let (store, clock) = (Memory::new(), Now(NOW));
+    let due = NOW + Duration::from_secs(5);
+    let lot = Lot::any(&store, &clock);
+    assert!(lot.call(due).await.unwrap());
+    assert!(!lot.call(due).await.unwrap());
+    lot.uncall().await.unwrap();
+    assert!(lot.call(due).await.unwrap());
+    let late = Now(due + Duration::from_secs(61));
+    let lot = Lot {
+        clock: &late,
+        ..lot
+    };
+    assert!(lot.call(due).await.unwrap());
+}
