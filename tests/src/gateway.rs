@@ -20,6 +20,7 @@ pub struct Setup {
     program: Vec<OsString>,
     patience: Duration,
     secret: String,
+    gateway: Option<PathBuf>,
 }
 
 impl Setup {
@@ -35,6 +36,7 @@ impl Setup {
             program: Vec::new(),
             patience: PATIENCE,
             secret,
+            gateway: None,
         };
         let secret = this.secret.clone();
         this.args(["--port", "0", "--secret-access-key", &secret])
@@ -70,6 +72,12 @@ impl Setup {
         self
     }
 
+    /// Another build of the gateway than the tests have.
+    pub fn gateway(mut self, program: PathBuf) -> Self {
+        self.gateway = Some(program);
+        self
+    }
+
     /// The processes of its function.
     pub fn processes(&self) -> Processes {
         Processes::with(format!("AWS_SECRET_ACCESS_KEY={}", self.secret))
@@ -80,7 +88,8 @@ impl Setup {
         allow_many_files();
         let dashes = (!self.program.is_empty()).then(|| "--".into());
         let args = self.args.into_iter().chain(dashes).chain(self.program);
-        Program::start(&programs::gateway(), &self.folder, args)
+        let gateway = self.gateway.unwrap_or_else(programs::gateway);
+        Program::start(&gateway, &self.folder, args)
     }
 
     /// Starts it and waits until it serves.

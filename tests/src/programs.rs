@@ -30,6 +30,11 @@ pub fn gateway() -> PathBuf {
     built().join("lambda-ws-local")
 }
 
+/// The local gateway as a user has it, with optimizations; built if it is not there.
+pub fn optimized_gateway() -> PathBuf {
+    build(&["--release", "--bin=lambda-ws-local"])
+}
+
 /// A cargo that does not know that it runs under another: `cargo test` names its package in the
 /// environment, and build scripts that look there would run again for every other.
 pub fn cargo() -> Command {

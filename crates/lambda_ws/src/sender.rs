@@ -65,6 +65,7 @@ use tracing::warn;
 #[derive(Clone)]
 pub struct Sender(Arc<Inner>);
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) transport: Arc<dyn DynTransport>,
@@ -146,6 +147,28 @@ impl Sender {
             "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: without an event nothing else tells \
              where to post; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"
                 .into()
+        })
+    }
+
+    /// The same sender at a pace of its own: it and its clones send at most so many messages a second
+    /// (at least 1), and as many at once after a pause.
+    ///
+    /// Without it a sender's pace is that of its process, `SEND_RATE`, which is half of what an account
+    /// may by default; one from [`Sender::new`] has 5 000. API Gateway counts the messages of all
+    /// senders together.
+    ///
+    /// ```
+    /// # async fn nightly() -> Result<(), lambda_ws::Error> {
+    /// // A job that leaves the rest of the quota to the clients.
+    /// let sender = lambda_ws::Sender::from_env().await?.paced(500);
+    /// sender.everyone().send("good night").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn paced(self, per_second: u32) -> Self {
+        Self::from(Inner {
+            pace: Arc::new(Pace::new(per_second)),
+            ..Inner::clone(&self.0)
         })
     }
 

@@ -48,6 +48,25 @@ async fn messages_leave_at_the_pace_of_the_process() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sender_with_a_pace_of_its_own_leaves_the_others_theirs() {
+    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    crowd(&bench, 1000).await;
+    let began = Instant::now();
+    let slow = bench.sender.clone().paced(200);
+    assert_eq!(slow.room("tea").send("one").await.unwrap().sent, 1000);
+    let took = began.elapsed();
+    assert!(
+        (SECOND * 39 / 10..SECOND * 45 / 10).contains(&took),
+        "{took:?}"
+    );
+
+    let began = Instant::now();
+    let delivery = bench.sender.room("tea").send("two").await.unwrap();
+    assert_eq!(delivery.sent, 1000);
+    assert!(began.elapsed() < SECOND);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
     for scope in [Scope::Room("tea".into()), Scope::Everyone] {
         let bench = Bench::with(|inner| {

@@ -1,0 +1,34 @@
+//! Messages to many, measured and checked: as many sockets as the machine allows, the same with all that
+//! goes wrong, a million members without sockets, and what DynamoDB charges:
+//! `cargo bench -p tests --bench broadcast -- --help`.
+
+mod broadcast {
+    mod args;
+    mod checks;
+    mod client;
+    mod costs;
+    mod crowd;
+    mod faults;
+    mod hall;
+    mod loudspeaker;
+    mod meter;
+    mod million;
+    mod once;
+    mod run;
+
+    pub(super) use run::main;
+}
+
+/// The embedded DynamoDB without sockets, and what it charges, as the tests of the store have them.
+#[allow(dead_code, reason = "those tests need more")]
+#[path = "../tests/store"]
+mod store {
+    mod connector;
+    mod course;
+    pub(crate) mod meter;
+    pub(crate) mod table;
+}
+
+fn main() -> std::process::ExitCode {
+    broadcast::main()
+}
