@@ -122,10 +122,8 @@ impl Called {
     pub(super) fn new(origin: Origin, session: Option<Session<'_>>, mut call: Call) -> Called {
         let sizes = (call.request.len(), call.response.len());
         for body in [&mut call.request, &mut call.response] {
-            if body.len() > KEPT {
-                // A slice would keep all of it.
-                *body = Bytes::copy_from_slice(&body[..KEPT]);
-            }
+            // A slice would keep all of it, and the whole buffer that it was read into.
+            *body = Bytes::copy_from_slice(&body[..body.len().min(KEPT)]);
         }
         Called {
             origin,

@@ -66,7 +66,8 @@ impl Feed {
         inner.keep(|| Happened::Ended {
             id: id.into(),
             duration,
-            result: result.cloned(),
+            // A slice would keep the whole buffer that it was read into.
+            result: result.map(|answer| Bytes::copy_from_slice(answer)),
             calls,
         });
     }
@@ -248,4 +249,28 @@ fn now() -> Timestamp {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is shown may be wrong after a panic; what is served is not.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_answer_and_of_a_call_is_not_the_buffer_it_was_read_into() {
+        let feed = Feed::new();
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        feed.ended("a", Duration::ZERO, Ok(&buffer.slice(..2)));
+        feed.called(None, || Call {
+            service: "management",
+            action: "POST".to_owned(),
+            target: "c".to_owned(),
+            status: 200,
+            duration: Duration::ZERO,
+            request: buffer.slice(..2),
+            response: buffer.slice(2..4),
+            detail: None,
+        });
+        let kept = feed.watch().unwrap().read(0, 10).entries.len();
+        assert!(kept == 2 && buffer.is_unique());
+    }
 }

@@ -156,10 +156,12 @@ async fn manage(
             What::Inspect => inspect(shared, id),
             What::Delete => delete(shared, id),
             _ => {
-                if shared.options.own_post_hangs {
-                    shared.opening.ended(id).await;
+                // It fails even where the connection is open by then.
+                if shared.options.own_post_hangs && shared.opening.ended(id).await {
+                    Err(CallError::Gone)
+                } else {
+                    post(shared, id, data).map(|()| Response::default())
                 }
-                post(shared, id, data).map(|()| Response::default())
             }
         },
         (Ok(_), Some(kind)) => Err(CallError::on_purpose(kind)),

@@ -28,18 +28,29 @@ impl Opening {
         }
     }
 
-    /// Waits until no `$connect` of this connection is under way.
-    pub(super) async fn ended(&self, id: &str) {
+    /// Waits until no `$connect` of this connection is under way; `true` if one was.
+    pub(super) async fn ended(&self, id: &str) -> bool {
         let found = self.lock().get(id).cloned();
-        if let Some(mut ended) = found {
-            // Nothing is ever sent: this returns when the sender is dropped.
-            let _ = ended.changed().await;
-        }
+        let Some(mut ended) = found else {
+            return false;
+        };
+        // Nothing is ever sent: this returns when the sender is dropped.
+        let _ = ended.changed().await;
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<()>>> {
         // Every change is a single step.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl UnderWay<'_> {
+    /// How many wait for its end.
+    pub(super) fn waiting(&self) -> usize {
+        // One is the receiver that they are clones of.
+        self._end.receiver_count() - 1
     }
 }
 

@@ -274,6 +274,26 @@ async fn g7_if_it_is_said_to_a_post_from_the_own_connect_hangs_until_that_has_en
 }
 
 #[tokio::test]
+async fn g7_a_post_that_hung_fails_even_if_its_connection_is_open_by_then() {
+    let setup = Setup::new().route("$connect", ok);
+    let setup = setup.options(|options| options.own_post_hangs = true);
+    let local = setup.start().await;
+    let mut client = local.connect().await;
+    let id = local.id().await;
+    let under_way = local.gateway.shared.opening.begin(&id);
+    let ending = async {
+        while under_way.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(under_way);
+    };
+    let (reply, ()) = tokio::join!(local.post(&id, "too early"), ending);
+    assert_eq!((reply.status, reply.kind()), (410, "goneexception"));
+    assert_eq!(local.post(&id, "now").await.status, 200);
+    assert_eq!(client.text().await, "now");
+}
+
+#[tokio::test]
 async fn g7_a_post_to_another_connection_does_not_hang() {
     let (known, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let held = Arc::clone(&release);
