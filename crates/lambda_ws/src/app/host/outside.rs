@@ -10,6 +10,7 @@ use crate::sender::{Cleanup, Sender};
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::error::Error;
 use tower_service::Service;
 use tracing::error;
 
@@ -103,7 +104,7 @@ where
         let reply = reply.await;
         cleanup.settle(SETTLE).await;
         self.see_off(occasion).await;
-        reply
+        reply.map_err(|error| told(&*error).into())
     }
 
     fn publisher(&self, occasion: Occasion, cleanup: Cleanup) -> Result<Sender, BoxError> {
@@ -118,6 +119,18 @@ where
                 .into()
         })
     }
+}
+
+/// An error with its causes: Lambda tells the caller its text only.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// Publishes what stands in records, one after the other. A message of SQS that fails is named; any other
