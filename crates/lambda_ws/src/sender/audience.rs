@@ -32,14 +32,13 @@ use std::collections::HashSet;
 /// long lists of rooms make that dearer.
 ///
 /// Memory does not grow with the audience. To members in [`Memory`](crate::store::Memory), through a management
-/// API without sockets that answers at once, so that the rest is only this library's (2 cores, busy with other things
-/// at a load of 6, November 2026):
+/// API without sockets that answers at once, so that the rest is only this library's (2 cores, November 2026; the
+/// better of two runs at a load of 2.4):
 ///
 /// | members | messages a second | CPU us each | more memory |
 /// |---|---|---|---|
-/// | 10 000 | 321 000 | | 0.5 MB |
-/// | 100 000 | 107 000 | 1.9 | 0.2 MB |
-/// | 1 000 000 | 202 000 | 1.7 | 0.1 MB |
+/// | 100 000 | 1 700 000 | 0.6 | 0.1 MB |
+/// | 1 000 000 | 1 200 000 | 0.8 | 0.1 MB |
 ///
 /// Over sockets, to 19 500 clients of the local gateway, which shared the same 2 cores: 2.0 to 2.5 s, 34 us of the
 /// function's CPU a message, a process of 32 MB. `cargo bench -p tests --bench broadcast` measures all of this again.
