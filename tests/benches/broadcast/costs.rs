@@ -11,7 +11,7 @@ use lambda_ws::{Sender, Timestamp};
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const API: &str = "api/test";
 
-/// A room that API Gateway's ids have a share of 1 % gone in.
+/// Every so many-th member is gone in the end.
 const NTH: usize = 100;
 
 /// More than any machine sends.

@@ -7,6 +7,9 @@ use super::hall::{Hall, room_for};
 use std::time::{Duration, Instant};
 use tests::until;
 
+/// How many clients connect.
+const CONNECTIONS: usize = 5_000;
+
 /// How many other files the gateway needs: four tasks and an event send at once, over 256 connections each.
 const OTHERS: usize = 1_500;
 
@@ -21,7 +24,7 @@ const YOUNG: Duration = Duration::from_secs(31);
 pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     let plan = &args.faults;
     println!("a room on the local gateway with {plan}.");
-    let count = room_for(args.connections, OTHERS);
+    let count = room_for(args.connections.unwrap_or(CONNECTIONS), OTHERS);
     let rate = (count / SHARE).max(1);
     let seed = args.seed.to_string();
     let options = ["--lambda-retry-delay", "11", "--fault-seed", &seed];

@@ -6,6 +6,9 @@ use super::crowd::Crowd;
 use super::hall::{Hall, room_for};
 use std::time::Instant;
 
+/// How many clients connect.
+const CONNECTIONS: usize = 20_000;
+
 /// More than the machine sends: the pace is not what is measured.
 const RATE: usize = 100_000;
 
@@ -21,7 +24,7 @@ const MESSAGES: usize = 4;
 
 pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     println!("a room on the local gateway, what is said in it, and who hears it.");
-    let count = room_for(args.connections, OTHERS);
+    let count = room_for(args.connections.unwrap_or(CONNECTIONS), OTHERS);
     let hall = Hall::start(RATE, SECONDS, &[]).await;
     let before = hall.meter().memory();
     let began = Instant::now();
