@@ -164,7 +164,7 @@ async fn a_folder_that_is_no_crate() {
 async fn the_templates_program_is_built_and_served() {
     let gateway = Setup::new().patience(std::time::Duration::from_secs(600));
     let gateway = gateway.start().await;
-    let mut ann = gateway.client("user=ann").await;
+    let mut ann = gateway.newcomer("user=ann").await;
     ann.say(serde_json::json!({"action": "who"})).await;
     let members = serde_json::json!({"type": "members", "room": "lobby", "users": ["ann"]});
     ann.hears(members).await;
