@@ -24,6 +24,7 @@ class Management(unittest.TestCase):
         stack = contextlib.ExitStack()
         self.addCleanup(stack.close)
         self.ann = stack.enter_context(client)
+        self.assertIn("welcome", self.ann.recv(timeout=gateway.PATIENCE))
         (self.id,) = gateway.eventually("a connection", self.gateway.connections)
 
     def tearDown(self):
