@@ -6,6 +6,7 @@ mod broadcast;
 mod cleanup;
 mod delivery;
 mod doubt;
+mod driven;
 mod pace;
 mod progress;
 mod reader;

@@ -1,6 +1,7 @@
 //! Who belongs to a group, read chunk by chunk.
 
 use super::Sender;
+use super::driven::driven;
 use super::rest::Range;
 use crate::ConnectionId;
 use crate::store::{Page, Scope, Slice, StoreError, check_name};
@@ -57,8 +58,12 @@ fn read(
             let Some(Range { slice, after }) = range else {
                 return Ok(None);
             };
-            let store = sender.store();
-            let page = store.page(&scope, slice, after.as_ref(), sender.now());
+            // Chunks are taken only as fast as messages leave.
+            let page = driven(async move {
+                let store = sender.store();
+                let page = store.page(&scope, slice, after.as_ref(), sender.now());
+                page.await
+            });
             let Page { ids, next } = page.await?;
             let left = next.map(|after| Range {
                 slice,

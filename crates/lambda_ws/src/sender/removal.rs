@@ -1,5 +1,6 @@
 //! Connections that a message to many found gone.
 
+use super::driven::driven;
 use super::{Delivery, Sender};
 use crate::ConnectionId;
 use crate::store::{Record, Scope};
@@ -82,14 +83,15 @@ impl<'a> Removal<'a> {
     fn begin(&mut self) {
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
         let found = std::mem::take(&mut self.found);
-        self.under_way.push(Box::pin(async move {
+        let batch = driven(async move {
             let removals = found.into_iter().map(|(id, record)| {
                 let (sender, scope) = (&sender, &scope);
                 async move { sender.clean_up(&id, record, scope).await }
             });
             let removals = stream::iter(removals).buffer_unordered(AT_ONCE);
             removals.collect::<()>().await;
-        }));
+        });
+        self.under_way.push(Box::pin(batch));
     }
 }
 

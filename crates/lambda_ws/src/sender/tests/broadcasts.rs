@@ -7,7 +7,9 @@ use crate::error::BoxError;
 use crate::payload::IntoPayload;
 use crate::store::{StoreError, Wrapped};
 use Reply::{Broken, Gone, Sent, Throttled};
+use futures_util::TryFutureExt;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -183,6 +185,38 @@ async fn the_first_message_leaves_before_the_second_page_is_read() {
     assert_eq!((seen.len(), seen[0]), (4, 0));
     assert!(seen[1] > 0, "{seen:?}");
     assert!(seen[2] < 2000, "the next page was read ahead: {seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_goes_on_while_messages_wait_for_their_turn() {
+    let (store, reads) = (Memory::new(), AtomicU64::new(0));
+    let wrapped = Wrapped {
+        store: store.clone(),
+        before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            if operation != "page" {
+                return Box::pin(std::future::ready(Ok(())));
+            }
+            // A head and a body, and no more time for both than a request of the AWS SDK has.
+            let part = SECOND / 10 * (1 + reads.fetch_add(1, Relaxed) % 5) as u32;
+            let answer = async move {
+                tokio::time::sleep(part).await;
+                tokio::time::sleep(part).await;
+            };
+            let answer = tokio::time::timeout(SECOND * 3 / 2, answer);
+            let answer = answer.map_err(|late| StoreError::Unavailable(late.into()));
+            Box::pin(answer)
+        },
+    };
+    let bench = Bench {
+        store,
+        ..Bench::with(|inner| {
+            inner.store = Arc::new(wrapped);
+            inner.pace = Arc::new(Pace::new(100));
+        })
+    };
+    crowd(&bench, 3000).await;
+    let delivery = bench.sender.everyone().send("hello").await.unwrap();
+    assert_eq!(delivery.sent, 3000);
 }
 
 #[tokio::test(start_paused = true)]
