@@ -14,7 +14,12 @@
 //! - [Errors](#errors)
 //! - [State and layers](#state-and-layers)
 //! - [Testing](#testing)
-//! - [Environment](#environment) and [limits](#limits)
+//! - [The local gateway](#the-local-gateway)
+//! - [Deployment](#deployment), [environment](#environment)
+//! - [Limits](#limits) and [costs](#costs)
+//!
+//! Coming from [Nitric](coming_from::nitric), [Chalice](coming_from::chalice) or
+//! [the AWS SDK](coming_from::aws_sdk)? There each call has ours beside it.
 //!
 //! # A program
 //!
@@ -379,6 +384,36 @@
 //! # }
 //! ```
 //!
+//! # The local gateway
+//!
+//! `lambda-ws-local` stands where API Gateway, DynamoDB and Lambda do: it reads the `template.yaml`, builds the
+//! program and runs it as Lambda would, with AWS's events, limits, errors and close codes.
+//!
+//! ```text
+//! lambda-ws-local                                        # the template's function, built again when it changes
+//! lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
+//! lambda-ws-local invoke events/*.json                   # sample events, without clients
+//! lambda-ws-local doctor                                 # what would go wrong on AWS
+//! ```
+//!
+//! At `http://127.0.0.1:3001/_console/` is what happens: each event, its response, log lines, posts and database
+//! calls. `--help` tells how time is made to pass faster, how AWS's failures are made to happen, and the rest.
+//!
+//! # Deployment
+//!
+//! A template needs an API with the routes `$connect`, `$disconnect` and `$default`, this function behind them,
+//! and a table; the project's `template.yaml` has them, with alarms and no permission too many. Once:
+//!
+//! ```text
+//! sam build && sam deploy --guided
+//! ```
+//!
+//! After a change of the program, where `FUNCTION_NAME` is an output of the stack:
+//!
+//! ```text
+//! cargo lambda build --release --arm64 && cargo lambda deploy --binary-name chat FUNCTION_NAME
+//! ```
+//!
 //! # Environment
 //!
 //! A function needs `CONNECTIONS_TABLE`, the name of a table with the string keys `pk` and `sk`, and
@@ -394,9 +429,21 @@
 //! minutes of silence, 2 hours of connection, 29 seconds for a handler. This library's: names of 1 to
 //! 256 bytes, [100](store::MAX_ROOMS) rooms a connection, a session or a value of
 //! [32 KB](store::SESSION_BYTES). Messages are text: a client that sends a binary one is disconnected.
+//!
+//! # Costs
+//!
+//! In us-east-1, November 2026, without free tiers: API Gateway takes $1.00 for a million messages, in or out, in
+//! units of 32 KB, and $0.25 for a million minutes of connection; DynamoDB on demand $0.625 for a million writes
+//! and $0.125 for a million reads of 4 KB; Lambda $0.20 for a million events and $0.0000133334 for a GB-second on
+//! arm64.
+//!
+//! A connection that stays for an hour in one room costs 15 millionths of a dollar for its minutes and 2.5 for the
+//! four writes of its record and membership; whatever it is sent, one millionth a message. What reading the members of
+//! a room adds to that is in [`Audience`]'s table: about a thousandth.
 
 mod app;
 pub mod auth;
+pub mod coming_from;
 mod connection;
 mod error;
 mod event;
