@@ -35,7 +35,6 @@ use claim::Claim;
 use lambda_ws::Timestamp;
 use ring::{digest, hmac};
 use std::fmt;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -211,12 +210,11 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from(DIGITS[usize::from(digit)]))
+        .collect()
 }
 
 /// The bytes of a signature; capitals are no hexadecimal digits here.
