@@ -7,6 +7,7 @@ mod e2e {
     mod conformance;
     mod connect;
     mod crowd;
+    mod doctor;
     mod end;
     mod faults;
     mod freeze;
