@@ -16,6 +16,7 @@ mod e2e {
     mod help;
     mod invoke;
     mod languages;
+    mod new_project;
     mod own_project;
     mod publish;
     mod record;

@@ -11,6 +11,7 @@ mod failure;
 mod faults;
 mod integration;
 mod invoke;
+mod new;
 mod output;
 mod project;
 mod publish;
@@ -52,6 +53,7 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json
   lambda-ws-local publish --room lobby 'hello'
+  lambda-ws-local new tea-room            make a project
   lambda-ws-local doctor                  find the known mistakes in ./template.yaml
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
   lambda-ws-local faults off"
@@ -69,6 +71,7 @@ enum Command {
     Doctor(doctor::Doctor),
     Faults(faults::FaultsOf),
     Invoke(Box<invoke::Invoke>),
+    New(new::New),
     Publish(publish::Publish),
 }
 
@@ -146,6 +149,7 @@ pub(crate) fn main() -> ExitCode {
                 Some(Command::Doctor(doctor)) => return Ok(doctor.run()),
                 Some(Command::Faults(faults)) => faults.run().await?,
                 Some(Command::Invoke(invoke)) => invoke.run().await?,
+                Some(Command::New(new)) => return new.run(),
                 Some(Command::Publish(publish)) => publish.run().await?,
                 None => cli.dev.run().await?,
             }

@@ -14,6 +14,7 @@ async fn every_command_helps_with_examples() {
         &["invoke", "--help"],
         &["faults", "--help"],
         &["doctor", "--help"],
+        &["new", "--help"],
         &["publish", "--help"],
     ] {
         let ended = run(args).await;
