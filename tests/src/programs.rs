@@ -54,6 +54,19 @@ pub fn cargo() -> Command {
     cargo
 }
 
+/// A folder below cargo's target folder, for what is compiled outside of this workspace: the next run finds it
+/// there.
+pub fn compiled_elsewhere(name: &str) -> String {
+    let metadata = cargo()
+        .current_dir(root())
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .output()
+        .expect("cargo runs, since it runs this");
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let target = metadata["target_directory"].as_str().expect("a folder");
+    format!("{target}/{name}")
+}
+
 /// An example of the library.
 pub fn example(name: &str) -> PathBuf {
     build(&[&format!("--example={name}")])

@@ -7,6 +7,7 @@ mod e2e {
     mod conformance;
     mod connect;
     mod crowd;
+    mod doctor;
     mod end;
     mod faults;
     mod freeze;
@@ -15,6 +16,7 @@ mod e2e {
     mod help;
     mod invoke;
     mod languages;
+    mod new_project;
     mod own_project;
     mod publish;
     mod record;

@@ -5,11 +5,13 @@ mod build;
 mod compare;
 mod connect;
 mod dev;
+mod doctor;
 mod elsewhere;
 mod failure;
 mod faults;
 mod integration;
 mod invoke;
+mod new;
 mod output;
 mod project;
 mod publish;
@@ -51,6 +53,8 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json
   lambda-ws-local publish --room lobby 'hello'
+  lambda-ws-local new tea-room            make a project
+  lambda-ws-local doctor                  find the known mistakes in ./template.yaml
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
   lambda-ws-local faults off"
 )]
@@ -64,8 +68,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Connect(connect::Connect),
+    Doctor(doctor::Doctor),
     Faults(faults::FaultsOf),
     Invoke(Box<invoke::Invoke>),
+    New(new::New),
     Publish(publish::Publish),
 }
 
@@ -139,17 +145,20 @@ pub(crate) fn main() -> ExitCode {
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(async {
             match cli.command {
-                Some(Command::Connect(connect)) => connect.run().await,
-                Some(Command::Faults(faults)) => faults.run().await,
-                Some(Command::Invoke(invoke)) => invoke.run().await,
-                Some(Command::Publish(publish)) => publish.run().await,
-                None => cli.dev.run().await,
+                Some(Command::Connect(connect)) => connect.run().await?,
+                Some(Command::Doctor(doctor)) => return Ok(doctor.run()),
+                Some(Command::Faults(faults)) => faults.run().await?,
+                Some(Command::Invoke(invoke)) => invoke.run().await?,
+                Some(Command::New(new)) => return new.run(),
+                Some(Command::Publish(publish)) => publish.run().await?,
+                None => cli.dev.run().await?,
             }
+            Ok(ExitCode::SUCCESS)
         }),
         Err(error) => Err(Failure::because("no threads can be started", error)),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             failure.print();
             ExitCode::FAILURE

@@ -32,6 +32,7 @@ mod asynchronous;
 mod authorization;
 mod build;
 mod condition;
+pub mod doctor;
 mod document;
 mod error;
 mod expression;

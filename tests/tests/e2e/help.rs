@@ -13,6 +13,8 @@ async fn every_command_helps_with_examples() {
         &["connect", "--help"],
         &["invoke", "--help"],
         &["faults", "--help"],
+        &["doctor", "--help"],
+        &["new", "--help"],
         &["publish", "--help"],
     ] {
         let ended = run(args).await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use std::time::Duration;
-use tests::{Setup, cargo, readme, root, within};
+use tests::{Setup, compiled_elsewhere, readme, root, within};
 
 /// How long compiling everything may take.
 const COMPILING: Duration = Duration::from_secs(20 * 60);
@@ -45,18 +45,6 @@ fn with_this_library(manifest: &str) -> String {
     manifest
 }
 
-/// Where it is compiled, so that the next run finds it there.
-fn target() -> String {
-    let metadata = cargo()
-        .current_dir(root())
-        .args(["metadata", "--no-deps", "--format-version=1"])
-        .output()
-        .expect("cargo runs, since it runs this");
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
-    let target = metadata["target_directory"].as_str().expect("a folder");
-    format!("{target}/own-project")
-}
-
 #[tokio::test]
 async fn a_project_of_two_files_is_served_without_a_template() {
     let (manifest, main) = files();
@@ -74,7 +62,7 @@ async fn a_project_of_two_files_is_served_without_a_template() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock"));
     write("Cargo.lock", &lock.expect("a lock file"));
 
-    let target = target();
+    let target = compiled_elsewhere("own-project");
     // Nobody looks at it with a debugger, for which much of the compiling is done.
     let config = ["--config", "profile.dev.debug=false"];
     let run = ["cargo", "run", "--quiet", "--target-dir", &target];

@@ -23,6 +23,11 @@ impl Style {
         Self::of(&std::io::stderr())
     }
 
+    #[cfg(test)]
+    pub(super) fn plain() -> Self {
+        Self { on: false }
+    }
+
     fn of(stream: &impl IsTerminal) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Self {

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 
-const TEMPLATE: &str = "template.yaml";
+/// The template that is read if none is named.
+pub(super) const TEMPLATE: &str = "template.yaml";
 
 /// How long a program that cargo has to compile may take until it asks for its first event.
 const CARGO_INIT: Duration = Duration::from_secs(15 * 60);

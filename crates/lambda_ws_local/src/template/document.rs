@@ -30,6 +30,7 @@ struct Open {
     anchor: usize,
     tag: Option<String>,
     line: usize,
+    column: usize,
     nodes: usize,
     depth: usize,
     parts: Parts,
@@ -47,6 +48,7 @@ enum Parts {
 struct Key {
     text: Rc<str>,
     line: usize,
+    column: usize,
     merge: bool,
 }
 
@@ -121,6 +123,7 @@ impl Builder<'_> {
                 } else {
                     Node::text(&text, line)
                 };
+                let node = node.in_column(column);
                 let key = plain.then_some(&*text);
                 let tag = self.function(tag.as_deref(), line)?;
                 self.finish(
@@ -170,6 +173,7 @@ impl Builder<'_> {
             anchor,
             tag,
             line,
+            column,
             nodes: 1,
             depth: 0,
             parts,
@@ -182,6 +186,7 @@ impl Builder<'_> {
             anchor,
             tag,
             line,
+            column: begin,
             nodes,
             depth,
             parts,
@@ -195,6 +200,7 @@ impl Builder<'_> {
                 entries, merges, ..
             } => Node::map(merge::merged(entries, &merges, self.report), line),
         };
+        let node = node.in_column(begin);
         self.finish(Tree { node, nodes, depth }, anchor, tag, None, column)
     }
 
@@ -264,6 +270,7 @@ impl Builder<'_> {
                         entries.push(Entry {
                             key: name.text,
                             line: name.line,
+                            column: name.column,
                             value: tree.node,
                         });
                     }
@@ -277,6 +284,7 @@ impl Builder<'_> {
                     *key = Some(Key {
                         text,
                         line,
+                        column,
                         merge: plain == Some("<<"),
                     });
                 }

@@ -29,11 +29,11 @@ pub(crate) fn evaluate(scope: &Scope<'_>, node: &Node) -> Result<Node, Problem> 
                 no
             })
         }
-        "Fn::ImportValue" => Err(Problem::new(
+        "Fn::ImportValue" => Err(Problem::only_here(
             line,
             "`Fn::ImportValue` is the value of another stack; use a parameter",
         )),
-        _ => Err(Problem::new(
+        _ => Err(Problem::only_here(
             line,
             format!("`{function}` is not evaluated locally; use a parameter"),
         )),

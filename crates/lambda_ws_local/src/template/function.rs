@@ -124,7 +124,7 @@ fn function(
             "{} is a container image; only programs run locally",
             properties.owner
         );
-        return Err(Problem::new(properties.line("PackageType"), text));
+        return Err(Problem::only_here(properties.line("PackageType"), text));
     }
     let architecture = match properties.list("Architectures")?.first() {
         Some(architecture) => scope.text(architecture)?,
@@ -185,7 +185,7 @@ fn code(resource: &Resource, properties: &Properties<'_, '_>) -> Result<String, 
                 "the code of {} is not in this project; `{property}` must be a path",
                 properties.owner
             );
-            Err(Problem::new(line, text))
+            Err(Problem::only_here(line, text))
         }
     }
 }

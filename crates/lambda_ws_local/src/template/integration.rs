@@ -47,7 +47,7 @@ pub(crate) fn read(
         let text = format!(
             "route `{route}` has an integration of type {kind}; locally only AWS_PROXY (a Lambda function) answers"
         );
-        return Err(Problem::new(properties.line("IntegrationType"), text));
+        return Err(Problem::only_here(properties.line("IntegrationType"), text));
     }
     let timeout = properties
         .number("TimeoutInMillis", MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS)?

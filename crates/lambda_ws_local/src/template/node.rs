@@ -5,6 +5,8 @@ use std::rc::Rc;
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) line: usize,
+    /// Counted from 1; 0 of what the text does not have, as SAM's own resources.
+    pub(crate) column: usize,
     /// Whether it is a scalar without quotes, which JSON may have as a number or a boolean.
     pub(crate) plain: bool,
 }
@@ -23,6 +25,8 @@ pub(crate) enum Value {
 pub(crate) struct Entry {
     pub(crate) key: Rc<str>,
     pub(crate) line: usize,
+    /// Counted from 1, as that of a node.
+    pub(crate) column: usize,
     pub(crate) value: Node,
 }
 
@@ -31,6 +35,7 @@ impl Entry {
         Self {
             key: key.into(),
             line: value.line,
+            column: value.column,
             value,
         }
     }
@@ -41,6 +46,7 @@ impl Node {
         Self {
             value: Value::Null,
             line,
+            column: 0,
             plain: false,
         }
     }
@@ -49,6 +55,7 @@ impl Node {
         Self {
             value: Value::Text(text.as_ref().into()),
             line,
+            column: 0,
             plain: false,
         }
     }
@@ -72,6 +79,7 @@ impl Node {
         Self {
             value: Value::List(items.into()),
             line,
+            column: 0,
             plain: false,
         }
     }
@@ -80,14 +88,20 @@ impl Node {
         Self {
             value: Value::Map(entries.into()),
             line,
+            column: 0,
             plain: false,
         }
     }
 
     /// A map of one key, as every intrinsic function is.
     pub(crate) fn single(key: &str, value: Node) -> Self {
-        let line = value.line;
-        Self::map(vec![Entry::new(key, value)], line)
+        let (line, column) = (value.line, value.column);
+        Self::map(vec![Entry::new(key, value)], line).in_column(column)
+    }
+
+    /// The same value, in a column of its line.
+    pub(crate) fn in_column(self, column: usize) -> Self {
+        Self { column, ..self }
     }
 
     pub(crate) fn is_null(&self) -> bool {

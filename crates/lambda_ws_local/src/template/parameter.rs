@@ -27,7 +27,7 @@ impl Parameter {
                 "the value of parameter `{name}` ({}) is stored on AWS; give a local one with --parameter-overrides {name}=...",
                 self.kind
             );
-            Problem::new(line, text)
+            Problem::only_here(line, text)
         })?;
         Ok(Node { line, ..value })
     }
@@ -96,7 +96,7 @@ fn parameter(
         let text = format!(
             "parameter `{name}` has no default; give its value with --parameter-overrides {name}=..."
         );
-        return Err(Problem::new(line, text));
+        return Err(Problem::only_here(line, text));
     };
     if kind.starts_with("AWS::SSM::Parameter::Value<") && given.is_none() {
         return Ok(Parameter { value: None, kind });

@@ -125,5 +125,5 @@ fn unknown(resource: &Resource, expression: &str, line: usize) -> Problem {
         "only AWS knows `{expression}` ({}); use a parameter instead and give its local value with --parameter-overrides",
         resource.kind
     );
-    Problem::new(line, text)
+    Problem::only_here(line, text)
 }

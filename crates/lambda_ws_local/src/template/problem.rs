@@ -7,6 +7,7 @@ pub struct Problem {
     column: usize,
     text: String,
     missing: Option<String>,
+    only_here: bool,
 }
 
 impl Problem {
@@ -17,6 +18,15 @@ impl Problem {
             column: 0,
             text: text.into(),
             missing: None,
+            only_here: false,
+        }
+    }
+
+    /// What only a laptop cannot do: on AWS the template is right.
+    pub(crate) fn only_here(line: usize, text: impl Into<String>) -> Self {
+        Self {
+            only_here: true,
+            ..Self::new(line, text)
         }
     }
 
@@ -35,6 +45,11 @@ impl Problem {
             missing: Some(name.to_owned()),
             ..Self::new(line, text)
         }
+    }
+
+    /// Whether the template is right on AWS all the same.
+    pub(crate) fn is_only_here(&self) -> bool {
+        self.only_here
     }
 
     /// The name that nothing in the template has, if that is the problem.

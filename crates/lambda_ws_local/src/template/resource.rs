@@ -12,6 +12,7 @@ pub(crate) struct Resource {
     pub(crate) properties: Node,
     pub(crate) metadata: Node,
     pub(crate) line: usize,
+    pub(crate) column: usize,
     /// Whether SAM makes this resource from another, which also gives the API its permission to call the function.
     pub(crate) generated: bool,
 }
@@ -57,7 +58,7 @@ pub(crate) fn read(template: &Node, report: &Report) -> Vec<Resource> {
 fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> {
     let (id, node) = (&*entry.key, &entry.value);
     if id.starts_with("Fn::") {
-        return Err(Problem::new(
+        return Err(Problem::only_here(
             entry.line,
             format!("`{id}` makes resources only on AWS; write them out"),
         ));
@@ -91,6 +92,7 @@ fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> 
             .cloned()
             .unwrap_or(Node::null(entry.line)),
         line: entry.line,
+        column: entry.column,
         generated: false,
     })
 }

@@ -46,6 +46,7 @@ fn part(api: &Resource, id: String, kind: &str, line: usize, mut entries: Vec<En
         properties: Node::map(entries, line),
         metadata: Node::null(line),
         line,
+        column: 0,
         generated: true,
     }
 }

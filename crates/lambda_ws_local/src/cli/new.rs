@@ -1,0 +1,249 @@
+//! Making a project.
+
+mod files;
+mod name;
+
+use super::failure::Failure;
+use super::output::Style;
+use clap::Args;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Make a project that builds, is tested, runs and can be deployed: a small program with rooms
+///
+/// It has the program with its tests, the template with the API, the table and the permissions, sample
+/// events, and a README that says how to run and deploy it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  lambda-ws-local new tea-room
+  lambda-ws-local new tea-room --path projects/tea
+  lambda-ws-local new tea-room --lambda-ws ../lambda_ws
+                                          with the library of a checkout
+
+Exit code: 0 if the project is made, 1 if it cannot be, 2 if the command is wrong.")]
+pub(super) struct New {
+    /// The name of the package
+    #[arg(value_name = "NAME", value_parser = name::check)]
+    name: String,
+    /// The folder of the project; it must be empty, if it is there [default: ./NAME]
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Use the library in this folder, a checkout of lambda_ws, instead of the published one
+    #[arg(long, value_name = "DIR")]
+    lambda_ws: Option<PathBuf>,
+}
+
+impl New {
+    pub(super) fn run(self) -> Result<ExitCode, Failure> {
+        let folder = self
+            .path
+            .clone()
+            .unwrap_or_else(|| PathBuf::from(&self.name));
+        let dependency = match &self.lambda_ws {
+            Some(path) => {
+                let library = library(path)?;
+                // A JSON string is a TOML string, too.
+                format!("{{ path = {} }}", serde_json::to_string(&library)?)
+            }
+            None => format!("{:?}", published()),
+        };
+        prepare(&folder)?;
+        let workspace = workspace_around(&folder);
+        for file in files::FILES {
+            let mut text = file.filled(&self.name, &dependency);
+            if file.path == "Cargo.toml" && workspace.is_some() {
+                text.push_str("\n# A workspace of its own, and no member of the one around it.\n[workspace]\n");
+            }
+            let path = folder.join(file.path);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| unwritable(parent, error))?;
+            }
+            std::fs::write(&path, text).map_err(|error| unwritable(&path, error))?;
+        }
+        self.tell(&folder);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What to do next.
+    fn tell(&self, folder: &Path) {
+        let style = Style::stdout();
+        let shown = folder.display();
+        println!(
+            "{} {shown}: a program with its tests, template and events",
+            style.good("made")
+        );
+        println!();
+        println!("  cd {shown}");
+        println!("  cargo test");
+        println!("  lambda-ws-local");
+        println!("  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'");
+        println!();
+        println!("README.md says how to deploy it.");
+        if self.lambda_ws.is_none()
+            && let Some(checkout) = checkout_around(Path::new("."))
+        {
+            println!(
+                "It uses lambda_ws {} of crates.io: for that of this checkout, use --lambda-ws {}",
+                published(),
+                checkout.display()
+            );
+        }
+    }
+}
+
+/// The version of the library that belongs to this gateway, as a dependency names it.
+fn published() -> String {
+    let mut parts = env!("CARGO_PKG_VERSION").split('.');
+    let part = |parts: &mut std::str::Split<'_, char>| parts.next().unwrap_or("0").to_owned();
+    format!("{}.{}", part(&mut parts), part(&mut parts))
+}
+
+/// The folder of the library, in a checkout or itself.
+fn library(path: &Path) -> Result<PathBuf, Failure> {
+    let inside = path.join("crates/lambda_ws");
+    let is_library = |path: &Path| {
+        let manifest = std::fs::read_to_string(path.join("Cargo.toml")).unwrap_or_default();
+        manifest
+            .lines()
+            .any(|line| line.trim() == "name = \"lambda_ws\"")
+    };
+    let found = [&*inside, path].into_iter().find(|path| is_library(path));
+    let found = found.ok_or_else(|| {
+        let path = path.display();
+        Failure::new(format!(
+            "{path} is no checkout of lambda_ws: it has no crates/lambda_ws; name one that has"
+        ))
+    })?;
+    found
+        .canonicalize()
+        .map_err(|error| Failure::because(&format!("{} cannot be found", found.display()), error))
+}
+
+/// A checkout of the library that a folder is in.
+fn checkout_around(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    let found = folder
+        .ancestors()
+        .find(|path| path.join("crates/lambda_ws/Cargo.toml").is_file());
+    found.map(Path::to_owned)
+}
+
+/// The manifest of a workspace that cargo would take a folder to belong to.
+fn workspace_around(folder: &Path) -> Option<PathBuf> {
+    let folder = folder.canonicalize().ok()?;
+    let mut manifests = folder
+        .ancestors()
+        .skip(1)
+        .map(|path| path.join("Cargo.toml"));
+    let is_workspace = |path: &PathBuf| {
+        let manifest = std::fs::read_to_string(path).unwrap_or_default();
+        manifest
+            .lines()
+            .any(|line| line.trim_start().starts_with("[workspace"))
+    };
+    manifests.find(is_workspace)
+}
+
+/// Makes a folder, or finds that it is there and empty.
+fn prepare(folder: &Path) -> Result<(), Failure> {
+    let shown = folder.display();
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Failure::new(format!(
+                "{shown} is there and not empty: name another folder with --path, or empty this one"
+            ))),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Failure::new(format!(
+            "{shown} is a file: name another folder with --path"
+        ))),
+        Err(error) => Err(unwritable(folder, error)),
+    }
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Failure {
+    let what = format!(
+        "cannot write {}: name a folder of yours with --path",
+        path.display()
+    );
+    Failure::because(&what, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(name: &str, path: &Path) -> New {
+        New {
+            name: name.to_owned(),
+            path: Some(path.to_owned()),
+            lambda_ws: None,
+        }
+    }
+
+    fn refused(new: New) -> String {
+        new.run().expect_err("it is refused").text().to_owned()
+    }
+
+    #[test]
+    fn a_project_is_made_in_a_folder_that_is_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for path in [folder.path().join("a/b"), folder.path().join("empty")] {
+            if path.ends_with("empty") {
+                std::fs::create_dir(&path).expect("a folder");
+            }
+            new("tea-room", &path).run().expect("it is made");
+            let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+            assert!(manifest.contains("name = \"tea-room\"\n"), "{manifest}");
+            assert!(
+                manifest.contains(&format!("lambda_ws = \"{}\"\n", published())),
+                "{manifest}"
+            );
+            assert!(refused(new("tea-room", &path)).contains("is there and not empty"));
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_way_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "mine").expect("a file");
+        assert!(refused(new("tea", &file)).contains("is a file"));
+        assert!(refused(new("tea", &file.join("below"))).contains("--path"));
+        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "mine");
+    }
+
+    #[test]
+    fn a_project_inside_of_a_workspace_is_one_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let workspace = "[workspace]\nmembers = []\n";
+        std::fs::write(folder.path().join("Cargo.toml"), workspace).expect("a file");
+        let path = folder.path().join("tea");
+        new("tea", &path).run().expect("it is made");
+        let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+        assert!(manifest.ends_with("[workspace]\n"), "{manifest}");
+    }
+
+    #[test]
+    fn the_library_is_one_of_a_checkout() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let crates = here.parent().expect("the crates");
+        let expected = crates
+            .join("lambda_ws")
+            .canonicalize()
+            .expect("the library");
+        for path in [crates.join("lambda_ws"), crates.join("..")] {
+            assert_eq!(library(&path).expect("it is there"), expected);
+        }
+        let error = library(here).expect_err("another crate");
+        assert!(
+            error.text().contains("no checkout of lambda_ws"),
+            "{error:?}"
+        );
+        assert_eq!(checkout_around(here), crates.join("..").canonicalize().ok());
+    }
+}

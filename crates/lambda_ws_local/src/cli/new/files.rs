@@ -1,0 +1,92 @@
+//! The files of a new project, which are a template of cargo-lambda, too.
+
+/// A file of a new project.
+pub(super) struct File {
+    pub(super) path: &'static str,
+    text: &'static str,
+}
+
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        &[$(File { path: $path, text: include_str!(concat!("../../../new/", $path)) }),*]
+    };
+}
+
+pub(super) const FILES: &[File] = files![
+    ".gitignore",
+    "Cargo.toml",
+    "README.md",
+    "events/1-connect.json",
+    "events/2-join.json",
+    "events/3-say.json",
+    "events/4-disconnect.json",
+    "src/main.rs",
+    "template.yaml",
+];
+
+impl File {
+    /// Its text, for a project of that name with that library.
+    pub(super) fn filled(&self, name: &str, library: &str) -> String {
+        self.text
+            .replace("{{ project_name }}", name)
+            .replace("{{ lambda_ws }}", library)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const TEMPLATE: &str = include_str!("../../../new/CargoLambda.toml");
+
+    #[test]
+    fn every_blank_is_filled() {
+        for file in FILES {
+            let text = file.filled("tea", "\"0.1\"");
+            assert!(
+                !text.contains("{{") && !text.contains("{%"),
+                "{}: {text}",
+                file.path
+            );
+        }
+    }
+
+    #[test]
+    fn cargo_lambda_fills_the_same_blanks() {
+        // It fills these by itself.
+        let always = ["Cargo.toml", "README.md", "src/main.rs"];
+        for file in FILES.iter().filter(|file| file.text.contains("{{")) {
+            let told = TEMPLATE.contains(&format!("render_files = [\"{}\"]", file.path));
+            assert!(told || always.contains(&file.path), "{}", file.path);
+        }
+        let version = super::super::published();
+        assert!(
+            TEMPLATE.contains(&format!("default = '\"{version}\"'")),
+            "{TEMPLATE}"
+        );
+    }
+
+    #[test]
+    fn the_folder_holds_nothing_else() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("new");
+        let mut folders = vec![folder.clone()];
+        while let Some(next) = folders.pop() {
+            for entry in std::fs::read_dir(next).expect("a folder") {
+                let path = entry.expect("a file").path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = path
+                    .strip_prefix(&folder)
+                    .expect("inside")
+                    .to_string_lossy()
+                    .into_owned();
+                let known =
+                    name == "CargoLambda.toml" || FILES.iter().any(|file| file.path == name);
+                assert!(known, "{name} is left out of new projects");
+            }
+        }
+    }
+}

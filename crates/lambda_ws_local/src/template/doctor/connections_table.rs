@@ -1,0 +1,248 @@
+//! The table that connections are kept in: string keys `pk` and `sk`, items end by `exp`.
+
+use super::super::Table;
+use super::super::resource::Resource;
+use super::finding::Found;
+use super::place::Place;
+use super::subject::{CONNECTIONS_TABLE, Handler, Subject, Unknown};
+
+const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
+const EXPIRY: &str = "exp";
+
+/// The table of a function's connections, if it is in the template.
+pub(super) fn of<'s>(subject: &'s Subject<'_, '_>, handler: &Handler<'_>) -> Option<&'s Table> {
+    let variable = subject
+        .variable(handler.resource, CONNECTIONS_TABLE)
+        .ok()??;
+    let name = subject.scope.text(&variable.value).ok()?;
+    subject.tables.iter().find(|table| table.name == name)
+}
+
+/// That the function is told of its table.
+pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for handler in subject.handlers() {
+        let resource = handler.resource;
+        let place = Subject::place_of_variable(resource, CONNECTIONS_TABLE);
+        let variable = match subject.variable(resource, CONNECTIONS_TABLE) {
+            Ok(Some(variable)) => variable,
+            Ok(None) => {
+                let what = format!(
+                    "function `{}` has no variable `{CONNECTIONS_TABLE}`",
+                    resource.id
+                );
+                found.push(
+                    Found::mistake(place, what)
+                        .effect("the function ends when it starts, and every client is refused with 502")
+                        .mend(format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(subject))),
+                );
+                continue;
+            }
+            Err(Unknown) => continue,
+        };
+        // What comes from a parameter or another stack may well exist.
+        let Some(name) = variable.value.as_text() else {
+            continue;
+        };
+        let table = subject.tables.iter().find(|table| table.name == name);
+        let named_by_aws = table
+            .and_then(|table| subject.resource(&table.logical_id))
+            .is_some_and(|resource| resource.properties.entry("TableName").is_none());
+        if table.is_none() || named_by_aws {
+            let what = match named_by_aws {
+                true => format!(
+                    "`{CONNECTIONS_TABLE}` is `{name}`, a name of the template and not of the table"
+                ),
+                false => {
+                    format!("`{CONNECTIONS_TABLE}` is `{name}`, which is no table of the template")
+                }
+            };
+            found.push(
+                Found::mistake(place, what)
+                    .effect("DynamoDB does not find it, and every client is refused")
+                    .mend(format!(
+                        "write `{CONNECTIONS_TABLE}: !Ref {}`",
+                        example(subject)
+                    )),
+            );
+        }
+    }
+    found
+}
+
+/// A table to refer to.
+fn example(subject: &Subject<'_, '_>) -> String {
+    let table = subject
+        .tables
+        .iter()
+        .find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
+    table
+        .or(subject.tables.first())
+        .map_or("Connections".to_owned(), |table| table.logical_id.clone())
+}
+
+fn keys_of(table: &Table) -> Vec<&str> {
+    let schema = table.create["KeySchema"].as_array();
+    let names = schema
+        .into_iter()
+        .flatten()
+        .filter_map(|key| key["AttributeName"].as_str());
+    names.collect()
+}
+
+/// The tables of connections, each once.
+fn tables<'s>(subject: &'s Subject<'_, '_>) -> Vec<(&'s Table, &'s Resource)> {
+    let mut tables: Vec<(&Table, &Resource)> = Vec::new();
+    for handler in subject.handlers() {
+        if let Some(table) = of(subject, &handler)
+            && let Some(resource) = subject.resource(&table.logical_id)
+            && tables.iter().all(|(other, _)| other.name != table.name)
+        {
+            tables.push((table, resource));
+        }
+    }
+    tables
+}
+
+/// That its keys are those of the library.
+pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (table, resource) in tables(subject) {
+        let schema = |name: &str, of: &str| {
+            let list = table.create[of].as_array();
+            let mut list = list.into_iter().flatten();
+            list.find(|one| one["AttributeName"] == name).cloned()
+        };
+        let right = keys_of(table).len() == KEYS.len()
+            && KEYS.into_iter().all(|(name, kind)| {
+                schema(name, "KeySchema").is_some_and(|key| key["KeyType"] == kind)
+                    && schema(name, "AttributeDefinitions")
+                        .is_some_and(|one| one["AttributeType"] == "S")
+            });
+        if !right {
+            let what = format!(
+                "the keys of table `{}` are not the strings `pk` and `sk`",
+                table.logical_id
+            );
+            let mend = match resource.kind.starts_with("AWS::Serverless::") {
+                true => {
+                    "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
+                }
+                false => {
+                    "declare `pk` and `sk` with `AttributeType: S`, `pk` as HASH and `sk` as RANGE key"
+                }
+            };
+            found.push(
+                Found::mistake(Place::of(resource, &["KeySchema"]), what)
+                    .effect("DynamoDB refuses every item, and every client is refused")
+                    .mend(mend),
+            );
+        }
+    }
+    found
+}
+
+/// That its items end.
+pub(super) fn time_to_live(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (table, resource) in tables(subject) {
+        let what = match table.ttl_attribute.as_deref() {
+            Some(EXPIRY) => continue,
+            Some(other) => format!(
+                "items of table `{}` end by `{other}`, not by `{EXPIRY}`",
+                table.logical_id
+            ),
+            None => format!("items of table `{}` never end", table.logical_id),
+        };
+        let place = Place::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
+        found.push(
+            Found::mistake(place, what)
+                .effect("connections whose `$disconnect` was lost stay for ever, and rooms grow slow and dear")
+                .mend(format!(
+                    "write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"
+                )),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{SAM, all, broken, finds, is_right, without};
+
+    const VARIABLE: &str = "          CONNECTIONS_TABLE: !Ref Connections\n";
+
+    #[test]
+    fn the_function_is_told_of_its_table() {
+        let finding = finds(&without(SAM, VARIABLE), "connections-table");
+        assert_eq!(finding.mend, "write `CONNECTIONS_TABLE: !Ref Connections`");
+        for (name, said) in [
+            ("chat", "no table of the template"),
+            ("Connections", "not of the table"),
+        ] {
+            let text = broken(
+                SAM,
+                "CONNECTIONS_TABLE: !Ref Connections",
+                &format!("CONNECTIONS_TABLE: {name}"),
+            );
+            assert!(finds(&text, "connections-table").what.contains(said));
+        }
+        let named = broken(
+            SAM,
+            "      BillingMode",
+            "      TableName: chat\n      BillingMode",
+        );
+        is_right(&broken(
+            &named,
+            VARIABLE,
+            "          CONNECTIONS_TABLE: chat\n",
+        ));
+    }
+
+    #[test]
+    fn a_table_from_elsewhere_is_not_judged() {
+        for elsewhere in ["!ImportValue Table", "!Ref TableName"] {
+            let text = broken(
+                SAM,
+                "CONNECTIONS_TABLE: !Ref Connections",
+                &format!("CONNECTIONS_TABLE: {elsewhere}"),
+            );
+            is_right(&broken(
+                &text,
+                "Resources:\n",
+                "Parameters:\n  TableName: { Type: String }\nResources:\n",
+            ));
+        }
+    }
+
+    #[test]
+    fn its_keys_are_the_strings_pk_and_sk() {
+        for (from, to) in [
+            (
+                "AttributeName: sk, KeyType: RANGE",
+                "AttributeName: pk, KeyType: RANGE",
+            ),
+            (
+                "AttributeName: pk, AttributeType: S",
+                "AttributeName: pk, AttributeType: N",
+            ),
+            ("        - { AttributeName: sk, KeyType: RANGE }\n", ""),
+        ] {
+            finds(&broken(SAM, from, to), "table-keys");
+        }
+    }
+
+    #[test]
+    fn its_items_end_by_exp() {
+        let right = "TimeToLiveSpecification: { AttributeName: exp, Enabled: true }";
+        for wrong in [
+            "TableClass: STANDARD",
+            "TimeToLiveSpecification: { AttributeName: ttl, Enabled: true }",
+            "TimeToLiveSpecification: { AttributeName: exp, Enabled: false }",
+        ] {
+            let found = finds(&broken(SAM, right, wrong), "table-ttl");
+            assert!(found.mend.contains(right), "{found:?}");
+        }
+        assert!(all(SAM).is_empty());
+    }
+}

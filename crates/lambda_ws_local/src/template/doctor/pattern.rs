@@ -1,0 +1,86 @@
+/// Whether a text matches a pattern of IAM: `*` is any letters, `?` is one.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<_>, Vec<_>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut at, mut position) = (0, 0);
+    // Where the last `*` stands, and how much it has taken.
+    let mut star = None;
+    while position < text.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, position));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == text[position] => {
+                at += 1;
+                position += 1;
+            }
+            _ => match star {
+                Some((stands, taken)) => {
+                    star = Some((stands, taken + 1));
+                    at = stands + 1;
+                    position = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
+}
+
+/// Whether the ARN of a policy, perhaps with wildcards, names a thing. An ARN of another account than `account` may
+/// name anything: it was not made of the template.
+pub(super) fn covers(policy: &str, arn: &str, account: &str) -> bool {
+    let parts = |text: &'_ str| -> Option<(String, String, String)> {
+        let parts: Vec<_> = text.splitn(6, ':').collect();
+        match parts[..] {
+            [_, _, service, _, account, rest] => {
+                Some((service.to_owned(), account.to_owned(), rest.to_owned()))
+            }
+            _ => None,
+        }
+    };
+    match (parts(policy), parts(arn)) {
+        (Some((service, owner, rest)), Some((of, _, named))) => {
+            let foreign = !matches(&owner, account);
+            matches(&service, &of) && (foreign || matches(&rest, &named))
+        }
+        _ => matches(policy, arn),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_matched_as_iam_does() {
+        for (pattern, text, does) in [
+            ("*", "", true),
+            ("a*c", "abbc", true),
+            ("a*b*c", "aXbbYc", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("a*", "ba", false),
+            ("api/*/POST/*", "api/dev/POST/@connections/x", true),
+            ("api/*/GET/*", "api/dev/POST/@connections/x", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), does, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn an_arn_from_elsewhere_may_be_anything() {
+        let table = "arn:aws:dynamodb:us-east-1:000000000000:table/chat";
+        for (policy, does) in [
+            ("*", true),
+            (table, true),
+            ("arn:aws:dynamodb:*:*:table/*", true),
+            ("arn:aws:dynamodb:us-east-1:000000000000:table/other", false),
+            ("arn:aws:dynamodb:eu-west-1:123456789012:table/other", true),
+            ("arn:aws:s3:::bucket", false),
+        ] {
+            assert_eq!(covers(policy, table, "000000000000"), does, "{policy}");
+        }
+    }
+}

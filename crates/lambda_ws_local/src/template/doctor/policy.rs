@@ -1,0 +1,273 @@
+//! What a function must be allowed.
+
+use super::super::function;
+use super::connections_table;
+use super::finding::Found;
+use super::grants::Grants;
+use super::place::Place;
+use super::subject::{Handler, Subject};
+
+const MANAGE: &str = "execute-api:ManageConnections";
+/// Posting, asking whether a connection lives, closing.
+const VERBS: [&str; 3] = ["POST", "GET", "DELETE"];
+/// The library's calls; transactions need the permissions of their parts.
+const DYNAMODB: [&str; 7] = [
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "UpdateItem",
+];
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// Where the permission is given, or would be.
+fn place(grants: &Grants<'_, '_>, handler: &Handler<'_>, action: &str) -> Place {
+    let own = || match handler.resource.properties.entry("Policies") {
+        Some(_) => Place::of(handler.resource, &["Policies"]),
+        None => Place::of(handler.resource, &["Role"]),
+    };
+    grants.place(action).unwrap_or_else(own)
+}
+
+/// Words with commas, and an `and` before the last.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// That it may post to, ask for and close its connections (conformance G3).
+pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let options = &subject.scope.options;
+    let mut found = Vec::new();
+    for handler in subject.handlers() {
+        let grants = Grants::of(subject, handler.resource);
+        for api in &handler.apis {
+            let arn = |verb: &str| {
+                format!(
+                    "arn:aws:execute-api:{}:{}:{}/{}/{verb}/@connections/id",
+                    options.region, options.account, api.id, api.stage
+                )
+            };
+            let denied = VERBS
+                .into_iter()
+                .filter(|verb| !grants.allows(MANAGE, &arn(verb)));
+            let denied: Vec<_> = denied.collect();
+            if denied.is_empty() {
+                continue;
+            }
+            let (id, verbs) = (&handler.resource.id, listed(&denied));
+            let what = format!(
+                "function `{id}` may not {verbs} the connections of API `{}`",
+                api.logical_id
+            );
+            let effect = match denied.contains(&"POST") {
+                true => "every message to a client is refused with 403",
+                false => {
+                    "clients who have left cannot be told from live ones, or nobody can be closed: 403"
+                }
+            };
+            let mend = format!(
+                "allow `{MANAGE}` on `arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:\
+                 ${{{}}}/*/*/@connections/*`, or for {} alone",
+                api.logical_id,
+                listed(&VERBS)
+            );
+            found.push(
+                Found::mistake(place(&grants, &handler, MANAGE), what)
+                    .effect(effect)
+                    .mend(mend),
+            );
+        }
+    }
+    found
+}
+
+/// That it may use its table.
+pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let options = &subject.scope.options;
+    let mut found = Vec::new();
+    for handler in subject.handlers() {
+        let Some(table) = connections_table::of(subject, &handler) else {
+            continue;
+        };
+        let arn = format!(
+            "arn:aws:dynamodb:{}:{}:table/{}",
+            options.region, options.account, table.name
+        );
+        let grants = Grants::of(subject, handler.resource);
+        let denied = DYNAMODB
+            .into_iter()
+            .filter(|action| !grants.allows(&format!("dynamodb:{action}"), &arn));
+        let denied: Vec<_> = denied.collect();
+        if denied.is_empty() {
+            continue;
+        }
+        let allowed = DYNAMODB.into_iter().find(|action| !denied.contains(action));
+        let allowed = allowed.unwrap_or("GetItem");
+        let place = place(&grants, &handler, &format!("dynamodb:{allowed}"));
+        let what = format!(
+            "function `{}` may not {} in table `{}`",
+            handler.resource.id,
+            listed(&denied),
+            table.logical_id
+        );
+        let names: Vec<_> = denied
+            .iter()
+            .map(|name| format!("`dynamodb:{name}`"))
+            .collect();
+        let mend = format!(
+            "allow {} on `!GetAtt {}.Arn`",
+            names.join(", "),
+            table.logical_id
+        );
+        found.push(
+            Found::mistake(place, what)
+                .effect("what needs it fails with `AccessDeniedException`: clients are refused, or stay when they have left")
+                .mend(mend),
+        );
+    }
+    found
+}
+
+/// That it may invoke itself, for what must happen outside of an event.
+pub(super) fn itself(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let options = &subject.scope.options;
+    let mut found = Vec::new();
+    for handler in subject.handlers() {
+        let resource = handler.resource;
+        let Ok(name) = function::name(subject.scope, resource) else {
+            continue;
+        };
+        let arn = format!(
+            "arn:aws:lambda:{}:{}:function:{name}",
+            options.region, options.account
+        );
+        let grants = Grants::of(subject, resource);
+        if grants.allows(INVOKE, &arn) || grants.allows(INVOKE, &format!("{arn}:live")) {
+            continue;
+        }
+        let id = &resource.id;
+        let what = format!("function `{id}` may not invoke itself");
+        let mend = format!(
+            "if it has `opened` or large broadcasts: add an `AWS::IAM::Policy` that allows `{INVOKE}` on \
+             `!GetAtt {id}.Arn`, attached to its role; among its own policies each would wait for the other"
+        );
+        found.push(
+            Found::remark(place(&grants, &handler, INVOKE), what)
+                .effect("nobody is greeted, and a message to more than one event has time for is not finished")
+                .mend(mend),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Weight;
+    use super::super::tests::{SAM, all, broken, finds, is_right};
+    use super::DYNAMODB;
+
+    const ANY: &str = "${Api}/*/*/@connections/*";
+
+    #[test]
+    fn a_function_may_post_ask_and_close() {
+        for (resource, said) in [
+            (
+                "${Api}/dev/POST/@connections/*",
+                "may not GET and DELETE the",
+            ),
+            ("${Api}/prod/*", "may not POST, GET and DELETE the"),
+            ("other/*", "may not POST, GET and DELETE the"),
+        ] {
+            let finding = finds(&broken(SAM, ANY, resource), "manage-connections");
+            assert!(finding.what.contains(said), "{}", finding.what);
+        }
+        let text = broken(SAM, "execute-api:ManageConnections", "execute-api:Invoke");
+        let finding = finds(&text, "manage-connections");
+        assert!(finding.effect.contains("403"), "{finding:?}");
+        for right in ["${Api}/*", "*/dev/*/@connections/*", "${Other}/*"] {
+            let text = broken(SAM, ANY, right);
+            is_right(&broken(
+                &text,
+                "Resources:\n",
+                "Parameters:\n  Other: { Type: String }\nResources:\n",
+            ));
+        }
+    }
+
+    #[test]
+    fn a_function_may_use_its_table() {
+        for action in DYNAMODB {
+            let text = broken(SAM, &format!("dynamodb:{action},"), "");
+            let finding = finds(&text, "dynamodb-actions");
+            assert!(
+                finding.what.contains(&format!("may not {action} in")),
+                "{}",
+                finding.what
+            );
+        }
+    }
+
+    #[test]
+    fn policies_are_read_however_they_are_written() {
+        let crud = "        - DynamoDBCrudPolicy: { TableName: !Ref Connections }\n";
+        let with_crud = broken(
+            SAM,
+            "      Policies:\n",
+            &format!("      Policies:\n{crud}"),
+        );
+        is_right(&broken(&with_crud, "dynamodb:", "sqs:"));
+        let managed = "        - AmazonAPIGatewayInvokeFullAccess\n";
+        let with_managed = broken(
+            SAM,
+            "      Policies:\n",
+            &format!("      Policies:\n{managed}"),
+        );
+        is_right(&broken(
+            &with_managed,
+            "execute-api:ManageConnections",
+            "execute-api:Invoke",
+        ));
+        for unknown in [
+            "CompanyPolicy",
+            "!ImportValue Policy",
+            "!Sub 'arn:aws:iam::1:policy/x'",
+        ] {
+            let line = format!("      Policies:\n        - {unknown}\n");
+            let text = broken(SAM, "      Policies:\n", &line);
+            is_right(&broken(
+                &text,
+                "execute-api:ManageConnections",
+                "sqs:SendMessage",
+            ));
+        }
+    }
+
+    #[test]
+    fn a_role_from_elsewhere_is_not_judged() {
+        let role = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
+        let text = broken(SAM, "      Timeout: 29\n", role);
+        is_right(&broken(
+            &text,
+            "execute-api:ManageConnections",
+            "sqs:SendMessage",
+        ));
+    }
+
+    #[test]
+    fn to_invoke_itself_is_only_remarked() {
+        let text = broken(
+            SAM,
+            "Action: lambda:InvokeFunction",
+            "Action: lambda:GetFunction",
+        );
+        let finding = finds(&text, "invoke-itself");
+        assert_eq!(finding.weight, Weight::Remark);
+        assert!(all(SAM).is_empty());
+    }
+}
