@@ -5,6 +5,7 @@
 //! function's messages go back through the management API. This library brings the events to
 //! handlers, keeps who is connected, as whom and in which rooms, and sends to one client or to many.
 //!
+//! - [From nothing to a deployed program](#from-nothing-to-a-deployed-program)
 //! - [A program](#a-program)
 //! - [Routing](#routing)
 //! - [Extractors](#extractors) and [responses](#responses)
@@ -20,6 +21,29 @@
 //!
 //! Coming from [Nitric](coming_from::nitric), [Chalice](coming_from::chalice) or
 //! [the AWS SDK](coming_from::aws_sdk)? There each call has ours beside it.
+//!
+//! # From nothing to a deployed program
+//!
+//! With Rust, in a checkout of this repository (nothing is on crates.io yet):
+//!
+//! ```text
+//! cargo install --path crates/lambda_ws_local
+//! cd .. && lambda-ws-local new tea-room --lambda-ws lambda_ws
+//! cd tea-room
+//! cargo test                                                   # its handlers, in memory
+//! lambda-ws-local                                              # builds it, and serves it as AWS would
+//! lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'   # in another terminal
+//! ```
+//!
+//! `src/main.rs` is what is yours. To deploy it, with AWS credentials, the
+//! [SAM CLI](https://docs.aws.amazon.com/serverless-application-model/) and
+//! [cargo-lambda](https://www.cargo-lambda.info):
+//!
+//! ```text
+//! sam build && sam deploy --guided
+//! ```
+//!
+//! The stack's output `Url` is where clients connect: `lambda-ws-local connect 'wss://..?user=ann'`.
 //!
 //! # A program
 //!
