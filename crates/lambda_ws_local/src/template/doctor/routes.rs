@@ -2,12 +2,19 @@
 
 use super::super::Api;
 use super::super::api::SERVERLESS;
+use super::super::{route, stage};
 use super::finding::Found;
 use super::place::Place;
 use super::subject::Subject;
 
-fn has(api: &Api, key: &str) -> bool {
-    api.routes.iter().any(|route| route.key == key)
+/// Whether a route is written down, be it right or wrong.
+fn has(subject: &Subject<'_, '_>, api: &Api, key: &str) -> bool {
+    let mut routes = subject.scope.of_kind(route::KIND);
+    routes.any(|one| {
+        // One whose key or API only AWS knows may be the one.
+        subject.text(one, "RouteKey").is_none_or(|own| own == key)
+            && stage::api(subject.scope, one).map_or(true, |own| own == api.id)
+    })
 }
 
 fn place(subject: &Subject<'_, '_>, api: &Api) -> Place {
@@ -33,7 +40,10 @@ fn addition(subject: &Subject<'_, '_>, api: &Api, key: &str) -> String {
 
 /// Whatever no other route takes (conformance D4).
 pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let without = subject.apis.iter().filter(|api| !has(api, "$default"));
+    let without = subject
+        .apis
+        .iter()
+        .filter(|api| !has(subject, api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.logical_id);
         Found::mistake(place(subject, api), what)
@@ -59,7 +69,7 @@ pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
                 ),
             ] {
                 let told = found.iter().any(|(id, of, _)| *id == api.id && *of == key);
-                if !has(api, key) && !told {
+                if !has(subject, api, key) && !told {
                     let what = format!("API `{}` has no route `{key}`", api.logical_id);
                     let one = Found::mistake(place(subject, api), what)
                         .effect(effect)
@@ -87,6 +97,16 @@ mod tests {
             &broken(RAW, "RouteKey: $default", "RouteKey: say"),
             "default-route",
         );
+    }
+
+    #[test]
+    fn a_route_that_is_wrong_is_there() {
+        let from = "$default: { FunctionArn: !GetAtt Chat.Arn }";
+        let finding = finds(
+            &broken(SAM, from, &from.replace("Chat", "Chta")),
+            "template",
+        );
+        assert!(finding.what.contains("`Chta`"), "{finding:?}");
     }
 
     #[test]
