@@ -1,10 +1,8 @@
 //! Routes that an API should have.
 
-use super::super::Api;
 use super::super::api::SERVERLESS;
-use super::super::{route, stage};
+use super::super::{Api, route, stage};
 use super::finding::Found;
-use super::place::Place;
 use super::subject::Subject;
 
 /// Whether a route is written down, be it right or wrong.
@@ -15,16 +13,6 @@ fn has(subject: &Subject<'_, '_>, api: &Api, key: &str) -> bool {
         subject.text(one, "RouteKey").is_none_or(|own| own == key)
             && stage::api(subject.scope, one).map_or(true, |own| own == api.id)
     })
-}
-
-fn place(subject: &Subject<'_, '_>, api: &Api) -> Place {
-    subject.resource_of(api).map_or(
-        Place {
-            line: api.line,
-            column: 0,
-        },
-        |resource| Place::of(resource, &["Routes"]),
-    )
 }
 
 /// How to add a route.
@@ -46,7 +34,7 @@ pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
         .filter(|api| !has(subject, api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.logical_id);
-        Found::mistake(place(subject, api), what)
+        Found::mistake(subject.place_of_api(api, "Routes"), what)
             .effect("whatever no other route takes is answered `Forbidden`, and no function hears of it")
             .mend(addition(subject, api, "$default"))
     });
@@ -71,7 +59,7 @@ pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
                 let told = found.iter().any(|(id, of, _)| *id == api.id && *of == key);
                 if !has(subject, api, key) && !told {
                     let what = format!("API `{}` has no route `{key}`", api.logical_id);
-                    let one = Found::mistake(place(subject, api), what)
+                    let one = Found::mistake(subject.place_of_api(api, "Routes"), what)
                         .effect(effect)
                         .mend(addition(subject, api, key));
                     found.push((api.id.clone(), key, one));
