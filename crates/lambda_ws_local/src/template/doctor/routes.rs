@@ -1,23 +1,18 @@
 //! Routes that an API should have.
 
-use super::super::Api;
 use super::super::api::SERVERLESS;
+use super::super::{Api, route, stage};
 use super::finding::Found;
-use super::place::Place;
 use super::subject::Subject;
 
-fn has(api: &Api, key: &str) -> bool {
-    api.routes.iter().any(|route| route.key == key)
-}
-
-fn place(subject: &Subject<'_, '_>, api: &Api) -> Place {
-    subject.resource_of(api).map_or(
-        Place {
-            line: api.line,
-            column: 0,
-        },
-        |resource| Place::of(resource, &["Routes"]),
-    )
+/// Whether a route is written down, be it right or wrong.
+fn has(subject: &Subject<'_, '_>, api: &Api, key: &str) -> bool {
+    let mut routes = subject.scope.of_kind(route::KIND);
+    routes.any(|one| {
+        // One whose key or API only AWS knows may be the one.
+        subject.text(one, "RouteKey").is_none_or(|own| own == key)
+            && stage::api(subject.scope, one).map_or(true, |own| own == api.id)
+    })
 }
 
 /// How to add a route.
@@ -33,10 +28,13 @@ fn addition(subject: &Subject<'_, '_>, api: &Api, key: &str) -> String {
 
 /// Whatever no other route takes (conformance D4).
 pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let without = subject.apis.iter().filter(|api| !has(api, "$default"));
+    let without = subject
+        .apis
+        .iter()
+        .filter(|api| !has(subject, api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.logical_id);
-        Found::mistake(place(subject, api), what)
+        Found::mistake(subject.place_of_api(api, "Routes"), what)
             .effect("whatever no other route takes is answered `Forbidden`, and no function hears of it")
             .mend(addition(subject, api, "$default"))
     });
@@ -59,9 +57,9 @@ pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
                 ),
             ] {
                 let told = found.iter().any(|(id, of, _)| *id == api.id && *of == key);
-                if !has(api, key) && !told {
+                if !has(subject, api, key) && !told {
                     let what = format!("API `{}` has no route `{key}`", api.logical_id);
-                    let one = Found::mistake(place(subject, api), what)
+                    let one = Found::mistake(subject.place_of_api(api, "Routes"), what)
                         .effect(effect)
                         .mend(addition(subject, api, key));
                     found.push((api.id.clone(), key, one));
@@ -87,6 +85,16 @@ mod tests {
             &broken(RAW, "RouteKey: $default", "RouteKey: say"),
             "default-route",
         );
+    }
+
+    #[test]
+    fn a_route_that_is_wrong_is_there() {
+        let from = "$default: { FunctionArn: !GetAtt Chat.Arn }";
+        let finding = finds(
+            &broken(SAM, from, &from.replace("Chat", "Chta")),
+            "template",
+        );
+        assert!(finding.what.contains("`Chta`"), "{finding:?}");
     }
 
     #[test]

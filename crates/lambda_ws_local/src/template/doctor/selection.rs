@@ -1,7 +1,6 @@
 //! What selects a message's route (conformance D1).
 
 use super::finding::Found;
-use super::place::Place;
 use super::subject::Subject;
 
 pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
@@ -21,13 +20,7 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         } else {
             "it does not depend on the message: all of them take the same route"
         };
-        let place = subject.resource_of(api).map_or(
-            Place {
-                line: api.line,
-                column: 0,
-            },
-            |resource| Place::of(resource, &["RouteSelectionExpression"]),
-        );
+        let place = subject.place_of_api(api, "RouteSelectionExpression");
         let what = format!(
             "the route selection expression of API `{}` is `{expression}`",
             api.logical_id

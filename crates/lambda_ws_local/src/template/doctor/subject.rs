@@ -84,6 +84,16 @@ impl<'s, 'a> Subject<'s, 'a> {
         self.scope.resources.iter().find(|one| one.id == id)
     }
 
+    /// Where a property of an API is, or would be.
+    pub(super) fn place_of_api(&self, api: &Api, name: &str) -> Place {
+        let whole = Place {
+            line: api.line,
+            column: 0,
+        };
+        let resource = self.resource_of(api);
+        resource.map_or(whole, |resource| Place::of(resource, &[name]))
+    }
+
     /// The resource that makes an API.
     pub(super) fn resource_of(&self, api: &Api) -> Option<&Resource> {
         self.resource(&api.logical_id)
