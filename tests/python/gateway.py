@@ -1,12 +1,15 @@
 """A local gateway, started by `cargo dev`, for the suites of this folder."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
 import subprocess
+import sys
 import threading
 import time
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -43,28 +46,52 @@ class Gateway:
             **options,
         )
 
+    def admin(self, page, change=None):
+        """A page of the admin API; with a change, what it is after that."""
+        url = self.console.replace("/_console/", f"/_admin/{page}")
+        body = None if change is None else json.dumps(change).encode()
+        request = urllib.request.Request(url, body, method="GET" if body is None else "PATCH")
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.load(answer)
+
     def connections(self):
-        """The connection items of the table: their ids."""
+        """The connections that the table has: their ids."""
+        return [sk for pk, sk in self.keys() if pk.startswith("C#")]
+
+    def connected_at(self, id):
+        """When a connection was opened, in milliseconds."""
+        (at,) = (int(item["at"]["N"]) for item in self.items() if item["sk"]["S"] == id)
+        return at
+
+    def keys(self):
+        return [(item["pk"]["S"], item["sk"]["S"]) for item in self.items()]
+
+    def items(self):
         dynamodb = self.client("dynamodb")
         (table,) = dynamodb.list_tables()["TableNames"]
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        keys = [(item["pk"]["S"], item["sk"]["S"]) for page in pages for item in page["Items"]]
-        return [sk for pk, sk in keys if pk.startswith("C#")]
+        return [item for page in pages for item in page["Items"]]
 
 
 @contextlib.contextmanager
-def serve(*options):
-    """Serves the chat with `cargo dev --port 0`, and ends it by Ctrl-C."""
+def serve(*options, remarks=None):
+    """Serves the chat with `cargo dev --port 0`, and ends it by Ctrl-C.
+
+    `remarks`, a list, is given the lines of its standard error, all that it says before it serves among them.
+    """
     # A session of its own, so that nothing of it outlives a suite that fails.
     process = subprocess.Popen(
         ["cargo", "dev", "--port", "0", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
+        stderr=None if remarks is None else subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     killer = threading.Timer(COMPILING, end_group, [process])
     killer.start()
+    listener = threading.Thread(target=listen, args=[process.stderr, remarks])
+    listener.start()
     try:
         lines = []
         for line in process.stdout:
@@ -83,6 +110,16 @@ def serve(*options):
         end_group(process)
         process.wait()
         process.stdout.close()
+        listener.join()
+
+
+def listen(stream, remarks):
+    """Passes on what a program says on its standard error, and keeps it."""
+    if remarks is not None:
+        with stream:
+            for line in stream:
+                sys.stderr.write(line)
+                remarks.append(line.rstrip("\n"))
 
 
 def serve_for(suite, *options):

@@ -7,6 +7,7 @@
 //! | `/_admin/time-scale` | GET, PUT | how many times as fast as the clock the gateway's timers run |
 //! | `/_admin/time/advance` | POST | moves a manual time on |
 //! | `/_admin/connections` | GET | the open connections, by `?limit=` and `?after=` |
+//! | `/_admin/permissions` | GET | what the calls of functions have needed to be allowed |
 //! | `/_admin/invoke` | POST | the response of a function, `?function=` if there are several, to the event in the body |
 //!
 //! Faults are an object such as `{"gone": "0.5%", "post-latency": "20ms"}` or the text of a [`Plan`], a scale is
@@ -31,6 +32,7 @@ mod tests;
 mod time;
 
 use crate::body::Body;
+use crate::console::Feed;
 use crate::faults::{Faults, Kind, Plan};
 use crate::gateway::{Gateway, Page, Pages};
 use crate::lambda::Served;
@@ -55,6 +57,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Admin {
     faults: Faults,
     functions: Vec<Served>,
+    feed: Feed,
 }
 
 impl Admin {
@@ -63,12 +66,19 @@ impl Admin {
         Admin {
             faults,
             functions: Vec::new(),
+            feed: Feed::default(),
         }
     }
 
     /// With functions that can be invoked.
     pub fn with_functions(self, functions: Vec<Served>) -> Admin {
         Admin { functions, ..self }
+    }
+
+    /// With the permissions that calls need, which this feed is told of: it should be that of the gateway, the functions,
+    /// DynamoDB and Lambda's Invoke API.
+    pub fn with_feed(self, feed: Feed) -> Admin {
+        Admin { feed, ..self }
     }
 
     async fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
@@ -86,9 +96,16 @@ impl Admin {
                 time::scale(gateway.time(), call)
             }),
             "time/advance" => call.only(&[Method::POST], || time::advance(gateway.time(), call)),
+            "permissions" => call.only(&[Method::GET], || self.permissions()),
             "connections" => call.only(&[Method::GET], || connections::list(gateway, call)),
             _ => Err(Refused::NotFound),
         }
+    }
+
+    fn permissions(&self) -> Result<Reply, Refused> {
+        let needed = self.feed.permissions();
+        let needed = needed.ok_or_else(|| Refused::bad("calls are not kept without a console"))?;
+        Ok(Reply::json(json!({ "functions": needed })))
     }
 
     fn faults(&self, call: &Call) -> Result<Reply, Refused> {
@@ -170,6 +187,7 @@ fn index(gateway: &Gateway) -> Reply {
             "/_admin/time-scale": "GET, PUT: how fast the gateway's timers run, such as {\"scale\": 600}",
             "/_admin/time/advance": "POST: moves a manual time on, such as {\"by\": \"10m\"}",
             "/_admin/connections": "GET: the open connections, by ?limit= and ?after=",
+            "/_admin/permissions": "GET: what the calls of functions have needed to be allowed, as IAM names it",
             "/_admin/invoke": "POST: the response of a function (?function=) to an event",
         },
     }))

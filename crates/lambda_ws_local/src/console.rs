@@ -42,6 +42,7 @@ mod clients;
 mod entry;
 mod feed;
 mod figures;
+mod permissions;
 mod reply;
 mod ring;
 mod running;

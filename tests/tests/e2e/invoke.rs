@@ -17,7 +17,8 @@ async fn invoke<A: Into<OsString>>(args: impl IntoIterator<Item = A>, program: &
 /// The sample events, in the order of their names.
 fn events() -> Vec<PathBuf> {
     let folder = std::fs::read_dir(root().join("events")).expect("sample events");
-    let mut files: Vec<_> = folder.map(|file| file.expect("a file").path()).collect();
+    let files = folder.map(|file| file.expect("a file").path());
+    let mut files: Vec<_> = files.filter(|path| path.is_file()).collect();
     files.sort();
     assert!(files.len() > 5, "{files:?}");
     files

@@ -167,7 +167,10 @@ impl Environment {
     fn tasks(&self, config: &SdkConfig) -> Result<Option<(Invocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;
         let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
-        let Some(function) = self.function.as_deref().filter(|_| width > 0) else {
+        // As above: without an endpoint it would be AWS's own Lambda.
+        let reaches_aws = self.is_sam_local && self.lambda_endpoint.is_none();
+        let function = self.function.as_deref();
+        let Some(function) = function.filter(|_| width > 0 && !reaches_aws) else {
             return Ok(None);
         };
         let invocation = Invocation::new(config, function, self.lambda_endpoint.as_deref());
@@ -291,6 +294,25 @@ mod tests {
         let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
         let backend = backend.backend(None, None).await.unwrap();
         assert_eq!(backend.url(), Some("log:"));
+    }
+
+    #[cfg(feature = "apigateway")]
+    #[tokio::test]
+    async fn under_sam_local_the_function_invokes_itself_only_where_it_is_told() {
+        let config = SdkConfig::builder()
+            .region(aws_config::Region::from_static("us-east-1"))
+            .credentials_provider(
+                aws_credential_types::provider::SharedCredentialsProvider::new(
+                    aws_credential_types::Credentials::new("test", "test", None, None, "test"),
+                ),
+            )
+            .build();
+        let function = (FUNCTION_NAME, "Chat");
+        let lambda = (LAMBDA_ENDPOINT, "http://127.0.0.1:3002");
+        let tasks = |variables: &[_]| environment(variables).tasks(&config).unwrap().is_some();
+        assert!(tasks(&[function]));
+        assert!(!tasks(&[function, (SAM_LOCAL, "true")]));
+        assert!(tasks(&[function, (SAM_LOCAL, "true"), lambda]));
     }
 
     #[tokio::test]

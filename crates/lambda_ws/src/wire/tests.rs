@@ -27,7 +27,9 @@ fn every_sample_event_is_tested() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
-        .map(|file| file.unwrap().path().file_stem().unwrap().to_owned())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| path.file_stem().unwrap().to_owned())
         .collect();
     names.sort();
     let tested: Vec<_> = EVENTS.iter().map(|(name, _)| *name).collect();

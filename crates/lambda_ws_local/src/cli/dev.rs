@@ -312,7 +312,9 @@ impl Dev {
         };
         let has_web = folder.is_some();
         options.pages = Some(Arc::new(Site {
-            admin: Admin::new(faults.clone()).with_functions(served_functions),
+            admin: Admin::new(faults.clone())
+                .with_functions(served_functions)
+                .with_feed(feed.clone()),
             console,
             web: folder.map(|folder| Web::new(folder, tls.is_some())),
         }));

@@ -2,6 +2,7 @@
 
 use super::entry::{Call, Called, Entry, Happened, Origin};
 use super::figures::Figures;
+use super::permissions::Permissions;
 use super::ring::{Read, Ring};
 use super::running::{Running, Session};
 use crate::function::LogLine;
@@ -31,6 +32,7 @@ struct Inner {
     ring: Mutex<Ring>,
     running: Mutex<Running>,
     figures: Mutex<Figures>,
+    permissions: Mutex<Permissions>,
     watchers: AtomicUsize,
 }
 
@@ -42,6 +44,7 @@ impl Feed {
             ring: Mutex::default(),
             running: Mutex::default(),
             figures: Mutex::default(),
+            permissions: Mutex::default(),
             watchers: AtomicUsize::new(0),
         })))
     }
@@ -146,12 +149,23 @@ impl Feed {
     pub(crate) fn called(&self, token: Option<&str>, call: impl FnOnce() -> Call) {
         let Some(inner) = &self.0 else { return };
         let session = token.and_then(|token| self.session(token));
+        let call = call();
+        if let Some(session) = session {
+            lock(&inner.permissions).note(session.function, &call);
+        }
         let origin = match lock(&inner.running).origin(session) {
             Some(origin) => origin,
             // One of very many calls of one event: it is counted.
             None => return,
         };
-        inner.keep(|| Happened::Called(Box::new(Called::new(origin, session, call()))));
+        inner.keep(|| Happened::Called(Box::new(Called::new(origin, session, call))));
+    }
+
+    /// What the calls of functions have needed to be allowed: by function and action the resources, each with the number of
+    /// calls. `None` if nothing is kept.
+    pub(crate) fn permissions(&self) -> Option<Value> {
+        let inner = self.0.as_ref()?;
+        Some(lock(&inner.permissions).show())
     }
 
     /// The console itself has posted or closed.

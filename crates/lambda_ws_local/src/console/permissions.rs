@@ -1,0 +1,183 @@
+//! What the calls of functions need to be allowed.
+
+use super::Call;
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// How often each function has needed which action on which resource.
+#[derive(Debug, Default)]
+pub(super) struct Permissions {
+    functions: BTreeMap<Box<str>, Actions>,
+}
+
+/// Counts, by action and by resource.
+type Actions = BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>;
+
+/// What of a request to DynamoDB says which tables it is for.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Tables {
+    table_name: Option<String>,
+    request_items: BTreeMap<String, IgnoredAny>,
+    /// Each has one entry, by its kind.
+    transact_items: Vec<BTreeMap<String, Tables>>,
+}
+
+impl Permissions {
+    /// Counts a call of a function.
+    pub(super) fn note(&mut self, function: &str, call: &Call) {
+        match call.service {
+            "management" => self.count(
+                function,
+                "execute-api:ManageConnections",
+                match &*call.action {
+                    "POST" => "POST/@connections/*",
+                    "GET" => "GET/@connections/*",
+                    _ => "DELETE/@connections/*",
+                },
+            ),
+            "dynamodb" => self.note_dynamodb(function, &call.action, &call.request),
+            _ => {
+                let name = call.target.split('/').nth(3).unwrap_or_default();
+                let name = percent_decode_str(name).decode_utf8_lossy();
+                self.count(
+                    function,
+                    "lambda:InvokeFunction",
+                    &format!("function:{name}"),
+                );
+            }
+        }
+    }
+
+    fn note_dynamodb(&mut self, function: &str, operation: &str, request: &Bytes) {
+        let tables: Tables = serde_json::from_slice(request).unwrap_or_default();
+        let named = tables.table_name.iter().chain(tables.request_items.keys());
+        let own = named.map(|table| (operation, table));
+        // A transaction needs what it is made of, and nothing for itself.
+        let parts = tables.transact_items.iter().flatten();
+        let parts = parts.filter_map(|(kind, part)| {
+            let action = match &**kind {
+                "ConditionCheck" => "ConditionCheckItem",
+                "Delete" => "DeleteItem",
+                "Get" => "GetItem",
+                "Put" => "PutItem",
+                _ => "UpdateItem",
+            };
+            Some((action, part.table_name.as_ref()?))
+        });
+        for (action, table) in own.chain(parts) {
+            // It may be an ARN.
+            let name = table
+                .rsplit_once(":table/")
+                .map_or(&**table, |(_, name)| name);
+            self.count(
+                function,
+                &format!("dynamodb:{action}"),
+                &format!("table/{name}"),
+            );
+        }
+    }
+
+    fn count(&mut self, function: &str, action: &str, resource: &str) {
+        // Most calls are like one before: nothing is allocated for those.
+        let known = self.functions.get_mut(function);
+        let known = known.and_then(|actions| actions.get_mut(action)?.get_mut(resource));
+        match known {
+            Some(count) => *count += 1,
+            None => {
+                let actions = self.functions.entry(function.into()).or_default();
+                let resources = actions.entry(action.into()).or_default();
+                resources.insert(resource.into(), 1);
+            }
+        }
+    }
+
+    /// By function and action: the resources, each with the number of calls.
+    pub(super) fn show(&self) -> Value {
+        json!(self.functions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn call(service: &'static str, action: &str, target: &str, request: &Value) -> Call {
+        Call {
+            service,
+            action: action.to_owned(),
+            target: target.to_owned(),
+            status: 200,
+            duration: Duration::ZERO,
+            request: request.to_string().into(),
+            response: Bytes::new(),
+            detail: None,
+        }
+    }
+
+    fn noted(calls: impl IntoIterator<Item = Call>) -> Value {
+        let mut permissions = Permissions::default();
+        for call in calls {
+            permissions.note("Chat", &call);
+        }
+        permissions.show()["Chat"].clone()
+    }
+
+    #[test]
+    fn posts_to_many_connections_need_one_permission() {
+        let post = |id| call("management", "POST", id, &Value::Null);
+        let delete = call("management", "DELETE", "a", &Value::Null);
+        let resources = json!({"DELETE/@connections/*": 1, "POST/@connections/*": 2});
+        assert_eq!(
+            noted([post("a"), post("b"), delete]),
+            json!({"execute-api:ManageConnections": resources})
+        );
+    }
+
+    #[test]
+    fn a_transaction_needs_what_it_is_made_of() {
+        let request = json!({"TransactItems": [
+            {"Put": {"TableName": "members", "Item": {}}},
+            {"Delete": {"TableName": "arn:aws:dynamodb:us-east-1:000000000000:table/members", "Key": {}}},
+            {"Update": {"TableName": "connections", "Key": {}}},
+        ]});
+        assert_eq!(
+            noted([call("dynamodb", "TransactWriteItems", "", &request)]),
+            json!({
+                "dynamodb:DeleteItem": {"table/members": 1},
+                "dynamodb:PutItem": {"table/members": 1},
+                "dynamodb:UpdateItem": {"table/connections": 1},
+            })
+        );
+    }
+
+    #[test]
+    fn a_batch_is_an_action_of_its_own() {
+        let batch = json!({"RequestItems": {"members": [{"PutRequest": {"Item": {}}}]}});
+        let query = json!({"TableName": "connections", "Limit": 1});
+        assert_eq!(
+            noted([
+                call("dynamodb", "BatchWriteItem", "", &batch),
+                call("dynamodb", "Query", "", &query)
+            ]),
+            json!({
+                "dynamodb:BatchWriteItem": {"table/members": 1},
+                "dynamodb:Query": {"table/connections": 1},
+            })
+        );
+    }
+
+    #[test]
+    fn an_invocation_is_of_a_function_in_a_version() {
+        let path = "/2015-03-31/functions/Chat%3A%24LATEST/invocations";
+        assert_eq!(
+            noted([call("lambda", "Invoke", path, &Value::Null)]),
+            json!({"lambda:InvokeFunction": {"function:Chat:$LATEST": 1}})
+        );
+    }
+}
