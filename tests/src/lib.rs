@@ -22,7 +22,8 @@ pub use lines::Lines;
 pub use processes::Processes;
 pub use program::{Ended, Program};
 pub use programs::{
-    cargo, chat, compiled_elsewhere, example, fixture, gateway, optimized_gateway, root,
+    cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,
+    root,
 };
 pub use table::Table;
 pub use torture::{Held, Report, Torture};

@@ -17,6 +17,7 @@ mod e2e {
     mod invoke;
     mod languages;
     mod new_project;
+    mod operations;
     mod own_project;
     mod publish;
     mod record;

@@ -16,7 +16,7 @@
 //! - [State and layers](#state-and-layers)
 //! - [Testing](#testing)
 //! - [The local gateway](#the-local-gateway)
-//! - [Deployment](#deployment), [environment](#environment)
+//! - [Deployment](#deployment), [environment](#environment), [operations]
 //! - [Limits](#limits) and [costs](#costs)
 //!
 //! Coming from [Nitric](coming_from::nitric), [Chalice](coming_from::chalice) or
@@ -477,6 +477,8 @@ mod id;
 mod json;
 pub mod kv;
 pub mod limits;
+mod metrics;
+pub mod operations;
 mod payload;
 mod presence;
 #[cfg(doctest)]

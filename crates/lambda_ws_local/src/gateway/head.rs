@@ -48,9 +48,17 @@ impl Head {
             if !matches!(read, Ok(1..)) {
                 return Err(NoHead::Gone);
             }
+            // Empty lines before a request are nothing (RFC 9112, 2.2).
+            let empty = bytes
+                .iter()
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'));
+            let empty = empty.count();
+            bytes.drain(..empty);
             // A TLS hello or other noise would never end.
-            if !bytes[0].is_ascii_alphabetic() && !matches!(bytes[0], b'\r' | b'\n') {
-                return Err(NoHead::Refused(not_http()));
+            match bytes.first() {
+                None => continue,
+                Some(first) if first.is_ascii_alphabetic() => {}
+                Some(_) => return Err(NoHead::Refused(not_http())),
             }
             // Parsed once, when its end is there, not at every byte of a slow client.
             if ends(&bytes, searched)
@@ -136,6 +144,16 @@ mod tests {
 
     const REQUEST: &[u8] =
         b"GET /dev?a=1 HTTP/1.1\r\nHost: x\r\nuPGRADE: h2c, WebSocket\r\nAuth123: \xff\r\n\r\n\x81\x80";
+
+    #[tokio::test]
+    async fn empty_lines_before_a_request_are_nothing_however_they_arrive() {
+        for piece in [1, 2, 1000] {
+            let request = [b"\r\n\n\n".as_slice(), REQUEST].concat();
+            assert!(matches!(read(&request, piece).await, Ok(Head::Upgrade(_))));
+            let noise = read(b"\n\n%.]\n", piece).await;
+            assert!(matches!(noise, Err(NoHead::Refused(_))), "{piece}");
+        }
+    }
 
     #[tokio::test]
     async fn c1_a_head_keeps_the_case_of_its_names_however_it_arrives() {
