@@ -12,7 +12,7 @@ pub(crate) fn main() -> ExitCode {
         .enable_all()
         .build();
     let runtime = runtime.expect("a runtime of one thread needs next to nothing");
-    let ran = Args::read(std::env::args().skip(1)).map_err(Into::into);
+    let ran = Args::read(std::env::args().skip(1)).map_err(Box::<dyn Error>::from);
     let ran = ran.and_then(|args| {
         if args.help {
             print!("{HELP}");
