@@ -15,6 +15,7 @@ mod e2e {
     mod help;
     mod invoke;
     mod languages;
+    mod operations;
     mod own_project;
     mod publish;
     mod record;

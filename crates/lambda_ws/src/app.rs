@@ -6,6 +6,7 @@ mod host;
 #[cfg(feature = "apigateway")]
 mod invocation;
 mod lease;
+mod logs;
 mod reply;
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 mod sdk;
@@ -18,12 +19,14 @@ pub(crate) use host::{Host, Occasion};
 
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;
+use crate::metrics::Metric;
 use crate::response::Response;
 use crate::store::{DynStore, Store};
 use crate::transport::{DynTransport, Transport};
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
 use std::sync::Arc;
+use std::time::Instant;
 use tower_service::Service;
 
 /// Serves the events of a WebSocket API with `service`, a [`Router`](crate::Router) with or without
@@ -49,6 +52,8 @@ use tower_service::Service;
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
 /// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, .. | as for every AWS SDK |
+/// | `WARM_UP` | `off`, to connect to AWS with the first event, and not before |
+/// | `METRICS_NAMESPACE` | turns [metrics](crate::operations) on, in this namespace of CloudWatch |
 /// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
 /// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | what is logged; `INFO` by default |
 ///
@@ -130,16 +135,30 @@ where
     ///
     /// See [`run`].
     pub async fn run(self) -> Result<(), Error> {
+        let began = Instant::now();
         let environment = Environment::process();
         environment.check_lambda()?;
-        environment::log();
+        logs::begin();
+        let metrics = environment.metrics()?;
         let backend = environment.backend(self.store, self.transport).await?;
-        backend.warm().await;
+        if environment.warms_up {
+            backend.warm().await;
+        }
+        let backend = match metrics {
+            Some(metrics) => {
+                metrics.count(Metric::ColdStarts);
+                metrics.time(Metric::InitTime, began.elapsed());
+                backend.measured(metrics)
+            }
+            None => backend,
+        };
         let host = Host::new(self.service, backend);
         let function = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             let host = host.clone();
-            let occasion = Occasion::until(event.context.deadline);
-            async move { host.call(event.payload.get(), occasion).await }
+            async move {
+                let occasion = Occasion::of(&event.context);
+                host.call(event.payload.get(), occasion).await
+            }
         });
         Runtime::new(function).run().await.map_err(Error::from)
     }

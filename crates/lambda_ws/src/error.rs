@@ -102,6 +102,18 @@ impl Error {
         self.client.is_some() || self.is_too_large()
     }
 
+    /// Whether a client was gone that something was sent to.
+    pub(crate) fn is_gone(&self) -> bool {
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            if let Some(SendError::Gone) = error.downcast_ref() {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     fn is_too_large(&self) -> bool {
         let error = self.source().and_then(|e| e.downcast_ref::<SendError>());
         matches!(error, Some(SendError::TooLarge))

@@ -14,7 +14,7 @@
 //! - [Errors](#errors)
 //! - [State and layers](#state-and-layers)
 //! - [Testing](#testing)
-//! - [Environment](#environment) and [limits](#limits)
+//! - [Environment](#environment), [operations] and [limits](#limits)
 //!
 //! # A program
 //!
@@ -406,6 +406,8 @@ mod id;
 mod json;
 pub mod kv;
 pub mod limits;
+mod metrics;
+pub mod operations;
 mod payload;
 mod presence;
 #[cfg(doctest)]

@@ -6,10 +6,11 @@ mod tests;
 
 use crate::error::Error;
 use crate::event::{
-    AnyEvent, Authorize, Connect, Disconnect, Event, Joined, Left, Message, Opened,
+    AnyEvent, Authorize, Connect, Disconnect, Event, Joined, Kind, Left, Message, Opened,
 };
 use crate::extract::FromEvent;
 use crate::handler::Handler;
+use crate::metrics::Metrics;
 use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
 use crate::response::{IntoResponse, Response, TwoWay};
 use crate::selection::{Member, member};
@@ -459,24 +460,24 @@ impl Router {
         })
     }
 
-    /// The response to a message.
-    fn message(&self, mut event: Event<Message>) -> BoxFuture<'static, Response> {
+    /// The response to a message, and the route that it is for.
+    fn message(&self, mut event: Event<Message>) -> (&str, BoxFuture<'static, Response>) {
         let key = event.context.route_key();
-        if let Some(route) = self.routes.get(key) {
-            return route.call(event);
+        if let Some((key, route)) = self.routes.get_key_value(key) {
+            return (key, route.call(event));
         }
         let found = member(&event.data.body, &self.member);
-        if let Member::Text(key) = &found
-            && let Some(route) = self.routes.get(&**key)
+        if let Member::Text(selected) = &found
+            && let Some((key, route)) = self.routes.get_key_value(&**selected)
         {
-            event.data.selected = Some(Arc::from(&**key));
-            return route.call(event);
+            event.data.selected = Some(Arc::from(&**selected));
+            return (key, route.call(event));
         }
         if let Some(fallback) = &self.fallback {
-            return fallback.call(event);
+            return ("$default", fallback.call(event));
         }
         let response = IntoResponse::<Message>::into_response(self.unknown(&found));
-        Box::pin(std::future::ready(response))
+        ("$default", Box::pin(std::future::ready(response)))
     }
 
     /// Why no route is for a message.
@@ -553,8 +554,10 @@ impl Service<AnyEvent> for Router {
         if let Some(presences) = event.sender().presences() {
             presences.tell(self.hooks());
         }
+        let mut watch = event.sender().metrics().map(Metrics::watch);
         let opened = self.opened.is_some() && matches!(event, AnyEvent::Connect(_));
-        let response = match event {
+        let is_message = matches!(event, AnyEvent::Message(_));
+        let (route, response) = match event {
             AnyEvent::Authorize(event) => {
                 let missing = || -> BoxFuture<'static, Response> {
                     let error = Error::from(
@@ -566,23 +569,41 @@ impl Service<AnyEvent> for Router {
                     ))
                 };
                 let route = self.authorize.as_ref();
-                Some(route.map_or_else(missing, |route| route.call(event)))
+                let response = route.map_or_else(missing, |route| route.call(event));
+                ("$authorize", Some(response))
             }
-            AnyEvent::Connect(event) => self.connect.as_ref().map(|route| route.call(event)),
-            AnyEvent::Opened(event) => self.opened.as_ref().map(|route| route.call(event)),
-            AnyEvent::Disconnect(event) => self.disconnect.as_ref().map(|route| route.call(event)),
-            AnyEvent::Message(event) => Some(self.message(event)),
-            AnyEvent::Joined(event) => self.joined.as_ref().map(|route| route.call(event)),
-            AnyEvent::Left(event) => self.left.as_ref().map(|route| route.call(event)),
-            AnyEvent::Asked(_) => None,
+            AnyEvent::Connect(event) => ("$connect", called(&self.connect, event)),
+            AnyEvent::Opened(event) => ("$opened", called(&self.opened, event)),
+            AnyEvent::Disconnect(event) => ("$disconnect", called(&self.disconnect, event)),
+            AnyEvent::Message(event) => {
+                let (route, response) = self.message(event);
+                (route, Some(response))
+            }
+            AnyEvent::Joined(event) => ("$joined", called(&self.joined, event)),
+            AnyEvent::Left(event) => ("$left", called(&self.left, event)),
+            AnyEvent::Asked(_) => ("", None),
         };
+        if let Some(watch) = watch.as_mut().filter(|_| response.is_some()) {
+            watch.at(route, is_message);
+        }
         Box::pin(async move {
             let mut response = match response {
                 Some(response) => response.await,
                 None => Response::default(),
             };
             response.opened = opened;
+            if let Some(watch) = watch {
+                watch.ends(&response);
+            }
             Ok(response)
         })
     }
+}
+
+/// A handler's response, if there is one.
+fn called<K: Kind>(
+    route: &Option<Route<K, ()>>,
+    event: Event<K>,
+) -> Option<BoxFuture<'static, Response>> {
+    route.as_ref().map(|route| route.call(event))
 }

@@ -27,6 +27,7 @@ pub use rest::Rest;
 
 use crate::app::Environment;
 use crate::error::{BoxError, Error};
+use crate::metrics::Metrics;
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{Kept, Presences, Present};
 use crate::send_error::SendError;
@@ -87,6 +88,8 @@ pub(crate) struct Inner {
     pub(crate) spares: bool,
     /// Who keeps presences; nobody, where there is no router.
     pub(crate) presences: Option<Arc<Presences>>,
+    /// Who counts; nobody, unless it is asked for.
+    pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
 /// Tells the time, and lets it pass.
@@ -130,6 +133,7 @@ impl Sender {
             greets: false,
             spares: false,
             presences: None,
+            metrics: None,
         })
     }
 
@@ -195,11 +199,19 @@ impl Sender {
     ) -> Result<(), SendError> {
         let payload = message.into_payload()?;
         self.check_open(id)?;
-        let sent = self.post(id, &payload).await;
+        let sent = self.send_surely(id, &payload).await;
+        if let Some(metrics) = self.metrics() {
+            metrics.sent(&sent);
+        }
+        sent
+    }
+
+    async fn send_surely(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        let sent = self.post(id, payload).await;
         if !matches!(sent, Err(SendError::Gone)) {
             return sent;
         }
-        match self.doubt(id, &payload).await {
+        match self.doubt(id, payload).await {
             Doubt::Unfounded => Ok(()),
             Doubt::Unresolved(error) => Err(error),
             Doubt::Confirmed(record) => {
@@ -302,6 +314,10 @@ impl Sender {
         self.persist(id, || self.0.transport.inspect(id)).await
     }
 
+    pub(crate) fn metrics(&self) -> Option<&Arc<Metrics>> {
+        self.0.metrics.as_ref()
+    }
+
     /// What is known of presences, where there is a router.
     pub(crate) fn presences(&self) -> Option<&Presences> {
         self.0.presences.as_deref()
@@ -367,7 +383,27 @@ impl Sender {
     }
 
     /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
-    async fn deliver(&self, mut work: Rest) -> Result<Delivery, SendError> {
+    async fn deliver(&self, work: Rest) -> Result<Delivery, SendError> {
+        self.counted(work.is_message(), self.deliver_all(work))
+            .await
+    }
+
+    /// Counts what is sent, which is nothing when connections are closed.
+    async fn counted(
+        &self,
+        is_message: bool,
+        work: impl Future<Output = Result<Delivery, SendError>>,
+    ) -> Result<Delivery, SendError> {
+        let Some(metrics) = self.metrics().filter(|_| is_message) else {
+            return work.await;
+        };
+        let began = Instant::now();
+        let delivery = work.await;
+        metrics.broadcast(&delivery, began.elapsed());
+        delivery
+    }
+
+    async fn deliver_all(&self, mut work: Rest) -> Result<Delivery, SendError> {
         let mut delivery = Delivery::default();
         let mut until = Until {
             deadline: self.0.deadline,
@@ -410,7 +446,9 @@ impl Sender {
             hopeful: false,
             keeper: Some(keeper),
         };
-        Broadcast::new(self, work).run(until).await
+        let is_message = work.is_message();
+        let broadcast = Broadcast::new(self, work).run(until);
+        self.counted(is_message, broadcast).await
     }
 
     /// Lets tasks go on: how many do, and what none does and why.

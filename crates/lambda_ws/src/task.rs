@@ -3,9 +3,11 @@
 use crate::Timestamp;
 use crate::error::BoxError;
 use crate::event::Context;
+use crate::metrics::{Metric, Metrics};
 use crate::sender::Rest;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// The form of tasks. A function that finds another one is of another version, and says so.
 const FORM: u32 = 1;
@@ -126,6 +128,25 @@ impl Task {
 pub(crate) trait Tasks: std::marker::Send + Sync {
     /// Queues the event of a task.
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>>;
+}
+
+/// The same, counted.
+pub(crate) struct Counted {
+    pub(crate) tasks: Arc<dyn Tasks>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Tasks for Counted {
+    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(async move {
+            let queued = self.tasks.queue(event).await;
+            self.metrics.count(match &queued {
+                Ok(()) => Metric::TasksHandedOn,
+                Err(_) => Metric::TasksFailed,
+            });
+            queued
+        })
+    }
 }
 
 /// A new task's id.

@@ -6,13 +6,14 @@ pub(crate) use transports::Transports;
 
 use crate::ConnectionId;
 use crate::event::Context;
+use crate::metrics::Metrics;
 use crate::presence::{Kept, Presences};
 use crate::send_error::SendError;
 use crate::sender::{
     self, Cleanup, Clock, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
 };
 use crate::store::DynStore;
-use crate::task::Tasks;
+use crate::task::{Counted, Tasks};
 use crate::transport::DynTransport;
 use futures_util::future;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(crate) struct Backend {
     width: usize,
     /// Of programs that serve events.
     presences: Option<Arc<Presences>>,
+    /// Of those that are asked to count.
+    metrics: Option<Arc<Metrics>>,
 }
 
 /// What is particular to a sender.
@@ -63,6 +66,7 @@ impl Backend {
             tasks: None,
             width: SEND_TASKS,
             presences: None,
+            metrics: None,
         }
     }
 
@@ -70,6 +74,21 @@ impl Backend {
     pub(super) fn hosted(mut self) -> Self {
         self.presences = Some(Arc::default());
         self
+    }
+
+    /// The same with what it does counted, also what its tasks do.
+    pub(crate) fn measured(mut self, metrics: Metrics) -> Self {
+        let metrics = Arc::new(metrics);
+        self.tasks = self.tasks.map(|tasks| -> Arc<dyn Tasks> {
+            let metrics = metrics.clone();
+            Arc::new(Counted { tasks, metrics })
+        });
+        self.metrics = Some(metrics);
+        self
+    }
+
+    pub(super) fn metrics(&self) -> Option<&Arc<Metrics>> {
+        self.metrics.as_ref()
     }
 
     pub(super) fn presences(&self) -> &Presences {
@@ -180,6 +199,7 @@ impl Backend {
             greets: particulars.greets,
             spares: particulars.spares,
             presences: self.presences.clone(),
+            metrics: self.metrics.clone(),
         })
     }
 

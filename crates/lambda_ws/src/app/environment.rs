@@ -4,13 +4,12 @@ use super::backend::{Backend, Transports};
 #[cfg(feature = "apigateway")]
 use super::invocation::Invocation;
 use crate::error::Error;
+use crate::metrics::Metrics;
 use crate::sender::SEND_RATE;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
 #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
 use aws_config::SdkConfig;
-use lambda_runtime::tracing::subscriber;
-use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -28,10 +27,14 @@ const RATE: &str = "SEND_RATE";
 const TASKS: &str = "SEND_TASKS";
 #[cfg(feature = "apigateway")]
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
-#[cfg(feature = "apigateway")]
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 #[cfg(feature = "apigateway")]
 const FUNCTION_VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
+const METRICS: &str = "METRICS_NAMESPACE";
+/// Anything but `off` is the default.
+const WARM_UP: &str = "WARM_UP";
+/// The longest namespace of CloudWatch, in characters.
+const LONGEST_NAMESPACE: usize = 255;
 
 /// What a program learns from its environment.
 #[derive(Debug, Default)]
@@ -48,9 +51,12 @@ pub(crate) struct Environment {
     tasks: Option<String>,
     #[cfg(feature = "apigateway")]
     lambda_endpoint: Option<String>,
-    /// With its version.
-    #[cfg(feature = "apigateway")]
     function: Option<String>,
+    #[cfg(feature = "apigateway")]
+    version: Option<String>,
+    metrics: Option<String>,
+    /// Connects to AWS before the first event.
+    pub(crate) warms_up: bool,
 }
 
 impl Environment {
@@ -78,11 +84,11 @@ impl Environment {
             tasks: variable(TASKS),
             #[cfg(feature = "apigateway")]
             lambda_endpoint: variable(LAMBDA_ENDPOINT),
+            function: variable(FUNCTION_NAME),
             #[cfg(feature = "apigateway")]
-            function: variable(FUNCTION_NAME).map(|name| {
-                let version = variable(FUNCTION_VERSION);
-                format!("{name}:{}", version.as_deref().unwrap_or("$LATEST"))
-            }),
+            version: variable(FUNCTION_VERSION),
+            metrics: variable(METRICS),
+            warms_up: variable(WARM_UP).as_deref() != Some("off"),
         }
     }
 
@@ -96,6 +102,26 @@ impl Environment {
                  deploy it"
                     .into(),
             ),
+        }
+    }
+
+    /// The metrics that are asked for, if they are.
+    pub(crate) fn metrics(&self) -> Result<Option<Metrics>, Error> {
+        let Some(namespace) = &self.metrics else {
+            return Ok(None);
+        };
+        let is_known = |c: char| c.is_ascii_alphanumeric() || ".-_/#:".contains(c);
+        let is_valid = namespace.chars().all(is_known)
+            && namespace.len() <= LONGEST_NAMESPACE
+            && !namespace.starts_with(':')
+            && !namespace.starts_with("AWS/");
+        match is_valid {
+            true => Ok(Some(Metrics::new(namespace.clone(), self.function.clone()))),
+            false => Err(format!(
+                "{METRICS} is `{namespace}`: CloudWatch's namespaces have up to {LONGEST_NAMESPACE} letters, digits \
+                 and `.-_/#:`, and begin neither with `:` nor with `AWS/`"
+            )
+            .into()),
         }
     }
 
@@ -167,10 +193,12 @@ impl Environment {
     fn tasks(&self, config: &SdkConfig) -> Result<Option<(Invocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;
         let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
-        let Some(function) = self.function.as_deref().filter(|_| width > 0) else {
+        let Some(name) = self.function.as_deref().filter(|_| width > 0) else {
             return Ok(None);
         };
-        let invocation = Invocation::new(config, function, self.lambda_endpoint.as_deref());
+        let version = self.version.as_deref().unwrap_or("$LATEST");
+        let function = format!("{name}:{version}");
+        let invocation = Invocation::new(config, &function, self.lambda_endpoint.as_deref());
         Ok(invocation.map(|invocation| (invocation, width as usize)))
     }
 
@@ -224,34 +252,6 @@ fn no_table() -> Error {
     .into()
 }
 
-/// Logs as Lambda asks for it, unless the program has arranged its logs itself: by
-/// `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, and in JSON if `AWS_LAMBDA_LOG_FORMAT` says so.
-pub(crate) fn log() {
-    if tracing::dispatcher::has_been_set() {
-        return;
-    }
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse_lossy(level.unwrap_or_default().to_lowercase());
-    // Neither CloudWatch nor a pipe shows colours.
-    let lines = subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(false);
-    if variable("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .init();
-    } else {
-        // CloudWatch has times of its own.
-        lines.without_time().init();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,5 +302,17 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(backend.url(), Some("log:"));
+    }
+
+    #[test]
+    fn metrics_are_off_unless_a_namespace_is_given_that_cloudwatch_takes() {
+        assert!(environment(&[]).metrics().unwrap().is_none());
+        let good = environment(&[(METRICS, "Chat/prod"), (FUNCTION_NAME, "chat")]);
+        assert!(good.metrics().unwrap().is_some());
+        for bad in ["AWS/Lambda", ":chat", "a chat", "chät", &"x".repeat(256)] {
+            let error = environment(&[(METRICS, bad)]).metrics().err();
+            let error = error.expect(bad).to_string();
+            assert!(error.contains(METRICS), "{error}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::connection::Known;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Message};
 use crate::json::Json;
+use crate::metrics::Metric;
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::Departure;
 use crate::response::{Body, IntoResponse, Response};
@@ -27,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use tower_service::Service;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, Span, debug, error, error_span, warn};
 
 /// How long an event waits for its clean-up.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -35,21 +36,28 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// How long `$connect` and messages may send to many: API Gateway gives up at 29 s (conformance E5).
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// When an event was given to the program.
+/// When an event was given to the program, and as which invocation.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Occasion {
+pub(crate) struct Occasion<'a> {
     /// When its response must be there.
     pub(crate) deadline: Option<Instant>,
+    /// The invocation's id, as Lambda's own log lines have it.
+    pub(crate) request_id: Option<&'a str>,
+    /// The trace of X-Ray that it is a part of.
+    pub(crate) trace_id: Option<&'a str>,
 }
 
-impl Occasion {
-    /// That of an invocation which Lambda ends at `deadline`, in ms since the epoch.
-    pub(crate) fn until(deadline: u64) -> Self {
+impl<'a> Occasion<'a> {
+    /// That of an invocation, which Lambda ends at its deadline.
+    pub(crate) fn of(invocation: &'a lambda_runtime::Context) -> Self {
+        let deadline = invocation.deadline;
         let left = Timestamp::from_millis(deadline) - Timestamp::now();
         // Time to hand on what is left, and to answer.
         let left = left.saturating_sub(RESERVE.min(left / 8));
         Self {
             deadline: (deadline > 0).then(|| Instant::now() + left),
+            request_id: Some(&invocation.request_id),
+            trace_id: invocation.xray_trace_id.as_deref(),
         }
     }
 
@@ -58,6 +66,7 @@ impl Occasion {
         let most = Instant::now() + DEADLINE;
         Self {
             deadline: Some(self.deadline.map_or(most, |deadline| deadline.min(most))),
+            ..self
         }
     }
 }
@@ -87,15 +96,24 @@ where
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn metrics(&self) -> Option<Arc<crate::metrics::Metrics>> {
+        self.backend.metrics().cloned()
+    }
+
     /// The response to an event. It is an error only if the event is none that is known, or one that is
     /// answered with a failure: an authorizer's, or one of no API.
-    pub(crate) async fn call(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
+    pub(crate) async fn call(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
+        let metrics = self.backend.metrics();
+        // Written before Lambda has the response, and freezes the program.
+        let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
         let late = std::mem::take(&mut *self.late());
-        let (reply, ()) = future::join(self.answer(json, occasion), self.follow_up(late)).await;
+        let answer = self.answer(json, occasion);
+        let (reply, ()) = future::join(answer, self.follow_up(late, occasion)).await;
         reply
     }
 
-    async fn answer(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
+    async fn answer(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
         let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
@@ -108,12 +126,7 @@ where
             reason: context.disconnect_reason.take(),
         };
         let context = Context::new(id, &mut context);
-        let span = info_span!(
-            "event",
-            route = context.route_key(),
-            connection = %context.connection_id(),
-            request = context.request_id(),
-        );
+        let span = about(&context, context.route_key(), occasion);
         let cleanup = Cleanup::beside();
         let answer = async {
             let occasion = match kind {
@@ -167,7 +180,7 @@ where
         context: Context,
         data: Connect,
         sender: Sender,
-        (occasion, cleanup): (Occasion, &Cleanup),
+        (occasion, cleanup): (Occasion<'_>, &Cleanup),
     ) -> Reply {
         let declared = data.declared.clone();
         let offer = Offer::of(&data.headers);
@@ -175,6 +188,7 @@ where
         let mut response = self.respond(AnyEvent::Connect(event)).await;
         log(&response);
         if !response.status.is_success() {
+            self.count(Metric::Refusals);
             return Reply::new(&response, None);
         }
         protocol::choose(&mut response, &offer);
@@ -196,8 +210,10 @@ where
                     "what was written of it is left to expire"
                 );
             }
+            self.count(Metric::Refusals);
             return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
         }
+        self.count(Metric::Connects);
         let arrived = self.arrivals(&context, &record).await;
         for (room, payload) in announcements {
             let others = sender.room(&*room).except(context.connection_id());
@@ -281,6 +297,9 @@ where
     }
 
     async fn disconnect(&self, context: Context, data: Disconnect, sender: Sender) -> Reply {
+        if let Some(metrics) = self.backend.metrics() {
+            metrics.disconnect(data.code);
+        }
         let (id, at) = (context.connection_id(), context.connected_at());
         let record = match self.backend.store.remove(id, at).await {
             Ok(record) => record,
@@ -300,6 +319,12 @@ where
         let response = self.respond(AnyEvent::Disconnect(event)).await;
         log(&response);
         Reply::new(&response, None)
+    }
+
+    fn count(&self, metric: Metric) {
+        if let Some(metrics) = self.backend.metrics() {
+            metrics.count(metric);
+        }
     }
 
     async fn respond(&self, event: AnyEvent) -> Response {
@@ -347,15 +372,26 @@ fn event<K>(context: Context, data: K, sender: Sender, known: Known) -> Event<K>
     }
 }
 
+/// What all lines of an event say. Of the highest level, so that a warning says it where no more than
+/// warnings are logged.
+fn about(context: &Context, route: &str, occasion: Occasion<'_>) -> Span {
+    error_span!(
+        "event",
+        route,
+        connection = %context.connection_id(),
+        request = context.request_id(),
+        requestId = occasion.request_id,
+        xrayTraceId = occasion.trace_id,
+    )
+}
+
 /// Logs why a handler failed, once.
 fn log(response: &Response) {
     match response.error() {
+        // Its text may repeat what the client sent, which has been told it.
         Some(error) if error.is_client() => {
-            debug!(
-                code = error.code(),
-                ?error,
-                "the client's message is refused"
-            );
+            let cause = error.source().map(tracing::field::display);
+            debug!(code = error.code(), error = cause, "the client is refused");
         }
         Some(error) => error!(?error, "the handler failed"),
         None => {}

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// Work beside an event: Lambda freezes what is left of it when the event ends, so the event waits.
 /// Outside of events nobody else would wait, so the work is done at once.
@@ -26,7 +27,7 @@ impl Cleanup {
         };
         let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(work);
+        tasks.spawn(work.in_current_span());
     }
 
     /// Waits for what is left, for at most `patience`. What is not done then goes on when the

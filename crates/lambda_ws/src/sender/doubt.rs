@@ -3,6 +3,7 @@
 use super::Sender;
 use crate::ConnectionId;
 use crate::limits::INTEGRATION_TIMEOUT;
+use crate::metrics::Metric;
 use crate::payload::Payload;
 use crate::presence::Departure;
 use crate::send_error::SendError;
@@ -65,17 +66,27 @@ impl Sender {
         for pause in pauses {
             self.pause(*pause, id).await;
             match self.post(id, payload).await {
-                Ok(()) => return Doubt::Unfounded,
+                Ok(()) => {
+                    // A young one was not open yet.
+                    self.count(Metric::GoneFalse, !young);
+                    return Doubt::Unfounded;
+                }
                 Err(SendError::Gone) => {}
                 Err(error) => return Doubt::Unresolved(error),
             }
         }
         // A false 410 may follow another. Who is gone cannot be inspected either.
         match self.inspect(id).await {
-            Err(SendError::Gone) => Doubt::Confirmed(record),
+            Err(SendError::Gone) => {
+                self.count(Metric::GoneConfirmed, true);
+                Doubt::Confirmed(record)
+            }
             Err(error) => Doubt::Unresolved(error),
             Ok(_) => match self.post(id, payload).await {
-                Ok(()) => Doubt::Unfounded,
+                Ok(()) => {
+                    self.count(Metric::GoneFalse, true);
+                    Doubt::Unfounded
+                }
                 Err(SendError::Gone) => Doubt::Unresolved(SendError::Unavailable(
                     "it calls the connection gone, and shows it".into(),
                 )),
@@ -92,6 +103,12 @@ impl Sender {
         }
     }
 
+    fn count(&self, metric: Metric, happened: bool) {
+        if let Some(metrics) = self.metrics().filter(|_| happened) {
+            metrics.count(metric);
+        }
+    }
+
     async fn try_clean_up(
         &self,
         id: &ConnectionId,
@@ -105,6 +122,7 @@ impl Sender {
             Some(record) if self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => {
                 let is_first = self.store().mark_gone(id, record.at).await?;
+                self.count(Metric::Removed, is_first);
                 // If it joined another room meanwhile, its `$disconnect` or the next leaver tells.
                 let departure = Departure::of(&record).filter(|_| is_first);
                 if let (Some(presences), Some(departure)) = (self.presences(), departure) {

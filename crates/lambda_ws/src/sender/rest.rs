@@ -46,6 +46,11 @@ impl Rest {
         }
     }
 
+    /// Whether something is sent, and nothing closed.
+    pub(super) fn is_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty() && self.ranges.is_empty()
     }

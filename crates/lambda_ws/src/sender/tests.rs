@@ -153,6 +153,7 @@ impl Bench {
             greets: false,
             spares: false,
             presences: None,
+            metrics: None,
         };
         change(&mut inner);
         let sender = Sender::from(inner);

@@ -6,6 +6,7 @@ use crate::auth::Policy;
 use crate::connection::Known;
 use crate::error::BoxError;
 use crate::event::{AnyEvent, Authorize, Context};
+use crate::metrics::Metric;
 use crate::response::{Body, Response};
 use crate::sender::Sender;
 use http::StatusCode;
@@ -31,13 +32,18 @@ where
         let event = event(context, data, sender, Known::default());
         let response = self.respond(AnyEvent::Authorize(event)).await;
         log(&response);
+        let refused = |error: String| {
+            self.count(Metric::Refusals);
+            Err(error.into())
+        };
         let policy = match (response.body, response.status) {
             (Body::Policy(policy), _) => *policy,
-            (_, StatusCode::UNAUTHORIZED) => return Err(UNAUTHORIZED.into()),
+            (_, StatusCode::UNAUTHORIZED) => return refused(UNAUTHORIZED.into()),
             (_, StatusCode::FORBIDDEN) => Policy::deny("nobody"),
-            (_, status) => return Err(format!("the authorizer failed with {status}").into()),
+            (_, status) => return refused(format!("the authorizer failed with {status}")),
         };
         if !policy.allows() {
+            self.count(Metric::Refusals);
             debug!("the client may not connect");
         }
         let document = policy.document(&method_arn).and_then(|document| {
@@ -47,7 +53,7 @@ where
             Ok(document) => Ok(Reply::Json(document)),
             Err(problem) => {
                 error!(problem, "the authorizer's policy is not sent");
-                Err(problem.into())
+                refused(problem)
             }
         }
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::error::Error;
 use tower_service::Service;
-use tracing::error;
+use tracing::{Instrument, error, error_span};
 
 /// An event of no API: a task, something to publish, or several such.
 #[derive(Deserialize)]
@@ -78,7 +78,20 @@ where
     S::Error: Into<BoxError>,
 {
     /// The response to an event of no API.
-    pub(super) async fn outside(&self, json: &str, occasion: Occasion) -> Result<Reply, BoxError> {
+    pub(super) async fn outside(
+        &self,
+        json: &str,
+        occasion: Occasion<'_>,
+    ) -> Result<Reply, BoxError> {
+        let span = error_span!(
+            "outside",
+            requestId = occasion.request_id,
+            xrayTraceId = occasion.trace_id
+        );
+        self.answer_outside(json, occasion).instrument(span).await
+    }
+
+    async fn answer_outside(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
         let outside: Result<Outside<'_>, _> = serde_json::from_str(json);
         let outside = outside.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
         let cleanup = Cleanup::beside();
@@ -107,7 +120,7 @@ where
         reply.map_err(|error| told(&*error).into())
     }
 
-    fn publisher(&self, occasion: Occasion, cleanup: Cleanup) -> Result<Sender, BoxError> {
+    fn publisher(&self, occasion: Occasion<'_>, cleanup: Cleanup) -> Result<Sender, BoxError> {
         let particulars = Particulars {
             deadline: occasion.deadline,
             ..Particulars::default()

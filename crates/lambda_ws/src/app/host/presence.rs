@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 use tower_service::Service;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, debug, error, error_span, warn};
 
 /// How many hooks run at once, and how many rooms or users are looked at.
 const AT_ONCE: usize = 8;
@@ -80,7 +80,8 @@ where
     }
 
     async fn welcome_one(&self, presence: Presence, context: &Context, sender: &Sender) {
-        let span = info_span!("joined", room = presence.room, user = presence.user);
+        let (room, user) = (&presence.room, &presence.user);
+        let span = error_span!("joined", route = "$joined", room, user);
         let data = Joined { presence };
         let event = event(context.clone(), data, sender.clone(), Known::default());
         let response = self.respond(AnyEvent::Joined(event));
@@ -88,7 +89,7 @@ where
     }
 
     /// Sees to those who were found to have left, now or after a grace.
-    pub(super) async fn see_off(&self, occasion: Occasion) {
+    pub(super) async fn see_off(&self, occasion: Occasion<'_>) {
         // Whoever is told that somebody left may be found gone.
         for _ in 0..MOST_HOPS {
             let departed = self.backend.presences().departed();
@@ -131,7 +132,7 @@ where
         tasks: &dyn Tasks,
         grace: Duration,
         departed: &[Departure],
-        occasion: Occasion,
+        occasion: Occasion<'_>,
     ) -> Result<(), BoxError> {
         let lot = Lot::any(&*self.backend.store, self.backend.clock());
         let due = lot.clock.now() + grace;
@@ -163,7 +164,7 @@ where
         &self,
         (id, hop): (String, u32),
         sweep: Sweep,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<(), BoxError> {
         let lot = Lot {
@@ -201,7 +202,7 @@ where
         &self,
         lot: Lot<'_>,
         until: Option<Timestamp>,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<Option<Timestamp>, BoxError> {
         // Before the notes are read: who notes anything behind that calls again.
@@ -222,7 +223,7 @@ where
     }
 
     /// Waits, as long as there is time. Whether it was long enough.
-    async fn wait(&self, until: Timestamp, occasion: Occasion) -> bool {
+    async fn wait(&self, until: Timestamp, occasion: Occasion<'_>) -> bool {
         let pause = until - self.backend.clock().now();
         let (pause, is_enough) = match time_left(occasion) {
             Some(left) if left < pause => (left, false),
@@ -237,7 +238,7 @@ where
     async fn bid_farewell(
         &self,
         departed: Vec<Departure>,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<(), StoreError> {
         let mut users: BTreeMap<String, Vec<Departure>> = BTreeMap::new();
@@ -264,7 +265,7 @@ where
         &self,
         user: String,
         departed: Vec<Departure>,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<(), StoreError> {
         let rooms = departed.iter().flat_map(|departure| &departure.rooms);
@@ -286,10 +287,11 @@ where
         &self,
         presence: Presence,
         departure: &Departure,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) {
-        let span = info_span!("left", room = presence.room, user = presence.user);
+        let (room, user) = (&presence.room, &presence.user);
+        let span = error_span!("left", route = "$left", connection = %departure.id, room, user);
         let particulars = Particulars {
             deadline: occasion.deadline,
             ..Particulars::default()
@@ -328,7 +330,7 @@ where
 }
 
 /// How long an invocation may wait.
-fn time_left(occasion: Occasion) -> Option<Duration> {
+fn time_left(occasion: Occasion<'_>) -> Option<Duration> {
     let left = occasion.deadline?.saturating_duration_since(Instant::now());
     Some(left.saturating_sub(MARGIN.min(left / 2)))
 }

@@ -9,6 +9,7 @@ use tracing::warn;
 /// Sees to it that a client gets the answer it expects to the sub-protocols it offers, or that it is
 /// logged why it will close the connection (conformance B8).
 pub(super) fn choose(response: &mut Response, offer: &Offer) {
+    // What is offered is not logged: some clients bring a token as if it were a protocol.
     let chosen = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
     let known = |name: &str| offer.protocols.iter().any(|p| p == name);
     match chosen.map(|chosen| chosen.to_str().unwrap_or_default()) {
@@ -16,7 +17,7 @@ pub(super) fn choose(response: &mut Response, offer: &Offer) {
         Some(chosen) if known(chosen) => {}
         Some(chosen) => warn!(
             chosen,
-            offered = ?offer.protocols,
+            offered = offer.protocols.len(),
             "the client did not offer the sub-protocol it gets: browsers close such a connection"
         ),
         None if offer.token.is_some() => {
@@ -25,7 +26,7 @@ pub(super) fn choose(response: &mut Response, offer: &Offer) {
         }
         None if offer.protocols.is_empty() => {}
         None => warn!(
-            offered = ?offer.protocols,
+            offered = offer.protocols.len(),
             "the client offers sub-protocols and gets none: browsers close such a connection; \
              return what `Protocols::choose` makes of them"
         ),

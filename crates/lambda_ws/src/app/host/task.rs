@@ -1,12 +1,13 @@
 //! What the function asked itself to do.
 
-use super::{Host, Occasion, event, log};
+use super::{Host, Occasion, about, event, log};
 use crate::app::backend::Particulars;
 use crate::app::lease::{Asked, Lease};
 use crate::app::reply::Reply;
 use crate::connection::Known;
 use crate::error::BoxError;
 use crate::event::{AnyEvent, Context, Opened};
+use crate::metrics::Metric;
 use crate::payload::Payload;
 use crate::response::{Body, Response};
 use crate::send_error::SendError;
@@ -16,7 +17,15 @@ use serde::Serialize;
 use std::error::Error;
 use std::sync::{MutexGuard, PoisonError};
 use tower_service::Service;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, error_span, info, warn};
+
+/// The route that the lines about a greeting name.
+const OPENED: &str = "$opened";
+
+/// Why a task is not done, though nothing has failed.
+#[derive(Debug, thiserror::Error)]
+#[error("another worker does this task: Lambda asks again whether it has")]
+struct Taken;
 
 /// The answer to a task: nobody reads it but whoever invokes one by hand.
 #[derive(Debug, Serialize)]
@@ -35,13 +44,18 @@ where
     pub(super) async fn task(
         &self,
         task: Task,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: Cleanup,
     ) -> Result<Reply, BoxError> {
-        let span = info_span!("task", id = task.id, hop = task.hop);
+        let span = error_span!("task", id = task.id, hop = task.hop);
+        self.count(Metric::TasksBegun);
         let work = async {
             match (task.opened, task.send, task.sweep) {
-                (Some(context), None, None) => self.opened(context, occasion, cleanup).await,
+                (Some(context), None, None) => {
+                    let about = about(&context, OPENED, occasion);
+                    let opened = self.opened(context, occasion, cleanup);
+                    opened.instrument(about).await
+                }
                 (None, Some(send), None) => {
                     let parent = (task.id, task.hop);
                     self.send_part(parent, send, occasion, cleanup).await
@@ -57,7 +71,13 @@ where
                 ),
             }
         };
-        work.instrument(span).await
+        let done = work.instrument(span).await;
+        if let Err(error) = &done
+            && !error.is::<Taken>()
+        {
+            self.count(Metric::TasksFailed);
+        }
+        done
     }
 
     /// Has something done once a connection is open.
@@ -69,7 +89,6 @@ where
         };
         if let Err(error) = queued {
             warn!(
-                connection = %context.connection_id(),
                 error = &*error,
                 "no task follows the opening of a connection: it is followed up with the next event here"
             );
@@ -78,12 +97,16 @@ where
     }
 
     /// Follows up the connections that no task was queued for. Their `$connect` has returned since.
-    pub(super) async fn follow_up(&self, late: Vec<Context>) {
+    pub(super) async fn follow_up(&self, late: Vec<Context>, beside: Occasion<'_>) {
         for context in late {
-            let cleanup = Cleanup::awaited();
-            if let Err(error) = self.opened(context, Occasion::default(), cleanup).await {
-                error!(error = &*error, "a new client is not greeted");
-            }
+            let about = about(&context, OPENED, beside);
+            let greeting = async {
+                let cleanup = Cleanup::awaited();
+                if let Err(error) = self.opened(context, Occasion::default(), cleanup).await {
+                    error!(error = &*error, "a new client is not greeted");
+                }
+            };
+            greeting.instrument(about).await;
         }
     }
 
@@ -95,7 +118,7 @@ where
     async fn opened(
         &self,
         context: Context,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: Cleanup,
     ) -> Result<Reply, BoxError> {
         let particulars = Particulars {
@@ -113,7 +136,12 @@ where
         }
         let event = event(context.clone(), Opened, sender.clone(), known.clone());
         let mut response = self.respond(AnyEvent::Opened(event)).await;
-        log(&response);
+        match response.error() {
+            Some(error) if error.is_gone() => {
+                debug!("the client has gone before it was greeted");
+            }
+            _ => log(&response),
+        }
         if let Body::Text(payload) = std::mem::take(&mut response.body) {
             greet(&sender, &id, payload).await;
         }
@@ -126,17 +154,13 @@ where
         &self,
         parent: (String, u32),
         send: Send,
-        occasion: Occasion,
+        occasion: Occasion<'_>,
         cleanup: Cleanup,
     ) -> Result<Reply, BoxError> {
         let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
             Asked::Given(lease, state) => (lease, state),
             Asked::Done => return Reply::json(&Outcome::Known),
-            Asked::Taken => {
-                return Err(
-                    "another worker does this task: Lambda asks again whether it has".into(),
-                );
-            }
+            Asked::Taken => return Err(Taken.into()),
         };
         let particulars = Particulars {
             deadline: occasion.deadline,

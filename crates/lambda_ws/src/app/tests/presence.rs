@@ -367,6 +367,7 @@ impl World {
     async fn task(&self, task: &str, seconds: u32) -> Result<Value, BoxError> {
         let occasion = Occasion {
             deadline: Some(Instant::now() + SECOND * seconds),
+            ..Occasion::default()
         };
         let reply = self.process().call(task, occasion).await?;
         Ok(serde_json::to_value(reply)?)

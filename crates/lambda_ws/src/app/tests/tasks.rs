@@ -106,6 +106,7 @@ impl World {
     async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
         let occasion = Occasion {
             deadline: Some(Instant::now() + SECOND * seconds),
+            ..Occasion::default()
         };
         let event = event!("say").replace("\"$default\"", "\"say\"");
         let reply = self.process(rate).call(&event, occasion).await;
@@ -117,6 +118,7 @@ impl World {
     async fn work(&self, event: &str, seconds: u32) -> Result<Value, BoxError> {
         let occasion = Occasion {
             deadline: Some(Instant::now() + SECOND * seconds),
+            ..Occasion::default()
         };
         let reply = self.process(10_000).call(event, occasion).await?;
         Ok(serde_json::to_value(reply)?)
@@ -228,6 +230,7 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
     let host = Host::new(Router::new(), backend);
     let occasion = Occasion {
         deadline: Some(Instant::now() + SECOND * 8),
+        ..Occasion::default()
     };
     let work = tokio::time::timeout(SECOND * 20, host.call(&first, occasion));
     assert!(work.await.is_err());

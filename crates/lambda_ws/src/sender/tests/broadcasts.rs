@@ -101,6 +101,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             greets: false,
             spares: false,
             presences: None,
+            metrics: None,
         });
         let more = other.resume(serde_json::from_str(&json).unwrap()).await;
         delivery.add(more.unwrap());

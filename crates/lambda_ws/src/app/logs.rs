@@ -1,0 +1,57 @@
+//! What is logged, and how.
+
+mod flat;
+#[cfg(test)]
+mod tests;
+
+use flat::Flat;
+use lambda_runtime::tracing::subscriber;
+use subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use subscriber::fmt::MakeWriter;
+use subscriber::layer::{Layer, SubscriberExt};
+use subscriber::util::SubscriberInitExt;
+use tracing::{Level, Metadata, Subscriber};
+
+/// Those whose finest lines show events, requests and answers as they are, with tokens and messages in them.
+const TALKATIVE: [&str; 2] = ["aws_", "lambda_runtime"];
+
+/// Logs as Lambda asks for it, unless the program has arranged its logs itself: by
+/// `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, and in JSON if `AWS_LAMBDA_LOG_FORMAT` says so.
+pub(super) fn begin() {
+    if tracing::dispatcher::has_been_set() {
+        return;
+    }
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
+    let format = variable("AWS_LAMBDA_LOG_FORMAT");
+    let is_json = format.is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    lines(&level.unwrap_or_default(), is_json, std::io::stdout).init();
+}
+
+/// Lines up to a level, or as other directives of `RUST_LOG` say.
+fn lines<W>(level: &str, is_json: bool, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let asked = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .parse_lossy(level.to_lowercase());
+    let lines = subscriber::fmt::layer().with_writer(writer);
+    // Neither CloudWatch nor a pipe shows colours.
+    let lines = lines.with_target(false).with_ansi(false);
+    let lines = match is_json {
+        true => lines.fmt_fields(Flat).event_format(Flat).boxed(),
+        // CloudWatch has times of its own.
+        false => lines.without_time().boxed(),
+    };
+    subscriber::registry()
+        .with(lines)
+        .with(asked)
+        .with(filter_fn(is_discreet))
+}
+
+/// Whether a line cannot show a token or a message.
+fn is_discreet(line: &Metadata<'_>) -> bool {
+    let is_talkative = TALKATIVE.iter().any(|name| line.target().starts_with(name));
+    !is_talkative || *line.level() <= Level::INFO
+}

@@ -1,0 +1,298 @@
+//! What lines say, and what none says.
+
+use super::lines;
+use crate::app::{Backend, Host, Occasion, Transports};
+use crate::auth::Token;
+use crate::error::BoxError;
+use crate::payload::Payload;
+use crate::store::Memory;
+use crate::transport::{Inspection, LogOnly, Transport};
+use crate::{Connection, ConnectionId, Error, Json, Opening, Presence, Router, SendError};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use tracing::subscriber::DefaultGuard;
+
+const CONNECT: &str = include_str!("../../../../../events/connect.json");
+const SAY: &str = include_str!("../../../../../events/say.json");
+const ANN: &str = "AaVuMkdHd_QnW8c=";
+
+/// Lines that were written.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    /// What this thread logs at a level.
+    fn at(level: &str, is_json: bool) -> (Self, DefaultGuard) {
+        let written = Self::default();
+        let writer = written.clone();
+        let lines = lines(level, is_json, move || writer.clone());
+        (written, tracing::subscriber::set_default(lines))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn json(&self) -> Vec<Value> {
+        let text = self.text();
+        let lines = text.lines().map(serde_json::from_str);
+        lines.collect::<Result<_, _>>().unwrap()
+    }
+}
+
+/// A way to clients who have left.
+struct Empty;
+
+impl Transport for Empty {
+    async fn post(&self, _: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+        Err(SendError::Gone)
+    }
+
+    async fn close(&self, _: &ConnectionId) -> Result<(), SendError> {
+        Err(SendError::Gone)
+    }
+
+    async fn inspect(&self, _: &ConnectionId) -> Result<Inspection, SendError> {
+        Err(SendError::Gone)
+    }
+
+    fn url(&self) -> &str {
+        "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev"
+    }
+}
+
+fn host(router: Router, transport: impl Transport) -> Host<Router> {
+    let transports = Transports::One(Arc::new(transport));
+    Host::new(router, Backend::new(Arc::new(Memory::new()), transports))
+}
+
+async fn call(host: &Host<Router>, event: &str) -> Result<(), BoxError> {
+    let occasion = Occasion {
+        request_id: Some("8f507cfc-xmpl-4697-b07a-ac58fc914c95"),
+        trace_id: Some("Root=1-6566f071-707e729138f4d74b451e8c20"),
+        ..Occasion::default()
+    };
+    host.call(event, occasion).await.map(drop)
+}
+
+fn message(body: &str) -> String {
+    let mut event: Value = serde_json::from_str(SAY).unwrap();
+    event["body"] = body.into();
+    event.to_string()
+}
+
+async fn connect(me: Opening) -> Result<(), Error> {
+    me.user("ann")?;
+    me.join("tea")?;
+    tracing::info!("the handler's own");
+    Ok(())
+}
+
+/// A new connection, as it is just now: long ago it would be over.
+fn connecting() -> String {
+    let now = crate::Timestamp::now().millis();
+    let mut event: Value = serde_json::from_str(CONNECT).unwrap();
+    event["requestContext"]["connectedAt"] = now.into();
+    event["requestContext"]["requestTimeEpoch"] = now.into();
+    event.to_string()
+}
+
+#[tokio::test]
+async fn a_line_says_which_client_which_event_and_which_invocation_it_is_about() {
+    for level in ["info", "error"] {
+        let (written, _guard) = Written::at(level, true);
+        let host = host(
+            Router::new()
+                .connect(connect)
+                .route("say", async || Err::<(), Error>("the pot is empty".into())),
+            LogOnly,
+        );
+        call(&host, CONNECT).await.unwrap();
+        call(&host, SAY).await.unwrap();
+        let lines = written.json();
+        let failed = lines.iter().find(|line| line["level"] == "ERROR").unwrap();
+        assert_eq!(failed["message"], "the handler failed");
+        assert_eq!(failed["error"], "the pot is empty");
+        for line in &lines {
+            assert_eq!(line["connection"], ANN, "{line}");
+            let request = line["request"].as_str().unwrap();
+            assert!(CONNECT.contains(request) || SAY.contains(request), "{line}");
+            assert!(["$connect", "$default"].contains(&line["route"].as_str().unwrap()));
+            assert_eq!(line["requestId"], "8f507cfc-xmpl-4697-b07a-ac58fc914c95");
+            assert_eq!(
+                line["xrayTraceId"],
+                "Root=1-6566f071-707e729138f4d74b451e8c20"
+            );
+            let members = line.as_object().unwrap().values();
+            assert!(members.clone().all(|value| !value.is_object()), "{line}");
+        }
+        let own = lines
+            .iter()
+            .any(|line| line["message"] == "the handler's own");
+        assert_eq!(own, level == "info");
+    }
+}
+
+#[tokio::test]
+async fn text_lines_say_the_same() {
+    let (written, _guard) = Written::at("warn", false);
+    let failing = Router::new().fallback(async || Err::<(), Error>("the pot is empty".into()));
+    call(&host(failing, LogOnly), SAY).await.unwrap();
+    let text = written.text();
+    for part in [
+        "the handler failed",
+        "the pot is empty",
+        ANN,
+        "$default",
+        "8f507cfc-xmpl-4697-b07a-ac58fc914c95",
+        "Root=1-6566f071-707e729138f4d74b451e8c20",
+    ] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_told_with_all_its_causes() {
+    let (written, _guard) = Written::at("info", true);
+    let cause = std::io::Error::other("no route to host");
+    let error = SendError::Unavailable(cause.into());
+    tracing::error!(
+        error = &error as &dyn std::error::Error,
+        times = 3,
+        "not sent"
+    );
+    let lines = written.json();
+    let error = "API Gateway does not answer: no route to host";
+    assert_eq!(
+        (&lines[0]["error"], &lines[0]["times"]),
+        (&json!(error), &json!(3))
+    );
+}
+
+#[tokio::test]
+async fn greetings_presences_tasks_and_publishes_are_told_apart() {
+    let (written, _guard) = Written::at("info", true);
+    let router = Router::new()
+        .connect(connect)
+        .opened(async || Err::<(), Error>("no greeting".into()))
+        .joined(async |_: Presence| Err::<(), Error>("no herald".into()));
+    let host = host(router, LogOnly);
+    call(&host, &connecting()).await.unwrap();
+    // There are no tasks here: the next event greets.
+    let unknown = call(
+        &host,
+        r#"{"lambdaWsTask": {"form": 1, "id": "t1", "hop": 3}}"#,
+    )
+    .await;
+    assert!(unknown.is_err());
+    let lines = written.json();
+    let about = |error: &str| {
+        let found = lines.iter().find(|line| line["error"] == error);
+        found.unwrap_or_else(|| panic!("no line says `{error}`: {lines:?}"))
+    };
+    let herald = about("no herald");
+    assert_eq!(herald["route"], "$joined");
+    assert_eq!(
+        (&herald["room"], &herald["user"]),
+        (&json!("tea"), &json!("ann"))
+    );
+    let greeting = about("no greeting");
+    assert_eq!(greeting["route"], "$opened");
+    for line in [herald, greeting] {
+        assert_eq!(line["connection"], ANN);
+        assert_eq!(line["requestId"], "8f507cfc-xmpl-4697-b07a-ac58fc914c95");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_before_being_greeted_is_no_error() {
+    let (written, _guard) = Written::at("debug", true);
+    async fn greet(me: Connection) -> Result<(), Error> {
+        me.send("hello").await?;
+        Ok(())
+    }
+    let host = host(Router::new().connect(connect).opened(greet), Empty);
+    call(&host, &connecting()).await.unwrap();
+    // With the next event, because there are no tasks here.
+    let _ = call(&host, "{}").await;
+    let lines = written.json();
+    let gone = lines.iter().find(|line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("the client has gone before")
+    });
+    assert_eq!(gone.expect("it is told")["level"], "DEBUG");
+    assert!(
+        lines.iter().all(|line| line["level"] != "ERROR"),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn no_line_has_a_token_or_a_message_at_any_level() {
+    const SECRET: &str = "hunter2";
+    for is_json in [true, false] {
+        let (written, _guard) = Written::at("trace", is_json);
+        async fn asked(token: Option<Token>, me: Opening) -> Result<(), Error> {
+            assert!(token.is_some());
+            me.announce("tea", "hunter2")?;
+            me.save(&"hunter2")?;
+            Ok(me.join("tea")?)
+        }
+        let router = Router::new()
+            .connect(asked)
+            .route("say", async |me: Connection, Json(text): Json<String>| {
+                me.room("tea")
+                    .send(text)
+                    .await
+                    .map(drop)
+                    .map_err(Error::from)
+            })
+            .route("ask", async || {
+                Err::<(), Error>(Error::client("no", "hunter2"))
+            })
+            .route("echo", async |text: String| text);
+        let host = host(router, LogOnly);
+        for (header, value) in [
+            ("Authorization", "Bearer hunter2"),
+            ("Sec-WebSocket-Protocol", "bearer, hunter2"),
+            ("Sec-WebSocket-Protocol", "hunter2"),
+        ] {
+            let mut event: Value = serde_json::from_str(CONNECT).unwrap();
+            event["headers"][header] = value.into();
+            event["multiValueHeaders"][header] = json!([value]);
+            event["queryStringParameters"] = json!({"token": SECRET, "user": "ann"});
+            event["multiValueQueryStringParameters"] = json!({"token": [SECRET], "user": ["ann"]});
+            call(&host, &event.to_string()).await.unwrap();
+        }
+        for body in [
+            r#"{"action": "hunter2"}"#,
+            "hunter2",
+            r#"{"action": "say", "hunter2": 1}"#,
+            r#"{"action": "ask"}"#,
+            r#"{"action": "echo", "text": "hunter2"}"#,
+        ] {
+            call(&host, &message(body)).await.unwrap();
+        }
+        for event in [
+            r#"{"publish": {"room": "tea", "data": "hunter2"}}"#,
+            r#"{"publish": {"room": "tea", "data": {"hunter2": 1}}}"#,
+            r#"{"Records": [{"messageId": "1", "body": "{\"publish\": {\"everyone\": true, \"data\": \"hunter2\"}}"}]}"#,
+        ] {
+            call(&host, event).await.unwrap();
+        }
+        let text = written.text();
+        assert!(text.contains("the client is refused"), "it logs: {text}");
+        assert!(!text.contains(SECRET), "{text}");
+    }
+}
