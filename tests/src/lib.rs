@@ -21,6 +21,8 @@ pub use gateway::{Gateway, Setup};
 pub use lines::Lines;
 pub use processes::Processes;
 pub use program::{Ended, Program};
-pub use programs::{cargo, chat, example, fixture, gateway, optimized_gateway, root};
+pub use programs::{
+    cargo, chat, deployed_chat, example, fixture, gateway, optimized_gateway, root,
+};
 pub use table::Table;
 pub use torture::{Held, Report, Torture};

@@ -35,6 +35,12 @@ pub fn optimized_gateway() -> PathBuf {
     build(&["--release", "--bin=lambda-ws-local"])
 }
 
+/// The chat as it is deployed, with optimizations, and built by itself, so that no other package adds to
+/// what its dependencies can do; built if it is not there.
+pub fn deployed_chat() -> PathBuf {
+    build(&["--release", "--package=chat"])
+}
+
 /// A cargo that does not know that it runs under another: `cargo test` names its package in the
 /// environment, and build scripts that look there would run again for every other.
 pub fn cargo() -> Command {

@@ -1,0 +1,159 @@
+//! The processor time of an event.
+
+use super::args::Args;
+use super::figure::{Goal, Table, Who};
+use super::function::{Function, Place, program};
+use super::launcher::Launcher;
+use super::meter::Meter;
+use super::runtime_api::{RuntimeApi, Waiting};
+use serde_json::Value;
+use std::error::Error;
+use std::ffi::OsString;
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+const CHAT: Who = "chat";
+const TYPED: Who = "no router";
+
+const CPU: &str = "CPU an event, us";
+const INSTRUCTIONS: &str = "instructions an event, thousands";
+
+const MUST: f64 = 1.15;
+const STRETCH: f64 = 1.0;
+
+/// How often processor time is measured, at most: of so many events one measurement is as good as many.
+const ROUNDS: usize = 5;
+
+/// Of how many events instructions are counted, and how many are left out: the difference is what is told.
+const COUNTED: [usize; 2] = [200, 1200];
+
+/// A client's wish to connect, a new one each time.
+pub(super) fn connect() -> String {
+    let text = include_str!("../../../events/connect.json");
+    let mut event: Value = serde_json::from_str(text).expect("a fixture");
+    let id: String = std::iter::repeat_with(fastrand::alphanumeric)
+        .take(15)
+        .collect();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or_default();
+    let context = &mut event["requestContext"];
+    context["connectionId"] = format!("{id}=").into();
+    context["connectedAt"] = now.into();
+    context["requestTimeEpoch"] = now.into();
+    event.to_string()
+}
+
+/// A message that no route of the chat is for, the only one that it answers without its store.
+fn message() -> String {
+    let text = include_str!("../../../events/unknown-action.json");
+    let event: Value = serde_json::from_str(text).expect("a fixture");
+    event.to_string()
+}
+
+pub(super) async fn measure(
+    args: &Args,
+    launcher: &Launcher,
+) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut api = RuntimeApi::new().await?;
+    let title = "a message that no route is for: the chat routes it, finds none, makes the error, and its post \
+        is only logged, at a level that is off; beside the same event as aws_lambda_events has it, answered \
+        with a status";
+    let mut table = Table::new(title, CHAT, &[TYPED]);
+    let programs = [
+        (CHAT, program(&tests::deployed_chat(), &[])),
+        (
+            TYPED,
+            program(env!("CARGO_BIN_EXE_hello").as_ref(), &["typed"]),
+        ),
+    ];
+    let event = message();
+    for _ in 0..args.rounds.min(ROUNDS) {
+        for (who, program) in &programs {
+            let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
+            let place = Place {
+                launcher,
+                api: api.address,
+                variables: &variables,
+                under: &[],
+            };
+            let function = Function::start(program, place)?;
+            let meter = Meter::Process(function.id());
+            let mut waiting = api.next().await?;
+            waiting = invoke(&mut api, waiting, &event, args.events / 10 + 1).await?;
+            let before = meter.time();
+            let _waiting = invoke(&mut api, waiting, &event, args.events).await?;
+            let time = (meter.time() - before).as_secs_f64();
+            table.add(CPU, who, time * 1e6 / args.events as f64);
+        }
+    }
+    for (who, program) in &programs {
+        let [least, most] = COUNTED;
+        let Some(few) = instructions(&mut api, launcher, program, &event, least).await? else {
+            eprintln!("there is no valgrind: instructions are not counted");
+            break;
+        };
+        let many = instructions(&mut api, launcher, program, &event, most).await?;
+        let difference = many.unwrap_or_default().saturating_sub(few) as f64;
+        table.add(INSTRUCTIONS, who, difference / (most - least) as f64 / 1e3);
+    }
+    let times = ("of those without a router", |ours: f64, theirs: f64| {
+        ours / theirs
+    });
+    for name in [CPU, INSTRUCTIONS] {
+        let goal = Goal::AtMost {
+            must: MUST,
+            stretch: STRETCH,
+        };
+        table.compare(name, TYPED, times, goal);
+    }
+    Ok(vec![table])
+}
+
+async fn invoke(
+    api: &mut RuntimeApi,
+    mut waiting: Waiting,
+    event: &str,
+    times: usize,
+) -> Result<Waiting, Box<dyn Error>> {
+    for _ in 0..times {
+        api.invoke(waiting, event).await?;
+        waiting = api.next().await?;
+    }
+    Ok(waiting)
+}
+
+/// How many instructions a process takes from its start through so many events; `None` without valgrind.
+async fn instructions(
+    api: &mut RuntimeApi,
+    launcher: &Launcher,
+    program: &[OsString],
+    event: &str,
+    events: usize,
+) -> Result<Option<u64>, Box<dyn Error>> {
+    let mut valgrind = Command::new("valgrind");
+    let found = valgrind.arg("--version").stdout(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        return Ok(None);
+    }
+    let folder = tempfile::tempdir()?;
+    let counts = folder.path().join("counts");
+    let option = format!("--callgrind-out-file={}", counts.display());
+    let under = ["valgrind", "--tool=callgrind", "--quiet", &option].map(OsString::from);
+    let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
+    let place = Place {
+        launcher,
+        api: api.address,
+        variables: &variables,
+        under: &under,
+    };
+    let function = Function::start(program, place)?;
+    let waiting = api.next().await?;
+    let _waiting = invoke(api, waiting, event, events).await?;
+    function.end()?;
+    let counts = std::fs::read_to_string(counts)?;
+    let total = counts
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: "));
+    let total = total.ok_or("callgrind writes how many there were")?;
+    Ok(Some(total.trim().parse()?))
+}

@@ -1,0 +1,40 @@
+//! A thread that starts processes, on the core where functions run.
+
+use super::cores::Cores;
+use super::meter::Meter;
+use std::io;
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+/// A thread that starts processes on the core where functions run: they stay where it is, and no program has
+/// to be started that moves them, which would be measured with them.
+#[derive(Debug)]
+pub(super) struct Launcher {
+    commands: Sender<Command>,
+    launched: Receiver<io::Result<(Child, Instant)>>,
+}
+
+impl Launcher {
+    pub(super) fn new() -> Self {
+        let (commands, received) = channel::<Command>();
+        let (launch, launched) = channel();
+        std::thread::spawn(move || {
+            if let Meter::Thread(id) = Meter::own_thread() {
+                Cores::Apart.place_server(id);
+            }
+            for mut command in received {
+                let began = Instant::now();
+                // Whoever asked has gone if nobody listens.
+                let _ = launch.send(command.spawn().map(|child| (child, began)));
+            }
+        });
+        Self { commands, launched }
+    }
+
+    /// Starts a process, and tells since when.
+    pub(super) fn launch(&self, command: Command) -> io::Result<(Child, Instant)> {
+        self.commands.send(command).map_err(io::Error::other)?;
+        self.launched.recv().map_err(io::Error::other)?
+    }
+}

@@ -1,0 +1,50 @@
+//! The size of the program that is deployed.
+
+use super::figure::{Goal, Table};
+use std::error::Error;
+use std::path::Path;
+use std::process::Command;
+
+/// A megabyte has 1 000 000 bytes here, as the command line tools of AWS have it.
+const MB: f64 = 1e6;
+
+/// Makes the archive that is deployed, and prints its size.
+const ZIP: &str = "import io, sys, zipfile\n\
+    archive = io.BytesIO()\n\
+    with zipfile.ZipFile(archive, 'w', zipfile.ZIP_DEFLATED) as out:\n\
+    \tout.write(sys.argv[1], 'bootstrap')\n\
+    print(len(archive.getvalue()))";
+
+pub(super) fn measure() -> Result<Vec<Table>, Box<dyn Error>> {
+    let program = tests::deployed_chat();
+    let mut table = Table::new(
+        "the chat as it is deployed, in MB of 1 000 000 bytes",
+        "chat",
+        &[],
+    );
+    let figures = [
+        (
+            "the program, stripped",
+            std::fs::metadata(&program)?.len(),
+            6.0,
+            4.5,
+        ),
+        ("its ZIP file", zipped(&program)?, 2.6, 2.6),
+    ];
+    for (name, bytes, must, stretch) in figures {
+        table.add(name, "chat", bytes as f64 / MB);
+        table.goal(name, Goal::AtMost { must, stretch });
+    }
+    Ok(vec![table])
+}
+
+fn zipped(program: &Path) -> Result<u64, Box<dyn Error>> {
+    let python = Command::new("python3")
+        .args(["-c", ZIP])
+        .arg(program)
+        .output();
+    let output = python.map_err(|error| format!("python3 makes the ZIP file: {error}"))?;
+    let text = String::from_utf8(output.stdout)?;
+    let error = || String::from_utf8_lossy(&output.stderr).into_owned();
+    text.trim().parse().map_err(|_| error().into())
+}
