@@ -14,11 +14,12 @@ fn a_template_of_plain_resources_is_read_as_a_whole() {
 }
 
 #[test]
-fn the_template_of_this_repository_is_read_and_nothing_of_it_is_left_out() {
+fn the_template_of_this_repository_is_read_and_nothing_but_its_throttling_waits_to_be_asked_for() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     let template = Template::read(&path, &staged("test")).unwrap();
     let (api, chat) = (&template.apis[0], &template.functions[0]);
-    assert_eq!(template.notes, []);
+    let notes = template.notes.iter().map(|note| &*note.text);
+    assert!(notes.eq(["the throttling of stage `test` is applied with --throttle only"]));
     assert!(
         api.routes
             .iter()
