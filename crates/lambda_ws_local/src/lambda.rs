@@ -73,6 +73,8 @@ impl Target for Function {
 pub struct Served {
     /// Its name.
     pub name: String,
+    /// What it is called, in whatever version, by somebody else who runs it: so it invokes itself.
+    pub elsewhere: Option<String>,
     /// What becomes of its asynchronous events.
     pub asynchronous: Asynchronous,
     /// What its events are given to.

@@ -7,6 +7,7 @@
 //!
 //! let remote = Remote::new("http://127.0.0.1:9000", "chat", Duration::from_secs(3))?;
 //! assert_eq!(remote.url(), "http://127.0.0.1:9000/2015-03-31/functions/chat/invocations");
+//! assert_eq!(remote.function(), Some("chat"));
 //! # Ok::<(), lambda_ws_local::remote::UrlError>(())
 //! ```
 
@@ -157,6 +158,12 @@ impl Remote {
     /// Where events are posted.
     pub fn url(&self) -> String {
         self.shared.uri.to_string()
+    }
+
+    /// The function's name there, if it is in the path as Lambda has it.
+    pub fn function(&self) -> Option<&str> {
+        let (_, rest) = self.shared.uri.path().split_once("/functions/")?;
+        rest.strip_suffix("/invocations")
     }
 
     /// Posts an event and waits for the response. Cancel-safe: an event that was posted is waited for without the caller.

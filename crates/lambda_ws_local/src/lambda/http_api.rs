@@ -152,20 +152,25 @@ impl Lambda {
             }
             (one, other) => one.or(other),
         };
-        let function = self.shared.functions.get(name.function);
-        function
-            .filter(|_| qualifier.is_none_or(|qualifier| qualifier == LATEST))
-            .ok_or_else(|| {
-                let region = &self.shared.region;
-                let mut arn = format!(
-                    "arn:aws:lambda:{region}:{ACCOUNT}:function:{}",
-                    name.function
-                );
-                if let Some(qualifier) = qualifier {
-                    arn = format!("{arn}:{qualifier}");
-                }
-                Refusal::NotFound(arn)
-            })
+        let functions = &self.shared.functions;
+        let ours = functions
+            .get(name.function)
+            .filter(|_| qualifier.is_none_or(|qualifier| qualifier == LATEST));
+        let elsewhere = || {
+            let mut all = functions.values();
+            all.find(|one| one.elsewhere.as_deref() == Some(name.function))
+        };
+        ours.or_else(elsewhere).ok_or_else(|| {
+            let region = &self.shared.region;
+            let mut arn = format!(
+                "arn:aws:lambda:{region}:{ACCOUNT}:function:{}",
+                name.function
+            );
+            if let Some(qualifier) = qualifier {
+                arn = format!("{arn}:{qualifier}");
+            }
+            Refusal::NotFound(arn)
+        })
     }
 }
 

@@ -52,6 +52,7 @@ fn chat(answers: impl IntoIterator<Item = Outcome>) -> (Served, mpsc::UnboundedR
     };
     let served = Served {
         name: "chat".to_owned(),
+        elsewhere: Some("bin-chat".to_owned()),
         asynchronous: Asynchronous::default(),
         target: Arc::new(script),
     };
