@@ -24,6 +24,7 @@ use lambda_ws_local::gateway::{
     reachable,
 };
 use lambda_ws_local::lambda::{self, Lambda};
+use lambda_ws_local::remote::Remote;
 use lambda_ws_local::signature::Credentials;
 use lambda_ws_local::template::{Authorization, Template};
 use std::collections::HashMap;
@@ -237,7 +238,7 @@ impl Dev {
             })
             .collect();
         let lambda_address = lambda_listener.local_addr()?;
-        let served_functions = self.served(&project, &functions)?;
+        let served_functions = served(&project, &functions, &remotes);
         let lambda = self.lambda(served_functions.clone(), &feed, printer);
         let serving_lambda = lambda.clone();
         tokio::spawn(async move { serving_lambda.serve(lambda_listener).await });
@@ -406,24 +407,6 @@ impl Dev {
         })
     }
 
-    /// The functions, as others and they themselves invoke them.
-    fn served(
-        &self,
-        project: &Project,
-        functions: &HashMap<String, LateFunction>,
-    ) -> Result<Vec<lambda::Served>, Failure> {
-        let served = project.functions().iter().map(|function| {
-            let remote = self.elsewhere.remote(function)?;
-            Ok(lambda::Served {
-                name: function.name.clone(),
-                elsewhere: remote.and_then(|remote| remote.function().map(str::to_owned)),
-                asynchronous: function.asynchronous,
-                target: Arc::new(functions[&function.logical_id].clone()),
-            })
-        });
-        served.collect()
-    }
-
     /// Lambda's Invoke API of all functions.
     fn lambda(&self, served: Vec<lambda::Served>, feed: &Feed, printer: &Arc<Printer>) -> Lambda {
         let printer = printer.clone();
@@ -438,6 +421,24 @@ impl Dev {
         };
         Lambda::new(served, options)
     }
+}
+
+/// The functions, as others and they themselves invoke them.
+fn served(
+    project: &Project,
+    functions: &HashMap<String, LateFunction>,
+    remotes: &HashMap<String, Remote>,
+) -> Vec<lambda::Served> {
+    let served = project.functions().iter().map(|function| {
+        let remote = remotes.get(&function.logical_id);
+        lambda::Served {
+            name: function.name.clone(),
+            elsewhere: remote.and_then(Remote::function).map(str::to_owned),
+            asynchronous: function.asynchronous,
+            target: Arc::new(functions[&function.logical_id].clone()),
+        }
+    });
+    served.collect()
 }
 
 fn scale(text: &str) -> Result<f64, String> {
