@@ -226,8 +226,8 @@ impl Backend {
     fn tell(&self, action: &str, target: &str, status: u16, duration: Duration, data: &Bytes) {
         self.feed.acted(|| Call {
             service: "management",
-            action: action.to_owned(),
-            target: target.to_owned(),
+            action,
+            target,
             status,
             duration,
             request: data.clone(),

@@ -93,15 +93,15 @@ pub(super) enum Origin {
     Console,
 }
 
-/// A call of the management API, DynamoDB or Lambda.
+/// A call of the management API, DynamoDB or Lambda, as it is told: most calls are not kept.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'a> {
     /// The service, such as `dynamodb`.
     pub(crate) service: &'static str,
     /// What it is asked to do.
-    pub(crate) action: String,
+    pub(crate) action: &'a str,
     /// The connection, or the function.
-    pub(crate) target: String,
+    pub(crate) target: &'a str,
     pub(crate) status: u16,
     pub(crate) duration: Duration,
     pub(crate) request: Bytes,
@@ -110,26 +110,38 @@ pub(crate) struct Call {
     pub(crate) detail: Option<String>,
 }
 
+/// A call, as it is kept.
 #[derive(Debug)]
 pub(super) struct Called {
     origin: Origin,
     environment: Option<u64>,
+    service: &'static str,
+    action: Box<str>,
+    target: Box<str>,
+    status: u16,
+    duration: Duration,
     sizes: (usize, usize),
-    call: Call,
+    request: Bytes,
+    response: Bytes,
+    detail: Option<String>,
 }
 
 impl Called {
-    pub(super) fn new(origin: Origin, session: Option<Session<'_>>, mut call: Call) -> Called {
-        let sizes = (call.request.len(), call.response.len());
-        for body in [&mut call.request, &mut call.response] {
-            // A slice would keep all of it, and the whole buffer that it was read into.
-            *body = Bytes::copy_from_slice(&body[..body.len().min(KEPT)]);
-        }
+    pub(super) fn new(origin: Origin, session: Option<Session<'_>>, call: Call<'_>) -> Called {
+        // A slice would keep all of it, and the whole buffer that it was read into.
+        let kept = |body: &Bytes| Bytes::copy_from_slice(&body[..body.len().min(KEPT)]);
         Called {
             origin,
             environment: session.map(|session| session.environment),
-            sizes,
-            call,
+            service: call.service,
+            action: call.action.into(),
+            target: call.target.into(),
+            status: call.status,
+            duration: call.duration,
+            sizes: (call.request.len(), call.response.len()),
+            request: kept(&call.request),
+            response: kept(&call.response),
+            detail: call.detail,
         }
     }
 
@@ -142,13 +154,12 @@ impl Called {
             Origin::Unknown => ("unknown", None),
             Origin::Console => ("console", None),
         };
-        let call = &self.call;
         json!({
             "k": "call", "origin": origin, "id": id, "env": self.environment,
-            "service": call.service, "action": call.action, "target": call.target,
-            "status": call.status, "ms": millis(call.duration), "detail": call.detail,
-            "request": text(&call.request), "requestBytes": self.sizes.0,
-            "response": text(&call.response), "responseBytes": self.sizes.1,
+            "service": self.service, "action": self.action, "target": self.target,
+            "status": self.status, "ms": millis(self.duration), "detail": self.detail,
+            "request": text(&self.request), "requestBytes": self.sizes.0,
+            "response": text(&self.response), "responseBytes": self.sizes.1,
         })
     }
 }
@@ -201,7 +212,7 @@ impl Entry {
                 Happened::Begun { event, .. } => event.len(),
                 Happened::Ended { result, .. } => result.as_ref().map_or(0, Bytes::len),
                 Happened::Log { line, .. } => line.text.len(),
-                Happened::Called(called) => called.call.request.len() + called.call.response.len(),
+                Happened::Called(called) => called.request.len() + called.response.len(),
                 Happened::Client(told) => match told {
                     Value::String(text) => text.len(),
                     told => told["text"].as_str().map_or(0, str::len),

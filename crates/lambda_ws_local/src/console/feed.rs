@@ -2,7 +2,7 @@
 
 use super::entry::{Call, Called, Entry, Happened, Origin};
 use super::figures::Figures;
-use super::permissions::Permissions;
+use super::permissions::{Permissions, needed};
 use super::ring::{Read, Ring};
 use super::running::{Running, Session};
 use crate::function::LogLine;
@@ -146,12 +146,14 @@ impl Feed {
     }
 
     /// A function, or somebody else, has called one of the APIs; `token` is the session token the call came with.
-    pub(crate) fn called(&self, token: Option<&str>, call: impl FnOnce() -> Call) {
+    pub(crate) fn called<'c>(&self, token: Option<&str>, call: impl FnOnce() -> Call<'c>) {
         let Some(inner) = &self.0 else { return };
         let session = token.and_then(|token| self.session(token));
         let call = call();
         if let Some(session) = session {
-            lock(&inner.permissions).note(session.function, &call);
+            needed(&call, |action, resource| {
+                lock(&inner.permissions).count(session.function, action, resource);
+            });
         }
         let origin = match lock(&inner.running).origin(session) {
             Some(origin) => origin,
@@ -169,7 +171,7 @@ impl Feed {
     }
 
     /// The console itself has posted or closed.
-    pub(super) fn acted(&self, call: impl FnOnce() -> Call) {
+    pub(super) fn acted<'c>(&self, call: impl FnOnce() -> Call<'c>) {
         let Some(inner) = &self.0 else { return };
         inner.keep(|| Happened::Called(Box::new(Called::new(Origin::Console, None, call()))));
     }
@@ -276,8 +278,8 @@ mod tests {
         feed.ended("a", Duration::ZERO, Ok(&buffer.slice(..2)));
         feed.called(None, || Call {
             service: "management",
-            action: "POST".to_owned(),
-            target: "c".to_owned(),
+            action: "POST",
+            target: "c",
             status: 200,
             duration: Duration::ZERO,
             request: buffer.slice(..2),

@@ -27,62 +27,54 @@ struct Tables {
     transact_items: Vec<BTreeMap<String, Tables>>,
 }
 
+/// Tells the actions that a call needs, each with the resource it is needed on.
+pub(super) fn needed(call: &Call<'_>, mut tell: impl FnMut(&str, &str)) {
+    match call.service {
+        "management" => tell(
+            "execute-api:ManageConnections",
+            match call.action {
+                "POST" => "POST/@connections/*",
+                "GET" => "GET/@connections/*",
+                _ => "DELETE/@connections/*",
+            },
+        ),
+        "dynamodb" => needed_of_dynamodb(call.action, &call.request, tell),
+        _ => {
+            let name = call.target.split('/').nth(3).unwrap_or_default();
+            let name = percent_decode_str(name).decode_utf8_lossy();
+            tell("lambda:InvokeFunction", &format!("function:{name}"));
+        }
+    }
+}
+
+fn needed_of_dynamodb(operation: &str, request: &Bytes, mut tell: impl FnMut(&str, &str)) {
+    let tables: Tables = serde_json::from_slice(request).unwrap_or_default();
+    let named = tables.table_name.iter().chain(tables.request_items.keys());
+    let own = named.map(|table| (operation, table));
+    // A transaction needs what it is made of, and nothing for itself.
+    let parts = tables.transact_items.iter().flatten();
+    let parts = parts.filter_map(|(kind, part)| {
+        let action = match &**kind {
+            "ConditionCheck" => "ConditionCheckItem",
+            "Delete" => "DeleteItem",
+            "Get" => "GetItem",
+            "Put" => "PutItem",
+            _ => "UpdateItem",
+        };
+        Some((action, part.table_name.as_ref()?))
+    });
+    for (action, table) in own.chain(parts) {
+        // It may be an ARN.
+        let name = table
+            .rsplit_once(":table/")
+            .map_or(&**table, |(_, name)| name);
+        tell(&format!("dynamodb:{action}"), &format!("table/{name}"));
+    }
+}
+
 impl Permissions {
-    /// Counts a call of a function.
-    pub(super) fn note(&mut self, function: &str, call: &Call) {
-        match call.service {
-            "management" => self.count(
-                function,
-                "execute-api:ManageConnections",
-                match &*call.action {
-                    "POST" => "POST/@connections/*",
-                    "GET" => "GET/@connections/*",
-                    _ => "DELETE/@connections/*",
-                },
-            ),
-            "dynamodb" => self.note_dynamodb(function, &call.action, &call.request),
-            _ => {
-                let name = call.target.split('/').nth(3).unwrap_or_default();
-                let name = percent_decode_str(name).decode_utf8_lossy();
-                self.count(
-                    function,
-                    "lambda:InvokeFunction",
-                    &format!("function:{name}"),
-                );
-            }
-        }
-    }
-
-    fn note_dynamodb(&mut self, function: &str, operation: &str, request: &Bytes) {
-        let tables: Tables = serde_json::from_slice(request).unwrap_or_default();
-        let named = tables.table_name.iter().chain(tables.request_items.keys());
-        let own = named.map(|table| (operation, table));
-        // A transaction needs what it is made of, and nothing for itself.
-        let parts = tables.transact_items.iter().flatten();
-        let parts = parts.filter_map(|(kind, part)| {
-            let action = match &**kind {
-                "ConditionCheck" => "ConditionCheckItem",
-                "Delete" => "DeleteItem",
-                "Get" => "GetItem",
-                "Put" => "PutItem",
-                _ => "UpdateItem",
-            };
-            Some((action, part.table_name.as_ref()?))
-        });
-        for (action, table) in own.chain(parts) {
-            // It may be an ARN.
-            let name = table
-                .rsplit_once(":table/")
-                .map_or(&**table, |(_, name)| name);
-            self.count(
-                function,
-                &format!("dynamodb:{action}"),
-                &format!("table/{name}"),
-            );
-        }
-    }
-
-    fn count(&mut self, function: &str, action: &str, resource: &str) {
+    /// Counts what a call of a function needs.
+    pub(super) fn count(&mut self, function: &str, action: &str, resource: &str) {
         // Most calls are like one before: nothing is allocated for those.
         let known = self.functions.get_mut(function);
         let known = known.and_then(|actions| actions.get_mut(action)?.get_mut(resource));
@@ -107,11 +99,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn call(service: &'static str, action: &str, target: &str, request: &Value) -> Call {
+    fn call<'a>(
+        service: &'static str,
+        action: &'a str,
+        target: &'a str,
+        request: &Value,
+    ) -> Call<'a> {
         Call {
             service,
-            action: action.to_owned(),
-            target: target.to_owned(),
+            action,
+            target,
             status: 200,
             duration: Duration::ZERO,
             request: request.to_string().into(),
@@ -120,10 +117,12 @@ mod tests {
         }
     }
 
-    fn noted(calls: impl IntoIterator<Item = Call>) -> Value {
+    fn noted<'a>(calls: impl IntoIterator<Item = Call<'a>>) -> Value {
         let mut permissions = Permissions::default();
         for call in calls {
-            permissions.note("Chat", &call);
+            needed(&call, |action, resource| {
+                permissions.count("Chat", action, resource)
+            });
         }
         permissions.show()["Chat"].clone()
     }

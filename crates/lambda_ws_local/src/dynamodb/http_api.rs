@@ -90,8 +90,8 @@ impl Handler for HttpApi {
             let (status, response) = called.clone().unwrap_or_default();
             Call {
                 service: "dynamodb",
-                action: operation.unwrap_or(target).to_owned(),
-                target: String::new(),
+                action: operation.unwrap_or(target),
+                target: "",
                 status: status.as_u16(),
                 duration: started.elapsed(),
                 request: sent,

@@ -172,8 +172,8 @@ async fn manage(
     let request_id = shared.new_id();
     shared.options.feed.called(token(&head.headers), || Call {
         service: "management",
-        action: head.method.to_string(),
-        target: id.to_owned(),
+        action: head.method.as_str(),
+        target: id,
         status: response.status().as_u16(),
         duration: started.elapsed(),
         request: sent,

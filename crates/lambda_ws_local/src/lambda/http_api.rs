@@ -56,8 +56,8 @@ impl Handler for Lambda {
         let mut response = answer.unwrap_or_else(|refusal| refusal.response());
         self.shared.feed.called(token(&parts.headers), || Call {
             service: "lambda",
-            action: "Invoke".to_owned(),
-            target: parts.uri.path().to_owned(),
+            action: "Invoke",
+            target: parts.uri.path(),
             status: response.status().as_u16(),
             duration: started.elapsed(),
             request: Bytes::new(),
