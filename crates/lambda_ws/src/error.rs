@@ -104,14 +104,8 @@ impl Error {
 
     /// Whether a client was gone that something was sent to.
     pub(crate) fn is_gone(&self) -> bool {
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            if let Some(SendError::Gone) = error.downcast_ref() {
-                return true;
-            }
-            cause = error.source();
-        }
-        false
+        let mut causes = causes(self.source());
+        causes.any(|error| matches!(error.downcast_ref(), Some(SendError::Gone)))
     }
 
     fn is_too_large(&self) -> bool {
@@ -148,12 +142,21 @@ impl fmt::Debug for Error {
         if self.client.is_none() {
             cause = cause.and_then(StdError::source);
         }
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        causes(cause).try_for_each(|error| write!(f, ": {error}"))
     }
+}
+
+/// An error, what caused it, and so on.
+fn causes<'e>(
+    error: Option<&'e (dyn StdError + 'static)>,
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(error, |error| (*error).source())
+}
+
+/// An error with all of its causes, on one line.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let causes = causes(error.source()).map(|cause| format!(": {cause}"));
+    std::iter::once(error.to_string()).chain(causes).collect()
 }
 
 #[cfg(test)]

@@ -3,14 +3,13 @@
 use super::{Host, Occasion, SETTLE, UNKNOWN_EVENT};
 use crate::app::backend::Particulars;
 use crate::app::reply::Reply;
-use crate::error::BoxError;
+use crate::error::{BoxError, chain};
 use crate::event::AnyEvent;
 use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::error::Error;
 use tower_service::Service;
 use tracing::{Instrument, error, error_span};
 
@@ -117,7 +116,8 @@ where
         let reply = reply.await;
         cleanup.settle(SETTLE).await;
         self.see_off(occasion).await;
-        reply.map_err(|error| told(&*error).into())
+        // Lambda tells the caller its text only.
+        reply.map_err(|error| chain(&*error).into())
     }
 
     fn publisher(&self, occasion: Occasion<'_>, cleanup: Cleanup) -> Result<Sender, BoxError> {
@@ -132,18 +132,6 @@ where
                 .into()
         })
     }
-}
-
-/// An error with its causes: Lambda tells the caller its text only.
-fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// Publishes what stands in records, one after the other. A message of SQS that fails is named; any other

@@ -1,5 +1,6 @@
 //! Lines of flat JSON.
 
+use crate::error::chain;
 use lambda_runtime::tracing::subscriber;
 use serde_json::{Map, Value};
 use std::error::Error;
@@ -105,14 +106,7 @@ impl Visit for Members {
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let mut chain = value.to_string();
-        let mut cause = value.source();
-        while let Some(error) = cause {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.put(field, chain);
+        self.put(field, chain(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
