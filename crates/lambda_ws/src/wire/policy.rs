@@ -57,7 +57,9 @@ impl PolicyDocument {
             self.statement.iter().any(|statement| {
                 statement.effect == effect
                     && statement.action.include(|one| matches_name(one, action))
-                    && statement.resource.include(|one| matches(one, resource))
+                    && statement
+                        .resource
+                        .include(|one| matches_pattern(one, resource))
             })
         };
         any(Effect::Allow) && !any(Effect::Deny)
@@ -118,11 +120,11 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>
 
 /// Whether an action's name matches a pattern: in names of actions case does not count.
 fn matches_name(pattern: &str, name: &str) -> bool {
-    matches(&pattern.to_ascii_lowercase(), &name.to_ascii_lowercase())
+    matches_pattern(&pattern.to_ascii_lowercase(), &name.to_ascii_lowercase())
 }
 
-/// Whether a name matches a pattern in which `*` stands for any characters and `?` for one.
-fn matches(pattern: &str, name: &str) -> bool {
+/// Whether a name, in ASCII, matches a pattern of IAM: `*` stands for any characters and `?` for one.
+pub fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     // Where to go on after a mismatch: behind the last star, with one more character under it.
@@ -245,7 +247,7 @@ mod tests {
         fn a_pattern_matches_what_its_stars_stand_for(
             pattern in "[ab*?]{0,8}", name in "[ab]{0,8}"
         ) {
-            prop_assert_eq!(matches(&pattern, &name), naive(pattern.as_bytes(), name.as_bytes()));
+            prop_assert_eq!(matches_pattern(&pattern, &name), naive(pattern.as_bytes(), name.as_bytes()));
         }
 
         #[test]

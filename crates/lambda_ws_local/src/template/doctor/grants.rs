@@ -7,6 +7,7 @@ use super::managed;
 use super::pattern;
 use super::place::Place;
 use super::subject::{Subject, named};
+use lambda_ws::wire::matches_pattern;
 
 /// What a role allows.
 pub(super) struct Grants<'s, 'a> {
@@ -232,7 +233,7 @@ impl Statement {
     fn names(&self, action: &str) -> bool {
         let action = action.to_ascii_lowercase();
         let mut actions = self.actions.iter();
-        actions.any(|one| pattern::matches(&one.to_ascii_lowercase(), &action))
+        actions.any(|one| matches_pattern(&one.to_ascii_lowercase(), &action))
     }
 }
 

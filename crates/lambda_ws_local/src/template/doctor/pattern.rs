@@ -1,31 +1,6 @@
-/// Whether a text matches a pattern of IAM: `*` is any letters, `?` is one.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<_>, Vec<_>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at, mut position) = (0, 0);
-    // Where the last `*` stands, and how much it has taken.
-    let mut star = None;
-    while position < text.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, position));
-                at += 1;
-            }
-            Some(letter) if *letter == '?' || *letter == text[position] => {
-                at += 1;
-                position += 1;
-            }
-            _ => match star {
-                Some((stands, taken)) => {
-                    star = Some((stands, taken + 1));
-                    at = stands + 1;
-                    position = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at..].iter().all(|letter| *letter == '*')
-}
+//! What a policy names, by patterns.
+
+use lambda_ws::wire::matches_pattern;
 
 /// Whether the ARN of a policy, perhaps with wildcards, names a thing. An ARN of another account than `account` may
 /// name anything: it was not made of the template.
@@ -41,10 +16,10 @@ pub(super) fn covers(policy: &str, arn: &str, account: &str) -> bool {
     };
     match (parts(policy), parts(arn)) {
         (Some((service, owner, rest)), Some((of, _, named))) => {
-            let foreign = !matches(&owner, account);
-            matches(&service, &of) && (foreign || matches(&rest, &named))
+            let foreign = !matches_pattern(&owner, account);
+            matches_pattern(&service, &of) && (foreign || matches_pattern(&rest, &named))
         }
-        _ => matches(policy, arn),
+        _ => matches_pattern(policy, arn),
     }
 }
 
@@ -65,7 +40,7 @@ mod tests {
             ("api/*/GET/*", "api/dev/POST/@connections/x", false),
             ("", "a", false),
         ] {
-            assert_eq!(matches(pattern, text), does, "{pattern} {text}");
+            assert_eq!(matches_pattern(pattern, text), does, "{pattern} {text}");
         }
     }
 
