@@ -57,6 +57,11 @@ pub struct Message {
 #[non_exhaustive]
 pub struct Opened;
 
+impl Opened {
+    /// What is named as its route, since API Gateway has none for it.
+    pub(crate) const ROUTE: &'static str = "$opened";
+}
+
 /// A user has joined a room, who was not there before: what the library tells a router that has a
 /// [`joined`](crate::Router::joined) handler.
 #[derive(Debug, Clone)]

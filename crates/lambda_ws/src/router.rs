@@ -573,7 +573,7 @@ impl Service<AnyEvent> for Router {
                 ("$authorize", Some(response))
             }
             AnyEvent::Connect(event) => ("$connect", called(&self.connect, event)),
-            AnyEvent::Opened(event) => ("$opened", called(&self.opened, event)),
+            AnyEvent::Opened(event) => (Opened::ROUTE, called(&self.opened, event)),
             AnyEvent::Disconnect(event) => ("$disconnect", called(&self.disconnect, event)),
             AnyEvent::Message(event) => {
                 let (route, response) = self.message(event);

@@ -3,6 +3,7 @@
 use super::kind::Metric;
 use super::tally::Label;
 use super::{Metrics, millis};
+use crate::event::Opened;
 use crate::response::Response;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,7 +39,7 @@ impl Watch {
 
     /// It has ended.
     pub(crate) fn ends(mut self, response: &Response) {
-        let greets = matches!(&self.route, Some(Label::Route(route)) if route == "$opened");
+        let greets = matches!(&self.route, Some(Label::Route(route)) if route == Opened::ROUTE);
         self.failed = response.error().is_some_and(|error| {
             // Who leaves before being greeted is no failure of the handler.
             !(error.is_client() || greets && error.is_gone())

@@ -68,7 +68,9 @@ impl Sender {
             match self.post(id, payload).await {
                 Ok(()) => {
                     // A young one was not open yet.
-                    self.count(Metric::GoneFalse, !young);
+                    if !young {
+                        self.count(Metric::GoneFalse);
+                    }
                     return Doubt::Unfounded;
                 }
                 Err(SendError::Gone) => {}
@@ -78,13 +80,13 @@ impl Sender {
         // A false 410 may follow another. Who is gone cannot be inspected either.
         match self.inspect(id).await {
             Err(SendError::Gone) => {
-                self.count(Metric::GoneConfirmed, true);
+                self.count(Metric::GoneConfirmed);
                 Doubt::Confirmed(record)
             }
             Err(error) => Doubt::Unresolved(error),
             Ok(_) => match self.post(id, payload).await {
                 Ok(()) => {
-                    self.count(Metric::GoneFalse, true);
+                    self.count(Metric::GoneFalse);
                     Doubt::Unfounded
                 }
                 Err(SendError::Gone) => Doubt::Unresolved(SendError::Unavailable(
@@ -103,8 +105,8 @@ impl Sender {
         }
     }
 
-    fn count(&self, metric: Metric, happened: bool) {
-        if let Some(metrics) = self.metrics().filter(|_| happened) {
+    fn count(&self, metric: Metric) {
+        if let Some(metrics) = self.metrics() {
             metrics.count(metric);
         }
     }
@@ -122,7 +124,9 @@ impl Sender {
             Some(record) if self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => {
                 let is_first = self.store().mark_gone(id, record.at).await?;
-                self.count(Metric::Removed, is_first);
+                if is_first {
+                    self.count(Metric::Removed);
+                }
                 // If it joined another room meanwhile, its `$disconnect` or the next leaver tells.
                 let departure = Departure::of(&record).filter(|_| is_first);
                 if let (Some(presences), Some(departure)) = (self.presences(), departure) {

@@ -19,9 +19,6 @@ use std::sync::{MutexGuard, PoisonError};
 use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 
-/// The route that the lines about a greeting name.
-const OPENED: &str = "$opened";
-
 /// Why a task is not done, though nothing has failed.
 #[derive(Debug, thiserror::Error)]
 #[error("another worker does this task: Lambda asks again whether it has")]
@@ -52,7 +49,7 @@ where
         let work = async {
             match (task.opened, task.send, task.sweep) {
                 (Some(context), None, None) => {
-                    let about = about(&context, OPENED, occasion);
+                    let about = about(&context, Opened::ROUTE, occasion);
                     let opened = self.opened(context, occasion, cleanup);
                     opened.instrument(about).await
                 }
@@ -99,7 +96,7 @@ where
     /// Follows up the connections that no task was queued for. Their `$connect` has returned since.
     pub(super) async fn follow_up(&self, late: Vec<Context>, beside: Occasion<'_>) {
         for context in late {
-            let about = about(&context, OPENED, beside);
+            let about = about(&context, Opened::ROUTE, beside);
             let greeting = async {
                 let cleanup = Cleanup::awaited();
                 if let Err(error) = self.opened(context, Occasion::default(), cleanup).await {
