@@ -3,6 +3,7 @@
 use crate::deadline::until;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The connections' table, seen from outside.
@@ -40,6 +41,22 @@ impl Table {
     /// The store that the library keeps connections in, on this table.
     pub fn store(&self) -> lambda_ws::store::DynamoDb {
         lambda_ws::store::DynamoDb::new(self.client.clone(), &*self.name)
+    }
+
+    /// What makes a table of this name, for DynamoDB's `CreateTable`: without its time to live.
+    pub fn definition(name: &str) -> Value {
+        json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            "KeySchema": [
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+        })
     }
 
     /// How many items there are of each kind: `C` connections, `R` members of rooms, `U` users'

@@ -6,7 +6,6 @@ use lambda_ws_local::dynamodb::DynamoDb;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use serde_json::json;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,19 +34,9 @@ impl Aws {
             .with_single_cert(vec![certificate], key)?;
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let database = DynamoDb::memory()?;
-        let table = json!({
-            "TableName": TABLE,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            "KeySchema": [
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        });
-        database.create_table(table, None).await?;
+        database
+            .create_table(tests::Table::definition(TABLE), None)
+            .await?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         tokio::spawn(async move {

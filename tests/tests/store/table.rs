@@ -32,19 +32,7 @@ impl Table {
 
     fn reached(through: impl FnOnce(Connector) -> Connector) -> Self {
         let database = lambda_ws_local::dynamodb::DynamoDb::memory().expect("a database");
-        let create = json!({
-            "TableName": NAME,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            "KeySchema": [
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-        });
-        wait(database.create_table(create, None)).expect("a table");
+        wait(database.create_table(tests::Table::definition(NAME), None)).expect("a table");
         let client = client(through(Connector::new(database.clone())));
         Self {
             database,
