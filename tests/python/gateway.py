@@ -90,8 +90,9 @@ def serve(*options, remarks=None):
     )
     killer = threading.Timer(COMPILING, end_group, [process])
     killer.start()
-    listener = threading.Thread(target=listen, args=[process.stderr, remarks])
-    listener.start()
+    if remarks is not None:
+        listener = threading.Thread(target=listen, args=[process.stderr, remarks])
+        listener.start()
     try:
         lines = []
         for line in process.stdout:
@@ -110,16 +111,16 @@ def serve(*options, remarks=None):
         end_group(process)
         process.wait()
         process.stdout.close()
-        listener.join()
+        if remarks is not None:
+            listener.join()
 
 
 def listen(stream, remarks):
     """Passes on what a program says on its standard error, and keeps it."""
-    if remarks is not None:
-        with stream:
-            for line in stream:
-                sys.stderr.write(line)
-                remarks.append(line.rstrip("\n"))
+    with stream:
+        for line in stream:
+            sys.stderr.write(line)
+            remarks.append(line.rstrip("\n"))
 
 
 def serve_for(suite, *options):
