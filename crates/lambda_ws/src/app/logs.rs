@@ -6,7 +6,7 @@ mod tests;
 
 use flat::Flat;
 use lambda_runtime::tracing::subscriber;
-use subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
+use subscriber::filter::{LevelFilter, Targets, filter_fn};
 use subscriber::fmt::MakeWriter;
 use subscriber::layer::{Layer, SubscriberExt};
 use subscriber::util::SubscriberInitExt;
@@ -28,14 +28,23 @@ pub(super) fn begin() {
     lines(&level.unwrap_or_default(), is_json, std::io::stdout).init();
 }
 
-/// Lines up to a level, or as other directives of `RUST_LOG` say.
+/// Which lines are asked for: `debug`, or `info,my_program=debug`. What is neither, such as a directive for a span, is
+/// left out, and nothing at all is `info`.
+fn asked(level: &str) -> Targets {
+    let is_one =
+        |one: &&str| !one.is_empty() && !one.contains('[') && one.parse::<Targets>().is_ok();
+    let directives: Vec<_> = level.split(',').map(str::trim).filter(is_one).collect();
+    match directives.join(",").parse() {
+        Ok(targets) if !directives.is_empty() => targets,
+        _ => Targets::new().with_default(LevelFilter::INFO),
+    }
+}
+
+/// Lines that are asked for.
 fn lines<W>(level: &str, is_json: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let asked = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse_lossy(level.to_lowercase());
     let lines = subscriber::fmt::layer().with_writer(writer);
     // Neither CloudWatch nor a pipe shows colours.
     let lines = lines.with_target(false).with_ansi(false);
@@ -46,7 +55,7 @@ where
     };
     subscriber::registry()
         .with(lines)
-        .with(asked)
+        .with(asked(level))
         .with(filter_fn(is_discreet))
 }
 

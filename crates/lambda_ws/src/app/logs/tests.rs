@@ -1,6 +1,6 @@
 //! What lines say, and what none says.
 
-use super::lines;
+use super::{asked, lines};
 use crate::app::{Backend, Host, Occasion, Transports};
 use crate::auth::Token;
 use crate::error::BoxError;
@@ -11,6 +11,7 @@ use crate::{Connection, ConnectionId, Error, Json, Opening, Presence, Router, Se
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use tracing::Level;
 use tracing::subscriber::DefaultGuard;
 
 const CONNECT: &str = include_str!("../../../../../events/connect.json");
@@ -295,4 +296,18 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
         assert!(text.contains("the client is refused"), "it logs: {text}");
         assert!(!text.contains(SECRET), "{text}");
     }
+}
+
+#[test]
+fn a_level_may_be_that_of_one_module_and_what_is_no_directive_is_left_out() {
+    let is_shown = |level: &str, target: &str, at: Level| asked(level).would_enable(target, &at);
+    for level in ["", " ", "info", "INFO", "[span]=debug"] {
+        assert!(is_shown(level, "chat", Level::INFO), "{level}");
+        assert!(!is_shown(level, "chat", Level::DEBUG), "{level}");
+    }
+    let level = "warn, chat=debug,what?=ever";
+    assert!(is_shown(level, "chat::rooms", Level::DEBUG));
+    assert!(!is_shown(level, "other", Level::INFO));
+    assert!(is_shown(level, "other", Level::WARN));
+    assert!(!is_shown("off", "chat", Level::ERROR));
 }
