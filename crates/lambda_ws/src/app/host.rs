@@ -109,15 +109,21 @@ where
         let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
         let late = std::mem::take(&mut *self.late());
         let answer = self.answer(json, occasion);
-        let (reply, ()) = future::join(answer, self.follow_up(late, occasion)).await;
+        if late.is_empty() {
+            return answer.await;
+        }
+        let follow_up = Box::pin(self.follow_up(late, occasion));
+        let (reply, ()) = future::join(answer, follow_up).await;
         reply
     }
 
+    // What is large and not a message's is in boxes: the future of every event is moved several times on its way
+    // into Lambda's runtime, as large as the largest of them.
     async fn answer(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
         let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
-            return self.outside(json, occasion).await;
+            return Box::pin(self.outside(json, occasion)).await;
         };
         let closed = Disconnect {
             code: context
@@ -155,8 +161,7 @@ where
                         query: wire::query(&incoming)?,
                         declared: Arc::default(),
                     };
-                    self.connect(context, data, sender, (occasion, &cleanup))
-                        .await
+                    Box::pin(self.connect(context, data, sender, (occasion, &cleanup))).await
                 }
                 EventType::Disconnect => self.disconnect(context, closed, sender).await,
                 EventType::Message | EventType::Other => {
