@@ -25,7 +25,7 @@ impl Table {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
             .endpoint_url(endpoint)
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(lambda_ws::transport::https_client())
             .build();
         let client = Client::from_conf(config);
         let tables = client.list_tables().send().await.expect("it answers");

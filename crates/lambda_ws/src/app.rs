@@ -8,8 +8,19 @@ mod invocation;
 mod lease;
 mod logs;
 mod reply;
-#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+#[cfg(feature = "sdk")]
 mod sdk;
+/// Without the AWS SDK everything is given.
+#[cfg(not(feature = "sdk"))]
+mod sdk {
+    pub(super) type SdkConfig = ();
+
+    pub(super) const VARIABLES: [&str; 0] = [];
+
+    pub(super) fn of_function() {}
+
+    pub(super) async fn of_program() {}
+}
 #[cfg(test)]
 mod tests;
 
@@ -100,6 +111,7 @@ pub struct App<S> {
     service: S,
     store: Option<Arc<dyn DynStore>>,
     transport: Option<Arc<dyn DynTransport>>,
+    config: Option<sdk::SdkConfig>,
 }
 
 impl<S> App<S>
@@ -114,6 +126,7 @@ where
             service,
             store: None,
             transport: None,
+            config: None,
         }
     }
 
@@ -129,6 +142,16 @@ where
         self
     }
 
+    /// Calls AWS as `config` says, with its region, credentials, endpoints, timeouts and client, instead of as the
+    /// variables of Lambda's environment do. It is for other credentials than those of the function's role, and for
+    /// programs that Lambda does not run: `aws_config::load_defaults` reads profiles, too, which makes them half a
+    /// megabyte larger. Give it an [`https_client`](crate::transport::https_client).
+    #[cfg(feature = "sdk")]
+    pub fn config(mut self, config: aws_config::SdkConfig) -> Self {
+        self.config = Some(config);
+        self
+    }
+
     /// Runs it: see [`run`].
     ///
     /// # Errors
@@ -140,7 +163,9 @@ where
         environment.check_lambda()?;
         logs::begin();
         let metrics = environment.metrics()?;
-        let backend = environment.backend(self.store, self.transport).await?;
+        let backend = environment
+            .function(self.store, self.transport, self.config)
+            .await?;
         if environment.warms_up {
             backend.warm().await;
         }

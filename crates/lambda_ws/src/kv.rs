@@ -99,7 +99,7 @@ const OURS: &str = "kv:";
 /// A sender for programs that send nothing, but share the table of the connections.
 pub(crate) async fn keeper_from_env() -> Result<Sender, Error> {
     let nowhere = Some(Arc::new(LogOnly) as _);
-    let backend = Environment::process().backend(None, nowhere).await?;
+    let backend = Environment::process().program(nowhere).await?;
     Ok(backend.sender().expect("a transport is given"))
 }
 

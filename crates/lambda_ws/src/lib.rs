@@ -473,6 +473,8 @@ mod error;
 mod event;
 pub mod extract;
 mod handler;
+#[cfg(feature = "https")]
+mod https;
 mod id;
 mod json;
 pub mod kv;
@@ -492,7 +494,7 @@ pub mod store;
 mod task;
 pub mod testing;
 mod timestamp;
-#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+#[cfg(feature = "https")]
 mod tls;
 pub mod transport;
 pub mod wire;

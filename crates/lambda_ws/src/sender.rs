@@ -147,7 +147,7 @@ impl Sender {
     ///
     /// Which variable is missing.
     pub async fn from_env() -> Result<Self, Error> {
-        let backend = Environment::process().backend(None, None).await?;
+        let backend = Environment::process().program(None).await?;
         backend.sender().ok_or_else(|| {
             "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: without an event nothing else tells \
              where to post; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"

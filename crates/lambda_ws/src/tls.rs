@@ -1,44 +1,50 @@
-//! Whom TLS trusts: the authorities of the system, or those that the environment names.
+//! Whom TLS trusts: Amazon and the authorities of the system, or those that the environment names.
+
+mod amazon;
+#[cfg(test)]
+mod tests;
 
 use crate::error::BoxError;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use rustls::RootCertStore;
+use amazon::AmazonOrSystem;
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use tracing::error;
 
 /// A file of certificates in PEM that are trusted instead of the system's, as AWS's command line does.
 const BUNDLE: &str = "AWS_CA_BUNDLE";
 
+/// Where the system's certificates are, for those who say so.
+const SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
 /// Whom TLS trusts.
 #[derive(Debug, Clone)]
 pub(crate) enum Roots {
-    /// Whom the system trusts; `SSL_CERT_FILE` and `SSL_CERT_DIR` say where else that is written.
+    /// The authorities of AWS's services, and whom the system trusts: that is read, which takes
+    /// milliseconds, for a host that has a certificate of somebody else.
+    AmazonOrSystem,
+    /// Whom the system trusts, or the certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
     /// These and nobody else.
     Bundle(Vec<CertificateDer<'static>>),
 }
 
 impl Roots {
-    /// As the process's environment says.
-    pub(crate) fn process() -> Self {
-        Self::read(|name| std::env::var_os(name))
-    }
-
     /// As `variable` says. A bundle that cannot be read is logged and leaves nobody to trust: who
     /// narrows down whom to trust must not get everybody.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
-        let Some(path) = variable(BUNDLE).filter(|path| !path.is_empty()) else {
-            return Self::System;
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let Some(path) = variable(BUNDLE).map(PathBuf::from) else {
+            return match SYSTEM.into_iter().any(|name| variable(name).is_some()) {
+                true => Self::System,
+                false => Self::AmazonOrSystem,
+            };
         };
-        let path = PathBuf::from(path);
         Self::Bundle(certificates(&path).unwrap_or_else(|error| {
             error!(
                 error = &*error as &dyn std::error::Error,
@@ -50,77 +56,96 @@ impl Roots {
         }))
     }
 
-    /// For connections of our own.
-    ///
-    /// # Errors
-    ///
-    /// The system trusts nobody.
-    #[cfg(feature = "apigateway")]
-    pub(crate) fn config(&self) -> Result<rustls::ClientConfig, BoxError> {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
+    fn config(&self) -> Result<ClientConfig, BoxError> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?;
         let config = match self {
-            Self::System => hyper_rustls::ConfigBuilderExt::with_native_roots(config)?,
-            Self::Bundle(certificates) => {
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(certificates.iter().cloned());
-                config.with_root_certificates(roots)
-            }
+            // It looks for an authority like any other verifier, in two places.
+            Self::AmazonOrSystem => config
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AmazonOrSystem::new(provider)?)),
+            Self::System => config.with_root_certificates(system()?),
+            Self::Bundle(certificates) => config.with_root_certificates(store(certificates)),
         };
         Ok(config.with_no_client_auth())
     }
+}
 
-    /// For the AWS SDK.
-    fn store(&self) -> TrustStore {
-        match self {
-            Self::System => TrustStore::default(),
-            Self::Bundle(certificates) => certificates
-                .iter()
-                .fold(TrustStore::empty(), |store, certificate| {
-                    store.with_pem_certificate(pem(certificate))
-                }),
+/// How TLS is spoken. Clones share their configuration, which is made for the first connection, and the sessions
+/// that a later one resumes, which saves half of a handshake.
+#[derive(Debug, Clone)]
+pub(crate) struct Tls(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    roots: Roots,
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+}
+
+impl Tls {
+    /// As the process's environment says; the same for all that ask.
+    pub(crate) fn process() -> Self {
+        static PROCESS: OnceLock<Tls> = OnceLock::new();
+        let tls =
+            PROCESS.get_or_init(|| Self::trusting(Roots::read(|name| std::env::var_os(name))));
+        tls.clone()
+    }
+
+    /// TLS that trusts `roots`.
+    pub(crate) fn trusting(roots: Roots) -> Self {
+        Self(Arc::new(Shared {
+            roots,
+            config: OnceLock::new(),
+        }))
+    }
+
+    /// # Errors
+    ///
+    /// Nobody is trusted.
+    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, BoxError> {
+        let config = self.0.config.get_or_init(|| {
+            let made = self.0.roots.config();
+            made.map(Arc::new)
+                .map_err(|error| format!("TLS cannot be spoken: {error}"))
+        });
+        Ok(config.clone()?)
+    }
+}
+
+/// Whom the system trusts.
+fn system() -> Result<RootCertStore, BoxError> {
+    let found = rustls_native_certs::load_native_certs();
+    let roots = store(&found.certs);
+    match (roots.is_empty(), found.errors.into_iter().next()) {
+        (false, _) => Ok(roots),
+        (true, Some(error)) => Err(error.into()),
+        (true, None) => {
+            Err("this system trusts nobody: it has no certificates of authorities".into())
         }
     }
 }
 
-/// An HTTPS client for the AWS SDK that trusts whom the environment names: the certificates of the PEM
-/// file `AWS_CA_BUNDLE`, else those of the system, or of `SSL_CERT_FILE`.
-///
-/// The SDK's own clients do not know the first of these variables.
-pub fn https_client() -> SharedHttpClient {
-    client(&Roots::process())
+/// The certificates that rustls understands.
+fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    roots
 }
 
-pub(crate) fn client(roots: &Roots) -> SharedHttpClient {
-    let context = TlsContext::builder().with_trust_store(roots.store());
-    Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(context.build().expect("there is nothing to be wrong"))
-        .build_https()
+fn verifier(
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, BoxError> {
+    Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
 }
 
 /// The certificates of a file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BoxError> {
     let all = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
-    let mut known = RootCertStore::empty();
     // One that rustls does not understand is no reason to do without the others.
-    let all = all.into_iter();
-    let usable: Vec<_> = all.filter(|one| known.add(one.clone()).is_ok()).collect();
-    match usable.is_empty() {
+    match store(&all).is_empty() {
         true => Err("it has no certificate that could be an authority's".into()),
-        false => Ok(usable),
+        false => Ok(all),
     }
-}
-
-/// A certificate in PEM.
-fn pem(certificate: &CertificateDer<'_>) -> String {
-    let mut text = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let base64 = STANDARD.encode(certificate);
-    for line in base64.as_bytes().chunks(64) {
-        text.push_str(std::str::from_utf8(line).expect("Base64 is ASCII"));
-        text.push('\n');
-    }
-    text.push_str("-----END CERTIFICATE-----\n");
-    text
 }

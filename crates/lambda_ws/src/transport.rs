@@ -12,8 +12,8 @@ pub use api_gateway::{ApiGateway, Lane};
 pub(crate) use erased::DynTransport;
 pub(crate) use log_only::LogOnly;
 
-#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
-pub use crate::tls::https_client;
+#[cfg(feature = "sdk")]
+pub use crate::https::https_client;
 
 use crate::payload::Payload;
 use crate::send_error::SendError;

@@ -3,13 +3,12 @@
 use super::backend::{Backend, Transports};
 #[cfg(feature = "apigateway")]
 use super::invocation::Invocation;
+use super::sdk::{self, SdkConfig};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::sender::SEND_RATE;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
-#[cfg(any(feature = "apigateway", feature = "dynamodb"))]
-use aws_config::SdkConfig;
 use std::sync::Arc;
 use tracing::warn;
 
@@ -42,6 +41,8 @@ pub(crate) struct Environment {
     table: Option<String>,
     endpoint: Option<String>,
     dynamodb_endpoint: bool,
+    /// Variables of an account that are not set.
+    missing: Vec<&'static str>,
     is_lambda: bool,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
@@ -72,6 +73,10 @@ impl Environment {
             table: variable(TABLE),
             endpoint: variable(ENDPOINT),
             dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
+            missing: sdk::VARIABLES
+                .into_iter()
+                .filter(|name| variable(name).is_none())
+                .collect(),
             is_lambda: variable(RUNTIME_API).is_some(),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
@@ -105,6 +110,20 @@ impl Environment {
         }
     }
 
+    /// Refuses to run without a region or credentials, which Lambda sets.
+    fn check_account(&self) -> Result<(), Error> {
+        match self.missing.is_empty() {
+            true => Ok(()),
+            false => Err(format!(
+                "not set, though Lambda sets it: {}. Elsewhere `export AWS_REGION=<region>` and \
+                 `eval \"$(aws configure export-credentials --format env)\"` set all that is needed, or give \
+                 `App::config`",
+                self.missing.join(", ")
+            )
+            .into()),
+        }
+    }
+
     /// The metrics that are asked for, if they are.
     pub(crate) fn metrics(&self) -> Result<Option<Metrics>, Error> {
         let Some(namespace) = &self.metrics else {
@@ -125,20 +144,46 @@ impl Environment {
         }
     }
 
-    /// Where connections are kept and how messages are sent, unless they are given.
-    pub(crate) async fn backend(
+    /// Where a function keeps connections and how it sends messages, unless they are given.
+    pub(crate) async fn function(
         &self,
         store: Option<Arc<dyn DynStore>>,
         transport: Option<Arc<dyn DynTransport>>,
+        config: Option<SdkConfig>,
     ) -> Result<Backend, Error> {
-        let backend = self.stores_and_transports(store, transport).await?;
+        let config = async {
+            match config {
+                Some(config) => Ok(config),
+                None => self.check_account().map(|()| sdk::of_function()),
+            }
+        };
+        self.backend(store, transport, config).await
+    }
+
+    /// The same for a program that may be run anywhere.
+    pub(crate) async fn program(
+        &self,
+        transport: Option<Arc<dyn DynTransport>>,
+    ) -> Result<Backend, Error> {
+        let config = async { Ok(sdk::of_program().await) };
+        self.backend(None, transport, config).await
+    }
+
+    async fn backend(
+        &self,
+        store: Option<Arc<dyn DynStore>>,
+        transport: Option<Arc<dyn DynTransport>>,
+        config: impl Future<Output = Result<SdkConfig, Error>>,
+    ) -> Result<Backend, Error> {
+        let backend = self.found(store, transport, config).await?;
         Ok(backend.paced(number(RATE, self.rate.as_deref(), SEND_RATE, 1)?))
     }
 
-    async fn stores_and_transports(
+    async fn found(
         &self,
         store: Option<Arc<dyn DynStore>>,
         transport: Option<Arc<dyn DynTransport>>,
+        config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
         // `sam local` passes the developer's real credentials: nothing must reach AWS by accident.
         if self.is_sam_local && !(self.endpoint.is_some() && self.dynamodb_endpoint) {
@@ -154,24 +199,25 @@ impl Environment {
                 Transports::One(transport.clone()),
             ));
         }
-        self.aws(store, transport).await
+        self.aws(store, transport, config).await
     }
 
-    #[cfg(any(feature = "apigateway", feature = "dynamodb"))]
+    #[cfg(feature = "sdk")]
     async fn aws(
         &self,
         store: Option<Arc<dyn DynStore>>,
         transport: Option<Arc<dyn DynTransport>>,
+        config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
         // Before anything else, because it is the most frequent mistake.
         let table = match (&store, &self.table) {
             (None, None) => return Err(no_table()),
             (_, table) => table.clone().unwrap_or_default(),
         };
-        let config = super::sdk::config().await;
+        let config = config.await?;
         let store = match store {
             Some(store) => store,
-            None => super::sdk::store(&config, table)?,
+            None => sdk::store(&config, table)?,
         };
         #[cfg(feature = "apigateway")]
         let tasks = self.tasks(&config)?;
@@ -226,11 +272,12 @@ impl Environment {
         Err("give `App::transport`: the feature `apigateway` is off".into())
     }
 
-    #[cfg(not(any(feature = "apigateway", feature = "dynamodb")))]
+    #[cfg(not(feature = "sdk"))]
     async fn aws(
         &self,
         store: Option<Arc<dyn DynStore>>,
         _: Option<Arc<dyn DynTransport>>,
+        _: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
         match (store, &self.table) {
             (None, None) => Err(no_table()),
@@ -280,19 +327,38 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_table_the_start_fails_and_says_what_to_set() {
-        let error = environment(&[]).backend(None, None).await.unwrap_err();
+        let error = environment(&[])
+            .function(None, None, None)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(TABLE), "{error}");
         let error = environment(&[(TABLE, "")])
-            .backend(None, None)
+            .function(None, None, None)
             .await
             .unwrap_err();
         assert!(error.to_string().contains("App::store"), "{error}");
     }
 
+    #[cfg(feature = "sdk")]
+    #[tokio::test]
+    async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
+        let some = environment(&[(TABLE, "table"), ("AWS_REGION", "eu-west-1")]);
+        let error = some.function(None, None, None).await.unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
+            "{error}"
+        );
+        assert!(!error.contains("AWS_REGION,"), "{error}");
+        let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
+        let config = config.build();
+        some.function(None, None, Some(config)).await.unwrap();
+    }
+
     #[tokio::test]
     async fn under_sam_local_nothing_reaches_aws() {
         let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
-        let backend = backend.backend(None, None).await.unwrap();
+        let backend = backend.function(None, None, None).await.unwrap();
         assert_eq!(backend.url(), Some("log:"));
     }
 
@@ -320,7 +386,7 @@ mod tests {
         let memory: Arc<dyn DynStore> = Arc::new(Memory::new());
         let log: Arc<dyn DynTransport> = Arc::new(LogOnly);
         let backend = environment(&[])
-            .backend(Some(memory), Some(log))
+            .function(Some(memory), Some(log), None)
             .await
             .unwrap();
         assert_eq!(backend.url(), Some("log:"));

@@ -1,8 +1,9 @@
 //! The function's invocation of itself.
 
 use crate::error::BoxError;
+use crate::https::{self, Https};
 use crate::task::Tasks;
-use crate::tls::Roots;
+use crate::tls::Tls;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -11,16 +12,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 use tokio::time::{sleep, timeout};
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(1);
 
 /// How long an attempt may take: a frozen environment wakes up with dead sockets that look alive.
 const ATTEMPT: Duration = Duration::from_millis(1500);
@@ -31,14 +24,11 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(
 /// The largest answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
 
-type Https = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
-
 /// Queues events for this same version of the function, by Lambda's Invoke API with the invocation type
 /// `Event`: one request an event, and no further SDK.
 #[derive(Debug)]
 pub(super) struct Invocation {
-    /// Made for the first event: reading whom the system trusts takes milliseconds.
-    client: OnceLock<Result<Https, String>>,
+    client: Https,
     credentials: SharedCredentialsProvider,
     region: String,
     url: String,
@@ -61,7 +51,7 @@ impl Invocation {
         // A name has letters, digits, `-` and `_`; its version is a number or `$LATEST`.
         let name = function.replace(':', "%3A").replace('$', "%24");
         Some(Self {
-            client: OnceLock::new(),
+            client: https::client(Tls::process()),
             credentials,
             region,
             url: format!("{endpoint}/2015-03-31/functions/{name}/invocations"),
@@ -69,22 +59,11 @@ impl Invocation {
         })
     }
 
-    fn client(&self) -> Result<&Https, BoxError> {
-        let client = self.client.get_or_init(|| {
-            let roots = match self.url.starts_with("https:") {
-                true => Roots::process(),
-                false => Roots::Bundle(Vec::new()),
-            };
-            client(&roots).map_err(|error| format!("TLS cannot be spoken: {error}"))
-        });
-        client.as_ref().map_err(|error| error.clone().into())
-    }
-
     /// One attempt: whether another may succeed, if this one does not.
     async fn attempt(&self, event: Bytes) -> Result<(), (bool, BoxError)> {
         let request = self.request(event).await.map_err(|error| (true, error))?;
         let answer = async {
-            let response = self.client()?.request(request).await?;
+            let response = self.client.request(request).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), ANSWER).collect().await?;
             Ok::<_, BoxError>((status, body.to_bytes()))
@@ -156,19 +135,4 @@ impl Tasks for Invocation {
             }
         })
     }
-}
-
-fn client(roots: &Roots) -> Result<Https, BoxError> {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT));
-    let connector = HttpsConnectorBuilder::new()
-        .with_tls_config(roots.config()?)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(connector);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(Duration::from_secs(20))
-        .build(connector))
 }

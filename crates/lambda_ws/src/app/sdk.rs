@@ -1,12 +1,23 @@
 //! The AWS SDK, as this library uses it.
 
 use crate::error::Error;
+use crate::https::https_client;
 use crate::store::DynStore;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use std::sync::Arc;
 use std::time::Duration;
+
+pub(crate) use aws_config::SdkConfig;
+
+const REGION: &str = "AWS_REGION";
+
+/// What a function must be told for [`of_function`].
+pub(super) const VARIABLES: [&str; 3] = [REGION, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -17,18 +28,62 @@ const ATTEMPT: Duration = Duration::from_millis(1500);
 /// How long a call may take in all.
 const CALL: Duration = Duration::from_secs(3);
 
-/// The environment's region and credentials; one HTTPS client for all services.
-pub(crate) async fn config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(CALL);
+/// The configuration of a function: region, credentials and endpoints from the variables that Lambda sets. To look
+/// elsewhere, in profiles and at the metadata of machines, takes half a megabyte of code.
+pub(crate) fn of_function() -> SdkConfig {
+    let credentials = EnvironmentVariableCredentialsProvider::new();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(variable(REGION).map(Region::new))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .use_fips(is_true("AWS_USE_FIPS_ENDPOINT"))
+        .use_dual_stack(is_true("AWS_USE_DUALSTACK_ENDPOINT"))
+        .service_config(Variables)
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        .http_client(https_client());
+    config.build()
+}
+
+/// The configuration of any other program: as every AWS SDK finds it.
+pub(crate) async fn of_program() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
-        .timeout_config(timeouts.build())
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(50)))
-        .http_client(crate::tls::https_client())
+        .timeout_config(timeouts())
+        .retry_config(retries())
+        .http_client(https_client())
         .load()
         .await
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(CALL)
+        .build()
+}
+
+fn retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(Duration::from_millis(50))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn is_true(name: &str) -> bool {
+    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// The endpoints of services.
+#[derive(Debug)]
+struct Variables;
+
+impl LoadServiceConfig for Variables {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let service = key.service_id().to_uppercase().replace(' ', "_");
+        variable(&format!("{}_{service}", key.env())).or_else(|| variable(key.env()))
+    }
 }
 
 #[cfg(feature = "dynamodb")]

@@ -5,7 +5,7 @@ use crate::ConnectionId;
 use crate::error::BoxError;
 use crate::payload::Payload;
 use crate::send_error::SendError;
-use crate::tls::Roots;
+use crate::tls::Tls;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::Client;
@@ -74,19 +74,19 @@ impl ApiGateway {
     /// The same through the lane of your choice. Without a region or credentials, and for a URL that is
     /// none, it is the SDK's, which says what is missing.
     pub fn through(lane: Lane, config: &SdkConfig, url: impl Into<String>) -> Self {
-        Self::trusting(lane, config, url, Roots::process())
+        Self::trusting(lane, config, url, Tls::process())
     }
 
-    /// The same, which trusts `roots`, if it is the lean lane's: the SDK's client has its own.
+    /// The same, which speaks `tls`, if it is the lean lane's: the SDK's client has its own.
     pub(super) fn trusting(
         lane: Lane,
         config: &SdkConfig,
         url: impl Into<String>,
-        roots: Roots,
+        tls: Tls,
     ) -> Self {
         let url = url.into();
         let lean = match lane {
-            Lane::Lean => lean::Lane::new(config, &url, roots),
+            Lane::Lean => lean::Lane::new(config, &url, tls),
             Lane::Sdk => None,
         };
         let way = match lean {

@@ -2,7 +2,6 @@
 
 mod answer;
 mod clock;
-mod connector;
 mod endpoint;
 mod keys;
 mod request;
@@ -15,7 +14,7 @@ mod wire;
 use super::Inspection;
 use crate::error::BoxError;
 use crate::payload::Payload;
-use crate::tls::Roots;
+use crate::tls::Tls;
 use crate::{ConnectionId, Timestamp};
 pub(super) use answer::{Answer, date};
 use aws_config::SdkConfig;
@@ -47,14 +46,14 @@ pub(super) struct Lane {
 impl Lane {
     /// The lane to `url` with the region and the credentials of `config`; `None` if it has none, or if
     /// the URL is none that could be called.
-    pub(super) fn new(config: &SdkConfig, url: &str, roots: Roots) -> Option<Self> {
+    pub(super) fn new(config: &SdkConfig, url: &str, tls: Tls) -> Option<Self> {
         let endpoint = Endpoint::parse(url)?;
         let region = config.region()?.to_string();
         let provider = config.credentials_provider()?;
         Some(Self {
             keys: Keys::new(provider, region),
             clock: Clock::default(),
-            sockets: Sockets::new(endpoint.uri().clone(), roots),
+            sockets: Sockets::new(endpoint.uri().clone(), tls),
             endpoint,
         })
     }

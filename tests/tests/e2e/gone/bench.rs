@@ -275,6 +275,6 @@ fn config() -> aws_config::SdkConfig {
         .credentials_provider(
             aws_sdk_apigatewaymanagement::config::SharedCredentialsProvider::new(key),
         )
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .http_client(lambda_ws::transport::https_client())
         .build()
 }

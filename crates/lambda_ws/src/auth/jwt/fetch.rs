@@ -1,14 +1,12 @@
 //! How an issuer's keys are fetched.
 
 use crate::error::{BoxError, Error};
+use crate::https;
+use crate::tls::Tls;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::{BodyExt, Full, Limited};
 use std::time::Duration;
 
 /// Fetches an issuer's keys. Implement it with a plain `async fn` where a request needs more than a
@@ -33,9 +31,6 @@ impl<T: Fetch> DynFetch for T {
     }
 }
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(1);
-
 /// How long all of it may take.
 const ALL: Duration = Duration::from_secs(3);
 
@@ -44,7 +39,7 @@ const BYTES: usize = 256 * 1024;
 
 /// Fetches over HTTPS.
 pub(super) struct Https {
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: https::Https,
     within: Duration,
 }
 
@@ -64,20 +59,8 @@ impl Https {
                 .into());
             }
         }
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_connect_timeout(Some(CONNECT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(rustls::crypto::ring::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        // A connection that is an hour old, and was frozen meanwhile, is no use.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(connector);
         Ok(Self {
-            client,
+            client: https::client(Tls::process()),
             within: ALL,
         })
     }
@@ -89,8 +72,11 @@ impl Https {
     }
 
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
-        let request = Request::get(url).header("accept", "application/json");
-        let response = self.client.request(request.body(Empty::new())?).await?;
+        let request = Request::get(url)
+            .header("accept", "application/json")
+            // One that is an hour old, and was frozen meanwhile, is no use.
+            .header("connection", "close");
+        let response = self.client.request(request.body(Full::default())?).await?;
         match response.status() {
             StatusCode::OK => {}
             status => return Err(format!("{url} answers with {status}").into()),

@@ -1,12 +1,13 @@
 //! Kept-alive connections to one host.
 
 use super::answer::Answer;
-use super::connector::{Connector, Stream};
 use super::request::Request;
 use super::wire::{Broken, Wire};
 use crate::error::BoxError;
-use crate::tls::Roots;
+use crate::https::{Connector, Stream};
+use crate::tls::Tls;
 use http::{StatusCode, Uri};
+use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
@@ -14,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tower_service::Service;
 
 /// How long an attempt may take, and how long a connection may take to be made: a frozen environment
 /// wakes up with dead sockets that look alive.
@@ -35,12 +37,13 @@ const SOCKETS: usize = 800;
 /// each of them made one.
 const CONNECTS: usize = 32;
 
-type Socket = Box<Wire<Stream>>;
+type Socket = Box<Wire<TokioIo<Stream>>>;
 
 /// Kept-alive connections to one host, as many as requests were ever under way at once.
 #[derive(Debug)]
 pub(super) struct Sockets {
     connector: Connector,
+    uri: Uri,
     /// A permit for each request that has a connection or makes one.
     requests: Semaphore,
     /// A permit for each that makes one.
@@ -77,9 +80,10 @@ impl Moment {
 
 impl Sockets {
     /// Connections to the host of `uri`.
-    pub(super) fn new(uri: Uri, roots: Roots) -> Self {
+    pub(super) fn new(uri: Uri, tls: Tls) -> Self {
         Self {
-            connector: Connector::new(uri, roots),
+            connector: Connector::new(tls),
+            uri,
             requests: Semaphore::new(SOCKETS),
             connects: Semaphore::new(CONNECTS),
             returned: Notify::new(),
@@ -195,9 +199,9 @@ impl Sockets {
         let connected = in_time(
             soon(end),
             "the host does not answer",
-            self.connector.connect(),
+            self.connector.clone().call(self.uri.clone()),
         );
-        Ok(Box::new(Wire::new(connected.await??)))
+        Ok(Box::new(Wire::new(TokioIo::new(connected.await??))))
     }
 
     async fn exchange(

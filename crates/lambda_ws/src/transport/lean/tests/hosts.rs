@@ -3,8 +3,9 @@
 use super::lanes::{config, config_with};
 use super::server::{Deed, Server};
 use crate::ConnectionId;
+use crate::https::sdk_client;
 use crate::send_error::SendError;
-use crate::tls::{self, Roots};
+use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, Lane, Transport};
 use std::path::PathBuf;
 
@@ -49,8 +50,9 @@ async fn a_host_is_trusted_if_the_bundle_has_its_authority_and_only_then() {
     let bundle = folder.path().join("bundle.pem");
     let server = Server::start_tls(|_, _, _| Deed::Answer(200, "{}")).await;
     let ask = async |lane, roots: &Roots| {
-        let client = tls::client(roots);
-        let way = ApiGateway::trusting(lane, &config_with(client), &server.url, roots.clone());
+        let tls = Tls::trusting(roots.clone());
+        let config = config_with(sdk_client(tls.clone()));
+        let way = ApiGateway::trusting(lane, &config, &server.url, tls);
         way.inspect(&ConnectionId::from("a")).await
     };
     let named = |path: PathBuf| Roots::read(move |_| Some(path.clone().into()));
@@ -65,6 +67,7 @@ async fn a_host_is_trusted_if_the_bundle_has_its_authority_and_only_then() {
         std::fs::write(&bundle, other).unwrap();
         for roots in [
             Roots::System,
+            Roots::AmazonOrSystem,
             named(bundle.clone()),
             named("/no/such/file".into()),
         ] {

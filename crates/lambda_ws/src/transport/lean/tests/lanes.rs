@@ -1,9 +1,10 @@
 //! Both lanes do the same.
 
 use super::server::{Deed, Seen, Server};
+use crate::https::sdk_client;
 use crate::payload::IntoPayload;
 use crate::send_error::SendError;
-use crate::tls::{self, Roots};
+use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, Inspection, Lane, Transport};
 use crate::{ConnectionId, Timestamp};
 use aws_config::timeout::TimeoutConfig;
@@ -34,7 +35,7 @@ pub(super) fn config_with(client: SharedHttpClient) -> SdkConfig {
 }
 
 pub(super) fn config() -> SdkConfig {
-    config_with(tls::client(&Roots::System))
+    config_with(sdk_client(Tls::trusting(Roots::System)))
 }
 
 /// Asks both lanes the same of a host that does `deed`; what it saw of each.
@@ -262,4 +263,31 @@ async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
 async fn who_is_refused_at_the_right_time_is_refused_at_once() {
     let error = post(forbidden(SystemTime::now().into())).await.unwrap_err();
     assert!(matches!(error, SendError::Forbidden { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    let payload = "x".into_payload().unwrap();
+    for (status, connections) in [(200, 1), (503, 3)] {
+        let server = Server::start(move |_, _, _| Deed::Answer(status, "{}")).await;
+        let way = ApiGateway::through(Lane::Sdk, &config(), server.url.clone());
+        for _ in 0..3 {
+            assert_eq!(way.post(&id, &payload).await.is_ok(), status == 200);
+        }
+        assert_eq!(server.connections(), connections);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_waits_for_an_answer_as_long_as_its_configuration_says() {
+    let server = Server::start(|_, _, _| Deed::Hang).await;
+    let within = Duration::from_millis(100);
+    let timeouts = TimeoutConfig::builder().read_timeout(within).build();
+    let config = config().into_builder().timeout_config(timeouts).build();
+    let way = ApiGateway::through(Lane::Sdk, &config, server.url.clone());
+    let began = tokio::time::Instant::now();
+    let error = way.inspect(&ConnectionId::from("a")).await.unwrap_err();
+    assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
+    assert_eq!(began.elapsed().as_millis() / 10, 10);
 }

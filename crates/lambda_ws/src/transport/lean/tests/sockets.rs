@@ -2,7 +2,7 @@
 
 use super::server::{Deed, Server};
 use crate::error::BoxError;
-use crate::tls::Roots;
+use crate::tls::{Roots, Tls};
 use crate::transport::lean::answer::Answer;
 use crate::transport::lean::request::Request;
 use crate::transport::lean::sockets::Sockets;
@@ -31,7 +31,7 @@ fn sockets(server: &Server) -> Sockets {
     let bundle = folder.path().join("bundle.pem");
     std::fs::write(&bundle, &server.authority).unwrap();
     let roots = Roots::read(|_| Some(bundle.clone().into()));
-    Sockets::new(server.url.parse().unwrap(), roots)
+    Sockets::new(server.url.parse().unwrap(), Tls::trusting(roots))
 }
 
 #[tokio::test]

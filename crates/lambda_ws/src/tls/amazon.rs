@@ -1,0 +1,106 @@
+//! The authorities of AWS's services, before the system's.
+
+use super::{store, system, verifier};
+use crate::error::BoxError;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use std::sync::{Arc, OnceLock};
+
+const AMAZON: &[u8] = include_bytes!("amazon.pem");
+
+/// The certificates of these authorities.
+pub(super) fn certificates() -> Vec<CertificateDer<'static>> {
+    let all = CertificateDer::pem_slice_iter(AMAZON);
+    all.map(|one| one.expect("a test reads them")).collect()
+}
+
+/// Looks for a host's authority among those of AWS's services, then among the system's.
+#[derive(Debug)]
+pub(super) struct AmazonOrSystem {
+    amazon: Arc<WebPkiServerVerifier>,
+    /// Read for the first host that has a certificate of somebody else.
+    system: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl AmazonOrSystem {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Result<Self, BoxError> {
+        Ok(Self {
+            amazon: verifier(store(&certificates()), provider.clone())?,
+            system: OnceLock::new(),
+            provider,
+        })
+    }
+
+    /// The same for a system that trusts `roots`.
+    #[cfg(test)]
+    pub(super) fn on(self, roots: rustls::RootCertStore) -> Self {
+        let system = verifier(roots, self.provider.clone()).map_err(|error| error.to_string());
+        Self {
+            system: OnceLock::from(system),
+            ..self
+        }
+    }
+
+    fn system(&self) -> Result<&WebPkiServerVerifier, Error> {
+        let system = self.system.get_or_init(|| {
+            let verifier = system().and_then(|roots| verifier(roots, self.provider.clone()));
+            verifier.map_err(|error| error.to_string())
+        });
+        match system {
+            Ok(verifier) => Ok(verifier),
+            Err(error) => Err(Error::General(error.clone())),
+        }
+    }
+}
+
+impl ServerCertVerifier for AmazonOrSystem {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verify = |verifier: &WebPkiServerVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        match verify(&self.amazon) {
+            Err(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                verify(self.system()?)
+            }
+            verified => verified,
+        }
+    }
+
+    // Neither depends on whom one trusts.
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.amazon
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.amazon
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.amazon.supported_verify_schemes()
+    }
+}

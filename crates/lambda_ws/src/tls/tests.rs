@@ -1,0 +1,103 @@
+//! Whom TLS trusts.
+
+use super::amazon::AmazonOrSystem;
+use super::{Roots, amazon, store};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{CertificateError, Error};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+fn read(variables: &[(&str, &str)]) -> Roots {
+    Roots::read(|name| {
+        let mut known = variables.iter().filter(|(known, _)| *known == name);
+        known.next().map(|(_, value)| value.into())
+    })
+}
+
+#[test]
+fn the_authorities_of_aws_are_those_that_amazon_publishes() {
+    let certificates = amazon::certificates();
+    let prints: Vec<_> = certificates
+        .iter()
+        .map(|one| {
+            Sha256::digest(one)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        })
+        .collect();
+    // https://www.amazontrust.com/repository/, the hashes of the self-signed certificates.
+    assert_eq!(
+        prints,
+        [
+            "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+            "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+            "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+            "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+            "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+        ]
+    );
+    assert_eq!(store(&certificates).len(), 5);
+}
+
+#[test]
+fn the_environment_says_whom_to_trust() {
+    assert!(matches!(read(&[]), Roots::AmazonOrSystem));
+    assert!(matches!(
+        read(&[("AWS_CA_BUNDLE", "")]),
+        Roots::AmazonOrSystem
+    ));
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        assert!(matches!(read(&[(name, "/certificates")]), Roots::System));
+    }
+}
+
+#[test]
+fn who_names_a_bundle_trusts_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle.pem");
+    let path = bundle.to_str().unwrap();
+    let both = [("AWS_CA_BUNDLE", path), ("SSL_CERT_FILE", path)];
+    for text in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n",
+    ] {
+        std::fs::write(&bundle, text).unwrap();
+        assert!(matches!(read(&both), Roots::Bundle(nobody) if nobody.is_empty()));
+    }
+    let one = rcgen::generate_simple_self_signed(Vec::new()).unwrap();
+    std::fs::write(&bundle, one.cert.pem()).unwrap();
+    assert!(matches!(read(&both), Roots::Bundle(one) if one.len() == 1));
+}
+
+#[test]
+fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let params = CertificateParams::new(vec!["ws.example.com".to_owned()]).unwrap();
+    let host = params
+        .signed_by(&KeyPair::generate().unwrap(), &authority)
+        .unwrap();
+    let verify = |verifier: AmazonOrSystem, name: &'static str| {
+        let name = ServerName::try_from(name).unwrap();
+        verifier.verify_server_cert(host.der(), &[], &name, &[], UnixTime::now())
+    };
+    let verifier = || AmazonOrSystem::new(Arc::new(default_provider())).unwrap();
+    let trusting = || verifier().on(store(&[authority.der().clone()]));
+    verify(trusting(), "ws.example.com").unwrap();
+    let error = verify(trusting(), "other.example.com").unwrap_err();
+    assert!(matches!(
+        error,
+        Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
+    ));
+    let other = verifier().on(store(&amazon::certificates()));
+    let error = verify(other, "ws.example.com").unwrap_err();
+    assert_eq!(
+        error,
+        Error::InvalidCertificate(CertificateError::UnknownIssuer)
+    );
+}
