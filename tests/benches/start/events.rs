@@ -27,13 +27,21 @@ const ROUNDS: usize = 5;
 /// Of how many events instructions are counted, and how many are left out: the difference is what is told.
 const COUNTED: [usize; 2] = [200, 1200];
 
-/// A client's wish to connect, a new one each time.
-pub(super) fn connect() -> String {
-    let text = include_str!("../../../events/connect.json");
-    let mut event: Value = serde_json::from_str(text).expect("a fixture");
+/// A client's wish to connect, a new one each time, and its end.
+pub(super) fn visit() -> [String; 2] {
     let id: String = std::iter::repeat_with(fastrand::alphanumeric)
         .take(15)
         .collect();
+    [
+        include_str!("../../../events/connect.json"),
+        include_str!("../../../events/disconnect-by-client.json"),
+    ]
+    .map(|event| of(&id, event))
+}
+
+/// An event of a connection that is made now.
+fn of(id: &str, event: &str) -> String {
+    let mut event: Value = serde_json::from_str(event).expect("a fixture");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = u64::try_from(now.unwrap_or_default().as_millis()).unwrap_or_default();
     let context = &mut event["requestContext"];

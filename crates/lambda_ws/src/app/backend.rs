@@ -229,7 +229,8 @@ impl Backend {
                 }
             }
         };
-        let both = future::join(store, transport);
+        // The one that is asked for at once first: a host is slower than what the SDK does before it asks.
+        let both = future::join(transport, store);
         if tokio::time::timeout(WARM, both).await.is_err() {
             warn!("AWS did not answer in time: the first event will be slower");
         }

@@ -88,8 +88,9 @@ impl LoadServiceConfig for Variables {
 
 #[cfg(feature = "dynamodb")]
 pub(super) fn store(config: &SdkConfig, table: String) -> Result<Arc<dyn DynStore>, Error> {
-    let client = aws_sdk_dynamodb::Client::new(config);
-    Ok(Arc::new(crate::store::DynamoDb::new(client, table)))
+    let config = config.clone();
+    let client = move || aws_sdk_dynamodb::Client::new(&config);
+    Ok(Arc::new(crate::store::DynamoDb::lazy(client, table)))
 }
 
 #[cfg(not(feature = "dynamodb"))]

@@ -26,6 +26,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use item::{Item, connection_key, member_item, member_key, s};
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 use tracing::warn;
 use transaction::{Refused, built, if_in};
 
@@ -49,9 +50,12 @@ use transaction::{Refused, built, if_in};
 ///   nobody removed.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
-    client: Client,
+    client: Arc<LazyClient>,
     table: String,
 }
+
+/// Made for the first call, and while a host is waited for: a client reads where all regions have their endpoints.
+type LazyClient = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
 
 /// The most a version grows by: enough that no two calls choose the same, and few enough for millions
 /// of changes.
@@ -63,9 +67,14 @@ const LEAVES_AT_ONCE: usize = 98;
 impl DynamoDb {
     /// Keeps connections in `table`, reached through `client`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self::lazy(|| client, table.into())
+    }
+
+    /// The same through a client that is made for the first call.
+    pub(crate) fn lazy(client: impl FnOnce() -> Client + Send + 'static, table: String) -> Self {
         Self {
-            client,
-            table: table.into(),
+            client: Arc::new(LazyLock::new(Box::new(client))),
+            table,
         }
     }
 
