@@ -62,7 +62,9 @@ use tower_service::Service;
 /// | `SEND_TASKS` | how many tasks share a message to many that an event has no time for: 4; 0 for none |
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
-/// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, .. | as for every AWS SDK |
+/// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | Lambda's own; profiles and roles are for [`App::config`] |
+/// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT` | as for every AWS SDK |
+/// | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | whom TLS trusts instead of Amazon's authorities and the system's |
 /// | `WARM_UP` | `off`, to connect to AWS with the first event, and not before |
 /// | `METRICS_NAMESPACE` | turns [metrics](crate::operations) on, in this namespace of CloudWatch |
 /// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
@@ -144,8 +146,8 @@ where
 
     /// Calls AWS as `config` says, with its region, credentials, endpoints, timeouts and client, instead of as the
     /// variables of Lambda's environment do. It is for other credentials than those of the function's role, and for
-    /// programs that Lambda does not run: `aws_config::load_defaults` reads profiles, too, which makes them half a
-    /// megabyte larger. Give it an [`https_client`](crate::transport::https_client).
+    /// programs that Lambda does not run: `aws_config::load_defaults` reads profiles, too, which makes them 0.8 MB
+    /// larger. Give it an [`https_client`](crate::transport::https_client).
     #[cfg(feature = "sdk")]
     pub fn config(mut self, config: aws_config::SdkConfig) -> Self {
         self.config = Some(config);

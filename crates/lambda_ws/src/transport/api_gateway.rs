@@ -24,8 +24,8 @@ use std::time::SystemTime;
 /// is the default, costs a fifth of the [SDK's](Lane::Sdk) CPU time: it keeps its own HTTP/1.1
 /// connections, at most 800 and at most 32 in the making, and signs with a key and a payload hash that are
 /// computed once. Region and credentials are the SDK's in both. TLS trusts the certificates of the file
-/// `AWS_CA_BUNDLE`, else the system's, or those of `SSL_CERT_FILE`; the SDK's lane does with an
-/// [`https_client`](super::https_client).
+/// `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Amazon's authorities and the system's; the
+/// SDK's lane does with an [`https_client`](super::https_client).
 ///
 /// An attempt takes at most 1.5 s, a call 3 s. A connection that died while it waited, as those of a
 /// frozen function do, is replaced, and its message sent once more. Where this machine's clock is wrong by
