@@ -31,18 +31,19 @@ use std::time::SystemTime;
 /// frozen function do, is replaced, and its message sent once more. Where this machine's clock is wrong by
 /// more than 4 minutes, both lanes learn the time from the refusal and sign again.
 ///
-/// `cargo bench -p tests --bench sending` on 2026-11-25, 2 cores with other work on both (load average
-/// 3 to 5), medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
+/// `cargo bench -p tests --bench sending` on 2026-11-26, 2 cores without instructions for SHA-256, in programs as they
+/// are deployed, medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
 ///
 /// | posts of 200 bytes over TLS | lean | SDK | floor |
 /// |---|---|---|---|
-/// | 64 under way: CPU time a post | 15.7 us | 153 us | 11.0 us |
-/// | 256 under way, 20 ms latency: CPU time a post | 28.6 us | 167 us | 17.5 us |
-/// | 1 024 under way, 20 ms latency: CPU time a post | 33.1 us | 246 us | 16.9 us |
-/// | the same: peak memory of the process | 24 MB | 66 MB | 16 MB |
-/// | the same, all at once without a connection: CPU time | 130 ms | 490 ms | 380 ms |
-/// | allocations a post | 5 | 356 | 2 |
-/// | a signature | 0.76 us | 5.8 us | |
+/// | 64 under way: CPU time a post | 10.4 us | 108 us | 5.9 us |
+/// | 256 under way, 20 ms latency: CPU time a post | 24.2 us | 138 us | 13.3 us |
+/// | 1 024 under way, 20 ms latency: CPU time a post | 24.1 us | 151 us | 10.9 us |
+/// | the same: posts a second, on one core | 23 285 | 5 889 | 36 735 |
+/// | the same: peak memory of the process | 15 MB | 63 MB | 16 MB |
+/// | the same, all at once without a connection: CPU time | 100 ms | 510 ms | 390 ms |
+/// | allocations a post | 5 | 354 | 2 |
+/// | a signature | 2.2 us | 17.8 us | |
 #[derive(Debug, Clone)]
 pub struct ApiGateway {
     way: Way,
