@@ -36,6 +36,10 @@ class Emulators(unittest.TestCase):
         with toolchain.front(toolchain.watch, toolchain.of_watch) as (_, port):
             self.answers(lambda file: cargo_lambda_invoke(port, file))
 
+    def test_two_people_chat_in_front_of_cargo_lambda_watch(self):
+        with toolchain.front(toolchain.watch, toolchain.of_watch) as (gateway, _):
+            toolchain.chat(self, gateway)
+
     def test_two_people_chat_in_front_of_the_emulator(self):
         with toolchain.front(toolchain.emulator, toolchain.of_emulator) as (gateway, _):
             toolchain.chat(self, gateway)

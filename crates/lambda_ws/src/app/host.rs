@@ -48,14 +48,18 @@ pub(crate) struct Occasion<'a> {
 }
 
 impl<'a> Occasion<'a> {
-    /// That of an invocation, which Lambda ends at its deadline.
+    /// That of an invocation, which Lambda ends at its deadline. One that has passed already is none: `cargo lambda
+    /// watch` tells how many milliseconds there are instead of until when.
     pub(crate) fn of(invocation: &'a lambda_runtime::Context) -> Self {
-        let deadline = invocation.deadline;
-        let left = Timestamp::from_millis(deadline) - Timestamp::now();
+        let (deadline, now) = (
+            Timestamp::from_millis(invocation.deadline),
+            Timestamp::now(),
+        );
+        let left = deadline - now;
         // Time to hand on what is left, and to answer.
         let left = left.saturating_sub(RESERVE.min(left / 8));
         Self {
-            deadline: (deadline > 0).then(|| Instant::now() + left),
+            deadline: (deadline > now).then(|| Instant::now() + left),
             request_id: Some(&invocation.request_id),
             trace_id: invocation.xray_trace_id.as_deref(),
         }

@@ -276,3 +276,17 @@ async fn messages_of_one_connection_change_its_session_one_after_the_other() {
         .count();
     assert_eq!((won, answers.len()), (1, 2), "{answers:?}");
 }
+
+#[test]
+fn a_deadline_that_has_passed_is_none() {
+    let ends = |deadline: u64| {
+        let mut context = lambda_runtime::Context::default();
+        context.deadline = deadline;
+        Occasion::of(&context).deadline.is_some()
+    };
+    let now = Timestamp::now().millis();
+    assert!(ends(now + 10_000));
+    // What `cargo lambda watch` says, and what nobody says.
+    assert!(!ends(600_000));
+    assert!(!ends(0));
+}
