@@ -2,10 +2,10 @@
 
 import contextlib
 import json
-import subprocess
 import types
 import unittest
 import urllib.parse
+import urllib.request
 
 import toolchain
 from gateway import ROOT, serve
@@ -24,22 +24,21 @@ TABLE = {
 }
 
 
-def create_table(url):
-    import boto3
-
-    account = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-    boto3.client("dynamodb", endpoint_url=url, **account).create_table(**TABLE)
-
-
 class Moto(unittest.TestCase):
     def setUp(self):
+        import boto3
+        from moto.server import ThreadedMotoServer
+
         toolchain.build("--bin=chat")
-        port = toolchain.free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        command = [toolchain.TOOLS / "moto_server", "--host", "127.0.0.1", "--port", str(port)]
-        moto = self.enterContext(toolchain.running(command, env=toolchain.bare(), stderr=subprocess.DEVNULL))
-        toolchain.listens(moto, port)
-        create_table(self.url)
+        # In this process, so that what it was sent can be looked at.
+        moto = ThreadedMotoServer("127.0.0.1", port=0)
+        moto.start()
+        self.addCleanup(moto.stop)
+        self.url = "http://{}:{}".format(*moto.get_host_and_port())
+        # What it has, it has for all of this process's.
+        urllib.request.urlopen(f"{self.url}/moto-api/reset", b"").close()
+        account = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+        boto3.client("dynamodb", endpoint_url=self.url, **account).create_table(**TABLE)
 
     @contextlib.contextmanager
     def gateway(self):
@@ -52,22 +51,11 @@ class Moto(unittest.TestCase):
         with self.gateway() as gateway:
             toolchain.chat(self, gateway)
 
-
-class Management(unittest.TestCase):
     def test_what_a_client_is_answered_is_posted_to_another_management_api(self):
         from moto.apigatewaymanagementapi.models import apigatewaymanagementapi_backends as backends
-        from moto.server import ThreadedMotoServer
 
-        toolchain.build("--bin=chat")
-        # In this process, so that what it was sent can be looked at.
-        moto = ThreadedMotoServer("127.0.0.1", port=0)
-        moto.start()
-        self.addCleanup(moto.stop)
-        host, port = moto.get_host_and_port()
-        url = f"http://{host}:{port}"
-        create_table(url)
         files = [ROOT / "events/connect.json", ROOT / "events/who.json"]
-        toolchain.expected(types.SimpleNamespace(dynamodb=url, management=url), files)
+        toolchain.expected(types.SimpleNamespace(dynamodb=self.url, management=self.url), files)
         client = json.loads(files[-1].read_text())["requestContext"]["connectionId"]
         [account] = backends.values()
         # It names connections as their paths do, and puts what each was sent together.

@@ -27,8 +27,15 @@ use tower_service::Service;
 /// How long it may take until a host answers at all.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// How long an idle connection is trusted: a frozen environment wakes up with dead sockets that look alive.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long an attempt may take: a frozen environment wakes up with dead sockets that look alive.
+#[cfg(feature = "sdk")]
+pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
+
+/// How long a call may take in all.
+pub(crate) const CALL: Duration = Duration::from_secs(3);
+
+/// How long an idle connection is trusted.
+pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
 /// A connection.
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;

@@ -139,7 +139,8 @@ impl Sender {
 
     /// A sender for programs that serve no events: jobs, other functions.
     ///
-    /// It reads the same environment as [`run`](crate::run); both `CONNECTIONS_TABLE` and
+    /// It reads the same environment as [`run`](crate::run), but finds region and credentials wherever every AWS
+    /// SDK looks for them; both `CONNECTIONS_TABLE` and
     /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` must be set, because there is no event to tell the
     /// endpoint (conformance K7).
     ///

@@ -31,7 +31,7 @@ pub(crate) enum Roots {
     /// Whom the system trusts, or the certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
     /// These and nobody else.
-    Bundle(Vec<CertificateDer<'static>>),
+    Bundle(Arc<RootCertStore>),
 }
 
 impl Roots {
@@ -45,15 +45,15 @@ impl Roots {
                 false => Self::AmazonOrSystem,
             };
         };
-        Self::Bundle(certificates(&path).unwrap_or_else(|error| {
+        Self::Bundle(Arc::new(bundle(&path).unwrap_or_else(|error| {
             error!(
                 error = &*error as &dyn std::error::Error,
                 "no TLS connection can be made: {} of {BUNDLE} has no certificates in PEM that can be \
                  read",
                 path.display()
             );
-            Vec::new()
-        }))
+            RootCertStore::empty()
+        })))
     }
 
     fn config(&self) -> Result<ClientConfig, BoxError> {
@@ -66,7 +66,7 @@ impl Roots {
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AmazonOrSystem::new(provider)?)),
             Self::System => config.with_root_certificates(system()?),
-            Self::Bundle(certificates) => config.with_root_certificates(store(certificates)),
+            Self::Bundle(roots) => config.with_root_certificates(roots.clone()),
         };
         Ok(config.with_no_client_auth())
     }
@@ -152,11 +152,12 @@ fn verifier(
 }
 
 /// The certificates of a file; at least one.
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BoxError> {
+fn bundle(path: &Path) -> Result<RootCertStore, BoxError> {
     let all = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
     // One that rustls does not understand is no reason to do without the others.
-    match store(&all).is_empty() {
+    let roots = store(&all);
+    match roots.is_empty() {
         true => Err("it has no certificate that could be an authority's".into()),
-        false => Ok(all),
+        false => Ok(roots),
     }
 }

@@ -35,6 +35,11 @@ const WARM_UP: &str = "WARM_UP";
 /// The longest namespace of CloudWatch, in characters.
 const LONGEST_NAMESPACE: usize = 255;
 
+/// A variable of the process; an empty one is none.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// What a program learns from its environment.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
@@ -63,7 +68,7 @@ pub(crate) struct Environment {
 impl Environment {
     /// The process's.
     pub(crate) fn process() -> Self {
-        Self::read(|name| std::env::var(name).ok())
+        Self::read(variable)
     }
 
     /// What `variable` says.

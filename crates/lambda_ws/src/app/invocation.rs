@@ -1,7 +1,7 @@
 //! The function's invocation of itself.
 
 use crate::error::BoxError;
-use crate::https::{self, Https};
+use crate::https::{self, ATTEMPT, Https};
 use crate::task::Tasks;
 use crate::tls::Tls;
 use aws_config::SdkConfig;
@@ -14,9 +14,6 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use std::time::{Duration, SystemTime};
 use tokio::time::{sleep, timeout};
-
-/// How long an attempt may take: a frozen environment wakes up with dead sockets that look alive.
-const ATTEMPT: Duration = Duration::from_millis(1500);
 
 /// The pauses between attempts.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];

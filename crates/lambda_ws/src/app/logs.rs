@@ -4,6 +4,7 @@ mod flat;
 #[cfg(test)]
 mod tests;
 
+use super::environment::variable;
 use flat::Flat;
 use lambda_runtime::tracing::subscriber;
 use subscriber::filter::{LevelFilter, Targets, filter_fn};
@@ -21,7 +22,6 @@ pub(super) fn begin() {
     if tracing::dispatcher::has_been_set() {
         return;
     }
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
     let format = variable("AWS_LAMBDA_LOG_FORMAT");
     let is_json = format.is_some_and(|format| format.eq_ignore_ascii_case("json"));

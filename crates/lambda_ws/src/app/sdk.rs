@@ -1,7 +1,8 @@
 //! The AWS SDK, as this library uses it.
 
+use super::environment::variable;
 use crate::error::Error;
-use crate::https::https_client;
+use crate::https::{ATTEMPT, CALL, https_client};
 use crate::store::DynStore;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
@@ -18,15 +19,6 @@ const REGION: &str = "AWS_REGION";
 
 /// What a function must be told for [`of_function`].
 pub(super) const VARIABLES: [&str; 3] = [REGION, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(1);
-
-/// How long an attempt may take: a frozen environment wakes up with dead sockets that look alive.
-const ATTEMPT: Duration = Duration::from_millis(1500);
-
-/// How long a call may take in all.
-const CALL: Duration = Duration::from_secs(3);
 
 /// The configuration of a function: region, credentials and endpoints from the variables that Lambda sets. To look
 /// elsewhere, in profiles and at the metadata of machines, takes 0.8 MB of code.
@@ -57,7 +49,6 @@ pub(crate) async fn of_program() -> SdkConfig {
 
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(CALL)
         .build()
@@ -65,10 +56,6 @@ fn timeouts() -> TimeoutConfig {
 
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_initial_backoff(Duration::from_millis(50))
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn is_true(name: &str) -> bool {

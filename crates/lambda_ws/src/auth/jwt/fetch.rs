@@ -31,9 +31,6 @@ impl<T: Fetch> DynFetch for T {
     }
 }
 
-/// How long all of it may take.
-const ALL: Duration = Duration::from_secs(3);
-
 /// The largest document, in bytes.
 const BYTES: usize = 256 * 1024;
 
@@ -61,7 +58,7 @@ impl Https {
         }
         Ok(Self {
             client: https::client(Tls::process()),
-            within: ALL,
+            within: https::CALL,
         })
     }
 

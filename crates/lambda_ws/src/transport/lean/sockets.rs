@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::request::Request;
 use super::wire::{Broken, Wire};
 use crate::error::BoxError;
-use crate::https::{Connector, Stream};
+use crate::https::{ATTEMPT, CALL, Connector, IDLE, Stream};
 use crate::tls::Tls;
 use http::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -16,16 +16,6 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
-
-/// How long an attempt may take, and how long a connection may take to be made: a frozen environment
-/// wakes up with dead sockets that look alive.
-const ATTEMPT: Duration = Duration::from_millis(1500);
-
-/// How long a request may take in all.
-const CALL: Duration = Duration::from_secs(3);
-
-/// How long an idle connection is trusted.
-const IDLE: Duration = Duration::from_secs(20);
 
 /// How many connections there are at most: a Lambda function may have 1 024 files open, and others
 /// than we open some. A host that takes 20 ms answers 40 000 requests a second on them.
