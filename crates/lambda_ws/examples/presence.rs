@@ -1,5 +1,5 @@
-//! Who is here: a room hears of users who come and go, however many tabs they open, and whoever connects is
-//! told who is there.
+//! Presence: a room is told which users come and go, however many tabs they open, and a new client gets the
+//! list of users.
 
 use futures_util::TryStreamExt;
 use lambda_ws::{Connection, ConnectionId, Error, Json, Opening, Presence, Query, Router, Sender};
@@ -29,8 +29,8 @@ struct Who {
 #[serde(tag = "type", rename_all = "camelCase")]
 enum Heard {
     Here { users: Vec<String> },
-    Joined { user: String },
-    Left { user: String },
+    Joined { users: Vec<String> },
+    Left { users: Vec<String> },
 }
 
 async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
@@ -45,17 +45,17 @@ async fn opened(_: Connection, sender: Sender) -> Result<Json<Heard>, Error> {
 }
 
 async fn joined(
-    Presence { room, user }: Presence,
+    Presence { room, users }: Presence,
     id: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
     let others = sender.room(room).except(&id);
-    others.send(Json(Heard::Joined { user })).await?;
+    others.send(Json(Heard::Joined { users })).await?;
     Ok(())
 }
 
-async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
-    sender.room(room).send(Json(Heard::Left { user })).await?;
+async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+    sender.room(room).send(Json(Heard::Left { users })).await?;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ mod tests {
 
         let tab = gateway.connect("/?user=bob").await.expect("accepted");
         let mut other = gateway.connect("/?user=bob").await.expect("accepted");
-        assert_eq!(ann.recv_all(), [r#"{"type":"joined","user":"bob"}"#]);
+        assert_eq!(ann.recv_all(), [r#"{"type":"joined","users":["bob"]}"#]);
         assert_eq!(
             other.recv().await,
             r#"{"type":"here","users":["ann","bob"]}"#
@@ -81,6 +81,6 @@ mod tests {
         tab.close().await;
         assert_eq!(ann.recv_all(), [""; 0]);
         other.close().await;
-        assert_eq!(ann.recv_all(), [r#"{"type":"left","user":"bob"}"#]);
+        assert_eq!(ann.recv_all(), [r#"{"type":"left","users":["bob"]}"#]);
     }
 }

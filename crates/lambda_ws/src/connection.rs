@@ -7,9 +7,8 @@ pub(crate) use known::Known;
 pub(crate) use opening::Declared;
 pub use opening::Opening;
 
-use crate::extract::Presence;
 use crate::payload::IntoPayload;
-use crate::presence::Departure;
+use crate::presence::Change;
 use crate::send_error::SendError;
 use crate::sender::{Audience, Sender};
 use crate::store::{Record, SESSION_BYTES, StoreError, check_name};
@@ -98,9 +97,8 @@ impl Connection {
         check_name(room)?;
         let user = self.kept_user().await?;
         self.known.forget().await;
-        self.sender.store().leave(&self.id, self.at, room).await?;
-        self.depart(user, vec![room.to_owned()]);
-        Ok(())
+        self.depart(user, vec![room.to_owned()]).await;
+        self.sender.store().leave(&self.id, self.at, room).await
     }
 
     /// Adds this connection to a room and takes it out of all others, at once: however many messages
@@ -120,13 +118,14 @@ impl Connection {
                 return Ok(Vec::new());
             }
             self.known.forget().await;
+            let is_new = !record.rooms.contains(room);
+            let left = record.rooms.iter().filter(|left| *left != room);
+            let left: Vec<_> = left.cloned().collect();
+            let user = record.user.clone();
+            let user = user.filter(|_| self.sender.kept().is_some());
+            self.depart(user.clone(), left.clone()).await;
             match self.sender.store().enter(&record, room).await {
                 Ok(()) => {
-                    let user = record.user.filter(|_| self.sender.kept().is_some());
-                    let is_new = !record.rooms.contains(room);
-                    let left = record.rooms.into_iter().filter(|left| left != room);
-                    let left: Vec<_> = left.collect();
-                    self.depart(user.clone(), left.clone());
                     if is_new {
                         self.arrive(user, room).await?;
                     }
@@ -171,27 +170,25 @@ impl Connection {
             return Ok(());
         };
         if kept.touch(room, &user).await? {
-            let room = room.to_owned();
-            self.known.arrive(Presence { room, user });
+            self.known.arrive(room);
         }
         Ok(())
     }
 
-    /// Has the user seen off from rooms that the connection is no member of any more.
-    fn depart(&self, user: Option<String>, rooms: Vec<String>) {
-        let (Some(user), Some(presences)) = (user, self.sender.presences()) else {
+    /// Remembers that the user is about to leave rooms, before the connection leaves them: a process that
+    /// ends in between loses no departure. If the connection does not leave, the user stays present.
+    async fn depart(&self, user: Option<String>, rooms: Vec<String>) {
+        let Some(user) = user.filter(|_| !rooms.is_empty()) else {
             return;
         };
-        if rooms.is_empty() {
-            return;
-        }
-        presences.depart(Departure {
+        let departure = Change {
             id: self.id.clone(),
             at: self.at,
-            api: self.sender.api().map(str::to_owned),
+            api: self.sender.api(),
             user,
             rooms,
-        });
+        };
+        self.sender.depart(&[departure]).await;
     }
 }
 

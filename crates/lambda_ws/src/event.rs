@@ -62,21 +62,21 @@ impl Opened {
     pub(crate) const ROUTE: &'static str = "$opened";
 }
 
-/// A user has joined a room, who was not there before: what the library tells a router that has a
+/// Users have joined a room, who were not there before: for routers with a
 /// [`joined`](crate::Router::joined) handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Joined {
-    /// Who, and where.
+    /// The room and its users.
     pub presence: Presence,
 }
 
-/// A user has left a room, with all connections: what the library tells a router that has a
-/// [`left`](crate::Router::left) handler.
+/// Users have left a room with all their connections: for routers with a [`left`](crate::Router::left)
+/// handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Left {
-    /// Who, and where.
+    /// The room and its users.
     pub presence: Presence,
 }
 

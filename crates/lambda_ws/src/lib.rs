@@ -226,17 +226,17 @@
 //!
 //! # Presence
 //!
-//! A user may have several connections, in several tabs and devices, and loses one now and then. Who cares
-//! for users asks for [`joined`](Router::joined) and [`left`](Router::left): they are called once a user
-//! and room, with the first connection and behind the last, `left` only if the user does not come back
-//! within a [grace](Router::grace). [`Sender::present`] lists and counts the users in a room.
+//! A user may have several connections, in several tabs and devices, and loses one now and then. The hooks
+//! [`joined`](Router::joined) and [`left`](Router::left) are called once for each user and room: with the
+//! first connection and after the last. `left` is called only if the user does not come back within a
+//! [grace](Router::grace). Users who come or go at about the same time are announced together.
+//! [`Sender::present`] lists and counts the users in a room.
 //!
 //! ```
 //! use lambda_ws::{Error, Presence, Router, Sender};
 //!
-//! async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
-//!     let others = sender.present(&room).count().await?;
-//!     sender.room(room).send(format!("{user} has left, {others} are here")).await?;
+//! async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+//!     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
 //!     Ok(())
 //! }
 //!

@@ -1,16 +1,18 @@
 //! Who is present: which users are in which rooms, however many connections they have there.
 
-mod departure;
+mod change;
 mod kept;
-mod lot;
+mod pending;
 mod presences;
 mod present;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use departure::Departure;
-pub(crate) use kept::Kept;
-pub(crate) use lot::Lot;
+pub(crate) use change::Change;
+pub(crate) use kept::{Kept, Users};
+#[cfg(test)]
+pub(crate) use pending::SHARDS;
+pub(crate) use pending::{ChangeKind, Pending, Shard};
 pub(crate) use presences::{Hooks, Presences};
 pub use present::Present;
 

@@ -193,8 +193,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens when a user has joined a room: with the first connection there that is this user's
-    /// ([`Opening::user`](crate::Opening::user)), and no further one. The place to tell the room.
+    /// Handles users who have joined a room: each with the first connection there that belongs to the user
+    /// ([`Opening::user`](crate::Opening::user)). The place to announce them to the room.
     ///
     /// ```
     /// use lambda_ws::{ConnectionId, Error, Opening, Presence, Query, Router, Sender};
@@ -205,13 +205,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///     Ok(me.join("tea")?)
     /// }
     ///
-    /// async fn joined(Presence { room, user }: Presence, id: ConnectionId, sender: Sender) -> Result<(), Error> {
-    ///     sender.room(room).except(&id).send(format!("{user} is here")).await?;
+    /// async fn joined(Presence { room, users }: Presence, id: ConnectionId, sender: Sender) -> Result<(), Error> {
+    ///     let message = format!("joined: {}", users.join(", "));
+    ///     sender.room(room).except(&id).send(message).await?;
     ///     Ok(())
     /// }
     ///
-    /// async fn left(Presence { room, user }: Presence, sender: Sender) -> Result<(), Error> {
-    ///     sender.room(room).send(format!("{user} has left")).await?;
+    /// async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+    ///     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
     ///     Ok(())
     /// }
     ///
@@ -223,15 +224,18 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// # let phone = gateway.connect("/?user=bob").await.expect("accepted");
     /// # let laptop = gateway.connect("/?user=bob").await.expect("accepted");
     /// # phone.close().await;
-    /// # assert_eq!(ann.recv_all(), ["bob is here"]);
+    /// # assert_eq!(ann.recv_all(), ["joined: bob"]);
     /// # laptop.close().await;
-    /// # assert_eq!(ann.recv_all(), ["bob has left"]);
+    /// # assert_eq!(ann.recv_all(), ["left: bob"]);
     /// # }
     /// ```
     ///
-    /// It runs in the event in which the user joined, behind the event's own handler: `$connect`, whose
-    /// client hears nothing yet and is left out of what is sent to the room; a message; or what
-    /// [`opened`](Self::opened) is about.
+    /// A user who joins a quiet room is announced in the same event, after the event's own handler:
+    /// `$connect`, whose client cannot receive yet and is left out of what is sent to the room; a message; or
+    /// [`opened`](Self::opened). The users who follow within about a second are announced together, by a
+    /// task: a crowd that arrives at once costs each member a few messages, not one for each user. The
+    /// connection id is then that of one of them. Where the function cannot invoke itself, and in a
+    /// [`testing::Gateway`](crate::testing::Gateway), each is announced at once.
     ///
     /// # What is promised
     ///
@@ -240,9 +244,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///   another closely, the later one may be done first.
     /// - Each happens once at most. A process that ends between noting that a user has joined or left and
     ///   calling the handler, or in the handler, does not call it again; nor is `joined` called behind a
-    ///   handler that panics. One that ends while a user who left may still come back loses nothing:
-    ///   another one goes on.
-    /// - Of who has vanished the library learns by `$disconnect`, which may come late or never, or when
+    ///   handler that panics. A departure is stored before the connection is removed: a process that ends
+    ///   after that loses nothing, because another one goes on.
+    /// - The library learns of a vanished client by `$disconnect`, which may come late or never, or when
     ///   this function sends to it. A user who is never missed is present until 2 h 5 min after joining
     ///   last, and then is not, without `left`; so is one whose `$disconnect` was cut off. Programs of
     ///   their own ([`Sender::from_env`](crate::Sender::from_env)) have no handlers that could be called:
@@ -250,11 +254,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Costs
     ///
-    /// Without a `joined` and a `left` handler, and without [`presence`](Self::presence), none. With
-    /// them, to join a room is two more requests, of one read and one write unit. To leave rooms, or to
-    /// disconnect, is a note of two more, and after the grace four, and two for each room; some for each
-    /// task, which sees off all that are noted. A message whose handler does not ask for the user or
-    /// another part of the record reads that to join or leave.
+    /// Without a `joined` and a `left` handler, and without [`presence`](Self::presence), none. With them:
+    ///
+    /// - To join a room is two more requests, of one read and one write unit, and one more write with a
+    ///   `joined` handler.
+    /// - To leave rooms, or to disconnect, is one read and one or two writes, and after the grace about one
+    ///   read for the user and one write for each room. Crowds share the requests for a task.
+    /// - A message whose handler does not ask for the user or another part of the record reads that to join
+    ///   or leave.
     ///
     /// # Panics
     ///
@@ -271,8 +278,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens when a user has left a room with all connections: has left it, disconnected, or was
-    /// found gone, and did not come back within the [grace](Self::grace). See [`joined`](Self::joined).
+    /// Handles users who have left a room with all their connections: who left it, disconnected, or were
+    /// found gone, and did not come back within the [grace](Self::grace). Users who leave at about the same
+    /// time are announced together. See [`joined`](Self::joined).
     ///
     /// It runs in a task: an invocation of its own that the function asks itself for. Where it cannot
     /// invoke itself, it runs at the end of the event, without a grace.
@@ -296,9 +304,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// unless this says otherwise. Browsers reconnect within seconds when a network changes or a page is
     /// loaded again.
     ///
-    /// A task waits for it, one for all who leave at about the same time, and it is paid for; it is cut
-    /// short where the function's timeout is shorter. With no grace at all `left` needs no task: it runs at the end of
-    /// the event.
+    /// A task waits for it, one for all who leave at about the same time, and AWS bills its time; where the
+    /// function's timeout is shorter, several tasks wait in turn. With a grace of zero `left` needs no task:
+    /// it runs at the end of the event, and for each user separately.
     ///
     /// # Panics
     ///
@@ -457,6 +465,7 @@ impl Router {
         let kept = self.joined.is_some() || self.left.is_some() || self.keeps_presence;
         kept.then(|| Hooks {
             grace: self.grace.unwrap_or(GRACE),
+            announces_joins: self.joined.is_some(),
         })
     }
 

@@ -5,8 +5,10 @@ mod audience;
 mod broadcast;
 mod cleanup;
 mod delivery;
-mod doubt;
 mod driven;
+mod endpoint;
+mod gone_check;
+mod gone_memory;
 mod pace;
 mod progress;
 mod reader;
@@ -20,6 +22,8 @@ pub use audience::Audience;
 pub(crate) use broadcast::Keeper;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use gone_memory::GoneMemory;
 pub(crate) use pace::{Pace, SEND_RATE};
 pub(crate) use relay::{Relay, SEND_TASKS};
 pub(crate) use rest::Range;
@@ -29,15 +33,15 @@ use crate::app::Environment;
 use crate::error::{BoxError, Error};
 use crate::metrics::Metrics;
 use crate::payload::{IntoPayload, Payload};
-use crate::presence::{Kept, Presences, Present};
+use crate::presence::{Change, Kept, Presences, Present};
 use crate::send_error::SendError;
 use crate::store::{DynStore, Scope, Store};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use attempts::Attempts;
 use broadcast::{Broadcast, Until};
-use doubt::Doubt;
 use futures_util::future::BoxFuture;
+use gone_check::GoneCheck;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -60,10 +64,15 @@ use tracing::warn;
 ///
 /// # What is gone
 ///
-/// API Gateway calls a connection gone (410) that is not open yet, and now and then one that lives.
-/// So a connection younger than 5 s is tried again for a while, and any other once more after 250 ms;
-/// then it is looked at. Only who is gone after all that is removed from the store, beside the other
-/// messages, and only 30 s after it was asked for: until then its `$connect` may be under way.
+/// API Gateway returns 410 for a connection that is not open yet, and sometimes for one that lives. Every 410
+/// is confirmed before the connection is removed. The store is asked first: a connection without a record has
+/// ended. Then the post is repeated, to a connection younger than 5 s for a while, to any other after 250 ms,
+/// and GetConnection is called. A connection that is gone is removed from the store beside the other messages,
+/// but only 30 s after its `$connect` began: until then its handshake may be running. The process remembers
+/// 10 000 connections that have ended, and neither posts to them nor confirms them again.
+///
+/// If nothing was delivered to an audience of 20 or more, the endpoint may be wrong. Then nobody is removed,
+/// unless the endpoint has reached a connection in this process, or the URL contains the API.
 #[derive(Clone)]
 pub struct Sender(Arc<Inner>);
 
@@ -75,8 +84,13 @@ pub(crate) struct Inner {
     pub(crate) cleanup: Cleanup,
     /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
     pub(crate) api: Option<String>,
+    /// The connections that have ended, as far as the process knows.
+    pub(crate) gone: Arc<GoneMemory>,
+    pub(crate) endpoint: Arc<Endpoint>,
     /// The connection whose `$connect` this event is.
     pub(crate) opening: Option<ConnectionId>,
+    /// The open connection that this event belongs to.
+    pub(crate) alive: Option<ConnectionId>,
     pub(crate) pace: Arc<Pace>,
     /// When messages to many must have returned.
     pub(crate) deadline: Option<Instant>,
@@ -126,7 +140,10 @@ impl Sender {
             clock: Arc::new(SystemClock),
             cleanup: Cleanup::awaited(),
             api: Some(api.to_owned()),
+            gone: Arc::default(),
+            endpoint: Arc::default(),
             opening: None,
+            alive: None,
             pace: Arc::new(Pace::new(SEND_RATE)),
             deadline: None,
             relay: None,
@@ -208,14 +225,17 @@ impl Sender {
     }
 
     async fn send_surely(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        if self.0.gone.find(id, self.now()).is_some() {
+            return Err(SendError::Gone);
+        }
         let sent = self.post(id, payload).await;
         if !matches!(sent, Err(SendError::Gone)) {
             return sent;
         }
-        match self.doubt(id, payload).await {
-            Doubt::Unfounded => Ok(()),
-            Doubt::Unresolved(error) => Err(error),
-            Doubt::Confirmed(record) => {
+        match self.check_gone(id, Some(payload)).await {
+            GoneCheck::Alive => Ok(()),
+            GoneCheck::Unknown(error) => Err(error),
+            GoneCheck::Gone(record) => {
                 let (sender, id) = (self.clone(), id.clone());
                 let clean_up = async move { sender.clean_up(&id, record, &Scope::Everyone).await };
                 self.0.cleanup.run(clean_up).await;
@@ -295,14 +315,30 @@ impl Sender {
         self.deliver(rest).await
     }
 
-    /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9).
+    /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9). A 410 is confirmed as
+    /// for messages. A connection whose handshake is running is closed as well: it is marked in the store, and
+    /// its `$connect` rejects the handshake. That takes up to 3 s.
     ///
     /// # Errors
     ///
     /// As [`Sender::send`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         self.check_open(id)?;
-        self.persist(id, || self.0.transport.close(id)).await
+        if self.0.gone.find(id, self.now()).is_some() {
+            return Err(SendError::Gone);
+        }
+        let closed = self.persist(id, || self.0.transport.close(id)).await;
+        if !matches!(closed, Err(SendError::Gone)) {
+            return closed;
+        }
+        match self.check_gone(id, None).await {
+            GoneCheck::Alive => Ok(()),
+            GoneCheck::Unknown(error) => Err(error),
+            GoneCheck::Gone(record) => {
+                self.clean_up(id, record, &Scope::Everyone).await;
+                Err(SendError::Gone)
+            }
+        }
     }
 
     /// Looks at a connection.
@@ -336,8 +372,22 @@ impl Sender {
     }
 
     /// The API and the stage, as `<apiId>/<stage>`, where they are known.
-    pub(crate) fn api(&self) -> Option<&str> {
-        self.0.api.as_deref()
+    pub(crate) fn api(&self) -> Option<String> {
+        self.0.api.clone().or_else(|| self.0.endpoint.api())
+    }
+
+    /// Stores that connections are about to leave rooms, for those who announce it.
+    pub(crate) async fn depart(&self, departures: &[Change]) {
+        let Some(presences) = self.presences().filter(|_| !departures.is_empty()) else {
+            return;
+        };
+        let kept = Kept {
+            store: self.store(),
+            clock: &*self.0.clock,
+        };
+        presences
+            .depart(kept, self.0.relay.is_some(), departures)
+            .await;
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -371,7 +421,10 @@ impl Sender {
         loop {
             self.0.pace.spend(Instant::now());
             let outcome = attempt().await;
-            let Err(error) = &outcome else { return outcome };
+            let Err(error) = &outcome else {
+                self.0.endpoint.prove();
+                return outcome;
+            };
             if matches!(error, SendError::Throttled) {
                 self.0.pace.throttled(id, Instant::now());
             }

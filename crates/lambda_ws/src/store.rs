@@ -22,7 +22,7 @@ pub(crate) use erased::DynStore;
 pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
-pub use values::{Keys, VALUE_BYTES, Value, Values};
+pub use values::{Entries, Keys, VALUE_BYTES, Value, Values};
 pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 pub(crate) use wrapped::Wrapped;
 

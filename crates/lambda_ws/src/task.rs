@@ -4,13 +4,14 @@ use crate::Timestamp;
 use crate::error::BoxError;
 use crate::event::Context;
 use crate::metrics::{Metric, Metrics};
+use crate::presence::Shard;
 use crate::sender::Rest;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The form of tasks. A function that finds another one is of another version, and says so.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
 pub(crate) const MOST_HOPS: u32 = 16;
@@ -30,17 +31,17 @@ pub(crate) struct Task {
     /// A part of a message to many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) send: Option<Send>,
-    /// Users who have left rooms, if they do not come back.
+    /// The announcement of joins or departures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sweep: Option<Sweep>,
 }
 
-/// Users who have left rooms, if they do not come back: a lot of them that are noted.
+/// The announcement of joins or departures that wait in a shard.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sweep {
-    pub(crate) lot: u8,
-    /// When the first of them have had their time.
+    pub(crate) shard: Shard,
+    /// When the first of them are due.
     pub(crate) due: Timestamp,
 }
 
@@ -160,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_task_of_another_version_is_refused_with_what_it_is() {
-        let error = Task::read(r#"{"form":2,"id":"a","hop":1,"sing":true}"#).unwrap_err();
-        assert!(error.to_string().contains("has form 2"), "{error}");
+        let error = Task::read(r#"{"form":99,"id":"a","hop":1,"sing":true}"#).unwrap_err();
+        assert!(error.to_string().contains("has form 99"), "{error}");
         assert!(Task::read("{}").is_err());
-        assert!(Task::read(r#"{"form":1}"#).is_err());
+        assert!(Task::read(&format!(r#"{{"form":{FORM}}}"#)).is_err());
     }
 
     #[test]

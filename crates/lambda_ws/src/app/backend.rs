@@ -2,6 +2,7 @@
 
 mod transports;
 
+use transports::Route;
 pub(crate) use transports::Transports;
 
 use crate::ConnectionId;
@@ -10,11 +11,10 @@ use crate::metrics::Metrics;
 use crate::presence::{Kept, Presences};
 use crate::send_error::SendError;
 use crate::sender::{
-    self, Cleanup, Clock, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
+    self, Cleanup, Clock, GoneMemory, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
 };
 use crate::store::DynStore;
 use crate::task::{Counted, Tasks};
-use crate::transport::DynTransport;
 use futures_util::future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,11 @@ pub(crate) struct Backend {
     transports: Transports,
     clock: Arc<dyn Clock>,
     pace: Arc<Pace>,
+    /// The connections that have ended, as far as this process knows.
+    pub(super) gone: Arc<GoneMemory>,
     tasks: Option<Arc<dyn Tasks>>,
+    /// Whether users who join a room at about the same time are announced together.
+    pub(super) batches_joins: bool,
     /// How many tasks share a message to many.
     width: usize,
     /// Of programs that serve events.
@@ -44,6 +48,8 @@ pub(crate) struct Backend {
 pub(super) struct Particulars {
     /// The connection whose `$connect` this is.
     pub(super) opening: Option<ConnectionId>,
+    /// The open connection that the event belongs to.
+    pub(super) alive: Option<ConnectionId>,
     /// The connection is about to be open.
     pub(super) greets: bool,
     /// When messages to many must have returned.
@@ -63,7 +69,9 @@ impl Backend {
             transports,
             clock: Arc::new(SystemClock),
             pace: Arc::new(Pace::new(SEND_RATE)),
+            gone: Arc::default(),
             tasks: None,
+            batches_joins: false,
             width: SEND_TASKS,
             presences: None,
             metrics: None,
@@ -113,7 +121,14 @@ impl Backend {
     /// Has `tasks` do what an event cannot, `width` of them at once.
     pub(crate) fn with_tasks(mut self, tasks: Arc<dyn Tasks>, width: usize) -> Self {
         self.tasks = Some(tasks);
+        self.batches_joins = true;
         self.width = width.max(1);
+        self
+    }
+
+    /// Announces each user who joins a room separately: where time stands still, all join at the same time.
+    pub(crate) fn without_join_batches(mut self) -> Self {
+        self.batches_joins = false;
         self
     }
 
@@ -147,8 +162,8 @@ impl Backend {
         cleanup: Cleanup,
         particulars: Particulars,
     ) -> Option<Sender> {
-        let (transport, api) = self.transports.known()?;
-        Some(self.sender_through(transport, api, cleanup, particulars))
+        let (route, api) = self.transports.known()?;
+        Some(self.sender_through(route, api, cleanup, particulars))
     }
 
     /// The sender of an event.
@@ -158,8 +173,8 @@ impl Backend {
         cleanup: Cleanup,
         particulars: Particulars,
     ) -> Sender {
-        let (transport, api) = self.transports.of(context);
-        self.sender_through(transport, Some(api), cleanup, particulars)
+        let (route, api) = self.transports.of(context);
+        self.sender_through(route, Some(api), cleanup, particulars)
     }
 
     /// The sender for the connections of `api`, which is `<apiId>/<stage>`.
@@ -169,14 +184,14 @@ impl Backend {
         cleanup: Cleanup,
         particulars: Particulars,
     ) -> Option<Sender> {
-        let (transport, known) = self.transports.at(api)?;
+        let (route, known) = self.transports.at(api)?;
         let api = known.or_else(|| api.map(str::to_owned));
-        Some(self.sender_through(transport, api, cleanup, particulars))
+        Some(self.sender_through(route, api, cleanup, particulars))
     }
 
     fn sender_through(
         &self,
-        transport: Arc<dyn DynTransport>,
+        (transport, endpoint): Route,
         api: Option<String>,
         cleanup: Cleanup,
         particulars: Particulars,
@@ -188,7 +203,10 @@ impl Backend {
             clock: self.clock.clone(),
             cleanup,
             api,
+            gone: self.gone.clone(),
+            endpoint,
             opening: particulars.opening,
+            alive: particulars.alive,
             pace: share.unwrap_or_else(|| self.pace.clone()),
             deadline: particulars.deadline,
             relay: self.tasks.clone().map(|tasks| Relay {
@@ -216,7 +234,7 @@ impl Backend {
             }
         };
         let transport = async {
-            let Some((transport, _)) = self.transports.known() else {
+            let Some(((transport, _), _)) = self.transports.known() else {
                 return;
             };
             match transport.inspect(&nobody).await {

@@ -195,13 +195,13 @@ impl Environment {
             warn!("under `sam local`: connections are kept in memory, messages are only logged");
             return Ok(Backend::new(
                 store.unwrap_or_else(|| Arc::new(Memory::new())),
-                Transports::One(transport.unwrap_or_else(|| Arc::new(LogOnly))),
+                Transports::one(transport.unwrap_or_else(|| Arc::new(LogOnly))),
             ));
         }
         if let (Some(store), Some(transport)) = (&store, &transport) {
             return Ok(Backend::new(
                 store.clone(),
-                Transports::One(transport.clone()),
+                Transports::one(transport.clone()),
             ));
         }
         self.aws(store, transport, config).await
@@ -227,7 +227,7 @@ impl Environment {
         #[cfg(feature = "apigateway")]
         let tasks = self.tasks(&config)?;
         let transports = match (transport, &self.endpoint) {
-            (Some(transport), _) => Transports::One(transport),
+            (Some(transport), _) => Transports::one(transport),
             (None, endpoint) => self.transports(config, endpoint.as_deref())?,
         };
         let backend = Backend::new(store, transports);
@@ -262,7 +262,7 @@ impl Environment {
         match url {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
                 let transport = ApiGateway::through(self.lane, &config, url);
-                Ok(Transports::One(Arc::new(transport)))
+                Ok(Transports::one(Arc::new(transport)))
             }
             Some(url) => Err(format!(
                 "`{url}` is no URL of a management API: it begins with https://"

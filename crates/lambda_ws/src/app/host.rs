@@ -15,7 +15,7 @@ use crate::event::{AnyEvent, Authorize, Connect, Context, Disconnect, Event, Mes
 use crate::json::Json;
 use crate::metrics::Metric;
 use crate::payload::{IntoPayload, Payload};
-use crate::presence::Departure;
+use crate::presence::Change;
 use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
@@ -35,6 +35,10 @@ const SETTLE: Duration = Duration::from_secs(1);
 
 /// How long `$connect` and messages may send to many: API Gateway gives up at 29 s (conformance E5).
 const DEADLINE: Duration = Duration::from_secs(25);
+
+/// How long after it was registered a connection that is opening may have been closed by another event. Who
+/// closes one repeats that for longer.
+const CLOSE_CHECK: Duration = Duration::from_secs(1);
 
 /// When an event was given to the program, and as which invocation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -145,6 +149,7 @@ where
             };
             let particulars = Particulars {
                 opening: (kind == EventType::Connect).then(|| context.connection_id().clone()),
+                alive: (kind == EventType::Message).then(|| context.connection_id().clone()),
                 deadline: occasion.deadline,
                 ..Particulars::default()
             };
@@ -167,7 +172,7 @@ where
                     };
                     Box::pin(self.connect(context, data, sender, (occasion, &cleanup))).await
                 }
-                EventType::Disconnect => self.disconnect(context, closed, sender).await,
+                EventType::Disconnect => Box::pin(self.disconnect(context, closed, sender)).await,
                 EventType::Message | EventType::Other => {
                     let body = incoming.body.take().unwrap_or_default();
                     let data = Message {
@@ -178,7 +183,9 @@ where
                 }
             };
             cleanup.settle(SETTLE).await;
-            self.see_off(occasion).await;
+            if self.backend.presences().has_changes() {
+                Box::pin(self.settle_presences(occasion)).await;
+            }
             Ok(reply)
         };
         answer.instrument(span).await
@@ -222,6 +229,7 @@ where
             self.count(Metric::Refusals);
             return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
         }
+        let registered = Instant::now();
         self.count(Metric::Connects);
         let arrived = self.arrivals(&context, &record).await;
         for (room, payload) in announcements {
@@ -243,7 +251,7 @@ where
         }
         if !arrived.is_empty() {
             let particulars = Particulars {
-                opening: Some(record.id),
+                opening: Some(record.id.clone()),
                 deadline: occasion.deadline,
                 spares: true,
                 ..Particulars::default()
@@ -251,9 +259,28 @@ where
             let sender = self
                 .backend
                 .sender_for(&context, cleanup.clone(), particulars);
-            self.welcome(arrived, &context, &sender).await;
+            let user = record.user.unwrap_or_default();
+            self.announce_joins((user, arrived), &context, &sender)
+                .await;
+        }
+        if registered.elapsed() >= CLOSE_CHECK && self.is_closed(&record.id, record.at).await {
+            debug!("the connection was closed during its handshake");
+            self.count(Metric::Refusals);
+            return Reply::new(&Response::new(StatusCode::FORBIDDEN), None);
         }
         Reply::new(&response, None)
+    }
+
+    /// Whether a connection was closed since it was registered. Its record is removed then.
+    async fn is_closed(&self, id: &ConnectionId, at: Timestamp) -> bool {
+        let now = self.backend.clock().now();
+        let found = self.backend.store.record(id, now).await;
+        let is_closed = found.is_ok_and(|record| record.is_none_or(|record| record.gone));
+        if is_closed && let Err(error) = self.backend.store.remove(id, at).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "the record of a closed connection is left to expire");
+        }
+        is_closed
     }
 
     async fn message(&self, context: Context, data: Message, sender: Sender) -> Reply {
@@ -262,7 +289,9 @@ where
         let response = self.respond(AnyEvent::Message(event)).await;
         log(&response);
         let reply = self.answer_message(response, &context, &sender).await;
-        self.welcome(known.arrived(), &context, &sender).await;
+        if let Some(arrived) = known.arrived() {
+            self.announce_joins(arrived, &context, &sender).await;
+        }
         reply
     }
 
@@ -310,10 +339,15 @@ where
             metrics.disconnect(data.code);
         }
         let (id, at) = (context.connection_id(), context.connected_at());
+        self.backend.gone.remember(id, self.backend.clock().now());
+        self.ask_hooks(&context).await;
+        if self.backend.presences().are_kept() {
+            self.store_departure(id, at, &sender).await;
+        }
         let record = match self.backend.store.remove(id, at).await {
             Ok(record) => record,
             Err(error) => {
-                // Whoever sends to it will find it gone, and its record expires.
+                // The next message to it finds it gone, and its record expires.
                 error!(
                     error = &error as &dyn std::error::Error,
                     "the connection is not removed"
@@ -321,13 +355,26 @@ where
                 return Reply::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
             }
         };
-        if let Some(departure) = record.as_ref().and_then(Departure::of) {
-            self.backend.presences().depart(departure);
-        }
         let event = event(context, data, sender, Known::removed(record));
         let response = self.respond(AnyEvent::Disconnect(event)).await;
         log(&response);
         Reply::new(&response, None)
+    }
+
+    /// Stores that a connection leaves its rooms, before it is removed: a process that ends in between loses
+    /// no departure, and a connection that is not removed keeps its user present.
+    async fn store_departure(&self, id: &ConnectionId, at: Timestamp, sender: &Sender) {
+        match self.backend.store.record(id, sender.now()).await {
+            Ok(record) => {
+                let record = record.filter(|record| record.at == at && !record.gone);
+                let departure = record.as_ref().and_then(Change::departure);
+                sender.depart(departure.as_slice()).await;
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                error!(error, "the departure of a user is not stored");
+            }
+        }
     }
 
     fn count(&self, metric: Metric) {

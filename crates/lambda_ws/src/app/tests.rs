@@ -88,7 +88,7 @@ fn host(router: Router, fails: &'static [&'static str]) -> (Host<Router>, Memory
         },
     };
     let failing: Arc<dyn DynStore> = Arc::new(failing);
-    let backend = Backend::new(failing, Transports::One(Arc::new(LogOnly)));
+    let backend = Backend::new(failing, Transports::one(Arc::new(LogOnly)));
     (Host::new(router, backend), store)
 }
 

@@ -1,6 +1,5 @@
 //! The record of an event's connection.
 
-use crate::extract::Presence;
 use crate::sender::Sender;
 use crate::store::{Record, StoreError};
 use crate::{ConnectionId, Timestamp};
@@ -16,8 +15,8 @@ struct Parts {
     record: Mutex<Option<Option<Record>>>,
     /// The user never changes.
     user: OnceLock<Option<String>>,
-    /// In which rooms the event made the user present.
-    arrived: std::sync::Mutex<Vec<Presence>>,
+    /// The rooms in which the event made the user present.
+    arrived: std::sync::Mutex<Vec<String>>,
 }
 
 impl Known {
@@ -67,17 +66,19 @@ impl Known {
         Ok(record.and_then(|record| record.user))
     }
 
-    /// Notes that the event made the user present.
-    pub(crate) fn arrive(&self, presence: Presence) {
+    /// Remembers that the event made the user present in a room.
+    pub(crate) fn arrive(&self, room: &str) {
         let arrived = self.0.arrived.lock();
         arrived
             .unwrap_or_else(PoisonError::into_inner)
-            .push(presence);
+            .push(room.to_owned());
     }
 
-    /// In which rooms the event made the user present since this was asked for.
-    pub(crate) fn arrived(&self) -> Vec<Presence> {
+    /// The user of the event, and the rooms in which the event made the user present. Takes the rooms.
+    pub(crate) fn arrived(&self) -> Option<(String, Vec<String>)> {
         let arrived = self.0.arrived.lock();
-        std::mem::take(&mut *arrived.unwrap_or_else(PoisonError::into_inner))
+        let rooms = std::mem::take(&mut *arrived.unwrap_or_else(PoisonError::into_inner));
+        let user = self.0.user.get().cloned().flatten()?;
+        (!rooms.is_empty()).then_some((user, rooms))
     }
 }

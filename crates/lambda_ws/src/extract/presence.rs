@@ -1,19 +1,20 @@
-//! Who is present, or no longer.
+//! Users who joined or left a room.
 
 use super::FromEvent;
 use crate::event::{Event, Joined, Left};
 use std::convert::Infallible;
 
-/// A user in a room: who has [joined](crate::Router::joined) it, or [left](crate::Router::left).
+/// Users who have [joined](crate::Router::joined) a room, or [left](crate::Router::left) it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Presence {
     /// The room.
     pub room: String,
-    /// The user that [`Opening::user`](crate::Opening::user) named.
-    pub user: String,
+    /// The users that [`Opening::user`](crate::Opening::user) named: at least one, each once, and sorted.
+    /// Users who come or go within about a second are announced together, with at most 16 KB of names.
+    pub users: Vec<String>,
 }
 
-/// The extractor, for both kinds of events that are about a user in a room.
+/// The extractor, for both kinds of events that are about users in a room.
 macro_rules! presences {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for Presence {

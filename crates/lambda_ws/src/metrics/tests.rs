@@ -135,7 +135,7 @@ async fn function_of(router: Router, namespace: &str, name: Option<&str>) -> (Ho
         let lines = lines.clone();
         move |line| lines.push(line)
     });
-    let transports = Transports::One(Arc::new(world.clone()));
+    let transports = Transports::one(Arc::new(world.clone()));
     let backend = Backend::new(Arc::new(store), transports)
         .with_clock(world.clone())
         .with_tasks(Arc::new(world), 2)
@@ -313,7 +313,7 @@ async fn tasks_are_counted() {
     assert_eq!(lines.one()["TasksHandedOn"], 1);
     call(
         &host,
-        r#"{"lambdaWsTask": {"form": 1, "id": "a", "hop": 1}}"#,
+        r#"{"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}"#,
     )
     .await;
     let line = lines.one();

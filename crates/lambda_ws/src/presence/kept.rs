@@ -4,8 +4,8 @@ use super::namespace;
 use crate::Timestamp;
 use crate::sender::Clock;
 use crate::store::{DynStore, Page, Record, Scope, Slice, StoreError};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
-use std::collections::HashSet;
+use futures_util::stream::{self, StreamExt};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 /// What the value says: that it is there is all that matters.
@@ -14,14 +14,18 @@ const VALUE: &str = "true";
 /// How often others may get in the way. They do only if they change the same user in the same room.
 const ATTEMPTS: usize = 20;
 
-/// How many values of a user are read or replaced at once.
+/// The number of values of a user that are replaced at once, and of users.
 const AT_ONCE: usize = 8;
+const USERS_AT_ONCE: usize = 16;
 
 /// How many records are read at once.
 const BATCH: usize = 100;
 
 /// How far the clocks of processes may be apart.
 const SKEW: Duration = Duration::from_secs(60);
+
+/// Rooms by user.
+pub(crate) type Users = BTreeMap<String, BTreeSet<String>>;
 
 /// Presences, kept in the store of the connections.
 ///
@@ -65,64 +69,95 @@ impl Kept<'_> {
         Err(StoreError::Conflict)
     }
 
-    /// Remembers that a user has left rooms, of those in which no connection of the user is left. Adds the
-    /// rooms to `left` of which that is news, also if it fails for others.
+    /// Remembers that users have left rooms in which none of their connections is left. Adds to `left` the
+    /// users by room for which that is a change, also if it fails for others.
     pub(crate) async fn leave(
         &self,
-        user: &str,
-        mut rooms: Vec<String>,
-        left: &mut Vec<String>,
+        mut users: Users,
+        left: &mut BTreeMap<String, Vec<String>>,
     ) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             // In this order: see above.
-            let mut found = self.versions(user, rooms).await?;
+            let found = self.versions(users).await?;
             if found.is_empty() {
                 return Ok(());
             }
-            let there = self.rooms_of(user).await?;
-            found.retain(|(room, _)| !there.contains(room));
-            rooms = Vec::new();
-            let mut failed = None;
-            let ends = found.into_iter().map(|(room, version)| async move {
-                let ended = self.end(&room, user, version).await;
-                (room, ended)
+            let leaves = found.into_iter().map(|(user, rooms)| async move {
+                let ended = self.leave_rooms(&user, rooms).await;
+                (user, ended)
             });
-            let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
-            while let Some((room, ended)) = ends.next().await {
-                match ended {
-                    Ok(()) => left.push(room),
-                    Err(StoreError::Conflict) => rooms.push(room),
-                    Err(error) => failed = Some(error),
+            let mut leaves = stream::iter(leaves).buffer_unordered(USERS_AT_ONCE);
+            users = Users::new();
+            let mut failed = None;
+            while let Some((user, (ended, conflicts, error))) = leaves.next().await {
+                for room in ended {
+                    left.entry(room).or_default().push(user.clone());
                 }
+                if !conflicts.is_empty() {
+                    users.insert(user, conflicts);
+                }
+                failed = failed.or(error);
             }
-            drop(ends);
+            drop(leaves);
             if let Some(error) = failed {
                 return Err(error);
             }
-            if rooms.is_empty() {
+            if users.is_empty() {
                 return Ok(());
             }
         }
         Err(StoreError::Conflict)
     }
 
-    /// The rooms in which a user is said to be, and at which version.
-    async fn versions(
+    /// Remembers that a user has left rooms, which are given with the versions of their values. Returns the
+    /// rooms that the user left, those whose value was changed meanwhile, and the last failure.
+    async fn leave_rooms(
         &self,
         user: &str,
-        rooms: Vec<String>,
-    ) -> Result<Vec<(String, u64)>, StoreError> {
-        let reads = rooms.into_iter().map(|room| async move {
-            let namespace = namespace(&room);
-            let now = self.clock.now();
-            let found = self.store.read_value(&namespace, user, now).await?;
-            Ok(found.map(|found| (room, found.version)))
+        mut found: Vec<(String, u64)>,
+    ) -> (Vec<String>, BTreeSet<String>, Option<StoreError>) {
+        let there = match self.rooms_of(user).await {
+            Ok(there) => there,
+            Err(error) => return (Vec::new(), BTreeSet::new(), Some(error)),
+        };
+        found.retain(|(room, _)| !there.contains(room));
+        let ends = found.into_iter().map(|(room, version)| async move {
+            let ended = self.end(&room, user, version).await;
+            (room, ended)
         });
-        let reads = stream::iter(reads).buffer_unordered(AT_ONCE);
-        reads
-            .try_filter_map(async |found| Ok(found))
-            .try_collect()
-            .await
+        let mut ends = stream::iter(ends).buffer_unordered(AT_ONCE);
+        let (mut left, mut conflicts, mut failed) = (Vec::new(), BTreeSet::new(), None);
+        while let Some((room, ended)) = ends.next().await {
+            match ended {
+                Ok(()) => left.push(room),
+                Err(StoreError::Conflict) => drop(conflicts.insert(room)),
+                Err(error) => failed = Some(error),
+            }
+        }
+        (left, conflicts, failed)
+    }
+
+    /// The rooms in which users are said to be, with the versions of their values.
+    async fn versions(
+        &self,
+        users: Users,
+    ) -> Result<BTreeMap<String, Vec<(String, u64)>>, StoreError> {
+        let keys = users.into_iter().flat_map(|(user, rooms)| {
+            let key = move |room: String| (namespace(&room), user.clone(), room);
+            rooms.into_iter().map(key)
+        });
+        let (keys, rooms): (Vec<_>, Vec<_>) = keys
+            .map(|(namespace, user, room)| ((namespace, user), room))
+            .unzip();
+        let values = self.store.read_values(&keys, self.clock.now()).await?;
+        let mut found: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
+        for (((_, user), room), value) in keys.into_iter().zip(rooms).zip(values) {
+            if let Some(value) = value {
+                let rooms = found.entry(user).or_default();
+                rooms.push((room, value.version));
+            }
+        }
+        Ok(found)
     }
 
     /// The rooms that a user's connections are in.

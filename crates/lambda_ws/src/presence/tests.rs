@@ -1,11 +1,12 @@
 //! Presences, when connections of a user come and go at once.
 
-use super::{Departure, Kept, Lot, namespace};
+use super::{Change, ChangeKind, Kept, Pending, Shard, Users, namespace};
 use crate::sender::Clock;
 use crate::store::{DynStore, Memory, Record, Store, StoreError, Values, Wrapped};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -30,6 +31,16 @@ fn record(id: &str) -> Record {
     record.user = Some("ann".to_owned());
     record.rooms.insert("tea".to_owned());
     record
+}
+
+/// Takes ann out of rooms, and returns those that she left.
+async fn leave(kept: Kept<'_>, rooms: &[&str]) -> (Vec<String>, Result<(), StoreError>) {
+    let rooms = rooms.iter().map(|room| room.to_string()).collect();
+    let users = Users::from([("ann".to_owned(), rooms)]);
+    let mut left = BTreeMap::new();
+    let done = kept.leave(users, &mut left).await;
+    assert!(left.values().all(|users| users == &["ann"]), "{left:?}");
+    (left.into_keys().collect(), done)
 }
 
 /// What happened, in this order.
@@ -74,12 +85,8 @@ async fn life(store: Arc<dyn DynStore>, number: usize, goes: bool, said: Arc<Mut
     }
     said(Said::Going(number));
     store.remove(&record.id, record.at).await.unwrap();
-    let mut left = Vec::new();
-    let rooms = vec!["tea".to_owned()];
-    kept(&*store, &clock)
-        .leave("ann", rooms, &mut left)
-        .await
-        .unwrap();
+    let (left, done) = leave(kept(&*store, &clock), &["tea"]).await;
+    done.unwrap();
     for room in left {
         assert_eq!(room, "tea");
         said(Said::Left);
@@ -166,13 +173,10 @@ async fn rooms_and_users_with_the_longest_names_have_presences() {
     let (store, clock) = (Memory::new(), Now(NOW));
     assert!(namespace(&room).len() <= 260);
     assert!(kept(&store, &clock).touch(&room, &user).await.unwrap());
-    let mut left = Vec::new();
-    let leave = kept(&store, &clock);
-    leave
-        .leave(&user, vec![room.clone()], &mut left)
-        .await
-        .unwrap();
-    assert_eq!(left, [room]);
+    let mut left = BTreeMap::new();
+    let users = Users::from([(user.clone(), BTreeSet::from([room.clone()]))]);
+    kept(&store, &clock).leave(users, &mut left).await.unwrap();
+    assert_eq!(left, BTreeMap::from([(room, vec![user])]));
 }
 
 #[tokio::test]
@@ -188,9 +192,8 @@ async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present
     Store::register(&store, &expired).await.unwrap();
     let kept = kept(&store, &clock);
     kept.touch("tea", "ann").await.unwrap();
-    let mut left = Vec::new();
-    let rooms = vec!["tea".to_owned(), "milk".to_owned()];
-    kept.leave("ann", rooms, &mut left).await.unwrap();
+    let (left, done) = leave(kept, &["tea", "milk"]).await;
+    done.unwrap();
     assert_eq!(left, ["tea"]);
 }
 
@@ -215,18 +218,25 @@ async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others(
             Box::pin(std::future::ready(done))
         },
     };
-    let mut left = Vec::new();
-    let rooms = ["a", "b", "c"].map(str::to_owned).to_vec();
-    let failed = kept(&failing, &clock).leave("ann", rooms, &mut left).await;
+    let (left, failed) = leave(kept(&failing, &clock), &["a", "b", "c"]).await;
     assert!(matches!(failed, Err(StoreError::Unavailable(_))));
     assert_eq!(left.len(), 2);
 }
 
+fn pending<'a>(store: &'a dyn DynStore, clock: &'a Now) -> Pending<'a> {
+    let shard = Shard::of(ChangeKind::Left, "tea");
+    Pending {
+        store,
+        clock,
+        shard,
+    }
+}
+
 #[tokio::test]
-async fn many_departures_are_noted_in_parts_and_none_is_lost() {
+async fn many_departures_are_stored_in_batches_and_none_is_lost() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let departures: Vec<_> = (0..300)
-        .map(|number| Departure {
+        .map(|number| Change {
             id: ConnectionId::from(format!("c{number}")),
             at: NOW,
             api: None,
@@ -236,34 +246,48 @@ async fn many_departures_are_noted_in_parts_and_none_is_lost() {
                 .collect(),
         })
         .collect();
-    let lot = Lot::any(&store, &clock);
-    lot.note(NOW, &departures).await.unwrap();
-    let notes = lot.notes().await.unwrap();
-    assert!((100..300).contains(&notes.len()), "{}", notes.len());
-    let keys = notes.iter().map(|(key, _)| key.clone()).collect();
-    let mut noted: Vec<_> = notes
+    let pending = pending(&store, &clock);
+    pending.add(NOW, &departures).await.unwrap();
+    let (batches, more) = pending.batches(None).await.unwrap();
+    assert_eq!(more, None);
+    assert!((100..300).contains(&batches.len()), "{}", batches.len());
+    let keys: Vec<_> = batches.iter().map(|(key, _)| key.clone()).collect();
+    let mut stored: Vec<_> = batches
         .into_iter()
-        .flat_map(|(_, note)| note.departed)
+        .flat_map(|(_, batch)| batch.changes)
         .collect();
-    noted.sort_by_key(|departure| departure.id.as_str()[1..].parse::<usize>().unwrap());
-    assert_eq!(noted, departures);
-    lot.discard(keys).await.unwrap();
-    assert!(lot.notes().await.unwrap().is_empty());
+    stored.sort_by_key(|change| change.id.as_str()[1..].parse::<usize>().unwrap());
+    assert_eq!(stored, departures);
+    pending.discard(&keys).await.unwrap();
+    assert!(pending.batches(None).await.unwrap().0.is_empty());
 }
 
 #[tokio::test]
-async fn one_of_several_calls_for_a_task_is_the_first_until_it_is_taken_back_or_not_believed() {
+async fn the_first_of_several_requests_queues_the_sweep_until_it_is_withdrawn_or_late() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let due = NOW + Duration::from_secs(5);
-    let lot = Lot::any(&store, &clock);
-    assert!(lot.call(due).await.unwrap());
-    assert!(!lot.call(due).await.unwrap());
-    lot.uncall().await.unwrap();
-    assert!(lot.call(due).await.unwrap());
+    let first = pending(&store, &clock);
+    assert_eq!(first.request(due).await.unwrap(), None);
+    let later = due + Duration::from_secs(1);
+    assert_eq!(first.request(later).await.unwrap(), Some(due));
+    first.withdraw_request().await.unwrap();
+    assert_eq!(first.request(due).await.unwrap(), None);
     let late = Now(due + Duration::from_secs(61));
-    let lot = Lot {
+    let late = Pending {
         clock: &late,
-        ..lot
+        ..first
     };
-    assert!(lot.call(due).await.unwrap());
+    assert_eq!(late.request(later).await.unwrap(), None);
+}
+
+#[test]
+fn fault_l6_a_room_uses_few_shards_and_each_is_a_partition_of_its_own() {
+    let shards = |room: &str| -> BTreeSet<Shard> {
+        (0..1000)
+            .map(|_| Shard::of(ChangeKind::Left, room))
+            .collect()
+    };
+    assert_eq!(shards("tea").len(), 4);
+    let rooms = (0..1000).flat_map(|room| shards(&format!("room {room}")));
+    assert_eq!(rooms.collect::<BTreeSet<_>>().len(), 16);
 }

@@ -1,7 +1,8 @@
 //! A message on its way to many.
 
 use super::attempts::Attempts;
-use super::doubt::Doubt;
+use super::gone_check::GoneCheck;
+use super::gone_memory::Remembered;
 use super::progress::Progress;
 use super::reader::{Chunk, chunks};
 use super::removal::Removal;
@@ -78,7 +79,7 @@ pub(super) struct Broadcast<'a> {
     pending: HashSet<ConnectionId>,
     in_flight: FuturesUnordered<BoxFuture<'a, (Target, Result<(), SendError>)>>,
     waiting: FuturesUnordered<BoxFuture<'a, Target>>,
-    doubts: FuturesUnordered<BoxFuture<'a, (ConnectionId, Doubt)>>,
+    doubts: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
     removal: Removal<'a>,
     /// How many may be under way.
     window: usize,
@@ -86,6 +87,8 @@ pub(super) struct Broadcast<'a> {
     ready: Option<Instant>,
     stopped: bool,
     unread: Option<StoreError>,
+    /// A connection that was reached.
+    reached: Option<ConnectionId>,
     progress: Progress,
     delivery: Delivery,
 }
@@ -111,6 +114,7 @@ impl<'a> Broadcast<'a> {
             ready: None,
             stopped: false,
             unread: None,
+            reached: None,
             delivery: Delivery::default(),
         }
     }
@@ -186,6 +190,13 @@ impl<'a> Broadcast<'a> {
                 self.delivery.failure(id, not_open);
                 continue;
             }
+            if let Some(remembered) = self.sender.0.gone.find(&id, self.sender.now()) {
+                self.delivery.gone += 1;
+                if remembered == Remembered::Stale {
+                    self.removal.add(id, None, &self.delivery);
+                }
+                continue;
+            }
             if let Err(at) = self.sender.0.pace.take(Instant::now()) {
                 self.queue.push(id);
                 self.ready = Some(at);
@@ -227,16 +238,12 @@ impl<'a> Broadcast<'a> {
                 self.window = (self.window + 1).min(IN_FLIGHT);
                 self.pending.remove(&target.id);
                 self.delivery.sent += 1;
+                self.sender.0.endpoint.prove();
+                self.reached.get_or_insert(target.id);
                 return Ok(());
             }
             Err(SendError::Gone) => {
-                match self.message.clone() {
-                    Some(message) => self.doubt(target.id, message),
-                    None => {
-                        self.pending.remove(&target.id);
-                        self.delivery.gone += 1;
-                    }
-                }
+                self.check_gone(target.id);
                 return Ok(());
             }
             Err(error @ SendError::Forbidden { .. }) => return Err(error),
@@ -263,23 +270,23 @@ impl<'a> Broadcast<'a> {
         Ok(())
     }
 
-    fn doubt(&mut self, id: ConnectionId, message: Payload) {
-        let sender = self.sender;
+    fn check_gone(&mut self, id: ConnectionId) {
+        let (sender, message) = (self.sender, self.message.clone());
         self.doubts.push(Box::pin(async move {
-            let doubt = sender.doubt(&id, &message).await;
-            (id, doubt)
+            let checked = sender.check_gone(&id, message.as_ref()).await;
+            (id, checked)
         }));
     }
 
-    fn resolve(&mut self, id: ConnectionId, doubt: Doubt) {
+    fn resolve(&mut self, id: ConnectionId, checked: GoneCheck) {
         self.pending.remove(&id);
-        match doubt {
-            Doubt::Unfounded => self.delivery.sent += 1,
-            Doubt::Confirmed(record) => {
+        match checked {
+            GoneCheck::Alive => self.delivery.sent += 1,
+            GoneCheck::Gone(record) => {
                 self.delivery.gone += 1;
                 self.removal.add(id, record, &self.delivery);
             }
-            Doubt::Unresolved(error) => self.delivery.failure(id, error),
+            GoneCheck::Unknown(error) => self.delivery.failure(id, error),
         }
     }
 
@@ -328,7 +335,7 @@ impl<'a> Broadcast<'a> {
     async fn finish(self) -> Result<Delivery, SendError> {
         let rest = self.rest();
         let mut delivery = self.delivery;
-        self.removal.finish(&delivery).await;
+        self.removal.finish(&delivery, self.reached.as_ref()).await;
         if let Some(error) = self.unread {
             return Err(SendError::Store(error));
         }

@@ -1,4 +1,4 @@
-//! Connections that a message to many found gone.
+//! Removes the connections that a broadcast found gone.
 
 use super::driven::driven;
 use super::{Delivery, Sender};
@@ -8,21 +8,21 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tracing::{info, warn};
 
-/// How many are removed together, and how many of these at once.
+/// The number of connections that are removed together, and how many of these at once.
 const BATCH: usize = 100;
 const AT_ONCE: usize = 25;
 
-/// How many batches are under way at once.
+/// The number of batches that are removed at once.
 const BATCHES: usize = 2;
 
-/// How many are remembered. Whoever is not will be found gone again.
-const MOST: usize = 1000;
+/// The number of connections that are kept for removal. The next message finds the others.
+const MOST: usize = 10_000;
 
-/// When fewer than this are reached, any share of them may be gone.
-const MASS: usize = 20;
+/// Audiences smaller than this may be gone completely.
+const SMALL: usize = 20;
 
-/// Removes those that are gone from the store, beside the messages to the others, unless they are
-/// suspiciously many.
+/// Removes connections that are gone from the store, beside the messages to the others. A wrong endpoint
+/// returns 410 for every connection: so nobody is removed before something proves the endpoint.
 pub(super) struct Removal<'a> {
     sender: &'a Sender,
     scope: Scope,
@@ -40,31 +40,47 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Adds one that is counted in `delivery` already.
-    pub(super) fn add(&mut self, id: ConnectionId, record: Option<Record>, delivery: &Delivery) {
+    /// Adds a connection that is counted in `delivery` already.
+    pub(super) fn add(
+        &mut self,
+        id: ConnectionId,
+        mut record: Option<Record>,
+        delivery: &Delivery,
+    ) {
         if self.found.len() < MOST {
+            // A session may be large, and is not needed.
+            if let Some(record) = &mut record {
+                record.session = None;
+            }
             self.found.push((id, record));
         }
-        if self.found.len() >= BATCH && self.under_way.len() < BATCHES && is_plausible(delivery) {
+        if self.found.len() >= BATCH
+            && self.under_way.len() < BATCHES
+            && (delivery.sent > 0 || self.sender.is_endpoint_proven())
+        {
             self.begin();
         }
     }
 
-    /// Some were removed; none is under way, if that is `None`.
+    /// Waits until a batch is removed; `None`, if none is being removed.
     pub(super) async fn next(&mut self) -> Option<()> {
         self.under_way.next().await
     }
 
-    /// Removes the others, before the event ends.
-    pub(super) async fn finish(mut self, delivery: &Delivery) {
-        if delivery.gone == 0 {
+    /// Removes the others, before the event ends. `reached` is a connection that a message was sent to.
+    pub(super) async fn finish(mut self, delivery: &Delivery, reached: Option<&ConnectionId>) {
+        if self.found.is_empty() && self.under_way.is_empty() {
             return;
         }
-        if is_plausible(delivery) {
+        if self.sender.api().is_none() {
+            self.sender.learn_api(reached).await;
+        }
+        let is_plausible = delivery.sent > 0 || delivery.audience() < SMALL;
+        if is_plausible || self.sender.prove_endpoint().await {
             info!(
                 gone = delivery.gone,
                 reached = delivery.audience(),
-                "connections are gone"
+                "gone connections are removed"
             );
             self.begin();
         } else {
@@ -72,7 +88,7 @@ impl<'a> Removal<'a> {
                 gone = delivery.gone,
                 reached = delivery.audience(),
                 url = self.sender.url(),
-                "most of an audience is gone: nobody is removed, because the endpoint may be wrong"
+                "a whole audience is gone: nobody is removed, because the endpoint may be wrong"
             );
         }
         let under_way = self.under_way;
@@ -93,10 +109,4 @@ impl<'a> Removal<'a> {
         });
         self.under_way.push(Box::pin(batch));
     }
-}
-
-/// Whether so many may be gone.
-fn is_plausible(delivery: &Delivery) -> bool {
-    let reached = delivery.audience();
-    reached < MASS || delivery.gone * 2 <= reached
 }

@@ -1,6 +1,6 @@
 //! [`Store`] behind a pointer.
 
-use super::{Keys, Page, Record, Scope, Slice, Store, StoreError, Value, Values};
+use super::{Entries, Keys, Page, Record, Scope, Slice, Store, StoreError, Value, Values};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
@@ -83,6 +83,28 @@ pub(crate) trait DynStore: Send + Sync {
         after: Option<&'a str>,
         now: Timestamp,
     ) -> Op<'a, Keys>;
+
+    fn value_entries<'a>(
+        &'a self,
+        namespace: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Op<'a, Entries>;
+
+    fn read_values<'a>(
+        &'a self,
+        keys: &'a [(String, String)],
+        now: Timestamp,
+    ) -> Op<'a, Vec<Option<Value>>>;
+
+    fn delete_values<'a>(
+        &'a self,
+        namespace: &'a str,
+        keys: &'a [String],
+        now: Timestamp,
+    ) -> Op<'a, ()>;
 }
 
 impl<T: Store> DynStore for T {
@@ -218,5 +240,33 @@ impl<T: Store> DynStore for T {
         now: Timestamp,
     ) -> Op<'a, Keys> {
         Box::pin(Values::keys(self, namespace, prefix, after, now))
+    }
+
+    fn value_entries<'a>(
+        &'a self,
+        namespace: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Op<'a, Entries> {
+        Box::pin(Values::entries(self, namespace, prefix, after, most, now))
+    }
+
+    fn read_values<'a>(
+        &'a self,
+        keys: &'a [(String, String)],
+        now: Timestamp,
+    ) -> Op<'a, Vec<Option<Value>>> {
+        Box::pin(Values::read_all(self, keys, now))
+    }
+
+    fn delete_values<'a>(
+        &'a self,
+        namespace: &'a str,
+        keys: &'a [String],
+        now: Timestamp,
+    ) -> Op<'a, ()> {
+        Box::pin(Values::delete_all(self, namespace, keys, now))
     }
 }

@@ -107,6 +107,65 @@ pub trait Values: Send + Sync + 'static {
         after: Option<&str>,
         now: Timestamp,
     ) -> impl Future<Output = Result<Keys, StoreError>> + Send;
+
+    /// One page of at most `most` values whose keys begin with `prefix`, as [`keys`](Self::keys) returns
+    /// the keys. Without an implementation of its own it is one request for the keys and one for each
+    /// value.
+    fn entries(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        most: usize,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Entries, StoreError>> + Send {
+        async move {
+            let Keys { mut keys, mut next } = self.keys(namespace, prefix, after, now).await?;
+            if keys.len() > most {
+                keys.truncate(most);
+                next = keys.last().cloned();
+            }
+            let mut entries = Vec::with_capacity(keys.len());
+            for key in keys {
+                if let Some(value) = self.read(namespace, &key, now).await? {
+                    entries.push((key, value));
+                }
+            }
+            Ok(Entries { entries, next })
+        }
+    }
+
+    /// Many values by namespace and key, each as [`read`](Self::read) returns it, in the same order.
+    /// Without an implementation of its own it is one request for each.
+    fn read_all(
+        &self,
+        keys: &[(String, String)],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<Option<Value>>, StoreError>> + Send {
+        async move {
+            let mut values = Vec::with_capacity(keys.len());
+            for (namespace, key) in keys {
+                values.push(self.read(namespace, key, now).await?);
+            }
+            Ok(values)
+        }
+    }
+
+    /// Removes many values of a namespace. An error leaves some of them. Without an implementation of its
+    /// own it is one request for each.
+    fn delete_all(
+        &self,
+        namespace: &str,
+        keys: &[String],
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async move {
+            for key in keys {
+                self.delete(namespace, key, now).await?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// A value as it is kept.
@@ -126,6 +185,15 @@ pub struct Keys {
     /// Some of them; there may be none, and still a next page.
     pub keys: Vec<String>,
     /// Where the next page begins: behind this one.
+    pub next: Option<String>,
+}
+
+/// A part of the values in a namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// Some of them by their keys; there may be none, and still a next page.
+    pub entries: Vec<(String, Value)>,
+    /// Where the next page begins: after this key.
     pub next: Option<String>,
 }
 

@@ -1,6 +1,8 @@
 //! A store that something happens to before each of its operations.
 
-use super::{DynStore, Keys, Page, Record, Scope, Slice, Store, StoreError, Value, Values};
+use super::{
+    DynStore, Entries, Keys, Page, Record, Scope, Slice, Store, StoreError, Value, Values,
+};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
@@ -52,6 +54,9 @@ where
             fn delete_value(namespace: &'a str, key: &'a str, now: Timestamp) -> bool = delete;
             fn take_value(namespace: &'a str, key: &'a str, now: Timestamp) -> Option<String> = take;
             fn value_keys(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, now: Timestamp) -> Keys = keys;
+            fn value_entries(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, most: usize, now: Timestamp) -> Entries = entries;
+            fn read_values(keys: &'a [(String, String)], now: Timestamp) -> Vec<Option<Value>> = read_all;
+            fn delete_values(namespace: &'a str, keys: &'a [String], now: Timestamp) -> () = delete_all;
         }
     }
 }

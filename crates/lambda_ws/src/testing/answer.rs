@@ -45,7 +45,7 @@ where
     S: Service<AnyEvent, Response = Response> + Clone,
     S::Error: Into<BoxError>,
 {
-    let transports = Transports::One(Arc::new(LogOnly));
+    let transports = Transports::one(Arc::new(LogOnly));
     let host = Host::new(service, Backend::new(Arc::new(Memory::new()), transports));
     let reply = host.call(json, Occasion::default()).await?;
     Ok(serde_json::to_value(&reply)?)

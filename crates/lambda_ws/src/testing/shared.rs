@@ -53,7 +53,7 @@ impl Shared {
     {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();
-            let wire = Transports::One(Arc::new(Wire(shared.clone())));
+            let wire = Transports::one(Arc::new(Wire(shared.clone())));
             let remote = Wrapped {
                 store: store.clone(),
                 // As a remote one does, it lets others go first: what they break by that must show.
@@ -64,7 +64,8 @@ impl Shared {
             let backend = Backend::new(Arc::new(remote), wire);
             let backend = backend
                 .with_clock(StandingClock(shared.clone()))
-                .with_tasks(Arc::new(Queue(shared.clone())), 4);
+                .with_tasks(Arc::new(Queue(shared.clone())), 4)
+                .without_join_batches();
             let sender = backend.sender().expect("one transport needs no event");
             Self {
                 app: App::new(service, backend),

@@ -1,25 +1,42 @@
 //! The way to the clients of an API.
 
 use crate::event::Context;
+use crate::sender::Endpoint;
 use crate::transport::DynTransport;
 use std::sync::Arc;
+
+/// A transport, and what the process knows of its endpoint.
+pub(crate) type Route = (Arc<dyn DynTransport>, Arc<Endpoint>);
 
 /// The way to the clients of the API that an event is from.
 pub(crate) enum Transports {
     /// One for all: the endpoint is given.
-    One(Arc<dyn DynTransport>),
+    One(Route),
     /// One for each API, made from its events (conformance K7).
     #[cfg(feature = "apigateway")]
     EachApi(Box<each_api::EachApi>),
 }
 
 impl Transports {
+    /// One transport for all events.
+    pub(crate) fn one(transport: Arc<dyn DynTransport>) -> Self {
+        let endpoint = match api_of(transport.url()) {
+            Some(_) => Endpoint::proven(),
+            None => Endpoint::default(),
+        };
+        Self::One((transport, Arc::new(endpoint)))
+    }
+
     /// The transport for an event, and the API and stage it reaches.
-    pub(super) fn of(&self, context: &Context) -> (Arc<dyn DynTransport>, String) {
+    pub(super) fn of(&self, context: &Context) -> (Route, String) {
         match self {
-            Self::One(transport) => {
-                let api = api_of(transport.url()).unwrap_or_else(|| context.api());
-                (transport.clone(), api)
+            Self::One((transport, endpoint)) => {
+                let api = api_of(transport.url()).unwrap_or_else(|| {
+                    let api = context.api();
+                    endpoint.learn_api(&api);
+                    api
+                });
+                ((transport.clone(), endpoint.clone()), api)
             }
             #[cfg(feature = "apigateway")]
             Self::EachApi(each) => (each.of(context), context.api()),
@@ -27,16 +44,16 @@ impl Transports {
     }
 
     /// The transport that needs no event, and the API and stage it reaches, if its URL tells.
-    pub(super) fn known(&self) -> Option<(Arc<dyn DynTransport>, Option<String>)> {
+    pub(super) fn known(&self) -> Option<(Route, Option<String>)> {
         match self {
-            Self::One(transport) => Some((transport.clone(), api_of(transport.url()))),
+            Self::One(route) => Some((route.clone(), api_of(route.0.url()))),
             #[cfg(feature = "apigateway")]
             Self::EachApi(_) => None,
         }
     }
 
     /// The transport to `api`, which is `<apiId>/<stage>`, and what its URL tells of that.
-    pub(super) fn at(&self, api: Option<&str>) -> Option<(Arc<dyn DynTransport>, Option<String>)> {
+    pub(super) fn at(&self, api: Option<&str>) -> Option<(Route, Option<String>)> {
         match (self, api) {
             (Self::One(_), _) => self.known(),
             #[cfg(feature = "apigateway")]
@@ -59,7 +76,7 @@ impl Transports {
     #[cfg(test)]
     pub(super) fn url(&self) -> Option<&str> {
         match self {
-            Self::One(transport) => Some(transport.url()),
+            Self::One((transport, _)) => Some(transport.url()),
             #[cfg(feature = "apigateway")]
             Self::EachApi(_) => None,
         }
@@ -79,9 +96,10 @@ fn api_of(url: &str) -> Option<String> {
 
 #[cfg(feature = "apigateway")]
 mod each_api {
-    use super::Transports;
+    use super::{Route, Transports};
     use crate::event::Context;
-    use crate::transport::{ApiGateway, DynTransport, Lane};
+    use crate::sender::Endpoint;
+    use crate::transport::{ApiGateway, Lane};
     use aws_config::SdkConfig;
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex, PoisonError};
@@ -90,7 +108,7 @@ mod each_api {
     pub(crate) struct EachApi {
         config: SdkConfig,
         lane: Lane,
-        made: Mutex<HashMap<String, Arc<dyn DynTransport>>>,
+        made: Mutex<HashMap<String, Route>>,
     }
 
     impl Transports {
@@ -104,21 +122,22 @@ mod each_api {
     }
 
     impl EachApi {
-        pub(super) fn of(&self, context: &Context) -> Arc<dyn DynTransport> {
+        pub(super) fn of(&self, context: &Context) -> Route {
             self.at(context.api_id(), context.stage())
         }
 
-        pub(super) fn at(&self, api_id: &str, stage: &str) -> Arc<dyn DynTransport> {
+        pub(super) fn at(&self, api_id: &str, stage: &str) -> Route {
             let region = self
                 .config
                 .region()
                 .map_or("us-east-1", |region| region.as_ref());
             let url = url(api_id, region, stage);
             let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            let transport = made.entry(url).or_insert_with_key(|url| {
-                Arc::new(ApiGateway::through(self.lane, &self.config, url))
+            let route = made.entry(url).or_insert_with_key(|url| {
+                let transport = ApiGateway::through(self.lane, &self.config, url);
+                (Arc::new(transport), Arc::new(Endpoint::proven()))
             });
-            transport.clone()
+            route.clone()
         }
     }
 

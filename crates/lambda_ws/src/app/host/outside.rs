@@ -115,7 +115,9 @@ where
         };
         let reply = reply.await;
         cleanup.settle(SETTLE).await;
-        self.see_off(occasion).await;
+        if self.backend.presences().has_changes() {
+            self.settle_presences(occasion).await;
+        }
         // Lambda tells the caller its text only.
         reply.map_err(|error| chain(&*error).into())
     }

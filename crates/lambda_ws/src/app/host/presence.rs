@@ -6,160 +6,200 @@ use crate::connection::Known;
 use crate::error::BoxError;
 use crate::event::{AnyEvent, Asked, Context, Joined, Left};
 use crate::extract::Presence;
-use crate::presence::{Departure, Hooks, Lot};
+use crate::presence::{Change, ChangeKind, Hooks, Pending, Shard, Users};
 use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
-use crate::store::{Record, StoreError};
-use crate::task::{MOST_HOPS, Sweep, Task, Tasks, new_id};
+use crate::store::{Record, StoreError, value_expiry};
+use crate::task::{MOST_HOPS, Sweep, Task, new_id};
 use crate::{ConnectionId, Timestamp};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, warn};
 
-/// How many hooks run at once, and how many rooms or users are looked at.
+/// The number of hooks that run at once, and of rooms that are read or written.
 const AT_ONCE: usize = 8;
 
-/// How much of an invocation's time is kept for what follows a wait.
+/// How much of an invocation's time is kept for the work after a wait.
 const MARGIN: Duration = Duration::from_secs(3);
+
+/// How long after a user has joined a room the next ones are announced together.
+const JOIN_WINDOW: Duration = Duration::from_secs(1);
+
+/// The most bytes of names that one call of a hook has.
+const NAMES: usize = 16 * 1024;
 
 impl<S> Host<S>
 where
     S: Service<AnyEvent, Response = Response> + Clone,
     S::Error: Into<BoxError>,
 {
-    /// Makes the user of a new connection present, and returns in which rooms that is news.
-    pub(super) async fn arrivals(&self, context: &Context, record: &Record) -> Vec<Presence> {
+    /// Makes the user of a new connection present, and returns the rooms for which that is a change.
+    pub(super) async fn arrivals(&self, context: &Context, record: &Record) -> Vec<String> {
         let Some(user) = record.user.as_ref().filter(|_| !record.rooms.is_empty()) else {
             return Vec::new();
         };
-        if self.hooks(context).await.is_none() {
+        self.ask_hooks(context).await;
+        if !self.backend.presences().are_kept() {
             return Vec::new();
         }
-        let mut touches = FuturesUnordered::new();
-        let mut arrived = Vec::new();
-        for room in &record.rooms {
-            let room = room.clone();
-            let user = user.clone();
-            touches.push(self.arrival(Presence { room, user }));
-            if touches.len() == AT_ONCE {
-                arrived.extend(touches.next().await.flatten());
+        let touch = |room: String| async move {
+            match self.backend.kept().touch(&room, user).await {
+                Ok(is_news) => is_news.then_some(room),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    error!(room, error, "a user who has joined is not present");
+                    None
+                }
             }
-        }
-        while let Some(touched) = touches.next().await {
-            arrived.extend(touched);
-        }
-        arrived
+        };
+        let touched = run_all(record.rooms.iter().cloned().map(touch)).await;
+        touched.into_iter().flatten().collect()
     }
 
-    /// Makes a user present in a room; `None`, if that is no news.
-    async fn arrival(&self, presence: Presence) -> Option<Presence> {
-        let Presence { room, user } = &presence;
-        match self.backend.kept().touch(room, user).await {
-            Ok(is_news) => is_news.then_some(presence),
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                error!(room, error, "a user who has joined is not present");
-                None
-            }
+    /// Announces a user who has joined rooms, now or together with others.
+    pub(super) async fn announce_joins(
+        &self,
+        (user, rooms): (String, Vec<String>),
+        context: &Context,
+        sender: &Sender,
+    ) {
+        let hooks = self.backend.presences().hooks().flatten();
+        if hooks.is_none_or(|hooks| !hooks.announces_joins) {
+            return;
         }
+        let user = &user;
+        let joins = rooms.into_iter().map(|room| async move {
+            if self.backend.batches_joins && !self.takes_turn(&room).await {
+                let change = Change {
+                    id: context.connection_id().clone(),
+                    at: context.connected_at(),
+                    api: sender.api(),
+                    user: user.clone(),
+                    rooms: vec![room.clone()],
+                };
+                let shard = Shard::of(ChangeKind::Joined, &room);
+                let due = self.backend.clock().now() + JOIN_WINDOW;
+                match self.pending(shard).add(due, &[change]).await {
+                    Ok(()) => return self.backend.presences().added(shard, due),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        warn!(room, error, "a join is announced alone");
+                    }
+                }
+            }
+            let users = vec![user.clone()];
+            self.joined(Presence { room, users }, context, sender).await;
+        });
+        run_all(joins).await;
     }
 
-    /// Calls the handler of those who have joined.
-    pub(super) async fn welcome(&self, arrived: Vec<Presence>, context: &Context, sender: &Sender) {
-        let mut calls = FuturesUnordered::new();
-        for presence in arrived {
-            calls.push(self.welcome_one(presence, context, sender));
-            if calls.len() == AT_ONCE {
-                calls.next().await;
-            }
-        }
-        while calls.next().await.is_some() {}
+    /// Whether an event may announce a join to a room at once: one event a second may.
+    async fn takes_turn(&self, room: &str) -> bool {
+        let now = self.backend.clock().now();
+        let (namespace, expires) = (format!("now:{room}"), value_expiry(now, JOIN_WINDOW));
+        let inserted =
+            self.backend
+                .store
+                .insert_value(&namespace, "joined", "true", Some(expires), now);
+        // A table that throttles does so because many arrive.
+        inserted.await.unwrap_or(false)
     }
 
-    async fn welcome_one(&self, presence: Presence, context: &Context, sender: &Sender) {
-        let (room, user) = (&presence.room, &presence.user);
-        let span = error_span!("joined", route = "$joined", room, user);
+    async fn joined(&self, presence: Presence, context: &Context, sender: &Sender) {
+        let (room, users) = (&presence.room, presence.users.len());
+        let span = error_span!("joined", route = "$joined", room, users);
         let data = Joined { presence };
         let event = event(context.clone(), data, sender.clone(), Known::default());
         let response = self.respond(AnyEvent::Joined(event));
         async { log(&response.await) }.instrument(span).await;
     }
 
-    /// Sees to those who were found to have left, now or after a grace.
-    pub(super) async fn see_off(&self, occasion: Occasion<'_>) {
-        // Whoever is told that somebody left may be found gone.
+    /// Has the changes of an event announced: by tasks, or at once where there are none.
+    pub(super) async fn settle_presences(&self, occasion: Occasion<'_>) {
+        let presences = self.backend.presences();
+        // The announcement of a departure may find other connections gone.
         for _ in 0..MOST_HOPS {
-            let departed = self.backend.presences().departed();
-            let Some(first) = departed.first() else {
+            let mut departures = presences.departures();
+            if let Some(first) = departures.first() {
+                self.ask_hooks(&self.context_of(first, "")).await;
+            }
+            let Some(Hooks { grace, .. }) = presences.hooks().flatten() else {
                 return;
             };
-            let context = self.context_of(first, "");
-            let Some(Hooks { grace }) = self.hooks(&context).await else {
-                return;
-            };
-            match self.backend.tasks() {
-                Some(tasks) if grace > Duration::ZERO => {
-                    match self.note(tasks, grace, &departed, occasion).await {
-                        Ok(()) => continue,
-                        Err(error) => warn!(
-                            error = &*error,
-                            "it cannot be noted who has left: they have left at once"
-                        ),
-                    }
+            if grace > Duration::ZERO && !departures.is_empty() {
+                let has_tasks = self.backend.tasks().is_some();
+                presences
+                    .depart(self.backend.kept(), has_tasks, &departures)
+                    .await;
+                departures = presences.departures();
+                if !departures.is_empty() && (has_tasks || presences.is_first()) {
+                    warn!(
+                        "no task can announce departures: users who leave a room have left at once, without a \
+                         grace; fix: allow the function to invoke itself"
+                    );
                 }
-                None if grace > Duration::ZERO && self.backend.presences().is_first() => warn!(
-                    "this function cannot invoke itself here: who leaves a room has left at once, without a grace"
-                ),
-                _ => {}
+            }
+            let unswept = presences.unswept(self.backend.clock().now());
+            if departures.is_empty() && unswept.is_empty() {
+                return;
             }
             let cleanup = Cleanup::beside();
-            if let Err(error) = self.bid_farewell(departed, occasion, &cleanup).await {
-                error!(
-                    error = &error as &dyn std::error::Error,
-                    "users stay present who have left"
-                );
+            let announced = self.announce_departures(departures, occasion, &cleanup);
+            if let Err(error) = announced.await {
+                let error = &error as &dyn std::error::Error;
+                error!(error, "users who have left stay present");
+            }
+            for (shard, due) in unswept {
+                if let Err(error) = self.request_sweep(shard, due, occasion, &cleanup).await {
+                    warn!(
+                        error = &*error,
+                        ?shard,
+                        "no sweep is requested: the next change requests it"
+                    );
+                }
             }
             cleanup.settle(SETTLE).await;
         }
     }
 
-    /// Notes who has left, for a task after the grace.
-    async fn note(
+    /// Has a task announce the changes of a shard when they are due, unless one is requested already.
+    async fn request_sweep(
         &self,
-        tasks: &dyn Tasks,
-        grace: Duration,
-        departed: &[Departure],
+        shard: Shard,
+        due: Timestamp,
         occasion: Occasion<'_>,
+        cleanup: &Cleanup,
     ) -> Result<(), BoxError> {
-        let lot = Lot::any(&*self.backend.store, self.backend.clock());
-        let due = lot.clock.now() + grace;
-        lot.note(due, departed).await?;
-        if !lot.call(due).await? {
+        let pending = self.pending(shard);
+        if let Some(requested) = pending.request(due).await? {
+            self.backend.presences().sweeps(shard, requested);
             return Ok(());
         }
-        let sweep = Sweep {
-            lot: lot.number,
-            due,
+        let Some(tasks) = self.backend.tasks() else {
+            return self
+                .announce(pending, None, occasion, cleanup)
+                .await
+                .map(drop);
         };
-        let task = Task::sweep(new_id(), 1, sweep);
+        let task = Task::sweep(new_id(), 1, Sweep { shard, due });
         let Err(error) = tasks.queue(task.event()).await else {
+            self.backend.presences().sweeps(shard, due);
             return Ok(());
         };
         warn!(
             error = &*error,
-            "no task waits for who has left to come back: they have left at once"
+            "no task can be queued: joins and departures are announced at once"
         );
-        // Others too may have relied on this call.
-        let cleanup = Cleanup::beside();
-        self.empty(lot, None, occasion, &cleanup).await?;
-        cleanup.settle(SETTLE).await;
-        Ok(())
+        // Other events too may have relied on this request.
+        self.announce(pending, None, occasion, cleanup)
+            .await
+            .map(drop)
     }
 
-    /// Sees off a lot of users when they have had their time to come back, as a task.
+    /// Announces the changes of a shard when they are due, as a task.
     pub(super) async fn sweep(
         &self,
         (id, hop): (String, u32),
@@ -167,59 +207,83 @@ where
         occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<(), BoxError> {
-        let lot = Lot {
-            store: &*self.backend.store,
-            clock: self.backend.clock(),
-            number: sweep.lot,
-        };
-        let mut until = sweep.due;
+        let pending = self.pending(sweep.shard);
+        let mut due = sweep.due;
         loop {
-            let is_enough = self.wait(until, occasion).await;
-            let next = self.empty(lot, is_enough.then_some(until), occasion, cleanup);
-            let Some(next) = next.await? else {
+            let is_due = self.wait(due, occasion).await;
+            if !is_due && self.queue_next(&id, hop, Sweep { due, ..sweep }).await {
+                return Ok(());
+            }
+            let until = is_due.then_some(due);
+            let Some(next) = self.announce(pending, until, occasion, cleanup).await? else {
                 return Ok(());
             };
-            if !lot.call(next).await? {
+            if pending.request(next).await?.is_some() {
                 return Ok(());
             }
-            if time_left(occasion).is_some_and(|left| (next - lot.clock.now()) > left)
-                && hop < MOST_HOPS
-                && let Some(tasks) = self.backend.tasks()
+            let is_late =
+                time_left(occasion).is_some_and(|left| next - self.backend.clock().now() > left);
+            if is_late
+                && self
+                    .queue_next(&id, hop, Sweep { due: next, ..sweep })
+                    .await
             {
-                let sweep = Sweep { due: next, ..sweep };
-                let task = Task::sweep(format!("{id}+"), hop + 1, sweep);
-                match tasks.queue(task.event()).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => warn!(error = &*error, "no task goes on: the grace is cut short"),
-                }
+                return Ok(());
             }
-            until = next;
+            due = next;
         }
     }
 
-    /// Sees off a lot of users, those who are due `until` then or else all, and returns when the next are.
-    async fn empty(
+    /// Queues the task that continues a sweep. Whether there is one.
+    async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep) -> bool {
+        let Some(tasks) = self.backend.tasks().filter(|_| hop < MOST_HOPS) else {
+            return false;
+        };
+        let task = Task::sweep(format!("{id}+"), hop + 1, sweep);
+        let queued = tasks.queue(task.event()).await;
+        if let Err(error) = &queued {
+            warn!(
+                error = &**error,
+                "no task continues the wait: the grace is cut short"
+            );
+        }
+        queued.is_ok()
+    }
+
+    /// Announces the changes of a shard that are due `until` then, or all, and returns when the next are due.
+    async fn announce(
         &self,
-        lot: Lot<'_>,
+        pending: Pending<'_>,
         until: Option<Timestamp>,
         occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<Option<Timestamp>, BoxError> {
-        // Before the notes are read: who notes anything behind that calls again.
-        lot.uncall().await?;
-        let (mut keys, mut departed, mut next) = (Vec::new(), Vec::new(), None);
-        for (key, note) in lot.notes().await? {
-            if until.is_some_and(|until| note.due > until) {
-                next = Some(next.map_or(note.due, |next: Timestamp| next.min(note.due)));
-                continue;
+        // Before the changes are read: whoever adds one after that requests a sweep again.
+        pending.withdraw_request().await?;
+        self.backend.presences().swept(pending.shard);
+        let (mut next, mut after) = (None, None);
+        loop {
+            let (batches, more) = pending.batches(after.as_deref()).await?;
+            let (mut keys, mut changes) = (Vec::new(), Vec::new());
+            for (key, batch) in batches {
+                if until.is_some_and(|until| batch.due > until) {
+                    next = Some(next.map_or(batch.due, |next: Timestamp| next.min(batch.due)));
+                    continue;
+                }
+                keys.push(key);
+                changes.extend(batch.changes);
             }
-            keys.push(key);
-            departed.extend(note.departed);
+            match pending.shard.kind {
+                ChangeKind::Left => self.announce_departures(changes, occasion, cleanup).await?,
+                ChangeKind::Joined => self.announce_arrivals(changes, occasion, cleanup).await,
+            }
+            // Not earlier: if this process ends, another one finds them.
+            pending.discard(&keys).await?;
+            match more {
+                Some(more) => after = Some(more),
+                None => return Ok(next),
+            }
         }
-        self.bid_farewell(departed, occasion, cleanup).await?;
-        // Not before: if this process ends, another one finds them.
-        lot.discard(keys).await?;
-        Ok(next)
     }
 
     /// Waits, as long as there is time. Whether it was long enough.
@@ -234,99 +298,152 @@ where
         is_enough
     }
 
-    /// Takes note that users have left rooms, if they have, and calls the handler of those who did.
-    async fn bid_farewell(
+    /// Stores that users have left rooms, if they have, and calls the handler with those who did.
+    async fn announce_departures(
         &self,
-        departed: Vec<Departure>,
+        departures: Vec<Change>,
         occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<(), StoreError> {
-        let mut users: BTreeMap<String, Vec<Departure>> = BTreeMap::new();
-        for departure in departed {
-            let user = users.entry(departure.user.clone()).or_default();
-            user.push(departure);
+        if departures.is_empty() {
+            return Ok(());
         }
-        debug!(users = users.len(), "users are seen off");
-        let mut farewells = FuturesUnordered::new();
-        let mut noted = Ok(());
-        for (user, departed) in users {
-            farewells.push(self.bid_user_farewell(user, departed, occasion, cleanup));
-            if farewells.len() == AT_ONCE {
-                noted = noted.and(farewells.next().await.unwrap_or(Ok(())));
-            }
+        let mut users = Users::new();
+        for departure in &departures {
+            let rooms = users.entry(departure.user.clone()).or_default();
+            rooms.extend(departure.rooms.iter().cloned());
         }
-        while let Some(done) = farewells.next().await {
-            noted = noted.and(done);
-        }
-        noted
+        debug!(users = users.len(), "users may have left");
+        let mut left = BTreeMap::new();
+        let stored = self.backend.kept().leave(users, &mut left).await;
+        let calls = left.into_iter().flat_map(|(room, users)| {
+            let of_room =
+                |change: &&Change| change.rooms.contains(&room) && users.contains(&change.user);
+            let departure = departures.iter().rfind(of_room);
+            let departure = departure.expect("the rooms and users are theirs").clone();
+            let users = users.into_iter().collect();
+            let presences = chunks(room, users);
+            presences.map(move |presence| (presence, departure.clone()))
+        });
+        let calls = calls.map(|(presence, departure)| async move {
+            self.call_hook(ChangeKind::Left, presence, &departure, occasion, cleanup)
+                .await;
+        });
+        run_all(calls).await;
+        stored
     }
 
-    async fn bid_user_farewell(
+    /// Calls the handler with users who have joined rooms.
+    async fn announce_arrivals(
         &self,
-        user: String,
-        departed: Vec<Departure>,
-        occasion: Occasion<'_>,
-        cleanup: &Cleanup,
-    ) -> Result<(), StoreError> {
-        let rooms = departed.iter().flat_map(|departure| &departure.rooms);
-        let rooms: BTreeSet<_> = rooms.cloned().collect();
-        let (rooms, mut left) = (rooms.into_iter().collect(), Vec::new());
-        let noted = self.backend.kept().leave(&user, rooms, &mut left).await;
-        for room in left {
-            let of_room = |departure: &&Departure| departure.rooms.contains(&room);
-            let departure = departed.iter().rfind(of_room);
-            let departure = departure.expect("the rooms are theirs");
-            let user = user.clone();
-            let presence = Presence { room, user };
-            self.farewell(presence, departure, occasion, cleanup).await;
-        }
-        noted
-    }
-
-    async fn farewell(
-        &self,
-        presence: Presence,
-        departure: &Departure,
+        arrivals: Vec<Change>,
         occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) {
-        let (room, user) = (&presence.room, &presence.user);
-        let span = error_span!("left", route = "$left", connection = %departure.id, room, user);
+        let mut rooms: BTreeMap<String, (BTreeSet<String>, Change)> = BTreeMap::new();
+        for arrival in arrivals {
+            for room in &arrival.rooms {
+                let (users, last) = rooms
+                    .entry(room.clone())
+                    .or_insert_with(|| (BTreeSet::new(), arrival.clone()));
+                users.insert(arrival.user.clone());
+                *last = arrival.clone();
+            }
+        }
+        let calls = rooms.into_iter().flat_map(|(room, (users, last))| {
+            chunks(room, users).map(move |presence| (presence, last.clone()))
+        });
+        let calls = calls.map(|(presence, last)| async move {
+            self.call_hook(ChangeKind::Joined, presence, &last, occasion, cleanup)
+                .await;
+        });
+        run_all(calls).await;
+    }
+
+    /// Calls a hook outside of the event that brought it about. `change` is that of one of the users.
+    async fn call_hook(
+        &self,
+        kind: ChangeKind,
+        presence: Presence,
+        change: &Change,
+        occasion: Occasion<'_>,
+        cleanup: &Cleanup,
+    ) {
         let particulars = Particulars {
             deadline: occasion.deadline,
             ..Particulars::default()
         };
-        let api = departure.api.as_deref();
-        let sender = self.backend.sender_at(api, cleanup.clone(), particulars);
+        let sender = self
+            .backend
+            .sender_at(change.api.as_deref(), cleanup.clone(), particulars);
         let Some(sender) = sender else {
             error!(
-                "it is not known of which API a connection was: nobody is told that a user left"
+                room = presence.room,
+                "the API of a connection is unknown: no hook announces that users joined or left"
             );
             return;
         };
-        let context = self.context_of(departure, "$left");
-        let event = event(context, Left { presence }, sender, Known::default());
-        let response = self.respond(AnyEvent::Left(event));
-        async { log(&response.await) }.instrument(span).await;
+        match kind {
+            ChangeKind::Joined => {
+                let context = self.context_of(change, "$joined");
+                self.joined(presence, &context, &sender).await;
+            }
+            ChangeKind::Left => {
+                let (room, users) = (&presence.room, presence.users.len());
+                let span = error_span!("left", route = "$left", room, users);
+                let context = self.context_of(change, "$left");
+                let event = event(context, Left { presence }, sender, Known::default());
+                let response = self.respond(AnyEvent::Left(event));
+                async { log(&response.await) }.instrument(span).await;
+            }
+        }
     }
 
-    /// What the router does with presences, if anything. Where no event has reached it yet, it is asked.
-    async fn hooks(&self, context: &Context) -> Option<Hooks> {
-        let presences = self.backend.presences();
-        if presences.hooks().is_none() {
+    /// Asks the router for its hooks, if no event has reached it yet.
+    pub(super) async fn ask_hooks(&self, context: &Context) {
+        if self.backend.presences().hooks().is_none() {
             let (cleanup, particulars) = (Cleanup::awaited(), Particulars::default());
             let sender = self.backend.sender_for(context, cleanup, particulars);
             let event = event(context.clone(), Asked, sender, Known::default());
             log(&self.respond(AnyEvent::Asked(event)).await);
         }
-        presences.hooks().flatten()
     }
 
-    fn context_of(&self, departure: &Departure, route_key: &str) -> Context {
-        let (id, at) = (departure.id.clone(), departure.at);
+    fn context_of(&self, change: &Change, route_key: &str) -> Context {
+        let (id, at) = (change.id.clone(), change.at);
         let now = self.backend.clock().now();
-        Context::known(id, at, departure.api.as_deref(), route_key, now)
+        Context::known(id, at, change.api.as_deref(), route_key, now)
     }
+
+    fn pending(&self, shard: Shard) -> Pending<'_> {
+        Pending {
+            store: &*self.backend.store,
+            clock: self.backend.clock(),
+            shard,
+        }
+    }
+}
+
+/// Runs futures, several at once, and returns their outputs in the order in which they end.
+async fn run_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let futures: Vec<_> = futures.into_iter().collect();
+    let futures = stream::iter(futures).buffer_unordered(AT_ONCE);
+    futures.collect().await
+}
+
+/// The users of a room, as many in each part as one call of a hook has.
+fn chunks(room: String, users: BTreeSet<String>) -> impl Iterator<Item = Presence> {
+    let mut users = users.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let (mut size, mut chunk) = (0, Vec::new());
+        while let Some(user) = users.next_if(|user| chunk.is_empty() || size + user.len() <= NAMES)
+        {
+            size += user.len();
+            chunk.push(user);
+        }
+        let room = room.clone();
+        (!chunk.is_empty()).then_some(Presence { room, users: chunk })
+    })
 }
 
 /// How long an invocation may wait.

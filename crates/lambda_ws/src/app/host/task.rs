@@ -62,10 +62,7 @@ where
                     self.sweep(parent, sweep, occasion, &cleanup).await?;
                     Reply::json(&Outcome::Done)
                 }
-                _ => Err(
-                    "a task is to greet a client, to send a part of a message or to see off users"
-                        .into(),
-                ),
+                _ => Err("a task has one of `opened`, `send` and `sweep`".into()),
             }
         };
         let done = work.instrument(span).await;
@@ -119,6 +116,7 @@ where
         cleanup: Cleanup,
     ) -> Result<Reply, BoxError> {
         let particulars = Particulars {
+            alive: Some(context.connection_id().clone()),
             greets: true,
             deadline: occasion.deadline,
             ..Particulars::default()
@@ -142,7 +140,9 @@ where
         if let Body::Text(payload) = std::mem::take(&mut response.body) {
             greet(&sender, &id, payload).await;
         }
-        self.welcome(known.arrived(), &context, &sender).await;
+        if let Some(arrived) = known.arrived() {
+            self.announce_joins(arrived, &context, &sender).await;
+        }
         Reply::json(&Outcome::Done)
     }
 

@@ -74,7 +74,7 @@ impl Transport for Empty {
 }
 
 fn host(router: Router, transport: impl Transport) -> Host<Router> {
-    let transports = Transports::One(Arc::new(transport));
+    let transports = Transports::one(Arc::new(transport));
     Host::new(router, Backend::new(Arc::new(Memory::new()), transports))
 }
 
@@ -193,7 +193,7 @@ async fn greetings_presences_tasks_and_publishes_are_told_apart() {
     // There are no tasks here: the next event greets.
     let unknown = call(
         &host,
-        r#"{"lambdaWsTask": {"form": 1, "id": "t1", "hop": 3}}"#,
+        r#"{"lambdaWsTask": {"form": 2, "id": "t1", "hop": 3}}"#,
     )
     .await;
     assert!(unknown.is_err());
@@ -205,8 +205,8 @@ async fn greetings_presences_tasks_and_publishes_are_told_apart() {
     let herald = about("no herald");
     assert_eq!(herald["route"], "$joined");
     assert_eq!(
-        (&herald["room"], &herald["user"]),
-        (&json!("tea"), &json!("ann"))
+        (&herald["room"], &herald["users"]),
+        (&json!("tea"), &json!(1))
     );
     let greeting = about("no greeting");
     assert_eq!(greeting["route"], "$opened");

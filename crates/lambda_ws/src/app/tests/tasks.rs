@@ -94,7 +94,7 @@ impl World {
             Ok(Json([delivery.tasks, usize::from(rest)]))
         }
 
-        let transports = Transports::One(Arc::new(self.clone()));
+        let transports = Transports::one(Arc::new(self.clone()));
         let backend = Backend::new(Arc::new(self.store.clone()), transports)
             .with_clock(self.clone())
             .paced(rate)
@@ -223,7 +223,7 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
             }
         },
     };
-    let transports = Transports::One(Arc::new(world.clone()));
+    let transports = Transports::one(Arc::new(world.clone()));
     let backend = Backend::new(Arc::new(wrapped), transports)
         .with_clock(world.clone())
         .with_tasks(Arc::new(world.clone()), 3);
@@ -276,7 +276,7 @@ async fn a_task_of_another_version_is_refused() {
     let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
     let error = world.work(&event, 10).await.unwrap_err().to_string();
     assert!(error.contains("form 9"), "{error}");
-    let event = json!({"lambdaWsTask": {"form": 1, "id": "a", "hop": 1}}).to_string();
+    let event = json!({"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}).to_string();
     assert!(world.work(&event, 10).await.is_err());
 }
 
@@ -313,7 +313,7 @@ async fn a_new_client_is_greeted_once_it_can_hear() {
 async fn only_who_is_accepted_and_still_there_is_greeted() {
     let world = World::new();
     let host = |world: &World| {
-        let transports = Transports::One(Arc::new(world.clone()));
+        let transports = Transports::one(Arc::new(world.clone()));
         let backend = Backend::new(Arc::new(world.store.clone()), transports);
         let backend = backend.with_tasks(Arc::new(world.clone()), 3);
         Host::new(greeting(), backend)
@@ -335,7 +335,7 @@ async fn only_who_is_accepted_and_still_there_is_greeted() {
 async fn a_greeting_that_cannot_be_queued_is_done_with_the_next_event() {
     let mut world = World::new();
     world.closed = true;
-    let transports = Transports::One(Arc::new(world.clone()));
+    let transports = Transports::one(Arc::new(world.clone()));
     let backend = Backend::new(Arc::new(world.store.clone()), transports);
     let host = Host::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
     call(&host, event!("connect")).await.unwrap();

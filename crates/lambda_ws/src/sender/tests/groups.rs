@@ -141,8 +141,14 @@ async fn orphan(bench: &Bench, id: &ConnectionId) {
 }
 
 #[tokio::test]
-async fn when_most_of_many_are_gone_the_endpoint_is_doubted_and_nobody_removed() {
-    for (reached, gone, left) in [(20, 11, 20), (20, 10, 10), (19, 19, 0), (60, 31, 60)] {
+async fn fault_m2_gone_members_are_removed_unless_nothing_proves_the_endpoint() {
+    for (reached, gone, left) in [
+        (20, 11, 9),
+        (50, 30, 20),
+        (20, 20, 20),
+        (19, 19, 0),
+        (60, 59, 1),
+    ] {
         let bench = Bench::new();
         for id in &crowd(&bench, reached).await[..gone] {
             bench.script.tell(id, &[Gone]);
@@ -151,6 +157,59 @@ async fn when_most_of_many_are_gone_the_endpoint_is_doubted_and_nobody_removed()
         assert_eq!((delivery.gone, delivery.audience()), (gone, reached));
         assert_eq!(bench.members().await.len(), left, "{gone} of {reached}");
     }
+}
+
+#[tokio::test]
+async fn fault_h3_an_endpoint_that_has_reached_a_connection_is_not_suspected() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 41).await;
+    ids[..40]
+        .iter()
+        .for_each(|id| bench.script.tell(id, &[Gone]));
+    bench.sender.send(&ids[40], "hello").await.unwrap();
+    let room = bench.sender.room("tea").except(&ids[40]);
+    assert_eq!(room.send("hello").await.unwrap().gone, 40);
+    assert_eq!(bench.members().await, [ids[40].clone()]);
+}
+
+#[tokio::test]
+async fn fault_h3_the_connection_of_the_event_proves_the_endpoint() {
+    let bench = Bench::with(|inner| inner.alive = Some("ann".into()));
+    let ids = crowd(&bench, 40).await;
+    ids.iter().for_each(|id| bench.script.tell(id, &[Gone]));
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!(delivery.gone, 40);
+    assert_eq!(bench.members().await, []);
+}
+
+#[tokio::test]
+async fn fault_l4_the_api_of_an_endpoint_is_learned_from_the_members_that_it_reaches() {
+    let bench = Bench::with(|inner| inner.api = None);
+    let ids = crowd(&bench, 3).await;
+    bench.script.tell(&ids[0], &[Gone]);
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (2, 1));
+    assert_eq!(bench.members().await, ids[1..]);
+}
+
+#[tokio::test]
+async fn fault_h3_a_connection_that_ended_is_neither_posted_to_nor_confirmed() {
+    let bench = Bench::new();
+    let ids = crowd(&bench, 3).await;
+    bench.sender.0.gone.remember(&ids[0], NOW);
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (2, 1));
+    assert_eq!(bench.script.posts(), 2);
+    assert!(matches!(
+        bench.sender.send(&ids[0], "hello").await,
+        Err(SendError::Gone)
+    ));
+    // A connection that another process removed or marked is confirmed by its record.
+    orphan(&bench, &ids[1]).await;
+    bench.script.tell(&ids[1], &[Gone]);
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.sent, delivery.gone), (1, 2));
+    assert_eq!(bench.script.posts(), 4, "no post is repeated");
 }
 
 #[tokio::test]
@@ -168,7 +227,11 @@ async fn a_group_can_be_closed() {
     assert_eq!((delivery.sent, delivery.gone), (1, 1));
     let mut closes = bench.script.0.lock().unwrap().closes.clone();
     closes.sort();
-    assert_eq!(closes, ids[..2]);
+    assert_eq!(
+        closes,
+        [&ids[0], &ids[0], &ids[1]].map(Clone::clone),
+        "a 410 is confirmed"
+    );
 }
 
 #[tokio::test]

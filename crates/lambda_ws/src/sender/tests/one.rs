@@ -178,8 +178,12 @@ async fn another_apis_connection_is_not_gone_because_this_one_does_not_know_it()
     let id = bench.member_of("ann", OLD, "api/other").await;
     bench.script.tell(&id, &[Gone]);
     let sent = bench.sender.send(&id, "hello").await;
-    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
-    bench.sender.room("tea").send("hello").await.unwrap();
+    assert!(
+        matches!(sent, Err(SendError::Unavailable(_))),
+        "it is not said to be gone: {sent:?}"
+    );
+    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
+    assert_eq!((delivery.gone, delivery.failed), (0, 1));
     assert!(!bench.is_marked(&id).await);
     assert_eq!(bench.members().await, [id]);
 }

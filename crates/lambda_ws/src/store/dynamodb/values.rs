@@ -2,15 +2,17 @@
 
 use super::DynamoDb;
 use super::item::{Attributes, Item, s, secs};
-use super::retry;
+use super::{batch, retry};
 use crate::Timestamp;
-use crate::store::{Keys, StoreError, Value, Values};
+use crate::store::{Entries, Keys, StoreError, Value, Values};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use std::collections::HashMap;
 
 /// The condition, or filter, of a value that has not expired.
 const LIVE: &str = "attribute_not_exists(exp) OR exp > :now";
@@ -33,6 +35,10 @@ fn new_version() -> Result<u64, StoreError> {
     Ok(random >> 11)
 }
 
+fn sort_key(item: &Attributes) -> Option<String> {
+    Item(item).text("sk").map(str::to_owned)
+}
+
 impl DynamoDb {
     fn put_value(
         &self,
@@ -50,6 +56,30 @@ impl DynamoDb {
         }
         let put = self.client.put_item().table_name(&self.table);
         put.set_item(Some(item))
+    }
+
+    /// The query for the values of a namespace whose keys begin with `prefix`, after the key `after`.
+    fn values(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        now: Timestamp,
+    ) -> QueryFluentBuilder {
+        let query = self.client.query().table_name(&self.table);
+        let query = query
+            .expression_attribute_values(":pk", partition(namespace))
+            .expression_attribute_values(":now", secs(now))
+            .filter_expression(LIVE)
+            .consistent_read(true)
+            .set_exclusive_start_key(after.map(|key| value_key(namespace, key)));
+        // DynamoDB refuses an empty prefix.
+        match prefix {
+            "" => query.key_condition_expression("pk = :pk"),
+            prefix => query
+                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+                .expression_attribute_values(":prefix", s(prefix)),
+        }
     }
 
     fn delete_value(&self, namespace: &str, key: &str, now: Timestamp) -> DeleteItemFluentBuilder {
@@ -165,26 +195,72 @@ impl Values for DynamoDb {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Keys, StoreError> {
-        let query = self.client.query().table_name(&self.table);
-        let query = query
-            .expression_attribute_values(":pk", partition(namespace))
-            .expression_attribute_values(":now", secs(now))
-            .filter_expression(LIVE)
-            .projection_expression("sk")
-            .consistent_read(true)
-            .set_exclusive_start_key(after.map(|key| value_key(namespace, key)));
-        // DynamoDB refuses to look for nothing.
-        let query = match prefix {
-            "" => query.key_condition_expression("pk = :pk"),
-            prefix => query
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":prefix", s(prefix)),
-        };
+        let query = self.values(namespace, prefix, after, now);
+        let query = query.projection_expression("sk");
         let found = query.send().await.map_err(StoreError::unavailable)?;
-        let key = |item| Item(item).text("sk").map(str::to_owned);
         Ok(Keys {
-            keys: found.items().iter().filter_map(key).collect(),
-            next: found.last_evaluated_key().and_then(key),
+            keys: found.items().iter().filter_map(sort_key).collect(),
+            next: found.last_evaluated_key().and_then(sort_key),
         })
+    }
+
+    async fn entries(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Entries, StoreError> {
+        let query = self.values(namespace, prefix, after, now);
+        let query = query.limit(most.clamp(1, i32::MAX as usize) as i32);
+        let found = query.send().await.map_err(StoreError::unavailable)?;
+        let entry = |item| Some((sort_key(item)?, Item(item).value()?));
+        Ok(Entries {
+            entries: found.items().iter().filter_map(entry).collect(),
+            next: found.last_evaluated_key().and_then(sort_key),
+        })
+    }
+
+    async fn read_all(
+        &self,
+        keys: &[(String, String)],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Value>>, StoreError> {
+        let mut wanted: HashMap<(String, &str), Vec<usize>> = HashMap::new();
+        for (at, (namespace, key)) in keys.iter().enumerate() {
+            let wanted = wanted.entry((format!("K#{namespace}"), key));
+            wanted.or_default().push(at);
+        }
+        let requests = wanted.values().map(|at| {
+            let (namespace, key) = &keys[at[0]];
+            value_key(namespace, key)
+        });
+        let items = batch::read(&self.client, &self.table, requests.collect()).await?;
+        let mut values = vec![None; keys.len()];
+        for item in &items {
+            let item = Item(item);
+            let (Some(pk), Some(sk)) = (item.text("pk"), item.text("sk")) else {
+                continue;
+            };
+            let value = item.value();
+            let value = value.filter(|value| value.expires.is_none_or(|expires| expires > now));
+            for at in wanted.get(&(pk.to_owned(), sk)).into_iter().flatten() {
+                values[*at] = value.clone();
+            }
+        }
+        Ok(values)
+    }
+
+    async fn delete_all(
+        &self,
+        namespace: &str,
+        keys: &[String],
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        let deletes = keys
+            .iter()
+            .map(|key| batch::delete(value_key(namespace, key)));
+        batch::write(&self.client, &self.table, deletes.collect()).await
     }
 }

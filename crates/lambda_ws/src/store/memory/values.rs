@@ -2,7 +2,7 @@
 
 use super::{Memory, PAGE};
 use crate::Timestamp;
-use crate::store::{Keys, StoreError, Value, Values};
+use crate::store::{Entries, Keys, StoreError, Value, Values};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
@@ -105,24 +105,38 @@ impl Values for Memory {
         after: Option<&str>,
         now: Timestamp,
     ) -> Result<Keys, StoreError> {
+        let Entries { entries, next } = self.entries(namespace, prefix, after, PAGE, now).await?;
+        let keys = entries.into_iter().map(|(key, _)| key).collect();
+        Ok(Keys { keys, next })
+    }
+
+    async fn entries(
+        &self,
+        namespace: &str,
+        prefix: &str,
+        after: Option<&str>,
+        most: usize,
+        now: Timestamp,
+    ) -> Result<Entries, StoreError> {
         let tables = self.tables();
         let Some(values) = tables.values.namespaces.get(namespace) else {
-            return Ok(Keys::default());
+            return Ok(Entries::default());
         };
         let from = match after {
             Some(key) => Bound::Excluded(key),
             None => Bound::Included(prefix),
         };
-        let mut keys: Vec<String> = values
+        let most = most.clamp(1, PAGE);
+        let mut entries: Vec<_> = values
             .range::<str, _>((from, Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
             .filter(|(_, value)| is_live(value, now))
-            .map(|(key, _)| key.clone())
-            .take(PAGE + 1)
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .take(most + 1)
             .collect();
-        let more = keys.len() > PAGE;
-        keys.truncate(PAGE);
-        let next = keys.last().filter(|_| more).cloned();
-        Ok(Keys { keys, next })
+        let more = entries.len() > most;
+        entries.truncate(most);
+        let next = entries.last().filter(|_| more).map(|(key, _)| key.clone());
+        Ok(Entries { entries, next })
     }
 }

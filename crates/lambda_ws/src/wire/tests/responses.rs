@@ -17,7 +17,7 @@ where
     F: Fn() -> Response + Clone + Send + 'static,
 {
     let service = tower::service_fn(move |_| std::future::ready(Ok::<_, Infallible>(response())));
-    let transports = Transports::One(Arc::new(LogOnly));
+    let transports = Transports::one(Arc::new(LogOnly));
     Host::new(service, Backend::new(Arc::new(Memory::new()), transports))
 }
 
@@ -87,7 +87,7 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
         .two_way("empty", async || {
             IntoResponse::<TwoWay>::into_response(Response::default())
         });
-    let transports = Transports::One(Arc::new(LogOnly));
+    let transports = Transports::one(Arc::new(LogOnly));
     let host = Host::new(router, Backend::new(Arc::new(Memory::new()), transports));
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {

@@ -1,12 +1,13 @@
-//! Connections that are in rooms no more.
+//! Rooms that a user's connection joined or left.
 
 use crate::store::Record;
 use crate::{ConnectionId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A user's connection that is in rooms no more: it left them, has ended or was found gone.
+/// Rooms that a user's connection joined or left. A connection leaves all its rooms when it ends or is
+/// found gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Departure {
+pub(crate) struct Change {
     pub(crate) id: ConnectionId,
     pub(crate) at: Timestamp,
     /// The API and the stage, as `<apiId>/<stage>`.
@@ -16,9 +17,9 @@ pub(crate) struct Departure {
     pub(crate) rooms: Vec<String>,
 }
 
-impl Departure {
-    /// That of a connection from all its rooms, if it is a user's and was in any.
-    pub(crate) fn of(record: &Record) -> Option<Self> {
+impl Change {
+    /// The departure of a connection from all its rooms, if it belongs to a user and is in any room.
+    pub(crate) fn departure(record: &Record) -> Option<Self> {
         let user = record.user.clone()?;
         (!record.rooms.is_empty()).then(|| Self {
             id: record.id.clone(),
@@ -29,7 +30,7 @@ impl Departure {
         })
     }
 
-    /// About how many bytes it has as JSON.
+    /// The approximate size as JSON, in bytes.
     pub(super) fn size(&self) -> usize {
         let rooms = self.rooms.iter().map(|room| room.len() + 3);
         128 + self.user.len() + rooms.sum::<usize>()

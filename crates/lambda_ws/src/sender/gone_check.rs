@@ -1,0 +1,189 @@
+//! Confirms that a connection is gone.
+
+use super::Sender;
+use crate::ConnectionId;
+use crate::limits::INTEGRATION_TIMEOUT;
+use crate::metrics::Metric;
+use crate::payload::Payload;
+use crate::presence::Change;
+use crate::send_error::SendError;
+use crate::store::{Record, Scope, StoreError};
+use std::time::Duration;
+use tracing::warn;
+
+/// How long after its `$connect` began API Gateway may return 410 for a connection that is about to open.
+const YOUNG: Duration = Duration::from_secs(5);
+
+/// How long after its `$connect` began a connection may still be opening: API Gateway gives up after 29 s.
+/// When two clients connect at once, each handler may be announcing its client to the other's, and neither
+/// opens before it is done: a 410 proves nothing then.
+const OPENING: Duration = INTEGRATION_TIMEOUT.saturating_add(Duration::from_secs(1));
+
+/// The pauses before a post to a young connection is repeated.
+const YOUNG_PAUSES: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+];
+
+/// The same where the connection is known to open soon: for its welcome message, and where it is closed. A
+/// `$connect` that takes longer than these reads at its end whether it was closed meanwhile.
+const OPENING_PAUSES: [Duration; 6] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+];
+
+/// The pause before a 410 is confirmed: API Gateway sometimes returns one for a live connection.
+const CONFIRMATION: Duration = Duration::from_millis(250);
+
+/// The result of a check after a 410.
+pub(super) enum GoneCheck {
+    /// The connection lives, and has the message now, or is closed.
+    Alive,
+    /// The connection is gone. This is its record, if it has one.
+    Gone(Option<Record>),
+    /// The check failed.
+    Unknown(SendError),
+}
+
+impl Sender {
+    /// Confirms a 410 by the connection's record, by repeating the request, and by GetConnection. The request
+    /// is a post of `message`, or the connection's end without one.
+    pub(super) async fn check_gone(
+        &self,
+        id: &ConnectionId,
+        message: Option<&Payload>,
+    ) -> GoneCheck {
+        let record = match self.store().record(id, self.now()).await {
+            Ok(Some(record)) if !record.gone => record,
+            // A live connection is registered: this one was removed or marked meanwhile.
+            Ok(record) => return self.confirmed(id, record),
+            Err(error) => return GoneCheck::Unknown(error.into()),
+        };
+        if let Some(api) = self.api()
+            && api != record.api
+        {
+            return GoneCheck::Unknown(SendError::Unavailable(
+                format!(
+                    "the connection belongs to API and stage `{}`, and this sender reaches `{api}`; fix: use one \
+                     table of connections for each stage",
+                    record.api
+                )
+                .into(),
+            ));
+        }
+        let age = self.now() - record.at;
+        let is_young = age < YOUNG;
+        let is_closed = message.is_none() && age < OPENING;
+        if is_closed && let Err(error) = self.mark_gone(&record).await {
+            return GoneCheck::Unknown(error.into());
+        }
+        let pauses = match is_young {
+            _ if is_closed => &OPENING_PAUSES[..],
+            true if self.0.greets => &OPENING_PAUSES[..],
+            true => &YOUNG_PAUSES[..],
+            false => &[CONFIRMATION],
+        };
+        for pause in pauses {
+            self.pause(*pause, id).await;
+            match self.request(id, message).await {
+                Ok(()) => {
+                    // A young one was not open yet.
+                    if !is_young {
+                        self.count(Metric::GoneFalse);
+                    }
+                    return GoneCheck::Alive;
+                }
+                Err(SendError::Gone) => {}
+                Err(error) => return GoneCheck::Unknown(error),
+            }
+        }
+        if is_closed {
+            // Its `$connect`, if it still runs, finds the mark and rejects the handshake.
+            return GoneCheck::Alive;
+        }
+        // A false 410 may follow another. GetConnection returns 410 as well for a connection that is gone.
+        match self.inspect(id).await {
+            Err(SendError::Gone) => {
+                self.count(Metric::GoneConfirmed);
+                self.confirmed(id, Some(record))
+            }
+            Err(error) => GoneCheck::Unknown(error),
+            Ok(_) => match self.request(id, message).await {
+                Ok(()) => {
+                    self.count(Metric::GoneFalse);
+                    GoneCheck::Alive
+                }
+                Err(SendError::Gone) => GoneCheck::Unknown(SendError::Unavailable(
+                    "API Gateway returns 410 for a connection that GetConnection shows".into(),
+                )),
+                Err(error) => GoneCheck::Unknown(error),
+            },
+        }
+    }
+
+    /// The confirmed result for a connection. The process remembers it, unless its `$connect` may be running.
+    fn confirmed(&self, id: &ConnectionId, record: Option<Record>) -> GoneCheck {
+        let is_opening = |record: &Record| !record.gone && self.now() - record.at < OPENING;
+        if !record.as_ref().is_some_and(is_opening) {
+            self.0.gone.remember(id, self.now());
+        }
+        GoneCheck::Gone(record)
+    }
+
+    /// Posts a message, or closes the connection without one, with retries.
+    async fn request(&self, id: &ConnectionId, message: Option<&Payload>) -> Result<(), SendError> {
+        match message {
+            Some(message) => self.post(id, message).await,
+            None => self.persist(id, || self.0.transport.close(id)).await,
+        }
+    }
+
+    /// Removes a connection that is gone from the store. `scope` is where it was found.
+    pub(super) async fn clean_up(&self, id: &ConnectionId, record: Option<Record>, scope: &Scope) {
+        if let Err(error) = self.try_clean_up(id, record, scope).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(connection = %id, error, "a gone connection is not removed: the next message finds it");
+        }
+    }
+
+    fn count(&self, metric: Metric) {
+        if let Some(metrics) = self.metrics() {
+            metrics.count(metric);
+        }
+    }
+
+    async fn try_clean_up(
+        &self,
+        id: &ConnectionId,
+        record: Option<Record>,
+        scope: &Scope,
+    ) -> Result<(), StoreError> {
+        match record {
+            // A 410 of one API says nothing about the connections of another.
+            Some(record) if self.api().as_ref() != Some(&record.api) => Ok(()),
+            // The next message finds it, if it is gone.
+            Some(record) if !record.gone && self.now() - record.at < OPENING => Ok(()),
+            Some(record) if !record.gone => self.mark_gone(&record).await,
+            // Without a record, or where a removal left members behind, only this member is known.
+            _ => match scope {
+                Scope::Everyone => Ok(()),
+                scope => self.store().forget(scope, id).await,
+            },
+        }
+    }
+
+    /// Marks a connection as gone and takes it out of its rooms.
+    async fn mark_gone(&self, record: &Record) -> Result<(), StoreError> {
+        let departure = Change::departure(record);
+        self.depart(departure.as_slice()).await;
+        if self.store().mark_gone(&record.id, record.at).await? {
+            self.count(Metric::Removed);
+        }
+        Ok(())
+    }
+}
