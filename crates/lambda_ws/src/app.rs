@@ -2,12 +2,14 @@
 
 mod backend;
 mod environment;
+mod failure;
 mod host;
 #[cfg(feature = "apigateway")]
 mod invocation;
 mod lease;
 mod logs;
 mod reply;
+mod runtime;
 #[cfg(feature = "sdk")]
 mod sdk;
 /// Without the AWS SDK everything is given.
@@ -34,8 +36,6 @@ use crate::metrics::Metric;
 use crate::response::Response;
 use crate::store::{DynStore, Store};
 use crate::transport::{DynTransport, Transport};
-use lambda_runtime::{LambdaEvent, Runtime, service_fn};
-use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Instant;
 use tower_service::Service;
@@ -162,7 +162,7 @@ where
     pub async fn run(self) -> Result<(), Error> {
         let began = Instant::now();
         let environment = Environment::process();
-        environment.check_lambda()?;
+        let runtime = environment.runtime()?;
         logs::begin();
         let metrics = environment.metrics()?;
         let backend = environment
@@ -180,14 +180,10 @@ where
             None => backend,
         };
         let host = Host::new(self.service, backend);
-        let function = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-            let host = host.clone();
-            async move {
-                let occasion = Occasion::of(&event.context);
-                host.call(event.payload.get(), occasion).await
-            }
-        });
-        Runtime::new(function).run().await.map_err(Error::from)
+        if environment.is_restored {
+            runtime.restored().await?;
+        }
+        runtime.run(host).await.map_err(Error::from)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a handler fails with.
 
 use crate::send_error::SendError;
+use crate::store::StoreError;
 use http::StatusCode;
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,7 +14,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// The client of a failed message is sent `{"error": {"code", "message", "requestId"}}`: the code and
 /// the message of [`Error::client`], or `internal` and `internal error` for any other, whose text is
-/// only logged. The client of a failed `$connect` sees the status alone (conformance B5).
+/// only logged. Two errors of this library are the client's as well: `too_large`, for a message over 128 KB, and
+/// `bad_name`, for a name that no connection, room or user can have. The client of a failed `$connect` sees the status alone (conformance B5).
 ///
 /// ```
 /// use lambda_ws::Error;
@@ -71,15 +73,17 @@ impl Error {
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        match self.mistake() {
+            Some(("bad_name", _)) if self.status.is_server_error() => StatusCode::BAD_REQUEST,
+            _ => self.status,
+        }
     }
 
     /// The code the client is sent.
     pub fn code(&self) -> &str {
         match &self.client {
             Some((code, _)) => code,
-            None if self.is_too_large() => "too_large",
-            None => "internal",
+            None => self.mistake().map_or("internal", |(code, _)| code),
         }
     }
 
@@ -87,8 +91,10 @@ impl Error {
     pub fn message(&self) -> Cow<'_, str> {
         match &self.client {
             Some((_, message)) => Cow::Borrowed(message),
-            None if self.is_too_large() => Cow::Owned(SendError::TooLarge.to_string()),
-            None => Cow::Borrowed("internal error"),
+            None => match self.mistake() {
+                Some((_, message)) => Cow::Owned(message),
+                None => Cow::Borrowed("internal error"),
+            },
         }
     }
 
@@ -99,7 +105,7 @@ impl Error {
 
     /// Whether the client is told what is wrong, because it did something wrong.
     pub fn is_client(&self) -> bool {
-        self.client.is_some() || self.is_too_large()
+        self.client.is_some() || self.mistake().is_some()
     }
 
     /// Whether a client was gone that something was sent to.
@@ -108,9 +114,16 @@ impl Error {
         causes.any(|error| matches!(error.downcast_ref(), Some(SendError::Gone)))
     }
 
-    fn is_too_large(&self) -> bool {
-        let error = self.source().and_then(|e| e.downcast_ref::<SendError>());
-        matches!(error, Some(SendError::TooLarge))
+    /// The code and the message of an error of this library that a client's input causes: a message that is too
+    /// large, or a name that no connection, room or user can have.
+    fn mistake(&self) -> Option<(&'static str, String)> {
+        let source = self.source()?;
+        match (source.downcast_ref(), source.downcast_ref()) {
+            (Some(error @ SendError::TooLarge), _) => Some(("too_large", error.to_string())),
+            (Some(SendError::Store(error @ StoreError::BadName(_))), _)
+            | (_, Some(error @ StoreError::BadName(_))) => Some(("bad_name", error.to_string())),
+            _ => None,
+        }
     }
 }
 
@@ -179,6 +192,17 @@ mod tests {
         );
         assert_eq!(error.to_string(), "secret");
         assert_eq!(error.status(), 500);
+    }
+
+    #[test]
+    fn fault_l1_a_bad_name_is_the_clients_error() {
+        let bad = || StoreError::BadName(0);
+        for error in [Error::from(bad()), Error::from(SendError::Store(bad()))] {
+            assert_eq!((error.code(), error.status().as_u16()), ("bad_name", 400));
+            assert!(error.is_client() && error.message().contains("1 to 256 bytes"));
+        }
+        let outage = Error::from(SendError::Store(StoreError::unavailable("no answer")));
+        assert_eq!((outage.code(), outage.status().as_u16()), ("internal", 500));
     }
 
     #[test]

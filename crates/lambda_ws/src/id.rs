@@ -1,5 +1,7 @@
 //! The name API Gateway gives a connection.
 
+use crate::store::check_name;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Borrow;
 use std::fmt;
@@ -44,7 +46,9 @@ impl Serialize for ConnectionId {
 
 impl<'de> Deserialize<'de> for ConnectionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        let id = String::deserialize(deserializer)?;
+        check_name(&id).map_err(D::Error::custom)?;
+        Ok(Self::from(id))
     }
 }
 

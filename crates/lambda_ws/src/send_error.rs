@@ -47,9 +47,16 @@ pub enum SendError {
     /// API Gateway did not answer, or with an error of its own (status 5xx): it may next time.
     #[error("API Gateway does not answer")]
     Unavailable(#[source] BoxError),
-    /// Those to send to could not be read.
-    #[error("the connections to send to cannot be read")]
+    /// Those to send to could not be read, or have a name that nothing can have ([`StoreError::BadName`]).
+    #[error("{}", unread(.0))]
     Store(#[from] StoreError),
+}
+
+fn unread(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::BadName(_) => "there is no such connection, room or user",
+        _ => "the connections to send to cannot be read",
+    }
 }
 
 impl SendError {

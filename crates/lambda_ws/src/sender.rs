@@ -35,7 +35,7 @@ use crate::metrics::Metrics;
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{Change, Kept, Presences, Present};
 use crate::send_error::SendError;
-use crate::store::{DynStore, Scope, Store};
+use crate::store::{DynStore, Scope, Store, check_name};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use attempts::Attempts;
@@ -123,6 +123,13 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+}
+
+/// Whether some work is what an earlier call left undone. Only the caller has it then.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Resumed {
+    Yes,
+    No,
 }
 
 /// With less time than this nothing is begun any more.
@@ -310,9 +317,10 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`Audience::send`].
+    /// As [`Audience::send`], without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
+    /// nobody is lost.
     pub async fn resume(&self, rest: Rest) -> Result<Delivery, SendError> {
-        self.deliver(rest).await
+        self.deliver(rest, Resumed::Yes).await
     }
 
     /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9). A 410 is confirmed as
@@ -398,8 +406,9 @@ impl Sender {
         self.0.clock.pause(duration, id).await;
     }
 
-    /// One connection cannot be reached: the one that is just being opened (conformance G7).
+    /// Refuses an id that no connection can have, and the connection that is just being opened (conformance G7).
     fn check_open(&self, id: &ConnectionId) -> Result<(), SendError> {
+        check_name(id.as_str())?;
         match self.0.opening.as_ref() == Some(id) {
             true => Err(SendError::NotOpen),
             false => Ok(()),
@@ -437,8 +446,8 @@ impl Sender {
     }
 
     /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
-    async fn deliver(&self, work: Rest) -> Result<Delivery, SendError> {
-        self.counted(work.is_message(), self.deliver_all(work))
+    async fn deliver(&self, work: Rest, resumed: Resumed) -> Result<Delivery, SendError> {
+        self.counted(work.is_message(), self.deliver_all(work, resumed))
             .await
     }
 
@@ -457,7 +466,7 @@ impl Sender {
         delivery
     }
 
-    async fn deliver_all(&self, mut work: Rest) -> Result<Delivery, SendError> {
+    async fn deliver_all(&self, mut work: Rest, resumed: Resumed) -> Result<Delivery, SendError> {
         let mut delivery = Delivery::default();
         let mut until = Until {
             deadline: self.0.deadline,
@@ -466,6 +475,17 @@ impl Sender {
         };
         loop {
             delivery.add(Broadcast::new(self, work).run(until).await?);
+            let unread = delivery.unread.take();
+            let is_unread = unread.is_some();
+            if let Some(error) = unread {
+                if resumed == Resumed::No && delivery.audience() == 0 {
+                    return Err(SendError::Store(error));
+                }
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "not all recipients of a message to many can be read"
+                );
+            }
             let Some(rest) = delivery.rest.take() else {
                 return Ok(delivery);
             };
@@ -480,7 +500,7 @@ impl Sender {
                     "no task goes on with a message to many: the event does, for as long as it may"
                 );
             }
-            if !until.hopeful || self.is_late() {
+            if is_unread || !until.hopeful || self.is_late() {
                 delivery.rest = Some(left);
                 return Ok(delivery);
             }

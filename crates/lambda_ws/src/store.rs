@@ -170,9 +170,9 @@ pub trait Store: Values {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The name of a room, a user or a namespace, or a key, is empty or too long.
+    /// The name of a connection, a room, a user or a namespace, or a key, is empty or too long.
     #[error(
-        "a name of {0} bytes is not allowed: rooms, users, namespaces and keys have names of 1 to \
+        "a name of {0} bytes is not allowed: connections, rooms, users, namespaces and keys have names of 1 to \
          256 bytes"
     )]
     BadName(usize),

@@ -16,6 +16,23 @@ const FORM: u32 = 2;
 /// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
 pub(crate) const MOST_HOPS: u32 = 16;
 
+/// Why a task is not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TaskError {
+    /// It is not a task.
+    #[error("the task is not valid")]
+    Invalid(#[source] BoxError),
+    /// Nothing has failed: another invocation does it.
+    #[error("another worker does this task: Lambda asks again whether it has")]
+    Running,
+    /// Another invocation took this one for dead.
+    #[error("another worker has taken over this task")]
+    TakenOver,
+    /// No task goes on with what is left.
+    #[error("no task goes on with a message to many")]
+    NotQueued(#[source] BoxError),
+}
+
 /// What a function asks itself to do: the event that it is invoked with is `{"lambdaWsTask": ..}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -107,21 +124,22 @@ impl Task {
     }
 
     /// Reads what stands behind `lambdaWsTask` in an event.
-    pub(crate) fn read(json: &str) -> Result<Self, BoxError> {
+    pub(crate) fn read(json: &str) -> Result<Self, TaskError> {
         #[derive(Deserialize)]
         struct Form {
             form: u32,
         }
 
-        let Form { form } = serde_json::from_str(json)?;
+        let invalid = |error: serde_json::Error| TaskError::Invalid(error.into());
+        let Form { form } = serde_json::from_str(json).map_err(invalid)?;
         if form != FORM {
-            return Err(format!(
+            let error = format!(
                 "this task has form {form}, and this version of the function knows form {FORM} only: it was \
                  queued by another version; deploy with versions, so that each does its own"
-            )
-            .into());
+            );
+            return Err(TaskError::Invalid(error.into()));
         }
-        Ok(serde_json::from_str(json)?)
+        serde_json::from_str(json).map_err(invalid)
     }
 }
 
@@ -162,7 +180,8 @@ mod tests {
     #[test]
     fn a_task_of_another_version_is_refused_with_what_it_is() {
         let error = Task::read(r#"{"form":99,"id":"a","hop":1,"sing":true}"#).unwrap_err();
-        assert!(error.to_string().contains("has form 99"), "{error}");
+        let error = crate::error::chain(&error);
+        assert!(error.contains("has form 99"), "{error}");
         assert!(Task::read("{}").is_err());
         assert!(Task::read(&format!(r#"{{"form":{FORM}}}"#)).is_err());
     }

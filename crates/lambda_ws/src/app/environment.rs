@@ -3,6 +3,7 @@
 use super::backend::{Backend, Transports};
 #[cfg(feature = "apigateway")]
 use super::invocation::Invocation;
+use super::runtime::Runtime;
 use super::sdk::{self, SdkConfig};
 use crate::error::Error;
 use crate::metrics::Metrics;
@@ -16,6 +17,8 @@ const TABLE: &str = "CONNECTIONS_TABLE";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// How Lambda starts the program: `on-demand`, `provisioned-concurrency` or `snap-start`.
+const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 /// Anything but `sdk` is the default.
 #[cfg(feature = "apigateway")]
@@ -48,7 +51,9 @@ pub(crate) struct Environment {
     dynamodb_endpoint: bool,
     /// Variables of an account that are not set.
     missing: Vec<&'static str>,
-    is_lambda: bool,
+    runtime_api: Option<String>,
+    /// Lambda restores the program from a snapshot before it sends events.
+    pub(crate) is_restored: bool,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
     lane: crate::transport::Lane,
@@ -82,7 +87,8 @@ impl Environment {
                 .into_iter()
                 .filter(|name| variable(name).is_none())
                 .collect(),
-            is_lambda: variable(RUNTIME_API).is_some(),
+            runtime_api: variable(RUNTIME_API),
+            is_restored: variable(INITIALIZATION).as_deref() == Some("snap-start"),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
             lane: match variable(LANE).as_deref() {
@@ -102,11 +108,15 @@ impl Environment {
         }
     }
 
-    /// Refuses to run where there is no Lambda Runtime API.
-    pub(crate) fn check_lambda(&self) -> Result<(), Error> {
-        match self.is_lambda {
-            true => Ok(()),
-            false => Err(
+    /// The loop that takes events from Lambda.
+    ///
+    /// # Errors
+    ///
+    /// If there is no Lambda Runtime API.
+    pub(super) fn runtime(&self) -> Result<Runtime, Error> {
+        match &self.runtime_api {
+            Some(address) => Runtime::new(address),
+            None => Err(
                 "this is an AWS Lambda function and there is no Lambda here: run it with \
                  `lambda-ws-local -- cargo run` (in this project's workspace: `cargo dev`), or \
                  deploy it"
@@ -320,12 +330,12 @@ mod tests {
 
     #[test]
     fn outside_lambda_one_line_says_how_to_run_it() {
-        let error = environment(&[]).check_lambda().unwrap_err();
+        let error = environment(&[]).runtime().err().unwrap();
         let line = format!("{error:?}");
         assert!(line.contains("lambda-ws-local -- cargo run") && !line.contains('\n'));
         assert!(
             environment(&[(RUNTIME_API, "127.0.0.1:9001")])
-                .check_lambda()
+                .runtime()
                 .is_ok()
         );
     }

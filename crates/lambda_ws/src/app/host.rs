@@ -7,7 +7,11 @@ mod protocol;
 mod publish;
 mod task;
 
+pub(super) use authorize::AuthorizerError;
+pub(super) use publish::PublishError;
+
 use super::backend::{Backend, Particulars};
+use super::failure::Failure;
 use super::reply::Reply;
 use crate::connection::Known;
 use crate::error::{BoxError, Error};
@@ -19,6 +23,7 @@ use crate::presence::Change;
 use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
+use crate::store::check_name;
 use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future;
@@ -52,20 +57,21 @@ pub(crate) struct Occasion<'a> {
 }
 
 impl<'a> Occasion<'a> {
-    /// That of an invocation, which Lambda ends at its deadline. One that has passed already is none: `cargo lambda
-    /// watch` tells how many milliseconds there are instead of until when.
-    pub(crate) fn of(invocation: &'a lambda_runtime::Context) -> Self {
-        let (deadline, now) = (
-            Timestamp::from_millis(invocation.deadline),
-            Timestamp::now(),
-        );
+    /// That of an invocation, which Lambda ends at `deadline`, in milliseconds since 1970. One that has passed already
+    /// is none: `cargo lambda watch` tells how many milliseconds there are instead of until when.
+    pub(crate) fn of(
+        deadline: u64,
+        request_id: Option<&'a str>,
+        trace_id: Option<&'a str>,
+    ) -> Self {
+        let (deadline, now) = (Timestamp::from_millis(deadline), Timestamp::now());
         let left = deadline - now;
         // Time to hand on what is left, and to answer.
         let left = left.saturating_sub(RESERVE.min(left / 8));
         Self {
             deadline: (deadline > now).then(|| Instant::now() + left),
-            request_id: Some(&invocation.request_id),
-            trace_id: invocation.xray_trace_id.as_deref(),
+            request_id,
+            trace_id,
         }
     }
 
@@ -111,25 +117,25 @@ where
 
     /// The response to an event. It is an error only if the event is none that is known, or one that is
     /// answered with a failure: an authorizer's, or one of no API.
-    pub(crate) async fn call(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
+    pub(crate) async fn call(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, Failure> {
         let metrics = self.backend.metrics();
         // Written before Lambda has the response, and freezes the program.
         let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
         let late = std::mem::take(&mut *self.late());
         let answer = self.answer(json, occasion);
         if late.is_empty() {
-            return answer.await;
+            return answer.await.map_err(Failure::from);
         }
         let follow_up = Box::pin(self.follow_up(late, occasion));
         let (reply, ()) = future::join(answer, follow_up).await;
-        reply
+        reply.map_err(Failure::from)
     }
 
     // What is large and not a message's is in boxes: the future of every event is moved several times on its way
     // into Lambda's runtime, as large as the largest of them.
     async fn answer(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
         let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
-        let mut incoming = incoming.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
+        let mut incoming = incoming.map_err(UnknownEvent::because)?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
             return Box::pin(self.outside(json, occasion)).await;
         };
@@ -396,9 +402,20 @@ where
     }
 }
 
-const UNKNOWN_EVENT: &str = "this event is none of a WebSocket API's: expected \
-    `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a `requestContext.connectionId`; or \
-    `publish`, by itself or in the records of SNS or SQS or the detail of EventBridge";
+/// The event is not one that the library knows.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown event: expected `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a \
+     `requestContext.connectionId`; or `publish`, by itself or in the records of SNS or SQS or the detail of \
+     EventBridge"
+)]
+pub(crate) struct UnknownEvent(#[source] Option<BoxError>);
+
+impl UnknownEvent {
+    pub(super) fn because(error: impl Into<BoxError>) -> Self {
+        Self(Some(error.into()))
+    }
+}
 
 /// What a socket's event is about.
 fn socket<'a>(
@@ -415,6 +432,7 @@ fn socket<'a>(
         .event_type
         .filter(|kind| *kind != EventType::Other)?;
     let id = context.connection_id.take()?;
+    check_name(&id).ok()?;
     Some((kind, id.into(), context))
 }
 

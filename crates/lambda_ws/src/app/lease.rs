@@ -4,7 +4,7 @@ use super::backend::Backend;
 use crate::error::BoxError;
 use crate::sender::{Keeper, Range, Rest};
 use crate::store::{DynStore, StoreError};
-use crate::task::new_id;
+use crate::task::{TaskError, new_id};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -158,10 +158,10 @@ impl<'a> Lease<'a> {
         // An earlier write that seemed to fail may have been done.
         let now = self.backend.clock().now();
         let found = self.store.read_value(NAMESPACE, &self.task, now).await?;
-        let found = found.ok_or(TAKEN)?;
+        let found = found.ok_or(TaskError::TakenOver)?;
         let kept: State = serde_json::from_str(&found.value)?;
         if kept.worker != self.worker {
-            return Err(TAKEN.into());
+            return Err(TaskError::TakenOver.into());
         }
         Ok(self.write(&state, Some(found.version)).await?)
     }
@@ -179,13 +179,11 @@ impl<'a> Lease<'a> {
     }
 }
 
-const TAKEN: &str = "another worker has taken over this task";
-
 impl Keeper for Lease<'_> {
     fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(async move {
             match self.update(Stage::Working, Some(&rest), BELIEF).await {
-                Err(error) if error.to_string() == TAKEN => Err(error),
+                Err(error) if error.is::<TaskError>() => Err(error),
                 Err(error) => {
                     // More may be repeated, if this worker ends now.
                     warn!(error = &*error, "how far a task is could not be kept");

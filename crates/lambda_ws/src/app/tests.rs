@@ -280,9 +280,8 @@ async fn messages_of_one_connection_change_its_session_one_after_the_other() {
 #[test]
 fn a_deadline_that_has_passed_is_none() {
     let ends = |deadline: u64| {
-        let mut context = lambda_runtime::Context::default();
-        context.deadline = deadline;
-        Occasion::of(&context).deadline.is_some()
+        let occasion = Occasion::of(deadline, None, None);
+        occasion.deadline.is_some()
     };
     let now = Timestamp::now().millis();
     assert!(ends(now + 10_000));

@@ -220,7 +220,7 @@ async fn connect_handlers_may_return_whatever_accepts_or_refuses() {
             _ => router.connect(async || StatusCode::from_u16(999).unwrap()),
         }
     };
-    for (n, expected) in [101, 101, 101, 101, 402, 400, 401, 500, 500, 500]
+    for (n, expected) in [101, 101, 101, 101, 402, 400, 401, 500, 400, 500]
         .iter()
         .enumerate()
     {

@@ -1,7 +1,7 @@
 //! A group of connections to send to.
 
 use super::reader::chunks;
-use super::{Delivery, Rest, Sender};
+use super::{Delivery, Rest, Resumed, Sender};
 use crate::ConnectionId;
 use crate::payload::{IntoPayload, Payload};
 use crate::send_error::SendError;
@@ -80,7 +80,8 @@ impl Audience {
     /// # Errors
     ///
     /// [`SendError::TooLarge`] and [`SendError::Encode`], before anything is sent;
-    /// [`SendError::Store`] if not all could be read, though those that could were sent to;
+    /// [`SendError::Store`] if the store cannot be read at all: nothing is sent. If only a part of the group cannot be
+    /// read, the others get the message, and the part is the delivery's `rest` or a task's;
     /// [`SendError::Forbidden`] at the first 403, which all would get.
     pub async fn send(self, message: impl IntoPayload) -> Result<Delivery, SendError> {
         let payload = message.into_payload()?;
@@ -135,6 +136,6 @@ impl Audience {
         }
         let mut work = Rest::all(self.scope, except);
         work.message = message;
-        self.sender.deliver(work).await
+        self.sender.deliver(work, Resumed::No).await
     }
 }

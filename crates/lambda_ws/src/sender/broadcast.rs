@@ -336,9 +336,7 @@ impl<'a> Broadcast<'a> {
         let rest = self.rest();
         let mut delivery = self.delivery;
         self.removal.finish(&delivery, self.reached.as_ref()).await;
-        if let Some(error) = self.unread {
-            return Err(SendError::Store(error));
-        }
+        delivery.unread = self.unread;
         if !rest.is_empty() {
             delivery.rest = Some(rest);
         }

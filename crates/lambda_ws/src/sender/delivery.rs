@@ -3,6 +3,7 @@
 use super::Rest;
 use crate::ConnectionId;
 use crate::send_error::SendError;
+use crate::store::StoreError;
 use std::time::Duration;
 
 /// What became of a message to many: each connection is counted once, or is in the rest.
@@ -19,13 +20,15 @@ pub struct Delivery {
     pub failed: usize,
     /// The first [`Delivery::FAILURES`] connections that were throttled or failed, and why.
     pub failures: Vec<(ConnectionId, SendError)>,
-    /// What could not be done before the event's deadline, if no task could be given it:
-    /// [`Sender::resume`](crate::Sender::resume) goes on with it.
+    /// The remaining recipients, if no task goes on with them: the event's deadline came first, or the store could not
+    /// be read. [`Sender::resume`](crate::Sender::resume) sends to them.
     pub rest: Option<Rest>,
-    /// How many tasks go on with what could not be done before the event's deadline.
+    /// How many tasks go on with the remaining recipients.
     pub tasks: usize,
     /// How long what is left will take, about.
     pub eta: Duration,
+    /// Why not all could be read.
+    pub(crate) unread: Option<StoreError>,
 }
 
 impl Delivery {
@@ -48,6 +51,7 @@ impl Delivery {
         self.rest = other.rest;
         self.tasks += other.tasks;
         self.eta = other.eta;
+        self.unread = other.unread;
     }
 
     pub(super) fn failure(&mut self, id: ConnectionId, error: SendError) {

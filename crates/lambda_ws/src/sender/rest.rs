@@ -8,17 +8,20 @@ use std::collections::HashSet;
 
 /// What of a message to many is yet to be done: [`Sender::resume`](crate::Sender::resume) goes on with
 /// it, in this process or in another one, because it can be written as JSON. It holds the message.
+///
+/// Reading one from JSON fails if it names what cannot exist: a bad name, or a part of a group that is not one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedRest")]
 #[must_use = "those in it have not got the message"]
 pub struct Rest {
     pub(crate) scope: Scope,
     /// Without a message they are closed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Payload>,
-    #[serde(default, skip_serializing_if = "HashSet::is_empty")]
+    #[serde(skip_serializing_if = "HashSet::is_empty")]
     pub(crate) except: HashSet<ConnectionId>,
     /// Those that were read already.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ids: Vec<ConnectionId>,
     /// Where the others are.
     pub(crate) ranges: Vec<Range>,
@@ -26,11 +29,72 @@ pub struct Rest {
 
 /// A part of a group: those of a slice that come behind one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "UncheckedRange")]
 pub(crate) struct Range {
     #[serde(flatten)]
     pub(crate) slice: Slice,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) after: Option<ConnectionId>,
+}
+
+/// A [`Rest`] as it is read, before it is checked.
+#[derive(Deserialize)]
+struct UncheckedRest {
+    scope: Scope,
+    message: Option<Payload>,
+    #[serde(default)]
+    except: HashSet<ConnectionId>,
+    #[serde(default)]
+    ids: Vec<ConnectionId>,
+    ranges: Vec<Range>,
+}
+
+impl TryFrom<UncheckedRest> for Rest {
+    type Error = String;
+
+    fn try_from(rest: UncheckedRest) -> Result<Self, Self::Error> {
+        // Each slice of everyone is a partition of the table, and no other is read whole.
+        if rest.scope == Scope::Everyone {
+            let slices: Vec<_> = rest.scope.slices().collect();
+            let odd = rest
+                .ranges
+                .iter()
+                .find(|range| !slices.contains(&range.slice));
+            if let Some(Range { slice, .. }) = odd {
+                let (from, to) = (slice.from, slice.to);
+                return Err(format!("everyone has no slice from {from} to {to}"));
+            }
+        }
+        Ok(Self {
+            scope: rest.scope,
+            message: rest.message,
+            except: rest.except,
+            ids: rest.ids,
+            ranges: rest.ranges,
+        })
+    }
+}
+
+/// A [`Range`] as it is read, before it is checked.
+#[derive(Deserialize)]
+struct UncheckedRange {
+    #[serde(flatten)]
+    slice: Slice,
+    after: Option<ConnectionId>,
+}
+
+impl TryFrom<UncheckedRange> for Range {
+    type Error = String;
+
+    fn try_from(UncheckedRange { slice, after }: UncheckedRange) -> Result<Self, Self::Error> {
+        match after {
+            Some(after) if !slice.contains(&after) => {
+                let (from, to) = (slice.from, slice.to);
+                Err(format!("`{after}` is not in the slice from {from} to {to}"))
+            }
+            after => Ok(Self { slice, after }),
+        }
+    }
 }
 
 impl Rest {

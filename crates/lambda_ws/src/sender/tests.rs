@@ -2,7 +2,9 @@
 
 mod broadcasts;
 mod groups;
+mod json;
 mod one;
+mod unread;
 
 use super::{Cleanup, Clock, Inner, Pace, SEND_RATE, Sender};
 use crate::payload::Payload;

@@ -1,4 +1,4 @@
-//! Names of rooms and users.
+//! Names of connections, rooms and users.
 
 use super::StoreError;
 

@@ -1,10 +1,10 @@
 //! What is known of a connection.
 
-use super::StoreError;
+use super::{StoreError, check_name};
 use crate::limits::CONNECTION_DURATION;
 use crate::{ConnectionId, Timestamp};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -83,9 +83,16 @@ pub enum Scope {
     /// All connections.
     Everyone,
     /// Those in a room.
-    Room(String),
+    Room(#[serde(deserialize_with = "name")] String),
     /// Those of a user.
-    User(String),
+    User(#[serde(deserialize_with = "name")] String),
+}
+
+/// Reads a name that a room or a user can have.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    check_name(&name).map_err(D::Error::custom)?;
+    Ok(name)
 }
 
 impl Scope {
@@ -103,13 +110,34 @@ impl Scope {
     }
 }
 
-/// A range of the hash bytes of connection ids.
+/// A range of the hash bytes of connection ids. One whose end is before its start cannot be read from JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Bounds")]
 pub struct Slice {
     /// The first hash byte in the range.
     pub from: u8,
     /// The last one.
     pub to: u8,
+}
+
+/// A [`Slice`] as it is read, before it is checked.
+#[derive(Deserialize)]
+struct Bounds {
+    from: u8,
+    to: u8,
+}
+
+impl TryFrom<Bounds> for Slice {
+    type Error = String;
+
+    fn try_from(Bounds { from, to }: Bounds) -> Result<Self, Self::Error> {
+        match from <= to {
+            true => Ok(Self { from, to }),
+            false => Err(format!(
+                "the slice from {from} to {to} ends before it starts"
+            )),
+        }
+    }
 }
 
 impl Slice {

@@ -58,7 +58,11 @@ impl Transports {
             (Self::One(_), _) => self.known(),
             #[cfg(feature = "apigateway")]
             (Self::EachApi(each), Some(api)) => {
-                let (id, stage) = api.split_once('/')?;
+                let (id, stage) = api.split_once('/').filter(|(id, stage)| {
+                    let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-$".contains(&b);
+                    // Both are parts of the URL that is called.
+                    id.bytes().chain(stage.bytes()).all(is_name) && !id.is_empty()
+                })?;
                 Some((each.at(id, stage), None))
             }
             #[cfg(feature = "apigateway")]

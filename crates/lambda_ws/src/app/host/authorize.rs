@@ -14,8 +14,19 @@ use serde_json::value::RawValue;
 use tower_service::Service;
 use tracing::{debug, error};
 
-/// The failure that API Gateway answers with 401; any other is a 500 (conformance B9).
-const UNAUTHORIZED: &str = "Unauthorized";
+/// Why an authorizer returns no policy.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AuthorizerError {
+    /// The failure that API Gateway answers with 401; any other is a 500 (conformance B9).
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The handler failed.
+    #[error("the authorizer failed with {0}")]
+    Failed(StatusCode),
+    /// The policy cannot be sent.
+    #[error("{0}")]
+    Policy(String),
+}
 
 impl<S> Host<S>
 where
@@ -32,15 +43,15 @@ where
         let event = event(context, data, sender, Known::default());
         let response = self.respond(AnyEvent::Authorize(event)).await;
         log(&response);
-        let refused = |error: String| {
+        let refused = |error: AuthorizerError| {
             self.count(Metric::Refusals);
             Err(error.into())
         };
         let policy = match (response.body, response.status) {
             (Body::Policy(policy), _) => *policy,
-            (_, StatusCode::UNAUTHORIZED) => return refused(UNAUTHORIZED.into()),
+            (_, StatusCode::UNAUTHORIZED) => return refused(AuthorizerError::Unauthorized),
             (_, StatusCode::FORBIDDEN) => Policy::deny("nobody"),
-            (_, status) => return refused(format!("the authorizer failed with {status}")),
+            (_, status) => return refused(AuthorizerError::Failed(status)),
         };
         if !policy.allows() {
             self.count(Metric::Refusals);
@@ -53,7 +64,7 @@ where
             Ok(document) => Ok(Reply::Json(document)),
             Err(problem) => {
                 error!(problem, "the authorizer's policy is not sent");
-                refused(problem)
+                refused(AuthorizerError::Policy(problem))
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Events that are none of an API.
 
-use super::{Host, Occasion, SETTLE, UNKNOWN_EVENT};
+use super::publish::PublishError;
+use super::{Host, Occasion, SETTLE, UnknownEvent};
 use crate::app::backend::Particulars;
 use crate::app::reply::Reply;
-use crate::error::{BoxError, chain};
+use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
@@ -92,7 +93,7 @@ where
 
     async fn answer_outside(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
         let outside: Result<Outside<'_>, _> = serde_json::from_str(json);
-        let outside = outside.map_err(|error| format!("{UNKNOWN_EVENT}: {error}"))?;
+        let outside = outside.map_err(UnknownEvent::because)?;
         let cleanup = Cleanup::beside();
         let reply = async {
             if let Some(task) = outside.lambda_ws_task {
@@ -110,7 +111,7 @@ where
                     let sender = self.publisher(occasion, cleanup.clone())?;
                     publish_all(&sender, records).await
                 }
-                _ => Err(UNKNOWN_EVENT.into()),
+                _ => Err(UnknownEvent(None).into()),
             }
         };
         let reply = reply.await;
@@ -118,8 +119,7 @@ where
         if self.backend.presences().has_changes() {
             self.settle_presences(occasion).await;
         }
-        // Lambda tells the caller its text only.
-        reply.map_err(|error| chain(&*error).into())
+        reply
     }
 
     fn publisher(&self, occasion: Occasion<'_>, cleanup: Cleanup) -> Result<Sender, BoxError> {
@@ -128,19 +128,18 @@ where
             ..Particulars::default()
         };
         let sender = self.backend.sender_without_event(cleanup, particulars);
-        sender.ok_or_else(|| {
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: what is published does not tell where its \
-             connections are; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"
-                .into()
-        })
+        sender.ok_or_else(|| PublishError::NoEndpoint.into())
     }
 }
 
 /// Publishes what stands in records, one after the other. A message of SQS that fails is named; any other
-/// failure is the event's.
+/// failure is the event's. If all messages of SQS fail, so does the event: without `ReportBatchItemFailures` Lambda
+/// ignores the names and deletes every message of an invocation that succeeds (conformance K11).
 async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<Reply, BoxError> {
     let mut batch = None;
     let mut stopped = false;
+    let messages = records.len();
+    let mut first = None;
     for record in records {
         match record {
             Record::Sns { sns } => {
@@ -153,7 +152,7 @@ async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<Reply, Box
             } => {
                 let batch: &mut Batch = batch.get_or_insert_default();
                 let published = match stopped {
-                    true => Err("a message before it in the queue failed".into()),
+                    true => Err(PublishError::OutOfOrder.into()),
                     false => sender.publish_wrapped(&body).await,
                 };
                 if let Err(error) = published {
@@ -167,10 +166,17 @@ async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<Reply, Box
                     batch.batch_item_failures.push(Failed {
                         item_identifier: message_id,
                     });
+                    first.get_or_insert(error);
                 }
             }
-            Record::Other(_) => return Err(UNKNOWN_EVENT.into()),
+            Record::Other(_) => return Err(UnknownEvent(None).into()),
         }
     }
-    Reply::json(&batch)
+    let failed = batch.as_ref().map(|batch| batch.batch_item_failures.len());
+    match first {
+        Some(first) if failed == Some(messages) => {
+            Err(PublishError::Batch { messages, first }.into())
+        }
+        _ => Reply::json(&batch),
+    }
 }

@@ -12,17 +12,12 @@ use crate::payload::Payload;
 use crate::response::{Body, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
-use crate::task::{Send, Task, new_id};
+use crate::task::{Send, Task, TaskError, new_id};
 use serde::Serialize;
 use std::error::Error;
 use std::sync::{MutexGuard, PoisonError};
 use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, info, warn};
-
-/// Why a task is not done, though nothing has failed.
-#[derive(Debug, thiserror::Error)]
-#[error("another worker does this task: Lambda asks again whether it has")]
-struct Taken;
 
 /// The answer to a task: nobody reads it but whoever invokes one by hand.
 #[derive(Debug, Serialize)]
@@ -62,12 +57,15 @@ where
                     self.sweep(parent, sweep, occasion, &cleanup).await?;
                     Reply::json(&Outcome::Done)
                 }
-                _ => Err("a task has one of `opened`, `send` and `sweep`".into()),
+                _ => {
+                    let error = "expected one of `opened`, `send` and `sweep`";
+                    Err(TaskError::Invalid(error.into()).into())
+                }
             }
         };
         let done = work.instrument(span).await;
         if let Err(error) = &done
-            && !error.is::<Taken>()
+            && !matches!(error.downcast_ref(), Some(TaskError::Running))
         {
             self.count(Metric::TasksFailed);
         }
@@ -157,7 +155,7 @@ where
         let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
             Asked::Given(lease, state) => (lease, state),
             Asked::Done => return Reply::json(&Outcome::Known),
-            Asked::Taken => return Err(Taken.into()),
+            Asked::Taken => return Err(TaskError::Running.into()),
         };
         let particulars = Particulars {
             deadline: occasion.deadline,
@@ -168,13 +166,15 @@ where
         let sender = self
             .backend
             .sender_at(send.api.as_deref(), cleanup, particulars)
-            .ok_or("the task does not say of which API its connections are")?;
+            .ok_or_else(|| {
+                TaskError::Invalid("it does not say of which API its connections are".into())
+            })?;
         let handing = state.is_handing();
         let work = state.left_of(send.rest);
         let rest = match handing {
             true => Some(work),
             false => {
-                let delivery = sender.work(work, &lease).await?;
+                let mut delivery = sender.work(work, &lease).await?;
                 info!(
                     sent = delivery.sent,
                     gone = delivery.gone,
@@ -183,6 +183,11 @@ where
                     is_all = delivery.rest.is_none(),
                     "a part of a message to many is sent"
                 );
+                if let (Some(error), Some(rest)) = (delivery.unread.take(), &delivery.rest) {
+                    // Lambda tries again later, when the store may answer.
+                    lease.release(rest).await?;
+                    return Err(SendError::Store(error).into());
+                }
                 delivery.rest
             }
         };
@@ -193,7 +198,7 @@ where
                 let error = error.unwrap_or_else(|| "this function cannot invoke itself".into());
                 error!(error = &*error, "no task goes on with a message to many");
                 lease.release(&left).await?;
-                return Err(error);
+                return Err(TaskError::NotQueued(error).into());
             }
         }
         lease.done().await?;

@@ -1,7 +1,7 @@
 //! Lines of flat JSON.
 
 use crate::error::chain;
-use lambda_runtime::tracing::subscriber;
+use lambda_runtime_api_client::tracing::subscriber;
 use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt;

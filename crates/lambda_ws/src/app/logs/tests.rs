@@ -84,7 +84,8 @@ async fn call(host: &Host<Router>, event: &str) -> Result<(), BoxError> {
         trace_id: Some("Root=1-6566f071-707e729138f4d74b451e8c20"),
         ..Occasion::default()
     };
-    host.call(event, occasion).await.map(drop)
+    host.call(event, occasion).await?;
+    Ok(())
 }
 
 fn message(body: &str) -> String {

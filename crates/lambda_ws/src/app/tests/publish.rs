@@ -167,6 +167,67 @@ async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
     assert!(heard(&mut clients).iter().all(Vec::is_empty));
 }
 
+#[tokio::test]
+async fn fault_f22_an_event_of_event_bridge_is_unwrapped_in_sns_and_sqs() {
+    let (gateway, mut clients) = clients().await;
+    let event_bridge = json!({"version": "0", "id": "1", "detail-type": "price", "source": "shop",
+        "detail": to(r#"{"room":"tea"}"#, json!("hello"))});
+    let sns = json!({"Type": "Notification", "Message": event_bridge.to_string()});
+    let in_sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event_bridge.to_string()}}]});
+    let in_sqs = json!({"Records": [message("a", &event_bridge, "prices")]});
+    let in_sns_in_sqs = json!({"Records": [message("a", &sns, "prices")]});
+    for event in [in_sns, in_sqs, in_sns_in_sqs] {
+        gateway.invoke(event.clone()).await.unwrap();
+        assert_eq!(heard(&mut clients)[0], ["hello"], "{event}");
+    }
+
+    let mut deep = to(r#"{"room":"tea"}"#, json!("hello"));
+    for _ in 0..10 {
+        deep = json!({"Message": deep.to_string()});
+    }
+    let deep =
+        json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": deep.to_string()}}]});
+    let error = gateway.invoke(deep).await.unwrap_err();
+    assert!(error.contains("nothing to publish"), "{error}");
+}
+
+#[tokio::test]
+async fn fault_m5_a_batch_of_which_every_message_fails_is_an_invocation_that_fails() {
+    let (gateway, mut clients) = clients().await;
+    let bad = json!({"hello": 1});
+    for queue in ["prices", "prices.fifo"] {
+        let batch = json!({"Records": [message("a", &bad, queue), message("b", &bad, queue)]});
+        let error = gateway.invoke(batch).await.unwrap_err();
+        assert!(error.starts_with("none of the 2 messages"), "{error}");
+        assert!(error.contains("nothing to publish"), "{error}");
+    }
+    let one = to(r#"{"room":"tea"}"#, json!("hello"));
+    let stopped = json!({"Records": [message("a", &bad, "q.fifo"), message("b", &one, "q.fifo")]});
+    gateway.invoke(stopped).await.unwrap_err();
+    assert!(heard(&mut clients).iter().all(Vec::is_empty));
+}
+
+#[tokio::test]
+async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
+    let (router, _) = router();
+    let (host, _) = host(router, &[]);
+    let long = "x".repeat(257);
+    for kind in ["room", "user", "connection"] {
+        for name in ["", &long] {
+            let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
+            let failure = host.call(&event, Occasion::default()).await.unwrap_err();
+            assert_eq!(failure.error_type, "PublishError", "{failure}");
+            assert!(
+                failure.error_message.contains("1 to 256 bytes"),
+                "{failure}"
+            );
+        }
+    }
+    let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
+    let failure = host.call(&nobody, Occasion::default()).await.unwrap_err();
+    assert_eq!(failure.error_type, "UnknownEvent", "{failure}");
+}
+
 #[cfg(feature = "apigateway")]
 #[tokio::test]
 async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::limits::MESSAGE_BYTES;
+use crate::store::StoreError;
 use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
 
 async fn sends(bench: &Bench, replies: &[Reply]) -> Result<(), SendError> {
@@ -233,4 +234,23 @@ async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
     cleanup.settle(Duration::ZERO).await;
     go.send(()).unwrap();
     finished.await.expect("it goes on after the event");
+}
+
+#[tokio::test]
+async fn fault_l1_an_id_that_no_connection_can_have_is_refused_before_anything_is_asked() {
+    let bench = Bench::new();
+    for id in [String::new(), "x".repeat(257)] {
+        let id = ConnectionId::from(id);
+        let errors = [
+            bench.sender.send(&id, "hello").await.unwrap_err(),
+            bench.sender.close(&id).await.unwrap_err(),
+            bench.sender.inspect(&id).await.unwrap_err(),
+        ];
+        for error in errors {
+            let is_bad = matches!(&error, SendError::Store(StoreError::BadName(_)));
+            assert!(is_bad, "{error}");
+            assert!(!error.to_string().contains("cannot be read"), "{error}");
+        }
+    }
+    assert_eq!(bench.script.posts(), 0);
 }

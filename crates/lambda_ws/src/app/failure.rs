@@ -1,0 +1,72 @@
+//! The report of a failed invocation.
+
+use super::host::{AuthorizerError, PublishError, UnknownEvent};
+use crate::error::{BoxError, chain};
+use crate::send_error::SendError;
+use crate::store::StoreError;
+use crate::task::TaskError;
+use serde::Serialize;
+use std::any::{Any, type_name};
+use std::error::Error as StdError;
+
+/// The report of a failed invocation: Lambda returns it to the caller of the function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "camelCase")]
+#[error("{error_message}")]
+pub(crate) struct Failure {
+    /// The name of the error's type, without its module, such as `StoreError`.
+    pub(crate) error_type: &'static str,
+    /// The error and its causes, on one line.
+    pub(crate) error_message: String,
+}
+
+/// The type of an error that has no name of its own, such as a text.
+const UNNAMED: &str = "Error";
+
+/// The type of a panic.
+const PANIC: &str = "Panic";
+
+impl Failure {
+    /// The report of a handler's panic.
+    pub(super) fn panic(payload: &(dyn Any + Send)) -> Self {
+        let message = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self {
+            error_type: PANIC,
+            error_message: match message {
+                Some(message) => format!("the handler panicked: {message}"),
+                None => "the handler panicked".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<BoxError> for Failure {
+    fn from(error: BoxError) -> Self {
+        Self {
+            error_type: name(&*error),
+            error_message: chain(&*error),
+        }
+    }
+}
+
+/// The name of an error's type.
+fn name(error: &(dyn StdError + 'static)) -> &'static str {
+    let known = [
+        known::<UnknownEvent>(error),
+        known::<PublishError>(error),
+        known::<TaskError>(error),
+        known::<AuthorizerError>(error),
+        known::<SendError>(error),
+        known::<StoreError>(error),
+    ];
+    known.into_iter().flatten().next().unwrap_or(UNNAMED)
+}
+
+fn known<E: StdError + 'static>(error: &(dyn StdError + 'static)) -> Option<&'static str> {
+    let path = type_name::<E>();
+    let name = path.rsplit("::").next().unwrap_or(path);
+    error.is::<E>().then_some(name)
+}

@@ -1,0 +1,208 @@
+//! The loop, with a Runtime API on this machine.
+
+use super::*;
+use crate::app::{Backend, Transports};
+use crate::store::Memory;
+use crate::transport::LogOnly;
+use crate::{Context, Router};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the Runtime API answers to a request for an event.
+struct Next {
+    status: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+/// A request of the loop.
+#[derive(Debug)]
+struct Request {
+    head: String,
+    body: Value,
+}
+
+/// An event as Lambda gives it.
+fn event(body: impl Into<Vec<u8>>) -> Next {
+    Next {
+        status: "200 OK",
+        headers: vec![
+            ("Lambda-Runtime-Aws-Request-Id", "id".to_owned()),
+            ("Lambda-Runtime-Deadline-Ms", "4102444800000".to_owned()),
+            ("Lambda-Runtime-Invocation-Id", "delivery".to_owned()),
+        ],
+        body: body.into(),
+    }
+}
+
+/// The event of a message.
+fn message(route: &str) -> String {
+    let say = include_str!("../../../../../events/say.json");
+    say.replace("\"$default\"", &format!("\"{route}\""))
+}
+
+/// Runs the loop on these answers, until there are none: what it sent, and how it ended.
+async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let answers = Arc::new(Mutex::new(answers.into_iter()));
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = requests.clone();
+    let serving = tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(socket, answers.clone(), seen.clone()));
+        }
+    });
+    let transports = Transports::one(Arc::new(LogOnly));
+    let host = Host::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let runtime = Runtime::new(&address).unwrap();
+    let end = runtime.run(host).await.unwrap_err().to_string();
+    serving.abort();
+    let requests = std::mem::take(&mut *requests.lock().unwrap());
+    (requests, end)
+}
+
+async fn serve(
+    socket: TcpStream,
+    answers: Arc<Mutex<std::vec::IntoIter<Next>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+) {
+    let mut socket = BufReader::new(socket);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if socket.read_line(&mut head).await.unwrap() == 0 {
+                return;
+            }
+        }
+        let head = head.to_ascii_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        socket.read_exact(&mut body).await.unwrap();
+        let answer = match head.starts_with("get ") {
+            true => answers.lock().unwrap().next().unwrap_or(Next {
+                status: "500 Internal Server Error",
+                headers: Vec::new(),
+                body: b"no more".to_vec(),
+            }),
+            false => {
+                let body = serde_json::from_slice(&body).unwrap();
+                requests.lock().unwrap().push(Request { head, body });
+                let (status, headers, body) = ("202 Accepted", Vec::new(), b"{}".to_vec());
+                Next {
+                    status,
+                    headers,
+                    body,
+                }
+            }
+        };
+        let mut text = format!("HTTP/1.1 {}\r\n", answer.status);
+        for (name, value) in answer.headers {
+            text += &format!("{name}: {value}\r\n");
+        }
+        text += &format!("Content-Length: {}\r\n\r\n", answer.body.len());
+        socket.write_all(text.as_bytes()).await.unwrap();
+        socket.write_all(&answer.body).await.unwrap();
+    }
+}
+
+fn router() -> Router {
+    async fn panics() -> String {
+        panic!("the pot fell")
+    }
+
+    Router::new()
+        .two_way("echo", async |context: Context| {
+            context.request_id().to_owned()
+        })
+        .two_way("panic", panics)
+}
+
+#[tokio::test]
+async fn events_are_answered_one_after_the_other_until_the_api_fails() {
+    let nothing = Next {
+        status: "204 No Content",
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let answers = vec![event(message("echo")), nothing, event(message("echo"))];
+    let (requests, end) = run(router(), answers).await;
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    for request in &requests {
+        let head = &request.head;
+        assert!(
+            head.starts_with("post /2018-06-01/runtime/invocation/id/response "),
+            "{head}"
+        );
+        assert!(
+            head.contains("\r\nlambda-runtime-invocation-id: delivery\r\n"),
+            "{head}"
+        );
+        assert!(head.contains("\r\nuser-agent: aws-lambda-rust/"), "{head}");
+        assert_eq!(request.body["statusCode"], 200);
+        assert!(request.body["body"].is_string());
+    }
+    assert!(end.contains("500") && end.ends_with("no more"), "{end}");
+}
+
+#[tokio::test]
+async fn fault_m6_no_event_changes_the_environment() {
+    let traced = |number: u32| {
+        let mut event = event(message("echo"));
+        let trace = format!("Root=1-6566f071-{number:024x};Sampled=0");
+        event.headers.push(("Lambda-Runtime-Trace-Id", trace));
+        event
+    };
+    let (requests, _) = run(router(), (0..3).map(traced).collect()).await;
+    assert_eq!(requests.len(), 3);
+    assert!(std::env::var_os("_X_AMZN_TRACE_ID").is_none());
+}
+
+#[tokio::test]
+async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
+    let bad_name = json!({"publish": {"room": "", "data": 1}}).to_string();
+    let bad_task = json!({"lambdaWsTask": {"form": 7}}).to_string();
+    let cases: [(&[u8], &str, &str); 6] = [
+        (b"{}", "UnknownEvent", "CONNECT, MESSAGE or DISCONNECT"),
+        (b"{\"a\":", "UnknownEvent", "EOF while parsing"),
+        (&[0xff, 0xfe], "UnknownEvent", "invalid utf-8"),
+        (bad_name.as_bytes(), "PublishError", "1 to 256 bytes"),
+        (bad_task.as_bytes(), "TaskError", "has form 7"),
+        (message("panic").leak().as_bytes(), "Panic", "the pot fell"),
+    ];
+    let mut answers: Vec<_> = cases.iter().map(|(body, ..)| event(*body)).collect();
+    // The process lives on.
+    answers.push(event(message("echo")));
+    let (requests, _) = run(router(), answers).await;
+    assert_eq!(requests.len(), cases.len() + 1);
+    assert!(requests[cases.len()].head.contains("/response "));
+    for (request, (_, kind, text)) in requests.iter().zip(cases) {
+        let Request { head, body } = request;
+        assert!(
+            head.starts_with("post /2018-06-01/runtime/invocation/id/error "),
+            "{head}"
+        );
+        assert!(
+            head.contains("\r\nlambda-runtime-function-error-type: unhandled\r\n"),
+            "{head}"
+        );
+        assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
+        assert_eq!(body["errorType"], kind, "{body}");
+        let message = body["errorMessage"].as_str().unwrap();
+        assert!(message.contains(text), "{message}");
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_an_error_that_says_what_it_is() {
+    for bad in ["/path", "a b", "http:///"] {
+        let error = Runtime::new(bad).err().expect(bad).to_string();
+        assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");
+    }
+    assert!(Runtime::new("127.0.0.1:9001").is_ok());
+}
