@@ -1,5 +1,5 @@
-//! Benchmarks of a function's start, its first event, its size, and what an event costs it, beside a hello
-//! world of `lambda_runtime`: `cargo bench -p tests --bench start -- --help`.
+//! Benchmarks of a function's start, its first event, its size, and what an event costs it, in time and
+//! memory, beside a hello world of `lambda_runtime`: `cargo bench -p tests --bench start -- --help`.
 
 mod start {
     mod args;
@@ -17,6 +17,7 @@ mod start {
     mod function;
     mod http;
     mod launcher;
+    mod memory;
     #[allow(dead_code, reason = "other benchmarks need more")]
     #[path = "../common/meter.rs"]
     mod meter;

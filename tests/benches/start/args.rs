@@ -12,10 +12,12 @@ Sections (all by default):
   first           the first $connect, which writes to DynamoDB over TLS, and the second
   size            the program, and the ZIP file of it
   event           processor time of one event, and instructions, if there is valgrind
+  memory          growth of the resident memory over many events
 
 Options:
   --rounds N      how often each start is measured [default: 30]
   --events N      of how many events processor time is measured [default: 20000]
+  --memory N      over how many events memory is measured [default: 100000]
   --check         fail if a must is missed
   --help          this
 ";
@@ -26,6 +28,7 @@ pub(super) struct Args {
     pub(super) sections: Vec<Section>,
     pub(super) rounds: usize,
     pub(super) events: usize,
+    pub(super) memory: usize,
     pub(super) check: bool,
     pub(super) help: bool,
 }
@@ -37,6 +40,7 @@ pub(super) enum Section {
     First,
     Size,
     Event,
+    Memory,
 }
 
 impl Args {
@@ -50,6 +54,7 @@ impl Args {
             sections: Vec::new(),
             rounds: 30,
             events: 20_000,
+            memory: 100_000,
             check: false,
             help: false,
         };
@@ -65,8 +70,10 @@ impl Args {
                 "first" => read.sections.push(Section::First),
                 "size" => read.sections.push(Section::Size),
                 "event" => read.sections.push(Section::Event),
+                "memory" => read.sections.push(Section::Memory),
                 "--rounds" => read.rounds = number()?,
                 "--events" => read.events = number()?,
+                "--memory" => read.memory = number()?,
                 "--check" => read.check = true,
                 "--help" | "-h" => read.help = true,
                 // What cargo says to every benchmark.
@@ -75,8 +82,8 @@ impl Args {
             }
         }
         if read.sections.is_empty() {
-            use Section::{Event, First, Next, Size};
-            read.sections = vec![Next, First, Size, Event];
+            use Section::{Event, First, Memory, Next, Size};
+            read.sections = vec![Next, First, Size, Event, Memory];
         }
         Ok(read)
     }

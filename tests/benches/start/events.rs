@@ -52,7 +52,7 @@ fn of(id: &str, event: &str) -> String {
 }
 
 /// A message that no route of the chat is for, the only one that it answers without its store.
-fn message() -> String {
+pub(super) fn message() -> String {
     let text = include_str!("../../../events/unknown-action.json");
     let event: Value = serde_json::from_str(text).expect("a fixture");
     event.to_string()
@@ -117,7 +117,7 @@ pub(super) async fn measure(
     Ok(vec![table])
 }
 
-async fn invoke(
+pub(super) async fn invoke(
     api: &mut RuntimeApi,
     mut waiting: Waiting,
     event: &str,

@@ -3,7 +3,7 @@
 use super::args::{Args, HELP, Section};
 use super::cores::Cores;
 use super::launcher::Launcher;
-use super::{events, first, meter, next, size};
+use super::{events, first, memory, meter, next, size};
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -48,6 +48,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             Section::First => first::measure(args, &launcher).await?,
             Section::Size => size::measure()?,
             Section::Event => events::measure(args, &launcher).await?,
+            Section::Memory => memory::measure(args, &launcher).await?,
         };
         for table in &tables {
             missed |= table.is_missed();

@@ -1,0 +1,68 @@
+//! The memory of a function that runs for long.
+
+use super::args::Args;
+use super::events::{invoke, message};
+use super::figure::{Goal, Table, Who};
+use super::function::{Function, Place, program};
+use super::launcher::Launcher;
+use super::meter::Meter;
+use super::runtime_api::RuntimeApi;
+use std::error::Error;
+
+const CHAT: Who = "chat";
+const HELLO: Who = "hello world";
+
+const GROWTH: &str = "growth of the resident memory, MB";
+const EACH: &str = "growth per event, bytes";
+const ALL: &str = "resident memory at the end, MB";
+
+/// How many events come before memory is looked at.
+const WARM_UP: usize = 20_000;
+
+/// The most that 1 000 000 events may add, in MB.
+const MUST: f64 = 2.0;
+const STRETCH: f64 = 0.5;
+
+/// A megabyte has 1 000 000 bytes here, as in the other sections.
+const MB: f64 = 1e6;
+
+pub(super) async fn measure(
+    args: &Args,
+    launcher: &Launcher,
+) -> Result<Vec<Table>, Box<dyn Error>> {
+    let mut api = RuntimeApi::new().await?;
+    let events = args.memory;
+    let title = format!(
+        "memory: {events} events, each with a trace id of its own, after {WARM_UP} others; the message of the \
+         section `event`"
+    );
+    let mut table = Table::new(title, CHAT, &[HELLO]);
+    let programs = [
+        (CHAT, program(&tests::deployed_chat(), &[])),
+        (HELLO, program(env!("CARGO_BIN_EXE_hello").as_ref(), &[])),
+    ];
+    let event = message();
+    for (who, program) in &programs {
+        let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
+        let place = Place {
+            launcher,
+            api: api.address,
+            variables: &variables,
+            under: &[],
+        };
+        let function = Function::start(program, place)?;
+        let meter = Meter::Process(function.id());
+        let mut waiting = api.next().await?;
+        waiting = invoke(&mut api, waiting, &event, WARM_UP).await?;
+        let before = meter.memory();
+        let _waiting = invoke(&mut api, waiting, &event, events).await?;
+        let after = meter.memory();
+        let growth = after as f64 - before as f64;
+        table.add(GROWTH, who, growth / MB);
+        table.add(EACH, who, growth / events as f64);
+        table.add(ALL, who, after as f64 / MB);
+    }
+    let (must, stretch) = (MUST, STRETCH);
+    table.goal(GROWTH, Goal::AtMost { must, stretch });
+    Ok(vec![table])
+}
