@@ -14,7 +14,7 @@ const PROTOCOL: &str = "chat.v1";
 
 const LOBBY: &str = "lobby";
 
-/// How many users `who` names.
+/// How many users `who` names, and how many members of a room it reads: it costs the same in any larger room.
 const MOST_USERS: usize = 1000;
 
 pub(crate) fn router() -> Router {
@@ -48,7 +48,7 @@ async fn connect(
 /// What a client hears first.
 async fn welcome(me: Connection, User(user): User, rooms: Rooms) -> Result<(), Error> {
     let (user, room) = (&user, the_room(&rooms)?);
-    let (users, more) = members(&me, room).await?;
+    let (users, more) = members(&me, user, room).await?;
     let users = users.as_slice();
     let welcome = Heard::Welcome {
         user,
@@ -90,9 +90,9 @@ async fn join(me: Connection, User(user): User, Json(join): Json<Join>) -> Resul
     Ok(())
 }
 
-async fn who(me: Connection, rooms: Rooms) -> Result<(), Error> {
+async fn who(me: Connection, User(user): User, rooms: Rooms) -> Result<(), Error> {
     let room = the_room(&rooms)?;
-    let (users, more) = members(&me, room).await?;
+    let (users, more) = members(&me, &user, room).await?;
     let users = users.as_slice();
     me.send(Json(Heard::Members { room, users, more })).await?;
     Ok(())
@@ -124,15 +124,19 @@ async fn disconnect(user: Option<User>, rooms: Rooms, sender: Sender) -> Result<
     Ok(())
 }
 
-/// Who is in a room, as far as they are named, and how many more there are.
-async fn members(me: &Connection, room: &str) -> Result<(Vec<String>, Option<usize>), Error> {
-    let mut members = std::pin::pin!(me.room(room).records());
-    let mut users = BTreeSet::new();
-    while let Some(member) = members.try_next().await? {
-        users.extend(member.user);
+/// The users of the first [`MOST_USERS`] members of a room and `user`, who is in it, and whether there are more members.
+async fn members(me: &Connection, user: &str, room: &str) -> Result<(Vec<String>, bool), Error> {
+    let others = me.room(room).except(me.id());
+    let mut others = std::pin::pin!(others.records());
+    let mut users = BTreeSet::from([user.to_owned()]);
+    for _ in 1..MOST_USERS {
+        match others.try_next().await? {
+            Some(other) => users.extend(other.user),
+            None => return Ok((users.into_iter().collect(), false)),
+        }
     }
-    let more = users.len().checked_sub(MOST_USERS).filter(|more| *more > 0);
-    Ok((users.into_iter().take(MOST_USERS).collect(), more))
+    let more = others.try_next().await?.is_some();
+    Ok((users.into_iter().collect(), more))
 }
 
 /// The room a connection is in.

@@ -54,9 +54,9 @@ pub(crate) enum Heard<'a> {
         user: &'a str,
         room: &'a str,
         users: &'a [String],
-        /// How many more there are.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        more: Option<usize>,
+        /// Whether there are more.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
     Joined {
         user: &'a str,
@@ -81,8 +81,8 @@ pub(crate) enum Heard<'a> {
     Members {
         room: &'a str,
         users: &'a [String],
-        /// How many more there are.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        more: Option<usize>,
+        /// Whether there are more.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
 }

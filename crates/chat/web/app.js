@@ -10,6 +10,9 @@ const KEEP_ALIVE = 4 * 60_000;
 /** How many lines of a room are kept. */
 const LINES = 300;
 
+/** How many users a list names, as the server has it. */
+const MOST_USERS = 1000;
+
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
 const at = (id) => document.getElementById(id);
@@ -29,6 +32,8 @@ const me = { name: "", room: "lobby", to: null };
 const lines = new Map();
 const unread = new Map();
 let people = [];
+/** Whether there are more people than are listed. */
+let more = false;
 let socket = null;
 let attempts = 0;
 let timer = null;
@@ -118,9 +123,14 @@ function send(message) {
 }
 
 /** Asks who is here, once for many changes. */
-function who() {
+function who(after = 120) {
   clearTimeout(asking);
-  asking = setTimeout(() => send({ action: "who" }), 120);
+  asking = setTimeout(() => send({ action: "who" }), after);
+}
+
+/** Asks who is still here: somebody who has left may have another connection. Not all clients of a room ask at once. */
+function whoStays() {
+  who(500 + 2500 * Math.random());
 }
 
 function greet() {
@@ -139,11 +149,11 @@ function hear(heard) {
       break;
     case "joined":
       if (heard.user !== me.name) note(heard.room, `${heard.user} has come in`);
-      who();
+      arrive(heard);
       break;
     case "left":
       if (heard.user !== me.name) note(heard.room, `${heard.user} has left`);
-      who();
+      whoStays();
       break;
     case "welcome":
       // It comes once or, seldom, twice.
@@ -170,7 +180,20 @@ function hear(heard) {
 function members(heard) {
   if (heard.room !== me.room) return;
   people = heard.users;
-  at("count").textContent = `${people.length + (heard.more ?? 0)}`;
+  more = heard.more === true;
+  paintCount();
+}
+
+/** Adds somebody without asking: a room of n clients would ask n times for each newcomer. */
+function arrive(heard) {
+  if (heard.room !== me.room || people.includes(heard.user)) return;
+  if (people.length >= MOST_USERS) more = true;
+  else people = [...people, heard.user].sort();
+  paintCount();
+}
+
+function paintCount() {
+  at("count").textContent = more ? `${people.length}+` : `${people.length}`;
   paintPeople();
 }
 

@@ -1,9 +1,10 @@
 //! Messages to many.
 
 use super::*;
-use crate::store::StoreError;
+use crate::store::{StoreError, Wrapped};
 use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
     let mut ids = Vec::new();
@@ -280,4 +281,28 @@ async fn a_group_with_an_impossible_name_is_an_error() {
             assert!(group.members().try_collect::<Vec<_>>().await.is_err());
         }
     }
+}
+
+#[tokio::test]
+async fn fault_m3_records_are_read_only_as_far_as_they_are_taken() {
+    let (store, reads) = (Memory::new(), Arc::new(AtomicUsize::new(0)));
+    let counted = reads.clone();
+    let wrapped = Wrapped {
+        store: store.clone(),
+        before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            let is_read = operation == "records";
+            counted.fetch_add(usize::from(is_read), Relaxed);
+            Box::pin(std::future::ready(Ok(())))
+        },
+    };
+    let bench = Bench {
+        store,
+        ..Bench::with(|inner| inner.store = Arc::new(wrapped))
+    };
+    for n in 0..3000 {
+        bench.member(&format!("m{n:05}"), OLD).await;
+    }
+    let first = bench.sender.room("tea").records().take(500);
+    assert_eq!(first.try_collect::<Vec<_>>().await.unwrap().len(), 500);
+    assert_eq!(reads.load(Relaxed), 5);
 }
