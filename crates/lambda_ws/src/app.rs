@@ -8,6 +8,7 @@ mod host;
 mod invocation;
 mod lease;
 mod logs;
+mod quota;
 mod reply;
 mod runtime;
 #[cfg(feature = "sdk")]
@@ -58,7 +59,7 @@ use tower_service::Service;
 /// |---|---|
 /// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in; required in Lambda |
 /// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
-/// | `SEND_RATE` | how many messages a second the process sends at most: 5000, half of an account's default quota |
+/// | `SEND_RATE` | how many messages per second the process sends at most; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SEND_TASKS` | how many tasks share a message to many that an event has no time for: 4; 0 for none |
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |

@@ -183,8 +183,8 @@ impl Sender {
     /// The same sender at a pace of its own: it and its clones send at most so many messages a second
     /// (at least 1), and as many at once after a pause.
     ///
-    /// Without it a sender's pace is that of its process, `SEND_RATE`, which is half of what an account
-    /// may by default; one from [`Sender::new`] has 5 000. API Gateway counts the messages of all
+    /// Without it a sender's pace is that of its process, `SEND_RATE`, which is by default half of the account's
+    /// default quota in the Region; one from [`Sender::new`] has 5 000. API Gateway counts the messages of all
     /// senders together.
     ///
     /// ```

@@ -3,11 +3,11 @@
 use super::backend::{Backend, Transports};
 #[cfg(feature = "apigateway")]
 use super::invocation::Invocation;
+use super::quota::send_rate;
 use super::runtime::Runtime;
 use super::sdk::{self, SdkConfig};
 use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::sender::SEND_RATE;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 #[cfg(feature = "apigateway")]
 const LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
+const REGION: &str = "AWS_REGION";
 #[cfg(feature = "apigateway")]
 /// 0 turns tasks off.
 const TASKS: &str = "SEND_TASKS";
@@ -58,6 +59,7 @@ pub(crate) struct Environment {
     #[cfg(feature = "apigateway")]
     lane: crate::transport::Lane,
     rate: Option<String>,
+    region: Option<String>,
     #[cfg(feature = "apigateway")]
     tasks: Option<String>,
     #[cfg(feature = "apigateway")]
@@ -96,6 +98,7 @@ impl Environment {
                 _ => crate::transport::Lane::default(),
             },
             rate: variable(RATE),
+            region: variable(REGION),
             #[cfg(feature = "apigateway")]
             tasks: variable(TASKS),
             #[cfg(feature = "apigateway")]
@@ -191,7 +194,13 @@ impl Environment {
         config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
         let backend = self.found(store, transport, config).await?;
-        Ok(backend.paced(number(RATE, self.rate.as_deref(), SEND_RATE, 1)?))
+        Ok(backend.paced(self.send_rate()?))
+    }
+
+    /// How many messages per second the process sends at most.
+    fn send_rate(&self) -> Result<u32, Error> {
+        let default = send_rate(self.region.as_deref());
+        number(RATE, self.rate.as_deref(), default, 1)
     }
 
     async fn found(
@@ -405,6 +414,18 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(backend.url(), Some("log:"));
+    }
+
+    #[test]
+    fn the_default_rate_is_half_of_the_quota_of_the_region() {
+        let rate = |variables: &[_]| environment(variables).send_rate().unwrap();
+        assert_eq!(rate(&[]), 5000);
+        assert_eq!(rate(&[(REGION, "us-east-1")]), 5000);
+        for small in ["eu-south-2", "af-south-1", "mx-central-1"] {
+            assert_eq!(rate(&[(REGION, small)]), 1250, "{small}");
+            assert_eq!(rate(&[(REGION, small), (RATE, "77")]), 77);
+        }
+        assert!(environment(&[(RATE, "0")]).send_rate().is_err());
     }
 
     #[test]

@@ -5,9 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many messages a second a process sends at most, unless `SEND_RATE` says otherwise: half of what
-/// an account may by default (conformance H), because its clients' messages and its other APIs share
-/// that.
+/// How many messages a second a process sends at most, unless `SEND_RATE` or its Region says otherwise: half of
+/// what an account may by default (conformance H), because its clients' messages and its other APIs share that.
 pub(crate) const SEND_RATE: u32 = 5000;
 
 /// How long the counts are kept by which throttling is judged.
