@@ -16,6 +16,9 @@ use tracing::warn;
 /// How long keys are used before they are fetched again.
 const KEEP: Duration = Duration::from_secs(60 * 60);
 
+/// How much longer keys are used while they cannot be fetched again.
+const STALE: Duration = Duration::from_secs(5 * 60 * 60);
+
 /// How long it takes between two attempts to fetch them, at least.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -24,6 +27,10 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Keys of a URL are fetched when the first token comes, again an hour later, and when a token names a
 /// key that is not among them, because issuers change their keys; but never within 30 s of the last
 /// attempt, whatever tokens come. Whoever waits meanwhile waits for the same attempt.
+///
+/// If keys cannot be fetched again, the known ones are used for 5 more hours: an issuer that is not available for a
+/// while refuses nobody, and a key that it has revoked is believed for 6 hours at most. If there are no keys yet, an
+/// attempt that fails is repeated once, at once.
 #[derive(Clone)]
 pub struct Keys {
     source: Option<Source>,
@@ -113,7 +120,9 @@ impl Keys {
         let Some(source) = &self.source else {
             return Key::of(&known.keys, header).cloned();
         };
-        let fresh = known.read_at.is_some_and(|at| now - at < self.keep);
+        let age = known.read_at.map(|at| now - at);
+        let fresh = age.is_some_and(|age| age < self.keep);
+        let usable = age.is_some_and(|age| age < self.keep.saturating_add(STALE));
         if fresh {
             let found = Key::of(&known.keys, header);
             // Only a name that is not known may be one of a new key.
@@ -121,30 +130,42 @@ impl Keys {
                 return found.cloned();
             }
         }
-        if known.tried_at.is_some_and(|at| now - at < self.pause) {
-            return Err(match fresh {
-                true => JwtError::UnknownKey,
-                false => JwtError::Keys("they could not be fetched a moment ago".into()),
-            });
+        let error: BoxError = if known.tried_at.is_some_and(|at| now - at < self.pause) {
+            "they could not be fetched a moment ago".into()
+        } else {
+            known.tried_at = Some(now);
+            match source.keys(usable).await {
+                Ok(keys) => {
+                    known.keys = keys;
+                    known.read_at = Some(now);
+                    return Key::of(&known.keys, header).cloned();
+                }
+                Err(error) => error,
+            }
+        };
+        match Key::of(&known.keys, header) {
+            _ if !usable => Err(JwtError::Keys(error)),
+            // It may be a new key, which is not known yet.
+            Err(JwtError::UnknownKey) if !fresh => Err(JwtError::Keys(error)),
+            found => found.cloned(),
         }
-        known.tried_at = Some(now);
-        let fetched = source.fetch.fetch(&source.url).await;
-        match fetched.and_then(|jwks| read(&jwks)) {
-            Ok(keys) => {
-                known.keys = keys;
-                known.read_at = Some(now);
-                Key::of(&known.keys, header).cloned()
-            }
-            Err(error) if fresh => {
-                let error = &*error as &dyn std::error::Error;
-                warn!(
-                    error,
-                    url = &*source.url,
-                    "the issuer's keys are not fetched again"
-                );
-                Err(JwtError::UnknownKey)
-            }
-            Err(error) => Err(JwtError::Keys(error)),
+    }
+}
+
+impl Source {
+    /// The keys at the URL. `usable` says whether there are others meanwhile.
+    async fn keys(&self, usable: bool) -> Result<Arc<[Key]>, BoxError> {
+        let attempt = async || {
+            let jwks = self.fetch.fetch(&self.url).await;
+            let keys = jwks.and_then(|jwks| read(&jwks));
+            keys.inspect_err(|error| {
+                let error = &**error as &dyn std::error::Error;
+                warn!(error, url = &*self.url, "the issuer's keys are not fetched");
+            })
+        };
+        match attempt().await {
+            Err(_) if !usable => attempt().await,
+            keys => keys,
         }
     }
 }

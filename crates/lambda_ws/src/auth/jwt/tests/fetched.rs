@@ -5,18 +5,23 @@ use super::*;
 use crate::auth::Fetch;
 use crate::error::BoxError;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// What an issuer publishes at the moment, and how often it was asked.
 #[derive(Clone, Default)]
-struct Published(Arc<(Mutex<Option<String>>, AtomicUsize)>);
+struct Published(Arc<(Mutex<Option<String>>, AtomicUsize, AtomicBool)>);
 
 impl Published {
     fn set(&self, jwks: Option<String>) {
         *self.0.0.lock().unwrap() = jwks;
+    }
+
+    /// Fails the next time it is asked.
+    fn fail_once(&self) {
+        self.0.2.store(true, Ordering::SeqCst);
     }
 
     fn asked(&self) -> usize {
@@ -28,6 +33,9 @@ impl Fetch for Published {
     async fn fetch(&self, _: &str) -> Result<Bytes, BoxError> {
         self.0.1.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
+        if self.0.2.swap(false, Ordering::SeqCst) {
+            return Err("the issuer does not answer once".into());
+        }
         let jwks = self.0.0.lock().unwrap().clone();
         Ok(jwks.ok_or("the issuer does not answer")?.into())
     }
@@ -107,7 +115,7 @@ async fn an_issuer_that_fails_is_asked_again_after_a_pause() {
         let refused = at(&issuer, second, &token).await;
         assert!(matches!(refused, Err(JwtError::Keys(_))), "{refused:?}");
     }
-    assert_eq!(published.asked(), 1);
+    assert_eq!(published.asked(), 2, "at 0 s, and once more at once");
     published.set(Some(jwks(&[&pair])));
     assert!(at(&issuer, 30, &token).await.is_ok());
 
@@ -119,6 +127,39 @@ async fn an_issuer_that_fails_is_asked_again_after_a_pause() {
         Err(JwtError::UnknownKey)
     ));
     assert!(at(&issuer, 61, &token).await.is_ok());
+}
+
+#[tokio::test]
+async fn fault_l3_good_keys_outlive_an_issuer_that_fails_for_some_hours() {
+    const HOUR: u64 = 3600;
+    let (pair, stranger) = (Pair::es256("1"), Pair::es256("2"));
+    let (published, issuer) = published(&[&pair]);
+    let (token, new) = (pair.token(&claims()), stranger.token(&claims()));
+    assert!(at(&issuer, 0, &token).await.is_ok());
+    published.set(None);
+    for second in [HOUR, HOUR + 1, HOUR + 30, 6 * HOUR - 1] {
+        let verified = at(&issuer, second, &token).await;
+        assert!(verified.is_ok(), "{second}: {verified:?}");
+    }
+    assert_eq!(published.asked(), 4, "once for each pause");
+    // It may be a new key's, so it is not the client's fault.
+    let refused = at(&issuer, 6 * HOUR - 1, &new).await;
+    assert!(matches!(refused, Err(JwtError::Keys(_))), "{refused:?}");
+    let refused = at(&issuer, 6 * HOUR, &token).await;
+    assert!(matches!(refused, Err(JwtError::Keys(_))), "{refused:?}");
+    published.set(Some(jwks(&[&stranger])));
+    assert!(at(&issuer, 6 * HOUR + 30, &new).await.is_ok());
+    let refused = at(&issuer, 6 * HOUR + 30, &token).await;
+    assert!(matches!(refused, Err(JwtError::UnknownKey)), "{refused:?}");
+}
+
+#[tokio::test]
+async fn fault_l3_the_first_fetch_is_repeated_once() {
+    let pair = Pair::es256("1");
+    let (published, issuer) = published(&[&pair]);
+    published.fail_once();
+    assert!(at(&issuer, 0, &pair.token(&claims())).await.is_ok());
+    assert_eq!(published.asked(), 2);
 }
 
 #[tokio::test]
