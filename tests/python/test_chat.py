@@ -42,14 +42,14 @@ class Chat(unittest.TestCase):
     def test_two_people_chat_and_nothing_is_left_of_them(self):
         with self.enter("user=ann") as ann:
             with self.enter("user=bob") as bob:
-                joined = {"type": "joined", "user": "bob", "room": "lobby"}
+                joined = {"type": "joined", "users": ["bob"], "room": "lobby"}
                 self.assertEqual(hear(ann), joined)
                 self.has_connections(2)
                 say(ann, action="say", text="hi")
                 said = {"type": "said", "user": "ann", "room": "lobby", "text": "hi"}
                 self.assertEqual(hear(ann), said)
                 self.assertEqual(hear(bob), said)
-            self.assertEqual(hear(ann), {"type": "left", "user": "bob", "room": "lobby"})
+            self.assertEqual(hear(ann), {"type": "left", "users": ["bob"], "room": "lobby"})
         self.has_connections(0)
 
     def test_a_sub_protocol_is_agreed_on(self):

@@ -180,12 +180,12 @@ def chat(test, gateway):
     """Two people chat, and nothing is left of them."""
     with Client(gateway, "ann") as ann:
         with Client(gateway, "bob") as bob:
-            test.assertEqual(ann.hear(), {"type": "joined", "user": "bob", "room": "lobby"})
+            test.assertEqual(ann.hear(), {"type": "joined", "users": ["bob"], "room": "lobby"})
             ann.say(action="say", text="hi")
             said = {"type": "said", "user": "ann", "room": "lobby", "text": "hi"}
             test.assertEqual(ann.hear(), said)
             test.assertEqual(bob.hear(), said)
             bob.say(action="who")
             test.assertEqual(bob.hear()["users"], ["ann", "bob"])
-        test.assertEqual(ann.hear(), {"type": "left", "user": "bob", "room": "lobby"})
+        test.assertEqual(ann.hear(), {"type": "left", "users": ["bob"], "room": "lobby"})
     eventually("an empty table", lambda: not gateway.connections())

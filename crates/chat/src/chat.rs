@@ -1,27 +1,32 @@
-//! Everybody is in one room and hears what is said in it.
+//! A chat: each client is in one room and receives its messages.
 
 use crate::name::Name;
 use crate::protocol::{Direct, Heard, Join, Say, Who};
-use futures_util::TryStreamExt;
 use http::StatusCode;
 use lambda_ws::{
-    Accept, Connection, Error, Json, Opening, Protocols, Query, Rooms, Router, Sender, User,
+    Accept, Connection, ConnectionId, Error, Json, Opening, Presence, Protocols, Query, Rooms,
+    Router, Sender, User,
 };
-use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The sub-protocol, for clients that offer one.
 const PROTOCOL: &str = "chat.v1";
 
 const LOBBY: &str = "lobby";
 
-/// How many users `who` names, and how many members of a room it reads: it costs the same in any larger room.
-const MOST_USERS: usize = 1000;
+/// The most users that a list names: it costs the same in any larger room.
+const MOST_USERS: usize = 100;
+
+/// How long a user may be away, for example while a page is loaded again, before the room is told.
+const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn router() -> Router {
     Router::new()
         .connect(connect)
         .opened(welcome)
-        .disconnect(disconnect)
+        .joined(joined)
+        .left(left)
+        .grace(GRACE)
         .route("say", say)
         .route("join", join)
         .route("who", who)
@@ -41,15 +46,19 @@ async fn connect(
     let (user, room) = (user.as_str(), room.as_str());
     me.user(user)?;
     me.join(room)?;
-    me.announce(room, Json(Heard::Joined { user, room }))?;
     Ok(protocols.choose(&[PROTOCOL]).unwrap_or_default())
 }
 
-/// What a client hears first.
-async fn welcome(me: Connection, User(user): User, rooms: Rooms) -> Result<(), Error> {
+/// Sends the first message to a client.
+async fn welcome(
+    me: Connection,
+    User(user): User,
+    rooms: Rooms,
+    sender: Sender,
+) -> Result<(), Error> {
     let (user, room) = (&user, the_room(&rooms)?);
-    let (users, more) = members(&me, user, room).await?;
-    let users = users.as_slice();
+    let (users, more) = &sender.present(room).first(MOST_USERS).await?;
+    let more = *more;
     let welcome = Heard::Welcome {
         user,
         room,
@@ -74,26 +83,17 @@ async fn say(
     Ok(())
 }
 
-async fn join(me: Connection, User(user): User, Json(join): Json<Join>) -> Result<(), Error> {
-    let (user, room) = (&user, join.room.as_str());
-    let left = me.enter(room).await?;
-    for old in &left {
-        me.room(old)
-            .send(Json(Heard::Left { user, room: old }))
-            .await?;
-    }
-    if !left.is_empty() {
-        let others = me.room(room).except(me.id());
-        others.send(Json(Heard::Joined { user, room })).await?;
-    }
+async fn join(me: Connection, Json(join): Json<Join>) -> Result<(), Error> {
+    let room = join.room.as_str();
+    me.enter(room).await?;
     me.send(Json(Heard::Entered { room })).await?;
     Ok(())
 }
 
-async fn who(me: Connection, User(user): User, rooms: Rooms) -> Result<(), Error> {
+async fn who(me: Connection, rooms: Rooms, sender: Sender) -> Result<(), Error> {
     let room = the_room(&rooms)?;
-    let (users, more) = members(&me, &user, room).await?;
-    let users = users.as_slice();
+    let (users, more) = &sender.present(room).first(MOST_USERS).await?;
+    let more = *more;
     me.send(Json(Heard::Members { room, users, more })).await?;
     Ok(())
 }
@@ -113,30 +113,26 @@ async fn direct(
     }
 }
 
-async fn disconnect(user: Option<User>, rooms: Rooms, sender: Sender) -> Result<(), Error> {
-    let Some(User(user)) = user else {
-        return Ok(());
-    };
-    for room in &rooms.0 {
-        let left = Heard::Left { user: &user, room };
-        sender.room(room).send(Json(left)).await?;
-    }
+async fn joined(
+    Presence { room, users }: Presence,
+    newcomer: ConnectionId,
+    sender: Sender,
+) -> Result<(), Error> {
+    let joined = Json(Heard::Joined {
+        users: &users,
+        room: &room,
+    });
+    sender.room(&room).except(&newcomer).send(joined).await?;
     Ok(())
 }
 
-/// The users of the first [`MOST_USERS`] members of a room and `user`, who is in it, and whether there are more members.
-async fn members(me: &Connection, user: &str, room: &str) -> Result<(Vec<String>, bool), Error> {
-    let others = me.room(room).except(me.id());
-    let mut others = std::pin::pin!(others.records());
-    let mut users = BTreeSet::from([user.to_owned()]);
-    for _ in 1..MOST_USERS {
-        match others.try_next().await? {
-            Some(other) => users.extend(other.user),
-            None => return Ok((users.into_iter().collect(), false)),
-        }
-    }
-    let more = others.try_next().await?.is_some();
-    Ok((users.into_iter().collect(), more))
+async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+    let left = Json(Heard::Left {
+        users: &users,
+        room: &room,
+    });
+    sender.room(&room).send(left).await?;
+    Ok(())
 }
 
 /// The room a connection is in.

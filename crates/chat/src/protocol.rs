@@ -59,11 +59,11 @@ pub(crate) enum Heard<'a> {
         more: bool,
     },
     Joined {
-        user: &'a str,
+        users: &'a [String],
         room: &'a str,
     },
     Left {
-        user: &'a str,
+        users: &'a [String],
         room: &'a str,
     },
     Said {

@@ -51,11 +51,11 @@ fn nothing() -> Vec<Value> {
 }
 
 fn joined(user: &str, room: &str) -> Value {
-    json!({"type": "joined", "user": user, "room": room})
+    json!({"type": "joined", "users": [user], "room": room})
 }
 
 fn left(user: &str, room: &str) -> Value {
-    json!({"type": "left", "user": user, "room": room})
+    json!({"type": "left", "users": [user], "room": room})
 }
 
 fn said(user: &str, room: &str, text: &str) -> Value {

@@ -11,7 +11,7 @@ const KEEP_ALIVE = 4 * 60_000;
 const LINES = 300;
 
 /** How many users a list names, as the server has it. */
-const MOST_USERS = 1000;
+const MOST_USERS = 100;
 
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
@@ -128,11 +128,6 @@ function who(after = 120) {
   asking = setTimeout(() => send({ action: "who" }), after);
 }
 
-/** Asks who is still here: somebody who has left may have another connection. Not all clients of a room ask at once. */
-function whoStays() {
-  who(500 + 2500 * Math.random());
-}
-
 function greet() {
   const text = greeted ? `You are back in ${me.room}.` : `Welcome, ${me.name}! You are in ${me.room}. Click on a name to speak to one person alone.`;
   note(me.room, text, greeted ? "" : "hello");
@@ -148,12 +143,12 @@ function hear(heard) {
       add(me.room, { user: heard.user, text: heard.text, direct: true });
       break;
     case "joined":
-      if (heard.user !== me.name) note(heard.room, `${heard.user} has come in`);
+      noteUsers(heard, "joined");
       arrive(heard);
       break;
     case "left":
-      if (heard.user !== me.name) note(heard.room, `${heard.user} has left`);
-      whoStays();
+      noteUsers(heard, "left");
+      leave(heard);
       break;
     case "welcome":
       // It comes once or, seldom, twice.
@@ -184,11 +179,27 @@ function members(heard) {
   paintCount();
 }
 
-/** Adds somebody without asking: a room of n clients would ask n times for each newcomer. */
+/** Notes who joined or left. */
+function noteUsers(heard, verb) {
+  const others = heard.users.filter((user) => user !== me.name);
+  const shown = others.slice(0, 3).join(", ");
+  const more = others.length > 3 ? ` and ${others.length - 3} more` : "";
+  if (others.length) note(heard.room, `${shown}${more} ${verb}`);
+}
+
+/** Adds users without asking: each member of a large room would ask for each newcomer. */
 function arrive(heard) {
-  if (heard.room !== me.room || people.includes(heard.user)) return;
-  if (people.length >= MOST_USERS) more = true;
-  else people = [...people, heard.user].sort();
+  if (heard.room !== me.room) return;
+  const all = [...new Set([...people, ...heard.users])].sort();
+  if (all.length > MOST_USERS) more = true;
+  people = all.slice(0, MOST_USERS);
+  paintCount();
+}
+
+function leave(heard) {
+  if (heard.room !== me.room) return;
+  people = people.filter((user) => !heard.users.includes(user));
+  if (more && people.length < MOST_USERS / 2) who(500 + 2500 * Math.random());
   paintCount();
 }
 

@@ -18,7 +18,7 @@ fn error_code(heard: &serde_json::Value) -> &str {
 async fn ann_and_bob(gateway: &Gateway) -> (Client, Client) {
     let mut ann = gateway.newcomer("user=ann").await;
     let bob = gateway.newcomer("user=bob").await;
-    ann.hears(json!({"type": "joined", "user": "bob", "room": "lobby"}))
+    ann.hears(json!({"type": "joined", "users": ["bob"], "room": "lobby"}))
         .await;
     (ann, bob)
 }
@@ -36,7 +36,7 @@ async fn two_users_talk_and_nothing_is_left_of_them() {
     bob.hears(said).await;
 
     bob.close().await;
-    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
     table.has(1, 1, 1).await;
     ann.close().await;
@@ -106,10 +106,10 @@ async fn a_room_is_heard_by_those_who_are_in_it() {
 
     bob.say(json!({"action": "join", "room": "tea"})).await;
     bob.hears(json!({"type": "entered", "room": "tea"})).await;
-    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
     let mut cat = gateway.newcomer("user=cat&room=tea").await;
-    bob.hears(json!({"type": "joined", "user": "cat", "room": "tea"}))
+    bob.hears(json!({"type": "joined", "users": ["cat"], "room": "tea"}))
         .await;
 
     bob.say(json!({"action": "say", "text": "milk?"})).await;
@@ -126,7 +126,7 @@ async fn a_room_is_heard_by_those_who_are_in_it() {
 
     ann.say(json!({"action": "join", "room": "tea"})).await;
     ann.hears(json!({"type": "entered", "room": "tea"})).await;
-    let joined = json!({"type": "joined", "user": "ann", "room": "tea"});
+    let joined = json!({"type": "joined", "users": ["ann"], "room": "tea"});
     bob.hears(joined.clone()).await;
     cat.hears(joined).await;
     // Again: nobody is told of what has not changed.
@@ -164,7 +164,7 @@ async fn a_direct_message_reaches_every_device_of_a_user() {
         .await;
 
     phone.close().await;
-    ann.hears(json!({"type": "left", "user": "bob", "room": "lobby"}))
+    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
     table.has(1, 1, 1).await;
     ann.say(json!({"action": "direct", "to": "bob", "text": "bye"}))

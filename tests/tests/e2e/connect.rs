@@ -45,7 +45,7 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(json_lines(&ended).len(), 4);
     assert_eq!(ended.stderr, [""; 0]);
-    bob.hears(json!({"type": "left", "user": "ann", "room": "lobby"}))
+    bob.hears(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
         .await;
     gateway.stop().await;
 }

@@ -59,7 +59,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
         client.close().await;
         let user = format!("u{}", clients.len());
         if let Some(first) = clients.first_mut() {
-            let left = json!({"type": "left", "user": user, "room": "hall"});
+            let left = json!({"type": "left", "users": [user], "room": "hall"});
             first.hears_at_last(&left).await;
         }
     }

@@ -180,8 +180,9 @@ impl Kept<'_> {
         }
     }
 
-    /// Makes a value of this version absent: as one that is over, because only what is replaced is
-    /// compared before.
+    /// Makes a value of this version absent. It is first replaced by one that has expired, because a replacement
+    /// is recognized if its answer is lost; that one is then deleted, so that a room does not grow by the users who
+    /// left it. If the deletion fails, the table's time to live deletes it.
     async fn end(&self, room: &str, user: &str, version: u64) -> Result<(), StoreError> {
         let (namespace, now) = (namespace(room), self.clock.now());
         let over = Timestamp::from_secs(now.secs().saturating_sub(SKEW.as_secs()));
@@ -189,6 +190,15 @@ impl Kept<'_> {
         let ended = self
             .store
             .replace_value(&namespace, user, VALUE, over, version, now);
-        ended.await.map(drop)
+        let ended = ended.await?;
+        let deleted = self.store.delete_value_if(&namespace, user, ended);
+        if let Err(error) = deleted.await {
+            tracing::debug!(
+                room,
+                error = &error as &dyn std::error::Error,
+                "left to expire"
+            );
+        }
+        Ok(())
     }
 }

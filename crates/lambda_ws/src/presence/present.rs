@@ -2,7 +2,7 @@
 
 use super::namespace;
 use crate::sender::Sender;
-use crate::store::{Keys, StoreError, check_name};
+use crate::store::{Entries, Keys, StoreError, check_name};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 /// The users who are present in a room, each once: see [`Sender::present`].
@@ -28,6 +28,31 @@ impl Present {
     pub fn users(&self) -> impl Stream<Item = Result<String, StoreError>> + Send + Unpin + use<> {
         let pages = self.pages().map_ok(|users| stream::iter(users).map(Ok));
         pages.try_flatten().boxed()
+    }
+
+    /// The first users, at most `most`, in the same order, and whether there are more. In a room of any size
+    /// it reads about as many names as it returns: one read unit for about 50.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`users`](Self::users).
+    pub async fn first(&self, most: usize) -> Result<(Vec<String>, bool), StoreError> {
+        self.check()?;
+        let (namespace, now) = (namespace(&self.room), self.sender.now());
+        let store = self.sender.store();
+        let (mut users, mut after) = (Vec::new(), None);
+        loop {
+            let wanted = most + 1 - users.len();
+            let page = store.value_entries(&namespace, "", after.as_deref(), wanted, now);
+            let Entries { entries, next } = page.await?;
+            users.extend(entries.into_iter().map(|(user, _)| user));
+            let has_more = users.len() > most;
+            if has_more || next.is_none() {
+                users.truncate(most);
+                return Ok((users, has_more));
+            }
+            after = next;
+        }
     }
 
     /// How many there are.

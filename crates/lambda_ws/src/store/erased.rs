@@ -70,6 +70,13 @@ pub(crate) trait DynStore: Send + Sync {
     ) -> Op<'a, bool>;
     fn delete_value<'a>(&'a self, namespace: &'a str, key: &'a str, now: Timestamp)
     -> Op<'a, bool>;
+    fn delete_value_if<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        version: u64,
+    ) -> Op<'a, bool>;
+
     fn take_value<'a>(
         &'a self,
         namespace: &'a str,
@@ -221,6 +228,15 @@ impl<T: Store> DynStore for T {
         now: Timestamp,
     ) -> Op<'a, bool> {
         Box::pin(Values::delete(self, namespace, key, now))
+    }
+
+    fn delete_value_if<'a>(
+        &'a self,
+        namespace: &'a str,
+        key: &'a str,
+        version: u64,
+    ) -> Op<'a, bool> {
+        Box::pin(Values::delete_if(self, namespace, key, version))
     }
 
     fn take_value<'a>(

@@ -89,6 +89,15 @@ pub trait Values: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
+    /// Removes a value of this `version`. Returns whether it was there; if the database's answer is lost on
+    /// its way, `false`.
+    fn delete_if(
+        &self,
+        namespace: &str,
+        key: &str,
+        version: u64,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Removes a value and returns it: to one caller at most, however many there are. If the database's
     /// answer is lost on its way, to nobody: a ticket is then used up.
     fn take(

@@ -52,6 +52,7 @@ where
             fn replace_value(namespace: &'a str, key: &'a str, value: &'a str, expires: Option<Timestamp>, version: Option<u64>, now: Timestamp) -> u64 = replace;
             fn insert_value(namespace: &'a str, key: &'a str, value: &'a str, expires: Option<Timestamp>, now: Timestamp) -> bool = insert;
             fn delete_value(namespace: &'a str, key: &'a str, now: Timestamp) -> bool = delete;
+            fn delete_value_if(namespace: &'a str, key: &'a str, version: u64) -> bool = delete_if;
             fn take_value(namespace: &'a str, key: &'a str, now: Timestamp) -> Option<String> = take;
             fn value_keys(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, now: Timestamp) -> Keys = keys;
             fn value_entries(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, most: usize, now: Timestamp) -> Entries = entries;

@@ -169,6 +169,25 @@ impl Values for DynamoDb {
         }
     }
 
+    async fn delete_if(
+        &self,
+        namespace: &str,
+        key: &str,
+        version: u64,
+    ) -> Result<bool, StoreError> {
+        let delete = self.client.delete_item().table_name(&self.table);
+        let delete = delete
+            .set_key(Some(value_key(namespace, key)))
+            .condition_expression("v = :v")
+            .expression_attribute_values(":v", AttributeValue::N(version.to_string()));
+        let deleted = retry::conflicts(|| delete.clone().send()).await;
+        match deleted.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(error) => Err(StoreError::unavailable(error)),
+        }
+    }
+
     async fn take(
         &self,
         namespace: &str,

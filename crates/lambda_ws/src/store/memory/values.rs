@@ -88,6 +88,21 @@ impl Values for Memory {
         Ok(removed.is_some())
     }
 
+    async fn delete_if(
+        &self,
+        namespace: &str,
+        key: &str,
+        version: u64,
+    ) -> Result<bool, StoreError> {
+        let values = &mut self.tables().values;
+        let found = values.namespaces.get(namespace).and_then(|n| n.get(key));
+        if found.is_none_or(|found| found.version != version) {
+            return Ok(false);
+        }
+        values.remove(namespace, key, Timestamp::default());
+        Ok(true)
+    }
+
     async fn take(
         &self,
         namespace: &str,
