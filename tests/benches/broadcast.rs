@@ -11,6 +11,7 @@ mod broadcast {
     mod faults;
     mod hall;
     mod loudspeaker;
+    mod mass;
     mod meter;
     mod million;
     mod once;

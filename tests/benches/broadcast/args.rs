@@ -1,5 +1,7 @@
 //! What is to be measured.
 
+use std::path::PathBuf;
+
 pub(super) const HELP: &str = "\
 Messages to many, measured and checked.
 
@@ -8,6 +10,7 @@ Usage: cargo bench -p tests --bench broadcast [-- [OPTIONS] [SECTION]..]
 Sections (all by default):
   crowd            a room of as many connections as the limit of open files allows: who gets a message
   faults           the same, with connections that die, lies, throttling and processes that are killed
+  mass             the chat with 200, 500 and 1 000 clients who arrive at once and leave at once
   million          1 000 000 members without sockets: time, memory
   costs            requests and units of DynamoDB a message
 
@@ -19,6 +22,8 @@ Options:
   --fault-seed N   what goes wrong when [default: 350, which kills two of the first tasks]
   --messages N     how many messages are shouted (faults) [default: 2]
   --members N      the largest audience (million, costs) [default: 1000000, 100000]
+  --gateway PATH   another build of the gateway (mass)
+  --program PATH   another build of the chat (mass)
   --help           this
 
 It fails if what must hold does not.
@@ -33,6 +38,8 @@ pub(super) struct Args {
     pub(super) seed: u64,
     pub(super) messages: usize,
     pub(super) members: Option<usize>,
+    pub(super) gateway: Option<PathBuf>,
+    pub(super) program: Option<PathBuf>,
     pub(super) help: bool,
 }
 
@@ -41,6 +48,7 @@ pub(super) struct Args {
 pub(super) enum Section {
     Crowd,
     Faults,
+    Mass,
     Million,
     Costs,
 }
@@ -59,6 +67,8 @@ impl Args {
             seed: 350,
             messages: 2,
             members: None,
+            gateway: None,
+            program: None,
             help: false,
         };
         let mut args = args.into_iter();
@@ -71,6 +81,7 @@ impl Args {
             match arg.as_str() {
                 "crowd" => read.sections.push(Section::Crowd),
                 "faults" => read.sections.push(Section::Faults),
+                "mass" => read.sections.push(Section::Mass),
                 "million" => read.sections.push(Section::Million),
                 "costs" => read.sections.push(Section::Costs),
                 "--connections" => read.connections = Some(number()?),
@@ -78,6 +89,8 @@ impl Args {
                 "--members" => read.members = Some(number()?),
                 "--fault-seed" => read.seed = number()? as u64,
                 "--fault" => read.faults = args.next().ok_or_else(wrong)?,
+                "--gateway" => read.gateway = Some(args.next().ok_or_else(wrong)?.into()),
+                "--program" => read.program = Some(args.next().ok_or_else(wrong)?.into()),
                 "--help" | "-h" => read.help = true,
                 // What cargo says to every benchmark.
                 "--bench" => {}
@@ -85,8 +98,8 @@ impl Args {
             }
         }
         if read.sections.is_empty() {
-            use Section::{Costs, Crowd, Faults, Million};
-            read.sections = vec![Crowd, Faults, Million, Costs];
+            use Section::{Costs, Crowd, Faults, Mass, Million};
+            read.sections = vec![Crowd, Faults, Mass, Million, Costs];
         }
         Ok(read)
     }

@@ -231,24 +231,28 @@ impl Hall {
         self.admin("GET", "faults", "").await["fired"].take()
     }
 
-    /// A call of the admin API.
     async fn admin(&self, method: &str, path: &str, body: &str) -> Value {
-        let rest = self.gateway.management.strip_prefix("http://");
-        let host = rest.and_then(|rest| rest.split('/').next());
-        let host = host.expect("the gateway says where it is");
-        let request = format!(
-            "{method} /_admin/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(host).await.expect("it listens");
-        let sent = stream.write_all(request.as_bytes()).await;
-        sent.expect("it reads");
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer).await;
-        read.expect("it answers");
-        let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
-        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
-        serde_json::from_str(body).expect("it answers in JSON")
+        admin(&self.gateway, method, path, body).await
     }
+}
+
+/// A call of the admin API.
+pub(super) async fn admin(gateway: &Gateway, method: &str, path: &str, body: &str) -> Value {
+    let rest = gateway.management.strip_prefix("http://");
+    let host = rest.and_then(|rest| rest.split('/').next());
+    let host = host.expect("the gateway says where it is");
+    let request = format!(
+        "{method} /_admin/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(host).await.expect("it listens");
+    let sent = stream.write_all(request.as_bytes()).await;
+    sent.expect("it reads");
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer).await;
+    read.expect("it answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+    serde_json::from_str(body).expect("it answers in JSON")
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Args, HELP, Section};
 use super::checks::Checks;
-use super::{costs, faults, meter, million, once};
+use super::{costs, faults, mass, meter, million, once};
 use std::process::ExitCode;
 
 pub(crate) fn main() -> ExitCode {
@@ -41,6 +41,7 @@ impl Section {
         match self {
             Self::Crowd => once::measure(args, checks).await,
             Self::Faults => faults::measure(args, checks).await,
+            Self::Mass => mass::measure(args, checks).await,
             Self::Million => million::measure(args, checks).await,
             Self::Costs => costs::measure(args, checks).await,
         }
