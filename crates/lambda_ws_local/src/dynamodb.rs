@@ -24,6 +24,8 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -99,7 +101,8 @@ impl DynamoDb {
         DynamoDb::start(database, true)
     }
 
-    /// A database in a file, which is created if it does not exist and survives restarts.
+    /// A database in a file, which survives restarts. If it does not exist, it is created for its user alone: it holds the
+    /// same data as the tables on AWS.
     ///
     /// Items that have expired are removed now, and not later: DynamoDB leaves them for days, too.
     ///
@@ -108,6 +111,7 @@ impl DynamoDb {
     /// [`DynamoDbError::Open`].
     pub fn open(path: &Path) -> Result<DynamoDb, DynamoDbError> {
         let open = || -> Result<Database, Box<dyn std::error::Error + Send + Sync>> {
+            create_private(path)?;
             let database = Database::new(path.to_str().ok_or("the path is not UTF-8")?)?;
             // Sets `synchronous = NORMAL`: a write need not wait for the disk, and a crash damages nothing.
             database.disable_bulk_loading()?;
@@ -264,6 +268,16 @@ impl DynamoDb {
             .or_else(|| text("Message"))
             .unwrap_or_else(|| kind.clone());
         Err((kind, message))
+    }
+}
+
+/// Creates a file that only its user can read, unless it exists. SQLite gives the files beside it the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    match created {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

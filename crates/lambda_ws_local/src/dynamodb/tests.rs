@@ -318,6 +318,28 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn fault_l9_a_database_file_is_for_its_user_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data.db");
+    let dynamodb = DynamoDb::open(&file).expect("a database");
+    dynamodb.create_table(table(), None).await.unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.file_name());
+        files += 1;
+    }
+    assert!(files > 0);
+    drop(dynamodb);
+    // What somebody has opened to others stays open.
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    drop(DynamoDb::open(&file).expect("a database"));
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[tokio::test]
 async fn a_file_survives_the_process() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("data");
