@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::integration::{All, LateFunction, Runner};
 use super::output::{Printer, Style};
 use super::project::{Endpoints, Project};
-use super::record::Recorder;
+use super::record::{Recorder, Size};
 use super::reload::{Reload, Watched};
 use super::signals::Signals;
 use super::throttle::AccountLimits;
@@ -111,6 +111,14 @@ pub(super) struct Dev {
     #[arg(long, value_name = "N", default_value_t = 9_999, requires = "record")]
     record_limit: u64,
     /// Serve this folder at / [default: the folder `web` of the function's package, if there is one]
+    /// The most bytes that are recorded, in KB, MB or GB (1 KB is 1024 bytes)
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "200MB",
+        requires = "record"
+    )]
+    record_size: Size,
     #[arg(long, value_name = "DIR")]
     web: Option<PathBuf>,
     /// Serve no console at /_console/, and keep nothing for one
@@ -197,7 +205,12 @@ impl Dev {
         let dynamodb_listener = self.common.bind(dynamodb_port, "--dynamodb-port").await?;
         let lambda_listener = self.common.bind(self.lambda_port, "--lambda-port").await?;
         let recorder = match &self.record {
-            Some(folder) => Some(Recorder::start(folder, self.record_limit, printer)?),
+            Some(folder) => Some(Recorder::start(
+                folder,
+                self.record_limit,
+                self.record_size,
+                printer,
+            )?),
             None => None,
         };
         // Before anything is built, so that no change is missed.

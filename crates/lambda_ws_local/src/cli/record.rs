@@ -9,9 +9,11 @@ use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +44,37 @@ pub(super) struct Recorded {
     /// Why there is no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+}
+
+/// A number of bytes, as the command line takes it: `200MB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size(u64);
+
+/// The units of sizes, the largest first.
+const UNITS: [(&str, u64); 3] = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)];
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let upper = text.to_ascii_uppercase();
+        let units = UNITS.iter().copied().chain([("", 1)]);
+        let mut read = units.filter_map(|(unit, bytes)| {
+            let number: u64 = upper.strip_suffix(unit)?.trim_end().parse().ok()?;
+            number.checked_mul(bytes)
+        });
+        let size = read.next().map(Self);
+        size.ok_or_else(|| "expected a whole number of KB, MB or GB, such as 200MB".to_owned())
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut units = UNITS.iter().copied();
+        let unit = units.find(|(_, bytes)| self.0 != 0 && self.0.is_multiple_of(*bytes));
+        let (unit, bytes) = unit.unwrap_or(("bytes", 1));
+        write!(f, "{} {unit}", self.0 / bytes)
+    }
 }
 
 /// Writes events and responses on a thread of its own.
@@ -80,6 +113,7 @@ impl Recorder {
     pub(super) fn start(
         folder: &Path,
         limit: u64,
+        size_limit: Size,
         printer: &Arc<Printer>,
     ) -> Result<Arc<Recorder>, Failure> {
         let what = format!(
@@ -98,6 +132,8 @@ impl Recorder {
             folder: folder.to_owned(),
             width: end.to_string().len().max(4),
             begun: HashMap::new(),
+            room: size_limit.0,
+            size_limit,
             shared: shared.clone(),
             printer: printer.clone(),
         };
@@ -221,6 +257,9 @@ struct Writer {
     width: usize,
     /// Events without a response yet: name and route.
     begun: HashMap<u64, (String, String)>,
+    /// How many bytes may still be written.
+    room: u64,
+    size_limit: Size,
     shared: Arc<Shared>,
     printer: Arc<Printer>,
 }
@@ -234,9 +273,13 @@ impl Writer {
                 Entry::End => break,
             };
             if let Err((path, error)) = written {
+                // Half a file helps nobody.
+                let _ = std::fs::remove_file(&path);
                 let path = path.display();
-                let failed =
-                    format!("recording has ended, serving goes on: cannot write {path}: {error}");
+                let failed = format!(
+                    "recording has ended, serving goes on: cannot write {path}: {error}: make room on the disk, or record \
+                     into another folder"
+                );
                 self.shared.stopped.store(true, Ordering::Relaxed);
                 self.printer.line(failed);
                 return;
@@ -268,8 +311,24 @@ impl Writer {
             json => pretty(&json),
         };
         let path = self.folder.join(format!("{name}.json"));
-        self.begun.insert(number, (name, route));
-        create(&path, &text).map_err(|error| (path, error))
+        if self.fits(&text) {
+            create(&path, &text).map_err(|error| (path, error))?;
+            self.begun.insert(number, (name, route));
+        }
+        Ok(())
+    }
+
+    /// Takes the room for a file; without room the recording ends, and only responses that still fit are written.
+    fn fits(&mut self, text: &[u8]) -> bool {
+        let rest = self.room.checked_sub(text.len() as u64);
+        if let Some(rest) = rest {
+            self.room = rest;
+        } else if !self.shared.stopped.swap(true, Ordering::Relaxed) {
+            let limit = self.size_limit;
+            let full = format!("recording ends at {limit}: raise --record-size for more");
+            self.printer.line(full);
+        }
+        rest.is_some()
     }
 
     fn response(&mut self, number: u64, outcome: Outcome) -> Result<(), (PathBuf, std::io::Error)> {
@@ -288,8 +347,14 @@ impl Writer {
             response,
             error,
         };
+        let text = pretty(&recorded);
+        if !self.fits(&text) {
+            // `--compare` would ask for its response.
+            let event = self.folder.join(format!("{name}.json"));
+            return std::fs::remove_file(&event).map_err(|error| (event, error));
+        }
         let path = self.folder.join(format!("{name}.{RESPONSE}"));
-        create(&path, &pretty(&recorded)).map_err(|error| (path, error))
+        create(&path, &text).map_err(|error| (path, error))
     }
 }
 
@@ -375,9 +440,15 @@ mod tests {
         names
     }
 
+    const LARGE: Size = Size(1 << 20);
+
     async fn record(folder: &Path, limit: u64, routes: &[&str]) {
+        record_up_to(folder, limit, LARGE, routes).await;
+    }
+
+    async fn record_up_to(folder: &Path, limit: u64, size: Size, routes: &[&str]) {
         let printer = Arc::new(Printer::start());
-        let recorder = Recorder::start(folder, limit, &printer).expect("a recorder");
+        let recorder = Recorder::start(folder, limit, size, &printer).expect("a recorder");
         let integration = recorder.around("Chat", Echo);
         for route in routes {
             // The function's answer does not depend on the recorder.
@@ -434,11 +505,54 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn fault_l12_a_recording_ends_at_its_size_and_no_event_lacks_its_response() {
+        let size = |folder: &Path| {
+            let entries = std::fs::read_dir(folder).expect("a folder");
+            let size = |entry: std::io::Result<std::fs::DirEntry>| {
+                entry.expect("a file").metadata().expect("a size").len()
+            };
+            entries.map(size).sum::<u64>()
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        record(folder.path(), 10, &["a"]).await;
+        let one = size(folder.path());
+        // The second event fits in each case, its response does not.
+        for limit in [one * 2 - 1, one + one / 2] {
+            let folder = tempfile::tempdir().expect("a folder");
+            record_up_to(folder.path(), 10, Size(limit), &["a", "b", "c", "d"]).await;
+            assert_eq!(
+                names(folder.path()),
+                ["0001-a.json", "0001-a.response.json"]
+            );
+            assert!(size(folder.path()) <= limit);
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        record_up_to(folder.path(), 10, Size(0), &["a"]).await;
+        assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn fault_l12_a_size_has_a_unit() {
+        let size = |text: &str| text.parse::<Size>().ok().map(|size| size.0);
+        assert_eq!(size("3"), Some(3));
+        assert_eq!(size("3KB"), Some(3072));
+        assert_eq!(size("200 mb"), Some(200 * 1024 * 1024));
+        assert_eq!(size("1GB"), Some(1024 * 1024 * 1024));
+        for bad in ["", "MB", "1.5MB", "-1", "1TB", "99999999999GB"] {
+            assert_eq!(size(bad), None, "{bad}");
+        }
+        for text in ["3 bytes", "3 KB", "200 MB", "1 GB", "0 bytes"] {
+            let given = text.trim_end_matches(" bytes");
+            assert_eq!(given.parse::<Size>().expect("a size").to_string(), text);
+        }
+    }
+
+    #[tokio::test]
     async fn a_folder_that_is_gone_ends_the_recording_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let gone = folder.path().join("gone");
         let printer = Arc::new(Printer::start());
-        let recorder = Recorder::start(&gone, 10, &printer).expect("a recorder");
+        let recorder = Recorder::start(&gone, 10, LARGE, &printer).expect("a recorder");
         std::fs::remove_dir(&gone).expect("a folder");
         let integration = recorder.around("Chat", Echo);
         while !recorder.shared.stopped.load(Ordering::Relaxed) {
@@ -458,6 +572,6 @@ mod tests {
     async fn a_folder_that_cannot_be_written_is_an_error_at_the_start() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let printer = Arc::new(Printer::start());
-        assert!(Recorder::start(&file.path().join("x"), 1, &printer).is_err());
+        assert!(Recorder::start(&file.path().join("x"), 1, LARGE, &printer).is_err());
     }
 }
