@@ -61,7 +61,7 @@ pub(super) struct Dev {
     /// rate=100,connections=5 [default: no limits]
     #[arg(long, value_name = "LIMITS", num_args = 0..=1, default_missing_value = "")]
     pub(super) throttle: Option<AccountLimits>,
-    /// The shape of events: current, or 2019, with all members of identity and a messageId in each
+    /// The shape of events: current, or 2019, with all members of identity and a messageId in each, and no close code
     #[arg(long, value_name = "YEAR", default_value = "current", value_parser = ["current", "2019"])]
     event_shape: String,
     /// What goes wrong on purpose, such as gone=0.5%,post-latency=20ms; `lambda-ws-local faults` lists and changes it

@@ -8,8 +8,8 @@ use super::shared::Shared;
 use bytes::Bytes;
 use lambda_ws::Timestamp;
 use lambda_ws::wire::{
-    AuthorizerRequest, Identity, IdentitySource, Origin, ProxyRequest, authorizer_headers,
-    disconnect_headers,
+    AuthorizerRequest, EventShape, Identity, IdentitySource, Origin, ProxyRequest,
+    authorizer_headers, disconnect_headers,
 };
 use serde::Serialize;
 
@@ -97,8 +97,10 @@ pub(super) fn disconnect(
     let mut event = event(shared, connection, key, "DISCONNECT", request_id, now);
     event.headers = Some(&headers);
     event.multi_value_headers = Some(&headers);
-    event.request_context.disconnect_status_code = Some(close.code);
-    event.request_context.disconnect_reason = Some(&close.reason);
+    if shared.options.event_shape == EventShape::Current {
+        event.request_context.disconnect_status_code = Some(close.code);
+        event.request_context.disconnect_reason = Some(&close.reason);
+    }
     write(&event, 0)
 }
 

@@ -73,7 +73,8 @@ async fn b7_the_101_begins_with_its_date_and_a_refusal_has_one_too() {
 }
 
 #[tokio::test]
-async fn c1_events_of_2019_have_twelve_members_of_identity_and_a_message_id() {
+async fn fault_f25_c1_events_of_2019_have_twelve_members_of_identity_a_message_id_and_no_close_code()
+ {
     let setup = Setup::new().route("$connect", ok).route("$default", ok);
     let setup = setup.route("$disconnect", ok).options(|options| {
         options.event_shape = EventShape::Y2019;
