@@ -2,6 +2,7 @@
 //! order of header names (conformance C1), which HTTP libraries do not.
 
 use super::refusal::Refusal;
+use http::Request;
 use lambda_ws::wire::Pairs;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -67,11 +68,7 @@ impl Head {
                 return Ok(head);
             }
             if bytes.len() > HEAD_BYTES {
-                return Err(NoHead::Refused(Refusal::new(
-                    431,
-                    "BadRequestException",
-                    "Request Header Fields Too Large",
-                )));
+                return Err(NoHead::Refused(too_large()));
             }
             searched = bytes.len();
         }
@@ -85,6 +82,10 @@ impl Head {
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(_) => return Err(not_http()),
         };
+        // One read may bring more than the longest head, and what follows a shorter one.
+        if length > HEAD_BYTES {
+            return Err(too_large());
+        }
         let upgrades = request.method == Some("GET")
             && request.headers.iter().any(|header| {
                 header.name.eq_ignore_ascii_case("upgrade") && has_token(header.value, "websocket")
@@ -103,6 +104,29 @@ impl Head {
             rest: bytes[length..].to_vec(),
         })))
     }
+}
+
+/// Checks the size of a head that a library has read: of the later requests on a connection.
+pub(super) fn check_size<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |one| one.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let headers = request.headers().iter();
+    let headers = headers.map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    match line + headers.sum::<usize>() + "\r\n".len() <= HEAD_BYTES {
+        true => Ok(()),
+        false => Err(too_large()),
+    }
+}
+
+fn too_large() -> Refusal {
+    Refusal::new(
+        431,
+        "BadRequestException",
+        "Request Header Fields Too Large",
+    )
 }
 
 fn not_http() -> Refusal {
@@ -178,6 +202,30 @@ mod tests {
             panic!("not refused");
         };
         assert_eq!(refusal.status, 431);
+    }
+
+    #[tokio::test]
+    async fn fault_l13_a_whole_head_over_32_kb_is_refused_however_it_arrives() {
+        let request = |padding: usize, method: &str| {
+            let head = format!("{method} /dev HTTP/1.1\r\nUpgrade: websocket\r\nX: ");
+            let padding = padding - head.len() - 4;
+            format!("{head}{}\r\n\r\n", "x".repeat(padding)).into_bytes()
+        };
+        for piece in [1000, 4096, 100_000] {
+            for method in ["GET", "POST"] {
+                let fits = read(&request(HEAD_BYTES, method), piece).await;
+                assert!(fits.is_ok(), "{method} {piece}");
+                let Err(NoHead::Refused(refusal)) =
+                    read(&request(HEAD_BYTES + 1, method), piece).await
+                else {
+                    panic!("not refused: {method} {piece}");
+                };
+                assert_eq!(refusal.status, 431);
+            }
+        }
+        // What follows the head is not part of it.
+        let long = [request(30_000, "GET"), vec![b'x'; 20_000]].concat();
+        assert!(read(&long, 100_000).await.is_ok());
     }
 
     #[tokio::test]

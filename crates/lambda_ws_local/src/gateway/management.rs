@@ -3,6 +3,7 @@
 use super::authorization;
 use super::close::Close;
 use super::handshake::{after_stage, stage};
+use super::head::check_size;
 use super::observed::{Observed, Outcome, What};
 use super::options::Fault;
 use super::outbox::NotTaken;
@@ -79,6 +80,9 @@ async fn respond(
 }
 
 /// Answers a request for another path than those of the stage.
+    if let Err(too_large) = check_size(&request) {
+        return Ok(answer(too_large).map(Either::Left));
+    }
 async fn elsewhere(
     shared: &Arc<Shared>,
     request: Request<Incoming>,
@@ -133,6 +137,10 @@ async fn manage(
     let started = Instant::now();
     let what = match *request.method() {
         Method::POST => What::Post,
+    // There is no path below a connection: code that adds `/@connections` to a URL that ends in it is told 403.
+    if managed && id.contains('/') {
+        return Ok(answer(Refusal::forbidden()));
+    }
         Method::GET => What::Inspect,
         Method::DELETE => What::Delete,
         _ => {

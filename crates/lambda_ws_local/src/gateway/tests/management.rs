@@ -37,6 +37,44 @@ async fn g1_g2_g4_a_post_reaches_the_client_however_its_path_is_encoded() {
 }
 
 #[tokio::test]
+async fn fault_f18_a_doubled_connections_segment_is_forbidden() {
+    let (local, _client, id) = opened().await;
+    for path in [
+        format!("/dev/@connections/@connections/{id}"),
+        format!("/dev/%40connections/%40connections/{id}"),
+        format!("/dev/@connections/{id}/more"),
+    ] {
+        for method in ["POST", "GET", "DELETE"] {
+            let reply = local.http(method, &path, b"x").await;
+            let answered = (reply.status, reply.body.as_str());
+            assert_eq!(
+                answered,
+                (403, r#"{"message":"Forbidden"}"#),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_l13_a_later_request_on_a_connection_has_the_same_limit() {
+    let (local, _client, id) = opened().await;
+    let mut stream = local.raw().await;
+    let request = |padding: usize| {
+        let padding = "x".repeat(padding);
+        format!("GET /dev/@connections/{id} HTTP/1.1\r\nHost: localhost\r\nX: {padding}\r\n\r\n")
+    };
+    for (padding, status) in [(10, 200), (30_000, 200), (33_000, 431)] {
+        stream.write_all(request(padding).as_bytes()).await.unwrap();
+        let head = head(&mut stream).await;
+        let reply = Reply::parse(&head);
+        assert_eq!(reply.status, status);
+        let length = reply.header("content-length").unwrap().parse().unwrap();
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn g4_posts_over_one_kept_connection_arrive_in_their_order() {
     let (local, mut client, id) = opened().await;
     let mut stream = local.raw().await;
