@@ -88,6 +88,10 @@ use std::time::Duration;
 use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+/// How many times [`Options::shutdown_timeout`] a shutdown takes at most.
+const PATIENCES: u32 = 12;
 
 /// One stage of one WebSocket API, as API Gateway would serve it.
 #[derive(Clone)]
@@ -182,7 +186,7 @@ impl Gateway {
     }
 
     /// Serves until `shutdown` resolves, then closes every connection with 1001, invokes their
-    /// `$disconnect`, and returns when that is done or [`Options::shutdown_timeout`] has passed.
+    /// `$disconnect`, and returns when that is done or no connection has ended for [`Options::shutdown_timeout`].
     ///
     /// A gateway that has been shut down does not serve again.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
@@ -211,15 +215,27 @@ impl Gateway {
     }
 
     /// Waits for connections to end, but not for ever.
-    async fn wait_for(&self, mut tasks: JoinSet<()>) {
-        let all_ended = async {
-            while let Some(ended) = tasks.join_next().await {
-                log(ended);
-            }
-        };
-        let limit = self.shared.options.shutdown_timeout;
-        if tokio::time::timeout(limit, all_ended).await.is_err() {
-            tracing::warn!("some connections did not end in time");
+    async fn wait_for(&self, tasks: JoinSet<()>) {
+        let all = tasks.len();
+        let patience = self.shared.options.shutdown_timeout;
+        match all_end(tasks, patience).await {
+            0 => {}
+            cut => tracing::warn!("{cut} of {all} connections were cut off before they had ended"),
+        }
+    }
+}
+
+/// Waits until all tasks have ended: as long as some do within `patience`, and at most [`PATIENCES`] times as long. Returns
+/// how many are cut off.
+///
+/// Every `$disconnect` has its function work, so thousands take longer than one does.
+async fn all_end(mut tasks: JoinSet<()>, patience: Duration) -> usize {
+    let last = Instant::now() + patience * PATIENCES;
+    loop {
+        let next = last.min(Instant::now() + patience);
+        match timeout_at(next, tasks.join_next()).await {
+            Ok(Some(ended)) => log(ended),
+            Ok(None) | Err(_) => return tasks.len(),
         }
     }
 }
@@ -267,4 +283,34 @@ pub fn reachable(mut address: SocketAddr) -> SocketAddr {
         });
     }
     address
+}
+
+#[cfg(test)]
+mod shutdown_tests {
+    use super::*;
+
+    /// Ends the first tasks one after the other, and `hanging` never; how many are cut off, and after which time.
+    async fn end(tasks: u32, every: Duration, hanging: usize) -> (usize, Duration) {
+        let mut all = JoinSet::new();
+        for number in 1..=tasks {
+            all.spawn(tokio::time::sleep(every * number));
+        }
+        for _ in 0..hanging {
+            all.spawn(std::future::pending());
+        }
+        let begun = Instant::now();
+        let cut = all_end(all, Duration::from_secs(5)).await;
+        (cut, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fault_f31_a_shutdown_goes_on_while_connections_end_and_counts_those_it_cuts_off() {
+        let seconds = |(cut, time): (usize, Duration)| (cut, time.as_secs());
+        let millis = Duration::from_millis;
+        assert_eq!(seconds(end(0, millis(0), 0).await), (0, 0));
+        // 3 000 `$disconnect` events at 100 a second take longer than one may.
+        assert_eq!(seconds(end(3000, millis(10), 0).await), (0, 30));
+        assert_eq!(seconds(end(100, millis(10), 7).await), (7, 6));
+        assert_eq!(seconds(end(100, millis(1100), 0).await), (46, 60));
+    }
 }

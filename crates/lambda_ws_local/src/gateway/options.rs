@@ -46,7 +46,8 @@ pub struct Options {
     pub head_timeout: Duration,
     /// How long a client may take to answer a close frame, and to read what comes before it.
     pub close_timeout: Duration,
-    /// How long a shutdown waits for close frames to be answered and `$disconnect` to be handled.
+    /// How long a shutdown waits for the next connection to end: for its close frame to be answered and its `$disconnect`
+    /// to be handled. In all it takes at most twelve times as long.
     pub shutdown_timeout: Duration,
     /// How many bytes may wait for a client that does not read (conformance G6).
     pub outbox_bytes: usize,
