@@ -7,6 +7,7 @@ mod connect;
 mod dev;
 mod doctor;
 mod elsewhere;
+mod expose;
 mod failure;
 mod faults;
 mod integration;
@@ -99,6 +100,10 @@ struct Common {
     /// A host name, besides loopback addresses, that requests may be for
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
+    /// Let other machines, such as containers, reach these servers too: else --listen opens only the websocket and the
+    /// management API to them
+    #[arg(long, value_name = "SERVER", value_delimiter = ',')]
+    expose: Vec<expose::Server>,
     /// The region that the function is told, and that signatures are for
     #[arg(long, default_value = "us-east-1")]
     region: String,

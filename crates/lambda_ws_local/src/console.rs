@@ -11,7 +11,7 @@
 //! use lambda_ws_local::admin::Admin;
 //! use lambda_ws_local::console::{Console, Feed, Functions, NoFunctions, Site};
 //! use lambda_ws_local::dynamodb::DynamoDb;
-//! use lambda_ws_local::gateway::Options;
+//! use lambda_ws_local::gateway::{Audience, Options};
 //! use std::sync::{Arc, Mutex};
 //!
 //! let feed = Feed::new();
@@ -24,6 +24,8 @@
 //!     admin: Admin::new(options.faults.clone()),
 //!     console: Some(console),
 //!     web: None,
+//!     admin_audience: Audience::ThisMachine,
+//!     console_audience: Audience::ThisMachine,
 //! }));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -74,7 +74,7 @@ pub use lambda_ws::wire::EventShape;
 pub use model::{BadSchema, Models, Schema};
 pub use observed::{Observed, Outcome, What};
 pub use options::{Clock, Fault, Observer, Options, Script};
-pub use pages::{Page, PageBody, Pages};
+pub use pages::{Audience, Page, PageBody, Pages};
 pub use snapshot::Snapshot;
 pub use throttle::{Rate, RateLimits, Throttle};
 pub use time::{Time, TimeError};
@@ -203,11 +203,11 @@ impl Gateway {
     /// which need not trust the certificate that clients do.
     pub async fn serve_management(&self, listener: TcpListener) {
         let mut tasks = JoinSet::new();
-        let serve = |stream: TcpStream, _| {
+        let serve = |stream: TcpStream, peer| {
             let shared = Arc::clone(&self.shared);
             // Fails only on a connection that is gone.
             let _ = stream.set_nodelay(true);
-            async move { management::serve(&shared, Stream::Plain(stream), Vec::new()).await }
+            async move { management::serve(&shared, Stream::Plain(stream), peer, Vec::new()).await }
         };
         accept_all(&listener, &mut tasks, serve, self.shared.ended()).await;
         drop(listener);

@@ -9,14 +9,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 
-/// A rule for the `Host` and `Origin` headers of requests.
+/// Browsers set it, and a page cannot.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// A rule for the `Host`, `Origin` and `Sec-Fetch-Site` headers of requests.
 ///
 /// - Exactly one `Host`, which is a loopback address (`127.0.0.0/8`, `[::1]`), `localhost`, or an allowed name; any port.
-/// - No `Origin`, or origins of such hosts only. `null`, which pages from files and sandboxes send, is refused.
+/// - No `Origin`, or one whose host and port are those of `Host`: a page on another port of this machine is another origin.
+///   `null`, which pages from files and sandboxes send, is refused.
+/// - No `Sec-Fetch-Site`, or `same-origin` or `none` (an address that the user typed).
 ///
 /// ```
 /// use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
@@ -26,7 +33,7 @@ use http_body_util::Full;
 /// let mut headers = HeaderMap::new();
 /// headers.insert(HOST, HeaderValue::from_static("localhost:3001"));
 /// assert_eq!(guard.check(&headers), Ok(()));
-/// headers.insert(ORIGIN, HeaderValue::from_static("https://evil.example"));
+/// headers.insert(ORIGIN, HeaderValue::from_static("http://localhost:8080"));
 /// assert_eq!(guard.check(&headers), Err(Refusal::Origin));
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -62,17 +69,41 @@ impl Guard {
     ///
     /// The header that must not be answered; [`Refusal::response`] is the answer.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let mut hosts = headers.get_all(HOST).iter();
-        match (hosts.next(), hosts.next()) {
-            (Some(host), None) if self.knows_authority(host.as_bytes()) => {}
-            _ => return Err(Refusal::Host),
+        self.check_origin(headers)?;
+        let sites = headers.get_all(SEC_FETCH_SITE);
+        let same = |site: &HeaderValue| site == "same-origin" || site == "none";
+        match sites.iter().all(same) {
+            true => Ok(()),
+            false => Err(Refusal::Origin),
         }
+    }
+
+    /// Checks the headers of a request that a link on another site may lead to: as [`check`](Guard::check), but a browser
+    /// may open the page in a tab (`Sec-Fetch-Mode: navigate`, `Sec-Fetch-Dest: document`) from any site.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Guard::check).
+    pub fn check_link(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
+        match is(SEC_FETCH_MODE, "navigate") && is(SEC_FETCH_DEST, "document") {
+            true => self.check_origin(headers),
+            false => self.check(headers),
+        }
+    }
+
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let mut hosts = headers.get_all(HOST).iter();
+        let host = match (hosts.next(), hosts.next()) {
+            (Some(host), None) if self.knows_authority(host.as_bytes()) => host.as_bytes(),
+            _ => return Err(Refusal::Host),
+        };
         for origin in headers.get_all(ORIGIN) {
             let origin = origin.as_bytes();
             let authority = origin
                 .strip_prefix(b"http://")
                 .or_else(|| origin.strip_prefix(b"https://"));
-            if !authority.is_some_and(|authority| self.knows_authority(authority)) {
+            if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
                 return Err(Refusal::Origin);
             }
         }
@@ -202,13 +233,72 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_a_known_origin_is_welcome() {
-        for origin in [
-            "http://localhost:5173",
-            "https://127.0.0.1",
-            "http://gateway.test:3001",
+    fn fault_m4_an_origin_must_have_the_host_and_the_port_of_the_request() {
+        for (host, origin) in [
+            ("gateway.TEST:3001", "http://gateway.test:3001"),
+            ("gateway.TEST:3001", "https://gateway.test:3001"),
+            ("localhost:3001", "http://localhost:3001"),
+            ("[::1]:3001", "http://[::1]:3001"),
+            ("localhost", "http://localhost"),
         ] {
-            assert_eq!(check(&["gateway.TEST:3001"], &[origin]), Ok(()), "{origin}");
+            assert_eq!(check(&[host], &[origin]), Ok(()), "{host} {origin}");
         }
+        for origin in [
+            "http://localhost:8080",
+            "http://localhost",
+            "http://127.0.0.1:3001",
+            "http://gateway.test:3001",
+            "http://localhost:3001/",
+            "ws://localhost:3001",
+        ] {
+            let checked = check(&["localhost:3001"], &[origin]);
+            assert_eq!(checked, Err(Refusal::Origin), "{origin}");
+        }
+    }
+
+    fn fetch(values: &[(HeaderName, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("localhost:3001"));
+        for (name, value) in values {
+            headers.append(name.clone(), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn fault_m4_only_pages_of_the_same_origin_may_fetch() {
+        let guard = Guard::default();
+        for (site, allowed) in [
+            ("same-origin", true),
+            ("none", true),
+            ("same-site", false),
+            ("cross-site", false),
+            ("", false),
+        ] {
+            let checked = guard.check(&fetch(&[(SEC_FETCH_SITE, site)]));
+            assert_eq!(checked.is_ok(), allowed, "{site}");
+        }
+        let two = fetch(&[(SEC_FETCH_SITE, "none"), (SEC_FETCH_SITE, "cross-site")]);
+        assert_eq!(guard.check(&two), Err(Refusal::Origin));
+    }
+
+    #[test]
+    fn a_link_on_another_site_opens_a_page_in_a_tab_and_fetches_nothing() {
+        let guard = Guard::default();
+        let link = [
+            (SEC_FETCH_SITE, "cross-site"),
+            (SEC_FETCH_MODE, "navigate"),
+            (SEC_FETCH_DEST, "document"),
+        ];
+        assert_eq!(guard.check_link(&fetch(&link)), Ok(()));
+        assert_eq!(guard.check(&fetch(&link)), Err(Refusal::Origin));
+        // A frame, a script, and a form that posts from another origin.
+        let origin = (ORIGIN, "https://evil.example");
+        let (site, mode) = (link[0].clone(), link[1].clone());
+        let frame = [site.clone(), mode, (SEC_FETCH_DEST, "iframe")];
+        assert_eq!(guard.check_link(&fetch(&frame)), Err(Refusal::Origin));
+        assert_eq!(guard.check_link(&fetch(&[site])), Err(Refusal::Origin));
+        let posted = [link[0].clone(), link[1].clone(), link[2].clone(), origin];
+        assert_eq!(guard.check_link(&fetch(&posted)), Err(Refusal::Origin));
     }
 }

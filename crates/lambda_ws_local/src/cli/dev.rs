@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::elsewhere::{self, Elsewhere};
+use super::expose::Server;
 use super::failure::Failure;
 use super::integration::{All, LateFunction, Runner};
 use super::output::{Printer, Style};
@@ -202,8 +203,15 @@ impl Dev {
         let listener = self.common.bind(self.port, "--port").await?;
         let free = if self.port == 0 { 0 } else { 8000 };
         let dynamodb_port = self.dynamodb_port.unwrap_or(free);
-        let dynamodb_listener = self.common.bind(dynamodb_port, "--dynamodb-port").await?;
-        let lambda_listener = self.common.bind(self.lambda_port, "--lambda-port").await?;
+        let dynamodb_listener = self
+            .common
+            .bind_near(Server::Dynamodb, dynamodb_port, "--dynamodb-port")
+            .await?;
+        let lambda_listener = self
+            .common
+            .bind_near(Server::Lambda, self.lambda_port, "--lambda-port")
+            .await?;
+        self.common.warn_of_exposure(self.no_auth, printer);
         let recorder = match &self.record {
             Some(folder) => Some(Recorder::start(
                 folder,
@@ -331,6 +339,8 @@ impl Dev {
                 .with_feed(feed.clone()),
             console,
             web: folder.map(|folder| Web::new(folder, tls.is_some())),
+            admin_audience: self.common.audience(Server::Admin),
+            console_audience: self.common.audience(Server::Console),
         }));
         if !self.quiet {
             let (printer, verbose) = (printer.clone(), self.verbose);

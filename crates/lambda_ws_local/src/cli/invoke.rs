@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::compare;
+use super::expose::Server;
 use super::failure::Failure;
 use super::output::Printer;
 use super::project::{Endpoints, Project};
@@ -155,7 +156,10 @@ impl Invoke {
             Some(url) => url.clone(),
             None => {
                 let dynamodb = project.dynamodb(&self.common).await?;
-                let listener = self.common.bind(0, "--dynamodb-endpoint").await?;
+                let listener = self
+                    .common
+                    .bind_near(Server::Dynamodb, 0, "--dynamodb-endpoint")
+                    .await?;
                 let url = format!("http://{}", reachable(listener.local_addr()?));
                 tokio::spawn(async move { dynamodb.serve(listener, guard).await });
                 url

@@ -9,7 +9,8 @@ use lambda_ws_local::guard::Guard;
 use lambda_ws_local::template::{Api, Build, Function, Options, Template};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -242,13 +243,24 @@ impl Common {
 
     /// Listens on a port; `option` is what chooses it.
     pub(super) async fn bind(&self, port: u16, option: &str) -> Result<TcpListener, Failure> {
-        let address = SocketAddr::new(self.listen, port);
-        TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => Failure::new(format!(
-                "port {port} is in use: choose another with {option} PORT, or --port 0 for any free \
-                 ones"
-            )),
-            _ => Failure::because(&format!("cannot listen on {address}"), error),
-        })
+        bind(self.listen, port, option).await
     }
+}
+
+/// Listens on a port of an address; `option` is what chooses the port.
+pub(super) async fn bind(ip: IpAddr, port: u16, option: &str) -> Result<TcpListener, Failure> {
+    let address = SocketAddr::new(ip, port);
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Failure::new(format!(
+            "port {port} is in use: choose another with {option} PORT, or --port 0 for any free ones"
+        )),
+        ErrorKind::PermissionDenied => Failure::new(format!(
+            "port {port} needs more rights than this user has: choose one from 1024 up with {option} PORT"
+        )),
+        ErrorKind::AddrNotAvailable => Failure::new(format!(
+            "{ip} is not an address of this machine: choose another with --listen"
+        )),
+        _ => Failure::because(&format!("cannot listen on {address}"), error),
+    })
 }

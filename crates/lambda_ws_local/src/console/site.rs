@@ -2,7 +2,7 @@
 
 use super::{Console, SEGMENT, Web};
 use crate::admin::{self, Admin};
-use crate::gateway::{Gateway, Page, Pages};
+use crate::gateway::{Audience, Gateway, Page, Pages};
 use http::Request;
 use hyper::body::Incoming;
 
@@ -12,8 +12,12 @@ pub struct Site {
     pub admin: Admin,
     /// At `/_console/`.
     pub console: Option<Console>,
-    /// At `/`.
+    /// At `/`: links on other sites may lead there.
     pub web: Option<Web>,
+    /// The audience of the admin API.
+    pub admin_audience: Audience,
+    /// The audience of the console.
+    pub console_audience: Audience,
 }
 
 impl Pages for Site {
@@ -23,6 +27,14 @@ impl Pages for Site {
             admin::SEGMENT => self.admin.answer(gateway, request),
             SEGMENT => self.console.as_ref()?.answer(gateway, request),
             _ => self.web.as_ref()?.answer(gateway, request),
+        }
+    }
+
+    fn audience(&self, path: &str) -> Audience {
+        match path.trim_start_matches('/').split('/').next() {
+            Some(admin::SEGMENT) => self.admin_audience,
+            Some(SEGMENT) => self.console_audience,
+            _ => Audience::Everyone,
         }
     }
 }

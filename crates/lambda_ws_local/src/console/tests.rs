@@ -3,7 +3,8 @@ use crate::admin::Admin;
 use crate::faults::Faults;
 use crate::function::{LogLine, Stream};
 use crate::gateway::testing::{Local, Reply, Setup, ok};
-use crate::gateway::{IntegrationError, Rate, RateLimits};
+use crate::gateway::{Audience, IntegrationError, Rate, RateLimits};
+use crate::guard::Guard;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -41,6 +42,10 @@ impl Functions for Repeating {
 }
 
 async fn start(setup: Setup, web: Option<&Path>) -> Watched {
+    start_for(setup, web, Audience::ThisMachine).await
+}
+
+async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watched {
     let feed = Feed::new();
     let dynamodb = DynamoDb::memory().unwrap();
     dynamodb.create_table(table(), Some("exp")).await.unwrap();
@@ -54,6 +59,8 @@ async fn start(setup: Setup, web: Option<&Path>) -> Watched {
             admin: Admin::new(Faults::default()),
             console: Some(console),
             web: web.map(|folder| Web::new(folder, false)),
+            admin_audience: audience,
+            console_audience: audience,
         }));
     });
     let local = setup.serve(listener);
@@ -179,6 +186,60 @@ async fn a_page_of_elsewhere_is_refused() {
         for path in ["/_console/", "/_console/api/state", "/_console/api/stream"] {
             let answer = watched.local.http_with("GET", path, headers, b"").await;
             assert_eq!(answer.status, 403, "{path} {headers}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_m4_a_page_on_another_port_of_this_machine_is_refused_everywhere_but_at_the_websocket()
+ {
+    let setup = Setup::new().route("$connect", ok).route("$default", ok);
+    let watched = start(setup, None).await;
+    for (method, path) in [
+        ("GET", "/_admin"),
+        ("POST", "/_admin/invoke"),
+        ("GET", "/_console/"),
+        ("POST", "/_console/api/post"),
+        ("GET", "/_console/api/stream"),
+        ("POST", "/dev/@connections/AAAAAAAAAAAAAAA="),
+    ] {
+        for header in [
+            "Origin: http://localhost:8080",
+            "Origin: null",
+            "Sec-Fetch-Site: same-site",
+            "Sec-Fetch-Site: cross-site",
+        ] {
+            let headers =
+                format!("Host: localhost:3001\r\n{header}\r\nContent-Type: text/plain\r\n");
+            let answer = watched.local.http_with(method, path, &headers, b"{}").await;
+            assert_eq!(answer.status, 403, "{path} {header}");
+        }
+    }
+    let own =
+        "Host: localhost:3001\r\nOrigin: http://localhost:3001\r\nSec-Fetch-Site: same-origin\r\n";
+    let answer = watched.local.http_with("GET", "/_admin", own, b"").await;
+    assert_eq!(answer.status, 200);
+    // As on AWS, where only the function decides about origins.
+    let evil = [("Origin", "https://evil.example")];
+    let handshake = watched.local.handshake("/dev", &evil).await;
+    assert!(handshake.is_ok());
+}
+
+#[tokio::test]
+async fn fault_l8_the_console_and_the_admin_api_answer_to_this_machine_alone_unless_exposed() {
+    for (audience, status) in [(Audience::ThisMachine, 403), (Audience::OtherMachines, 200)] {
+        let setup = Setup::new().options(|options| {
+            options.guard = Guard::new(["tunnel.example"]);
+        });
+        let watched = start_for(setup, None, audience).await;
+        for path in ["/_console/", "/_admin"] {
+            let host = |host: &str| format!("Host: {host}\r\n");
+            let far = host("tunnel.example");
+            let answer = watched.local.http_with("GET", path, &far, b"").await;
+            assert_eq!(answer.status, status, "{path} {audience:?}");
+            let near = host("127.0.0.1:3001");
+            let answer = watched.local.http_with("GET", path, &near, b"").await;
+            assert_eq!(answer.status, 200, "{path} {audience:?}");
         }
     }
 }

@@ -57,7 +57,7 @@ async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Opti
     match head {
         Ok(Head::Upgrade(request)) => upgrade(shared, request, stream, peer).await,
         Ok(Head::Plain(bytes)) => {
-            management::serve(shared, stream, bytes).await;
+            management::serve(shared, stream, peer, bytes).await;
             None
         }
         Err(NoHead::Refused(refusal)) => {

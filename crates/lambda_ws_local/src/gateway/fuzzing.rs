@@ -10,6 +10,7 @@ use super::{Api, Options, events, management};
 use lambda_ws::Timestamp;
 use lambda_ws::limits::MESSAGE_BYTES;
 use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
@@ -109,6 +110,9 @@ pub fn frames(bytes: &[u8], piece: usize) {
     assert_eq!(read(bytes.len()), read(piece));
 }
 
+/// A client on this machine.
+const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
 /// Has the management API answer the requests in `bytes`, where one connection is open: every
 /// answer has a status that is known.
 pub async fn management(bytes: &[u8]) {
@@ -122,7 +126,7 @@ pub async fn management(bytes: &[u8]) {
         let _ = client.read_to_end(&mut answers).await;
         answers
     };
-    let serve = management::serve(&shared, gateway, Vec::new());
+    let serve = management::serve(&shared, gateway, NEAR, Vec::new());
     let ((), answers) = tokio::join!(serve, ask);
     if let Some(status) = answers.get(9..12) {
         const KNOWN: [&[u8]; 11] = [

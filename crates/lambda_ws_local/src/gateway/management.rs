@@ -9,9 +9,10 @@ use super::options::Fault;
 use super::outbox::NotTaken;
 use super::refusal::Refusal;
 use super::shared::Shared;
-use super::{Gateway, PageBody};
+use super::{Audience, Gateway, PageBody};
 use crate::console::{Call, token};
 use crate::faults::{AnswerLost, Kind, Place};
+use crate::guard::Guard;
 use crate::signature::{self, SignatureError};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
@@ -26,6 +27,7 @@ use lambda_ws::limits::MESSAGE_BYTES;
 use lambda_ws::wire::{is_id, iso8601};
 use percent_encoding::percent_decode_str;
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,17 +45,22 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of a body that is too large is read, so that its sender reads the answer.
 const DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The answer to another machine that asks for a page of [`Audience::ThisMachine`].
+const NEAR_ONLY: &str = "only this machine may ask, by a loopback address or localhost: start the gateway with --expose \
+                         admin or --expose console to let others in";
+
 /// Serves the requests of a TCP connection whose first one begins with `head`.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
     stream: impl AsyncRead + AsyncWrite,
+    peer: SocketAddr,
     head: Vec<u8>,
 ) {
     let (read, write) = tokio::io::split(stream);
     let rejoined = join(Cursor::new(head).chain(read), write);
     let service = service_fn(|request| {
         let shared = Arc::clone(shared);
-        async move { respond(&shared, request).await }
+        async move { respond(&shared, peer, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -70,29 +77,45 @@ pub(super) async fn serve(
 
 async fn respond(
     shared: &Arc<Shared>,
+    peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Either<Full<Bytes>, PageBody>>, AnswerLost> {
+    if let Err(too_large) = check_size(&request) {
+        return Ok(answer(too_large).map(Either::Left));
+    }
     if stage(request.uri().path()) != Some(&shared.stage) {
-        return Ok(elsewhere(shared, request).await);
+        return Ok(elsewhere(shared, peer, request).await);
     }
     let response = stage_page(shared, request).await?;
     Ok(response.map(Either::Left))
 }
 
 /// Answers a request for another path than those of the stage.
-    if let Err(too_large) = check_size(&request) {
-        return Ok(answer(too_large).map(Either::Left));
-    }
 async fn elsewhere(
     shared: &Arc<Shared>,
+    peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Response<Either<Full<Bytes>, PageBody>> {
     let refused = |refusal| answer(refusal).map(Either::Left);
     let Some(pages) = &shared.options.pages else {
         return refused(Refusal::forbidden());
     };
-    if let Err(foreign) = shared.options.guard.check(request.headers()) {
-        let message = foreign.to_string();
+    let (guard, headers) = (&shared.options.guard, request.headers());
+    let audience = pages.audience(request.uri().path());
+    let checked = match audience {
+        Audience::Everyone => guard.check_link(headers),
+        Audience::OtherMachines | Audience::ThisMachine => guard.check(headers),
+    };
+    let is_near = || {
+        // A tunnel, too, comes from a loopback address, but names another host.
+        peer.ip().to_canonical().is_loopback() && Guard::default().check(headers).is_ok()
+    };
+    let message = match checked {
+        Err(foreign) => foreign.to_string(),
+        Ok(()) if audience == Audience::ThisMachine && !is_near() => NEAR_ONLY.to_owned(),
+        Ok(()) => String::new(),
+    };
+    if !message.is_empty() {
         return refused(Refusal::new(403, "ForbiddenException", &message));
     }
     let gateway = Gateway {
@@ -114,6 +137,10 @@ async fn stage_page(
     // G1: `@` or `%40`, `=` or `%3D`.
     let id = id.strip_suffix('/').unwrap_or(id);
     let managed = percent_decode_str(segment).eq(*b"@connections") && !id.is_empty();
+    // There is no path below a connection: code that adds `/@connections` to a URL that ends in it is told 403.
+    if managed && id.contains('/') {
+        return Ok(answer(Refusal::forbidden()));
+    }
     if !managed {
         return Ok(answer(match *request.method() {
             Method::GET | Method::HEAD => Refusal::upgrade_required(),
@@ -137,10 +164,6 @@ async fn manage(
     let started = Instant::now();
     let what = match *request.method() {
         Method::POST => What::Post,
-    // There is no path below a connection: code that adds `/@connections` to a URL that ends in it is told 403.
-    if managed && id.contains('/') {
-        return Ok(answer(Refusal::forbidden()));
-    }
         Method::GET => What::Inspect,
         Method::DELETE => What::Delete,
         _ => {

@@ -1,0 +1,170 @@
+//! The servers that other machines may reach.
+
+use super::Common;
+use super::failure::Failure;
+use super::output::Printer;
+use clap::ValueEnum;
+use lambda_ws_local::gateway::Audience;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tokio::net::TcpListener;
+
+/// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Server {
+    Dynamodb,
+    Lambda,
+    Console,
+    Admin,
+}
+
+impl Server {
+    /// The server, and whether it asks a client for anything.
+    fn about(self) -> &'static str {
+        match self {
+            Self::Dynamodb => "DynamoDB (without authentication)",
+            Self::Lambda => "Lambda's Invoke API (without authentication)",
+            Self::Console => "the console (without authentication)",
+            Self::Admin => "the admin API (without authentication)",
+        }
+    }
+}
+
+impl Common {
+    fn exposes(&self, server: Server) -> bool {
+        self.expose.contains(&server)
+    }
+
+    /// The audience of a page of the gateway's port.
+    pub(super) fn audience(&self, server: Server) -> Audience {
+        match self.exposes(server) {
+            true => Audience::OtherMachines,
+            false => Audience::ThisMachine,
+        }
+    }
+
+    /// Listens on a port of this machine alone, unless `server` is exposed; `option` is what chooses the port.
+    pub(super) async fn bind_near(
+        &self,
+        server: Server,
+        port: u16,
+        option: &str,
+    ) -> Result<TcpListener, Failure> {
+        let address = match (self.exposes(server), self.listen) {
+            (true, listen) => listen,
+            (false, IpAddr::V4(v4)) if v4.is_loopback() => v4.into(),
+            (false, IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
+            (false, IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
+        };
+        super::project::bind(address, port, option).await
+    }
+
+    /// Warns of what other machines reach.
+    pub(super) fn warn_of_exposure(&self, unsigned: bool, printer: &Printer) {
+        let style = printer.style();
+        for (index, line) in self.exposure(unsigned).into_iter().enumerate() {
+            let label = match index {
+                0 => style.bad("warning:"),
+                _ => style.faint("note:"),
+            };
+            printer.line(format!("{label} {line}"));
+        }
+    }
+
+    /// A warning and notes; none if only this machine is served.
+    fn exposure(&self, unsigned: bool) -> Vec<String> {
+        if self.listen.is_loopback() {
+            return Vec::new();
+        }
+        let signed = match unsigned {
+            true => "the management API (unsigned: --no-auth)",
+            false => "the management API (signed)",
+        };
+        let (open, closed): (Vec<&Server>, Vec<_>) = Server::value_variants()
+            .iter()
+            .partition(|server| self.exposes(**server));
+        let open = open.iter().map(|server| server.about());
+        let open: Vec<_> = ["the websocket", signed].into_iter().chain(open).collect();
+        let listen = self.listen;
+        let mut lines = vec![format!(
+            "--listen {listen} lets other machines reach {}",
+            open.join(", ")
+        )];
+        if self.allow_host.is_empty() {
+            lines.push(
+                "without --allow-host only requests for a loopback host are answered, which other machines can claim: \
+                 name this machine with --allow-host, or listen on 127.0.0.1"
+                    .to_owned(),
+            );
+        }
+        if !closed.is_empty() {
+            let names = closed
+                .iter()
+                .filter_map(|server| server.to_possible_value());
+            let names: Vec<_> = names.map(|name| name.get_name().to_owned()).collect();
+            lines.push(format!(
+                "only this machine reaches: {0} (--expose {1} lets others in)",
+                names.join(", "),
+                names.join(",")
+            ));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Cli;
+    use super::*;
+    use clap::Parser;
+
+    fn common(args: &[&str]) -> Common {
+        let args = ["lambda-ws-local"].iter().chain(args);
+        Cli::parse_from(args).dev.common
+    }
+
+    #[test]
+    fn fault_l8_other_machines_reach_nothing_unless_asked_and_the_start_names_what() {
+        assert_eq!(common(&[]).exposure(false), [""; 0]);
+        let lines = common(&["--listen", "0.0.0.0"]).exposure(false);
+        assert!(
+            lines[0].ends_with("the websocket, the management API (signed)"),
+            "{lines:?}"
+        );
+        assert!(lines[1].contains("--allow-host"), "{lines:?}");
+        assert!(
+            lines[2].contains("dynamodb, lambda, console, admin"),
+            "{lines:?}"
+        );
+        let sam = [
+            "--listen",
+            "0.0.0.0",
+            "--allow-host",
+            "host.docker.internal",
+        ];
+        let sam = [&sam[..], &["--expose", "dynamodb,lambda"]].concat();
+        let lines = common(&sam).exposure(true);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("unsigned: --no-auth"), "{lines:?}");
+        assert!(lines[0].contains("DynamoDB (without"), "{lines:?}");
+        assert!(lines[1].contains("reaches: console, admin"), "{lines:?}");
+        assert!(Cli::try_parse_from(["lambda-ws-local", "--expose", "websocket"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn fault_l8_a_server_listens_on_loopback_unless_it_is_exposed() {
+        let ip = async |common: Common| {
+            let bound = common
+                .bind_near(Server::Dynamodb, 0, "--dynamodb-port")
+                .await;
+            bound.unwrap().local_addr().unwrap().ip()
+        };
+        assert!(ip(common(&["--listen", "0.0.0.0"])).await.is_loopback());
+        let lambda = common(&["--listen", "0.0.0.0", "--expose", "lambda"]);
+        assert!(ip(lambda).await.is_loopback());
+        let dynamodb = common(&["--listen", "0.0.0.0", "--expose", "dynamodb"]);
+        assert!(ip(dynamodb).await.is_unspecified());
+        let console = common(&["--expose", "console"]);
+        assert_eq!(console.audience(Server::Console), Audience::OtherMachines);
+        assert_eq!(console.audience(Server::Admin), Audience::ThisMachine);
+    }
+}
