@@ -7,6 +7,7 @@ mod connect;
 mod dev;
 mod doctor;
 mod elsewhere;
+mod env;
 mod expose;
 mod failure;
 mod faults;
@@ -48,6 +49,8 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local --port 0                on free ports
   lambda-ws-local --tls --tls-cert-out ca.pem
   lambda-ws-local --watch app -- python3 app/main.py
+  lambda-ws-local --env SEND_RATE=77 --env TOKEN
+                                          set a variable, pass on another of this shell
   lambda-ws-local --record session        keep events and responses for `invoke`
   lambda-ws-local --invoke-url http://127.0.0.1:9000
                                           in front of `cargo lambda watch`
@@ -113,7 +116,9 @@ struct Common {
     /// The secret of that key
     #[arg(long, default_value = "test")]
     secret_access_key: String,
-    /// Keep the tables in a file instead of memory
+    #[command(flatten)]
+    env: env::EnvArgs,
+    /// Keep the tables in a file instead of memory; only this user can read it
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
     /// The most processes of a function

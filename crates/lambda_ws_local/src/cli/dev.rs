@@ -111,7 +111,6 @@ pub(super) struct Dev {
     /// The most events that are recorded
     #[arg(long, value_name = "N", default_value_t = 9_999, requires = "record")]
     record_limit: u64,
-    /// Serve this folder at / [default: the folder `web` of the function's package, if there is one]
     /// The most bytes that are recorded, in KB, MB or GB (1 KB is 1024 bytes)
     #[arg(
         long,
@@ -120,6 +119,7 @@ pub(super) struct Dev {
         requires = "record"
     )]
     record_size: Size,
+    /// Serve this folder at / [default: the folder `web` of the function's package, if there is one]
     #[arg(long, value_name = "DIR")]
     web: Option<PathBuf>,
     /// Serve no console at /_console/, and keep nothing for one
@@ -376,7 +376,7 @@ impl Dev {
         });
         for function in project.functions() {
             if let Some(remote) = remotes.remove(&function.logical_id) {
-                let all = project.environment(function, false, &self.common, &endpoints);
+                let all = project.environment_elsewhere(function, &self.common, &endpoints);
                 let needed = environment::for_others(&function.environment, &all);
                 elsewhere::print_environment(printer, function, &remote, &needed);
                 functions[&function.logical_id].started(Runner::Elsewhere(remote));

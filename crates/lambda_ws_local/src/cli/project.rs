@@ -24,6 +24,8 @@ const CARGO_INIT: Duration = Duration::from_secs(15 * 60);
 /// What is to be run.
 pub(super) struct Project {
     template: Template,
+    /// Variables of the command line.
+    extra: BTreeMap<String, String>,
 }
 
 impl Project {
@@ -48,7 +50,8 @@ impl Project {
             true => Template::parse(include_str!("default.yaml"), Path::new(TEMPLATE), &options)?,
             false => Template::read(&path, &options)?,
         };
-        let this = Self { template };
+        let extra = common.env.read(|name| std::env::var(name).ok())?;
+        let this = Self { template, extra };
         this.check(common)?;
         Ok(this)
     }
@@ -157,7 +160,9 @@ impl Project {
             .file_stem()
             .is_some_and(|n| n == "cargo");
         let mut config = Config::new(&function.name, program);
-        config.environment = self.environment(function, cargo, common, endpoints);
+        let mut chosen = function.environment.clone();
+        chosen.extend(self.extra.clone());
+        config.environment = environment(function, &chosen, cargo, common, endpoints);
         config.arn = format!(
             "arn:aws:lambda:{}:000000000000:function:{}",
             common.region, function.name
@@ -170,30 +175,15 @@ impl Project {
         config
     }
 
-    /// The environment of a function.
-    pub(super) fn environment(
+    /// The environment of a function that somebody else runs, to be printed: without the values of the command line, which
+    /// may be secrets.
+    pub(super) fn environment_elsewhere(
         &self,
         function: &Function,
-        cargo: bool,
         common: &Common,
         endpoints: &Endpoints,
     ) -> BTreeMap<String, String> {
-        let task_root = function.code.canonicalize().unwrap_or_default();
-        let setup = Variables {
-            function_name: &function.name,
-            handler: &function.handler,
-            memory: function.memory_mb,
-            task_root: &task_root.to_string_lossy(),
-            cargo,
-            template: &function.environment,
-            region: &common.region,
-            access_key_id: &common.access_key_id,
-            secret_access_key: &common.secret_access_key,
-            management_url: &endpoints.management,
-            dynamodb_url: Some(&endpoints.dynamodb),
-            lambda_url: endpoints.lambda.as_deref(),
-        };
-        variables(&setup, |name| std::env::var(name).ok())
+        environment(function, &function.environment, false, common, endpoints)
     }
 
     /// A DynamoDB with the template's tables.
@@ -212,6 +202,32 @@ impl Project {
         }
         Ok(dynamodb)
     }
+}
+
+/// The environment of a function, with the variables that are chosen for it.
+fn environment(
+    function: &Function,
+    chosen: &BTreeMap<String, String>,
+    cargo: bool,
+    common: &Common,
+    endpoints: &Endpoints,
+) -> BTreeMap<String, String> {
+    let task_root = function.code.canonicalize().unwrap_or_default();
+    let setup = Variables {
+        function_name: &function.name,
+        handler: &function.handler,
+        memory: function.memory_mb,
+        task_root: &task_root.to_string_lossy(),
+        cargo,
+        template: chosen,
+        region: &common.region,
+        access_key_id: &common.access_key_id,
+        secret_access_key: &common.secret_access_key,
+        management_url: &endpoints.management,
+        dynamodb_url: Some(&endpoints.dynamodb),
+        lambda_url: endpoints.lambda.as_deref(),
+    };
+    variables(&setup, |name| std::env::var(name).ok())
 }
 
 /// Where the function finds AWS.

@@ -117,6 +117,26 @@ pub fn variables(
     variables
 }
 
+/// Whether the gateway sets this variable, whatever a template says: its value would have no effect.
+pub fn is_reserved(name: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "_HANDLER",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL_LAMBDA",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    ];
+    name.starts_with("AWS_LAMBDA_")
+        || OTHERS.contains(&name)
+        || CLOSED.iter().any(|(closed, _)| *closed == name)
+}
+
 /// What of a function's [`variables`] a program needs that is run by something else, such as `cargo lambda watch`, which sets
 /// Lambda's own itself: the template's, region, credentials, endpoints and [`CLOSED`].
 pub fn for_others(
@@ -288,6 +308,24 @@ mod tests {
             variables(&changed(&changes, &mut template), developer),
             variables(&SETUP, developer)
         );
+    }
+
+    #[test]
+    fn fault_f30_a_variable_that_is_set_over_the_templates_is_reserved() {
+        let mut template: BTreeMap<_, _> = variables(&SETUP, |_| None);
+        template.insert("AWS_ENDPOINT_URL_LAMBDA".into(), String::new());
+        template.insert("MINE".into(), String::new());
+        template
+            .values_mut()
+            .for_each(|value| *value = "mine".into());
+        let setup = Variables {
+            template: &template,
+            lambda_url: Some("http://127.0.0.1:3002"),
+            ..SETUP
+        };
+        for (name, value) in variables(&setup, |_| None) {
+            assert_eq!(is_reserved(&name), value != "mine", "{name}");
+        }
     }
 
     #[test]
