@@ -113,6 +113,13 @@ impl Api {
                 "leave-a-child" => {
                     process::Command::new("sleep").arg("1000").spawn()?;
                 }
+                // In a session, and so a process group, of its own.
+                "leave-a-daemon" => {
+                    let daemon = process::Command::new("setsid")
+                        .args(["sleep", "1000"])
+                        .spawn()?;
+                    answer = Ok(daemon.id().to_string().into());
+                }
                 "answer-and-exit" => {
                     let id = event.header("request-id");
                     self.request(

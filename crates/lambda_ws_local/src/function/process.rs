@@ -15,7 +15,9 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 const START: &str = "read -r _ || exit 1
 exec \"$@\" </dev/null";
 
-/// Kills the program's process group as soon as its pipe is closed at the other end.
+/// Kills the program's process group as soon as its pipe is closed at the other end, unless it reads a word before: then
+/// the group is gone already. Afterwards it kills what has left the group (`setsid`, daemons): on Linux these are found by
+/// a variable that all processes of the program inherit. A process that also clears its environment is not found.
 ///
 /// The only copy of that end is in this process: it closes when this process lets go of it, and also, through the kernel,
 /// when this process dies of a `kill -9`. A parent-death signal (`setpriv --pdeathsig`) would be bound to the thread that
@@ -23,8 +25,17 @@ exec \"$@\" </dev/null";
 /// covers them all. It is in a group of its own, so that it is not stopped with the program, and ignores the signals that
 /// end a terminal's programs.
 const WATCH: &str = "trap '' HUP INT TERM
-read -r _
-kill -s KILL -- \"-$1\"";
+read -r gone || kill -s KILL -- \"-$1\"
+[ -n \"$2\" ] || exit
+# A process may start another between the search and its end.
+for round in 1 2 3; do
+  found=
+  for file in $(grep -lsF -- \"$2\" /proc/[0-9]*/environ); do
+    id=${file#/proc/}
+    kill -s KILL \"${id%/environ}\" && found=1
+  done
+  [ \"$found\" ] || exit
+done";
 
 /// A program and how it is started.
 #[derive(Clone, Debug, Default)]
@@ -41,16 +52,17 @@ pub struct Program {
 pub(crate) struct Process {
     child: Child,
     group: Arc<Group>,
-    watcher: Child,
     /// Closing it makes the watcher kill the group.
-    _leash: Option<ChildStdin>,
+    leash: Option<ChildStdin>,
 }
 
 impl Process {
-    /// Starts the program with exactly this environment.
+    /// Starts the program with exactly this environment, of which the variable `marker` has a value that no other program's
+    /// has.
     pub(crate) fn start(
         program: &Program,
         environment: &BTreeMap<String, String>,
+        marker: &str,
     ) -> io::Result<(Process, ChildStdout, ChildStderr)> {
         let path = environment.get("PATH").map(String::as_str);
         let mut command = shell(START);
@@ -69,8 +81,14 @@ impl Process {
             return Err(io::Error::other("the process has no id or no pipes"));
         };
         // Before the program runs, so that there is no moment without it.
+        let marker = environment
+            .get(marker)
+            .map(|value| format!("{marker}={value}"));
         let mut watcher = shell(WATCH)
             .arg(id.to_string())
+            .args(marker)
+            // It works on after this process has let go of it.
+            .kill_on_drop(false)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
@@ -80,8 +98,7 @@ impl Process {
         let process = Process {
             child,
             group: Arc::new(Group(Mutex::new(Some(id)))),
-            watcher,
-            _leash: leash,
+            leash,
         };
         Ok((process, stdout, stderr))
     }
@@ -102,8 +119,12 @@ impl Process {
     /// only because the kernel gives ids out in turn.
     pub(crate) fn kill(&mut self) {
         self.group.end();
-        // It has nothing left to watch, and must not kill who gets the id next.
-        let _ = self.watcher.start_kill();
+        // The watcher must not kill the group that gets the id next.
+        if let Some(leash) = self.leash.take()
+            && let Ok(leash) = leash.into_owned_fd()
+        {
+            let _ = File::from(leash).write_all(b"gone\n");
+        }
     }
 }
 

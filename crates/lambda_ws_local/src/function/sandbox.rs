@@ -22,6 +22,9 @@ use crate::console::Feed;
 use crate::faults::{Faults, Kind, Place};
 use crate::listener::Listener;
 
+/// The variable with the name of an environment's log stream, which no two environments share.
+const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
+
 /// How long a dead process's last words and responses are read for: they are in the kernel's buffers already.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -216,17 +219,17 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
     let mut environment = config.environment.clone();
     environment.insert("AWS_LAMBDA_RUNTIME_API".into(), address.to_string());
     environment.insert(
-        "AWS_LAMBDA_LOG_STREAM_NAME".into(),
+        LOG_STREAM.into(),
         format!("local/[$LATEST]{:032x}", fastrand::u128(..)),
     );
     if let Some(token) = config.feed.token(&config.name, number) {
         environment.insert("AWS_SESSION_TOKEN".into(), token);
     }
-    let (mut process, stdout, stderr) =
-        Process::start(&config.program, &environment).map_err(|source| StartError::Spawn {
-            program: config.program.program.to_string_lossy().into_owned(),
-            source,
-        })?;
+    let (mut process, stdout, stderr) = Process::start(&config.program, &environment, LOG_STREAM)
+        .map_err(|source| StartError::Spawn {
+        program: config.program.program.to_string_lossy().into_owned(),
+        source,
+    })?;
 
     let output = Output {
         stdout: Meter::new(stdout),

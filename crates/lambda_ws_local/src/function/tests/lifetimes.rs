@@ -174,6 +174,39 @@ async fn nothing_remains_of_a_stopped_function() {
     );
 }
 
+/// Whether a process runs, and is not a zombie.
+#[cfg(target_os = "linux")]
+fn runs(pid: i32) -> bool {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/cmdline"));
+    name.is_ok_and(|name| name.starts_with("sleep"))
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn fault_l10_a_process_that_leaves_the_group_ends_with_its_function() {
+    // It must not be found by luck: another function has one, too.
+    let other = Probe::start(probe(&[])).await;
+    let others = other.answer("leave-a-daemon").await.parse().expect("a pid");
+    let daemon = async |probe: &Probe| -> i32 {
+        let pid = probe.answer("leave-a-daemon").await;
+        let pid = pid.parse().expect("a pid");
+        eventually("it runs", || runs(pid)).await;
+        pid
+    };
+    let probe = Probe::start(probe(&[])).await;
+    let stopped = daemon(&probe).await;
+    assert_ne!(
+        group(stopped),
+        group(probe.pid().await),
+        "it is in another group"
+    );
+    probe.function.stop().await;
+    eventually("it is gone", || !runs(stopped)).await;
+    eventually("the other runs", || runs(others)).await;
+    drop(other);
+    eventually("the other is gone", || !runs(others)).await;
+}
+
 #[tokio::test]
 async fn a_dropped_function_leaves_nothing() {
     let probe = Probe::start(probe(&[])).await;
@@ -190,7 +223,8 @@ async fn a_gateway_that_will_be_killed() {
         return;
     };
     let script = format!(
-        "sleep 1000 & trap '' TERM; echo $$ > {mark}.new; mv {mark}.new {mark}; wait; sleep 1000"
+        "sleep 1000 & setsid sleep 1000 & echo $! > {mark}.daemon; trap '' TERM; echo $$ > {mark}.new; \
+         mv {mark}.new {mark}; wait; sleep 1000"
     );
     let program = Program {
         program: "sh".into(),
@@ -230,7 +264,16 @@ async fn a_gateway_that_is_killed_takes_its_processes_along() {
         .parse()
         .expect("a number");
     eventually("its child runs", || group(pid).len() >= 2).await;
+    #[cfg(target_os = "linux")]
+    let daemon = {
+        let daemon = std::fs::read_to_string(folder.path().join("pid.daemon")).expect("a pid");
+        let daemon = daemon.trim().parse().expect("a number");
+        eventually("its daemon runs", || runs(daemon)).await;
+        daemon
+    };
     gateway.kill().await.expect("a process");
     eventually("the group is gone", || group(pid).is_empty()).await;
+    #[cfg(target_os = "linux")]
+    eventually("its daemon is gone", || !runs(daemon)).await;
     assert!(!Path::new(&format!("/proc/{pid}/fd")).exists() || group(pid).is_empty());
 }
