@@ -158,7 +158,7 @@ pub(crate) fn main() -> ExitCode {
                 Some(Command::Connect(connect)) => connect.run().await?,
                 Some(Command::Doctor(doctor)) => return Ok(doctor.run()),
                 Some(Command::Faults(faults)) => faults.run().await?,
-                Some(Command::Invoke(invoke)) => invoke.run().await?,
+                Some(Command::Invoke(invoke)) => return Ok(invoke.run().await),
                 Some(Command::New(new)) => return new.run(),
                 Some(Command::Publish(publish)) => publish.run().await?,
                 None => cli.dev.run().await?,

@@ -147,6 +147,11 @@ impl Lambda {
         Listener::new(listener, self.clone()).serve().await
     }
 
+    /// Resolves when no asynchronous event is under way.
+    pub async fn idle(&self) {
+        self.shared.queue.idle().await;
+    }
+
     /// Gives up all asynchronous events, those under way included, and returns how many these are. Further ones are refused.
     pub fn stop(&self) -> usize {
         self.shared.queue.close()

@@ -38,11 +38,40 @@ async fn obey(event: LambdaEvent<Value>) -> Result<Value, Error> {
             });
             Ok(command["return"].clone())
         }
+        Some("print") => {
+            println!("{}", command["text"].as_str().unwrap_or_default());
+            Ok(Value::Null)
+        }
+        Some("variable") => {
+            let name = command["name"].as_str().unwrap_or_default();
+            Ok(std::env::var(name).unwrap_or_default().into())
+        }
+        // Hands itself an event, as a function does with follow-up work.
+        Some("task") => Ok(invoke_itself(&command["event"])?.into()),
         _ => match command.get("return") {
             Some(response) => Ok(response.clone()),
             None => Ok(json!({"statusCode": 200})),
         },
     }
+}
+
+/// Invokes the function asynchronously, without an SDK; the first line of the answer.
+fn invoke_itself(event: &Value) -> Result<String, Error> {
+    use std::io::{BufRead, BufReader, Write};
+    let url = std::env::var("AWS_ENDPOINT_URL_LAMBDA")?;
+    let name = std::env::var("AWS_LAMBDA_FUNCTION_NAME")?;
+    let address = url.trim_start_matches("http://");
+    let mut stream = std::net::TcpStream::connect(address)?;
+    let event = event.to_string();
+    let length = event.len();
+    write!(
+        stream,
+        "POST /2015-03-31/functions/{name}/invocations HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\n\
+         X-Amz-Invocation-Type: Event\r\nConnection: close\r\n\r\n{event}"
+    )?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    Ok(line)
 }
 
 /// What the event tells it to do: in the body of a message, in the query string of a `$connect`, or

@@ -71,7 +71,7 @@ async fn a_file_that_is_no_event_is_named() {
         ("events/nosuch.json", "cannot read"),
     ] {
         let ended = invoke([file], &chat()).await;
-        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert_eq!(ended.code, Some(2), "{ended:?}");
         let [error] = ended.errors()[..] else {
             panic!("one error is expected: {ended:?}");
         };
@@ -92,7 +92,9 @@ async fn a_response_that_api_gateway_refuses_is_a_failure() {
         (r#"{"do": "hang"}"#, "timed out after 2.00 seconds"),
     ] {
         let event = folder.path().join("event.json");
-        std::fs::write(&event, format!(r#"{{"command": {command}}}"#)).expect("a file");
+        let of_a_route = r#""requestContext": {"eventType": "MESSAGE"}"#;
+        let json = format!(r#"{{"command": {command}, {of_a_route}}}"#);
+        std::fs::write(&event, json).expect("a file");
         let template = fixture("routes.yaml");
         let args = [
             event.as_os_str(),
@@ -101,12 +103,100 @@ async fn a_response_that_api_gateway_refuses_is_a_failure() {
         ];
         let ended = invoke(args, Path::new(PROBE)).await;
         assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
-        assert_eq!(
-            ended.errors(),
-            ["error: 1 of 1 responses are none that API Gateway accepts"]
-        );
+        assert_eq!(ended.errors(), ["error: 1 of 1 answers are rejected"]);
         assert_eq!(ended.stdout.len(), 1, "a line for each: {ended:?}");
         let explained = ended.stderr.iter().any(|line| line.contains(said));
         assert!(explained, "{command}: no `{said}` in {ended:?}");
     }
+}
+
+/// Sends one event to the probe.
+async fn probe(event: &str) -> Ended {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("event.json");
+    std::fs::write(&file, event).expect("a file");
+    let template = fixture("routes.yaml");
+    let args = [
+        file.as_os_str(),
+        "--template".as_ref(),
+        template.as_os_str(),
+    ];
+    invoke(args, Path::new(PROBE)).await
+}
+
+#[tokio::test]
+async fn fault_f12_an_answer_is_judged_by_the_kind_of_its_event() {
+    let sqs = |answer: &str| {
+        let record = r#"{"eventSource": "aws:sqs", "messageId": "m1", "body": "x"}"#;
+        format!(r#"{{"Records": [{record}], "command": {{"return": {answer}}}}}"#)
+    };
+    for (event, code, said) in [
+        (sqs(r#"{"batchItemFailures": []}"#), 0, "ok"),
+        (
+            sqs(r#"{"batchItemFailures": [{"itemIdentifier": "m1"}]}"#),
+            0,
+            "1 of 1 records failed",
+        ),
+        (
+            sqs(r#"{"statusCode": 200}"#),
+            1,
+            "not an answer to an aws:sqs event",
+        ),
+        (r#"{"command": {"return": "anything"}}"#.to_owned(), 0, "ok"),
+        (
+            r#"{"command": {"do": "fail"}}"#.to_owned(),
+            1,
+            "as it was told",
+        ),
+    ] {
+        let ended = probe(&event).await;
+        assert_eq!(ended.code, Some(code), "{event}: {ended:?}");
+        let explained = ended.stderr.iter().any(|line| line.contains(said));
+        assert!(explained, "{event}: no `{said}` in {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_hands_itself_work_which_ends_before_the_command_does() {
+    let task = |command: &str| {
+        format!(r#"{{"command": {{"do": "task", "event": {{"command": {command}}}}}}}"#)
+    };
+    let ended = probe(&task(r#"{"do": "print", "text": "followed up"}"#)).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout[0].contains("202 Accepted"), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .iter()
+            .any(|line| line.ends_with("followed up")),
+        "{ended:?}"
+    );
+    let ended = probe(&task(r#"{"do": "fail"}"#)).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(
+        ended.errors().last(),
+        Some(&"error: 1 asynchronous events are lost")
+    );
+}
+
+#[tokio::test]
+async fn fault_f30_variables_of_the_command_line_reach_the_function() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let event = folder.path().join("event.json");
+    std::fs::write(
+        &event,
+        r#"{"command": {"do": "variable", "name": "SEND_RATE"}}"#,
+    )
+    .expect("a file");
+    let template = fixture("routes.yaml");
+    let (variable, template) = ("SEND_RATE=77".into(), template.into());
+    let args: [OsString; 5] = [
+        "--env".into(),
+        variable,
+        event.into(),
+        "--template".into(),
+        template,
+    ];
+    let ended = invoke(args, Path::new(PROBE)).await;
+    assert_eq!(ended.stdout, [r#""77""#], "{ended:?}");
 }

@@ -1,9 +1,12 @@
 //! Sending event files to a function, once each.
 
+mod verdict;
+
 use super::Common;
 use super::compare;
 use super::expose::Server;
 use super::failure::Failure;
+use super::integration::{LateFunction, Runner};
 use super::output::Printer;
 use super::project::{Endpoints, Project};
 use super::record::json_or_text;
@@ -11,20 +14,39 @@ use super::responder;
 use super::signals::Signals;
 use clap::Args;
 use lambda_ws::Timestamp;
-use lambda_ws::wire::{ProxyResponse, request_time};
+use lambda_ws::wire::request_time;
+use lambda_ws_local::console::Feed;
 use lambda_ws_local::function::{Function, InvokeError, request_id};
 use lambda_ws_local::gateway::reachable;
+use lambda_ws_local::lambda::{self, Lambda, Target};
+use lambda_ws_local::template;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use verdict::Kind;
+
+/// The exit code if nothing was sent, as of a wrong command line.
+const NOTHING_SENT: u8 = 2;
+
+/// The exit code after a signal, as shells have it for Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// How long asynchronous invocations may go on after the last event.
+const FOLLOW_UP: Duration = Duration::from_secs(300);
 
 /// Send event files to the function, once each: one response a line on standard output
 ///
 /// The function runs as under `sam local invoke -e FILE`, without a container. It gets a DynamoDB of
-/// its own, and a management API that takes every post and shows it on standard error.
+/// its own, a management API that takes every post and shows it on standard error, and Lambda's Invoke API, by which it
+/// invokes itself: the command ends when these invocations have ended, too.
+///
+/// Each answer is judged by the rules of its event: a proxy response for a route, a policy for an authorizer,
+/// batchItemFailures or nothing for SQS, Kinesis and DynamoDB, and anything but an error for all others.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local invoke events/*.json
@@ -32,7 +54,11 @@ use tokio::sync::mpsc;
   lambda-ws-local --record session        record a session ..
   lambda-ws-local invoke --compare session/*.json
 
-Exit code: 0 if every response is one that API Gateway accepts, and with --compare is as recorded.")]
+Exit codes:
+  0    every answer is accepted, and with --compare is as recorded
+  1    an answer is rejected, an invocation fails, or with --compare an answer differs
+  2    nothing is sent: a file, the template, the build or the start of the function is at fault
+  130  interrupted")]
 pub(super) struct Invoke {
     /// The event files, in the order they are sent; *.response.json, as --record writes them, are left out
     #[arg(required = true, value_name = "FILE")]
@@ -54,16 +80,36 @@ pub(super) struct Invoke {
 }
 
 impl Invoke {
-    pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
+    pub(super) async fn run(self) -> ExitCode {
         let printer = Arc::new(Printer::start());
-        tokio::select! {
-            done = self.invoke(&printer) => done,
-            () = signals.next() => Err(Failure::new("interrupted")),
+        let ended = match Signals::listen() {
+            Ok(mut signals) => tokio::select! {
+                ended = self.invoke(&printer) => ended,
+                () = signals.next() => {
+                    drop(printer);
+                    Failure::new("interrupted").print();
+                    return ExitCode::from(INTERRUPTED);
+                }
+            },
+            Err(error) => Err(error.into()),
+        };
+        // What is still to be printed comes first.
+        drop(printer);
+        match ended {
+            Ok(None) => ExitCode::SUCCESS,
+            Ok(Some(verdict)) => {
+                verdict.print();
+                ExitCode::FAILURE
+            }
+            Err(failure) => {
+                failure.print();
+                ExitCode::from(NOTHING_SENT)
+            }
         }
     }
 
-    async fn invoke(&self, printer: &Arc<Printer>) -> Result<(), Failure> {
+    /// Sends the events; what is wrong with the answers, if anything.
+    async fn invoke(&self, printer: &Arc<Printer>) -> Result<Option<Failure>, Failure> {
         let mut events = Vec::new();
         let mut recorded = Vec::new();
         for path in self.files.iter().filter(|path| !compare::is_response(path)) {
@@ -92,9 +138,15 @@ impl Invoke {
             (_, None) => return Err(Failure::new("say with --function which one to invoke")),
         };
         let program = project.program(function, &self.common).await?;
-        let endpoints = self.endpoints(&project, printer).await?;
-        let mut config = project.config(function, program, &self.common, &endpoints);
-        config.concurrency = 1;
+        let mut endpoints = self.endpoints(&project, printer).await?;
+        let late = LateFunction::new(&function.name, Feed::default());
+        let lost = Arc::new(AtomicUsize::new(0));
+        let lambda = self.lambda(function, &late, &lost, printer);
+        let listener = self.common.bind_near(Server::Lambda, 0, "--port").await?;
+        endpoints.lambda = Some(format!("http://{}", reachable(listener.local_addr()?)));
+        let serving = lambda.clone();
+        tokio::spawn(async move { serving.serve(listener).await });
+        let config = project.config(function, program, &self.common, &endpoints);
         let (log, mut lines) = mpsc::channel(1000);
         let name = function.name.clone();
         let logged = printer.clone();
@@ -103,10 +155,10 @@ impl Invoke {
                 logged.log(&name, &line);
             }
         });
-        let function = Function::start(config, log).await?;
+        late.started(Runner::Here(Function::start(config, log).await?));
         let (mut refused, mut different) = (0, 0);
         for ((path, event), recorded) in events.into_iter().zip(recorded) {
-            let outcome = self.send(&function, path, &event, printer).await?;
+            let outcome = self.send(&late, path, &event, printer).await?;
             let Some(recorded) = recorded else {
                 refused += usize::from(!outcome.accepted);
                 continue;
@@ -119,16 +171,50 @@ impl Invoke {
                 printer.line(format!("{} {differs} {difference}", path.display()));
             }
         }
-        function.stop().await;
-        match (refused, different) {
-            (0, 0) => Ok(()),
-            (0, n) => Err(Failure::new(format!(
+        let followed = tokio::time::timeout(FOLLOW_UP, lambda.idle()).await;
+        let lost = lost.load(Ordering::Relaxed) + lambda.stop();
+        if followed.is_err() {
+            let secs = FOLLOW_UP.as_secs();
+            printer.line(format!("asynchronous events are given up after {secs} s"));
+        }
+        late.stop().await;
+        Ok(match (refused, different, lost) {
+            (0, 0, 0) => None,
+            (0, 0, n) => Some(Failure::new(format!("{n} asynchronous events are lost"))),
+            (0, n, _) => Some(Failure::new(format!(
                 "{n} of {sent} responses are not as they were recorded"
             ))),
-            (n, _) => Err(Failure::new(format!(
-                "{n} of {sent} responses are none that API Gateway accepts"
-            ))),
-        }
+            (n, _, _) => Some(Failure::new(format!("{n} of {sent} answers are rejected"))),
+        })
+    }
+
+    /// Lambda's Invoke API of the function: for tasks that it hands to itself.
+    fn lambda(
+        &self,
+        function: &template::Function,
+        late: &LateFunction,
+        lost: &Arc<AtomicUsize>,
+        printer: &Arc<Printer>,
+    ) -> Lambda {
+        let (lost, printer) = (lost.clone(), printer.clone());
+        let served = lambda::Served {
+            name: function.name.clone(),
+            elsewhere: None,
+            asynchronous: function.asynchronous,
+            target: Arc::new(late.clone()),
+        };
+        let options = lambda::Options {
+            guard: self.common.guard(),
+            region: self.common.region.clone(),
+            // Nobody wants to wait for a minute here.
+            retry_delay: Duration::ZERO,
+            observer: Some(Arc::new(move |event| {
+                lost.fetch_add(1, Ordering::Relaxed);
+                printer.line(format!("{} {event}", printer.style().bad("error:")));
+            })),
+            ..lambda::Options::default()
+        };
+        Lambda::new([served], options)
     }
 
     /// What is not given is started.
@@ -175,22 +261,21 @@ impl Invoke {
     /// Sends one event.
     async fn send(
         &self,
-        function: &Function,
+        function: &LateFunction,
         path: &Path,
         event: &Value,
         printer: &Printer,
     ) -> Result<Outcome, Failure> {
         let style = printer.style();
         let started = Instant::now();
-        let response = function
-            .invoke(event.to_string().into(), &request_id())
-            .await;
+        let id = request_id();
+        let response = Target::invoke(function, event.to_string().into(), &id).await;
         let millis = started.elapsed().as_secs_f64() * 1000.0;
-        let (line, problem, response) = match response {
+        let verdict = Kind::of(event).judge(response.as_deref());
+        let (line, response) = match response {
             Ok(response) => {
-                let problem = ProxyResponse::read(&response).err().map(|e| e.to_string());
                 let json = json_or_text(&response);
-                (json.clone(), problem, Ok(json))
+                (json.clone(), Ok(json))
             }
             Err(error) => {
                 let kind = match &error {
@@ -198,25 +283,25 @@ impl Invoke {
                     _ => "Runtime.Failure".to_owned(),
                 };
                 let failed = json!({"errorType": kind, "errorMessage": error.to_string()});
-                (failed, Some(error.to_string()), Err(error.to_string()))
+                (failed, Err(error.to_string()))
             }
         };
         writeln!(std::io::stdout(), "{line}")?;
         let mut done = format!(
             "{} {} {}",
             style.strong(&path.display().to_string()),
-            match problem {
-                None => style.good("ok"),
-                Some(_) => style.bad("failed"),
+            match verdict {
+                Ok(_) => style.good("ok"),
+                Err(_) => style.bad("failed"),
             },
             style.faint(&format!("{millis:.1} ms"))
         );
-        if let Some(problem) = &problem {
-            done.push_str(&format!(" {problem}"));
+        if let Ok(Some(text)) | Err(text) = &verdict {
+            done.push_str(&format!(" {text}"));
         }
         printer.line(done);
         Ok(Outcome {
-            accepted: problem.is_none(),
+            accepted: verdict.is_ok(),
             response,
         })
     }
@@ -224,7 +309,7 @@ impl Invoke {
 
 /// How an event ended.
 struct Outcome {
-    /// Whether the response is one that API Gateway accepts.
+    /// Whether AWS accepts the answer.
     accepted: bool,
     /// The response, or why there is none.
     response: Result<Value, String>,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
 use super::{Lost, Observer, Reason, Served, report};
@@ -26,6 +26,8 @@ pub(super) struct Queue {
     observer: Option<Observer>,
     load: Mutex<Load>,
     closed: watch::Sender<bool>,
+    /// The last event has ended.
+    drained: Notify,
 }
 
 #[derive(Default)]
@@ -46,6 +48,9 @@ impl Drop for Place {
         let mut load = self.queue.lock();
         load.events -= 1;
         load.bytes -= self.bytes;
+        if load.events == 0 {
+            self.queue.drained.notify_waiters();
+        }
     }
 }
 
@@ -56,6 +61,7 @@ impl Queue {
             observer,
             load: Mutex::default(),
             closed: watch::Sender::new(false),
+            drained: Notify::new(),
         })
     }
 
@@ -89,6 +95,17 @@ impl Queue {
             }
         });
         true
+    }
+
+    /// Resolves when no event is under way.
+    pub(super) async fn idle(&self) {
+        loop {
+            let drained = self.drained.notified();
+            if self.lock().events == 0 {
+                return;
+            }
+            drained.await;
+        }
     }
 
     /// Ends all events and returns how many these are.

@@ -102,6 +102,22 @@ async fn a_queue_has_an_end_and_places_are_given_back() {
     assert!(!accept(), "there was one place");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_idle_when_the_last_attempt_has_ended() {
+    let (chat, mut sees) = chat([failure(), Ok("1".into()), Ok("2".into())]);
+    let (queue, _told) = queue();
+    queue.idle().await;
+    let begun = tokio::time::Instant::now();
+    for _ in 0..2 {
+        assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+    }
+    queue.idle().await;
+    assert_eq!(begun.elapsed().as_secs(), 60, "one is tried again");
+    for _ in 0..3 {
+        sees.recv().await.expect("an attempt");
+    }
+}
+
 #[tokio::test]
 async fn events_that_wait_at_the_end_are_counted_and_not_tried_again() {
     let (chat, mut sees) = chat([failure(), Ok("1".into())]);

@@ -1,0 +1,247 @@
+//! The rules by which AWS reads the answer to each kind of event.
+
+use lambda_ws::wire::{AuthorizerResponse, ProxyResponse};
+use lambda_ws_local::function::InvokeError;
+use serde_json::Value;
+
+/// The kind of an event, as far as its answer is concerned.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An event of a route: a proxy response.
+    Route,
+    /// An event of a Lambda authorizer: a policy, or the error `Unauthorized`.
+    Authorizer,
+    /// Records of a queue or a stream, by their ids: `batchItemFailures`, or nothing.
+    Batch { service: String, ids: Vec<String> },
+    /// Everything else: SNS, EventBridge, direct invocations. AWS does not read the answer.
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(event: &Value) -> Self {
+        if event["methodArn"].is_string() {
+            return Self::Authorizer;
+        }
+        let event_type = event["requestContext"]["eventType"].as_str();
+        if let Some("CONNECT" | "MESSAGE" | "DISCONNECT") = event_type {
+            return Self::Route;
+        }
+        let records = event["Records"].as_array().map_or(&[][..], Vec::as_slice);
+        let source = records.first().and_then(|one| one["eventSource"].as_str());
+        let id: fn(&Value) -> &Value = match source {
+            Some("aws:sqs") => |record| &record["messageId"],
+            Some("aws:kinesis") => |record| &record["kinesis"]["sequenceNumber"],
+            Some("aws:dynamodb") => |record| &record["dynamodb"]["SequenceNumber"],
+            _ => return Self::Other,
+        };
+        let ids = records.iter().filter_map(|record| id(record).as_str());
+        Self::Batch {
+            service: source.unwrap_or_default().to_owned(),
+            ids: ids.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Judges an answer: what is to be said of it, if anything, or why it is rejected.
+    pub(super) fn judge(
+        &self,
+        answer: Result<&[u8], &InvokeError>,
+    ) -> Result<Option<String>, String> {
+        let answer = match (self, answer) {
+            (_, Ok(answer)) => answer,
+            (Self::Authorizer, Err(InvokeError::Handler { message, .. }))
+                if message == "Unauthorized" =>
+            {
+                return Ok(Some("the client sees 401".to_owned()));
+            }
+            (_, Err(error)) => return Err(error.to_string()),
+        };
+        match self {
+            Self::Route => ProxyResponse::read(answer)
+                .map(|_| None)
+                .map_err(|error| error.to_string()),
+            Self::Authorizer => AuthorizerResponse::read(answer)
+                .map(|_| None)
+                .map_err(|error| with_causes(&error)),
+            Self::Batch { service, ids } => batch(service, ids, answer),
+            Self::Other => Ok(None),
+        }
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", with_causes(cause)),
+        None => error.to_string(),
+    }
+}
+
+/// The answer to records, by the rules of `ReportBatchItemFailures`.
+fn batch(service: &str, ids: &[String], answer: &[u8]) -> Result<Option<String>, String> {
+    const FIX: &str = r#"return {"batchItemFailures": [{"itemIdentifier": ID}]}, or fail to have all records sent again"#;
+    let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
+        return Err(format!(
+            "the answer to an {service} event is not JSON: {FIX}"
+        ));
+    };
+    if answer.get("statusCode").is_some() {
+        return Err(format!(
+            "a proxy response is not an answer to an {service} event: Lambda ignores it and counts all records as done. \
+             {FIX}"
+        ));
+    }
+    let failures = match answer.get("batchItemFailures") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(failures)) => failures,
+        Some(_) => return Err(format!("batchItemFailures must be a list: {FIX}")),
+    };
+    for failure in failures {
+        match failure["itemIdentifier"].as_str() {
+            Some(id) if ids.iter().any(|one| one == id) => {}
+            Some(id) => {
+                return Err(format!(
+                    "itemIdentifier `{id}` is not a record of the event: Lambda sends all records again"
+                ));
+            }
+            None => {
+                return Err(format!(
+                    "a batch item failure has no itemIdentifier: Lambda sends all records again. {FIX}"
+                ));
+            }
+        }
+    }
+    Ok(match failures.len() {
+        0 => None,
+        failed => Some(format!("{failed} of {} records failed", ids.len())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use serde_json::json;
+
+    fn judge(event: &Value, answer: &Value) -> Result<Option<String>, String> {
+        Kind::of(event).judge(Ok(answer.to_string().as_bytes()))
+    }
+
+    fn failure(message: &str) -> InvokeError {
+        InvokeError::Handler {
+            error_type: "Error".to_owned(),
+            message: message.to_owned(),
+            report: Bytes::new(),
+        }
+    }
+
+    #[test]
+    fn fault_f12_records_are_answered_by_batch_item_failures_and_not_by_a_proxy_response() {
+        let sqs = json!({"Records": [
+            {"eventSource": "aws:sqs", "messageId": "m1"}, {"eventSource": "aws:sqs", "messageId": "m2"},
+        ]});
+        let failures = |failures: Value| json!({ "batchItemFailures": failures });
+        for fine in [
+            json!(null),
+            json!({}),
+            json!("done"),
+            failures(json!(null)),
+            failures(json!([])),
+        ] {
+            assert_eq!(judge(&sqs, &fine), Ok(None), "{fine}");
+        }
+        let one = failures(json!([{"itemIdentifier": "m2"}]));
+        assert_eq!(
+            judge(&sqs, &one),
+            Ok(Some("1 of 2 records failed".to_owned()))
+        );
+        for (bad, reason) in [
+            (
+                json!({"statusCode": 200}),
+                "not an answer to an aws:sqs event",
+            ),
+            (failures(json!({})), "must be a list"),
+            (
+                failures(json!([{"itemIdentifier": "m3"}])),
+                "`m3` is not a record",
+            ),
+            (
+                failures(json!([{"itemIdentifier": ""}])),
+                "`` is not a record",
+            ),
+            (
+                failures(json!([{"itemIdentifier": null}])),
+                "no itemIdentifier",
+            ),
+            (failures(json!([{"id": "m1"}])), "no itemIdentifier"),
+            (failures(json!(["m1"])), "no itemIdentifier"),
+        ] {
+            let error = judge(&sqs, &bad).unwrap_err();
+            assert!(error.contains(reason), "{bad}: {error}");
+        }
+        assert!(
+            Kind::of(&sqs)
+                .judge(Ok(b"<html>"))
+                .unwrap_err()
+                .contains("not JSON")
+        );
+        assert_eq!(
+            Kind::of(&sqs).judge(Err(&failure("boom"))),
+            Err(failure("boom").to_string())
+        );
+        let stream = json!({"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "7"}}]});
+        let seven = failures(json!([{"itemIdentifier": "7"}]));
+        assert_eq!(
+            judge(&stream, &seven),
+            Ok(Some("1 of 1 records failed".to_owned()))
+        );
+    }
+
+    #[test]
+    fn fault_f12_sns_eventbridge_and_direct_events_may_be_answered_by_anything_but_an_error() {
+        for event in [
+            json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "x"}}]}),
+            json!({"source": "app", "detail-type": "x", "detail": {}}),
+            json!({"publish": {"room": "lobby"}}),
+            json!([]),
+            json!("text"),
+        ] {
+            for answer in [
+                json!(null),
+                json!("ok"),
+                json!({"statusCode": 200, "Data": 1}),
+                json!([1]),
+            ] {
+                assert_eq!(judge(&event, &answer), Ok(None), "{event} {answer}");
+            }
+            assert!(
+                Kind::of(&event).judge(Err(&failure("boom"))).is_err(),
+                "{event}"
+            );
+        }
+    }
+
+    #[test]
+    fn fault_f12_an_authorizer_is_answered_by_a_policy_and_a_route_by_a_proxy_response() {
+        let authorizer = json!({
+            "type": "REQUEST", "methodArn": "arn:aws:execute-api:us-east-1:1:a/dev/$connect",
+            "requestContext": {"eventType": "CONNECT"},
+        });
+        let statement = json!({"Effect": "Deny", "Action": "*", "Resource": "*"});
+        let policy = json!({"principalId": "ann", "policyDocument": {"Statement": [statement]}});
+        let proxy = json!({"statusCode": 200});
+        assert_eq!(judge(&authorizer, &policy), Ok(None));
+        let error = judge(&authorizer, &proxy).unwrap_err();
+        assert!(error.contains("principalId"), "{error}");
+        let judged = Kind::of(&authorizer).judge(Err(&failure("Unauthorized")));
+        assert_eq!(judged, Ok(Some("the client sees 401".to_owned())));
+        assert!(Kind::of(&authorizer).judge(Err(&failure("boom"))).is_err());
+        let route = json!({"requestContext": {"eventType": "MESSAGE", "routeKey": "say"}});
+        assert_eq!(judge(&route, &proxy), Ok(None));
+        assert!(judge(&route, &policy).is_err());
+        assert!(judge(&route, &json!(null)).is_err());
+        assert!(
+            Kind::of(&route)
+                .judge(Err(&failure("Unauthorized")))
+                .is_err()
+        );
+    }
+}
