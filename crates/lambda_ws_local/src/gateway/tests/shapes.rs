@@ -73,8 +73,7 @@ async fn b7_the_101_begins_with_its_date_and_a_refusal_has_one_too() {
 }
 
 #[tokio::test]
-async fn fault_f25_c1_events_of_2019_have_twelve_members_of_identity_a_message_id_and_no_close_code()
- {
+async fn c1_events_of_2019_have_twelve_members_of_identity_and_a_message_id() {
     let setup = Setup::new().route("$connect", ok).route("$default", ok);
     let setup = setup.route("$disconnect", ok).options(|options| {
         options.event_shape = EventShape::Y2019;
@@ -95,6 +94,21 @@ async fn fault_f25_c1_events_of_2019_have_twelve_members_of_identity_a_message_i
     // The ids come from a seed; the port and the trace do not matter here.
     let contexts = [connect, message, disconnect].map(|event| event["requestContext"].to_string());
     insta::assert_snapshot!(contexts.join("\n"));
+}
+
+#[tokio::test]
+async fn fault_f25_a_disconnect_of_2019_has_no_close_code_and_one_of_today_has() {
+    for (shape, has) in [(EventShape::Y2019, false), (EventShape::Current, true)] {
+        let setup = Setup::new().route("$connect", ok).route("$disconnect", ok);
+        let setup = setup.options(|options| options.event_shape = shape);
+        let local = setup.start().await;
+        drop(local.connect().await);
+        let event = local.expect("DISCONNECT").await;
+        for name in ["disconnectStatusCode", "disconnectReason"] {
+            let found = event["requestContext"].get(name);
+            assert_eq!(found.is_some(), has, "{name} {shape:?}");
+        }
+    }
 }
 
 #[tokio::test]
