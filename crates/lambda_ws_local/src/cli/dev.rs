@@ -2,6 +2,7 @@
 
 use super::Common;
 use super::elsewhere::{self, Elsewhere};
+use super::endpoint_hint::EndpointHint;
 use super::expose::Server;
 use super::failure::Failure;
 use super::integration::{All, LateFunction, Runner};
@@ -19,7 +20,7 @@ use http::Method;
 use lambda_ws_local::admin::{self, Admin};
 use lambda_ws_local::console::{self, Console, Feed, Site, Web};
 use lambda_ws_local::faults::{Faults, Kind, Plan};
-use lambda_ws_local::function::{FREEZE_AFTER, Function, environment};
+use lambda_ws_local::function::{FREEZE_AFTER, Function, LogLine, environment};
 use lambda_ws_local::gateway::{
     self, ApiKey, ApiKeys, Authorizer, EventShape, Gateway, Integration, Route, Time, TimeError,
     reachable,
@@ -342,12 +343,15 @@ impl Dev {
             admin_audience: self.common.audience(Server::Admin),
             console_audience: self.common.audience(Server::Console),
         }));
-        if !self.quiet {
-            let (printer, verbose) = (printer.clone(), self.verbose);
-            options.observer = Some(Arc::new(move |observed| {
-                printer.observed(observed, verbose)
-            }));
-        }
+        let hint = EndpointHint::new(printer);
+        let (shown, verbose) = ((!self.quiet).then(|| printer.clone()), self.verbose);
+        let hinting = hint.clone();
+        options.observer = Some(Arc::new(move |observed| {
+            hinting.observed(observed);
+            if let Some(printer) = &shown {
+                printer.observed(observed, verbose);
+            }
+        }));
         options.tls = tls;
         let secure = options.tls.is_some();
         let gateway = Gateway::new(served, options);
@@ -389,10 +393,12 @@ impl Dev {
             config.faults = faults.clone();
             config.freeze = (!self.no_freeze).then_some(FREEZE_AFTER);
             config.feed = feed.clone();
-            let (log, mut lines) = mpsc::channel(LOG);
+            let (log, mut lines) = mpsc::channel::<LogLine>(LOG);
             let (printer, name, feed) = (printer.clone(), function.name.clone(), feed.clone());
+            let hint = hint.clone();
             tokio::spawn(async move {
                 while let Some(line) = lines.recv().await {
+                    hint.log(&line.text);
                     printer.log(&name, &line);
                     feed.log(&name, &line);
                 }

@@ -18,6 +18,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -61,6 +62,17 @@ async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Opti
             None
         }
         Err(NoHead::Refused(refusal)) => {
+            refuse(stream, &refusal, shared.options.close_timeout).await;
+            None
+        }
+        Err(NoHead::Tls) => {
+            let refusal = Refusal::bad_request("this port does not speak TLS");
+            if !shared.tls_noticed.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    "a client speaks TLS to a port that does not: serve it with --tls. A function that posts to \
+                     https://{{domainName}}/{{stage}} should leave the endpoint to AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+                );
+            }
             refuse(stream, &refusal, shared.options.close_timeout).await;
             None
         }

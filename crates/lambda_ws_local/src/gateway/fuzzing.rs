@@ -49,7 +49,7 @@ async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     };
     let request = match head {
         Ok(Head::Upgrade(request)) => request,
-        Ok(Head::Plain(_)) | Err(NoHead::Gone) => return None,
+        Ok(Head::Plain(_)) | Err(NoHead::Gone | NoHead::Tls) => return None,
         Err(NoHead::Refused(refusal)) => return refused(refusal),
     };
     let mut handshake = match Handshake::check(&request, "dev") {

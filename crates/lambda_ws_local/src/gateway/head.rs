@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The longest head, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
+/// The first byte of a client that speaks TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
 /// The most headers.
 const HEADERS: usize = 100;
 
@@ -37,6 +39,8 @@ pub(super) enum NoHead {
     Gone,
     /// It is to be told why.
     Refused(Refusal),
+    /// It speaks TLS.
+    Tls,
 }
 
 impl Head {
@@ -59,6 +63,7 @@ impl Head {
             match bytes.first() {
                 None => continue,
                 Some(first) if first.is_ascii_alphabetic() => {}
+                Some(&TLS_HANDSHAKE) => return Err(NoHead::Tls),
                 Some(_) => return Err(NoHead::Refused(not_http())),
             }
             // Parsed once, when its end is there, not at every byte of a slow client.
@@ -230,8 +235,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_http_is_refused_at_once_and_what_ends_is_gone() {
+        assert!(matches!(read(b"\x16\x03\x01", 9).await, Err(NoHead::Tls)));
         assert!(matches!(
-            read(b"\x16\x03\x01", 9).await,
+            read(b"\x80\x03\x01", 9).await,
             Err(NoHead::Refused(_))
         ));
         assert!(matches!(

@@ -7,6 +7,7 @@ use super::{Api, ApiKeys, Authorization, Observed, Options, Route};
 use lambda_ws::wire::{self, Pairs};
 use lambda_ws::{Timestamp, selection};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub(super) struct Shared {
     pub(super) opening: Opening,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
+    /// A client has spoken TLS where it is not spoken.
+    pub(super) tls_noticed: AtomicBool,
     random: Mutex<fastrand::Rng>,
 }
 
@@ -42,6 +45,7 @@ impl Shared {
             connections: Connections::default(),
             opening: Opening::default(),
             closing: watch::Sender::new(false),
+            tls_noticed: AtomicBool::new(false),
             random: Mutex::new(options.random.clone()),
             options,
         }
