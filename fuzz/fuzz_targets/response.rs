@@ -4,7 +4,8 @@
 #![no_main]
 
 use http::{HeaderValue, StatusCode};
-use lambda_ws::wire::{AuthorizerResponse, ProxyResponse};
+use lambda_ws::Timestamp;
+use lambda_ws::wire::{AuthorizerResponse, PolicyContext, ProxyResponse};
 use lambda_ws::{IntoResponse, Response, Router, TwoWay, testing};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
@@ -23,7 +24,13 @@ fuzz_target!(|input: (u16, &[u8], &str, &[u8])| {
     let (status, protocol, text, bytes) = input;
     let _ = ProxyResponse::read(bytes);
     if let Ok(policy) = AuthorizerResponse::read(bytes) {
-        policy.allows("arn:aws:execute-api:us-east-1:1:a/dev/$connect");
+        let context = PolicyContext {
+            source_ip: "192.0.2.1",
+            user_agent: Some("fuzz"),
+            referer: None,
+            now: Timestamp::from_millis(0),
+        };
+        policy.allows("arn:aws:execute-api:us-east-1:1:a/dev/$connect", &context);
     }
     // Nearly no number is a status.
     if let Ok(status) = StatusCode::from_u16(100 + status % 900) {

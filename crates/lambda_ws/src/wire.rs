@@ -29,6 +29,6 @@ pub use identity_source::{IdentitySource, NoIdentitySource};
 pub(crate) use incoming::{EventType, Incoming, IncomingContext, headers, query};
 pub(crate) use offer::{BEARER, Offer};
 pub use origin::Origin;
-pub use policy::matches_pattern;
+pub use policy::{PolicyContext, matches_pattern};
 pub use request::{Pairs, ProxyRequest, RequestContext, disconnect_headers, iso8601, request_time};
 pub use response::{MalformedResponse, ProxyResponse};

@@ -2,7 +2,8 @@
 
 use super::shared::{API, Failure, STAGE, Shared};
 use crate::wire::{
-    AuthorizerRequest, AuthorizerResponse, IdentitySource, ProxyRequest, authorizer_headers,
+    AuthorizerRequest, AuthorizerResponse, IdentitySource, PolicyContext, ProxyRequest,
+    authorizer_headers,
 };
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -32,9 +33,17 @@ impl Shared {
         if !sources.iter().all(|source| source.is_in(&event)) {
             return Err(401);
         }
+        let client = &event.request_context;
+        let header = |name: &str| connect.headers.and_then(|headers| headers.value(name));
+        let policy_context = PolicyContext {
+            source_ip: client.identity.source_ip,
+            user_agent: client.identity.user_agent,
+            referer: header("referer"),
+            now: client.request_time_epoch,
+        };
         match self.run(event.r#type, &event.request_context, &event).await {
             Ok(json) => match AuthorizerResponse::read(&json) {
-                Ok(response) if response.allows(&method_arn) => {
+                Ok(response) if response.allows(&method_arn, &policy_context) => {
                     Ok(serde_json::value::to_raw_value(response.said()).ok())
                 }
                 Ok(_) => Err(403),

@@ -1,6 +1,6 @@
 //! What travels between API Gateway and a Lambda authorizer.
 
-use super::policy::PolicyDocument;
+use super::policy::{PolicyContext, PolicyDocument};
 use super::request::{Pairs, RequestContext, all, last};
 use crate::limits::AUTHORIZER_BYTES;
 use serde::{Deserialize, Serialize};
@@ -120,9 +120,10 @@ impl AuthorizerResponse {
         })
     }
 
-    /// Whether the policy allows `method_arn`: a statement allows it and none denies it.
-    pub fn allows(&self, method_arn: &str) -> bool {
-        self.document.allows("execute-api:Invoke", method_arn)
+    /// Whether the policy allows `method_arn` to a client: a statement whose conditions hold allows it, and none denies it.
+    pub fn allows(&self, method_arn: &str, context: &PolicyContext<'_>) -> bool {
+        let action = "execute-api:Invoke";
+        self.document.allows(action, method_arn, context)
     }
 
     /// What later events say in `requestContext.authorizer`: `principalId` and the context, all of it

@@ -1,5 +1,10 @@
 //! The policies that authorizers return, evaluated as IAM does.
 
+mod condition;
+
+pub use condition::PolicyContext;
+
+use condition::Condition;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -18,6 +23,8 @@ struct Statement {
     effect: Effect,
     action: Patterns,
     resource: Patterns,
+    /// All of them have to hold.
+    conditions: Vec<Condition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -51,8 +58,8 @@ struct Written {
 }
 
 impl PolicyDocument {
-    /// Whether the policy allows an action on a resource: a statement allows it, and none denies it.
-    pub(super) fn allows(&self, action: &str, resource: &str) -> bool {
+    /// Whether the policy allows an action on a resource to a client: a statement allows it, and none denies it.
+    pub(super) fn allows(&self, action: &str, resource: &str, context: &PolicyContext<'_>) -> bool {
         let any = |effect| {
             self.statement.iter().any(|statement| {
                 statement.effect == effect
@@ -60,6 +67,10 @@ impl PolicyDocument {
                     && statement
                         .resource
                         .include(|one| matches_pattern(one, resource))
+                    && statement
+                        .conditions
+                        .iter()
+                        .all(|one| one.holds(context, resource))
             })
         };
         any(Effect::Allow) && !any(Effect::Deny)
@@ -79,11 +90,6 @@ impl TryFrom<Written> for Statement {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        // One that is not evaluated could let in whom AWS would not.
-        let conditions = written.condition.unwrap_or_default();
-        if conditions.as_object().is_none_or(|all| !all.is_empty()) && !conditions.is_null() {
-            return Err("a `Condition` cannot be evaluated here: decide in the authorizer".into());
-        }
         let patterns = |name: &str, any, none| match (any, none) {
             (Some(any), None) => Ok(Patterns::Any(any)),
             (None, Some(none)) => Ok(Patterns::None(none)),
@@ -96,6 +102,8 @@ impl TryFrom<Written> for Statement {
             effect: written.effect,
             action: patterns("Action", written.action, written.not_action)?,
             resource: patterns("Resource", written.resource, written.not_resource)?,
+            // An operator that is not evaluated could let in a client that AWS would not.
+            conditions: condition::read(written.condition.unwrap_or_default())?,
         })
     }
 }
@@ -160,7 +168,13 @@ mod tests {
         let policy = json!({"Version": "2012-10-17", "Statement": statements});
         let policy: Result<PolicyDocument, _> = serde_json::from_value(policy);
         let policy = policy.map_err(|error| error.to_string())?;
-        Ok(policy.allows("execute-api:Invoke", ARN))
+        let context = PolicyContext {
+            source_ip: "192.0.2.1",
+            user_agent: None,
+            referer: None,
+            now: crate::Timestamp::from_millis(0),
+        };
+        Ok(policy.allows("execute-api:Invoke", ARN, &context))
     }
 
     fn statement(effect: &str, resource: &str) -> Value {
@@ -226,8 +240,15 @@ mod tests {
         assert!(refused(with("NotAction", json!("*"))).contains("`NotAction`"));
         assert!(refused(with("NotResource", json!("*"))).contains("`NotResource`"));
         assert!(refused(with("Resource", json!([1]))).contains("string"));
-        let condition = json!({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}});
-        assert!(refused(with("Condition", condition)).contains("`Condition`"));
+        let condition = json!({"Somehow": {"aws:SourceIp": "192.0.2.0/24"}});
+        assert!(refused(with("Condition", condition)).contains("`Somehow`"));
+        for (net, allowed) in [("192.0.2.0/24", true), ("198.51.100.0/24", false)] {
+            let condition = json!({"IpAddress": {"aws:SourceIp": net}});
+            assert_eq!(allows(&with("Condition", condition.clone())), Ok(allowed));
+            let mut deny = with("Condition", condition);
+            deny["Effect"] = json!("Deny");
+            assert_eq!(allows(&json!([base, deny])), Ok(!allowed));
+        }
         assert!(refused(json!({"Effect": "Allow", "Action": "*"})).contains("`Resource`"));
         assert_eq!(allows(&with("Condition", json!({}))), Ok(true));
     }

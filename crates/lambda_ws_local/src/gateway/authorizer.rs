@@ -5,7 +5,7 @@ use super::handshake::Handshake;
 use super::integration::{Failure, respond};
 use super::shared::Shared;
 use super::{Integration, IntegrationError, events};
-use lambda_ws::wire::{AuthorizerResponse, IdentitySource, MalformedPolicy};
+use lambda_ws::wire::{AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext};
 use lambda_ws::{Timestamp, limits};
 use serde_json::value::RawValue;
 use std::error::Error;
@@ -59,7 +59,13 @@ impl Authorizer {
         let invocation = self.integration.invoke(event, request_id);
         let json = respond(invocation, self.timeout, ()).await?;
         let response = AuthorizerResponse::read(&json)?;
-        if !response.allows(&method_arn) {
+        let context = PolicyContext {
+            source_ip: &connection.source_ip,
+            user_agent: connection.user_agent.as_deref(),
+            referer: handshake.headers.value("referer"),
+            now,
+        };
+        if !response.allows(&method_arn, &context) {
             return Err(Unauthorized::Denied(method_arn));
         }
         Ok(Said {

@@ -103,6 +103,33 @@ async fn b9_what_the_authorizer_does_decides_what_the_client_sees() {
 }
 
 #[tokio::test]
+async fn fault_f19_b9_a_policy_with_a_condition_is_evaluated_for_the_client() {
+    // The token is the range of the condition.
+    let ask = async |event: Value| -> Answer {
+        let net = &event["queryStringParameters"]["token"];
+        let statement = json!({
+            "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": event["methodArn"],
+            "Condition": {
+                "IpAddress": {"aws:SourceIp": net},
+                "Bool": {"aws:SecureTransport": "true"},
+                "DateGreaterThan": {"aws:CurrentTime": "2020-01-01T00:00:00Z"},
+            },
+        });
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+        Ok(json!({"principalId": "ann", "policyDocument": policy}).to_string())
+    };
+    let local = Setup::new().authorizer(&[QUERY], ask).start().await;
+    for (net, expected) in [
+        ("127.0.0.0/8", 101),
+        ("192.0.2.0/24", 403),
+        ("nonsense", 500),
+    ] {
+        assert_eq!(status(&local, net).await, expected, "{net}");
+        local.event().await;
+    }
+}
+
+#[tokio::test]
 async fn b9_who_lacks_an_identity_source_sees_401_and_nobody_is_asked() {
     let sources = [
         QUERY,
