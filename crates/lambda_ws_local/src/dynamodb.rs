@@ -162,6 +162,16 @@ impl DynamoDb {
 
     /// One operation, such as `PutItem`, with the JSON body that AWS documents; the answer is status and JSON body.
     pub async fn call(&self, operation: &str, body: Bytes) -> (StatusCode, Bytes) {
+        let (status, answer) = self.answer(operation, body).await;
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            // A full disk, most likely: SDKs try again and say nothing.
+            let answer = String::from_utf8_lossy(&answer);
+            tracing::error!("the database cannot carry out {operation}: {answer}");
+        }
+        (status, answer)
+    }
+
+    async fn answer(&self, operation: &str, body: Bytes) -> (StatusCode, Bytes) {
         if self.in_memory
             && body.len() <= LIGHT_BODY
             && operation::is_light(operation)

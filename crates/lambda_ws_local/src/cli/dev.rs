@@ -38,6 +38,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+/// So many connections take a while to close.
+const MANY: usize = 200;
+
 /// How many lines of a function's log may wait.
 const LOG: usize = 1000;
 
@@ -143,7 +146,7 @@ impl Dev {
         let printer = Arc::new(Printer::start());
         let mut serving = tokio::select! {
             serving = self.start(&printer) => serving?,
-            () = signals.next() => return Ok(()),
+            () = signals.next() => return Err(Failure::new("interrupted before the function was served")),
         };
         if !serving.faults.plan().is_off() {
             let (plan, seed) = (serving.faults.plan(), serving.faults.seed());
@@ -372,6 +375,7 @@ impl Dev {
             lambda: Some(format!("http://{}", reachable(lambda_address))),
         };
         let websocket = gateway.url(address);
+        let served_gateway = gateway.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         // The function calls the management API while it starts: it must be there.
         let serving = tokio::spawn(async move {
@@ -431,6 +435,7 @@ impl Dev {
             reload,
             lambda,
             printer: printer.clone(),
+            gateway: served_gateway,
             stop: Some(stop),
             ended: Box::pin(async { drop(serving.await) }),
         })
@@ -515,6 +520,7 @@ struct Serving<'a> {
     reload: Option<Reload<'a>>,
     lambda: Lambda,
     printer: Arc<Printer>,
+    gateway: Gateway,
     stop: Option<oneshot::Sender<()>>,
     /// Resolves when the gateway has ended.
     ended: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -556,9 +562,16 @@ impl Serving<'_> {
 
     /// Closes every connection, waits for their `$disconnect`, and ends the function's processes.
     async fn stop(&mut self) {
+        let style = self.printer.style();
+        let open = self.gateway.connections();
+        if open >= MANY {
+            self.printer.line(format!(
+                "{} closing {open} connections and handling their $disconnect: Ctrl-C again ends at once",
+                style.faint("note:")
+            ));
+        }
         drop(self.stop.take());
         (&mut self.ended).await;
-        let style = self.printer.style();
         match self.lambda.stop() {
             0 => {}
             n => self.printer.line(format!(

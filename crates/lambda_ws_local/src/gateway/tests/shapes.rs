@@ -103,6 +103,7 @@ async fn fault_f25_a_disconnect_of_2019_has_no_close_code_and_one_of_today_has()
         let setup = setup.options(|options| options.event_shape = shape);
         let local = setup.start().await;
         drop(local.connect().await);
+        local.expect("CONNECT").await;
         let event = local.expect("DISCONNECT").await;
         for name in ["disconnectStatusCode", "disconnectReason"] {
             let found = event["requestContext"].get(name);
