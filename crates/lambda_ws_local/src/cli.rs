@@ -64,14 +64,15 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local faults off
 
 A function that builds its endpoint itself:
-  The SDKs post here because the function gets AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, unless its code names an
-  endpoint. Such code runs unchanged as follows, in every language:
-  - https://{domainName}/{stage} of an event: serve TLS, and let the function trust the certificate (Node.js,
-    boto3, others):
-      lambda-ws-local --tls --tls-cert-out ca.pem --env NODE_EXTRA_CA_CERTS=$PWD/ca.pem \\
+  An SDK posts here by AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, unless
+  the code names an endpoint. Such code runs unchanged over TLS:
+  - https://{domainName}/{stage}, as of an event:
+      lambda-ws-local --tls --tls-cert-out ca.pem \\
+        --env NODE_EXTRA_CA_CERTS=$PWD/ca.pem \\
         --env AWS_CA_BUNDLE=$PWD/ca.pem --env SSL_CERT_FILE=$PWD/ca.pem
-  - https://{apiId}.execute-api.{region}.amazonaws.com/{stage}: let this name lead to 127.0.0.1 in /etc/hosts,
-    and add to the command above: --port 443 --allow-host {apiId}.execute-api.{region}.amazonaws.com"
+  - https://{apiId}.execute-api.{region}.amazonaws.com/{stage}:
+    let this host be 127.0.0.1 in /etc/hosts, and add
+      --port 443 --allow-host {apiId}.execute-api.{region}.amazonaws.com"
 )]
 struct Cli {
     #[command(subcommand)]
