@@ -28,7 +28,11 @@ const fn line(number: &'static str, behaviour: &'static str, status: Status) -> 
 }
 
 pub(super) const LINES: &[Line] = &[
-    line("A1", "clients connect to `/{stage}`", Reproduced),
+    line(
+        "A1",
+        "clients connect to `/{stage}`; TLS 1.2 and 1.3",
+        Reproduced,
+    ),
     line("A2", "a URL has at most 4096 characters", Reproduced),
     line("A3", "a plain GET is a 426", Reproduced),
     line(
@@ -115,7 +119,7 @@ pub(super) const LINES: &[Line] = &[
     line("E1", "one-way routes answer nothing", Reproduced),
     line(
         "E2",
-        "two-way routes answer with the body, whatever the status",
+        "a route response `$default` makes a route two-way: the body is sent, whatever the status",
         Reproduced,
     ),
     line("E3", "a failure is an error frame", Reproduced),

@@ -1,13 +1,14 @@
 use std::time::Duration;
 
 use super::model::{self, Models};
-use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
 use super::{Authorization, Problem, authorization, integration, physical};
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Route";
+/// What makes a route two-way.
+const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
 /// The route keys that begin with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
@@ -18,8 +19,8 @@ pub struct Route {
     pub key: String,
     /// The logical id of the function behind it.
     pub function: String,
-    /// Whether the body that the function returns goes to the client: `RouteResponseSelectionExpression` is `$default`
-    /// and there is a route response `$default` (conformance E2).
+    /// Whether the body that the function returns goes to the client: the route has a route response `$default`
+    /// (conformance E2). Without effect on `$connect` and `$disconnect`.
     pub two_way: bool,
     /// How long API Gateway waits for the function: 50 ms to 29 s, 29 s by default (conformance E5).
     pub timeout: Duration,
@@ -77,7 +78,7 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
         }
     }
     let models = model::of_route(scope, resource, &properties, &key)?;
-    let two_way = two_way(scope, resource, &properties)?;
+    let two_way = two_way(scope, resource, &key, &properties)?;
     let target = properties.required("Target")?;
     let integration = integration::read(scope, &target, &key, properties.line("Target"))?;
     Ok(Route {
@@ -92,44 +93,37 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
     })
 }
 
+/// Whether the route has a route response `$default`. `RouteResponseSelectionExpression` is not needed for it, and does
+/// nothing without one (conformance E2).
 fn two_way(
     scope: &Scope<'_>,
     route: &Resource,
+    key: &str,
     properties: &Properties<'_, '_>,
 ) -> Result<bool, Problem> {
     let id = physical::short_id(&route.id);
-    let response = scope
-        .of_kind("AWS::ApiGatewayV2::RouteResponse")
-        .find(|response| {
-            let text = |name| {
-                response
-                    .properties
-                    .entry(name)
-                    .and_then(|node: &Node| scope.text(node).ok())
-            };
-            text("RouteId").as_ref() == Some(&id)
-                && text("RouteResponseKey").as_deref() == Some("$default")
-        });
+    let two_way = scope.of_kind(RESPONSE).any(|response| {
+        let text = |name| {
+            let node = response.properties.entry(name);
+            node.and_then(|node| scope.text(node).ok())
+        };
+        text("RouteId").as_ref() == Some(&id)
+            && text("RouteResponseKey").as_deref() == Some("$default")
+    });
     let selection = properties.text("RouteResponseSelectionExpression")?;
     let line = properties.line("RouteResponseSelectionExpression");
-    match (selection.as_deref(), response) {
-        (Some("$default"), Some(_)) => return Ok(true),
-        (Some("$default"), None) => {
+    let has_messages = !PREDEFINED[..2].contains(&key);
+    match selection.as_deref() {
+        None => {}
+        Some("$default") if two_way || !has_messages => {}
+        Some("$default") => {
             let text = format!(
-                "{} has no `AWS::ApiGatewayV2::RouteResponse`: what the function returns is not sent, as on AWS",
+                "{} has no `{RESPONSE}`: what the function returns is not sent, as on AWS",
                 properties.owner
             );
             scope.report.note(line, text);
         }
-        (None, Some(response)) => {
-            let text = format!(
-                "{} has no `RouteResponseSelectionExpression`: its response is not sent, as on AWS",
-                properties.owner
-            );
-            scope.report.note(response.line, text);
-        }
-        (None, None) => {}
-        (Some(other), _) => {
+        Some(other) => {
             let text = format!(
                 "{}: `RouteResponseSelectionExpression` is `{other}`, but it can only be `$default`",
                 properties.owner
@@ -137,5 +131,5 @@ fn two_way(
             return Err(Problem::new(line, text));
         }
     }
-    Ok(false)
+    Ok(two_way)
 }

@@ -5,7 +5,7 @@ use crate::gateway::{Tls, TlsError};
 use futures_util::{SinkExt, StreamExt};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +13,11 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Message;
 
 fn tls() -> (Tls, TlsConnector) {
+    tls_of(rustls::DEFAULT_VERSIONS)
+}
+
+/// A server, and a client that accepts only these versions.
+fn tls_of(versions: &[&'static SupportedProtocolVersion]) -> (Tls, TlsConnector) {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let (tls, authority) = Tls::self_signed(names).unwrap();
     let mut roots = RootCertStore::empty();
@@ -20,7 +25,7 @@ fn tls() -> (Tls, TlsConnector) {
     roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
@@ -62,6 +67,20 @@ async fn a1_websockets_speak_tls_and_the_function_is_told() {
         socket.close(None).await.unwrap();
         while let Some(Ok(_)) = socket.next().await {}
         assert_eq!(local.disconnected().await.0, 1005);
+    }
+}
+
+#[tokio::test]
+async fn a1_tls_1_2_and_tls_1_3_are_accepted() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let (tls, connector) = tls_of(&[version]);
+        let local = setup(tls).start().await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = connector.connect(name, local.raw().await).await.unwrap();
+        let used = stream.get_ref().1.protocol_version();
+        assert_eq!(used, Some(version.version));
+        let connected = tokio_tungstenite::client_async("wss://localhost/dev", stream).await;
+        assert!(connected.is_ok(), "{:?}", connected.err());
     }
 }
 

@@ -253,6 +253,30 @@ fn without_a_route_response_nothing_is_sent_back_and_a_note_says_so() {
 }
 
 #[test]
+fn fault_f1_a_route_response_alone_makes_a_route_two_way() {
+    let text = RAW.replace("      RouteResponseSelectionExpression: $default\n", "");
+    assert_ne!(text, RAW);
+    let routes = read(&text).apis[0].routes.clone();
+    assert!(routes[1].two_way && !routes[0].two_way, "{routes:#?}");
+    let noted = notes(&text)
+        .into_iter()
+        .filter(|note| note.contains("`say`"));
+    assert_eq!(noted.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn fault_f1_an_expression_on_connect_is_not_noted_because_no_body_reaches_a_client() {
+    let text = RAW.replace(
+        "      RouteKey: $connect\n",
+        "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n",
+    );
+    let noted = notes(&text)
+        .into_iter()
+        .filter(|note| note.contains("$connect"));
+    assert_eq!(noted.collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
 fn what_aws_would_not_do_is_noted() {
     let text = RAW
         .replace("apigateway.amazonaws.com", "events.amazonaws.com")
