@@ -2,6 +2,7 @@
 
 mod admin;
 mod build;
+mod code;
 mod compare;
 mod connect;
 mod dev;

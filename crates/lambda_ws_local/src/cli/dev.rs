@@ -90,7 +90,7 @@ pub(super) struct Dev {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     lambda_retry_delay: u32,
     #[command(flatten)]
-    elsewhere: Elsewhere,
+    pub(super) elsewhere: Elsewhere,
     /// An API key that clients may use, besides the template's
     #[arg(long, value_name = "KEY")]
     api_key: Vec<String>,
@@ -188,8 +188,8 @@ impl Dev {
     }
 
     async fn start(&self, printer: &Arc<Printer>) -> Result<Serving<'_>, Failure> {
-        let project = Project::read(&self.common, self.elsewhere.is_set())?;
-        self.elsewhere.check(&project)?;
+        let project = Project::read(&self.common, &self.elsewhere)?;
+        self.elsewhere.check(&project, &self.common)?;
         for note in &project.template().notes {
             let path = project.template().path.display();
             printer.line(format!("{} {path}: {note}", printer.style().faint("note:")));
@@ -416,7 +416,7 @@ impl Dev {
             project,
             functions: functions.clone(),
             programs,
-            elsewhere: self.elsewhere.is_set(),
+            elsewhere: &self.elsewhere,
             endpoints: endpoints.clone(),
             watched,
         });

@@ -1,5 +1,6 @@
 //! Functions that somebody else runs.
 
+use super::Common;
 use super::failure::Failure;
 use super::output::Printer;
 use super::project::Project;
@@ -9,7 +10,7 @@ use lambda_ws_local::template::Function;
 use std::collections::BTreeMap;
 
 /// Who runs the functions, if not this program.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Elsewhere {
     /// Invoke the function, or the named one, by this Lambda Invoke API instead of running its program: that of
     /// `cargo lambda watch` (http://127.0.0.1:9000), `sam local start-lambda` (choose another port than 3001 for one of the
@@ -17,7 +18,6 @@ pub(super) struct Elsewhere {
     #[arg(
         long,
         value_name = "[FUNCTION=]URL",
-        conflicts_with_all = ["program", "function"],
         value_parser = named_url
     )]
     invoke_url: Vec<(Option<String>, String)>,
@@ -39,9 +39,23 @@ impl Elsewhere {
         !self.invoke_url.is_empty()
     }
 
-    /// Whether all functions are the template's.
-    pub(super) fn check(&self, project: &Project) -> Result<(), Failure> {
+    /// Whether the function is run by somebody else.
+    pub(super) fn runs(&self, function: &Function) -> bool {
+        let mut names = self.invoke_url.iter().map(|(name, _)| name.as_ref());
+        names.any(|name| name.is_none_or(|name| *name == function.logical_id))
+    }
+
+    /// Whether all functions are the template's, and none is the program after `--` as well.
+    pub(super) fn check(&self, project: &Project, common: &Common) -> Result<(), Failure> {
         let functions = project.functions();
+        let both = |one: &&Function| self.runs(one) && project.given(one, common).is_some();
+        if let Some(function) = functions.iter().find(both) {
+            return Err(Failure::new(format!(
+                "function `{}` is the program after `--` and behind --invoke-url too: remove one, or name the function of \
+                 the URL, as in --invoke-url FUNCTION=URL",
+                function.logical_id
+            )));
+        }
         for name in self.invoke_url.iter().filter_map(|(name, _)| name.as_ref()) {
             if !functions.iter().any(|one| one.logical_id == *name) {
                 let names: Vec<_> = functions.iter().map(|one| &*one.logical_id).collect();

@@ -4,6 +4,7 @@ mod verdict;
 
 use super::Common;
 use super::compare;
+use super::elsewhere::Elsewhere;
 use super::expose::Server;
 use super::failure::Failure;
 use super::integration::{LateFunction, Runner};
@@ -128,7 +129,7 @@ impl Invoke {
         if !self.verbatim {
             move_to(Timestamp::now(), events.iter_mut().map(|(_, event)| event));
         }
-        let project = Project::read(&self.common, false)?;
+        let project = Project::read(&self.common, &Elsewhere::default())?;
         let function = match (project.functions(), &self.common.function) {
             ([function], _) => function,
             (all, Some(name)) => all

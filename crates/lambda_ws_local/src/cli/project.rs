@@ -1,7 +1,8 @@
 //! What is to be run: a template's functions, each with its program.
 
+use super::elsewhere::Elsewhere;
 use super::failure::Failure;
-use super::{Common, build};
+use super::{Common, build, code};
 use lambda_ws_local::dynamodb::DynamoDb;
 use lambda_ws_local::function::environment::{Variables, variables};
 use lambda_ws_local::function::{Config, Program};
@@ -30,7 +31,8 @@ pub(super) struct Project {
 
 impl Project {
     /// Reads the template; a program without one gets the default, and so does a function that is run `elsewhere`.
-    pub(super) fn read(common: &Common, elsewhere: bool) -> Result<Self, Failure> {
+    /// Functions that no route uses and that have no program here are left out, with a note.
+    pub(super) fn read(common: &Common, elsewhere: &Elsewhere) -> Result<Self, Failure> {
         let options = Options {
             parameters: common.parameter_overrides.iter().cloned().collect(),
             stage: common.stage.clone(),
@@ -40,17 +42,21 @@ impl Project {
         let path = common.template.clone();
         let path = path.unwrap_or_else(|| PathBuf::from(TEMPLATE));
         let missing = common.template.is_none() && !path.exists();
-        if missing && common.program.is_empty() && !elsewhere {
+        if missing && common.program.is_empty() && !elsewhere.is_set() {
             return Err(Failure::new(format!(
                 "there is no {TEMPLATE} here: name one with --template, or a program after `--`, \
                  such as `lambda-ws-local -- cargo run`"
             )));
         }
-        let template = match missing {
+        let mut template = match missing {
             true => Template::parse(include_str!("default.yaml"), Path::new(TEMPLATE), &options)?,
             false => Template::read(&path, &options)?,
         };
         let extra = common.env.read(|name| std::env::var(name).ok())?;
+        code::find_assets(&mut template);
+        code::leave_out(&mut template, |function| {
+            elsewhere.runs(function) || common.function.as_ref() == Some(&function.logical_id)
+        });
         let this = Self { template, extra };
         this.check(common)?;
         Ok(this)
@@ -126,25 +132,22 @@ impl Project {
             });
         }
         match &function.build {
-            Build::RustCargoLambda { binary, .. } => {
+            Build::RustCargoLambda { binary } if code::is_built_by_cargo(function) => {
                 let program = build::build(&function.code, binary.as_deref(), common.release);
                 Ok(Program {
                     program: program.await?.into(),
                     ..Program::default()
                 })
             }
-            Build::Other(_) => match bootstrap(function) {
-                Some(program) => Ok(program),
-                None => Err(Failure::new(format!(
-                    "{}:{}: function `{}` is not built by rust-cargolambda: give its program after `--`, \
-                     put an executable `bootstrap` for its runtime `{}` into its folder, or run it yourself \
-                     and say where with --invoke-url",
+            _ => code::bootstrap(function).map_err(|why| {
+                let fixes = code::fixes(function, !common.program.is_empty());
+                Failure::new(format!(
+                    "{}:{}: function `{}` cannot run here: {why}; {fixes}",
                     self.template.path.display(),
                     function.line,
                     function.logical_id,
-                    function.runtime
-                ))),
-            },
+                ))
+            }),
         }
     }
 
@@ -237,18 +240,6 @@ pub(super) struct Endpoints {
     pub(super) dynamodb: String,
     /// `None` where functions cannot invoke one another.
     pub(super) lambda: Option<String>,
-}
-
-/// The program of a function that speaks the Runtime API itself: the file that Lambda runs.
-fn bootstrap(function: &Function) -> Option<Program> {
-    let own_runtime = function.runtime.starts_with("provided");
-    let folder = function.code.canonicalize().ok()?;
-    let program = folder.join("bootstrap");
-    (own_runtime && program.is_file()).then(|| Program {
-        program: program.into(),
-        current_dir: Some(folder),
-        ..Program::default()
-    })
 }
 
 impl Common {

@@ -1,14 +1,15 @@
 //! Building and starting a program again when its sources change, under the clients that are connected.
 
-use super::Common;
+use super::elsewhere::Elsewhere;
 use super::failure::Failure;
 use super::integration::LateFunction;
 use super::output::Printer;
 use super::project::{Endpoints, Project};
 use super::sources::Sources;
 use super::watch::{Changes, Watch};
+use super::{Common, code};
 use lambda_ws_local::function::Program;
-use lambda_ws_local::template::{Api, Build, Function, Template};
+use lambda_ws_local::template::{Api, Function, Template};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ pub(super) struct Reload<'a> {
     pub(super) functions: HashMap<String, LateFunction>,
     /// The programs of those that are run here.
     pub(super) programs: HashMap<String, Program>,
-    /// Whether others run some.
-    pub(super) elsewhere: bool,
+    /// The functions that others run.
+    pub(super) elsewhere: &'a Elsewhere,
     pub(super) endpoints: Endpoints,
     pub(super) watched: Watched,
 }
@@ -90,14 +91,12 @@ impl Watched {
                 crates.map(|sources| sources.and(&self.chosen))
             }
             Some((program, args)) => Ok(Sources::of_program(program, args, &self.chosen)),
-            None => match &function.build {
-                Build::RustCargoLambda { .. } => {
-                    let crates = Sources::of_crates(&function.code).await;
-                    crates.map(|sources| sources.and(&self.chosen))
-                }
-                // It is not run, which is told elsewhere.
-                Build::Other(_) => return,
-            },
+            None if code::is_built_by_cargo(function) => {
+                let crates = Sources::of_crates(&function.code).await;
+                crates.map(|sources| sources.and(&self.chosen))
+            }
+            // Its program is built elsewhere.
+            None => return,
         };
         let added = sources.and_then(|sources| {
             let directories = sources.directories();

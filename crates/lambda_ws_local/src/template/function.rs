@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::asynchronous;
 use super::build::{self, Build};
 use super::node::Node;
+use super::package::{self, Package};
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
@@ -21,13 +22,16 @@ pub struct Function {
     pub logical_id: String,
     /// Its name on AWS: `FunctionName`, or the logical id if the template has none.
     pub name: String,
-    /// `Handler`; `bootstrap` by custom for a program that speaks the Runtime API itself.
+    /// `Handler`; `bootstrap` by custom for a program that speaks the Runtime API itself, and empty for an image.
     pub handler: String,
-    /// `Runtime`, as `provided.al2023`.
+    /// `Runtime`, as `provided.al2023`; empty for an image.
     pub runtime: String,
     /// The first of `Architectures`: `x86_64`, which is the default, or `arm64`.
     pub architecture: String,
-    /// `CodeUri`, or the `Code` of a plain Lambda function: a path, from the folder of the template.
+    /// How its code is packaged.
+    pub package: Package,
+    /// `CodeUri`, the `Code` of a plain Lambda function, or the asset of CDK: a path, from the folder of the template.
+    /// The folder itself if the package is not a local one.
     pub code: PathBuf,
     /// How `sam build` makes the program out of the code.
     pub build: Build,
@@ -119,13 +123,12 @@ fn function(
     folder: &Path,
     environment: BTreeMap<String, String>,
 ) -> Result<(Function, Vec<Note>), Problem> {
-    if properties.text("PackageType")?.as_deref() == Some("Image") {
-        let text = format!(
-            "{} is a container image; only programs run locally",
-            properties.owner
-        );
-        return Err(Problem::only_here(properties.line("PackageType"), text));
-    }
+    let (package, code) = package::read(resource, properties, folder)?;
+    // An image has both inside.
+    let named = |name| match package {
+        Package::Image => Ok(properties.text(name)?.unwrap_or_default()),
+        _ => properties.required(name),
+    };
     let architecture = match properties.list("Architectures")?.first() {
         Some(architecture) => scope.text(architecture)?,
         None => "x86_64".to_owned(),
@@ -142,10 +145,11 @@ fn function(
     let function = Function {
         logical_id: resource.id.clone(),
         name,
-        handler: properties.required("Handler")?,
-        runtime: properties.required("Runtime")?,
+        handler: named("Handler")?,
+        runtime: named("Runtime")?,
         architecture,
-        code: folder.join(code(resource, properties)?),
+        package,
+        code,
         build: build::read(scope, resource)?,
         environment,
         timeout: Duration::from_secs(properties.number("Timeout", 1..=900)?.unwrap_or(3).into()),
@@ -156,38 +160,6 @@ fn function(
         line: resource.line,
     };
     Ok((function, notes))
-}
-
-/// The path of the code. Both SAM and `aws cloudformation package` take the template's folder when there is none.
-fn code(resource: &Resource, properties: &Properties<'_, '_>) -> Result<String, Problem> {
-    let property = if resource.kind == SERVERLESS {
-        "CodeUri"
-    } else {
-        "Code"
-    };
-    let elsewhere = ["InlineCode", "ImageUri"]
-        .into_iter()
-        .find(|name| properties.keys().any(|(key, _)| key == *name));
-    let value = properties.value(property)?;
-    match (
-        elsewhere,
-        value.as_ref().map(|value| (value.as_text(), value.line)),
-    ) {
-        (None, None) => Ok(".".to_owned()),
-        (None, Some((Some(path), _)))
-            if !path.starts_with("s3://") && !path.starts_with("https://") =>
-        {
-            Ok(path.to_owned())
-        }
-        (_, found) => {
-            let line = found.map_or(resource.line, |(_, line)| line);
-            let text = format!(
-                "the code of {} is not in this project; `{property}` must be a path",
-                properties.owner
-            );
-            Err(Problem::only_here(line, text))
-        }
-    }
 }
 
 fn environment(

@@ -36,7 +36,7 @@ pub struct Route {
 
 impl Route {
     /// The logical ids of the functions that it calls: its own, and that of its authorizer.
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
         let authorizer = match &self.authorization {
             Authorization::Lambda(authorizer) => Some(&*authorizer.function),
             Authorization::None | Authorization::Iam => None,
