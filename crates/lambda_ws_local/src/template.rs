@@ -22,7 +22,7 @@
 //!         $default: { FunctionArn: !GetAtt Chat.Arn }
 //! "#;
 //! let template = Template::parse(text, "template.yaml".as_ref(), &Options::default())?;
-//! assert_eq!(template.apis[0].routes[0].function, "Chat");
+//! assert_eq!(template.apis[0].routes[0].function(), Some("Chat"));
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
@@ -32,6 +32,7 @@ mod asynchronous;
 mod authorization;
 mod build;
 mod condition;
+mod construct;
 pub mod doctor;
 mod document;
 mod error;
@@ -41,7 +42,9 @@ mod globals;
 mod integration;
 mod intrinsic;
 mod json;
+mod json_document;
 mod merge;
+mod mock;
 mod model;
 mod node;
 mod note;
@@ -54,6 +57,7 @@ mod properties;
 mod report;
 mod resource;
 mod route;
+mod sam;
 mod scope;
 mod stage;
 mod table;
@@ -70,6 +74,8 @@ pub use authorization::{Authorization, Authorizer};
 pub use build::Build;
 pub use error::TemplateError;
 pub use function::Function;
+pub use integration::Integration;
+pub use mock::Mock;
 pub use model::Models;
 pub use note::Note;
 pub use options::Options;
@@ -88,7 +94,8 @@ use scope::Scope;
 pub struct Template {
     /// The template's file, as it was given.
     pub path: PathBuf,
-    /// Its Lambda functions; one that no route uses and that cannot run here is left out, with a note.
+    /// Its Lambda functions, however they are packaged; one that no route uses and that cannot be read is left out, with a
+    /// note.
     pub functions: Vec<Function>,
     /// Its WebSocket APIs; there may be none.
     pub apis: Vec<Api>,
@@ -177,9 +184,7 @@ fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
         match function::read(scope, resource, folder) {
             Ok((function, notes)) => {
                 functions.push(function);
-                notes
-                    .into_iter()
-                    .for_each(|note| scope.report.note(note.line, note.text));
+                notes.into_iter().for_each(|note| scope.report.add(note));
             }
             Err(problems) if routed => problems
                 .into_iter()

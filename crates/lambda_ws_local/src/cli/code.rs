@@ -102,9 +102,9 @@ pub(super) fn leave_out(template: &mut Template, chosen: impl Fn(&Function) -> b
         .retain(|function| !is_left_out(&function.logical_id));
     template
         .notes
-        .extend(left_out.iter().map(|(id, line, why)| Note {
-            line: *line,
-            text: format!("function `{id}`, which no route uses, is left out: {why}"),
+        .extend(left_out.iter().map(|(id, line, why)| {
+            let text = format!("function `{id}`, which no route uses, is left out: {why}");
+            Note::new(*line, text)
         }));
     template.notes.sort();
 }

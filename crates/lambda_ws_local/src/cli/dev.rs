@@ -5,7 +5,7 @@ use super::elsewhere::{self, Elsewhere};
 use super::endpoint_hint::EndpointHint;
 use super::expose::Server;
 use super::failure::Failure;
-use super::integration::{All, LateFunction, Runner};
+use super::integration::{All, LateFunction, Runner, StandIn};
 use super::output::{Printer, Style};
 use super::project::{Endpoints, Project};
 use super::record::{Recorder, Size};
@@ -28,7 +28,7 @@ use lambda_ws_local::gateway::{
 use lambda_ws_local::lambda::{self, Lambda};
 use lambda_ws_local::remote::Remote;
 use lambda_ws_local::signature::Credentials;
-use lambda_ws_local::template::{Authorization, Template};
+use lambda_ws_local::template::{self, Authorization, Template};
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::Ipv4Addr;
@@ -192,7 +192,11 @@ impl Dev {
         self.elsewhere.check(&project, &self.common)?;
         for note in &project.template().notes {
             let path = project.template().path.display();
-            printer.line(format!("{} {path}: {note}", printer.style().faint("note:")));
+            let label = match note.is_warning {
+                true => printer.style().bad("warning:"),
+                false => printer.style().faint("note:"),
+            };
+            printer.line(format!("{label} {path}: {note}"));
         }
         let api = project.api()?;
         let tls = self.tls.read(&self.common.allow_host)?;
@@ -291,7 +295,10 @@ impl Dev {
             })
         };
         for route in &api.routes {
-            let mut served_route = Route::new(function(&route.function)?);
+            let mut served_route = Route::new(match &route.integration {
+                template::Integration::Function(name) => function(name)?,
+                other => Arc::new(StandIn::new(other)),
+            });
             served_route.two_way = route.two_way;
             served_route.timeout = route.timeout;
             served_route.api_key_required = route.api_key_required;

@@ -6,6 +6,8 @@ use lambda_ws_local::function::{Config, Function, InvokeError, StartError};
 use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
 use lambda_ws_local::lambda::{Answer, Target};
 use lambda_ws_local::remote::Remote;
+use lambda_ws_local::template;
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -153,6 +155,32 @@ fn told(error: &InvokeError) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What answers a route without a function: always the same.
+pub(super) struct StandIn(Result<Bytes, IntegrationError>);
+
+impl StandIn {
+    pub(super) fn new(integration: &template::Integration) -> Self {
+        Self(match integration {
+            template::Integration::Mock(mock) => {
+                let response = json!({"statusCode": mock.status, "body": mock.body});
+                Ok(response.to_string().into())
+            }
+            template::Integration::Unsupported(why) => {
+                Err(IntegrationError::Unsupported(why.clone()))
+            }
+            template::Integration::Function(id) => {
+                Err(IntegrationError::Unsupported(format!("function `{id}`")))
+            }
+        })
+    }
+}
+
+impl Integration for StandIn {
+    fn invoke(&self, _: Bytes, _: &str) -> Invocation {
+        Box::pin(std::future::ready(self.0.clone()))
+    }
 }
 
 impl Target for LateFunction {

@@ -143,7 +143,9 @@ pub(super) const LINES: &[Line] = &[
     line(
         "E9",
         "AWS, HTTP and MOCK integrations",
-        Different("the template's line is named and nothing is served"),
+        Different(
+            "a MOCK of plain text answers; the routes of others answer with an error, and their lines are named at the start",
+        ),
     ),
     line("F1", "a binary frame closes with 1003", Reproduced),
     line(

@@ -38,6 +38,9 @@ pub enum IntegrationError {
     /// No worker was free for the event.
     #[error("the function is throttled")]
     Throttled,
+    /// The integration is not one that runs here (conformance E9); the text is why.
+    #[error("this route has {0}, which is not run here")]
+    Unsupported(String),
     /// The function could not be started or reached.
     #[error("the function is unavailable: {0}")]
     Unavailable(String),

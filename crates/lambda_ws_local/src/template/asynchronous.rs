@@ -19,7 +19,7 @@ pub(crate) fn read(
 ) -> Result<(Asynchronous, Vec<Note>), Problem> {
     let own = properties.map("EventInvokeConfig")?;
     let mut configs = vec![own];
-    for resource in scope.resources.iter().filter(|one| one.kind == KIND) {
+    for resource in scope.of_kind(KIND).filter(|one| !one.generated) {
         let owner = format!("`{}` ({KIND})", resource.id);
         let config = Properties::new(scope, &resource.properties, owner)?;
         let of = config.required("FunctionName")?;
@@ -42,13 +42,11 @@ pub(crate) fn read(
             .map("OnSuccess")?
             .is_empty()
         {
-            notes.push(Note {
-                line: config.line("DestinationConfig"),
-                text: format!(
-                    "the `OnSuccess` destination of {} gets nothing",
-                    config.owner
-                ),
-            });
+            let text = format!(
+                "the `OnSuccess` destination of {} gets nothing",
+                config.owner
+            );
+            notes.push(Note::new(config.line("DestinationConfig"), text));
         }
     }
     Ok((asynchronous, notes))

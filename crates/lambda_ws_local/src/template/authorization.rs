@@ -109,7 +109,12 @@ fn authorizer_of(scope: &Scope<'_>, resource: &Resource) -> Result<Authorizer, P
         let text = format!("{owner} has no `AuthorizerUri`");
         return Err(Problem::new(resource.line, text));
     };
-    let function = integration::called(scope, uri, &owner)?;
+    let function = integration::called(scope, uri, &owner).map_err(|problem| {
+        match problem.is_only_here() {
+            true => problem.told_of(&owner),
+            false => problem,
+        }
+    })?;
     let role = properties.value("AuthorizerCredentialsArn");
     if !resource.generated && role.ok().flatten().is_none() {
         let effect = "every client would see 500";

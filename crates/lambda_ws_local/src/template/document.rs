@@ -1,14 +1,15 @@
-//! YAML text as one tree of nodes. YAML's own limits are ours: nothing here recurses, and an alias cannot make the tree
-//! larger than [`MAX_NODES`].
+//! The text of a template, JSON or YAML, as one tree of nodes. Nothing here recurses, and an alias cannot make the tree larger
+//! than [`MAX_NODES`].
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 
 use super::node::{Entry, Node, Value};
 use super::report::Report;
-use super::{Problem, intrinsic, merge};
+use super::{Problem, intrinsic, json_document, merge};
 
 /// The largest template that CloudFormation accepts, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -40,6 +41,8 @@ enum Parts {
     List(Vec<Node>),
     Map {
         entries: Vec<Entry>,
+        /// The line of each entry.
+        lines: HashMap<Rc<str>, usize>,
         merges: Vec<Node>,
         key: Option<Key>,
     },
@@ -67,13 +70,36 @@ pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
             format!("the file is larger than {MAX_BYTES} bytes, the most CloudFormation reads"),
         ));
     }
-    let mut builder = Builder {
-        report,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        root: None,
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let root = match text.trim_start().strip_prefix('{') {
+        None => yaml(text, report)?,
+        Some(inside) => match json_document::events(text) {
+            Ok(events) => {
+                let mut builder = Builder::new(report);
+                for (event, span) in events {
+                    builder.take(event, span)?;
+                }
+                builder.root
+            }
+            // YAML has maps in braces, too.
+            Err(problem) => yaml(text, report).map_err(|other| {
+                let is_json = inside.trim_start().starts_with('"');
+                if is_json { problem } else { other }
+            })?,
+        },
     };
-    let mut parser = Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text));
+    match root {
+        Some(root) if !root.is_null() => Ok(root),
+        _ => Err(Problem::new(
+            0,
+            "the file is empty; a template needs at least `Resources`",
+        )),
+    }
+}
+
+fn yaml(text: &str, report: &Report) -> Result<Option<Node>, Problem> {
+    let mut builder = Builder::new(report);
+    let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             let marker = error.marker();
@@ -85,16 +111,29 @@ pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
         })?;
         builder.take(event, span)?;
     }
-    match builder.root {
-        Some(root) if !root.is_null() => Ok(root),
-        _ => Err(Problem::new(
-            0,
-            "the file is empty; a template needs at least `Resources`",
-        )),
-    }
+    Ok(builder.root)
 }
 
-impl Builder<'_> {
+/// Adds a key with its line; returns the line where it was given before.
+fn add_key<K: Eq + Hash>(lines: &mut HashMap<K, usize>, key: K, line: usize) -> Option<usize> {
+    let mut first = None;
+    lines
+        .entry(key)
+        .and_modify(|line| first = Some(*line))
+        .or_insert(line);
+    first
+}
+
+impl<'r> Builder<'r> {
+    fn new(report: &'r Report) -> Self {
+        Self {
+            report,
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+        }
+    }
+
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
         let (line, column) = (span.start.line(), span.start.col() + 1);
         match event {
@@ -148,6 +187,7 @@ impl Builder<'_> {
             Event::MappingStart(anchor, tag) => {
                 let parts = Parts::Map {
                     entries: Vec::new(),
+                    lines: HashMap::new(),
                     merges: Vec::new(),
                     key: None,
                 };
@@ -255,16 +295,15 @@ impl Builder<'_> {
             Parts::List(items) => items.push(tree.node),
             Parts::Map {
                 entries,
+                lines,
                 merges,
                 key,
             } => match key.take() {
                 Some(Key { merge: true, .. }) => merges.push(tree.node),
                 Some(name) => {
-                    if let Some(first) = entries.iter().find(|entry| entry.key == name.text) {
-                        let text = format!(
-                            "the key `{}` was given before, on line {}",
-                            name.text, first.line
-                        );
+                    if let Some(first) = add_key(lines, name.text.clone(), name.line) {
+                        let text =
+                            format!("the key `{}` was given before, on line {first}", name.text);
                         self.report.problem(Problem::new(name.line, text));
                     } else {
                         entries.push(Entry {
@@ -319,4 +358,40 @@ fn too_deep(line: usize, column: usize) -> Problem {
         column,
         format!("values are nested deeper than {MAX_DEPTH} levels"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::hash::Hasher;
+
+    /// A key that counts how often it is compared.
+    struct Counted<'c>(u32, &'c Cell<u32>);
+
+    impl Hash for Counted<'_> {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    #[test]
+    fn fault_l11_each_key_is_compared_with_few_others() {
+        let (count, keys) = (Cell::new(0), 20_000);
+        let mut lines = HashMap::new();
+        for key in 0..keys {
+            assert_eq!(add_key(&mut lines, Counted(key, &count), 1), None);
+        }
+        assert_eq!(add_key(&mut lines, Counted(7, &count), 2), Some(1));
+        assert!(count.get() < 2 * keys, "{} comparisons", count.get());
+    }
 }

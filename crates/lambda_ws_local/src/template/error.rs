@@ -6,7 +6,8 @@ use super::Problem;
 
 /// Why a template cannot be used: every problem that was found, in the order of the lines.
 ///
-/// `Display` writes one problem a line, as `template.yaml:31: what is wrong; what helps`.
+/// `Display` writes one problem a line, as `template.yaml:31: what is wrong; what helps`. In a template that CDK made, the
+/// construct stands behind the line.
 #[derive(Debug)]
 pub struct TemplateError {
     path: PathBuf,
@@ -56,6 +57,9 @@ impl fmt::Display for TemplateError {
             write!(f, "{}", self.path.display())?;
             for number in [problem.line(), problem.column()].into_iter().flatten() {
                 write!(f, ":{number}")?;
+            }
+            if let Some(construct) = problem.construct() {
+                write!(f, " ({construct})")?;
             }
             write!(f, ": {problem}")?;
         }

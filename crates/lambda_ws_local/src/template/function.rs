@@ -9,7 +9,7 @@ use super::package::{self, Package};
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Note, Problem};
+use super::{Note, Problem, physical};
 use crate::lambda::Asynchronous;
 
 pub(crate) const SERVERLESS: &str = "AWS::Serverless::Function";
@@ -77,15 +77,10 @@ pub(crate) fn resources<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s Re
         .filter(|resource| resource.kind == SERVERLESS || resource.kind == LAMBDA)
 }
 
-/// The function's name on AWS, which is what `Ref` says.
+/// The function's name on AWS, which is what `Ref` says: `FunctionName`, or the logical id.
 pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Problem> {
-    let name = resource
-        .properties
-        .entry("FunctionName")
-        .map(|name| scope.value(name))
-        .transpose()?;
-    name.filter(|name| !name.is_null())
-        .map_or_else(|| Ok(resource.id.clone()), |name| scope.text(&name))
+    let name = physical::own_name(scope, resource, "FunctionName")?;
+    Ok(name.unwrap_or_else(|| resource.id.clone()))
 }
 
 /// The function with what is not reproduced of it, or all that is wrong with it. `folder` is the template's.
@@ -100,13 +95,14 @@ pub(crate) fn read(
         format!("function `{}`", resource.id),
     )
     .map_err(|one| vec![one])?;
-    let mut problems = Vec::new();
-    let environment = environment(scope, resource, &properties, &mut problems);
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+    let environment = environment(scope, resource, &properties, &mut problems, &mut notes);
     let function = function(scope, resource, &properties, folder, environment);
     match function {
-        Ok((function, mut unsent)) if problems.is_empty() => {
-            unsent.extend(notes(resource, &properties));
-            Ok((function, unsent))
+        Ok((function, unsent)) if problems.is_empty() => {
+            notes.extend(unsent);
+            notes.extend(self::notes(resource, &properties));
+            Ok((function, notes))
         }
         Ok(_) => Err(problems),
         Err(problem) => {
@@ -167,6 +163,7 @@ fn environment(
     resource: &Resource,
     properties: &Properties<'_, '_>,
     problems: &mut Vec<Problem>,
+    notes: &mut Vec<Note>,
 ) -> BTreeMap<String, String> {
     let variables = properties
         .map("Environment")
@@ -182,9 +179,26 @@ fn environment(
     for (name, node) in variables.keys() {
         match variable(scope, name, node) {
             Ok(Some(value)) => {
+                if let Some(reference) = unresolved(&value) {
+                    let text = format!(
+                        "variable `{name}` of function `{}` is passed on with `{reference}`, which only AWS resolves; set it \
+                         with --env {name}=VALUE",
+                        resource.id
+                    );
+                    notes.push(Note::new(node.line, text));
+                }
                 environment.insert(name.to_owned(), value);
             }
             Ok(None) => {}
+            Err(problem) if problem.is_only_here() => {
+                let text = format!(
+                    "variable `{name}` of function `{}` is empty: {}; set it with --env {name}=VALUE",
+                    resource.id,
+                    problem.fault()
+                );
+                notes.push(Note::warning(node.line, text));
+                environment.insert(name.to_owned(), String::new());
+            }
             Err(problem) => problems
                 .push(problem.told_of(&format!("variable `{name}` of function `{}`", resource.id))),
         }
@@ -215,15 +229,22 @@ fn variable(scope: &Scope<'_>, name: &str, node: &Node) -> Result<Option<String>
     scope.text(&value).map(Some)
 }
 
+/// The first dynamic reference in a value, such as `{{resolve:ssm:/chat/color}}`: CloudFormation resolves it when it deploys.
+pub(crate) fn unresolved(value: &str) -> Option<&str> {
+    let begin = value.find("{{resolve:")?;
+    let end = value[begin..].find("}}")? + 2;
+    Some(&value[begin..begin + end])
+}
+
 fn notes(resource: &Resource, properties: &Properties<'_, '_>) -> Vec<Note> {
     let mut notes = Vec::new();
     for (key, node) in properties.keys() {
         let line = node.line;
         match key {
-            "Layers" => notes.push(Note {
-                line,
-                text: format!("layers of {} are not loaded", properties.owner),
-            }),
+            "Layers" => {
+                let text = format!("layers of {} are not loaded", properties.owner);
+                notes.push(Note::new(line, text));
+            }
             "Events" => notes.extend(node.entries().iter().map(|event| {
                 let kind = event
                     .value
@@ -234,10 +255,7 @@ fn notes(resource: &Resource, properties: &Properties<'_, '_>) -> Vec<Note> {
                     "event `{}` ({kind}) of function `{}` does not happen locally",
                     event.key, resource.id
                 );
-                Note {
-                    line: event.line,
-                    text,
-                }
+                Note::new(event.line, text)
             })),
             _ => {}
         }

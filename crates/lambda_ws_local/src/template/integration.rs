@@ -4,7 +4,7 @@ use super::node::Node;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Problem, function, physical};
+use super::{Mock, Problem, function, mock, physical};
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Integration";
 /// The shortest time an integration may be given, in ms (conformance E5).
@@ -12,11 +12,15 @@ const MIN_TIMEOUT_MS: u32 = 50;
 /// The longest time an integration may be given, and the default, in ms (conformance E5).
 const MAX_TIMEOUT_MS: u32 = 29_000;
 
-/// What stands behind a route.
-pub(crate) struct Integration {
-    /// The logical id of the function.
-    pub(crate) function: String,
-    pub(crate) timeout: Duration,
+/// What answers the events of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Integration {
+    /// The Lambda function with this logical id: `AWS_PROXY`.
+    Function(String),
+    /// A fixed response: `MOCK`.
+    Mock(Mock),
+    /// Nothing on this machine. The text is why, as in "an integration of type HTTP".
+    Unsupported(String),
 }
 
 /// The integration that a route's `Target` names, as `integrations/{id}`.
@@ -25,7 +29,7 @@ pub(crate) fn read(
     target: &str,
     route: &str,
     line: usize,
-) -> Result<Integration, Problem> {
+) -> Result<(Integration, Duration), Problem> {
     let id = target.strip_prefix("integrations/");
     let found = scope
         .of_kind(KIND)
@@ -43,29 +47,48 @@ pub(crate) fn read(
     };
     let properties = Properties::new(scope, &integration.properties, owner)?;
     let kind = properties.required("IntegrationType")?;
-    if kind != "AWS_PROXY" {
-        let text = format!(
-            "route `{route}` has an integration of type {kind}; locally only AWS_PROXY (a Lambda function) answers"
-        );
-        return Err(Problem::only_here(properties.line("IntegrationType"), text));
-    }
     let timeout = properties
         .number("TimeoutInMillis", MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS)?
         .unwrap_or(MAX_TIMEOUT_MS);
+    let timeout = Duration::from_millis(timeout.into());
+    let unsupported = |line, why: String, more: &str| {
+        let effect = match route {
+            "$connect" => "no client can connect",
+            "$disconnect" => "nothing happens",
+            _ => "its messages are answered with an error",
+        };
+        let text = format!("route `{route}` has {why}, which is not run here: {effect}{more}");
+        scope.report.warn(line, text);
+        Ok((Integration::Unsupported(why), timeout))
+    };
+    if kind != "AWS_PROXY" {
+        let line = properties.line("IntegrationType");
+        if kind == "MOCK" {
+            return match mock::read(scope, integration, &properties)? {
+                Ok(mock) => Ok((Integration::Mock(mock), timeout)),
+                Err(why) => unsupported(line, format!("an integration of type MOCK ({why})"), ""),
+            };
+        }
+        return unsupported(line, format!("an integration of type {kind}"), "");
+    }
     let Some(uri) = integration.properties.entry("IntegrationUri") else {
         return Err(Problem::new(
             integration.line,
             format!("{} has no `IntegrationUri`", properties.owner),
         ));
     };
-    let function = called(scope, uri, &format!("route `{route}`"))?;
+    let function = match called(scope, uri, &format!("route `{route}`")) {
+        Ok(function) => function,
+        Err(problem) if problem.is_only_here() => {
+            let why = "a function that only AWS knows".to_owned();
+            return unsupported(uri.line, why, &format!(" ({problem})"));
+        }
+        Err(problem) => return Err(problem),
+    };
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
         permission(scope, integration, "every event would fail");
     }
-    Ok(Integration {
-        function,
-        timeout: Duration::from_millis(timeout.into()),
-    })
+    Ok((Integration::Function(function), timeout))
 }
 
 /// The logical id of the function that `user`, such as "route `say`", calls at this URI.
@@ -91,6 +114,7 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
             .text(node)
             .map_err(|problem| match (problem.missing_name(), problem.line()) {
                 (Some(name), Some(line)) => absent(name, line),
+                _ if problem.is_only_here() => problem,
                 _ => problem.told_of(user),
             })?;
     let Some(name) = function_name(&uri) else {
@@ -125,7 +149,9 @@ fn function_name(uri: &str) -> Option<&str> {
 
 /// Notes a function that API Gateway may not call, and what that has for an effect on AWS (conformance B9, E7).
 pub(crate) fn permission(scope: &Scope<'_>, caller: &Resource, effect: &str) {
-    let allowed = scope.of_kind("AWS::Lambda::Permission").any(|permission| {
+    let permissions = scope.of_kind("AWS::Lambda::Permission");
+    let mut permissions = permissions.filter(|permission| !permission.generated);
+    let allowed = permissions.any(|permission| {
         let principal = permission
             .properties
             .entry("Principal")

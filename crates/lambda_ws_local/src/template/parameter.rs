@@ -6,27 +6,22 @@ use super::{Options, Problem};
 
 /// A parameter of the template with the value it has in this reading.
 pub(crate) struct Parameter {
-    /// A text, or a list of texts for the list types; `None` if only AWS knows it.
-    value: Option<Node>,
-    kind: String,
+    /// A text, or a list of texts for the list types; the error is why it has none, and what helps.
+    value: Result<Node, String>,
 }
 
 impl Parameter {
     /// A parameter with a value from elsewhere.
     pub(crate) fn of(value: &str) -> Self {
         Self {
-            value: Some(Node::text(value, 0)),
-            kind: "String".to_owned(),
+            value: Ok(Node::text(value, 0)),
         }
     }
 
     /// The parameter's value for a `Ref` on `line`.
     pub(crate) fn value(&self, name: &str, line: usize) -> Result<Node, Problem> {
-        let value = self.value.clone().ok_or_else(|| {
-            let text = format!(
-                "the value of parameter `{name}` ({}) is stored on AWS; give a local one with --parameter-overrides {name}=...",
-                self.kind
-            );
+        let value = self.value.clone().map_err(|why| {
+            let text = format!("{why} --parameter-overrides {name}=...");
             Problem::only_here(line, text)
         })?;
         Ok(Node { line, ..value })
@@ -69,8 +64,7 @@ pub(crate) fn read(
         ));
         // A parameter that is wrong is known all the same, or each `Ref` to it would be reported too.
         let parameter = parameter.unwrap_or(Parameter {
-            value: Some(Node::null(entry.line)),
-            kind: String::new(),
+            value: Ok(Node::null(entry.line)),
         });
         parameters.insert(entry.key.to_string(), parameter);
     }
@@ -93,13 +87,15 @@ fn parameter(
         .entry("Default")
         .map(|default| default.as_text().unwrap_or_default());
     let Some(text) = given.or(default) else {
-        let text = format!(
-            "parameter `{name}` has no default; give its value with --parameter-overrides {name}=..."
-        );
-        return Err(Problem::only_here(line, text));
+        // It matters only where its value is used.
+        let why = format!("parameter `{name}` has no default; give its value with");
+        return Ok(Parameter { value: Err(why) });
     };
     if kind.starts_with("AWS::SSM::Parameter::Value<") && given.is_none() {
-        return Ok(Parameter { value: None, kind });
+        let why = format!(
+            "the value of parameter `{name}` ({kind}) is stored on AWS; give a local one with"
+        );
+        return Ok(Parameter { value: Err(why) });
     }
     let list = kind == "CommaDelimitedList" || kind.contains("List<");
     let items: Vec<&str> = if list {
@@ -120,10 +116,7 @@ fn parameter(
     } else {
         Node::text(text, line)
     };
-    Ok(Parameter {
-        value: Some(value),
-        kind,
-    })
+    Ok(Parameter { value: Ok(value) })
 }
 
 /// The parameter's constraints, as CloudFormation checks them.

@@ -32,6 +32,60 @@ fn function_arn(scope: &Scope<'_>, name: &str) -> String {
     )
 }
 
+const ROLE: &str = "AWS::IAM::Role";
+const ALIAS: &str = "AWS::Lambda::Alias";
+const VERSION: &str = "AWS::Lambda::Version";
+/// The number of a function's version: here it has one.
+const FIRST_VERSION: &str = "1";
+
+/// The name that a resource has by its property `name`; `None` if it has none, or one that only AWS knows.
+pub(crate) fn own_name(
+    scope: &Scope<'_>,
+    resource: &Resource,
+    name: &str,
+) -> Result<Option<String>, Problem> {
+    let Some(node) = resource.properties.entry(name) else {
+        return Ok(None);
+    };
+    let text = scope.value(node).and_then(|value| match value.is_null() {
+        true => Ok(None),
+        false => scope.text(&value).map(Some),
+    });
+    match text {
+        Err(problem) if problem.is_only_here() => {
+            let id = &resource.id;
+            let text = format!("`{name}` of `{id}` is its logical id here: {problem}");
+            scope.report.note(node.line, text);
+            Ok(None)
+        }
+        text => text,
+    }
+}
+
+fn role_name(scope: &Scope<'_>, role: &Resource) -> Result<String, Problem> {
+    Ok(own_name(scope, role, "RoleName")?.unwrap_or_else(|| role.id.clone()))
+}
+
+/// The ARN of the function that an alias or a version is of, without one.
+fn arn_of(scope: &Scope<'_>, part: &Resource, line: usize) -> Result<String, Problem> {
+    let of = named(scope, part, "FunctionName", line)?;
+    Ok(match of.split(':').collect::<Vec<_>>()[..] {
+        ["arn", .., "function", name] | ["arn", .., "function", name, _] => {
+            function_arn(scope, name)
+        }
+        _ => function_arn(scope, &of),
+    })
+}
+
+fn alias_arn(scope: &Scope<'_>, alias: &Resource, line: usize) -> Result<String, Problem> {
+    let name = named(scope, alias, "Name", line)?;
+    Ok(format!("{}:{name}", arn_of(scope, alias, line)?))
+}
+
+fn version_arn(scope: &Scope<'_>, version: &Resource, line: usize) -> Result<String, Problem> {
+    Ok(format!("{}:{FIRST_VERSION}", arn_of(scope, version, line)?))
+}
+
 /// `Ref name`.
 pub(crate) fn reference(scope: &Scope<'_>, name: &str, line: usize) -> Result<Node, Problem> {
     // SAM: `Ref Api.Stage`, `Ref Function.Alias`.
@@ -42,7 +96,11 @@ pub(crate) fn reference(scope: &Scope<'_>, name: &str, line: usize) -> Result<No
     let text = match &*resource.kind {
         function::SERVERLESS | function::LAMBDA => function::name(scope, resource)?,
         table::SIMPLE | table::TABLE | table::GLOBAL => table::name(scope, resource)?,
-        api::SERVERLESS => short_id(name),
+        api::SERVERLESS | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => short_id(name),
+        "AWS::ApiGateway::RestApi" => short_id(name),
+        ROLE => role_name(scope, resource)?,
+        ALIAS => alias_arn(scope, resource, line)?,
+        VERSION => version_arn(scope, resource, line)?,
         stage::KIND => stage::name(scope, resource)?,
         "AWS::Logs::LogGroup" => named(scope, resource, "LogGroupName", line)?,
         "AWS::S3::Bucket" => named(scope, resource, "BucketName", line)?,
@@ -73,6 +131,21 @@ pub(crate) fn attribute(
                 function_arn(scope, &function::name(scope, resource)?)
             )
         }
+        (function::SERVERLESS, "Version") => {
+            let arn = function_arn(scope, &function::name(scope, resource)?);
+            format!("{arn}:{FIRST_VERSION}")
+        }
+        (ROLE, "Arn") => {
+            let path = resource.properties.entry("Path");
+            let path = path.map_or(Ok("/".to_owned()), |path| scope.text(path))?;
+            format!(
+                "arn:aws:iam::{account}:role{path}{}",
+                role_name(scope, resource)?
+            )
+        }
+        (ALIAS, "AliasArn") => alias_arn(scope, resource, line)?,
+        (VERSION, "FunctionArn") => version_arn(scope, resource, line)?,
+        (VERSION, "Version") => FIRST_VERSION.to_owned(),
         (table::SIMPLE | table::TABLE | table::GLOBAL, "Arn") => {
             format!(
                 "arn:aws:dynamodb:{region}:{account}:table/{}",

@@ -8,6 +8,7 @@ pub struct Problem {
     text: String,
     missing: Option<String>,
     only_here: bool,
+    construct: Option<String>,
 }
 
 impl Problem {
@@ -19,6 +20,7 @@ impl Problem {
             text: text.into(),
             missing: None,
             only_here: false,
+            construct: None,
         }
     }
 
@@ -57,12 +59,31 @@ impl Problem {
         self.missing.as_deref()
     }
 
+    /// What is wrong, without what helps.
+    pub(crate) fn fault(&self) -> &str {
+        let fault = self.text.split("; ").next();
+        fault.unwrap_or(&self.text)
+    }
+
     /// The same problem, told about the thing that suffers from it.
     pub(crate) fn told_of(self, thing: &str) -> Self {
         Self {
             text: format!("{thing}: {}", self.text),
             ..self
         }
+    }
+
+    /// The same problem, of a construct of CDK.
+    pub(crate) fn of_construct(self, construct: Option<&str>) -> Self {
+        Self {
+            construct: construct.map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// The construct of CDK that the line was made of, as `ChatStack/Chat/Resource`, if the template says so.
+    pub fn construct(&self) -> Option<&str> {
+        self.construct.as_deref()
     }
 
     /// The line, counted from 1; `None` if the problem is one of the whole file or of an option.

@@ -1,6 +1,8 @@
+use std::collections::HashMap;
+
 use super::node::{Entry, Node};
 use super::report::Report;
-use super::{Problem, globals, websocket_api};
+use super::{Problem, globals, sam, websocket_api};
 
 /// One resource of the template, SAM's Globals merged in, its values not yet evaluated.
 #[derive(Clone, Debug)]
@@ -17,8 +19,33 @@ pub(crate) struct Resource {
     pub(crate) generated: bool,
 }
 
-/// The template's `Resources`, those that SAM would generate from a `WebSocketApi` included.
-pub(crate) fn read(template: &Node, report: &Report) -> Vec<Resource> {
+impl Resource {
+    /// Whether its kind is one that is read: APIs, functions and tables with their parts.
+    pub(crate) fn is_read(&self) -> bool {
+        const READ: [&str; 5] = [
+            "ApiGateway::",
+            "ApiGatewayV2::",
+            "DynamoDB::",
+            "Lambda::",
+            "Serverless::",
+        ];
+        let kind = self.kind.strip_prefix("AWS::");
+        kind.is_some_and(|kind| READ.iter().any(|of| kind.starts_with(of)))
+    }
+
+    /// The construct of CDK that it was made of, as `ChatStack/Chat/Resource`.
+    pub(crate) fn construct(&self) -> Option<&str> {
+        self.metadata.entry("aws:cdk:path")?.as_text()
+    }
+}
+
+/// The template's `Resources`, those that SAM would generate from others included. `resolve` evaluates the name of an
+/// alias.
+pub(crate) fn read(
+    template: &Node,
+    report: &Report,
+    resolve: impl Fn(&Node) -> Option<String>,
+) -> Vec<Resource> {
     let Some(section) = template.entry("Resources") else {
         report.problem(Problem::new(0, "the template has no `Resources`"));
         return Vec::new();
@@ -31,6 +58,7 @@ pub(crate) fn read(template: &Node, report: &Report) -> Vec<Resource> {
     }
     let globals = template.entry("Globals");
     let mut resources = Vec::new();
+    let mut lines = HashMap::new();
     for entry in section.entries() {
         let Some(resource) = report.keep(resource(entry, globals)) else {
             continue;
@@ -39,19 +67,26 @@ pub(crate) fn read(template: &Node, report: &Report) -> Vec<Resource> {
             "AWS::Serverless::WebSocketApi" => websocket_api::expand(&resource, report),
             _ => Vec::new(),
         };
+        lines.insert(resource.id.clone(), resource.line);
         resources.push(resource);
         for one in generated {
-            if let Some(other) = resources.iter().find(|other| other.id == one.id) {
+            if let Some(line) = lines.get(&one.id) {
                 let text = format!(
-                    "SAM names a part of this API `{}`, as something on line {} is named; rename one",
-                    one.id, other.line
+                    "SAM names a part of this API `{}`, as something on line {line} is named; rename one",
+                    one.id
                 );
                 report.problem(Problem::new(one.line, text));
             } else {
+                lines.insert(one.id.clone(), one.line);
                 resources.push(one);
             }
         }
     }
+    let generated = resources.iter().flat_map(|one| sam::expand(one, &resolve));
+    let mut generated: Vec<_> = generated.collect();
+    // Where the template has a resource of its own, or two functions have the same API, there is one.
+    generated.retain(|one| lines.insert(one.id.clone(), one.line).is_none());
+    resources.extend(generated);
     resources
 }
 

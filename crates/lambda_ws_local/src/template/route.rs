@@ -4,7 +4,9 @@ use super::model::{self, Models};
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Authorization, Problem, authorization, integration, physical};
+use super::{
+    Authorization, Integration, Mock, Problem, authorization, integration, mock, physical,
+};
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Route";
 /// What makes a route two-way.
@@ -12,13 +14,13 @@ const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
 /// The route keys that begin with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
-/// A route of an API: which function gets the events of its key.
+/// A route of an API: what answers the events of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// `$connect`, `$disconnect`, `$default`, or what the route selection expression must yield.
     pub key: String,
-    /// The logical id of the function behind it.
-    pub function: String,
+    /// What answers its events.
+    pub integration: Integration,
     /// Whether the body that the function returns goes to the client: the route has a route response `$default`
     /// (conformance E2). Without effect on `$connect` and `$disconnect`.
     pub two_way: bool,
@@ -35,13 +37,21 @@ pub struct Route {
 }
 
 impl Route {
+    /// The logical id of the function behind it; `None` if something else answers.
+    pub fn function(&self) -> Option<&str> {
+        match &self.integration {
+            Integration::Function(id) => Some(id),
+            Integration::Mock(_) | Integration::Unsupported(_) => None,
+        }
+    }
+
     /// The logical ids of the functions that it calls: its own, and that of its authorizer.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         let authorizer = match &self.authorization {
             Authorization::Lambda(authorizer) => Some(&*authorizer.function),
             Authorization::None | Authorization::Iam => None,
         };
-        [&*self.function].into_iter().chain(authorizer)
+        self.function().into_iter().chain(authorizer)
     }
 }
 
@@ -80,12 +90,24 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
     let models = model::of_route(scope, resource, &properties, &key)?;
     let two_way = two_way(scope, resource, &key, &properties)?;
     let target = properties.required("Target")?;
-    let integration = integration::read(scope, &target, &key, properties.line("Target"))?;
+    let line = properties.line("Target");
+    let (integration, timeout) = integration::read(scope, &target, &key, line)?;
+    let two_way = match &integration {
+        Integration::Mock(Mock { body: None, .. }) if two_way => {
+            let text = format!(
+                "route `{key}` answers nothing: its mock integration has no `{}` with a `ResponseTemplates`",
+                mock::RESPONSE
+            );
+            scope.report.note(line, text);
+            false
+        }
+        _ => two_way,
+    };
     Ok(Route {
         key,
-        function: integration.function,
+        integration,
         two_way,
-        timeout: integration.timeout,
+        timeout,
         models,
         authorization,
         api_key_required,

@@ -1,6 +1,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 
+use super::construct::Constructs;
 use super::node::{Node, Value};
 use super::parameter::{self, Parameter};
 use super::report::Report;
@@ -18,7 +19,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) report: &'a Report,
     pub(crate) resources: Vec<Resource>,
     parameters: BTreeMap<String, Parameter>,
-    absent: Vec<String>,
+    /// The resources that do not exist, and why.
+    absent: HashMap<String, Option<Problem>>,
     mappings: Node,
     conditions: Node,
     known: RefCell<HashMap<String, Result<Node, Problem>>>,
@@ -34,12 +36,23 @@ impl<'a> Scope<'a> {
                 .cloned()
                 .unwrap_or(Node::null(template.line))
         };
+        let parameters = parameter::read(template, options, report);
+        let alias = |node: &Node| match node.intrinsic() {
+            None => node.as_text().map(str::to_owned),
+            Some(("Ref", name)) => {
+                let value = parameters.get(name.as_text()?)?.value("", 0).ok()?;
+                value.as_text().map(str::to_owned)
+            }
+            Some(_) => None,
+        };
+        let resources = resource::read(template, report, alias);
+        report.locate(Constructs::new(template, &resources));
         let mut scope = Self {
             options,
             report,
-            resources: resource::read(template, report),
-            parameters: parameter::read(template, options, report),
-            absent: Vec::new(),
+            resources,
+            parameters,
+            absent: HashMap::new(),
             mappings: section("Mappings"),
             conditions: section("Conditions"),
             known: RefCell::default(),
@@ -71,28 +84,26 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Forgets the resources whose condition is false.
+    /// Forgets the resources whose condition is false, and those of no interest whose condition only AWS knows.
     fn drop_absent(&mut self) {
         let resources = std::mem::take(&mut self.resources);
         let (mut present, mut seen) = (Vec::with_capacity(resources.len()), Vec::new());
         for resource in resources {
             let exists = match &resource.condition {
-                None => true,
-                Some(name) => match condition::named(self, name) {
-                    Ok(truth) => truth,
-                    Err(problem) => {
-                        if !seen.contains(&problem) {
-                            self.report.problem(problem.clone());
-                            seen.push(problem);
-                        }
-                        false
-                    }
-                },
+                None => Ok(true),
+                Some(name) => condition::named(self, name),
             };
-            if exists {
-                present.push(resource);
-            } else {
-                self.absent.push(resource.id);
+            match exists {
+                Ok(true) => present.push(resource),
+                Ok(false) => drop(self.absent.insert(resource.id, None)),
+                Err(problem) => {
+                    let matters = !problem.is_only_here() || resource.is_read();
+                    if matters && !seen.contains(&problem) {
+                        self.report.problem(problem.clone());
+                        seen.push(problem.clone());
+                    }
+                    self.absent.insert(resource.id, Some(problem));
+                }
             }
         }
         self.resources = present;
@@ -103,12 +114,16 @@ impl<'a> Scope<'a> {
     /// The resource that a function on `line` names.
     pub(crate) fn resource(&self, id: &str, line: usize) -> Result<&Resource, Problem> {
         let found = self.resources.iter().find(|resource| resource.id == id);
-        found.ok_or_else(|| match self.absent.iter().any(|absent| absent == id) {
-            true => Problem::new(
+        found.ok_or_else(|| match self.absent.get(id) {
+            Some(None) => Problem::new(
                 line,
                 format!("`{id}` does not exist here, because its condition is false"),
             ),
-            false => Problem::missing(line, id),
+            Some(Some(problem)) => {
+                let text = format!("whether `{id}` exists, only AWS knows: {problem}");
+                Problem::only_here(line, text)
+            }
+            None => Problem::missing(line, id),
         })
     }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
-use super::{Problem, route};
+use super::{Problem, function, route};
 use crate::gateway::Rate;
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Stage";
@@ -122,6 +122,12 @@ pub(crate) fn of_api(
     let given = properties.map("StageVariables")?;
     for (key, _) in given.keys() {
         if let Some(text) = given.text(key)? {
+            if let Some(reference) = function::unresolved(&text) {
+                let text = format!(
+                    "the stage variable `{key}` is passed on with `{reference}`, which only AWS resolves"
+                );
+                scope.report.note(given.line(key), text);
+            }
             variables.insert(key.to_owned(), text);
         }
     }

@@ -1,21 +1,24 @@
 use serde_json::{Map, Value, json};
 
-use super::Problem;
 use super::node::{self, Node};
 use super::properties::Properties;
 use super::resource::Resource;
-use super::scope::Scope;
+use super::scope::{STACK, Scope};
+use super::{Problem, physical};
 
 pub(crate) const SIMPLE: &str = "AWS::Serverless::SimpleTable";
 pub(crate) const TABLE: &str = "AWS::DynamoDB::Table";
 pub(crate) const GLOBAL: &str = "AWS::DynamoDB::GlobalTable";
+
+/// The length of the shortest name of a table.
+const SHORTEST: usize = 3;
 
 /// A DynamoDB table of the template.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// Its name in the template.
     pub logical_id: String,
-    /// Its name on AWS: `TableName`, or the logical id if the template has none.
+    /// Its name on AWS: `TableName`, or the logical id if the template has none, behind the stack's name if it is too short.
     pub name: String,
     /// The body of the DynamoDB request `CreateTable` that makes it.
     pub create: Value,
@@ -25,15 +28,14 @@ pub struct Table {
     pub line: usize,
 }
 
-/// The table's name on AWS, which is what `Ref` says.
+/// The table's name on AWS, which is what `Ref` says: `TableName`, or one that is made of the logical id.
 pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Problem> {
-    let name = resource
-        .properties
-        .entry("TableName")
-        .map(|name| scope.value(name))
-        .transpose()?;
-    name.filter(|name| !name.is_null())
-        .map_or_else(|| Ok(resource.id.clone()), |name| scope.text(&name))
+    let name = physical::own_name(scope, resource, "TableName")?;
+    Ok(name.unwrap_or_else(|| match resource.id.len() < SHORTEST {
+        // The name that AWS makes is long enough.
+        true => format!("{STACK}-{}", resource.id),
+        false => resource.id.clone(),
+    }))
 }
 
 /// The template's tables, in its order.
@@ -68,7 +70,7 @@ fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Problem> {
     )?;
     let name = name(scope, resource)?;
     let valid = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
-    if !(3..=255).contains(&name.len()) || !name.chars().all(valid) {
+    if !(SHORTEST..=255).contains(&name.len()) || !name.chars().all(valid) {
         let text = format!(
             "table `{}` is named `{name}`, but a name is 3 to 255 of A-Z, a-z, 0-9, `_`, `-` and `.`",
             resource.id

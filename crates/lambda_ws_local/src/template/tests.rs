@@ -3,6 +3,8 @@
 mod apis;
 mod authorizations;
 mod functions;
+mod generated;
+mod integrations;
 mod intrinsics;
 mod models;
 mod parameters;

@@ -4,19 +4,20 @@
 use super::node::{Node, Value};
 use super::report::Report;
 use super::scope::Scope;
-use super::{Problem, api, model};
+use super::{Problem, api, mock, model};
 
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 
 pub(crate) fn note_resources(scope: &Scope<'_>) {
-    for resource in &scope.resources {
+    for resource in scope.resources.iter().filter(|one| !one.generated) {
         let (id, kind) = (&resource.id, &*resource.kind);
         let what = match kind {
             "AWS::ApiGatewayV2::ApiMapping" | "AWS::ApiGatewayV2::DomainName" => {
                 "custom domain names are not served"
             }
-            "AWS::ApiGatewayV2::IntegrationResponse" => "a proxy integration has no use for it",
+            mock::RESPONSE if mock::uses(scope, resource) => continue,
+            mock::RESPONSE => "a proxy integration has no use for it",
             "AWS::ApiGatewayV2::Authorizer"
             | "AWS::ApiGatewayV2::Deployment"
             | model::KIND
@@ -35,6 +36,7 @@ pub(crate) fn note_resources(scope: &Scope<'_>) {
                 "the template of another stack is not read"
             }
             "AWS::CloudFormation::CustomResource" => "custom resources do not run",
+            "AWS::CDK::Metadata" => continue,
             _ if kind.starts_with("AWS::ApiGatewayV2::") => "it is not reproduced",
             _ if kind.starts_with("AWS::") && !kind.ends_with("::MODULE") => continue,
             _ => "what is not of AWS does not run",

@@ -8,14 +8,23 @@ use super::{Problem, route};
 /// SAM's name of a stage that the template does not name.
 const DEFAULT_STAGE: &str = "default";
 
-/// The `Stage`, and for each route the `Route` and the `Integration`, under the logical ids that SAM gives them.
+/// The `Stage`, the `Authorizer`, and for each route the `Route`, the `Integration` and the permission, under the logical ids
+/// that SAM gives them.
 pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     let properties = &api.properties;
     let mut parts = vec![stage(api)];
     let routes = properties.entry("Routes");
     let auth = properties.entry("Auth").filter(|auth| !auth.is_null());
     let auth = auth.and_then(|auth| report.keep(Auth::read(api, auth)));
-    parts.extend(auth.iter().flat_map(|auth| auth.authorizer.clone()));
+    if let Some(auth) = &auth {
+        parts.extend(auth.authorizer.clone());
+        let function = auth.authorizer.as_ref();
+        let function = function.and_then(|one| one.properties.entry("AuthorizerUri"));
+        if let Some(function) = function.filter(|_| !auth.has_role) {
+            let id = format!("{}AuthorizerPermission", api.id);
+            parts.push(permission(api, id, function, "authorizers/*"));
+        }
+    }
     match routes {
         Some(routes) if routes.intrinsic().is_none() && !routes.entries().is_empty() => {
             for entry in routes.entries() {
@@ -131,13 +140,41 @@ fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resou
     Ok(vec![
         part(api, route, "Route", line, entries),
         part(api, integration, "Integration", line, parts),
+        permission(
+            api,
+            format!("{base}Permission"),
+            function,
+            &format!("*/{key}"),
+        ),
     ])
+}
+
+/// That API Gateway may call a function; `source` is what follows the API's id in the ARN.
+fn permission(api: &Resource, id: String, function: &Node, source: &str) -> Resource {
+    let line = function.line;
+    let arn = format!(
+        "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{}}}/{source}",
+        api.id
+    );
+    let entries = vec![
+        Entry::new("Action", Node::text("lambda:InvokeFunction", line)),
+        Entry::new("FunctionName", function.clone()),
+        Entry::new("Principal", Node::text("apigateway.amazonaws.com", line)),
+        Entry::new("SourceArn", Node::single("Fn::Sub", Node::text(arn, line))),
+    ];
+    Resource {
+        kind: "AWS::Lambda::Permission".to_owned(),
+        properties: Node::map(entries, line),
+        ..part(api, id, "Permission", line, Vec::new())
+    }
 }
 
 /// SAM's `Auth`: the authorization of `$connect`, and the authorizer that it needs.
 struct Auth {
     of_connect: Vec<Entry>,
     authorizer: Option<Resource>,
+    /// Whether API Gateway takes on a role to call it, and so needs no permission.
+    has_role: bool,
 }
 
 impl Auth {
@@ -157,6 +194,7 @@ impl Auth {
         let mut this = Self {
             of_connect: vec![Entry::new("AuthorizationType", kind.clone())],
             authorizer: None,
+            has_role: given("InvokeRole").is_some(),
         };
         match (kind.as_text(), given("AuthArn")) {
             (Some("NONE" | "AWS_IAM"), _) => {

@@ -27,22 +27,25 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         else {
             continue;
         };
+        let Some(function) = route.function() else {
+            continue;
+        };
         let source = format!("{}/{}/{}", api.id, api.stage, route.key);
         let allowed = subject.scope.of_kind(KIND).any(|permission| {
             principal(subject, permission)
-                && calls(subject, permission, &route.function)
+                && calls(subject, permission, function)
                 && from(subject, permission, &source)
         });
         if !allowed && !has_credentials(subject, resource) {
             let what = format!(
-                "API Gateway may not call `{}` for route `{}`",
-                route.function, route.key
+                "API Gateway may not call `{function}` for route `{}`",
+                route.key
             );
             let mend = format!(
-                "add an `{KIND}` with `Action: lambda:InvokeFunction`, `FunctionName: !Ref {}`, \
+                "add an `{KIND}` with `Action: lambda:InvokeFunction`, `FunctionName: !Ref {function}`, \
                  `Principal: apigateway.amazonaws.com` and `SourceArn: !Sub \
                  arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{}}}/*`",
-                route.function, api.logical_id
+                api.logical_id
             );
             found.push(
                 Found::mistake(Place::of(resource, &["RouteKey"]), what)

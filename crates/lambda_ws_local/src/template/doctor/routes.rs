@@ -1,7 +1,7 @@
 //! Routes that an API should have.
 
 use super::super::api::SERVERLESS;
-use super::super::{Api, route, stage};
+use super::super::{Api, Route, route, stage};
 use super::finding::Found;
 use super::subject::Subject;
 
@@ -17,7 +17,11 @@ fn has(subject: &Subject<'_, '_>, api: &Api, key: &str) -> bool {
 
 /// How to add a route.
 fn addition(subject: &Subject<'_, '_>, api: &Api, key: &str) -> String {
-    let function = api.routes.first().map_or("Function", |one| &*one.function);
+    let function = api
+        .routes
+        .iter()
+        .find_map(Route::function)
+        .unwrap_or("Function");
     match subject.resource_of(api) {
         Some(resource) if resource.kind == SERVERLESS => {
             format!("add `{key}: {{ FunctionArn: !GetAtt {function}.Arn }}` to its `Routes`")

@@ -28,7 +28,11 @@ impl<'s, 'a> Subject<'s, 'a> {
     /// The functions behind routes.
     pub(super) fn routed(&self) -> impl Iterator<Item = Handler<'_>> {
         function::resources(self.scope).filter_map(move |resource| {
-            let calls = |api: &&Api| api.routes.iter().any(|one| one.function == resource.id);
+            let calls = |api: &&Api| {
+                api.routes
+                    .iter()
+                    .any(|one| one.function() == Some(&*resource.id))
+            };
             let apis: Vec<_> = self.apis.iter().filter(calls).collect();
             (!apis.is_empty()).then_some(Handler { resource, apis })
         })

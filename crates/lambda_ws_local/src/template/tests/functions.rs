@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::template::Build;
+use crate::template::{Build, Package};
 
 #[test]
 fn globals_are_merged_and_a_functions_own_settings_win() {
@@ -54,19 +54,173 @@ fn the_build_is_read_from_the_metadata() {
 }
 
 #[test]
-fn a_function_that_no_route_uses_and_that_cannot_run_is_left_out() {
-    let template = read(RAW);
+fn a_function_that_no_route_uses_and_that_is_wrong_is_left_out() {
+    let text = RAW.replace("SELF: !Ref Chat2", "OTHER: other");
+    let text = text.replace("      Handler: index.handler\n", "");
+    let template = read(&text);
     assert_eq!(template.functions.len(), 1);
-    let note = "line 75: function `Chat2`, which no route uses, is left out: the code of function `Chat2` is not in this project; `Code` must be a path";
-    assert!(notes(RAW).contains(&note.to_owned()), "{:#?}", notes(RAW));
+    let note = "line 75: function `Chat2`, which no route uses, is left out: function `Chat2` has no `Handler`";
+    assert!(
+        notes(&text).contains(&note.to_owned()),
+        "{:#?}",
+        notes(&text)
+    );
 }
 
 #[test]
-fn a_variable_that_only_aws_knows_is_named_with_its_remedy() {
+fn fault_f13_functions_of_every_package_are_read() {
+    let package = |kind: &str, properties: &str| {
+        let text = format!(
+            "Transform: AWS::Serverless-2016-10-31\nResources:\n  F:\n    Type: {kind}\n    Properties: {{ {properties} }}\n"
+        );
+        let template = parse(&text, &Options::default()).expect(properties);
+        let function = &template.functions[0];
+        (function.package, function.code.display().to_string())
+    };
+    let (sam, plain) = ("AWS::Serverless::Function", "AWS::Lambda::Function");
+    for (kind, properties, expected, code) in [
+        (
+            sam,
+            "Handler: a.b, Runtime: r, CodeUri: src",
+            Package::Local,
+            "src",
+        ),
+        (sam, "Handler: a.b, Runtime: r", Package::Local, ""),
+        (
+            sam,
+            "Handler: a.b, Runtime: r, CodeUri: s3://bucket/key",
+            Package::Bucket,
+            "",
+        ),
+        (
+            sam,
+            "Handler: a.b, Runtime: r, CodeUri: { Bucket: b, Key: k }",
+            Package::Bucket,
+            "",
+        ),
+        (
+            sam,
+            "Handler: a.b, Runtime: r, CodeUri: !ImportValue code",
+            Package::Bucket,
+            "",
+        ),
+        (
+            sam,
+            "Handler: a.b, Runtime: r, InlineCode: x",
+            Package::Inline,
+            "",
+        ),
+        (sam, "PackageType: Image, ImageUri: a/b", Package::Image, ""),
+        (sam, "PackageType: Image", Package::Image, ""),
+        (
+            plain,
+            "Handler: a.b, Runtime: r, Code: src",
+            Package::Local,
+            "src",
+        ),
+        (
+            plain,
+            "Handler: a.b, Runtime: r, Code: { ZipFile: x }",
+            Package::Inline,
+            "",
+        ),
+        (
+            plain,
+            "Handler: a.b, Runtime: r, Code: { S3Bucket: b, S3Key: k }",
+            Package::Bucket,
+            "",
+        ),
+        (
+            plain,
+            "Code: { ImageUri: a/b }, PackageType: Image",
+            Package::Image,
+            "",
+        ),
+    ] {
+        let (package, path) = package(kind, properties);
+        assert_eq!((package, &*path), (expected, code), "{properties}");
+    }
+}
+
+#[test]
+fn fault_f26_an_asset_of_cdk_is_the_code() {
+    let text = |metadata: &str| {
+        format!(
+            "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Metadata: {{ {metadata} }}\n    Properties:\n      \
+         Code: {{ S3Bucket: b, S3Key: k.zip }}\n      Handler: bootstrap\n      Runtime: provided.al2023\n"
+        )
+    };
+    let function = |metadata: &str| {
+        let path = Path::new("cdk.out/Chat.template.json");
+        let template = Template::parse(&text(metadata), path, &Options::default()).unwrap();
+        let function = template.functions[0].clone();
+        (function.package, function.code.display().to_string())
+    };
+    let asset = function("'aws:asset:path': asset.1234, 'aws:asset:property': Code");
+    assert_eq!(asset, (Package::Local, "cdk.out/asset.1234".to_owned()));
+    let archive = function("'aws:asset:path': asset.1234.zip");
+    assert_eq!(archive, (Package::Bucket, "cdk.out".to_owned()));
+}
+
+#[test]
+fn fault_f15_a_variable_that_only_aws_knows_is_empty_and_a_warning() {
+    let sections = "Parameters:\n  Secret: { Type: String }\n  Stored: { Type: 'AWS::SSM::Parameter::Value<String>', Default: /a }";
+    let text = with_variables(
+        sections,
+        "QUEUE: !Ref Queue\nSTREAM: !GetAtt Table.StreamArn\nOTHER: !ImportValue other\nSECRET: !Ref Secret\n\
+         STORED: !Ref Stored\nJOINED: !Sub 'https://${Queue.Arn}/${Secret}'\nKNOWN: a",
+    );
+    let template = read(&text);
+    let environment = &template.functions[0].environment;
+    let empty: Vec<_> = environment
+        .iter()
+        .filter(|(_, value)| value.is_empty())
+        .map(|(name, _)| &**name)
+        .collect();
     assert_eq!(
-        errors(&with_variables("", "QUEUE: !Ref Queue")),
-        "template.yaml:21: variable `QUEUE` of function `Chat`: only AWS knows `Ref Queue` (AWS::SQS::Queue); \
-         use a parameter instead and give its local value with --parameter-overrides"
+        empty,
+        ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"]
+    );
+    assert_eq!(environment["KNOWN"], "a");
+    let warnings = template.notes.iter().filter(|note| note.is_warning);
+    let warnings: Vec<_> = warnings.map(ToString::to_string).collect();
+    insta::assert_snapshot!(warnings.join("\n"));
+    // What is in no template is a mistake all the same.
+    let text = with_variables("", "QUEUE: !Ref Queu");
+    assert_eq!(
+        errors(&text),
+        "template.yaml:21: variable `QUEUE` of function `Chat`: `Queu` is not in the template"
+    );
+}
+
+#[test]
+fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
+    for reference in [
+        "{{resolve:ssm:/chat/color}}",
+        "{{resolve:ssm-secure:/chat/key:1}}",
+        "{{resolve:secretsmanager:chat:SecretString:key}}",
+    ] {
+        let text = with_variables(
+            "",
+            &format!("V1: 'a {reference} b'\nV2: !Sub '{reference}'"),
+        );
+        assert_eq!(read(&text).functions[0].environment["V2"], reference);
+        let noted = |name| {
+            format!(
+                "variable `{name}` of function `Chat` is passed on with `{reference}`, which only AWS resolves; set it with \
+             --env {name}=VALUE"
+            )
+        };
+        let notes = read(&text).notes.into_iter().map(|note| note.text);
+        assert_eq!(notes.collect::<Vec<_>>(), [noted("V1"), noted("V2")]);
+    }
+    let text = with_variables("", "V1: '{{resolve:not closed'\nV2: '{{ a }}'");
+    assert_eq!(notes(&text), [""; 0]);
+    let text = SAM.replace("color: blue", "color: '{{resolve:ssm:color}}'");
+    let noted = notes(&text);
+    assert!(
+        noted[0].contains("the stage variable `color` is passed on with `{{resolve:ssm:color}}`"),
+        "{noted:#?}"
     );
 }
 
@@ -88,8 +242,7 @@ fn what_lambda_would_refuse_is_refused() {
             change("MemorySize: 256", "MemorySize: 64"),
             change("Architectures: [arm64]", "Architectures: [riscv]"),
             change("      Handler: bootstrap\n", ""),
-            change("CodeUri: crates/chat", "CodeUri: s3://bucket/key"),
-            change("CodeUri: crates/chat", "PackageType: Image"),
+            change("CodeUri: crates/chat", "CodeUri: { Version: 1 }"),
         ]
         .join("\n")
     );

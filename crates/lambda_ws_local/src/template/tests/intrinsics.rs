@@ -13,6 +13,15 @@ fn error(sections: &str, expression: &str) -> String {
     errors(&with_variables(sections, &format!("V1: {expression}")))
 }
 
+/// The error of a value that a function cannot do without.
+fn error_of_timeout(expression: &str) -> String {
+    let text = with_variables("", "V1: a");
+    errors(&text.replace(
+        "      Handler:",
+        &format!("      Timeout: {expression}\n      Handler:"),
+    ))
+}
+
 #[test]
 fn short_and_long_forms_mean_the_same() {
     for (short, long, expected) in [
@@ -123,14 +132,14 @@ fn a_mistake_in_a_function_is_told() {
             error("", "!Ref Tabel"),
             error("", "!Ref [a]"),
             error("", "!GetAtt Table"),
-            error("", "!GetAtt Table.StreamArn"),
+            error_of_timeout("!GetAtt Table.StreamArn"),
             error("", "!Sub ${Tabel}"),
             error("", "!Join [a]"),
             error("", "!Select [2, [a, b]]"),
             error("", "!Split ['', a]"),
             error("", "!If [Here, a, b]"),
-            error("", "!ImportValue other"),
-            error("", "!Base64 a"),
+            error_of_timeout("!ImportValue other"),
+            error_of_timeout("!Base64 a"),
             error("", "!Reff Table"),
         ]
         .join("\n")

@@ -20,10 +20,34 @@ fn an_override_wins_over_the_default() {
 }
 
 #[test]
-fn a_parameter_without_a_value_names_the_option() {
-    assert_eq!(
-        color("{ Type: String }", &[]).unwrap_err(),
-        "template.yaml:3: parameter `Color` has no default; give its value with --parameter-overrides Color=..."
+fn a_parameter_without_a_value_names_the_option_where_it_is_needed() {
+    let text = parameter("{ Type: String }");
+    let named = text.replace(
+        "      Runtime:",
+        "      Timeout: !Ref Color\n      Runtime:",
+    );
+    let expected =
+        "parameter `Color` has no default; give its value with --parameter-overrides Color=...";
+    assert!(errors(&named).contains(expected), "{}", errors(&named));
+    assert!(parse(&named, &options(&[("Color", "7")])).is_ok());
+    // In the environment it is a warning.
+    assert_eq!(color("{ Type: String }", &[]).unwrap(), "");
+}
+
+#[test]
+fn parameters_without_a_value_that_nothing_here_needs_are_ignored() {
+    let sections = "Parameters:\n  Domain: { Type: String }\nConditions:\n  HasDomain: !Not [!Equals [!Ref Domain, '']]";
+    let text = with_variables(sections, "V1: a").replace(
+        "  Queue:\n",
+        "  Record:\n    Type: AWS::Route53::RecordSet\n    Condition: HasDomain\n    Properties: { Name: !Ref Domain }\n  Queue:\n",
+    );
+    assert_eq!(read(&text).functions[0].environment["V1"], "a");
+    // Whether a table exists matters.
+    let text = text.replace("  Table:\n", "  Table:\n    Condition: HasDomain\n");
+    assert!(
+        errors(&text).contains("parameter `Domain` has no default"),
+        "{}",
+        errors(&text)
     );
 }
 
@@ -87,11 +111,12 @@ fn a_list_is_split_and_selected_from() {
 #[test]
 fn a_stored_parameter_needs_a_local_value_only_where_it_is_used() {
     let declaration = "{ Type: 'AWS::SSM::Parameter::Value<String>', Default: /chat/color }";
-    assert!(
-        color(declaration, &[])
-            .unwrap_err()
-            .contains("is stored on AWS; give a local one with --parameter-overrides Color=...")
+    let named = parameter(declaration).replace(
+        "      Runtime:",
+        "      Timeout: !Ref Color\n      Runtime:",
     );
+    let expected = "is stored on AWS; give a local one with --parameter-overrides Color=...";
+    assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert_eq!(color(declaration, &[("Color", "red")]).unwrap(), "red");
     let sections = format!("Parameters:\n  Color: {declaration}");
     assert!(parse(&with_variables(&sections, "V1: a"), &Options::default()).is_ok());

@@ -74,7 +74,7 @@ fn anchors_aliases_and_merge_keys_are_followed() {
         "sendMessage:\n          <<: *route",
     );
     let routes = read(&text).apis[0].routes.clone();
-    assert!(routes.len() == 4 && routes.iter().all(|route| route.function == "Chat"));
+    assert!(routes.len() == 4 && routes.iter().all(|route| route.function() == Some("Chat")));
 }
 
 #[test]
@@ -105,4 +105,68 @@ fn what_is_not_of_aws_is_noted() {
             "line 93: `Nested` (AWS::Serverless::Application): the template of another stack is not read",
         ]
     );
+}
+
+#[test]
+fn fault_f11_a_json_template_is_read_as_json() {
+    let json = r#"{
+  "Resources": {
+    "Api": { "Type": "AWS::ApiGatewayV2::Api", "Properties": {
+      "ProtocolType": "WEBSOCKET", "RouteSelectionExpression": "$request.body.action" } },
+    "Stage": { "Type": "AWS::ApiGatewayV2::Stage", "Properties": {
+      "ApiId": { "Ref": "Api" }, "StageName": "dev", "AutoDeploy": true,
+      "StageVariables": { "rocket": "\ud83d\ude80", "slash": "a\/b", "tab": "\t", "quote": "\"\\", "number": 0.50,
+        "off": "off", "<<": "merge" } } }
+  }
+}"#;
+    for text in [
+        json.to_owned(),
+        format!("\u{feff}{json}"),
+        json.replace('\n', "\r\n\t"),
+    ] {
+        let variables = read(&text).apis[0].stage_variables.clone();
+        let values: Vec<_> = variables.values().map(String::as_str).collect();
+        assert_eq!(values, ["merge", "0.50", "off", "\"\\", "🚀", "a/b", "\t"]);
+    }
+    let twice = json.replace(
+        "\"StageName\": \"dev\",",
+        "\"StageName\": \"dev\", \"ApiId\": \"x\",",
+    );
+    assert_eq!(
+        errors(&twice),
+        "template.yaml:6: the key `ApiId` was given before, on line 6"
+    );
+    let half = json.replace("\\ude80", "");
+    let error = errors(&half);
+    assert!(
+        error.starts_with("template.yaml:7:44: this is not JSON: "),
+        "{error}"
+    );
+    let open = json.trim_end_matches('}');
+    let error = errors(open);
+    assert!(
+        error.starts_with("template.yaml:10: this is not JSON: EOF"),
+        "{error}"
+    );
+}
+
+#[test]
+fn yaml_in_braces_is_not_json() {
+    let text = "{ Resources: { Table: { Type: AWS::Serverless::SimpleTable } }, # a comment\n \
+                Transform: AWS::Serverless-2016-10-31, }";
+    assert_eq!(read(text).tables.len(), 1);
+    let quoted = text.replace("{ Resources", "{ \"Resources\"");
+    assert_eq!(read(&quoted).tables.len(), 1);
+    let error = errors("{ Resources: { a: ");
+    assert!(error.contains("this is not YAML"), "{error}");
+}
+
+#[test]
+fn the_columns_of_json_are_counted_in_letters() {
+    let report = crate::template::report::Report::default();
+    let text = r#"{"é": ["é", 1, {"Ref": "a"}]}"#;
+    let root = crate::template::document::read(text, &report).unwrap();
+    let items = root.entries()[0].value.as_list().unwrap();
+    let columns: Vec<_> = items.iter().map(|item| item.column).collect();
+    assert_eq!(columns, [8, 13, 16]);
 }

@@ -1,0 +1,227 @@
+//! Routes without a function (conformance E9).
+
+use super::*;
+use crate::template::{Integration, Mock, Route};
+
+/// The template with a route `ping` and an integration with these properties.
+fn with_ping(properties: &str, others: &str) -> String {
+    let ping = format!(
+        "  Ping:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: {{ ApiId: !Ref ChatApi, RouteKey: ping, Target: !Sub \"integrations/${{Pong}}\" }}
+  Pong:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: {{ ApiId: !Ref ChatApi, {properties} }}
+{others}  SendMessageResponse:\n"
+    );
+    SAM.replacen("  SendMessageResponse:\n", &ping, 1)
+}
+
+fn response(properties: &str) -> String {
+    format!(
+        "  PingResponse:
+    Type: AWS::ApiGatewayV2::RouteResponse
+    Properties: {{ ApiId: !Ref ChatApi, RouteId: !Ref Ping, RouteResponseKey: $default }}
+  PongResponse:
+    Type: AWS::ApiGatewayV2::IntegrationResponse
+    Properties: {{ ApiId: !Ref ChatApi, IntegrationId: !Ref Pong, {properties} }}
+"
+    )
+}
+
+fn ping(text: &str) -> Route {
+    let mut routes = read(text).apis[0].routes.clone();
+    assert_eq!(routes.len(), 5);
+    routes.pop().expect("a route")
+}
+
+#[test]
+fn fault_f27_e9_routes_of_other_integrations_are_named_and_the_others_are_served() {
+    for kind in ["HTTP", "HTTP_PROXY", "AWS"] {
+        let text = with_ping(
+            &format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'"),
+            "",
+        );
+        let why = format!("an integration of type {kind}");
+        let ping = ping(&text);
+        assert_eq!(ping.integration, Integration::Unsupported(why.clone()));
+        assert_eq!((ping.function(), ping.functions().count()), (None, 0));
+        let notes = read(&text).notes;
+        let warnings: Vec<_> = notes.iter().filter(|note| note.is_warning).collect();
+        let expected = format!(
+            "line {}: route `ping` has {why}, which is not run here: its messages are answered with an error",
+            warnings[0].line
+        );
+        assert!(
+            text.lines()
+                .nth(warnings[0].line - 1)
+                .is_some_and(|line| line.contains("IntegrationType"))
+        );
+        assert!(
+            warnings.len() == 1 && warnings[0].to_string() == expected,
+            "{warnings:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_route_to_a_function_of_another_stack_does_not_stop_the_others() {
+    let text = with_ping(
+        "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping",
+        "",
+    );
+    let ping = ping(&text);
+    let why = "a function that only AWS knows".to_owned();
+    assert_eq!(ping.integration, Integration::Unsupported(why));
+    let warning = read(&text).notes.into_iter().find(|note| note.is_warning);
+    let warning = warning.expect("a warning").text;
+    assert!(
+        warning.contains("answered with an error (`Fn::ImportValue` is"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_function_whose_name_only_aws_knows_has_its_logical_id() {
+    let text = SAM.replace(
+        "      MemorySize: 256\n",
+        "      FunctionName: !Sub chat-${Suffix}\n",
+    );
+    let text = text.replace("Parameters:\n", "Parameters:\n  Suffix: { Type: String }\n");
+    let template = read(&text);
+    assert_eq!(template.functions[0].name, "Chat");
+    assert!(
+        template.apis[0]
+            .routes
+            .iter()
+            .all(|route| route.function() == Some("Chat"))
+    );
+    let noted = notes(&text);
+    assert!(
+        noted[0].contains(
+            "`FunctionName` of `Chat` is its logical id here: parameter `Suffix` has no default"
+        ),
+        "{noted:#?}"
+    );
+}
+
+#[test]
+fn fault_f27_e9_a_mock_of_plain_text_answers() {
+    let pong = r#"ResponseTemplates: { "$default": '{"type":"pong"}' }"#;
+    let body = Some(r#"{"type":"pong"}"#.to_owned());
+    for (request, key, response_properties, status) in [
+        (
+            r#"RequestTemplates: { "200": '{"statusCode":200}' }, TemplateSelectionExpression: "200""#,
+            "$default",
+            pong,
+            200,
+        ),
+        (
+            r#"RequestTemplates: { "$default": '{ "statusCode" : 201 }' }, TemplateSelectionExpression: '\$default'"#,
+            "/2\\d\\d/",
+            pong,
+            201,
+        ),
+        (
+            r#"RequestTemplates: { application/json: "{'statusCode': '200'}" }"#,
+            "/200/",
+            pong,
+            200,
+        ),
+        ("Description: ping", "$default", pong, 200),
+        (
+            "Description: ping",
+            "$default",
+            r#"TemplateSelectionExpression: a, ResponseTemplates: { b: 'no', a: '{"type":"pong"}' }"#,
+            200,
+        ),
+    ] {
+        let others = response(&format!(
+            "IntegrationResponseKey: '{key}', {response_properties}"
+        ));
+        let text = with_ping(
+            &format!("IntegrationType: MOCK, IntegrationUri: '', {request}"),
+            &others,
+        );
+        let route = ping(&text);
+        let mock = Mock {
+            status,
+            body: body.clone(),
+        };
+        assert_eq!(route.integration, Integration::Mock(mock), "{request}");
+        assert!(route.two_way);
+        assert_eq!(notes(&text), [""; 0]);
+    }
+}
+
+#[test]
+fn fault_f27_e9_a_mock_that_runs_code_is_named_and_not_invented() {
+    let code = |request: &str, response_properties: &str| {
+        let others = response(&format!(
+            "IntegrationResponseKey: $default, {response_properties}"
+        ));
+        let text = with_ping(&format!("IntegrationType: MOCK, {request}"), &others);
+        match ping(&text).integration {
+            Integration::Unsupported(why) => why,
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = "Description: ping";
+    let templates = r#"ResponseTemplates: { "$default": "a" }"#;
+    assert_eq!(
+        [
+            code(
+                plain,
+                r#"ResponseTemplates: { "$default": '{"id":"$context.connectionId"}' }"#
+            ),
+            code(
+                plain,
+                r#"ResponseTemplates: { "$default": '#set($a = 1)$a' }"#
+            ),
+            code(
+                r#"RequestTemplates: { "$default": '#if(true){"statusCode":200}#end' }"#,
+                templates
+            ),
+            code(
+                "TemplateSelectionExpression: '${request.body.kind}', RequestTemplates: { a: b }",
+                templates
+            ),
+        ],
+        [
+            "an integration of type MOCK (its response template is not plain text)",
+            "an integration of type MOCK (its response template is not plain text)",
+            "an integration of type MOCK (its request template has no plain `statusCode`)",
+            "an integration of type MOCK (its template is selected by the message)",
+        ]
+    );
+}
+
+#[test]
+fn e9_a_mock_without_an_integration_response_answers_nothing() {
+    let others = response("IntegrationResponseKey: $default")
+        .replace("IntegrationId: !Ref Pong", "IntegrationId: other");
+    let text = with_ping("IntegrationType: MOCK", &others);
+    let route = ping(&text);
+    assert!(!route.two_way);
+    let noted = notes(&text);
+    assert!(
+        noted
+            .iter()
+            .any(|note| note.contains("route `ping` answers nothing")),
+        "{noted:#?}"
+    );
+}
+
+#[test]
+fn e9_connect_may_be_a_mock_with_an_authorizer() {
+    let text = RAW.replacen("IntegrationType: AWS_PROXY", "IntegrationType: MOCK", 1);
+    let connect = &read(&text).apis[0].routes[0];
+    let mock = Mock {
+        status: 200,
+        body: None,
+    };
+    assert_eq!(
+        (&*connect.key, &connect.integration),
+        ("$connect", &Integration::Mock(mock))
+    );
+}
