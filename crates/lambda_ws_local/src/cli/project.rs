@@ -7,7 +7,7 @@ use lambda_ws_local::dynamodb::DynamoDb;
 use lambda_ws_local::function::environment::{Variables, variables};
 use lambda_ws_local::function::{Config, Program};
 use lambda_ws_local::guard::Guard;
-use lambda_ws_local::template::{Api, Build, Function, Options, Template};
+use lambda_ws_local::template::{Api, Build, Function, Integration, Options, Route, Template};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -64,9 +64,15 @@ impl Project {
 
     fn check(&self, common: &Common) -> Result<(), Failure> {
         let functions = self.functions();
-        if functions.is_empty() {
+        let mut routes = self.template.apis.iter().flat_map(|api| &api.routes);
+        let is_mock = |route: &Route| matches!(route.integration, Integration::Mock(_));
+        if functions.is_empty() && !routes.any(is_mock) {
             let path = self.template.path.display();
-            return Err(Failure::new(format!("{path} has no function to run")));
+            let warnings = self.template.notes.iter().filter(|note| note.is_warning);
+            let why: String = warnings
+                .map(|warning| format!("\n{path}: {warning}"))
+                .collect();
+            return Err(Failure::new(format!("{path} has no function to run{why}")));
         }
         let names: Vec<_> = functions.iter().map(|f| f.logical_id.as_str()).collect();
         let names = names.join(", ");

@@ -85,7 +85,12 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         ));
     };
     let api_key_source = api_key_source(&properties)?;
-    if properties.flag("DisableExecuteApiEndpoint")? {
+    // Whether it is disabled does not matter, if only AWS knows.
+    let disabled = match properties.flag("DisableExecuteApiEndpoint") {
+        Err(problem) if problem.is_only_here() => false,
+        disabled => disabled?,
+    };
+    if disabled {
         let line = properties.line("DisableExecuteApiEndpoint");
         scope.report.note(
             line,

@@ -42,13 +42,6 @@ fn compared(scope: &Scope<'_>, node: &Node) -> Result<bool, Problem> {
     let [only] = node.entries() else {
         return Err(wrong());
     };
-    let each = || {
-        only.value
-            .as_list()
-            .unwrap_or_default()
-            .iter()
-            .map(|one| holds(scope, one))
-    };
     match &*only.key {
         "Condition" => named(scope, &only.value),
         "Fn::Equals" => {
@@ -59,8 +52,24 @@ fn compared(scope: &Scope<'_>, node: &Node) -> Result<bool, Problem> {
             let [one] = arguments(&only.value, "Fn::Not")?;
             Ok(!holds(scope, one)?)
         }
-        "Fn::And" => each().try_fold(true, |all, one| Ok(all & one?)),
-        "Fn::Or" => each().try_fold(false, |any, one| Ok(any | one?)),
+        "Fn::And" => decided(scope, &only.value, false),
+        "Fn::Or" => decided(scope, &only.value, true),
         _ => Err(wrong()),
+    }
+}
+
+/// `decisive` if one of the conditions is, whatever only AWS knows of the others.
+fn decided(scope: &Scope<'_>, list: &Node, decisive: bool) -> Result<bool, Problem> {
+    let (mut is_decided, mut unknown) = (false, None);
+    for one in list.as_list().unwrap_or_default() {
+        match holds(scope, one) {
+            Ok(one) => is_decided |= one == decisive,
+            Err(problem) if problem.is_only_here() => unknown = Some(problem),
+            Err(problem) => return Err(problem),
+        }
+    }
+    match unknown {
+        Some(problem) if !is_decided => Err(problem),
+        _ => Ok(is_decided == decisive),
     }
 }

@@ -20,17 +20,15 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
-    /// Whether its kind is one that is read: APIs, functions and tables with their parts.
+    /// Whether its kind is one that is read, so that it matters whether it exists.
     pub(crate) fn is_read(&self) -> bool {
-        const READ: [&str; 5] = [
-            "ApiGateway::",
-            "ApiGatewayV2::",
-            "DynamoDB::",
-            "Lambda::",
-            "Serverless::",
-        ];
-        let kind = self.kind.strip_prefix("AWS::");
-        kind.is_some_and(|kind| READ.iter().any(|of| kind.starts_with(of)))
+        let kind = self.kind.strip_prefix("AWS::").unwrap_or_default();
+        match kind.split_once("::") {
+            Some(("ApiGatewayV2", part)) => !["ApiMapping", "DomainName"].contains(&part),
+            Some(("Lambda", part)) => part != "Permission",
+            Some(("ApiGateway" | "DynamoDB" | "Serverless", _)) => true,
+            _ => false,
+        }
     }
 
     /// The construct of CDK that it was made of, as `ChatStack/Chat/Resource`.

@@ -8,6 +8,7 @@ mod integrations;
 mod intrinsics;
 mod models;
 mod parameters;
+mod projects;
 mod robustness;
 mod tables;
 mod throttling;

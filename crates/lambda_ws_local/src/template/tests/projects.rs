@@ -1,0 +1,186 @@
+//! Whole templates, in the shapes that tools and public projects give them.
+
+use super::*;
+use crate::template::{Authorization, Integration, Package};
+
+const CDK: &str = include_str!("fixtures/cdk.json");
+const SERVERLESS: &str = include_str!("fixtures/serverless.json");
+const CONDITIONS: &str = include_str!("fixtures/conditions.yaml");
+const PACKAGED: &str = include_str!("fixtures/packaged.yaml");
+
+/// The routes: the key, what answers, and whether it is two-way.
+fn routes(template: &Template) -> Vec<String> {
+    let routes = template.apis[0].routes.iter().map(|route| {
+        let answers = match &route.integration {
+            Integration::Function(id) => id.clone(),
+            Integration::Mock(mock) => format!("mock {}", mock.status),
+            Integration::Unsupported(why) => why.clone(),
+        };
+        let arrow = if route.two_way { "<->" } else { "->" };
+        format!("{} {arrow} {answers}", route.key)
+    });
+    routes.collect()
+}
+
+fn packages(template: &Template) -> Vec<(&str, Package)> {
+    let functions = template.functions.iter();
+    functions
+        .map(|one| (&*one.logical_id, one.package))
+        .collect()
+}
+
+#[test]
+fn fault_f26_a_template_of_cdk_is_read_unmodified() {
+    let path = Path::new("cdk.out/ChatStack.template.json");
+    let template = Template::parse(CDK, path, &Options::default()).expect("a template");
+    assert_eq!(
+        routes(&template),
+        [
+            "$connect -> Chat26DEB33F",
+            "$disconnect -> Chat26DEB33F",
+            "$default -> Chat26DEB33F",
+            "ping -> mock 200",
+            "say <-> Chat26DEB33F",
+        ]
+    );
+    let authorization = &template.apis[0].routes[0].authorization;
+    assert!(matches!(authorization, Authorization::Lambda(one) if one.function == "AuthC256A5EC"));
+    assert_eq!(
+        packages(&template),
+        [
+            ("Chat26DEB33F", Package::Local),
+            ("AuthC256A5EC", Package::Local),
+            ("Inline6CF80F9D", Package::Inline),
+        ]
+    );
+    let chat = &template.functions[0];
+    let asset = "cdk.out/asset.ec6a7104c6211eeb6999dd6acb5d5d8e0e36bf463d05e5bfb06f8b9fbd67001b";
+    assert_eq!(chat.code, Path::new(asset));
+    assert_eq!(
+        chat.environment["CONNECTIONS_TABLE"],
+        template.tables[0].name
+    );
+    let endpoint = &chat.environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"];
+    assert!(endpoint.ends_with(".execute-api.us-east-1.amazonaws.com/prod"));
+    let notes: Vec<_> = template.notes.iter().map(|note| &*note.text).collect();
+    assert_eq!(notes.len(), 1, "{notes:#?}");
+    assert!(
+        notes[0].ends_with(" (ChatStack/Api/ping-Route/Resource)"),
+        "{notes:#?}"
+    );
+}
+
+#[test]
+fn fault_f26_problems_name_the_construct_of_cdk() {
+    let text = CDK.replace("\"Timeout\": 10", "\"Timeout\": 901");
+    let error = errors(&text);
+    assert!(
+        error.starts_with("template.yaml:204 (ChatStack/Chat/Resource): function `Chat26DEB33F`: `Timeout` is `901`"),
+        "{error}"
+    );
+    // What follows the resources belongs to none.
+    let text = CDK.replace(
+        "\"Ref\": \"AWS::Region\"\n        },\n        \"us-east-1\"",
+        "\"Ref\": \"AWS::Regio\"\n        },\n        \"us-east-1\"",
+    );
+    let error = errors(&text);
+    assert!(
+        error.contains(": `AWS::Regio` is not in the template"),
+        "{error}"
+    );
+    assert!(!error.contains(" (ChatStack"), "{error}");
+}
+
+#[test]
+fn a_compiled_template_of_the_serverless_framework_is_read() {
+    let template = read(SERVERLESS);
+    assert_eq!(
+        routes(&template),
+        [
+            "$connect -> ChatLambdaFunction",
+            "$disconnect -> ChatLambdaFunction",
+            "$default <-> ChatLambdaFunction",
+        ]
+    );
+    assert!(
+        packages(&template)
+            .iter()
+            .all(|(_, package)| *package == Package::Bucket)
+    );
+    let environment = &template.functions[0].environment;
+    assert_eq!(environment["TABLE"], "chat-dev-connections");
+    assert_eq!(environment["BUCKET"], "");
+    assert_eq!(
+        environment["ROLE"],
+        "arn:aws:iam::000000000000:role/chat-dev-us-east-1-lambdaRole"
+    );
+    let noted = notes(SERVERLESS);
+    assert_eq!(noted.len(), 1, "{noted:#?}");
+}
+
+#[test]
+fn parts_that_nothing_here_runs_need_no_parameters() {
+    let template = read(CONDITIONS);
+    assert_eq!(
+        routes(&template),
+        [
+            "$connect -> Chat",
+            "chat/say <-> Chat",
+            "chat/queue -> an integration of type AWS",
+        ]
+    );
+    let chat = &template.functions[0];
+    assert_eq!((&*chat.name, chat.timeout.as_secs()), ("Chat", 10));
+    let environment: Vec<_> = chat
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let api = format!(
+        "API={}.execute-api.us-east-1.amazonaws.com",
+        template.apis[0].id
+    );
+    assert_eq!(environment, [&*api, "TABLE=local-T", "TOPIC="]);
+    insta::assert_snapshot!(notes(CONDITIONS).join("\n"));
+    let given = [
+        ("Env", "prod"),
+        ("DomainName", "chat.example.com"),
+        ("Suffix", "a"),
+    ];
+    let template = parse(CONDITIONS, &options(&given)).expect("a template");
+    let chat = &template.functions[0];
+    assert_eq!(
+        (&*chat.name, &*chat.environment["DOMAIN"]),
+        ("chat-prod-a", "chat.example.com")
+    );
+    assert_eq!(template.apis[0].stage, "prod");
+}
+
+#[test]
+fn a_template_that_sam_has_packaged_is_read() {
+    let template = read(PACKAGED);
+    assert_eq!(
+        routes(&template),
+        [
+            "$connect -> OnConnectFunction",
+            "$disconnect -> OnDisconnectFunction",
+            "sendmessage -> SendMessageFunction",
+        ]
+    );
+    assert!(
+        packages(&template)
+            .iter()
+            .all(|(_, package)| *package == Package::Bucket)
+    );
+    let environment = &template.functions[2].environment;
+    assert_eq!(environment["TABLE_NAME"], "local-Db");
+    assert_eq!(
+        environment["ROLE"],
+        "arn:aws:iam::000000000000:role/SendMessageFunctionRole"
+    );
+    assert!(
+        template.notes.iter().all(|note| !note.is_warning),
+        "{:#?}",
+        template.notes
+    );
+}
