@@ -24,5 +24,6 @@ mod e2e {
     mod reload;
     mod start;
     mod store;
+    mod templates;
     mod torture;
 }

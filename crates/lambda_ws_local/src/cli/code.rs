@@ -43,6 +43,15 @@ pub(super) fn bootstrap(function: &Function) -> Result<Program, String> {
     })
 }
 
+/// What a function is called: its logical id, and the construct of CDK that it was made of.
+pub(super) fn title(function: &Function) -> String {
+    let id = &function.logical_id;
+    match &function.construct {
+        Some(construct) => format!("`{id}` ({construct})"),
+        None => format!("`{id}`"),
+    }
+}
+
 /// What makes a function run that has no program. `taken` says that another function is the program after `--`.
 pub(super) fn fixes(function: &Function, taken: bool) -> String {
     let mut fixes = Vec::new();
@@ -90,22 +99,18 @@ pub(super) fn leave_out(template: &mut Template, chosen: impl Fn(&Function) -> b
         let runs = is_used || is_built_by_cargo(function);
         (!runs).then(|| bootstrap(function).err()).flatten()
     };
-    let mut left_out = Vec::new();
+    let (mut kept, mut notes) = (Vec::new(), Vec::new());
     for function in &template.functions {
-        if let Some(why) = why(function) {
-            left_out.push((function.logical_id.clone(), function.line, why));
-        }
+        let Some(why) = why(function) else {
+            kept.push(function.clone());
+            continue;
+        };
+        let title = title(function);
+        let text = format!("function {title}, which no route uses, is left out: {why}");
+        notes.push(Note::new(function.line, text));
     }
-    let is_left_out = |id: &str| left_out.iter().any(|(own, ..)| own == id);
-    template
-        .functions
-        .retain(|function| !is_left_out(&function.logical_id));
-    template
-        .notes
-        .extend(left_out.iter().map(|(id, line, why)| {
-            let text = format!("function `{id}`, which no route uses, is left out: {why}");
-            Note::new(*line, text)
-        }));
+    template.functions = kept;
+    template.notes.extend(notes);
     template.notes.sort();
 }
 

@@ -148,10 +148,10 @@ impl Project {
             _ => code::bootstrap(function).map_err(|why| {
                 let fixes = code::fixes(function, !common.program.is_empty());
                 Failure::new(format!(
-                    "{}:{}: function `{}` cannot run here: {why}; {fixes}",
+                    "{}:{}: function {} cannot run here: {why}; {fixes}",
                     self.template.path.display(),
                     function.line,
-                    function.logical_id,
+                    code::title(function),
                 ))
             }),
         }

@@ -43,6 +43,8 @@ pub struct Function {
     pub memory_mb: u32,
     /// What becomes of its asynchronous events.
     pub asynchronous: Asynchronous,
+    /// The construct of CDK that it was made of, as `ChatStack/Chat/Resource`.
+    pub construct: Option<String>,
     /// Its line in the template, counted from 1.
     pub line: usize,
 }
@@ -153,6 +155,7 @@ fn function(
             .number("MemorySize", 128..=10_240)?
             .unwrap_or(128),
         asynchronous,
+        construct: resource.construct().map(str::to_owned),
         line: resource.line,
     };
     Ok((function, notes))
