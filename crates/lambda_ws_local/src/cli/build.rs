@@ -88,7 +88,8 @@ pub(super) async fn build(
     match programs.as_slice() {
         [(_, path)] => Ok(path.clone()),
         [] => Err(Failure::new(format!(
-            "cargo built no program in {}: the template's `BuildProperties: Binary` names it",
+            "cargo built no program in {}: add a `src/main.rs`, or set the template's `CodeUri` to the folder of a package \
+             that has one",
             code.display()
         ))),
         several => {
@@ -99,5 +100,35 @@ pub(super) async fn build(
                 names.join(", ")
             )))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn fault_f14_a_package_without_a_program_needs_a_main_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        write(
+            "Cargo.toml",
+            "[package]\nname = \"empty\"\nedition = \"2024\"\n[workspace]\n",
+        );
+        write("src/lib.rs", "");
+        let failure = build(folder.path(), None, false).await;
+        let failure = failure.expect_err("there is no program");
+        assert!(
+            failure.text().contains("add a `src/main.rs`"),
+            "{}",
+            failure.text()
+        );
+        write("src/main.rs", "fn main() {}");
+        let program = build(folder.path(), None, false).await.expect("a program");
+        assert!(program.ends_with("empty"), "{}", program.display());
     }
 }

@@ -361,37 +361,4 @@ fn too_deep(line: usize, column: usize) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::Cell;
-    use std::hash::Hasher;
-
-    /// A key that counts how often it is compared.
-    struct Counted<'c>(u32, &'c Cell<u32>);
-
-    impl Hash for Counted<'_> {
-        fn hash<H: Hasher>(&self, state: &mut H) {
-            self.0.hash(state);
-        }
-    }
-
-    impl PartialEq for Counted<'_> {
-        fn eq(&self, other: &Self) -> bool {
-            self.1.set(self.1.get() + 1);
-            self.0 == other.0
-        }
-    }
-
-    impl Eq for Counted<'_> {}
-
-    #[test]
-    fn fault_l11_each_key_is_compared_with_few_others() {
-        let (count, keys) = (Cell::new(0), 20_000);
-        let mut lines = HashMap::new();
-        for key in 0..keys {
-            assert_eq!(add_key(&mut lines, Counted(key, &count), 1), None);
-        }
-        assert_eq!(add_key(&mut lines, Counted(7, &count), 2), Some(1));
-        assert!(count.get() < 2 * keys, "{} comparisons", count.get());
-    }
-}
+mod tests;

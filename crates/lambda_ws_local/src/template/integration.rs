@@ -123,6 +123,11 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
         );
         return Err(Problem::new(node.line, text));
     };
+    if name.contains("${stageVariables.") {
+        let text =
+            format!("the stage decides that it is `{name}`; name a function of the template");
+        return Err(Problem::only_here(node.line, text));
+    }
     let found = function::resources(scope)
         .find(|one| function::name(scope, one).is_ok_and(|own| own == name));
     found

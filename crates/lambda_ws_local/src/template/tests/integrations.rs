@@ -82,6 +82,17 @@ fn a_route_to_a_function_of_another_stack_does_not_stop_the_others() {
 }
 
 #[test]
+fn a_route_to_a_function_that_a_stage_variable_names_does_not_stop_the_others() {
+    let uri = "arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.function}";
+    let text = with_ping(
+        &format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'"),
+        "",
+    );
+    let ping = ping(&text);
+    assert!(matches!(ping.integration, Integration::Unsupported(_)));
+}
+
+#[test]
 fn a_function_whose_name_only_aws_knows_has_its_logical_id() {
     let text = SAM.replace(
         "      MemorySize: 256\n",
