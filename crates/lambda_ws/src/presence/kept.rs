@@ -7,6 +7,7 @@ use crate::store::{DynStore, Page, Record, Scope, Slice, StoreError};
 use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
+use tracing::debug;
 
 /// What the value says: that it is there is all that matters.
 const VALUE: &str = "true";
@@ -26,6 +27,9 @@ const SKEW: Duration = Duration::from_secs(60);
 
 /// Rooms by user.
 pub(crate) type Users = BTreeMap<String, BTreeSet<String>>;
+
+/// Users who left, by room, with the versions of their values.
+pub(crate) type Left = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Presences, kept in the store of the connections.
 ///
@@ -71,11 +75,7 @@ impl Kept<'_> {
 
     /// Remembers that users have left rooms in which none of their connections is left. Adds to `left` the
     /// users by room for which that is a change, also if it fails for others.
-    pub(crate) async fn leave(
-        &self,
-        mut users: Users,
-        left: &mut BTreeMap<String, Vec<String>>,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn leave(&self, mut users: Users, left: &mut Left) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
             // In this order: see above.
             let found = self.versions(users).await?;
@@ -90,8 +90,8 @@ impl Kept<'_> {
             users = Users::new();
             let mut failed = None;
             while let Some((user, (ended, conflicts, error))) = leaves.next().await {
-                for room in ended {
-                    left.entry(room).or_default().push(user.clone());
+                for (room, version) in ended {
+                    left.entry(room).or_default().insert(user.clone(), version);
                 }
                 if !conflicts.is_empty() {
                     users.insert(user, conflicts);
@@ -110,12 +110,13 @@ impl Kept<'_> {
     }
 
     /// Remembers that a user has left rooms, which are given with the versions of their values. Returns the
-    /// rooms that the user left, those whose value was changed meanwhile, and the last failure.
+    /// rooms that the user left, each with its new version, those whose value was changed meanwhile, and the
+    /// last failure.
     async fn leave_rooms(
         &self,
         user: &str,
         mut found: Vec<(String, u64)>,
-    ) -> (Vec<String>, BTreeSet<String>, Option<StoreError>) {
+    ) -> (Vec<(String, u64)>, BTreeSet<String>, Option<StoreError>) {
         let there = match self.rooms_of(user).await {
             Ok(there) => there,
             Err(error) => return (Vec::new(), BTreeSet::new(), Some(error)),
@@ -129,7 +130,7 @@ impl Kept<'_> {
         let (mut left, mut conflicts, mut failed) = (Vec::new(), BTreeSet::new(), None);
         while let Some((room, ended)) = ends.next().await {
             match ended {
-                Ok(()) => left.push(room),
+                Ok(version) => left.push((room, version)),
                 Err(StoreError::Conflict) => drop(conflicts.insert(room)),
                 Err(error) => failed = Some(error),
             }
@@ -180,25 +181,40 @@ impl Kept<'_> {
         }
     }
 
-    /// Makes a value of this version absent. It is first replaced by one that has expired, because a replacement
-    /// is recognized if its answer is lost; that one is then deleted, so that a room does not grow by the users who
-    /// left it. If the deletion fails, the table's time to live deletes it.
-    async fn end(&self, room: &str, user: &str, version: u64) -> Result<(), StoreError> {
+    /// Makes a value of this version absent, and returns its next version. It is replaced by one that has
+    /// expired, because a replacement is recognized if its answer is lost.
+    async fn end(&self, room: &str, user: &str, version: u64) -> Result<u64, StoreError> {
         let (namespace, now) = (namespace(room), self.clock.now());
         let over = Timestamp::from_secs(now.secs().saturating_sub(SKEW.as_secs()));
         let (version, over) = (Some(version), Some(over));
         let ended = self
             .store
             .replace_value(&namespace, user, VALUE, over, version, now);
-        let ended = ended.await?;
-        let deleted = self.store.delete_value_if(&namespace, user, ended);
-        if let Err(error) = deleted.await {
-            tracing::debug!(
-                room,
-                error = &error as &dyn std::error::Error,
-                "left to expire"
-            );
+        ended.await
+    }
+
+    /// Deletes the values of users who left, so that a room does not grow by all who were ever there. What
+    /// fails is deleted by the table's time to live.
+    pub(crate) async fn forget(&self, left: Left) {
+        let values = left.into_iter().flat_map(|(room, users)| {
+            let namespace = namespace(&room);
+            users
+                .into_iter()
+                .map(move |(user, version)| (namespace.clone(), user, version))
+        });
+        let values: Vec<_> = values.collect();
+        let deletes = values.iter().map(|(namespace, user, version)| {
+            self.store.delete_value_if(namespace, user, *version)
+        });
+        let deletes: Vec<_> = deletes.collect();
+        let mut deletes = stream::iter(deletes).buffer_unordered(USERS_AT_ONCE);
+        while let Some(deleted) = deletes.next().await {
+            if let Err(error) = deleted {
+                debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a presence is left to expire"
+                );
+            }
         }
-        Ok(())
     }
 }

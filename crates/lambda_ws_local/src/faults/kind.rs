@@ -81,7 +81,7 @@ impl Kind {
     pub fn about(self) -> &'static str {
         match self {
             Kind::Gone => "a post finds its connection dead: 410, and $disconnect with 1006",
-            Kind::FalseGone => "a post for a live connection is answered 410",
+            Kind::FalseGone => "a post or a close of a live connection gets 410",
             Kind::Throttle => "a post is answered 429, a DynamoDB call is throttled",
             Kind::Error => "a management or DynamoDB call fails with 500",
             Kind::LostAnswer => "a management or DynamoDB call is done, its answer is lost",

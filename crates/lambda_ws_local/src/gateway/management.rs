@@ -359,21 +359,7 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
     }
     // G7: a connection in its `$connect` is not among them yet.
     let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
-    let faults = &shared.options.faults;
-    if let Some(kind) = faults.first(Place::Gateway, &[Kind::Gone, Kind::FalseGone]) {
-        if kind == Kind::Gone {
-            connection.outbox.request_close(Close::LOST);
-        }
-        return Err(CallError::on_purpose(kind));
-    }
-    let script = shared.options.script.as_ref();
-    if let Some(fault) = script.and_then(|script| script(id)) {
-        return Err(match fault {
-            Fault::Gone => CallError::Gone,
-            Fault::Throttled => CallError::TooFast,
-            Fault::Failing => CallError::Failing,
-        });
-    }
+    fail_on_purpose(shared, id, &connection)?;
     let pushed = connection.outbox.push(data, shared.bounds());
     pushed.map_err(|reason| match reason {
         NotTaken::Closed => CallError::Gone,
@@ -417,6 +403,24 @@ fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError
     Ok(response)
 }
 
+/// Fails a POST or a DELETE for a live connection, if that is wanted.
+fn fail_on_purpose(shared: &Shared, id: &str, connection: &Connection) -> Result<(), CallError> {
+    let faults = &shared.options.faults;
+    if let Some(kind) = faults.first(Place::Gateway, &[Kind::Gone, Kind::FalseGone]) {
+        if kind == Kind::Gone {
+            connection.outbox.request_close(Close::LOST);
+        }
+        return Err(CallError::on_purpose(kind));
+    }
+    let script = shared.options.script.as_ref();
+    match script.and_then(|script| script(id)) {
+        Some(Fault::Gone) => Err(CallError::Gone),
+        Some(Fault::Throttled) => Err(CallError::TooFast),
+        Some(Fault::Failing) => Err(CallError::Failing),
+        None => Ok(()),
+    }
+}
+
 /// Closes a connection (conformance G9).
 fn delete(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
     within_limits(shared)?;
@@ -424,6 +428,7 @@ fn delete(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError>
         return Err(CallError::BadId);
     }
     let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    fail_on_purpose(shared, id, &connection)?;
     if !connection.outbox.request_close(Close::NORMAL) {
         return Err(CallError::Gone);
     }

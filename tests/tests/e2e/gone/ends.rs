@@ -3,8 +3,11 @@
 use super::bench::{Bench, OLD, counts};
 use lambda_ws::store::{Scope, Store};
 use lambda_ws::{SendError, Timestamp};
+use lambda_ws_local::gateway::Fault;
 use lambda_ws_local::gateway::What::{Inspect, Post};
 use std::slice::from_ref;
+use std::sync::{Arc, Mutex};
+use tests::within;
 
 #[tokio::test]
 async fn who_has_ended_is_out_of_its_rooms_and_its_record_waits_for_its_disconnect() {
@@ -134,4 +137,25 @@ async fn an_id_that_never_was_one_is_gone() {
     let sent = bench.sender.send(&"nor this".into(), "lost").await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
     bench.all_heard("hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fault_m1_every_client_is_closed_though_one_close_in_twenty_gets_a_false_410() {
+    const CLIENTS: usize = 400;
+    let random = Mutex::new(fastrand::Rng::with_seed(1000));
+    let mut bench = Bench::with_script(Arc::new(move |_| {
+        let unlucky = random.lock().unwrap().usize(..20) == 0;
+        unlucky.then_some(Fault::Gone)
+    }))
+    .await;
+    let ids = bench.members(CLIENTS, OLD).await;
+    let delivery = bench.room().close().await.unwrap();
+    assert_eq!(counts(&delivery), [CLIENTS, 0, 0, 0]);
+    let repeated = ids.iter().filter(|id| bench.calls(id).len() > 1).count();
+    assert!(repeated > 5, "{repeated} closes were repeated");
+    for (_, client) in bench.clients.drain() {
+        let closed = within("a close", client.all_texts()).await;
+        assert_eq!(closed, [""; 0]);
+    }
+    bench.stop().await;
 }

@@ -316,20 +316,19 @@ where
         debug!(users = users.len(), "users may have left");
         let mut left = BTreeMap::new();
         let stored = self.backend.kept().leave(users, &mut left).await;
-        let calls = left.into_iter().flat_map(|(room, users)| {
+        let calls = left.iter().flat_map(|(room, users)| {
             let of_room =
-                |change: &&Change| change.rooms.contains(&room) && users.contains(&change.user);
+                |change: &&Change| change.rooms.contains(room) && users.contains_key(&change.user);
             let departure = departures.iter().rfind(of_room);
-            let departure = departure.expect("the rooms and users are theirs").clone();
-            let users = users.into_iter().collect();
-            let presences = chunks(room, users);
-            presences.map(move |presence| (presence, departure.clone()))
+            let departure = departure.expect("the rooms and users are theirs");
+            let users = users.keys().cloned().collect();
+            chunks(room.clone(), users).map(move |presence| (presence, departure))
         });
-        let calls = calls.map(|(presence, departure)| async move {
-            self.call_hook(ChangeKind::Left, presence, &departure, occasion, cleanup)
-                .await;
+        let calls = calls.map(|(presence, departure)| {
+            self.call_hook(ChangeKind::Left, presence, departure, occasion, cleanup)
         });
         run_all(calls).await;
+        self.backend.kept().forget(left).await;
         stored
     }
 

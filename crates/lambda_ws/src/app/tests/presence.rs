@@ -781,3 +781,53 @@ async fn layers_see_who_comes_and_goes_and_one_that_answers_itself_hides_no_hook
     let joined = r#"Presence { room: "tea", users: ["ann"] }"#;
     assert_eq!(*seen.lock().unwrap(), [joined, "$left a1b2c3d4e5 test"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn fault_m1_a_connection_that_is_closed_while_it_is_announced_is_rejected() {
+    async fn joined(id: ConnectionId, State(store): State<Memory>) {
+        sleep(SECOND * 2).await;
+        assert!(Store::mark_gone(&store, &id, BEGINNING).await.unwrap());
+    }
+    let world = World::new();
+    let router = Router::new().connect(connect).joined(joined);
+    let host = world.process_of(router.with_state(world.store.clone()));
+    let query = json!({"user": ["ann"], "room": ["tea"]});
+    let reply = call(&host, &world.event("CONNECT", "a1", &query, "")).await;
+    assert_eq!(reply.unwrap()["statusCode"], 403);
+    let record = Store::record(&world.store, &"a1".into(), BEGINNING).await;
+    assert_eq!(record.unwrap(), None, "no `$disconnect` follows");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_l7_a_departure_is_stored_before_the_connection_is_removed() {
+    let world = World::new();
+    let host = world.process();
+    world.connects(&host, "a1", "ann", &["tea"]).await;
+    let store = Wrapped {
+        store: world.store.clone(),
+        // It ends when it has removed the connection, and before it requests the sweep.
+        before: |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
+            match name {
+                "insert_value" => Box::pin(std::future::pending()),
+                _ => Box::pin(std::future::ready(Ok(()))),
+            }
+        },
+    };
+    let backend = Backend::new(Arc::new(store), Transports::one(Arc::new(world.clone())));
+    let backend = backend.with_clock(world.clone());
+    let backend = backend.with_tasks(Arc::new(world.clone()), 3);
+    let dying = Host::new(hooked(&world.said), backend);
+    let killed = timeout(SECOND, world.disconnects(&dying, "a1")).await;
+    assert!(killed.is_err());
+    let record = Store::record(&world.store, &"a1".into(), BEGINNING).await;
+    assert_eq!(record.unwrap(), None);
+    assert_eq!(world.queued(), [""; 0]);
+    // The next change requests the sweep of the same shard, sooner or later.
+    for number in 0..40 {
+        let id = format!("c{number}");
+        world.connects(&host, &id, &id, &["tea"]).await;
+        world.disconnects(&host, &id).await;
+    }
+    world.work(29).await;
+    assert!(world.said().contains(&"ann left tea".to_owned()));
+}

@@ -209,6 +209,33 @@ async fn closing_and_inspecting_are_tried_again_too() {
 }
 
 #[tokio::test]
+async fn fault_m1_a_close_confirms_a_410_as_a_message_does() {
+    let bench = Bench::new();
+    let id = bench.member("ann", OLD).await;
+    bench.script.tell(&id, &[Gone, Sent]);
+    bench.sender.close(&id).await.unwrap();
+    assert!(!bench.is_marked(&id).await);
+    let gone = bench.member("bob", OLD).await;
+    bench.script.tell(&gone, &[Gone]);
+    let closed = bench.sender.close(&gone).await;
+    assert!(matches!(closed, Err(SendError::Gone)), "{closed:?}");
+    assert!(bench.is_marked(&gone).await);
+}
+
+#[tokio::test]
+async fn fault_m1_closing_a_connection_that_is_opening_marks_it_and_is_repeated() {
+    for (replies, closes) in [(&[Gone, Gone, Sent][..], 3), (&[Gone], 7)] {
+        let bench = Bench::new();
+        let id = bench.member("ann", Duration::from_secs(1)).await;
+        bench.script.tell(&id, replies);
+        bench.sender.close(&id).await.unwrap();
+        assert!(bench.is_marked(&id).await, "its `$connect` must see it");
+        assert_eq!(bench.script.0.lock().unwrap().closes.len(), closes);
+        assert_eq!(bench.members().await, []);
+    }
+}
+
+#[tokio::test]
 async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
     let cleanup = Cleanup::beside();
     let done = Arc::new(Mutex::new(0));
