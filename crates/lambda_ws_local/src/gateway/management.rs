@@ -2,6 +2,7 @@
 
 use super::authorization;
 use super::close::Close;
+use super::connection::Connection;
 use super::handshake::{after_stage, stage};
 use super::head::check_size;
 use super::observed::{Observed, Outcome, What};
