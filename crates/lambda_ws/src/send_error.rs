@@ -11,6 +11,15 @@ pub enum SendError {
     /// The connection has ended (status 410, confirmed).
     #[error("the connection is gone")]
     Gone,
+    /// The connection belongs to another stage that shares the table of connections.
+    #[error(
+        "the connection belongs to the stage {api}, which this program does not reach: give each stage a \
+         CONNECTIONS_TABLE of its own"
+    )]
+    OtherStage {
+        /// The API and the stage, as `<apiId>/<stage>`.
+        api: String,
+    },
     /// The connection's `$connect` has not returned yet (conformance G7): announce to others, or
     /// greet the client when it has sent its first message.
     #[error("the connection is not open yet: nothing can be sent to it before `$connect` returns")]

@@ -15,6 +15,7 @@ mod reader;
 mod relay;
 mod removal;
 mod rest;
+mod stage;
 #[cfg(test)]
 mod tests;
 

@@ -64,17 +64,8 @@ impl Sender {
             Ok(record) => return self.confirmed(id, record),
             Err(error) => return GoneCheck::Unknown(error.into()),
         };
-        if let Some(api) = self.api()
-            && api != record.api
-        {
-            return GoneCheck::Unknown(SendError::Unavailable(
-                format!(
-                    "the connection belongs to API and stage `{}`, and this sender reaches `{api}`; fix: use one \
-                     table of connections for each stage",
-                    record.api
-                )
-                .into(),
-            ));
+        if self.api().is_some_and(|api| api != record.api) {
+            return GoneCheck::Unknown(SendError::OtherStage { api: record.api });
         }
         let age = self.now() - record.at;
         let is_young = age < YOUNG;

@@ -174,17 +174,18 @@ async fn who_is_gone_is_marked_and_taken_out_of_its_rooms() {
 }
 
 #[tokio::test]
-async fn another_apis_connection_is_not_gone_because_this_one_does_not_know_it() {
+async fn fault_l14_another_stages_connection_is_not_gone_and_is_tried_once() {
     let bench = Bench::new();
     let id = bench.member_of("ann", OLD, "api/other").await;
     bench.script.tell(&id, &[Gone]);
     let sent = bench.sender.send(&id, "hello").await;
     assert!(
-        matches!(sent, Err(SendError::Unavailable(_))),
-        "it is not said to be gone: {sent:?}"
+        matches!(&sent, Err(SendError::OtherStage { api }) if api == "api/other"),
+        "{sent:?}"
     );
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.gone, delivery.failed), (0, 1));
+    assert_eq!((bench.script.posts(), bench.script.pauses().len()), (2, 0));
     assert!(!bench.is_marked(&id).await);
     assert_eq!(bench.members().await, [id]);
 }
