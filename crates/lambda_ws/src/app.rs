@@ -40,6 +40,7 @@ use crate::transport::{DynTransport, Transport};
 use std::sync::Arc;
 use std::time::Instant;
 use tower_service::Service;
+use tracing::warn;
 
 /// Serves the events of a WebSocket API with `service`, a [`Router`](crate::Router) with or without
 /// layers, for as long as Lambda sends any: the last line of a program.
@@ -57,7 +58,7 @@ use tower_service::Service;
 ///
 /// | variable | |
 /// |---|---|
-/// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in; required in Lambda |
+/// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in, one for each stage; required in Lambda |
 /// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
 /// | `SEND_RATE` | how many messages per second the process sends at most; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SEND_TASKS` | how many tasks share a message to many that an event has no time for: 4; 0 for none |
@@ -71,6 +72,14 @@ use tower_service::Service;
 /// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
 /// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | what is logged; `INFO` by default |
 ///
+/// Each stage needs a table of its own. In a shared table a room has the members of all stages, and every message
+/// costs a request for each member that it cannot reach.
+///
+/// `_X_AMZN_TRACE_ID` is not set, because glibc never frees an old value of a variable: a program that sets it for
+/// every event, as `lambda_runtime::run` does, grows by about 155 bytes per event. Log lines have the trace id,
+/// and handlers find it in [`Context::trace_id`](crate::Context::trace_id). The AWS SDK reads the variable to add the
+/// trace to its requests, so it adds none.
+///
 /// Under `sam local`, which has no websockets, connections are kept in memory and messages are logged
 /// instead of sent, unless the two endpoint variables are set.
 ///
@@ -81,9 +90,13 @@ use tower_service::Service;
 /// notification, in the body of an SQS message, or in the `detail` of an EventBridge event. It is for a
 /// `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all; `data` is text, or any
 /// JSON, which is sent as such. The answer is `{"sent": 3, "gone": 0, "throttled": 0, "failed": 0}`, with
-/// `tasks` if some go on, and a batch of SQS is answered with the messages that failed. Who may invoke the
-/// function may publish: IAM guards it. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` has to be set, because
+/// `tasks` if some go on. The text of a message or a notification may be an event of SNS or EventBridge itself. Who
+/// may invoke the function may publish: IAM guards it. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` has to be set, because
 /// such an event does not tell where clients are.
+///
+/// A batch of SQS is answered with the messages that failed, and the trigger needs
+/// `FunctionResponseTypes: [ReportBatchItemFailures]`. Without it Lambda ignores this answer and deletes the failed
+/// messages, unless all of them failed: then the invocation fails, and all are delivered again.
 ///
 /// # Errors
 ///
@@ -181,6 +194,12 @@ where
             None => backend,
         };
         let host = Host::new(self.service, backend);
+        if environment.is_concurrent {
+            warn!(
+                "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \
+                 set it to 1, and Lambda starts as many processes as it needs"
+            );
+        }
         if environment.is_restored {
             runtime.restored().await?;
         }

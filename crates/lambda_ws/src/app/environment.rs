@@ -19,6 +19,7 @@ const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// How Lambda starts the program: `on-demand`, `provisioned-concurrency` or `snap-start`.
 const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
+const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 /// Anything but `sdk` is the default.
 #[cfg(feature = "apigateway")]
@@ -55,6 +56,8 @@ pub(crate) struct Environment {
     runtime_api: Option<String>,
     /// Lambda restores the program from a snapshot before it sends events.
     pub(crate) is_restored: bool,
+    /// Lambda may send several events at once (Lambda Managed Instances).
+    pub(crate) is_concurrent: bool,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
     lane: crate::transport::Lane,
@@ -91,6 +94,9 @@ impl Environment {
                 .collect(),
             runtime_api: variable(RUNTIME_API),
             is_restored: variable(INITIALIZATION).as_deref() == Some("snap-start"),
+            is_concurrent: variable(MAX_CONCURRENCY)
+                .and_then(|most| most.parse().ok())
+                .is_some_and(|most: u32| most > 1),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
             lane: match variable(LANE).as_deref() {

@@ -1,6 +1,7 @@
 //! From an event's JSON to the response's.
 
 mod authorize;
+mod late;
 mod outside;
 mod presence;
 mod protocol;
@@ -26,12 +27,15 @@ use crate::sender::{Cleanup, Sender};
 use crate::store::check_name;
 use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
 use crate::{ConnectionId, Timestamp};
-use futures_util::future;
+use futures_util::FutureExt;
+use futures_util::future::{self, Either};
 use http::{Extensions, StatusCode};
+use late::Late;
 use serde::Serialize;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tower_service::Service;
 use tracing::{Instrument, Span, debug, error, error_span, warn};
 
@@ -94,7 +98,7 @@ pub(crate) struct Host<S> {
     service: S,
     backend: Arc<Backend>,
     /// Connections that have been opened since, and that no task was queued for.
-    late: Arc<Mutex<Vec<Context>>>,
+    late: Arc<Mutex<Vec<Late>>>,
 }
 
 impl<S> Host<S>
@@ -127,7 +131,14 @@ where
             return answer.await.map_err(Failure::from);
         }
         let follow_up = Box::pin(self.follow_up(late, occasion));
-        let (reply, ()) = future::join(answer, follow_up).await;
+        let reply = match future::select(Box::pin(answer), follow_up).await {
+            Either::Left((reply, follow_up)) => {
+                // What is not done by then is put back.
+                let _ = timeout(SETTLE, follow_up).await;
+                reply
+            }
+            Either::Right(((), answer)) => answer.await,
+        };
         reply.map_err(Failure::from)
     }
 
@@ -145,7 +156,7 @@ where
                 .and_then(|code| code.try_into().ok()),
             reason: context.disconnect_reason.take(),
         };
-        let context = Context::new(id, &mut context);
+        let context = Context::new(id, &mut context, occasion.trace_id);
         let span = about(&context, context.route_key(), occasion);
         let cleanup = Cleanup::beside();
         let answer = async {
@@ -390,15 +401,22 @@ where
     }
 
     async fn respond(&self, event: AnyEvent) -> Response {
+        // The event in which users come and go may be another client's.
+        let is_beside = matches!(event, AnyEvent::Joined(_) | AnyEvent::Left(_));
         let mut service = self.service.clone();
         let response = async {
-            future::poll_fn(|cx| service.poll_ready(cx)).await?;
-            service.call(event).await
+            let ready = future::poll_fn(|cx| service.poll_ready(cx)).await;
+            ready.map_err(Into::into)?;
+            service.call(event).await.map_err(Into::into)
         };
-        match response.await {
-            Ok(response) => response,
-            Err(error) => IntoResponse::<Message>::into_response(Error::from(error.into())),
-        }
+        let response: Result<Response, BoxError> = match is_beside {
+            true => match AssertUnwindSafe(response).catch_unwind().await {
+                Ok(response) => response,
+                Err(panic) => Err(Failure::panic(&*panic).into()),
+            },
+            false => response.await,
+        };
+        response.unwrap_or_else(|error| IntoResponse::<Message>::into_response(Error::from(error)))
     }
 }
 

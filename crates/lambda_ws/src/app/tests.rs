@@ -26,6 +26,7 @@ macro_rules! event {
 }
 
 mod errors;
+mod late;
 mod presence;
 mod publish;
 mod tasks;

@@ -30,6 +30,9 @@ struct Parts {
     user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     authorizer: Option<Box<RawValue>>,
+    /// Of this invocation: a task has another one.
+    #[serde(skip)]
+    trace_id: Option<Box<str>>,
 }
 
 /// As it travels in a task.
@@ -46,7 +49,11 @@ impl<'de> Deserialize<'de> for Context {
 }
 
 impl Context {
-    pub(crate) fn new(connection_id: ConnectionId, incoming: &mut IncomingContext<'_>) -> Self {
+    pub(crate) fn new(
+        connection_id: ConnectionId,
+        incoming: &mut IncomingContext<'_>,
+        trace_id: Option<&str>,
+    ) -> Self {
         let identity = incoming.identity.take().unwrap_or_default();
         Self(Arc::new(Parts {
             connection_id,
@@ -60,6 +67,7 @@ impl Context {
             source_ip: identity.source_ip.unwrap_or_default(),
             user_agent: identity.user_agent,
             authorizer: incoming.authorizer.map(ToOwned::to_owned),
+            trace_id: trace_id.map(Into::into),
         }))
     }
 
@@ -84,6 +92,7 @@ impl Context {
             source_ip: String::new(),
             user_agent: None,
             authorizer: None,
+            trace_id: None,
         }))
     }
 
@@ -100,6 +109,12 @@ impl Context {
     /// The event's id, which error frames and logs name.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
+    }
+
+    /// The X-Ray trace that the event is part of, for the header `X-Amzn-Trace-Id` of calls to other services; `None`
+    /// in handlers that a task calls.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.0.trace_id.as_deref()
     }
 
     /// When the event happened.

@@ -1,5 +1,6 @@
 //! What the function asked itself to do.
 
+use super::late::Late;
 use super::{Host, Occasion, about, event, log};
 use crate::app::backend::Particulars;
 use crate::app::lease::{Asked, Lease};
@@ -15,7 +16,6 @@ use crate::sender::{Cleanup, Sender};
 use crate::task::{Send, Task, TaskError, new_id};
 use serde::Serialize;
 use std::error::Error;
-use std::sync::{MutexGuard, PoisonError};
 use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 
@@ -45,7 +45,7 @@ where
             match (task.opened, task.send, task.sweep) {
                 (Some(context), None, None) => {
                     let about = about(&context, Opened::ROUTE, occasion);
-                    let opened = self.opened(context, occasion, cleanup);
+                    let opened = self.opened(context, occasion, cleanup, true);
                     opened.instrument(about).await
                 }
                 (None, Some(send), None) => {
@@ -84,38 +84,22 @@ where
                 error = &*error,
                 "no task follows the opening of a connection: it is followed up with the next event here"
             );
-            self.late().push(context);
+            self.late().push(Late::new(context));
         }
     }
 
-    /// Follows up the connections that no task was queued for. Their `$connect` has returned since.
-    pub(super) async fn follow_up(&self, late: Vec<Context>, beside: Occasion<'_>) {
-        for context in late {
-            let about = about(&context, Opened::ROUTE, beside);
-            let greeting = async {
-                let cleanup = Cleanup::awaited();
-                if let Err(error) = self.opened(context, Occasion::default(), cleanup).await {
-                    error!(error = &*error, "a new client is not greeted");
-                }
-            };
-            greeting.instrument(about).await;
-        }
-    }
-
-    pub(super) fn late(&self) -> MutexGuard<'_, Vec<Context>> {
-        self.late.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Calls the handler of a connection that has been opened, if it still is there.
-    async fn opened(
+    /// Calls the handler of a connection that has been opened, if it still is there. `greets` says whether the
+    /// connection may still be opening.
+    pub(super) async fn opened(
         &self,
         context: Context,
         occasion: Occasion<'_>,
         cleanup: Cleanup,
+        greets: bool,
     ) -> Result<Reply, BoxError> {
         let particulars = Particulars {
             alive: Some(context.connection_id().clone()),
-            greets: true,
+            greets,
             deadline: occasion.deadline,
             ..Particulars::default()
         };

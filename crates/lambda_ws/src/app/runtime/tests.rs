@@ -120,6 +120,9 @@ fn router() -> Router {
         .two_way("echo", async |context: Context| {
             context.request_id().to_owned()
         })
+        .two_way("trace", async |context: Context| {
+            context.trace_id().unwrap_or_default().to_owned()
+        })
         .two_way("panic", panics)
 }
 
@@ -151,15 +154,20 @@ async fn events_are_answered_one_after_the_other_until_the_api_fails() {
 }
 
 #[tokio::test]
-async fn fault_m6_no_event_changes_the_environment() {
+async fn fault_m6_a_handler_has_the_trace_and_the_environment_does_not() {
     let traced = |number: u32| {
-        let mut event = event(message("echo"));
+        let mut event = event(message("trace"));
         let trace = format!("Root=1-6566f071-{number:024x};Sampled=0");
         event.headers.push(("Lambda-Runtime-Trace-Id", trace));
         event
     };
     let (requests, _) = run(router(), (0..3).map(traced).collect()).await;
     assert_eq!(requests.len(), 3);
+    let seen = |number: usize| requests[number].body["body"].as_str();
+    assert_eq!(
+        seen(1),
+        Some("Root=1-6566f071-000000000000000000000001;Sampled=0")
+    );
     assert!(std::env::var_os("_X_AMZN_TRACE_ID").is_none());
 }
 
