@@ -121,3 +121,21 @@ fn a_stored_parameter_needs_a_local_value_only_where_it_is_used() {
     let sections = format!("Parameters:\n  Color: {declaration}");
     assert!(parse(&with_variables(&sections, "V1: a"), &Options::default()).is_ok());
 }
+
+#[test]
+fn fault_h2_both_templates_take_a_limit_of_concurrency() {
+    let texts = [
+        include_str!("../../../../../template.yaml").to_owned(),
+        include_str!("../../../new/template.yaml").replace("{{ project_name }}", "chat"),
+    ];
+    for text in texts {
+        let name = "ReservedConcurrentExecutions";
+        for good in ["", "1", "100"] {
+            assert!(parse(&text, &options(&[(name, good)])).is_ok(), "`{good}`");
+        }
+        for bad in ["0", "-1", "many", "1.5"] {
+            let error = parse(&text, &options(&[(name, bad)])).unwrap_err();
+            assert!(error.contains(name), "`{bad}`: {error}");
+        }
+    }
+}
