@@ -16,6 +16,7 @@ mod broadcast {
     mod million;
     mod once;
     mod run;
+    mod slow;
 
     pub(super) use run::main;
 }

@@ -12,6 +12,7 @@ mod processes;
 mod program;
 mod programs;
 pub mod readme;
+mod slow;
 mod table;
 mod torture;
 
@@ -25,5 +26,6 @@ pub use programs::{
     cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,
     root,
 };
+pub use slow::SlowClients;
 pub use table::Table;
 pub use torture::{Held, Report, Torture};

@@ -22,6 +22,7 @@ mod e2e {
     mod publish;
     mod record;
     mod reload;
+    mod slow;
     mod start;
     mod store;
     mod templates;

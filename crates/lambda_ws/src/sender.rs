@@ -12,9 +12,11 @@ mod gone_memory;
 mod pace;
 mod progress;
 mod reader;
+mod recent;
 mod relay;
 mod removal;
 mod rest;
+mod slow;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -29,6 +31,7 @@ pub(crate) use pace::{Pace, SEND_RATE};
 pub(crate) use relay::{Relay, SEND_TASKS};
 pub(crate) use rest::Range;
 pub use rest::Rest;
+pub(crate) use slow::{SLOW_CLOSE, SlowClients};
 
 use crate::app::Environment;
 use crate::error::{BoxError, Error};
@@ -39,7 +42,7 @@ use crate::send_error::SendError;
 use crate::store::{DynStore, Scope, Store, check_name};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
-use attempts::Attempts;
+use attempts::{Attempts, Request};
 use broadcast::{Broadcast, Until};
 use futures_util::future::BoxFuture;
 use gone_check::GoneCheck;
@@ -74,6 +77,22 @@ use tracing::warn;
 ///
 /// If nothing was delivered to an audience of 20 or more, the endpoint may be wrong. Then nobody is removed,
 /// unless the endpoint has reached a connection in this process, or the URL contains the API.
+///
+/// # Slow clients
+///
+/// API Gateway answers 429 for two reasons: the account sends too much, or the buffer of one client is
+/// full because the client does not read (conformance G6). A sender tells these apart:
+///
+/// - **The account**: posts to many connections are throttled and succeed when they are repeated. The
+///   process then sends at half its rate, and returns to the full rate within 20 s after the last of these.
+/// - **A slow client**: one connection is throttled at all four attempts, which take about 0.85 s, while other
+///   requests succeed. It does not lower the rate. The process remembers it for 5 minutes, for up to
+///   10 000 connections. Until it accepts a message again, it gets one attempt for each message, so
+///   that it does not delay the others, and [`Delivery::throttled`] counts it.
+///
+/// A connection that stays slow for 60 s, with a message at least every 10 s, is closed: its client has missed
+/// all messages of that time, and can connect again. `SLOW_CLOSE` sets another time in seconds, and 0
+/// closes none.
 #[derive(Clone)]
 pub struct Sender(Arc<Inner>);
 
@@ -198,7 +217,7 @@ impl Sender {
     /// ```
     pub fn paced(self, per_second: u32) -> Self {
         Self::from(Inner {
-            pace: Arc::new(Pace::new(per_second)),
+            pace: Arc::new(Pace::with(per_second, self.0.pace.slow().clone())),
             ..Inner::clone(&self.0)
         })
     }
@@ -336,7 +355,9 @@ impl Sender {
         if self.0.gone.find(id, self.now()).is_some() {
             return Err(SendError::Gone);
         }
-        let closed = self.persist(id, || self.0.transport.close(id)).await;
+        let closed = self
+            .persist(id, Request::Other, || self.0.transport.close(id))
+            .await;
         if !matches!(closed, Err(SendError::Gone)) {
             return closed;
         }
@@ -357,7 +378,8 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
         self.check_open(id)?;
-        self.persist(id, || self.0.transport.inspect(id)).await
+        self.persist(id, Request::Other, || self.0.transport.inspect(id))
+            .await
     }
 
     pub(crate) fn metrics(&self) -> Option<&Arc<Metrics>> {
@@ -417,31 +439,28 @@ impl Sender {
     }
 
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        self.persist(id, || self.0.transport.post(id, payload))
+        self.persist(id, Request::Post, || self.post_once(id, payload))
             .await
     }
 
     /// Makes another attempt for as long as the failure may pass.
-    async fn persist<'a, T>(
+    async fn persist<T, F: Future<Output = Result<T, SendError>>>(
         &self,
         id: &ConnectionId,
-        attempt: impl Fn() -> BoxFuture<'a, Result<T, SendError>>,
+        request: Request,
+        attempt: impl Fn() -> F,
     ) -> Result<T, SendError> {
-        let mut attempts = Attempts::default();
+        let mut attempts = Attempts::new(request);
         loop {
             self.0.pace.spend(Instant::now());
             let outcome = attempt().await;
-            let Err(error) = &outcome else {
+            if outcome.is_ok() {
                 self.0.endpoint.prove();
-                return outcome;
-            };
-            if matches!(error, SendError::Throttled) {
-                self.0.pace.throttled(id, Instant::now());
             }
-            match attempts.another(error) {
+            match self.another(id, &mut attempts, &outcome) {
                 None => return outcome,
                 Some(Duration::ZERO) => {}
-                Some(pause) => self.pause(pause, id).await,
+                Some(pause) => self.wait(id, &attempts, pause).await,
             }
         }
     }
@@ -531,8 +550,9 @@ impl Sender {
         let Some(relay) = &self.0.relay else {
             return (0, Some((rest, None)));
         };
-        let rate = self.0.pace.rate();
-        let (tasks, left) = relay.hand_on(rest, self.0.api.as_deref(), rate).await;
+        let (rate, full) = (self.0.pace.rate(), self.0.pace.full());
+        let handed = relay.hand_on(rest, self.0.api.as_deref(), rate, full);
+        let (tasks, left) = handed.await;
         (tasks, left.map(|(rest, error)| (rest, Some(error))))
     }
 

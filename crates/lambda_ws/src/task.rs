@@ -69,8 +69,11 @@ pub(crate) struct Send {
     /// The API and the stage, as `<apiId>/<stage>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) api: Option<String>,
-    /// How many messages a second are this part's share.
+    /// How many messages a second are this part's share at first.
     pub(crate) rate: u32,
+    /// Its share of the configured rate, to which it returns; tasks of older versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) full: Option<u32>,
     pub(crate) rest: Rest,
 }
 

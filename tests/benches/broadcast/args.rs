@@ -11,6 +11,7 @@ Sections (all by default):
   crowd            a room of as many connections as the limit of open files allows: who gets a message
   faults           the same, with connections that die, lies, throttling and processes that are killed
   mass             the chat with 200, 500 and 1 000 clients who arrive at once and leave at once
+  slow             clients that do not read beside others; part of faults
   million          1 000 000 members without sockets: time, memory
   costs            requests and units of DynamoDB a message
 
@@ -49,6 +50,7 @@ pub(super) enum Section {
     Crowd,
     Faults,
     Mass,
+    Slow,
     Million,
     Costs,
 }
@@ -80,8 +82,9 @@ impl Args {
             };
             match arg.as_str() {
                 "crowd" => read.sections.push(Section::Crowd),
-                "faults" => read.sections.push(Section::Faults),
                 "mass" => read.sections.push(Section::Mass),
+                "faults" => read.sections.extend([Section::Faults, Section::Slow]),
+                "slow" => read.sections.push(Section::Slow),
                 "million" => read.sections.push(Section::Million),
                 "costs" => read.sections.push(Section::Costs),
                 "--connections" => read.connections = Some(number()?),
@@ -98,8 +101,8 @@ impl Args {
             }
         }
         if read.sections.is_empty() {
-            use Section::{Costs, Crowd, Faults, Mass, Million};
-            read.sections = vec![Crowd, Faults, Mass, Million, Costs];
+            use Section::{Costs, Crowd, Faults, Mass, Million, Slow};
+            read.sections = vec![Crowd, Faults, Slow, Mass, Million, Costs];
         }
         Ok(read)
     }

@@ -2,7 +2,7 @@
 
 use super::args::{Args, HELP, Section};
 use super::checks::Checks;
-use super::{costs, faults, mass, meter, million, once};
+use super::{costs, faults, mass, meter, million, once, slow};
 use std::process::ExitCode;
 
 pub(crate) fn main() -> ExitCode {
@@ -42,6 +42,7 @@ impl Section {
             Self::Crowd => once::measure(args, checks).await,
             Self::Faults => faults::measure(args, checks).await,
             Self::Mass => mass::measure(args, checks).await,
+            Self::Slow => slow::measure(args, checks).await,
             Self::Million => million::measure(args, checks).await,
             Self::Costs => costs::measure(args, checks).await,
         }

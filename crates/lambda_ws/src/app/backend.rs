@@ -11,7 +11,8 @@ use crate::metrics::Metrics;
 use crate::presence::{Kept, Presences};
 use crate::send_error::SendError;
 use crate::sender::{
-    self, Cleanup, Clock, GoneMemory, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SystemClock,
+    self, Cleanup, Clock, GoneMemory, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SlowClients,
+    SystemClock,
 };
 use crate::store::DynStore;
 use crate::task::{Counted, Tasks};
@@ -54,8 +55,8 @@ pub(super) struct Particulars {
     pub(super) greets: bool,
     /// When messages to many must have returned.
     pub(super) deadline: Option<Instant>,
-    /// A share of the pace.
-    pub(super) rate: Option<u32>,
+    /// A share of the present and of the full rate, instead of the pace.
+    pub(super) rate: Option<(u32, u32)>,
     /// The task this is done in, and how many there were in a row.
     pub(super) parent: Option<(String, u32)>,
     /// Messages to many leave out the connection whose `$connect` this is.
@@ -114,7 +115,14 @@ impl Backend {
 
     /// Sends at most so many messages a second.
     pub(super) fn paced(mut self, rate: u32) -> Self {
-        self.pace = Arc::new(Pace::new(rate));
+        self.pace = Arc::new(Pace::with(rate, self.pace.slow().clone()));
+        self
+    }
+
+    /// Closes connections that stay slow for so long, or none.
+    pub(super) fn closing_slow(mut self, after: Option<Duration>) -> Self {
+        let slow = Arc::new(SlowClients::new(after));
+        self.pace = Arc::new(Pace::with(self.pace.full() as u32, slow));
         self
     }
 
@@ -196,7 +204,10 @@ impl Backend {
         cleanup: Cleanup,
         particulars: Particulars,
     ) -> Sender {
-        let share = particulars.rate.map(|rate| Arc::new(Pace::new(rate)));
+        let share = particulars.rate.map(|(rate, full)| {
+            let pace = Pace::with(full, self.pace.slow().clone());
+            Arc::new(pace.starting_at(rate))
+        });
         Sender::from(sender::Inner {
             store: self.store.clone(),
             transport,

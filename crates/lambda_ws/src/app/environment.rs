@@ -8,9 +8,11 @@ use super::runtime::Runtime;
 use super::sdk::{self, SdkConfig};
 use crate::error::Error;
 use crate::metrics::Metrics;
+use crate::sender::SLOW_CLOSE;
 use crate::store::{DynStore, Memory};
 use crate::transport::{DynTransport, LogOnly};
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::warn;
 
 const TABLE: &str = "CONNECTIONS_TABLE";
@@ -26,6 +28,8 @@ const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 const LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
 const REGION: &str = "AWS_REGION";
+/// 0 closes no slow connection.
+const SLOW: &str = "SLOW_CLOSE";
 #[cfg(feature = "apigateway")]
 /// 0 turns tasks off.
 const TASKS: &str = "SEND_TASKS";
@@ -63,6 +67,7 @@ pub(crate) struct Environment {
     lane: crate::transport::Lane,
     rate: Option<String>,
     region: Option<String>,
+    slow_close: Option<String>,
     #[cfg(feature = "apigateway")]
     tasks: Option<String>,
     #[cfg(feature = "apigateway")]
@@ -105,6 +110,7 @@ impl Environment {
             },
             rate: variable(RATE),
             region: variable(REGION),
+            slow_close: variable(SLOW),
             #[cfg(feature = "apigateway")]
             tasks: variable(TASKS),
             #[cfg(feature = "apigateway")]
@@ -200,7 +206,10 @@ impl Environment {
         config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
         let backend = self.found(store, transport, config).await?;
-        Ok(backend.paced(self.send_rate()?))
+        let default = SLOW_CLOSE.as_secs() as u32;
+        let seconds = number(SLOW, self.slow_close.as_deref(), default, 0)?;
+        let close = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+        Ok(backend.closing_slow(close).paced(self.send_rate()?))
     }
 
     /// How many messages per second the process sends at most.

@@ -5,13 +5,12 @@ use crate::error::{BoxError, chain};
 use crate::send_error::SendError;
 use crate::store::StoreError;
 use crate::task::TaskError;
-use serde::Serialize;
+use lambda_runtime::Diagnostic;
 use std::any::{Any, type_name};
 use std::error::Error as StdError;
 
 /// The report of a failed invocation: Lambda returns it to the caller of the function.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error_message}")]
 pub(crate) struct Failure {
     /// The name of the error's type, without its module, such as `StoreError`.
@@ -39,6 +38,15 @@ impl Failure {
                 Some(message) => format!("the handler panicked: {message}"),
                 None => "the handler panicked".to_owned(),
             },
+        }
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error_type: failure.error_type.to_owned(),
+            error_message: failure.error_message,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! `lambda_runtime::run` sets the environment variable `_X_AMZN_TRACE_ID` for every event, and glibc never frees a
 //! value that a variable has had. Each event leaks about 155 bytes, until Lambda ends the function for want of memory.
 //! Its loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
-//! its HTTP client.
+//! its HTTP client and its error report.
 
 use super::failure::Failure;
 use super::host::{Host, Occasion, UnknownEvent};
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use http_body_util::BodyExt;
+use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use std::panic::AssertUnwindSafe;
@@ -143,7 +144,7 @@ impl Runtime {
             Err(failure) => request
                 .uri(format!("{INVOCATION}/{id}/error"))
                 .header(ERROR_TYPE, UNHANDLED)
-                .body(Body::from(serde_json::to_vec(&failure)?))?,
+                .body(Body::from(serde_json::to_vec(&Diagnostic::from(failure))?))?,
         };
         let answer = self.client.call(request).await?;
         let status = answer.status();

@@ -1,7 +1,12 @@
 //! When something is tried again.
 
+use super::Sender;
+use crate::ConnectionId;
+use crate::payload::Payload;
 use crate::send_error::SendError;
 use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{info, warn};
 
 /// The pauses before another attempt after a failure that may pass, each with jitter.
 const PAUSES: [Duration; 3] = [
@@ -10,16 +15,38 @@ const PAUSES: [Duration; 3] = [
     Duration::from_millis(600),
 ];
 
+/// What is asked of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    /// To take a message: its buffer may be full.
+    Post,
+    /// Anything else, which does not depend on its client.
+    Other,
+}
+
 /// The attempts to reach one connection.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Attempts {
+    request: Request,
+    began: Instant,
+    was_throttled: bool,
     pauses: usize,
     at_once: bool,
 }
 
 impl Attempts {
+    pub(super) fn new(request: Request) -> Self {
+        Self {
+            request,
+            began: Instant::now(),
+            was_throttled: false,
+            pauses: 0,
+            at_once: false,
+        }
+    }
+
     /// How long to wait for another attempt after this failure, if there is to be one.
-    pub(super) fn another(&mut self, failure: &SendError) -> Option<Duration> {
+    fn another(&mut self, failure: &SendError) -> Option<Duration> {
         if !failure.is_passing() {
             return None;
         }
@@ -31,5 +58,90 @@ impl Attempts {
         let pause = PAUSES.get(self.pauses)?;
         self.pauses += 1;
         Some(pause.mul_f32(0.5 + fastrand::f32()))
+    }
+}
+
+impl Sender {
+    /// Notes the outcome of an attempt. Returns how long to wait for another one, if there is to be one.
+    pub(super) fn another<T>(
+        &self,
+        id: &ConnectionId,
+        attempts: &mut Attempts,
+        outcome: &Result<T, SendError>,
+    ) -> Option<Duration> {
+        let (pace, now) = (&self.0.pace, Instant::now());
+        let is_post = attempts.request == Request::Post;
+        let failure = match outcome {
+            Ok(_) => {
+                pace.sent(id, attempts.began, attempts.was_throttled, now);
+                if is_post {
+                    pace.slow().remove(id);
+                }
+                return None;
+            }
+            Err(SendError::Gone) => {
+                pace.answered(now);
+                return None;
+            }
+            Err(failure) => failure,
+        };
+        if !matches!(failure, SendError::Throttled) {
+            return attempts.another(failure);
+        }
+        attempts.was_throttled = true;
+        if is_post && pace.slow().throttled(id, now) {
+            return None;
+        }
+        let another = attempts.another(failure);
+        if another.is_none() && pace.exhausted(id, attempts.began, now) && is_post {
+            info!(connection = %id, "a client does not read its messages: until it does, it gets one attempt each");
+            pace.slow().add(id, now);
+        }
+        another
+    }
+
+    /// Waits for another attempt.
+    pub(super) async fn wait(&self, id: &ConnectionId, attempts: &Attempts, pause: Duration) {
+        // Before the last pause, so that the answer is there when the last attempt fails.
+        let is_last = attempts.was_throttled && attempts.pauses == PAUSES.len();
+        if is_last && self.0.pace.needs_probe(attempts.began, Instant::now()) {
+            // A client that does not read cannot make this fail.
+            let probe = self.0.transport.inspect(id).await;
+            if matches!(probe, Ok(_) | Err(SendError::Gone)) {
+                self.0.pace.answered(Instant::now());
+            }
+        }
+        self.pause(pause, id).await;
+    }
+
+    /// Posts a message once. Closes the connection if it has not read any for too long.
+    pub(super) async fn post_once(
+        &self,
+        id: &ConnectionId,
+        payload: &Payload,
+    ) -> Result<(), SendError> {
+        let outcome = self.0.transport.post(id, payload).await;
+        if matches!(outcome, Err(SendError::Throttled)) {
+            self.close_overdue(id).await;
+        }
+        outcome
+    }
+
+    async fn close_overdue(&self, id: &ConnectionId) {
+        let (pace, now) = (&self.0.pace, Instant::now());
+        if pace.is_throttled(now) || !pace.slow().is_overdue(id, now) {
+            return;
+        }
+        pace.spend(now);
+        match self.0.transport.close(id).await {
+            Ok(()) | Err(SendError::Gone) => {
+                info!(connection = %id, "a client that does not read its messages is disconnected");
+                pace.slow().remove(id);
+            }
+            // It is closed with the next message.
+            Err(error) => {
+                warn!(connection = %id, error = &error as &dyn std::error::Error, "a slow client is not disconnected");
+            }
+        }
     }
 }

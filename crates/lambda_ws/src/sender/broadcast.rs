@@ -1,6 +1,6 @@
 //! A message on its way to many.
 
-use super::attempts::Attempts;
+use super::attempts::{Attempts, Request};
 use super::gone_check::GoneCheck;
 use super::gone_memory::Remembered;
 use super::progress::Progress;
@@ -203,9 +203,13 @@ impl<'a> Broadcast<'a> {
                 return;
             }
             self.pending.insert(id.clone());
+            let request = match self.message {
+                Some(_) => Request::Post,
+                None => Request::Other,
+            };
             self.go(Target {
                 id,
-                attempts: Attempts::default(),
+                attempts: Attempts::new(request),
             });
         }
     }
@@ -217,12 +221,11 @@ impl<'a> Broadcast<'a> {
     }
 
     fn go(&mut self, target: Target) {
-        let transport = &self.sender.0.transport;
-        let message = self.message.clone();
+        let (sender, message) = (self.sender, self.message.clone());
         self.in_flight.push(Box::pin(async move {
             let outcome = match &message {
-                Some(message) => transport.post(&target.id, message).await,
-                None => transport.close(&target.id).await,
+                Some(message) => sender.post_once(&target.id, message).await,
+                None => sender.0.transport.close(&target.id).await,
             };
             (target, outcome)
         }));
@@ -233,6 +236,9 @@ impl<'a> Broadcast<'a> {
         mut target: Target,
         outcome: Result<(), SendError>,
     ) -> Result<(), SendError> {
+        let another = self
+            .sender
+            .another(&target.id, &mut target.attempts, &outcome);
         let error = match outcome {
             Ok(()) => {
                 self.window = (self.window + 1).min(IN_FLIGHT);
@@ -249,11 +255,7 @@ impl<'a> Broadcast<'a> {
             Err(error @ SendError::Forbidden { .. }) => return Err(error),
             Err(error) => error,
         };
-        if matches!(error, SendError::Throttled) {
-            let pace = &self.sender.0.pace;
-            pace.throttled(&target.id, Instant::now());
-        }
-        match target.attempts.another(&error) {
+        match another {
             None => {
                 self.pending.remove(&target.id);
                 self.delivery.failure(target.id, error);
@@ -262,7 +264,7 @@ impl<'a> Broadcast<'a> {
             Some(pause) => {
                 let sender = self.sender;
                 self.waiting.push(Box::pin(async move {
-                    sender.pause(pause, &target.id).await;
+                    sender.wait(&target.id, &target.attempts, pause).await;
                     target
                 }));
             }

@@ -14,7 +14,8 @@ pub struct Delivery {
     pub sent: usize,
     /// How many were gone.
     pub gone: usize,
-    /// How many were throttled at every attempt.
+    /// How many were throttled at every attempt. A connection that is known to be
+    /// [slow](crate::Sender#slow-clients) gets one attempt.
     pub throttled: usize,
     /// How many could not be sent to for any other reason.
     pub failed: usize,

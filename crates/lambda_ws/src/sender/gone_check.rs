@@ -1,6 +1,7 @@
 //! Confirms that a connection is gone.
 
 use super::Sender;
+use super::attempts::Request;
 use crate::ConnectionId;
 use crate::limits::INTEGRATION_TIMEOUT;
 use crate::metrics::Metric;
@@ -64,8 +65,8 @@ impl Sender {
             Ok(record) => return self.confirmed(id, record),
             Err(error) => return GoneCheck::Unknown(error.into()),
         };
-        if self.api().is_some_and(|api| api != record.api) {
-            return GoneCheck::Unknown(SendError::OtherStage { api: record.api });
+        if let Some(error) = self.other_stage(&record) {
+            return GoneCheck::Unknown(error);
         }
         let age = self.now() - record.at;
         let is_young = age < YOUNG;
@@ -130,7 +131,10 @@ impl Sender {
     async fn request(&self, id: &ConnectionId, message: Option<&Payload>) -> Result<(), SendError> {
         match message {
             Some(message) => self.post(id, message).await,
-            None => self.persist(id, || self.0.transport.close(id)).await,
+            None => {
+                let close = || self.0.transport.close(id);
+                self.persist(id, Request::Other, close).await
+            }
         }
     }
 

@@ -1,7 +1,13 @@
 //! How fast messages leave.
 
+mod evidence;
+#[cfg(test)]
+mod tests;
+
+use super::slow::SlowClients;
 use crate::ConnectionId;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use evidence::Evidence;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,23 +15,24 @@ use tokio::time::Instant;
 /// what an account may by default (conformance H), because its clients' messages and its other APIs share that.
 pub(crate) const SEND_RATE: u32 = 5000;
 
-/// How long the counts are kept by which throttling is judged.
-const SECOND: Duration = Duration::from_secs(1);
+/// How long evidence of throttling is collected. The rate is halved at most once in this time.
+const WINDOW: Duration = Duration::from_secs(1);
 
-/// From how many connections 429s must come, and which share of all messages they must be, to be the
-/// account's: one client that reads too slowly is answered with them too (conformance G6).
-const CONNECTIONS: usize = 5;
-const SHARE: f64 = 0.02;
-
-/// How much of the full rate comes back in a second without an account's 429s.
-const RECOVERY: f64 = 0.05;
+/// How much of the full rate comes back in a second, from a second after the last halving: 90 % in 16 s.
+const RECOVERY: f64 = 0.06;
 
 /// The least of the full rate that is left.
 const LEAST: f64 = 0.01;
 
+/// How long after a halving nothing is known about single connections, because the account's 429s meet all.
+const UNCERTAIN: Duration = Duration::from_secs(2);
+
 /// A token bucket that all senders of a process take from.
 #[derive(Debug)]
-pub(crate) struct Pace(Mutex<State>);
+pub(crate) struct Pace {
+    state: Mutex<State>,
+    slow: Arc<SlowClients>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -33,27 +40,48 @@ struct State {
     rate: f64,
     tokens: f64,
     at: Instant,
-    /// What happened in the current second.
-    second: Instant,
-    posts: f64,
-    throttles: f64,
-    throttled: Vec<ConnectionId>,
+    /// When the current window began.
+    window: Instant,
+    evidence: Evidence,
+    halved: Option<Instant>,
 }
 
 impl Pace {
     /// At most so many messages a second, and as many at once.
     pub(crate) fn new(rate: u32) -> Self {
+        Self::with(rate, Arc::default())
+    }
+
+    /// The same, with slow connections that are known already.
+    pub(crate) fn with(rate: u32, slow: Arc<SlowClients>) -> Self {
         let (full, now) = (f64::from(rate.max(1)), Instant::now());
-        Self(Mutex::new(State {
+        let state = State {
             full,
             rate: full,
             tokens: full,
             at: now,
-            second: now,
-            posts: 0.0,
-            throttles: 0.0,
-            throttled: Vec::new(),
-        }))
+            window: now,
+            evidence: Evidence::new(),
+            halved: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            slow,
+        }
+    }
+
+    /// Begins with so many messages a second, and returns to the full rate from there.
+    pub(crate) fn starting_at(self, rate: u32) -> Self {
+        let mut state = self.lock();
+        state.rate = f64::from(rate).clamp(1.0, state.full);
+        state.tokens = state.rate;
+        drop(state);
+        self
+    }
+
+    /// The connections that are known to be slow.
+    pub(crate) fn slow(&self) -> &Arc<SlowClients> {
+        &self.slow
     }
 
     /// Lets one message go, or tells when to ask again.
@@ -61,10 +89,11 @@ impl Pace {
         let mut state = self.lock();
         state.refill(now);
         if state.tokens < 1.0 {
-            let wait = (1.0 - state.tokens) / state.rate;
-            return Err(now + Duration::from_secs_f64(wait));
+            let wait = Duration::from_secs_f64((1.0 - state.tokens) / state.rate);
+            // A wait that is rounded to nothing would not bring a token.
+            return Err(now + wait + Duration::from_micros(1));
         }
-        state.spend();
+        state.tokens -= 1.0;
         Ok(())
     }
 
@@ -72,26 +101,58 @@ impl Pace {
     pub(super) fn spend(&self, now: Instant) {
         let mut state = self.lock();
         state.refill(now);
-        state.spend();
+        state.tokens -= 1.0;
     }
 
-    /// Counts a 429, and halves the rate if it is the account that sends too much.
-    pub(super) fn throttled(&self, id: &ConnectionId, now: Instant) {
+    /// Notes that a request succeeded whose first attempt was at `began`. Halves the rate if requests that
+    /// were throttled before say that the account sends too much.
+    pub(super) fn sent(
+        &self,
+        id: &ConnectionId,
+        began: Instant,
+        was_throttled: bool,
+        now: Instant,
+    ) {
         let mut state = self.lock();
         state.refill(now);
-        state.throttles += 1.0;
-        if state.throttled.len() < CONNECTIONS && !state.throttled.contains(id) {
-            state.throttled.push(id.clone());
+        state.evidence.answered(now);
+        // What began before the last halving is part of what the rate was halved for.
+        match was_throttled && state.halved.is_some_and(|at| began <= at) {
+            true => state.evidence.suspect(id, now),
+            false => state.evidence.sent(id, was_throttled, now),
         }
-        if state.throttled.len() == CONNECTIONS && state.throttles >= SHARE * state.posts {
-            state.rate = (state.rate / 2.0).max(state.full * LEAST).max(1.0);
-            state.tokens = state.tokens.min(0.0);
-            state.begin(now);
-            tracing::warn!(
-                rate = state.rate as u64,
-                "API Gateway throttles the account: messages leave at half the rate for a while"
-            );
+        if was_throttled {
+            state.judge(now);
         }
+    }
+
+    /// Notes that the API did not throttle a request, though it did not do what was asked.
+    pub(super) fn answered(&self, now: Instant) {
+        self.lock().evidence.answered(now);
+    }
+
+    /// Notes a connection that was throttled at all attempts. Returns whether that is the connection's fault.
+    ///
+    /// It is if other requests succeeded meanwhile. If none did, it is the account's.
+    pub(super) fn exhausted(&self, id: &ConnectionId, began: Instant, now: Instant) -> bool {
+        let mut state = self.lock();
+        state.refill(now);
+        if state.evidence.exhausted(id, began, now) {
+            return !state.is_throttled(now);
+        }
+        state.judge(now);
+        false
+    }
+
+    /// Whether the caller has to find out if the account is throttled, with a request that no client's buffer
+    /// can fail.
+    pub(super) fn needs_probe(&self, began: Instant, now: Instant) -> bool {
+        self.lock().evidence.needs_probe(began, now)
+    }
+
+    /// Whether the account was found throttled a moment ago.
+    pub(super) fn is_throttled(&self, now: Instant) -> bool {
+        self.lock().is_throttled(now)
     }
 
     /// How many messages a second leave at most, at present.
@@ -99,8 +160,13 @@ impl Pace {
         self.lock().rate
     }
 
+    /// The same without throttling.
+    pub(crate) fn full(&self) -> f64 {
+        self.lock().full
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,107 +175,45 @@ impl State {
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * self.rate).min(self.rate.max(1.0));
         self.at = now;
-        let second = now.saturating_duration_since(self.second);
-        if second >= SECOND {
-            if self.throttled.len() < CONNECTIONS {
-                let recovered = self.full * RECOVERY * second.as_secs_f64();
-                self.rate = (self.rate + recovered).min(self.full);
-            }
-            self.begin(now);
+        let age = now.saturating_duration_since(self.window);
+        if age < WINDOW {
+            return;
+        }
+        if self.evidence.is_account(now) {
+            self.halve(self.window + WINDOW);
+        }
+        let since = |at: Instant| now.saturating_duration_since(at + WINDOW);
+        let calm = self.halved.map_or(age, since).min(age).as_secs_f64();
+        self.rate = (self.rate + self.full * RECOVERY * calm).min(self.full);
+        self.window = now;
+        self.evidence.begin();
+    }
+
+    /// Halves the rate before the window ends, if it is certain that the account is throttled.
+    fn judge(&mut self, now: Instant) {
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < WINDOW;
+        if !self.halved.is_some_and(is_recent) && self.evidence.is_certain() {
+            self.halve(now);
         }
     }
 
-    fn spend(&mut self) {
-        self.tokens -= 1.0;
-        self.posts += 1.0;
-    }
-
-    fn begin(&mut self, now: Instant) {
-        self.second = now;
-        self.posts = 0.0;
-        self.throttles = 0.0;
-        self.throttled.clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ids(count: usize) -> Vec<ConnectionId> {
-        (0..count).map(|n| n.to_string().into()).collect()
-    }
-
-    fn taken(pace: &Pace, now: Instant) -> usize {
-        (0..100_000).take_while(|_| pace.take(now).is_ok()).count()
-    }
-
-    #[test]
-    fn a_second_s_worth_leaves_at_once_and_then_so_many_a_second() {
-        let pace = Pace::new(100);
-        let now = Instant::now();
-        assert_eq!(taken(&pace, now), 100);
-        let next = pace.take(now).unwrap_err();
-        assert!((9..=11).contains(&(next - now).as_millis()));
-        assert_eq!(taken(&pace, now + SECOND / 2), 50);
-        let idle = now + SECOND * 100;
-        assert_eq!(taken(&pace, idle), 100, "what is not used is not kept");
-    }
-
-    #[test]
-    fn what_cannot_wait_is_waited_for_by_the_others() {
-        let pace = Pace::new(100);
-        let now = Instant::now();
-        (0..150).for_each(|_| pace.spend(now));
-        assert_eq!(taken(&pace, now + SECOND / 2), 0);
-        assert_eq!(taken(&pace, now + SECOND), 50);
-    }
-
-    #[test]
-    fn g6_one_slow_client_slows_nobody_else() {
-        let pace = Pace::new(1000);
-        let now = Instant::now();
-        taken(&pace, now);
-        for id in ids(4).iter().cycle().take(400) {
-            pace.throttled(id, now);
+    fn halve(&mut self, at: Instant) {
+        let half = (self.rate / 2.0).max(self.full * LEAST).max(1.0);
+        if half < self.rate {
+            tracing::warn!(
+                rate = half as u64,
+                "API Gateway throttles the account: messages leave at half the rate for a while"
+            );
         }
-        assert_eq!(pace.rate(), 1000.0);
+        self.rate = half;
+        self.tokens = self.tokens.min(0.0);
+        self.halved = Some(at);
+        self.window = at;
+        self.evidence.restart();
     }
 
-    #[test]
-    fn an_account_that_is_throttled_sends_at_half_the_rate_and_recovers() {
-        let pace = Pace::new(1000);
-        let now = Instant::now();
-        taken(&pace, now);
-        for id in &ids(19) {
-            pace.throttled(id, now);
-        }
-        assert_eq!(pace.rate(), 1000.0, "19 of 1000 are less than 2 %");
-        for id in &ids(20)[19..] {
-            pace.throttled(id, now);
-        }
-        assert_eq!(pace.rate(), 500.0);
-        let mut now = now;
-        for _ in 0..3 {
-            now += SECOND;
-            let _ = pace.take(now);
-        }
-        assert_eq!(pace.rate(), 650.0);
-        for _ in 0..30 {
-            now += SECOND;
-            let _ = pace.take(now);
-        }
-        assert_eq!(pace.rate(), 1000.0);
-    }
-
-    #[test]
-    fn however_often_it_is_throttled_something_is_sent() {
-        let pace = Pace::new(10);
-        let now = Instant::now();
-        for _ in 0..100 {
-            ids(5).iter().for_each(|id| pace.throttled(id, now));
-        }
-        assert_eq!(pace.rate(), 1.0);
-        assert!(pace.take(now + SECOND * 2).is_ok());
+    fn is_throttled(&self, now: Instant) -> bool {
+        self.halved
+            .is_some_and(|at| now.saturating_duration_since(at) < UNCERTAIN)
     }
 }

@@ -19,12 +19,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Queues the tasks that go on, and returns how many these are, and what could not be queued.
+    /// Queues the tasks that go on at their shares of the present and of the full rate, and returns how many these are, and what could not be queued.
     pub(super) async fn hand_on(
         &self,
         rest: Rest,
         api: Option<&str>,
         rate: f64,
+        full: f64,
     ) -> (usize, Option<(Rest, BoxError)>) {
         // A task goes on by itself: it was a part of something larger.
         let (id, hop, width) = match &self.parent {
@@ -36,7 +37,8 @@ impl Relay {
             None => (new_id(), 1, self.width),
         };
         let parts = rest.split(width);
-        let share = (rate / parts.len() as f64).max(1.0) as u32;
+        let count = parts.len() as f64;
+        let share = |rate: f64| (rate / count).max(1.0) as u32;
         let mut queued = 0;
         let mut left: Option<(Rest, BoxError)> = None;
         for (number, part) in parts.into_iter().enumerate() {
@@ -46,7 +48,8 @@ impl Relay {
             };
             let send = Send {
                 api: api.map(str::to_owned),
-                rate: share,
+                rate: share(rate),
+                full: Some(share(full)),
                 rest: part,
             };
             let task = Task::send(id, hop, send);

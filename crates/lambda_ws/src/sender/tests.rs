@@ -4,16 +4,17 @@ mod broadcasts;
 mod groups;
 mod json;
 mod one;
+mod slow;
 mod unread;
 
-use super::{Cleanup, Clock, Inner, Pace, SEND_RATE, Sender};
+use super::{Cleanup, Clock, Delivery, Inner, Pace, SEND_RATE, Sender};
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::store::{Memory, Record, Scope, Slice, Store};
 use crate::transport::{Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

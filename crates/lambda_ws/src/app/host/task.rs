@@ -143,7 +143,7 @@ where
         };
         let particulars = Particulars {
             deadline: occasion.deadline,
-            rate: Some(send.rate),
+            rate: Some((send.rate, send.full.unwrap_or(send.rate))),
             parent: Some(parent),
             ..Particulars::default()
         };

@@ -161,6 +161,35 @@ async fn what_an_event_has_no_time_for_is_done_by_tasks_that_share_the_rate() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_the_full_rate() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let share = |event: &str| {
+        let event: Value = serde_json::from_str(event).unwrap();
+        event["lambdaWsTask"]["send"]["full"].as_u64().unwrap()
+    };
+    let tasks = world.queued();
+    for (number, task) in tasks.iter().enumerate() {
+        assert_eq!(share(task), 100);
+        // The process was throttled when it queued the task.
+        let task = task.replace(r#""rate":100"#, r#""rate":10"#);
+        let began = Instant::now();
+        // A task without time for all hands on both rates.
+        world.work(&task, 16).await.unwrap();
+        let (next, sent) = (world.queued().pop().unwrap(), world.got()[&1]);
+        assert_eq!(share(&next), 100);
+        assert!(began.elapsed() <= SECOND * 16);
+        let sent = sent - number * 3000;
+        assert!((500..1100).contains(&sent), "{sent} at 10 to 100 a second");
+        // A task of an older version has one rate only.
+        let older = next.replace(r#","full":100"#, "");
+        assert_ne!(older, next);
+        world.work(&older, 600).await.unwrap();
+    }
+    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_can_be_done_in_time_needs_no_task() {
     let world = World::crowd(3000).await;
     assert_eq!(world.shout(300, 20).await, (0, false));

@@ -8,7 +8,6 @@ use crate::payload::IntoPayload;
 use crate::store::{StoreError, Wrapped};
 use Reply::{Broken, Gone, Sent, Throttled};
 use futures_util::TryFutureExt;
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::Instant;
 

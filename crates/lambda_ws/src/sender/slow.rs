@@ -1,0 +1,147 @@
+//! Clients that read too slowly.
+
+use super::recent::Recent;
+use crate::ConnectionId;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a connection stays slow before it is closed, unless `SLOW_CLOSE` says otherwise.
+pub(crate) const SLOW_CLOSE: Duration = Duration::from_secs(60);
+
+/// How long a slow connection is remembered after its last 429. 10 000 take about 1 MB.
+const MEMORY: Duration = Duration::from_secs(5 * 60);
+const MOST: usize = 10_000;
+
+/// The longest time without a 429 within which a connection counts as slow throughout: another process may have
+/// reached it meanwhile.
+const GAP: Duration = Duration::from_secs(10);
+
+/// The slow connections of a process: those that were throttled at all attempts while others were sent to.
+///
+/// API Gateway answers 429 if the buffer of one client is full (conformance G6). Retries do not help a
+/// client that does not read, but they delay the event. A slow connection therefore gets one attempt.
+#[derive(Debug)]
+pub(crate) struct SlowClients {
+    /// When a slow connection is closed, if ever.
+    close: Option<Duration>,
+    hasher: RandomState,
+    known: Mutex<Recent<Slow>>,
+}
+
+/// The time of the first and the last 429 in a row.
+#[derive(Debug, Clone, Copy)]
+struct Slow {
+    first: Instant,
+    last: Instant,
+}
+
+impl SlowClients {
+    /// Closes connections that stay slow for so long, or none.
+    pub(crate) fn new(close: Option<Duration>) -> Self {
+        Self {
+            close,
+            hasher: RandomState::new(),
+            known: Mutex::new(Recent::new(MEMORY, MOST)),
+        }
+    }
+
+    /// Remembers a connection as slow.
+    pub(super) fn add(&self, id: &ConnectionId, now: Instant) {
+        let slow = Slow {
+            first: now,
+            last: now,
+        };
+        self.lock().insert(self.key(id), slow, now);
+    }
+
+    /// Notes another 429 of a connection, and returns whether it is known as slow.
+    pub(super) fn throttled(&self, id: &ConnectionId, now: Instant) -> bool {
+        let (key, mut known) = (self.key(id), self.lock());
+        let Some(slow) = known.get(key, now) else {
+            return false;
+        };
+        let is_in_a_row = now.saturating_duration_since(slow.last) <= GAP;
+        let first = if is_in_a_row { slow.first } else { now };
+        known.insert(key, Slow { first, last: now }, now);
+        true
+    }
+
+    /// Whether a connection has been slow for so long that it is to be closed.
+    pub(super) fn is_overdue(&self, id: &ConnectionId, now: Instant) -> bool {
+        let Some(close) = self.close else {
+            return false;
+        };
+        self.lock().get(self.key(id), now).is_some_and(|slow| {
+            now.saturating_duration_since(slow.last) <= GAP
+                && now.saturating_duration_since(slow.first) >= close
+        })
+    }
+
+    /// Forgets a connection, because it accepts messages again or is closed.
+    pub(super) fn remove(&self, id: &ConnectionId) {
+        let mut known = self.lock();
+        if !known.is_empty() {
+            known.remove(self.key(id));
+        }
+    }
+
+    fn key(&self, id: &ConnectionId) -> u64 {
+        self.hasher.hash_one(id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recent<Slow>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for SlowClients {
+    fn default() -> Self {
+        Self::new(Some(SLOW_CLOSE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_connection_is_overdue_only_if_it_was_slow_throughout() {
+        let (slow, id, start) = (
+            SlowClients::default(),
+            ConnectionId::from("a"),
+            Instant::now(),
+        );
+        slow.add(&id, start);
+        for second in (5..60).step_by(5) {
+            assert!(slow.throttled(&id, start + SECOND * second));
+            assert!(!slow.is_overdue(&id, start + SECOND * second));
+        }
+        assert!(slow.is_overdue(&id, start + SLOW_CLOSE));
+
+        // After a longer time without a 429 it counts as slow from then on.
+        let again = start + SLOW_CLOSE + SECOND * 30;
+        assert!(!slow.is_overdue(&id, again));
+        assert!(slow.throttled(&id, again));
+        assert!(!slow.is_overdue(&id, again + SECOND));
+        slow.remove(&id);
+        assert!(!slow.throttled(&id, again));
+    }
+
+    #[test]
+    fn without_a_time_no_connection_is_overdue() {
+        let (slow, id, start) = (
+            SlowClients::new(None),
+            ConnectionId::from("a"),
+            Instant::now(),
+        );
+        slow.add(&id, start);
+        for second in 0..1000 {
+            slow.throttled(&id, start + SECOND * second);
+        }
+        assert!(!slow.is_overdue(&id, start + SECOND * 1000));
+    }
+}

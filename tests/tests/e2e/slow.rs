@@ -1,0 +1,67 @@
+//! Clients that do not read, beside others that do.
+
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tests::{Client, Gateway, Setup, SlowClients, within_time};
+
+const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
+
+const LIVE: usize = 20;
+const SLOW: usize = 12;
+const MESSAGES: usize = 24;
+
+/// On a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+async fn hall() -> (Gateway, Vec<Client>) {
+    let setup = Setup::new().template("crowd.yaml").program([CROWD]);
+    let setup = setup.args(["--parameter-overrides", "Rate=5000", "Seconds=29"]);
+    let gateway = setup.start().await;
+    let mut clients = Vec::new();
+    for _ in 0..LIVE {
+        clients.push(gateway.client("").await);
+    }
+    (gateway, clients)
+}
+
+/// Has a text shouted by the first client; what became of it.
+async fn shout(clients: &mut [Client], text: &str) -> Value {
+    clients[0]
+        .say(json!({"action": "shout", "text": text}))
+        .await;
+    for client in clients.iter_mut() {
+        assert_eq!(client.text().await, text);
+    }
+    clients[0].json().await
+}
+
+fn rate_changes(gateway: &Gateway) -> usize {
+    let (out, err) = (gateway.program.stdout.now(), gateway.program.stderr.now());
+    let lines = out.iter().chain(&err);
+    lines
+        .filter(|line| line.contains("throttles the account"))
+        .count()
+}
+
+#[tokio::test]
+async fn fault_h1_h2_slow_clients_change_no_rate_and_delay_nobody_after_the_first_message() {
+    let (gateway, mut clients) = hall().await;
+    let slow = SlowClients::connect(&gateway, "", SLOW).await;
+    let mut quick = 0;
+    for message in 0..MESSAGES {
+        let (began, text) = (Instant::now(), format!("message {message}"));
+        let shout = shout(&mut clients, &text);
+        let delivery = within_time(PATIENCE, "a message for all", shout).await;
+        assert_eq!(delivery["sent"], LIVE, "message {message}: {delivery}");
+        assert_eq!(delivery["throttled"], SLOW, "message {message}: {delivery}");
+        // The retries of one client take at least 0.425 s.
+        quick += usize::from(began.elapsed() < Duration::from_millis(425));
+    }
+    assert!(
+        quick >= MESSAGES / 2,
+        "{quick} of {MESSAGES} without retries"
+    );
+    assert_eq!(rate_changes(&gateway), 0);
+    drop(slow);
+    gateway.stop().await;
+}
