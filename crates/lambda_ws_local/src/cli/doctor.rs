@@ -6,26 +6,40 @@ use super::parameter;
 use super::project::TEMPLATE;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use lambda_ws_local::template::doctor::{Finding, Weight, checks, examine};
+use lambda_ws_local::template::doctor::{
+    Examination, Examined, Finding, LibraryRules, Weight, checks, examine,
+};
 use lambda_ws_local::template::{Options, TemplateError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Find the known mistakes in a template: where they are, what AWS makes of them, and the mend
+/// Find the known mistakes in a template, with their effect on AWS and a fix
 ///
-/// Nothing is run, built or asked of AWS. What a template does not tell, such as what a role from elsewhere
-/// allows, is not judged.
+/// The template of any WebSocket API is examined, whatever its functions are written in. Nothing is run, built or
+/// requested from AWS. Values that only AWS knows are not judged. The last lines state what was examined and what was
+/// not.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "A mistake fails or loses something on AWS:
+  template, template-kind, references, circular-dependency, sam, selection-expression, route-response, deployment,
+  throttling, lambda-permission; for functions that use lambda_ws also lifecycle-routes, connections-table, table-keys,
+  endpoint, manage-connections, dynamodb-actions, batch-failures
+
+A remark costs more, or behaves differently than most applications need:
+  default-route, timeout, log-retention, late route responses (deployment); for functions that use lambda_ws also
+  table-ttl, invoke-itself, a missing endpoint, a connections-table that may be in another stack.
+  With lambda_ws, a missing default-route is a mistake if no route takes messages.
+
+Examples:
   lambda-ws-local doctor                  examine ./template.yaml
   lambda-ws-local doctor infra/chat.yaml
   lambda-ws-local doctor --parameter-overrides StageName=prod
-  lambda-ws-local doctor --allow timeout  a function that is meant to take longer
+  lambda-ws-local doctor --allow timeout  leave out one check
+  lambda-ws-local doctor --lambda-ws packaged.yaml
   lambda-ws-local doctor --json | jq -r '.[].check'
 
-Exit code: 0 if there is no mistake, 1 if there are some, 2 if the command or the file cannot be used.
-Remarks are printed and do not count.")]
+Exit code: 0 if there is no mistake, 1 if there are some, 2 if nothing was examined: the command or the file cannot be
+used, or the template contains no WebSocket API. Remarks do not count.")]
 pub(super) struct Doctor {
     /// The SAM or CloudFormation template
     #[arg(value_name = "TEMPLATE", default_value = TEMPLATE)]
@@ -36,15 +50,18 @@ pub(super) struct Doctor {
     /// The stage's name [default: the template's]
     #[arg(long)]
     stage: Option<String>,
+    /// Apply the rules of lambda_ws to all functions [default: to those whose Cargo.toml depends on lambda_ws]
+    #[arg(long)]
+    lambda_ws: bool,
     /// A check to leave out; may be repeated
     #[arg(long, value_name = "CHECK", value_parser = PossibleValuesParser::new(checks()))]
     allow: Vec<String>,
-    /// Print the findings as one JSON array
+    /// Print the findings as one JSON array, and what was examined to stderr
     #[arg(long)]
     json: bool,
 }
 
-/// What a command that could not do its work ends with.
+/// The exit code if nothing was examined.
 const UNUSABLE: u8 = 2;
 
 impl Doctor {
@@ -59,7 +76,7 @@ impl Doctor {
         }
     }
 
-    /// Prints what is found, and tells whether there is no mistake.
+    /// Prints the findings, and returns whether there is no mistake.
     fn examine(&self) -> Result<bool, Failure> {
         let path = &self.template;
         let text = std::fs::read_to_string(path).map_err(|error| {
@@ -71,36 +88,61 @@ impl Doctor {
             stage: self.stage.clone(),
             ..Options::default()
         };
-        let mut findings = match examine(&text, path, &options) {
-            Ok(findings) => findings,
-            Err(error) => return refused(&error),
+        let rules = match self.lambda_ws {
+            true => LibraryRules::Always,
+            false => LibraryRules::Detect,
         };
+        let mut examination = match examine(&text, path, &options, rules) {
+            Ok(examination) => examination,
+            Err(error) => return Ok(not_a_template(&error)),
+        };
+        let findings = &mut examination.findings;
         findings.retain(|one| !self.allow.iter().any(|name| name == one.check));
-        let mistakes = findings.iter().filter(|one| one.weight == Weight::Mistake);
-        let mistakes = mistakes.count();
         let mut out = std::io::stdout().lock();
         if self.json {
-            let json = serde_json::to_string_pretty(&findings)?;
+            let json = serde_json::to_string_pretty(&examination.findings)?;
             writeln!(out, "{json}")?;
-            return Ok(mistakes == 0);
+            if !examination.examined.is_nothing() {
+                eprintln!("{}", summary(path, &examination, Style::stderr()));
+            }
+        } else {
+            let style = Style::stdout();
+            for finding in &examination.findings {
+                writeln!(out, "{}", shown(finding, path, style))?;
+            }
+            if !examination.examined.is_nothing() {
+                writeln!(out, "{}", summary(path, &examination, style))?;
+            }
         }
-        let style = Style::stdout();
-        for finding in &findings {
-            writeln!(out, "{}", shown(finding, path, style))?;
+        if examination.examined.is_nothing() {
+            return Err(nothing(path, &examination.examined));
         }
-        writeln!(
-            out,
-            "{}",
-            summary(path, mistakes, findings.len() - mistakes, style)
-        )?;
-        Ok(mistakes == 0)
+        Ok(mistakes(&examination.findings) == 0)
     }
 }
 
-/// A text that is no template has its mistake named where the findings would be.
-fn refused(error: &TemplateError) -> Result<bool, Failure> {
+fn mistakes(findings: &[Finding]) -> usize {
+    let mistakes = findings.iter().filter(|one| one.weight == Weight::Mistake);
+    mistakes.count()
+}
+
+/// A text that is not a template has its fault reported in place of findings.
+fn not_a_template(error: &TemplateError) -> bool {
     Failure::new(error.to_string()).print();
-    Ok(false)
+    false
+}
+
+fn nothing(path: &Path, examined: &Examined) -> Failure {
+    let path = path.display();
+    let mut text =
+        format!("{path}: nothing was examined, because the template contains no WebSocket API");
+    for one in &examined.left_out {
+        text.push_str(&format!("\n  not examined: {one}"));
+    }
+    text.push_str(
+        "\n  fix: name the template that contains an AWS::Serverless::WebSocketApi, or an AWS::ApiGatewayV2::Api with `ProtocolType: WEBSOCKET`",
+    );
+    Failure::new(text)
 }
 
 fn shown(finding: &Finding, path: &Path, style: Style) -> String {
@@ -121,7 +163,12 @@ fn shown(finding: &Finding, path: &Path, style: Style) -> String {
         style.strong(&place),
         finding.what
     );
-    for (name, what) in [("on AWS", &finding.effect), ("mend", &finding.mend)] {
+    let cdk_path = finding.cdk_path.as_deref().unwrap_or_default();
+    for (name, what) in [
+        ("in CDK", cdk_path),
+        ("on AWS", &finding.effect),
+        ("fix", &finding.fix),
+    ] {
         if !what.is_empty() {
             text.push_str(&format!("\n  {} {what}", style.faint(&format!("{name}:"))));
         }
@@ -129,13 +176,15 @@ fn shown(finding: &Finding, path: &Path, style: Style) -> String {
     text
 }
 
-fn summary(path: &Path, mistakes: usize, remarks: usize, style: Style) -> String {
+fn summary(path: &Path, examination: &Examination, style: Style) -> String {
     let counted = |number: usize, what: &str| match number {
         1 => format!("1 {what}"),
         _ => format!("{number} {what}s"),
     };
     let path = path.display();
-    match (mistakes, remarks) {
+    let mistakes = mistakes(&examination.findings);
+    let remarks = examination.findings.len() - mistakes;
+    let verdict = match (mistakes, remarks) {
         (0, 0) => style.good(&format!("{path}: no known mistake")),
         (0, _) => style.good(&format!(
             "{path}: no known mistake, {}",
@@ -147,38 +196,13 @@ fn summary(path: &Path, mistakes: usize, remarks: usize, style: Style) -> String
             counted(mistakes, "mistake"),
             counted(remarks, "remark")
         ),
+    };
+    let mut text = format!("{verdict} (examined: {})", examination.examined);
+    for one in &examination.examined.left_out {
+        text.push_str(&format!("\n  {} {one}", style.faint("not examined:")));
     }
+    text
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_found_is_counted() {
-        let plain = Style::plain();
-        let said = |mistakes, remarks| summary(Path::new("t.yaml"), mistakes, remarks, plain);
-        assert_eq!(said(0, 0), "t.yaml: no known mistake");
-        assert_eq!(said(0, 1), "t.yaml: no known mistake, 1 remark");
-        assert_eq!(said(2, 0), "t.yaml: 2 mistakes");
-        assert_eq!(said(1, 2), "t.yaml: 1 mistake, 2 remarks");
-    }
-
-    #[test]
-    fn what_has_no_place_is_shown_without() {
-        let finding = Finding {
-            check: "template",
-            weight: Weight::Mistake,
-            line: 0,
-            column: 0,
-            what: "it is empty".into(),
-            effect: String::new(),
-            mend: "fill it".into(),
-        };
-        let text = shown(&finding, Path::new("t.yaml"), Style::plain());
-        assert_eq!(
-            text,
-            "t.yaml: mistake: it is empty [template]\n  mend: fill it"
-        );
-    }
-}
+mod tests;

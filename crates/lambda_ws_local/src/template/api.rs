@@ -53,6 +53,11 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         &resource.properties,
         format!("API `{}`", resource.id),
     )?;
+    // An OpenAPI document makes HTTP APIs only.
+    let imported = |name| resource.properties.entry(name).is_some();
+    if resource.kind == KIND && (imported("Body") || imported("BodyS3Location")) {
+        return Ok(None);
+    }
     if resource.kind == KIND {
         let protocol = properties.required("ProtocolType")?;
         if protocol != "WEBSOCKET" {
@@ -72,7 +77,7 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         .report
         .keep(stage::of_api(scope, &resource.id, &id, resource.line));
     let expression = properties
-        .text("RouteSelectionExpression")?
+        .known_text("RouteSelectionExpression")?
         .filter(|expression| !expression.is_empty());
     let Some(route_selection_expression) = expression else {
         let text = format!(
@@ -146,6 +151,7 @@ fn routes(scope: &Scope<'_>, id: &str) -> Vec<Route> {
             continue;
         };
         match routes.iter().find(|first| first.key == route.key) {
+            Some(_) if scope.may_be_absent(&resource.id) => {}
             Some(first) => {
                 let text = format!(
                     "route `{}` was defined before, on line {}",
@@ -176,7 +182,7 @@ fn strays(scope: &Scope<'_>) {
         };
         let problem = match stage::api(scope, part) {
             Ok(id) if ids.contains(&id) => continue,
-            Ok(id) => Problem::new(
+            Ok(id) => scope.outside(
                 part.line,
                 format!(
                     "{what} `{}` belongs to the API `{id}`, which is not in the template",

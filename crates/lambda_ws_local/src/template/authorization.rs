@@ -62,7 +62,7 @@ pub(crate) fn read(
             return Err(Problem::new(line, text));
         }
     }
-    let Some(id) = properties.text("AuthorizerId")? else {
+    let Some(id) = properties.known_text("AuthorizerId")? else {
         let text = format!(
             "route `{key}` has the authorization CUSTOM and no `AuthorizerId`; give it one, as in `!Ref Authorizer`"
         );

@@ -1,8 +1,42 @@
-//! The field's known mistakes in a template: what AWS makes of each, and the mend.
+//! Finds the known mistakes in a template, without deploying it.
 //!
-//! A template that AWS takes may still be wrong: a message that nobody answers, a client that is never told, a bill for
-//! logs that nobody reads. [`examine`] finds what can be seen without deploying; where a template does not tell, as of
-//! a role from elsewhere, it says nothing.
+//! A template that AWS accepts may still be wrong: a message without a route, a reply that never arrives, a function
+//! that API Gateway may not call. [`examine`] reports each of these with its effect on AWS and a fix. A value that only
+//! AWS knows hides nothing else, and [`Examined`] states what was examined.
+//!
+//! # Mistakes and remarks
+//!
+//! A mistake fails or loses something on AWS. A remark costs more, or behaves differently than most applications need.
+//!
+//! | check | reports | weight |
+//! |---|---|---|
+//! | `template` | values and combinations that CloudFormation, SAM or API Gateway reject | mistake |
+//! | `template-kind` | misspelt resource types and protocols | mistake |
+//! | `references` | names that are not in the template | mistake |
+//! | `circular-dependency` | resources that wait for each other | mistake |
+//! | `sam` | properties of a `WebSocketApi` that SAM rejects or ignores | mistake |
+//! | `selection-expression` | route selection that does not depend on the message | mistake |
+//! | `default-route` | no `$default` | remark; a mistake if no route takes messages and lambda_ws expects them |
+//! | `route-response` | a response expression without a route response | mistake |
+//! | `deployment` | stages without a deployment, deployments that do not wait for routes | mistake; for route responses a remark |
+//! | `throttling` | limits of 0 | mistake |
+//! | `lambda-permission` | routes and authorizers whose function API Gateway may not call | mistake |
+//! | `timeout` | at most 3 s or more than 29 s | remark |
+//! | `log-retention` | logs that are never deleted | remark |
+//!
+//! These checks apply to functions that use lambda_ws only, see [`LibraryRules`]:
+//!
+//! | check | reports | weight |
+//! |---|---|---|
+//! | `lifecycle-routes` | no `$connect` or `$disconnect` | mistake |
+//! | `connections-table` | a missing or wrong `CONNECTIONS_TABLE` | mistake; a remark if the table may exist elsewhere |
+//! | `table-keys` | keys that are not the strings `pk` and `sk` | mistake |
+//! | `table-ttl` | items that never expire | remark |
+//! | `endpoint` | a wrong endpoint of the management API | mistake; a remark if it is missing |
+//! | `manage-connections` | missing permissions for connections | mistake |
+//! | `dynamodb-actions` | missing permissions for the table | mistake |
+//! | `invoke-itself` | no permission for follow-up tasks | remark |
+//! | `batch-failures` | SQS triggers without `ReportBatchItemFailures` | mistake |
 //!
 //! ```
 //! use lambda_ws_local::template::{Options, doctor};
@@ -20,53 +54,92 @@
 //!     Type: AWS::Serverless::Function
 //!     Properties: { CodeUri: ., Handler: index.handler, Runtime: nodejs22.x, Timeout: 29 }
 //! "#;
-//! let findings = doctor::examine(text, "template.yaml".as_ref(), &Options::default())?;
-//! let first = &findings[0];
+//! let (path, options) = ("template.yaml".as_ref(), Options::default());
+//! let examination = doctor::examine(text, path, &options, doctor::LibraryRules::Detect)?;
+//! assert_eq!(examination.examined.to_string(), "1 WebSocket API, 1 route, 1 function");
+//! let first = &examination.findings[0];
 //! assert_eq!((first.check, first.line, first.column), ("default-route", 8, 7));
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
+mod batches;
+mod called;
+mod circular;
 mod connections_table;
 mod deployment;
 mod endpoint;
+mod examined;
 mod finding;
+mod generated;
 mod grants;
+mod library;
 mod logs;
 mod managed;
 mod pattern;
 mod permission;
 mod place;
 mod policy;
+mod references;
 mod route_response;
 mod routes;
+mod sam;
 mod selection;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod throttling;
 mod timeout;
 
 use std::path::Path;
 
+pub use examined::Examined;
 pub use finding::{Finding, Weight};
 
+use super::node::Node;
 use super::report::Report;
+use super::resource::Resource;
 use super::scope::Scope;
-use super::{Options, Problem, TemplateError, api, document, table, unread};
+use super::{Options, Problem, TemplateError, api, document, function, table, unread};
 use finding::Found;
 use subject::Subject;
 
-/// What a check is called, and how it looks.
+/// The functions that the rules of lambda_ws apply to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LibraryRules {
+    /// Those built from a crate whose `Cargo.toml` depends on lambda_ws.
+    #[default]
+    Detect,
+    /// All functions of the template.
+    Always,
+}
+
+/// The result of [`examine`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Examination {
+    /// The findings, in the order of their lines.
+    pub findings: Vec<Finding>,
+    /// What was examined.
+    pub examined: Examined,
+}
+
+/// A check's name and function.
 type Check = (&'static str, fn(&Subject<'_, '_>) -> Vec<Found>);
 
-/// What the template's reader refuses.
+/// The name of the reader's findings.
 const READER: &str = "template";
+const REFERENCES: &str = "references";
 
 const CHECKS: &[Check] = &[
+    ("template-kind", examined::kinds),
+    (REFERENCES, references::look),
+    ("circular-dependency", circular::look),
+    ("sam", sam::look),
     ("selection-expression", selection::look),
     ("default-route", routes::default),
     ("lifecycle-routes", routes::lifecycle),
     ("route-response", route_response::look),
     ("deployment", deployment::look),
+    ("throttling", throttling::look),
     ("lambda-permission", permission::look),
     ("timeout", timeout::look),
     ("connections-table", connections_table::variable),
@@ -76,6 +149,7 @@ const CHECKS: &[Check] = &[
     ("manage-connections", policy::manage_connections),
     ("dynamodb-actions", policy::dynamodb),
     ("invoke-itself", policy::itself),
+    ("batch-failures", batches::look),
     ("log-retention", logs::look),
 ];
 
@@ -84,22 +158,43 @@ pub fn checks() -> impl Iterator<Item = &'static str> {
     std::iter::once(READER).chain(CHECKS.iter().map(|(name, _)| *name))
 }
 
-/// What is wrong in a template's text, in the order of its lines; nothing, if no check finds anything. What only a
-/// laptop cannot do, such as evaluating the export of another stack, is no finding.
+/// Examines a template's text. The path tells where the code of its functions is. Restrictions of the local gateway,
+/// such as the export of another stack, are no findings.
 ///
 /// # Errors
 ///
-/// If the text is no template.
-pub fn examine(text: &str, path: &Path, options: &Options) -> Result<Vec<Finding>, TemplateError> {
+/// If the text is not a template.
+pub fn examine(
+    text: &str,
+    path: &Path,
+    options: &Options,
+    rules: LibraryRules,
+) -> Result<Examination, TemplateError> {
     let report = Report::default();
-    let found = look(text, options, &report).map_err(|one| TemplateError::new(path, vec![one]))?;
-    let mut findings: Vec<_> = refused(report).map(Finding::from).collect();
-    findings.extend(found);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let examination = look(text, folder, options, rules, &report);
+    let (mut findings, examined, root) =
+        examination.map_err(|one| TemplateError::new(path, vec![one]))?;
+    for problem in rejected(report, &root) {
+        let owner = problem.line().and_then(|line| resource_at(&root, line));
+        // The reader says more about a missing name.
+        let line = problem.line().unwrap_or(0);
+        findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
+        let cdk_path = owner.and_then(|one| cdk_path_of(one.entry("Metadata")?));
+        findings.push(Finding::of_reader(&problem, cdk_path));
+    }
     findings.sort_by_key(|one| (one.line, one.column));
-    Ok(findings)
+    findings.dedup();
+    Ok(Examination { findings, examined })
 }
 
-fn look(text: &str, options: &Options, report: &Report) -> Result<Vec<Finding>, Problem> {
+fn look(
+    text: &str,
+    folder: &Path,
+    options: &Options,
+    rules: LibraryRules,
+    report: &Report,
+) -> Result<(Vec<Finding>, Examined, Node), Problem> {
     let root = document::read(text, report)?;
     if root.entries().is_empty() {
         let text = format!(
@@ -108,29 +203,93 @@ fn look(text: &str, options: &Options, report: &Report) -> Result<Vec<Finding>, 
         );
         return Err(Problem::new(root.line, text));
     }
-    let scope = Scope::new(&root, options, report);
+    let scope = Scope::lenient(&root, options, report);
+    generated::set(&scope);
     unread::check_transform(&root, &scope, report);
-    let apis = api::read(&scope);
-    // What is wrong in them is reported; where their code is does not matter.
-    super::functions(&scope, &apis, Path::new(""));
-    let subject = Subject {
-        apis,
-        tables: table::read(&scope),
-        scope: &scope,
+    api::read(&scope);
+    for resource in function::resources(&scope) {
+        // The doctor does not need the code, wherever it is.
+        let resource = without_code(resource);
+        if let Err(problems) = function::read(&scope, &resource, folder) {
+            problems.into_iter().for_each(|one| report.problem(one));
+        }
+    }
+    let tables = table::read(&scope);
+    let subject = Subject::new(&root, &scope, tables, folder, rules);
+    let mut findings = Vec::new();
+    for (name, look) in CHECKS {
+        for found in look(&subject) {
+            let owner = found
+                .place
+                .owner
+                .as_deref()
+                .and_then(|id| subject.resource(id));
+            findings.push(found.of(name, owner.and_then(cdk_path)));
+        }
+    }
+    let examined = Examined::of(&subject);
+    drop(subject);
+    drop(scope);
+    Ok((findings, examined, root))
+}
+
+/// A function as if its code was in the template's folder.
+fn without_code(function: &Resource) -> Resource {
+    let code = [
+        "Code",
+        "CodeUri",
+        "ImageUri",
+        "ImageConfig",
+        "InlineCode",
+        "PackageType",
+    ];
+    let properties = &function.properties;
+    let entries = properties.entries().iter();
+    let mut entries: Vec<_> = entries
+        .filter(|one| !code.contains(&&*one.key))
+        .cloned()
+        .collect();
+    let is_image =
+        properties.entry("PackageType").is_some() || properties.entry("ImageUri").is_some();
+    for name in ["Handler", "Runtime"] {
+        if is_image && entries.iter().all(|one| &*one.key != name) {
+            let entry = super::node::Entry::new(name, Node::text("image", function.line));
+            entries.push(entry);
+        }
+    }
+    let properties = match properties.intrinsic() {
+        Some(_) => properties.clone(),
+        None => Node::map(entries, properties.line),
     };
-    let found = CHECKS
-        .iter()
-        .flat_map(|&(name, look)| look(&subject).into_iter().map(move |one| one.of(name)));
-    Ok(found.collect())
+    Resource {
+        properties,
+        ..function.clone()
+    }
 }
 
 /// The reader's problems that are problems on AWS, too.
-fn refused(report: Report) -> impl Iterator<Item = Problem> {
-    let problems = report.finish().err().unwrap_or_default();
-    // What has no value here has others refused that need it.
-    let unknown = problems.iter().any(Problem::is_only_here);
-    let mut kept = problems;
-    kept.retain(|one| !one.is_only_here() && (!unknown || one.missing_name().is_some()));
-    kept.dedup();
-    kept.into_iter()
+fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
+    let mut problems = report.finish().err().unwrap_or_default();
+    let open = !subject::unwritten(root).is_empty();
+    problems.retain(|one| !one.is_only_here() && !(open && one.missing_name().is_some()));
+    problems.dedup();
+    problems.into_iter()
+}
+
+/// The resource that contains a line.
+fn resource_at(root: &Node, line: usize) -> Option<&Node> {
+    let resources = root.entry("Resources")?.entries().iter();
+    let found = resources
+        .filter(|one| one.line <= line)
+        .max_by_key(|one| one.line)?;
+    Some(&found.value)
+}
+
+/// The path of the construct that CDK made a resource from.
+fn cdk_path(resource: &Resource) -> Option<String> {
+    cdk_path_of(&resource.metadata)
+}
+
+fn cdk_path_of(metadata: &Node) -> Option<String> {
+    metadata.entry("aws:cdk:path")?.as_text().map(str::to_owned)
 }

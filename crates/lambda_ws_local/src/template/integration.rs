@@ -93,7 +93,7 @@ pub(crate) fn read(
 
 /// The logical id of the function that `user`, such as "route `say`", calls at this URI.
 pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<String, Problem> {
-    let absent = |name: &str, line| {
+    let absent = |name: &str| {
         let all: Vec<_> = function::resources(scope)
             .map(|function| &*function.id)
             .collect();
@@ -102,18 +102,13 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
         } else {
             all.join(", ")
         };
-        Problem::new(
-            line,
-            format!(
-                "{user} uses function `{name}`, which is not in the template (functions: {all})"
-            ),
-        )
+        format!("{user} uses function `{name}`, which is not in the template (functions: {all})")
     };
     let uri =
         scope
             .text(node)
             .map_err(|problem| match (problem.missing_name(), problem.line()) {
-                (Some(name), Some(line)) => absent(name, line),
+                (Some(name), Some(line)) => Problem::new(line, absent(name)),
                 _ if problem.is_only_here() => problem,
                 _ => problem.told_of(user),
             })?;
@@ -132,7 +127,7 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
         .find(|one| function::name(scope, one).is_ok_and(|own| own == name));
     found
         .map(|function| function.id.clone())
-        .ok_or_else(|| absent(name, node.line))
+        .ok_or_else(|| scope.outside(node.line, absent(name)))
 }
 
 /// The name in a function's ARN, which may stand in the path that API Gateway invokes.

@@ -33,6 +33,7 @@ pub(crate) fn read(
     template: &Node,
     options: &Options,
     report: &Report,
+    lenient: bool,
 ) -> BTreeMap<String, Parameter> {
     let section = template.entry("Parameters");
     let entries = section.map(Node::entries).unwrap_or_default();
@@ -62,9 +63,13 @@ pub(crate) fn read(
             given.map(String::as_str),
             report,
         ));
-        // A parameter that is wrong is known all the same, or each `Ref` to it would be reported too.
+        // A parameter that is wrong is known all the same, or each `Ref` to it would be reported too. A lenient reader
+        // needs the difference between an unknown value and none.
         let parameter = parameter.unwrap_or(Parameter {
-            value: Ok(Node::null(entry.line)),
+            value: match lenient {
+                true => Err(format!("parameter `{}` is wrong; correct it with", entry.key)),
+                false => Ok(Node::null(entry.line)),
+            },
         });
         parameters.insert(entry.key.to_string(), parameter);
     }

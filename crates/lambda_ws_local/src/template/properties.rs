@@ -59,7 +59,13 @@ impl<'s, 'a> Properties<'s, 'a> {
         Ok((!value.is_null()).then_some(value))
     }
 
+    /// A property's text; `None` if it is not set, or unknown in a lenient scope.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+        self.unless_unknown(self.known_text(name))
+    }
+
+    /// A property's text; `None` only if it is not set.
+    pub(crate) fn known_text(&self, name: &str) -> Result<Option<String>, Problem> {
         let value = self.value(name)?;
         value
             .map(|value| {
@@ -70,8 +76,15 @@ impl<'s, 'a> Properties<'s, 'a> {
             .transpose()
     }
 
+    fn unless_unknown<T>(&self, read: Result<Option<T>, Problem>) -> Result<Option<T>, Problem> {
+        match read {
+            Err(problem) if self.scope.skips(&problem) => Ok(None),
+            read => read,
+        }
+    }
+
     pub(crate) fn required(&self, name: &str) -> Result<String, Problem> {
-        self.text(name)?
+        self.known_text(name)?
             .ok_or_else(|| Problem::new(self.node.line, format!("{} has no `{name}`", self.owner)))
     }
 
@@ -114,7 +127,7 @@ impl<'s, 'a> Properties<'s, 'a> {
     }
 
     pub(crate) fn list(&self, name: &str) -> Result<Vec<Node>, Problem> {
-        let Some(value) = self.value(name)? else {
+        let Some(value) = self.unless_unknown(self.value(name))? else {
             return Ok(Vec::new());
         };
         self.scope
@@ -124,7 +137,8 @@ impl<'s, 'a> Properties<'s, 'a> {
 
     /// The map under a property; one without entries if it is not set.
     pub(crate) fn map(&self, name: &str) -> Result<Properties<'s, 'a>, Problem> {
-        let value = self.value(name)?.unwrap_or(Node::null(self.node.line));
+        let value = self.unless_unknown(self.value(name))?;
+        let value = value.unwrap_or(Node::null(self.node.line));
         Properties::new(self.scope, &value, format!("{}, `{name}`", self.owner))
     }
 

@@ -26,17 +26,29 @@ pub(crate) struct Scope<'a> {
     known: RefCell<HashMap<String, Result<Node, Problem>>>,
     busy: RefCell<Vec<String>>,
     steps: Cell<usize>,
+    /// Whether parts with unknown values are read as far as possible, for a reader that reports mistakes only.
+    lenient: bool,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(template: &Node, options: &'a Options, report: &'a Report) -> Self {
+        Self::build(template, options, report, false)
+    }
+
+    /// A scope in which a value that only AWS knows hides nothing else: optional properties without a known value
+    /// count as absent, and resources with an unknown condition as present.
+    pub(crate) fn lenient(template: &Node, options: &'a Options, report: &'a Report) -> Self {
+        Self::build(template, options, report, true)
+    }
+
+    fn build(template: &Node, options: &'a Options, report: &'a Report, lenient: bool) -> Self {
         let section = |name| {
             template
                 .entry(name)
                 .cloned()
                 .unwrap_or(Node::null(template.line))
         };
-        let parameters = parameter::read(template, options, report);
+        let parameters = parameter::read(template, options, report, lenient);
         let alias = |node: &Node| match node.intrinsic() {
             None => node.as_text().map(str::to_owned),
             Some(("Ref", name)) => {
@@ -58,6 +70,7 @@ impl<'a> Scope<'a> {
             known: RefCell::default(),
             busy: RefCell::default(),
             steps: Cell::default(),
+            lenient,
         };
         scope.follow_stage();
         scope.drop_absent();
@@ -91,7 +104,10 @@ impl<'a> Scope<'a> {
         for resource in resources {
             let exists = match &resource.condition {
                 None => Ok(true),
-                Some(name) => condition::named(self, name),
+                Some(name) => match condition::named(self, name) {
+                    Err(problem) if self.skips(&problem) => Ok(true),
+                    exists => exists,
+                },
             };
             match exists {
                 Ok(true) => present.push(resource),
@@ -219,6 +235,32 @@ impl<'a> Scope<'a> {
         self.step(node.line, || expression::evaluate(self, node))
     }
 
+    /// Whether the condition of a resource is unknown.
+    pub(crate) fn may_be_absent(&self, id: &str) -> bool {
+        let resource = self.resources.iter().find(|one| one.id == id);
+        let condition = resource.and_then(|one| one.condition.as_ref());
+        condition.is_some_and(|name| condition::named(self, name).is_err())
+    }
+
+    /// Whether a value with this problem counts as absent.
+    pub(crate) fn skips(&self, problem: &Problem) -> bool {
+        self.lenient && problem.is_only_here()
+    }
+
+    /// A problem of a name that no resource of the template has. A lenient reader knows that AWS may have it.
+    pub(crate) fn outside(&self, line: usize, text: impl Into<String>) -> Problem {
+        match self.lenient {
+            true => Problem::only_here(line, text),
+            false => Problem::new(line, text),
+        }
+    }
+
+    /// Gives an expression such as `Ref Alias` a value.
+    pub(crate) fn set(&self, expression: String, text: &str, line: usize) {
+        let value = Ok(Node::text(text, line));
+        self.known.borrow_mut().insert(expression, value);
+    }
+
     /// Evaluates one step deeper, if that is not too deep.
     pub(crate) fn step<T>(
         &self,
@@ -267,6 +309,7 @@ impl<'a> Scope<'a> {
         let items = items
             .iter()
             .map(|item| self.value(item))
+            .filter(|item| item.as_ref().map_or_else(|one| !self.skips(one), |_| true))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(items.into_iter().filter(|item| !item.is_null()).collect())
     }

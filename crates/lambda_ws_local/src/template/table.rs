@@ -50,7 +50,7 @@ pub(crate) fn read(scope: &Scope<'_>) -> Vec<Table> {
     for (index, table) in tables.iter().enumerate() {
         if let Some(first) = tables[..index]
             .iter()
-            .find(|first| first.name == table.name)
+            .find(|first| first.name == table.name && !scope.may_be_absent(&first.logical_id))
         {
             let text = format!(
                 "table `{}` has the name `{}`, as the one on line {}",

@@ -9,6 +9,9 @@ use super::{Problem, api, mock, model};
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 
+/// The macros that the reader understands.
+pub(crate) const BUILT_IN: [&str; 2] = [SERVERLESS, "AWS::LanguageExtensions"];
+
 pub(crate) fn note_resources(scope: &Scope<'_>) {
     for resource in scope.resources.iter().filter(|one| !one.generated) {
         let (id, kind) = (&resource.id, &*resource.kind);
@@ -65,7 +68,7 @@ pub(crate) fn check_transform(template: &Node, scope: &Scope<'_>, report: &Repor
         })
         .collect();
     for (name, node) in names.iter().zip(&macros) {
-        if *name != SERVERLESS && *name != "AWS::LanguageExtensions" {
+        if !BUILT_IN.contains(name) {
             report.note(
                 node.line,
                 format!("the macro `{name}` does not run; the template is read as it is written"),

@@ -1,4 +1,4 @@
-//! The table that connections are kept in: string keys `pk` and `sk`, items end by `exp`.
+//! The table of connections: string keys `pk` and `sk`, and items that expire by `exp`.
 
 use super::super::Table;
 use super::super::resource::Resource;
@@ -10,7 +10,7 @@ const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
 const EXPIRY: &str = "exp";
 
 /// The table of a function's connections, if it is in the template.
-pub(super) fn of<'s>(subject: &'s Subject<'_, '_>, handler: &Handler<'_>) -> Option<&'s Table> {
+pub(super) fn of<'t>(subject: &'t Subject<'_, '_>, handler: &Handler<'_, '_>) -> Option<&'t Table> {
     let variable = subject
         .variable(handler.resource, CONNECTIONS_TABLE)
         .ok()??;
@@ -18,12 +18,13 @@ pub(super) fn of<'s>(subject: &'s Subject<'_, '_>, handler: &Handler<'_>) -> Opt
     subject.tables.iter().find(|table| table.name == name)
 }
 
-/// That the function is told of its table.
+/// Whether the function has the name of its table.
 pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
     for handler in subject.handlers() {
         let resource = handler.resource;
         let place = Subject::place_of_variable(resource, CONNECTIONS_TABLE);
+        let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(subject));
         let variable = match subject.variable(resource, CONNECTIONS_TABLE) {
             Ok(Some(variable)) => variable,
             Ok(None) => {
@@ -33,37 +34,47 @@ pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
                 );
                 found.push(
                     Found::mistake(place, what)
-                        .effect("the function ends when it starts, and every client is refused with 502")
-                        .mend(format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(subject))),
+                        .effect(
+                            "the function exits when it starts, and every handshake fails with 502",
+                        )
+                        .fix(fix),
                 );
                 continue;
             }
             Err(Unknown) => continue,
         };
-        // What comes from a parameter or another stack may well exist.
+        // A name from a parameter or another stack may well exist.
         let Some(name) = variable.value.as_text() else {
             continue;
         };
-        let table = subject.tables.iter().find(|table| table.name == name);
-        let named_by_aws = table
-            .and_then(|table| subject.resource(&table.logical_id))
-            .is_some_and(|resource| resource.properties.entry("TableName").is_none());
-        if table.is_none() || named_by_aws {
-            let what = match named_by_aws {
-                true => format!(
-                    "`{CONNECTIONS_TABLE}` is `{name}`, a name of the template and not of the table"
-                ),
-                false => {
-                    format!("`{CONNECTIONS_TABLE}` is `{name}`, which is no table of the template")
-                }
-            };
+        let is_named = |table: &Table| {
+            let resource = subject.resource(&table.logical_id);
+            resource.is_some_and(|one| one.properties.entry("TableName").is_some())
+        };
+        let mut tables = subject.tables.iter();
+        if tables.any(|table| table.logical_id == name && !is_named(table)) {
+            let what = format!(
+                "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
+            );
             found.push(
                 Found::mistake(place, what)
-                    .effect("DynamoDB does not find it, and every client is refused")
-                    .mend(format!(
-                        "write `{CONNECTIONS_TABLE}: !Ref {}`",
-                        example(subject)
-                    )),
+                    .effect("DynamoDB does not find the table, and every handshake fails")
+                    .fix(fix),
+            );
+            continue;
+        }
+        let mut tables = subject.tables.iter();
+        let may_be = |table: &Table| {
+            table.name == name || !subject.has_known_name(&table.logical_id, "TableName")
+        };
+        if !tables.any(may_be) {
+            let what = format!(
+                "`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name"
+            );
+            found.push(
+                Found::remark(place, what)
+                    .effect("every handshake fails if the table does not exist")
+                    .fix(fix),
             );
         }
     }
@@ -91,7 +102,7 @@ fn keys_of(table: &Table) -> Vec<&str> {
 }
 
 /// The tables of connections, each once.
-fn tables<'s>(subject: &'s Subject<'_, '_>) -> Vec<(&'s Table, &'s Resource)> {
+fn tables<'t>(subject: &'t Subject<'_, '_>) -> Vec<(&'t Table, &'t Resource)> {
     let mut tables: Vec<(&Table, &Resource)> = Vec::new();
     for handler in subject.handlers() {
         if let Some(table) = of(subject, &handler)
@@ -104,7 +115,7 @@ fn tables<'s>(subject: &'s Subject<'_, '_>) -> Vec<(&'s Table, &'s Resource)> {
     tables
 }
 
-/// That its keys are those of the library.
+/// Whether its keys are those of the library.
 pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (table, resource) in tables(subject) {
@@ -124,7 +135,7 @@ pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
                 "the keys of table `{}` are not the strings `pk` and `sk`",
                 table.logical_id
             );
-            let mend = match resource.kind.starts_with("AWS::Serverless::") {
+            let fix = match resource.kind.starts_with("AWS::Serverless::") {
                 true => {
                     "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
                 }
@@ -134,31 +145,31 @@ pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
             };
             found.push(
                 Found::mistake(Place::of(resource, &["KeySchema"]), what)
-                    .effect("DynamoDB refuses every item, and every client is refused")
-                    .mend(mend),
+                    .effect("DynamoDB rejects every item, and every handshake fails")
+                    .fix(fix),
             );
         }
     }
     found
 }
 
-/// That its items end.
+/// Whether its items expire.
 pub(super) fn time_to_live(subject: &Subject<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (table, resource) in tables(subject) {
         let what = match table.ttl_attribute.as_deref() {
             Some(EXPIRY) => continue,
             Some(other) => format!(
-                "items of table `{}` end by `{other}`, not by `{EXPIRY}`",
+                "items of table `{}` expire by `{other}`, not by `{EXPIRY}`",
                 table.logical_id
             ),
-            None => format!("items of table `{}` never end", table.logical_id),
+            None => format!("items of table `{}` never expire", table.logical_id),
         };
         let place = Place::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
         found.push(
-            Found::mistake(place, what)
-                .effect("connections whose `$disconnect` was lost stay for ever, and rooms grow slow and dear")
-                .mend(format!(
+            Found::remark(place, what)
+                .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
+                .fix(format!(
                     "write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"
                 )),
         );
@@ -175,10 +186,10 @@ mod tests {
     #[test]
     fn the_function_is_told_of_its_table() {
         let finding = finds(&without(SAM, VARIABLE), "connections-table");
-        assert_eq!(finding.mend, "write `CONNECTIONS_TABLE: !Ref Connections`");
+        assert_eq!(finding.fix, "write `CONNECTIONS_TABLE: !Ref Connections`");
         for (name, said) in [
             ("chat", "no table of the template"),
-            ("Connections", "not of the table"),
+            ("Connections", "not the name of the table"),
         ] {
             let text = broken(
                 SAM,
@@ -241,7 +252,7 @@ mod tests {
             "TimeToLiveSpecification: { AttributeName: exp, Enabled: false }",
         ] {
             let found = finds(&broken(SAM, right, wrong), "table-ttl");
-            assert!(found.mend.contains(right), "{found:?}");
+            assert!(found.fix.contains(right), "{found:?}");
         }
         assert!(all(SAM).is_empty());
     }

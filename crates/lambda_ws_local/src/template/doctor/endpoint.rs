@@ -1,12 +1,12 @@
-//! Where the function finds the management API (conformance K7).
+//! The endpoint of the management API (conformance K7).
 
-use super::super::Api;
 use super::super::node::Node;
+use super::super::stage;
 use super::finding::Found;
-use super::subject::{ENDPOINT, Handler, Subject, Unknown};
+use super::subject::{Api, ENDPOINT, Handler, Subject, Unknown};
 
-/// What becomes of posts to a path that is not the API's.
-const REFUSED: &str = "posts are answered 403 `Forbidden`, and no message arrives";
+/// The effect of a path that is not the API's.
+const REFUSED: &str = "every message to a client fails with 403 `Forbidden`";
 
 pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
     let handlers = subject.handlers();
@@ -15,22 +15,21 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         .collect()
 }
 
-fn of(subject: &Subject<'_, '_>, handler: &Handler<'_>) -> Option<Found> {
+fn of(subject: &Subject<'_, '_>, handler: &Handler<'_, '_>) -> Option<Found> {
     let resource = handler.resource;
     let place = Subject::place_of_variable(resource, ENDPOINT);
-    let api = handler.apis.first()?;
-    let mend = format!(
-        "write `{ENDPOINT}: !Sub https://${{{}}}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{}`",
-        api.logical_id,
+    let api = handler.apis.iter().find(|api| api.resource.is_some())?;
+    let fix = format!(
+        "write `{ENDPOINT}: !Sub https://{}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{}`",
+        api.reference(),
         stage_of(subject, api)
     );
     let variable = match subject.variable(resource, ENDPOINT) {
         Ok(Some(variable)) => variable,
         Ok(None) => {
             let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
-            let effect =
-                "what is published from outside finds no API, and the first message waits for TLS";
-            return Some(Found::mistake(place, what).effect(effect).mend(mend));
+            let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
+            return Some(Found::remark(place, what).effect(effect).fix(fix));
         }
         Err(Unknown) => return None,
     };
@@ -39,60 +38,80 @@ fn of(subject: &Subject<'_, '_>, handler: &Handler<'_>) -> Option<Found> {
     Some(
         Found::mistake(place, format!("`{ENDPOINT}` {what}"))
             .effect(effect)
-            .mend(mend),
+            .fix(fix),
     )
 }
 
 /// The stage as the template writes it.
-fn stage_of(subject: &Subject<'_, '_>, api: &Api) -> String {
-    let node = subject
-        .resource_of(api)
-        .and_then(|one| one.properties.entry("StageName"));
-    match node.and_then(Node::intrinsic) {
+fn stage_of(subject: &Subject<'_, '_>, api: &Api<'_>) -> String {
+    let stages = subject.scope.of_kind(stage::KIND);
+    let mut stages =
+        stages.filter(|one| stage::api(subject.scope, one).is_ok_and(|of| of == api.id));
+    let name = stages
+        .next()
+        .and_then(|stage| stage.properties.entry("StageName"));
+    match name.and_then(Node::intrinsic) {
         Some(("Ref", name)) => format!("${{{}}}", name.as_text().unwrap_or("StageName")),
-        _ => api.stage.clone(),
+        _ => api
+            .stages
+            .iter()
+            .flatten()
+            .next()
+            .map_or("STAGE", |name| name)
+            .to_owned(),
     }
 }
 
-/// What is wrong with the endpoint, and what becomes of it.
-fn wrong(subject: &Subject<'_, '_>, apis: &[&Api], url: &str) -> Option<(String, &'static str)> {
-    let unreachable = "every post fails before it is sent";
+/// What is wrong with the endpoint, and the effect.
+fn wrong(
+    subject: &Subject<'_, '_>,
+    apis: &[&Api<'_>],
+    url: &str,
+) -> Option<(String, &'static str)> {
+    let unreachable = "every message to a client fails before it is sent";
     let Some((scheme, rest)) = url.split_once("://") else {
         return Some(("has no `https://`".into(), unreachable));
     };
     if scheme != "https" {
-        let text =
-            format!("begins with `{scheme}://`: clients connect there, but posts go to `https://`");
+        let text = format!("begins with `{scheme}://`, but the management API needs `https://`");
         return Some((text, unreachable));
     }
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let path = path.trim_end_matches('/');
     if path.contains("@connections") {
         let text = "ends with `@connections`, which the SDK adds itself".into();
-        return Some((
-            text,
-            "posts are answered 403 or 404, and no message arrives",
-        ));
+        return Some((text, "every message to a client fails with 403 or 404"));
     }
     if host.contains(".execute-api.") {
         let id = host.split('.').next().unwrap_or(host);
-        let named: Vec<_> = apis.iter().filter(|api| api.id == id).collect();
-        let text = match (path, &named[..]) {
-            ("", _) => "has no stage behind its host".to_owned(),
-            (path, [api, ..]) if path != api.stage => {
-                format!(
-                    "ends with `/{path}`, but the stage of API `{}` is `{}`",
-                    api.logical_id, api.stage
-                )
-            }
-            _ => return None,
+        if path.is_empty() {
+            return Some(("has no stage after its host".to_owned(), REFUSED));
+        }
+        let api = apis.iter().find(|api| api.id == id)?;
+        let stages = api.known_stages()?;
+        if stages.contains(&path) {
+            return None;
+        }
+        let text = match stages[..] {
+            [stage] => format!(
+                "ends with `/{path}`, but the stage of API `{}` is `{stage}`",
+                api.name
+            ),
+            _ => format!(
+                "ends with `/{path}`, but the stages of API `{}` are {}",
+                api.name,
+                stages.join(", ")
+            ),
         };
         return Some((text, REFUSED));
     }
-    let stage = apis.iter().any(|api| api.stage == path);
+    let stage = apis
+        .iter()
+        .any(|api| api.stages.iter().flatten().any(|stage| stage == path));
     if stage && !base_paths(subject)?.iter().any(|base| base == path) {
-        let text =
-            format!("has the stage `{path}` behind a custom domain, whose path is its mapping's");
+        let text = format!(
+            "has the stage `{path}` after a custom domain, whose path is a base path instead"
+        );
         return Some((text, REFUSED));
     }
     None
@@ -107,9 +126,7 @@ fn base_paths(subject: &Subject<'_, '_>) -> Option<Vec<String>> {
         }
     }
     for api in &subject.apis {
-        let domain = subject
-            .resource_of(api)
-            .and_then(|one| one.properties.entry("Domain"));
+        let domain = api.resource.and_then(|one| one.properties.entry("Domain"));
         let Some(base) = domain.and_then(|domain| domain.entry("BasePath")) else {
             continue;
         };
@@ -136,9 +153,9 @@ mod tests {
         let line = format!("          AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI: {RIGHT}\n");
         let finding = finds(&without(SAM, &line), "endpoint");
         assert!(
-            finding.mend.ends_with(&format!("{RIGHT}`")),
+            finding.fix.ends_with(&format!("{RIGHT}`")),
             "{}",
-            finding.mend
+            finding.fix
         );
     }
 
@@ -169,7 +186,7 @@ mod tests {
                 "!Sub https://${Api}.execute-api.us-east-1.amazonaws.com/dev/@connections",
                 "`@connections`",
             ),
-            ("https://chat.example.com/dev", "behind a custom domain"),
+            ("https://chat.example.com/dev", "after a custom domain"),
         ] {
             let finding = finds(&with(value), "endpoint");
             assert!(finding.what.contains(said), "{value}: {}", finding.what);

@@ -3,32 +3,35 @@ use std::fmt;
 use super::place::Place;
 use super::{Problem, READER};
 
-/// One thing that is wrong in a template.
+/// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// The check that found it, as `default-route`.
     pub check: &'static str,
-    /// How bad it is.
+    /// How serious it is.
     pub weight: Weight,
-    /// The line, counted from 1; 0 if it is of the whole file.
+    /// The line, counted from 1; 0 if it belongs to the whole file.
     pub line: usize,
-    /// The column, counted from 1; 0 if it is of the whole line.
+    /// The column, counted from 1; 0 if it belongs to the whole line.
     pub column: usize,
-    /// What is wrong: one phrase.
+    /// The path of the construct in a CDK program (`aws:cdk:path`), if the template was synthesized by CDK.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdk_path: Option<String>,
+    /// The fault: one phrase.
     pub what: String,
-    /// What happens on AWS because of it: one phrase.
+    /// The effect of the fault on AWS: one phrase.
     pub effect: String,
-    /// What to write instead: one phrase.
-    pub mend: String,
+    /// The fix: one phrase.
+    pub fix: String,
 }
 
-/// How bad a finding is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
-    /// Something does not work.
+    /// Something fails or is lost on AWS.
     Mistake,
-    /// Something may be meant, but is seldom wanted.
+    /// Nothing fails, but something costs more or behaves differently than most applications need.
     Remark,
 }
 
@@ -42,13 +45,13 @@ impl fmt::Display for Weight {
     }
 }
 
-/// What a check has found.
+/// The result of a check, before it gets the name of the check.
 pub(super) struct Found {
-    place: Place,
+    pub(super) place: Place,
     weight: Weight,
     what: String,
     effect: String,
-    mend: String,
+    fix: String,
 }
 
 impl Found {
@@ -58,7 +61,7 @@ impl Found {
             weight: Weight::Mistake,
             what: what.into(),
             effect: String::new(),
-            mend: String::new(),
+            fix: String::new(),
         }
     }
 
@@ -76,37 +79,40 @@ impl Found {
         }
     }
 
-    pub(super) fn mend(self, mend: impl Into<String>) -> Self {
+    pub(super) fn fix(self, fix: impl Into<String>) -> Self {
         Self {
-            mend: mend.into(),
+            fix: fix.into(),
             ..self
         }
     }
 
-    pub(super) fn of(self, check: &'static str) -> Finding {
+    pub(super) fn of(self, check: &'static str, cdk_path: Option<String>) -> Finding {
         Finding {
             check,
             weight: self.weight,
             line: self.place.line,
             column: self.place.column,
+            cdk_path,
             what: self.what,
             effect: self.effect,
-            mend: self.mend,
+            fix: self.fix,
         }
     }
 }
 
-impl From<Problem> for Finding {
-    fn from(problem: Problem) -> Self {
+impl Finding {
+    /// A problem of the template's reader.
+    pub(super) fn of_reader(problem: &Problem, cdk_path: Option<String>) -> Self {
         let place = Place {
             line: problem.line().unwrap_or(0),
             column: problem.column().unwrap_or(0),
+            owner: None,
         };
         let text = problem.to_string();
-        let (what, mend) = text.split_once("; ").unwrap_or((&text, ""));
+        let (what, fix) = text.split_once("; ").unwrap_or((&text, ""));
         Found::mistake(place, what)
-            .effect("CloudFormation or the first event refuses it")
-            .mend(mend)
-            .of(READER)
+            .effect("CloudFormation rejects the template, or the first event fails")
+            .fix(fix)
+            .of(READER, cdk_path)
     }
 }

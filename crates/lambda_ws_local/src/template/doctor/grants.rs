@@ -1,4 +1,4 @@
-//! What a function's role allows, as far as the template tells.
+//! The permissions of a function's role, as far as the template contains them.
 
 use super::super::function::SERVERLESS;
 use super::super::node::Node;
@@ -9,24 +9,24 @@ use super::place::Place;
 use super::subject::{Subject, named};
 use lambda_ws::wire::matches_pattern;
 
-/// What a role allows.
-pub(super) struct Grants<'s, 'a> {
-    subject: &'s Subject<'s, 'a>,
+/// The permissions of a role.
+pub(super) struct Grants<'t, 's, 'a> {
+    subject: &'t Subject<'s, 'a>,
     statements: Vec<Statement>,
-    /// Whether the template tells all of it.
+    /// Whether the template contains all of them.
     complete: bool,
 }
 
 struct Statement {
     actions: Vec<String>,
-    /// ARNs; `None` is one that the template does not tell.
+    /// ARNs; `None` is an unknown one.
     resources: Vec<Option<String>>,
     place: Option<Place>,
 }
 
-impl<'s, 'a> Grants<'s, 'a> {
-    /// What a function may do.
-    pub(super) fn of(subject: &'s Subject<'s, 'a>, function: &Resource) -> Self {
+impl<'t, 's, 'a> Grants<'t, 's, 'a> {
+    /// The permissions of a function.
+    pub(super) fn of(subject: &'t Subject<'s, 'a>, function: &Resource) -> Self {
         let mut this = Self {
             subject,
             statements: Vec::new(),
@@ -43,7 +43,7 @@ impl<'s, 'a> Grants<'s, 'a> {
             },
             None if function.kind == SERVERLESS => {
                 this.policies(function.properties.entry("Policies"));
-                // The role that SAM makes.
+                // The role that SAM generates.
                 format!("{}Role", function.id)
             }
             None => return this.incomplete(),
@@ -61,7 +61,7 @@ impl<'s, 'a> Grants<'s, 'a> {
         this
     }
 
-    /// Whether an action on a resource is allowed; yes, where the template does not tell.
+    /// Whether an action on a resource is allowed; yes, where the template does not contain it.
     pub(super) fn allows(&self, action: &str, arn: &str) -> bool {
         let account = &self.subject.scope.options.account;
         let covers = |arn_of: &Option<String>| {
@@ -76,10 +76,20 @@ impl<'s, 'a> Grants<'s, 'a> {
                 .any(|one| one.names(action) && one.resources.iter().any(covers))
     }
 
-    /// Where an action is allowed, on whatever it is.
+    /// Whether an action on any resource is allowed; yes, where the template does not contain it.
+    pub(super) fn allows_any(&self, action: &str) -> bool {
+        !self.complete || self.statements.iter().any(|one| one.names(action))
+    }
+
+    /// Whether the template contains all permissions.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The place where an action is allowed, on any resource.
     pub(super) fn place(&self, action: &str) -> Option<Place> {
         let statement = self.statements.iter().find(|one| one.names(action))?;
-        statement.place
+        statement.place.clone()
     }
 
     fn incomplete(self) -> Self {
@@ -173,7 +183,7 @@ impl<'s, 'a> Grants<'s, 'a> {
         }
         match node.entry("Effect").map(|effect| scope.text(effect)) {
             Some(Ok(effect)) if effect == "Allow" => {}
-            // What it forbids may be meant.
+            // A denial may be intended.
             Some(Ok(_)) => return,
             _ => self.complete = false,
         }
@@ -193,7 +203,7 @@ impl<'s, 'a> Grants<'s, 'a> {
         });
     }
 
-    /// A text or a list of texts; `None` for what the template does not tell.
+    /// A text or a list of texts; `None` for an unknown one.
     fn texts(&self, node: &Node) -> Vec<Option<String>> {
         let scope = self.subject.scope;
         let Ok(value) = scope.value(node) else {
@@ -221,7 +231,7 @@ impl<'s, 'a> Grants<'s, 'a> {
                         self.document(policy.properties.entry("PolicyDocument"))
                     }
                     Some(_) => {}
-                    // Whose role that is, only AWS knows.
+                    // Only AWS knows whose role that is.
                     None => self.complete = false,
                 }
             }

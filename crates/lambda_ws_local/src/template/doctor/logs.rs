@@ -1,4 +1,4 @@
-//! Logs that end.
+//! The retention of logs.
 
 use super::super::function;
 use super::finding::Found;
@@ -21,7 +21,7 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         let group = match chosen {
             Some(node) => match named(node).and_then(|id| subject.resource(&id)) {
                 Some(group) => Some(group),
-                // A group of its own name, or from elsewhere.
+                // A group that is named, or from elsewhere.
                 None => continue,
             },
             None => subject.scope.of_kind(KIND).find(|group| {
@@ -35,17 +35,17 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
             Some(group) if group.properties.entry(RETENTION).is_some() => continue,
             Some(group) => (
                 Place::of(group, &[]),
-                format!("log group `{}` keeps its lines for ever", group.id),
+                format!("log group `{}` never deletes its logs", group.id),
             ),
             None => (
                 Place::of(resource, &["LoggingConfig"]),
                 format!(
-                    "function `{}` has no log group: its lines are kept for ever",
+                    "function `{}` has no log group with a retention: its logs are never deleted",
                     resource.id
                 ),
             ),
         };
-        let mend = match group {
+        let fix = match group {
             Some(_) => format!("write `{RETENTION}: 14`"),
             None => format!(
                 "add an `{KIND}` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
@@ -53,8 +53,8 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         };
         found.push(
             Found::remark(place, what)
-                .effect("storage is paid for every month")
-                .mend(mend),
+                .effect("the stored logs cost more every month")
+                .fix(fix),
         );
     }
     found

@@ -1,113 +1,375 @@
-//! That API Gateway may call a route's function (conformance E7). SAM makes these permissions for its own APIs.
+//! Whether API Gateway may call the functions of routes and authorizers (conformance B9, E7, K10). SAM generates these
+//! permissions for its own APIs.
 
 use super::super::resource::Resource;
-use super::super::{function, integration, physical, route, stage};
+use super::super::{function, physical};
+use super::called::{self, Called, Qualifier};
 use super::finding::Found;
 use super::pattern;
 use super::place::Place;
-use super::subject::Subject;
+use super::references;
+use super::subject::{Api, Subject};
 
 const KIND: &str = "AWS::Lambda::Permission";
+const ACTION: &str = "lambda:InvokeFunction";
+const PRINCIPAL: &str = "apigateway.amazonaws.com";
+
+/// A route or an authorizer with the function that it calls.
+struct Caller<'t, 's> {
+    api: &'t Api<'s>,
+    function: &'s Resource,
+    qualifier: Qualifier,
+    /// A phrase for a message: "route `say`".
+    name: String,
+    /// The paths in the ARNs that it calls with.
+    sources: Vec<Source>,
+    place: Place,
+    effect: &'static str,
+}
+
+/// A path in the ARN of a caller: `{api}/{stage}/{route}`, or `{api}/authorizers/{authorizer}`.
+struct Source {
+    path: String,
+    /// Whether the second part of the path is known.
+    known: bool,
+}
+
+/// A reason why a permission does not cover a caller, with the fix.
+struct Fault {
+    why: String,
+    fix: String,
+}
 
 pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for resource in subject
-        .scope
-        .of_kind(route::KIND)
-        .filter(|one| !one.generated)
-    {
-        let of = stage::api(subject.scope, resource).ok();
-        let Some(api) = subject.apis.iter().find(|api| of.as_ref() == Some(&api.id)) else {
-            continue;
-        };
-        let Some(route) = api
-            .routes
-            .iter()
-            .find(|route| subject.text(resource, "RouteKey").as_ref() == Some(&route.key))
-        else {
-            continue;
-        };
-        let Some(function) = route.function() else {
-            continue;
-        };
-        let source = format!("{}/{}/{}", api.id, api.stage, route.key);
-        let allowed = subject.scope.of_kind(KIND).any(|permission| {
-            principal(subject, permission)
-                && calls(subject, permission, function)
-                && from(subject, permission, &source)
-        });
-        if !allowed && !has_credentials(subject, resource) {
-            let what = format!(
-                "API Gateway may not call `{function}` for route `{}`",
-                route.key
-            );
-            let mend = format!(
-                "add an `{KIND}` with `Action: lambda:InvokeFunction`, `FunctionName: !Ref {function}`, \
-                 `Principal: apigateway.amazonaws.com` and `SourceArn: !Sub \
-                 arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:${{{}}}/*`",
-                api.logical_id
-            );
-            found.push(
-                Found::mistake(Place::of(resource, &["RouteKey"]), what)
-                    .effect("clients see `Internal server error`, and the function logs nothing")
-                    .mend(mend),
-            );
+    for api in &subject.apis {
+        let mut authorizers: Vec<&str> = Vec::new();
+        for route in api.routes.iter().filter(|route| !route.resource.generated) {
+            let integration = route.integration.filter(|one| !has(one, "CredentialsArn"));
+            if let (
+                Some(_),
+                Called::Function {
+                    function,
+                    qualifier,
+                },
+            ) = (integration, &route.called)
+            {
+                let caller = Caller {
+                    api,
+                    function,
+                    qualifier: qualifier.clone(),
+                    name: format!("route `{}`", route.name()),
+                    sources: route
+                        .key
+                        .as_deref()
+                        .map_or(Vec::new(), |key| sources(api, key)),
+                    place: Place::of(route.resource, &["RouteKey"]),
+                    effect: match route.has_key("$connect") {
+                        true => "every handshake fails with 500, and the function logs nothing",
+                        false => {
+                            "clients get `Internal server error`, and the function logs nothing"
+                        }
+                    },
+                };
+                found.extend(denied(subject, &caller));
+            }
+            let authorizer = route.authorizer.filter(|one| {
+                !one.generated
+                    && !has(one, "AuthorizerCredentialsArn")
+                    && !authorizers.contains(&&*one.id)
+            });
+            let Some(authorizer) = authorizer else {
+                continue;
+            };
+            authorizers.push(&authorizer.id);
+            if let Called::Function {
+                function,
+                qualifier,
+            } = called::of_authorizer(subject.scope, authorizer)
+            {
+                let id = physical::short_id(&authorizer.id);
+                let caller = Caller {
+                    api,
+                    function,
+                    qualifier,
+                    name: format!("authorizer `{}`", authorizer.id),
+                    sources: vec![Source {
+                        path: format!("{}/authorizers/{id}", api.id),
+                        known: true,
+                    }],
+                    place: Place::of(authorizer, &["AuthorizerUri"]),
+                    effect: "every handshake fails with 500",
+                };
+                found.extend(denied(subject, &caller));
+            }
         }
     }
     found
 }
 
-fn principal(subject: &Subject<'_, '_>, permission: &Resource) -> bool {
-    subject
-        .text(permission, "Principal")
-        .is_none_or(|name| name.starts_with("apigateway.") || name == "*")
+/// Whether a property is set: a role that API Gateway assumes needs no permission.
+fn has(resource: &Resource, name: &str) -> bool {
+    resource
+        .properties
+        .entry(name)
+        .is_some_and(|node| !node.is_null())
 }
 
-fn calls(subject: &Subject<'_, '_>, permission: &Resource, id: &str) -> bool {
-    let (Some(text), Some(resource)) = (
-        subject.text(permission, "FunctionName"),
-        subject.resource(id),
-    ) else {
-        return true;
+fn sources(api: &Api<'_>, key: &str) -> Vec<Source> {
+    let source = |stage: Option<&str>| Source {
+        path: format!("{}/{}/{key}", api.id, stage.unwrap_or("stage")),
+        known: stage.is_some(),
     };
-    let name = function::name(subject.scope, resource).unwrap_or_default();
-    // A name or an ARN, with an alias or a version behind it.
-    let text = text
-        .split_once(":function:")
-        .map_or(&*text, |(_, name)| name);
-    text.split(':').next() == Some(&*name)
+    match api.stages.is_empty() {
+        true => vec![source(None)],
+        false => api
+            .stages
+            .iter()
+            .map(|stage| source(stage.as_deref()))
+            .collect(),
+    }
 }
 
-fn from(subject: &Subject<'_, '_>, permission: &Resource, source: &str) -> bool {
-    let arn = format!(
-        "arn:aws:execute-api:{}:{}:{source}",
-        subject.scope.options.region, subject.scope.options.account
-    );
-    subject
-        .text(permission, "SourceArn")
-        .is_none_or(|text| pattern::covers(&text, &arn, &subject.scope.options.account))
-}
-
-/// A role that API Gateway takes on needs no permission.
-fn has_credentials(subject: &Subject<'_, '_>, route: &Resource) -> bool {
-    let Some(target) = subject.text(route, "Target") else {
-        return true;
-    };
-    let id = target.strip_prefix("integrations/");
-    let found = subject
+fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
+    let permissions: Vec<_> = subject
         .scope
-        .of_kind(integration::KIND)
-        .find(|one| Some(&*physical::short_id(&one.id)) == id);
-    found.is_none_or(|one| {
-        one.properties
-            .entry("CredentialsArn")
-            .is_some_and(|node| !node.is_null())
+        .of_kind(KIND)
+        .filter_map(|permission| Some((permission, function_of(subject, permission, caller)?)))
+        .collect();
+    let faults = |source: Option<&Source>| {
+        let all = permissions.iter();
+        let all = all
+            .map(|(permission, qualifier)| faults(subject, permission, qualifier, caller, source));
+        all.min_by_key(Vec::len)
+    };
+    // One permission may cover one stage, and another the next.
+    let mut sources: Vec<_> = caller.sources.iter().map(Some).collect();
+    if sources.is_empty() {
+        sources.push(None);
+    }
+    let worst = sources
+        .into_iter()
+        .map(faults)
+        .max_by_key(|faults| match faults {
+            None => usize::MAX,
+            Some(faults) => faults.len(),
+        });
+    let (id, name) = (&caller.function.id, &caller.name);
+    let what = format!("API Gateway may not call `{id}` for {name}");
+    let found = match worst? {
+        None => {
+            let target = match &caller.qualifier {
+                Qualifier::Is(qualifier) => reference(subject, caller.function, qualifier),
+                _ => format!("!Ref {id}"),
+            };
+            let fix = format!(
+                "add an `{KIND}` with `Action: {ACTION}`, `FunctionName: {target}`, `Principal: {PRINCIPAL}` and `{}`",
+                source_arn(caller)
+            );
+            let what = format!("{what}: no `{KIND}` names the function");
+            Found::mistake(caller.place.clone(), what).fix(fix)
+        }
+        Some(faults) => {
+            let fault = faults.first()?;
+            let what = format!("{what}: {}", fault.why);
+            Found::mistake(caller.place.clone(), what).fix(&*fault.fix)
+        }
+    };
+    Some(found.effect(caller.effect))
+}
+
+fn source_arn(caller: &Caller<'_, '_>) -> String {
+    format!(
+        "SourceArn: !Sub arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:{}/*",
+        caller.api.reference()
+    )
+}
+
+/// How a template names an alias or a version of a function.
+fn reference(subject: &Subject<'_, '_>, function: &Resource, qualifier: &str) -> String {
+    let mut aliases = subject.scope.of_kind("AWS::Lambda::Alias");
+    let alias = aliases.find(|alias| subject.text(alias, "Name").as_deref() == Some(qualifier));
+    match alias {
+        Some(alias) => format!("!Ref {}", alias.id),
+        None if subject.text(function, "AutoPublishAlias").as_deref() == Some(qualifier) => {
+            format!("!Ref {}.Alias", function.id)
+        }
+        None => format!("!Sub ${{{}.Arn}}:{qualifier}", function.id),
+    }
+}
+
+/// The qualifier of a permission, if it may be one for the caller's function.
+fn function_of(
+    subject: &Subject<'_, '_>,
+    permission: &Resource,
+    caller: &Caller<'_, '_>,
+) -> Option<Qualifier> {
+    let (scope, function) = (subject.scope, caller.function);
+    let node = permission.properties.entry("FunctionName")?;
+    let Ok(text) = scope.text(node) else {
+        let names = references::of(scope, node);
+        let mut functions = function::resources(scope);
+        let other = functions
+            .any(|one| one.id != function.id && names.iter().any(|name| name.id == one.id));
+        return (!other).then_some(Qualifier::Unknown);
+    };
+    let (name, qualifier) = called::parse(&text);
+    let is = |one: &Resource| function::name(scope, one).is_ok_and(|own| own == name);
+    // A name that is unknown may be the one that the permission spells out.
+    let may_be = || {
+        let own = function.properties.entry("FunctionName");
+        own.is_some_and(|own| scope.text(own).is_err()) && !function::resources(scope).any(is)
+    };
+    (is(function) || may_be()).then_some(qualifier)
+}
+
+fn faults(
+    subject: &Subject<'_, '_>,
+    permission: &Resource,
+    qualifier: &Qualifier,
+    caller: &Caller<'_, '_>,
+    source: Option<&Source>,
+) -> Vec<Fault> {
+    let id = &permission.id;
+    let mut faults = Vec::new();
+    let value = |name: &str| {
+        let node = permission
+            .properties
+            .entry(name)
+            .filter(|node| !node.is_null());
+        node.map(|node| subject.scope.text(node).ok())
+    };
+    let mut property = |name: &str, right: &str, is_right: fn(&str) -> bool| {
+        let why = match value(name) {
+            Some(Some(text)) if !is_right(&text) => {
+                format!(
+                    "permission `{id}` has the {} `{text}`",
+                    name.to_ascii_lowercase()
+                )
+            }
+            None => format!("permission `{id}` has no `{name}`"),
+            _ => return,
+        };
+        let fix = format!("write `{name}: {right}`");
+        faults.push(Fault { why, fix });
+    };
+    property("Action", ACTION, |text| {
+        ["lambda:*", "*"].contains(&text) || text.eq_ignore_ascii_case(ACTION)
+    });
+    property("Principal", PRINCIPAL, |text| {
+        text.starts_with(PRINCIPAL) || text == "*"
+    });
+    faults.extend(by_qualifier(subject, id, qualifier, caller));
+    if let (Some(source), Some(Some(arn))) = (source, value("SourceArn"))
+        && !covers(subject, &arn, source)
+    {
+        faults.push(Fault {
+            why: format!(
+                "`SourceArn` of permission `{id}` does not match `{}`",
+                shown(caller, source)
+            ),
+            fix: format!("write `{}`", source_arn(caller)),
+        });
+    }
+    faults
+}
+
+fn by_qualifier(
+    subject: &Subject<'_, '_>,
+    permission: &str,
+    qualifier: &Qualifier,
+    caller: &Caller<'_, '_>,
+) -> Option<Fault> {
+    let called = &caller.qualifier;
+    if qualifier == called || [qualifier, called].contains(&&Qualifier::Unknown) {
+        return None;
+    }
+    let shown = |one: &Qualifier| match one {
+        Qualifier::Is(name) => format!("`{name}` of the function"),
+        _ => "the function without an alias".to_owned(),
+    };
+    let target = match called {
+        Qualifier::Is(name) => reference(subject, caller.function, name),
+        _ => format!("!Ref {}", caller.function.id),
+    };
+    Some(Fault {
+        why: format!(
+            "it calls {}, but permission `{permission}` covers {}",
+            shown(called),
+            shown(qualifier)
+        ),
+        fix: format!("write `FunctionName: {target}`"),
     })
+}
+
+/// The path with the template's names in place of ids.
+fn shown(caller: &Caller<'_, '_>, source: &Source) -> String {
+    let path = source
+        .path
+        .strip_prefix(&caller.api.id)
+        .unwrap_or(&source.path);
+    format!("{}{path}", caller.api.reference())
+}
+
+fn covers(subject: &Subject<'_, '_>, policy: &str, source: &Source) -> bool {
+    let options = &subject.scope.options;
+    let arn = format!(
+        "arn:aws:execute-api:{}:{}:{}",
+        options.region, options.account, source.path
+    );
+    let mut policy = policy.to_owned();
+    if !source.known {
+        let mut parts: Vec<_> = policy.split('/').collect();
+        if let Some(stage) = parts.get_mut(1) {
+            *stage = "*";
+        }
+        policy = parts.join("/");
+    }
+    pattern::covers(&policy, &arn, &options.account)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{RAW, all, broken, finds, is_right};
+
+    const AUTHORIZER: &str = "
+  Authorizer:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties:
+      ApiId: !Ref Api
+      Name: gate
+      AuthorizerType: REQUEST
+      IdentitySource: [route.request.querystring.token]
+      AuthorizerUri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Gate.Arn}/invocations
+  Gate:
+    Type: AWS::Lambda::Function
+    Properties: { Runtime: nodejs22.x, Handler: index.handler, Role: !GetAtt Role.Arn, Code: gate }
+";
+    const GATE_PERMISSION: &str = "
+  GatePermission:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref Gate
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/${Authorizer}
+";
+    const ALIAS: &str = "
+  Live:
+    Type: AWS::Lambda::Alias
+    Properties: { FunctionName: !Ref Chat, FunctionVersion: '1', Name: live }
+";
+
+    /// All findings are denied calls of the three routes, for that reason.
+    #[track_caller]
+    fn denies(text: &str, why: &str) {
+        let findings = all(text);
+        assert_eq!(findings.len(), 3, "{findings:#?}");
+        for finding in findings {
+            assert_eq!(finding.check, "lambda-permission", "{finding:?}");
+            assert!(finding.what.contains(why), "{why}: {finding:?}");
+        }
+    }
 
     #[test]
     fn a_route_may_call_its_function() {
@@ -131,7 +393,8 @@ mod tests {
         );
         assert_eq!(
             finding.what,
-            "API Gateway may not call `Chat` for route `$default`"
+            "API Gateway may not call `Chat` for route `$default`: \
+             `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`"
         );
         is_right(&broken(
             RAW,
@@ -145,5 +408,69 @@ mod tests {
         let text = broken(RAW, "apigateway.amazonaws.com", "sns.amazonaws.com");
         let role = "IntegrationType: AWS_PROXY\n      CredentialsArn: arn:aws:iam::123456789012:role/gateway";
         is_right(&broken(&text, "IntegrationType: AWS_PROXY", role));
+    }
+
+    #[test]
+    fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
+        for action in [
+            "lambda:Invoke",
+            "lambda:InvokeFunctionUrl",
+            "lambda:GetFunction",
+        ] {
+            let text = broken(
+                RAW,
+                "Action: lambda:InvokeFunction\n",
+                &format!("Action: {action}\n"),
+            );
+            denies(&text, &format!("has the action `{action}`"));
+        }
+        let text = broken(RAW, "      Principal: apigateway.amazonaws.com\n", "");
+        denies(&text, "has no `Principal`");
+    }
+
+    #[test]
+    fn fault_f4_a_permission_on_an_alias_does_not_cover_the_function_and_the_reverse() {
+        let on_alias = broken(
+            RAW,
+            "FunctionName: !Ref Chat\n",
+            "FunctionName: !Ref Live\n",
+        );
+        let on_alias = format!("{on_alias}{ALIAS}");
+        denies(&on_alias, "covers `live` of the function");
+        let by_alias = format!("{}{ALIAS}", broken(RAW, "${Chat.Arn}/inv", "${Live}/inv"));
+        denies(&by_alias, "covers the function without an alias");
+        assert_eq!(all(&by_alias)[0].fix, "write `FunctionName: !Ref Live`");
+        is_right(&broken(&on_alias, "${Chat.Arn}/inv", "${Live}/inv"));
+    }
+
+    #[test]
+    fn fault_f4_the_function_of_an_authorizer_needs_a_permission() {
+        let authorized = broken(
+            RAW,
+            "      RouteKey: $connect\n",
+            "      RouteKey: $connect\n      AuthorizationType: CUSTOM\n      AuthorizerId: !Ref Authorizer\n",
+        );
+        let authorized = format!("{authorized}{AUTHORIZER}");
+        let finding = finds(&authorized, "lambda-permission");
+        assert!(
+            finding.what.contains("authorizer `Authorizer`"),
+            "{finding:?}"
+        );
+        assert!(finding.effect.contains("500"), "{finding:?}");
+        is_right(&format!("{authorized}{GATE_PERMISSION}"));
+        // The ARN of a route is not that of an authorizer.
+        let of_route = broken(GATE_PERMISSION, "authorizers/${Authorizer}", "*/$connect");
+        finds(&format!("{authorized}{of_route}"), "lambda-permission");
+    }
+
+    #[test]
+    fn each_stage_needs_a_permission() {
+        let stage = "
+  Prod:
+    Type: AWS::ApiGatewayV2::Stage
+    Properties: { ApiId: !Ref Api, StageName: prod, AutoDeploy: true }
+";
+        let text = broken(&format!("{RAW}{stage}"), "${Api}/*", "${Api}/dev/*");
+        denies(&text, "does not match `${Api}/prod/");
     }
 }

@@ -2,18 +2,21 @@ use super::super::node::{Entry, Node};
 use super::super::resource::Resource;
 
 /// A place in a template, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) line: usize,
     pub(super) column: usize,
+    /// The logical id of the resource that contains it; `None` if only the line is known.
+    pub(super) owner: Option<String>,
 }
 
 impl Place {
-    /// Where a property of a resource is, or as much of the way there as the resource has.
+    /// The place of a property, or of the innermost part of its path that the resource has.
     pub(super) fn of(resource: &Resource, path: &[&str]) -> Self {
         let mut place = Self {
             line: resource.line,
             column: resource.column,
+            owner: None,
         };
         let mut node = &resource.properties;
         for name in path {
@@ -23,7 +26,14 @@ impl Place {
             place = entry.into();
             node = &entry.value;
         }
-        place
+        place.within(resource)
+    }
+
+    pub(super) fn within(self, resource: &Resource) -> Self {
+        Self {
+            owner: Some(resource.id.clone()),
+            ..self
+        }
     }
 }
 
@@ -32,6 +42,7 @@ impl From<&Entry> for Place {
         Self {
             line: entry.line,
             column: entry.column,
+            owner: None,
         }
     }
 }
@@ -41,6 +52,7 @@ impl From<&Node> for Place {
         Self {
             line: node.line,
             column: node.column,
+            owner: None,
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What a function must be allowed.
+//! The permissions that a function of the library needs.
 
 use super::super::function;
 use super::connections_table;
 use super::finding::Found;
 use super::grants::Grants;
 use super::place::Place;
-use super::subject::{Handler, Subject};
+use super::subject::{Handler, Subject, named};
 
 const MANAGE: &str = "execute-api:ManageConnections";
-/// Posting, asking whether a connection lives, closing.
+/// Posting, asking whether a connection is open, closing.
 const VERBS: [&str; 3] = ["POST", "GET", "DELETE"];
 /// The library's calls; transactions need the permissions of their parts.
 const DYNAMODB: [&str; 7] = [
@@ -22,8 +22,8 @@ const DYNAMODB: [&str; 7] = [
 ];
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// Where the permission is given, or would be.
-fn place(grants: &Grants<'_, '_>, handler: &Handler<'_>, action: &str) -> Place {
+/// The place where the permission is given, or where it belongs.
+fn place(grants: &Grants<'_, '_, '_>, handler: &Handler<'_, '_>, action: &str) -> Place {
     let own = || match handler.resource.properties.entry("Policies") {
         Some(_) => Place::of(handler.resource, &["Policies"]),
         None => Place::of(handler.resource, &["Role"]),
@@ -40,54 +40,57 @@ fn listed(words: &[&str]) -> String {
     }
 }
 
-/// That it may post to, ask for and close its connections (conformance G3).
+/// Whether it may post to, ask for and close its connections (conformance G3).
 pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
     let options = &subject.scope.options;
     let mut found = Vec::new();
     for handler in subject.handlers() {
         let grants = Grants::of(subject, handler.resource);
         for api in &handler.apis {
-            let arn = |verb: &str| {
+            let arn = |stage: &str, verb: &str| {
                 format!(
-                    "arn:aws:execute-api:{}:{}:{}/{}/{verb}/@connections/id",
-                    options.region, options.account, api.id, api.stage
+                    "arn:aws:execute-api:{}:{}:{}/{stage}/{verb}/@connections/id",
+                    options.region, options.account, api.id
                 )
             };
-            let denied = VERBS
-                .into_iter()
-                .filter(|verb| !grants.allows(MANAGE, &arn(verb)));
-            let denied: Vec<_> = denied.collect();
+            let allowed = |verb: &&str| match api.known_stages() {
+                Some(stages) if !api.id.is_empty() => stages
+                    .iter()
+                    .all(|stage| grants.allows(MANAGE, &arn(stage, verb))),
+                _ => grants.allows_any(MANAGE),
+            };
+            let denied: Vec<_> = VERBS.into_iter().filter(|verb| !allowed(verb)).collect();
             if denied.is_empty() {
                 continue;
             }
             let (id, verbs) = (&handler.resource.id, listed(&denied));
             let what = format!(
                 "function `{id}` may not {verbs} the connections of API `{}`",
-                api.logical_id
+                api.name
             );
             let effect = match denied.contains(&"POST") {
-                true => "every message to a client is refused with 403",
+                true => "every message to a client fails with 403",
                 false => {
-                    "clients who have left cannot be told from live ones, or nobody can be closed: 403"
+                    "the function cannot confirm that a connection is gone, or cannot close one: 403"
                 }
             };
-            let mend = format!(
+            let fix = format!(
                 "allow `{MANAGE}` on `arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:\
-                 ${{{}}}/*/*/@connections/*`, or for {} alone",
-                api.logical_id,
+                 {}/*/*/@connections/*`, or only for {}",
+                api.reference(),
                 listed(&VERBS)
             );
             found.push(
                 Found::mistake(place(&grants, &handler, MANAGE), what)
                     .effect(effect)
-                    .mend(mend),
+                    .fix(fix),
             );
         }
     }
     found
 }
 
-/// That it may use its table.
+/// Whether it may use its table.
 pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
     let options = &subject.scope.options;
     let mut found = Vec::new();
@@ -100,9 +103,13 @@ pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
             options.region, options.account, table.name
         );
         let grants = Grants::of(subject, handler.resource);
+        let allowed = |action: &str| match subject.has_known_name(&table.logical_id, "TableName") {
+            true => grants.allows(action, &arn),
+            false => grants.allows_any(action),
+        };
         let denied = DYNAMODB
             .into_iter()
-            .filter(|action| !grants.allows(&format!("dynamodb:{action}"), &arn));
+            .filter(|action| !allowed(&format!("dynamodb:{action}")));
         let denied: Vec<_> = denied.collect();
         if denied.is_empty() {
             continue;
@@ -120,21 +127,21 @@ pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
             .iter()
             .map(|name| format!("`dynamodb:{name}`"))
             .collect();
-        let mend = format!(
+        let fix = format!(
             "allow {} on `!GetAtt {}.Arn`",
             names.join(", "),
             table.logical_id
         );
         found.push(
             Found::mistake(place, what)
-                .effect("what needs it fails with `AccessDeniedException`: clients are refused, or stay when they have left")
-                .mend(mend),
+                .effect("these calls fail with `AccessDeniedException`: handshakes fail, or closed connections remain")
+                .fix(fix),
         );
     }
     found
 }
 
-/// That it may invoke itself, for what must happen outside of an event.
+/// Whether it may invoke itself, for follow-up tasks.
 pub(super) fn itself(subject: &Subject<'_, '_>) -> Vec<Found> {
     let options = &subject.scope.options;
     let mut found = Vec::new();
@@ -148,19 +155,32 @@ pub(super) fn itself(subject: &Subject<'_, '_>) -> Vec<Found> {
             options.region, options.account
         );
         let grants = Grants::of(subject, resource);
-        if grants.allows(INVOKE, &arn) || grants.allows(INVOKE, &format!("{arn}:live")) {
+        let known = subject.has_known_name(&resource.id, "FunctionName");
+        if grants.allows(INVOKE, &arn)
+            || grants.allows(INVOKE, &format!("{arn}:live"))
+            || !known && grants.allows_any(INVOKE)
+        {
             continue;
         }
         let id = &resource.id;
+        let role = match resource
+            .properties
+            .entry("Role")
+            .filter(|role| !role.is_null())
+        {
+            Some(role) => named(role).unwrap_or_else(|| "Role".to_owned()),
+            None => format!("{id}Role"),
+        };
         let what = format!("function `{id}` may not invoke itself");
-        let mend = format!(
-            "if it has `opened` or large broadcasts: add an `AWS::IAM::Policy` that allows `{INVOKE}` on \
-             `!GetAtt {id}.Arn`, attached to its role; among its own policies each would wait for the other"
+        let fix = format!(
+            "if it uses `opened` or large broadcasts, add an `AWS::IAM::Policy` of its own with `Roles: [!Ref {role}]` \
+             that allows `{INVOKE}` on `!GetAtt {id}.Arn`; a policy inside of the function or its role would be a \
+             circular dependency"
         );
         found.push(
             Found::remark(place(&grants, &handler, INVOKE), what)
-                .effect("nobody is greeted, and a message to more than one event has time for is not finished")
-                .mend(mend),
+                .effect("`opened` does not run, and a broadcast that exceeds one invocation is not completed")
+                .fix(fix),
         );
     }
     found
@@ -260,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn to_invoke_itself_is_only_remarked() {
+    fn a_function_that_may_not_invoke_itself_is_a_remark() {
         let text = broken(
             SAM,
             "Action: lambda:InvokeFunction",

@@ -1,28 +1,33 @@
 //! Routes that an API should have.
 
 use super::super::api::SERVERLESS;
-use super::super::{Api, Route, route, stage};
+use super::super::{function, route};
 use super::finding::Found;
-use super::subject::Subject;
+use super::subject::{Api, Subject};
 
-/// Whether a route is written down, be it right or wrong.
-fn has(subject: &Subject<'_, '_>, api: &Api, key: &str) -> bool {
-    let mut routes = subject.scope.of_kind(route::KIND);
-    routes.any(|one| {
-        // One whose key or API only AWS knows may be the one.
-        subject.text(one, "RouteKey").is_none_or(|own| own == key)
-            && stage::api(subject.scope, one).map_or(true, |own| own == api.id)
-    })
+/// Whether a route is in the template, be it right or wrong.
+fn has(api: &Api<'_>, key: &str) -> bool {
+    // A route whose key is unknown may be the one.
+    api.routes
+        .iter()
+        .any(|one| one.key.as_deref().is_none_or(|own| own == key))
+}
+
+/// The APIs whose routes are all in the template.
+fn complete<'t, 's>(subject: &'t Subject<'s, '_>) -> impl Iterator<Item = &'t Api<'s>> {
+    // A route whose API is unknown may belong to any of them.
+    let scattered = subject.apis.iter().any(|api| api.id.is_empty());
+    let all = subject.apis.iter();
+    all.filter(move |api| api.resource.is_some() && !scattered && !subject.is_open())
 }
 
 /// How to add a route.
-fn addition(subject: &Subject<'_, '_>, api: &Api, key: &str) -> String {
-    let function = api
-        .routes
-        .iter()
-        .find_map(Route::function)
-        .unwrap_or("Function");
-    match subject.resource_of(api) {
+fn addition(subject: &Subject<'_, '_>, api: &Api<'_>, key: &str) -> String {
+    let mut functions = function::resources(subject.scope);
+    let called = |id: &str| api.routes.iter().any(|route| route.called.is(id));
+    let function = functions.find(|one| called(&one.id));
+    let function = function.map_or("Function", |one| &*one.id);
+    match api.resource {
         Some(resource) if resource.kind == SERVERLESS => {
             format!("add `{key}: {{ FunctionArn: !GetAtt {function}.Arn }}` to its `Routes`")
         }
@@ -30,48 +35,58 @@ fn addition(subject: &Subject<'_, '_>, api: &Api, key: &str) -> String {
     }
 }
 
-/// Whatever no other route takes (conformance D4).
+/// The route for messages that no other route matches (conformance D4).
 pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let without = subject
-        .apis
-        .iter()
-        .filter(|api| !has(subject, api, "$default"));
+    let without = complete(subject).filter(|api| !has(api, "$default"));
     let found = without.map(|api| {
-        let what = format!("API `{}` has no route `$default`", api.logical_id);
-        Found::mistake(subject.place_of_api(api, "Routes"), what)
-            .effect("whatever no other route takes is answered `Forbidden`, and no function hears of it")
-            .mend(addition(subject, api, "$default"))
+        let what = format!("API `{}` has no route `$default`", api.name);
+        let place = api.place("Routes");
+        let message = |one: &super::subject::Route<'_>| {
+            one.key.as_deref().is_some_and(|key| !route::PREDEFINED.contains(&key))
+        };
+        let library = subject
+            .handlers()
+            .any(|one| one.apis.iter().any(|other| other.id == api.id));
+        let found = match library && !api.routes.iter().any(message) {
+            true => Found::mistake(place, what).effect("no message reaches the function: each is answered with `Forbidden`"),
+            false => Found::remark(place, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
+        };
+        found.fix(addition(subject, api, "$default"))
     });
     found.collect()
 }
 
-/// Connections are kept when they begin and forgotten when they end.
+/// The routes by which the library records connections and forgets them.
 pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let mut found: Vec<(String, &str, Found)> = Vec::new();
-    for handler in subject.handlers() {
-        for api in &handler.apis {
-            for (key, effect) in [
-                (
-                    "$connect",
-                    "connections are not recorded: no room, user or broadcast reaches them",
-                ),
-                (
-                    "$disconnect",
-                    "who has left stays in rooms until a message fails or two hours are over, and nobody is told",
-                ),
-            ] {
-                let told = found.iter().any(|(id, of, _)| *id == api.id && *of == key);
-                if !has(subject, api, key) && !told {
-                    let what = format!("API `{}` has no route `{key}`", api.logical_id);
-                    let one = Found::mistake(subject.place_of_api(api, "Routes"), what)
+    let mut found = Vec::new();
+    for api in complete(subject) {
+        let uses_library = subject
+            .handlers()
+            .any(|one| one.apis.iter().any(|other| other.id == api.id));
+        if !uses_library {
+            continue;
+        }
+        for (key, effect) in [
+            (
+                "$connect",
+                "connections are not recorded, and no room, user or broadcast reaches them",
+            ),
+            (
+                "$disconnect",
+                "closed connections stay in their rooms until a message fails or two hours pass, and no handler runs",
+            ),
+        ] {
+            if !has(api, key) {
+                let what = format!("API `{}` has no route `{key}`", api.name);
+                found.push(
+                    Found::mistake(api.place("Routes"), what)
                         .effect(effect)
-                        .mend(addition(subject, api, key));
-                    found.push((api.id.clone(), key, one));
-                }
+                        .fix(addition(subject, api, key)),
+                );
             }
         }
     }
-    found.into_iter().map(|(.., one)| one).collect()
+    found
 }
 
 #[cfg(test)]
@@ -83,8 +98,8 @@ mod tests {
         let text = without(SAM, "        $default: { FunctionArn: !GetAtt Chat.Arn }\n");
         let finding = finds(&text, "default-route");
         assert_eq!(finding.what, "API `Api` has no route `$default`");
-        let mend = "add `$default: { FunctionArn: !GetAtt Chat.Arn }` to its `Routes`";
-        assert_eq!(finding.mend, mend);
+        let fix = "add `$default: { FunctionArn: !GetAtt Chat.Arn }` to its `Routes`";
+        assert_eq!(finding.fix, fix);
         finds(
             &broken(RAW, "RouteKey: $default", "RouteKey: say"),
             "default-route",

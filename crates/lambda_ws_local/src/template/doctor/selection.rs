@@ -1,4 +1,4 @@
-//! What selects a message's route (conformance D1).
+//! The expression that selects a message's route (conformance D1).
 
 use super::finding::Found;
 use super::subject::Subject;
@@ -6,29 +6,31 @@ use super::subject::Subject;
 pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
     for api in &subject.apis {
-        let expression = &*api.route_selection_expression;
+        let Some(expression) = api.expression.as_deref().filter(|text| !text.is_empty()) else {
+            continue;
+        };
         let effect = if expression.contains("request.body.") {
             let reads =
                 expression.starts_with("$request.body.") || expression.contains("${request.body.");
             if reads {
                 continue;
             }
-            "it is taken for a text that is the same for every message"
+            "API Gateway takes it as a fixed text: all messages take the same route"
         } else if expression == r"\$default" || expression == "$default" {
-            // All to one route, which selects by itself.
+            // One route for all messages: the function selects.
             continue;
         } else {
-            "it does not depend on the message: all of them take the same route"
+            "it does not depend on the message: all messages take the same route"
         };
-        let place = subject.place_of_api(api, "RouteSelectionExpression");
+        let place = api.place("RouteSelectionExpression");
         let what = format!(
             "the route selection expression of API `{}` is `{expression}`",
-            api.logical_id
+            api.name
         );
         found.push(
             Found::mistake(place, what)
                 .effect(effect)
-                .mend("write `RouteSelectionExpression: $request.body.action`"),
+                .fix("write `RouteSelectionExpression: $request.body.action`"),
         );
     }
     found

@@ -1,15 +1,21 @@
-//! What the tests of the checks share, and what is right as a whole.
+//! The tests' helpers, and templates as a whole.
 
 use std::path::Path;
 
 use super::super::Options;
-use super::{Finding, checks, examine};
+use super::{Examination, Finding, LibraryRules, checks, examine};
 
 pub(super) const SAM: &str = include_str!("tests/sam.yaml");
 pub(super) const RAW: &str = include_str!("tests/raw.yaml");
 
 pub(super) fn all(text: &str) -> Vec<Finding> {
-    examine(text, Path::new("template.yaml"), &Options::default()).expect("it is a template")
+    examination(text).findings
+}
+
+/// With the library's rules.
+pub(super) fn examination(text: &str) -> Examination {
+    let path = Path::new("template.yaml");
+    examine(text, path, &Options::default(), LibraryRules::Always).expect("it is a template")
 }
 
 /// The template with something else in it.
@@ -53,7 +59,7 @@ fn what_is_right_has_no_finding() {
 }
 
 #[test]
-fn a_finding_stands_where_its_mend_belongs() {
+fn a_finding_has_the_place_of_its_fix() {
     let text = broken(SAM, "Timeout: 29", "Timeout: 60");
     let finding = finds(&text, "timeout");
     let line = text.lines().nth(finding.line - 1).expect("a line");
@@ -94,6 +100,142 @@ fn what_only_aws_can_evaluate_is_no_finding() {
 #[test]
 fn a_file_that_is_no_template_is_an_error() {
     for text in ["", "- a", "Resources: [", "a text"] {
-        examine(text, Path::new("template.yaml"), &Options::default()).expect_err(text);
+        let path = Path::new("template.yaml");
+        let rules = LibraryRules::Always;
+        examine(text, path, &Options::default(), rules).expect_err(text);
+    }
+}
+
+/// The template with parameters that have no default.
+fn with_parameters(text: &str, names: &[&str]) -> String {
+    let parameters: Vec<_> = names
+        .iter()
+        .map(|name| format!("  {name}: {{ Type: String }}\n"))
+        .collect();
+    let parameters = format!("Parameters:\n{}Resources:\n", parameters.join(""));
+    broken(text, "Resources:\n", &parameters)
+}
+
+#[test]
+fn fault_f2_an_unused_parameter_without_a_default_hides_nothing() {
+    for text in [SAM, RAW] {
+        let text = with_parameters(text, &["Unused"]);
+        is_right(&text);
+        finds(&broken(&text, "Timeout: 29", "Timeout: 9999"), "template");
+        finds(&broken(&text, "PAY_PER_REQUEST", "FREE"), "template");
+    }
+}
+
+#[test]
+fn fault_f2_code_that_is_elsewhere_hides_nothing() {
+    for code in [
+        "CodeUri: s3://bucket/key",
+        "PackageType: Image\n      ImageUri: 1.dkr.ecr.us-east-1.amazonaws.com/chat:1",
+        "InlineCode: 'exports.handler = 1'",
+    ] {
+        let text = broken(SAM, "CodeUri: .", code);
+        is_right(&text);
+        finds(&broken(&text, "Timeout: 29", "Timeout: 9999"), "template");
+        finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
+    }
+}
+
+#[test]
+fn fault_f2_an_unknown_value_hides_only_itself() {
+    let memory = broken(
+        SAM,
+        "Timeout: 29",
+        "Timeout: 9999\n      MemorySize: !Ref Unknown",
+    );
+    finds(&with_parameters(&memory, &["Unknown"]), "template");
+    let named = broken(
+        SAM,
+        "CodeUri: .",
+        "CodeUri: .\n      FunctionName: !Sub '${Unknown}-chat'",
+    );
+    let named = with_parameters(&named, &["Unknown"]);
+    is_right(&named);
+    finds(
+        &broken(
+            &named,
+            "execute-api:ManageConnections",
+            "execute-api:Invoke",
+        ),
+        "manage-connections",
+    );
+    let expression = broken(SAM, "$request.body.action", "!Ref Unknown");
+    let expression = without(
+        &expression,
+        "        $default: { FunctionArn: !GetAtt Chat.Arn }\n",
+    );
+    finds(&with_parameters(&expression, &["Unknown"]), "default-route");
+    let stage = broken(SAM, "StageName: dev", "StageName: !Ref Unknown");
+    let stage = broken(
+        &stage,
+        "    Properties:\n      StageName",
+        "    Properties:\n      IpAddressType: v6\n      StageName",
+    );
+    finds(&with_parameters(&stage, &["Unknown"]), "sam");
+    let table = broken(
+        SAM,
+        "BillingMode: PAY",
+        "TableName: !Ref Unknown\n      BillingMode: PAY",
+    );
+    let table = with_parameters(&table, &["Unknown"]);
+    is_right(&table);
+    finds(&broken(&table, "dynamodb:PutItem,", ""), "dynamodb-actions");
+}
+
+#[test]
+fn fault_f2_a_resource_with_an_unknown_condition_is_examined() {
+    let condition = "Conditions:\n  Prod: !Equals [!Ref Unknown, prod]\nResources:\n";
+    let text = broken(SAM, "Resources:\n", condition);
+    let text = broken(
+        &text,
+        "    Type: AWS::Serverless::Function\n",
+        "    Type: AWS::Serverless::Function\n    Condition: Prod\n",
+    );
+    let text = broken(
+        &text,
+        "Conditions:",
+        "Parameters:\n  Unknown: { Type: String }\nConditions:",
+    );
+    is_right(&text);
+    finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
+}
+
+#[test]
+fn fault_f2_one_route_that_calls_no_function_hides_nothing() {
+    let ping = "
+  Ping:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Api, RouteKey: ping, Target: !Sub 'integrations/${Mock}' }
+  Mock:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties: { ApiId: !Ref Api, IntegrationType: MOCK }
+";
+    let text = format!("{RAW}{ping}");
+    is_right(&text);
+    finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
+    finds(
+        &broken(
+            &text,
+            "IntegrationType: AWS_PROXY",
+            "TimeoutInMillis: 1\n      IntegrationType: AWS_PROXY",
+        ),
+        "template",
+    );
+}
+
+#[test]
+fn fault_f26_a_finding_has_the_path_of_cdk() {
+    let text = broken(
+        RAW,
+        "    Type: AWS::Lambda::Function\n",
+        "    Type: AWS::Lambda::Function\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
+    );
+    for (timeout, check) in [("Timeout: 60", "timeout"), ("Timeout: 9999", "template")] {
+        let finding = finds(&broken(&text, "Timeout: 29", timeout), check);
+        assert_eq!(finding.cdk_path.as_deref(), Some("Stack/Chat/Resource"));
     }
 }

@@ -1,0 +1,87 @@
+use super::*;
+
+fn finding(weight: Weight) -> Finding {
+    Finding {
+        check: "template",
+        weight,
+        line: 0,
+        column: 0,
+        cdk_path: None,
+        what: "it is empty".into(),
+        effect: String::new(),
+        fix: "fill it".into(),
+    }
+}
+
+#[test]
+fn findings_are_counted() {
+    let counted = |mistakes, remarks| {
+        let mut findings = vec![finding(Weight::Mistake); mistakes];
+        findings.extend(vec![finding(Weight::Remark); remarks]);
+        let examination = Examination {
+            findings,
+            examined: Examined::default(),
+        };
+        let text = summary(Path::new("t.yaml"), &examination, Style::plain());
+        text.split(" (").next().expect("a verdict").to_owned()
+    };
+    assert_eq!(counted(0, 0), "t.yaml: no known mistake");
+    assert_eq!(counted(0, 1), "t.yaml: no known mistake, 1 remark");
+    assert_eq!(counted(2, 0), "t.yaml: 2 mistakes");
+    assert_eq!(counted(1, 2), "t.yaml: 1 mistake, 2 remarks");
+}
+
+#[test]
+fn a_finding_without_a_place_is_shown_without_one() {
+    let text = shown(
+        &finding(Weight::Mistake),
+        Path::new("t.yaml"),
+        Style::plain(),
+    );
+    assert_eq!(
+        text,
+        "t.yaml: mistake: it is empty [template]\n  fix: fill it"
+    );
+}
+
+/// The doctor's output for a template of a public shape.
+fn output(name: &str, text: &str) -> String {
+    let path = Path::new(name);
+    let options = Options::default();
+    let examination = examine(text, path, &options, LibraryRules::Detect);
+    let examination = examination.expect("it is a template");
+    let lines = examination.findings.iter();
+    let mut lines: Vec<_> = lines.map(|one| shown(one, path, Style::plain())).collect();
+    lines.push(summary(path, &examination, Style::plain()));
+    lines.join("\n")
+}
+
+#[test]
+fn a_sam_template_with_a_websocket_api() {
+    let text = include_str!("templates/sam.yaml");
+    insta::assert_snapshot!(output("sam.yaml", text));
+}
+
+#[test]
+fn a_plain_cloudformation_template() {
+    let text = include_str!("templates/cloudformation.yaml");
+    insta::assert_snapshot!(output("cloudformation.yaml", text));
+}
+
+#[test]
+fn a_template_synthesized_by_cdk() {
+    let text = include_str!("templates/cdk.json");
+    insta::assert_snapshot!(output("cdk.json", text));
+}
+
+#[test]
+fn a_template_compiled_by_the_serverless_framework() {
+    let text = include_str!("templates/serverless.json");
+    insta::assert_snapshot!(output("serverless.json", text));
+}
+
+#[test]
+fn a_template_with_many_mistakes() {
+    let text = include_str!("templates/mistakes.yaml");
+    insta::assert_snapshot!(output("mistakes.yaml", text));
+}

@@ -1,0 +1,327 @@
+//! Which functions use this library: those built from a crate whose `Cargo.toml` depends on it.
+
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use super::super::node::Node;
+use super::super::resource::Resource;
+use super::super::scope::Scope;
+
+const LIBRARY: &str = "lambda_ws";
+const MANIFEST: &str = "Cargo.toml";
+const CARGO_LAMBDA: &str = "rust-cargolambda";
+/// How many folders above the code may have the manifest, and how many path dependencies may lead to the library.
+const MAX_STEPS: usize = 8;
+
+/// Whether a function is built from a crate that depends on the library. `folder` is the template's.
+pub(super) fn is_used(scope: &Scope<'_>, function: &Resource, folder: &Path) -> bool {
+    let text = |name: &str| {
+        let node = function.properties.entry(name)?;
+        scope.text(node).ok()
+    };
+    let method = function
+        .metadata
+        .entry("BuildMethod")
+        .and_then(Node::as_text);
+    let runs_rust = match (method, text("Runtime")) {
+        (Some(method), _) if method != CARGO_LAMBDA && method != "makefile" => false,
+        (Some(CARGO_LAMBDA), _) => true,
+        // Rust has no runtime of its own.
+        (_, Some(runtime)) => runtime.starts_with("provided"),
+        (_, None) => false,
+    };
+    if !runs_rust {
+        return false;
+    }
+    let code = text("CodeUri").or_else(|| text("Code"));
+    let code = code
+        .or_else(|| asset(function))
+        .unwrap_or_else(|| ".".to_owned());
+    if code.contains("://") {
+        return false;
+    }
+    let properties = function.metadata.entry("BuildProperties");
+    let binary = properties.and_then(|node| node.entry("Binary")?.as_text());
+    let code = folder.join(&code);
+    let Some(manifest) = manifest_of(&code, method == Some(CARGO_LAMBDA)) else {
+        return false;
+    };
+    // A finished program lies in a folder of its name, as `target/lambda/chat`.
+    let built = code.components().any(|part| part.as_os_str() == "target");
+    let name = code.file_stem().and_then(|name| name.to_str());
+    let binary = binary.or(name.filter(|_| built));
+    Packages::of(&manifest).is_some_and(|packages| packages.use_library(binary))
+}
+
+/// The folder of the code that CDK records.
+fn asset(function: &Resource) -> Option<String> {
+    let path = function.metadata.entry("aws:asset:path")?;
+    path.as_text().map(str::to_owned)
+}
+
+/// The manifest of the code: in its folder, or above a folder of built programs or of a crate that is built.
+fn manifest_of(code: &Path, is_crate: bool) -> Option<PathBuf> {
+    let code = std::path::absolute(code).ok()?;
+    let built = code.components().any(|part| part.as_os_str() == "target");
+    let steps = if is_crate || built { MAX_STEPS } else { 1 };
+    let mut manifests = code.ancestors().take(steps).map(|one| one.join(MANIFEST));
+    manifests.find(|path| path.is_file())
+}
+
+fn read(manifest: &Path) -> Option<Table> {
+    std::fs::read_to_string(manifest).ok()?.parse().ok()
+}
+
+/// A manifest with the packages of its workspace.
+struct Packages {
+    root: Table,
+    /// The packages with their manifests' folders, the root's own package first.
+    all: Vec<(PathBuf, Table)>,
+}
+
+impl Packages {
+    fn of(manifest: &Path) -> Option<Self> {
+        let folder = manifest.parent()?;
+        let root = read(manifest)?;
+        let mut all = Vec::new();
+        if root.contains_key("package") {
+            all.push((folder.to_owned(), root.clone()));
+        }
+        let members = root
+            .get("workspace")
+            .and_then(|one| one.get("members")?.as_array());
+        for pattern in members
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+        {
+            for member in members_of(folder, pattern) {
+                all.extend(read(&member.join(MANIFEST)).map(|table| (member, table)));
+            }
+        }
+        if root.contains_key("workspace") {
+            return Some(Self { root, all });
+        }
+        // A member inherits versions from a workspace above it.
+        let mut above = folder.ancestors().skip(1).take(MAX_STEPS);
+        let workspace = above.find_map(|one| {
+            read(&one.join(MANIFEST)).filter(|table| table.contains_key("workspace"))
+        });
+        let root = workspace.unwrap_or(root);
+        Some(Self { root, all })
+    }
+
+    /// Whether the package of a program uses the library: the package with that binary, or any of them.
+    fn use_library(&self, binary: Option<&str>) -> bool {
+        let with_binary =
+            |one: &&(PathBuf, Table)| binary.is_some_and(|name| has_binary(&one.0, &one.1, name));
+        let mut own = self.all.iter().filter(with_binary).peekable();
+        match own.peek() {
+            Some(_) => own.any(|(folder, table)| self.depends(folder, table, 0)),
+            // Cargo builds the package in the folder itself, or all members of a workspace without one.
+            None => match self.all.first() {
+                Some((folder, table)) if self.root.contains_key("package") => {
+                    self.depends(folder, table, 0)
+                }
+                _ => self
+                    .all
+                    .iter()
+                    .any(|(folder, table)| self.depends(folder, table, 0)),
+            },
+        }
+    }
+
+    /// Whether a package depends on the library, perhaps by way of other packages of the project.
+    fn depends(&self, folder: &Path, manifest: &Table, steps: usize) -> bool {
+        let name = manifest
+            .get("package")
+            .and_then(|one| one.get("name")?.as_str());
+        if name == Some(LIBRARY) {
+            return true;
+        }
+        let of_targets = manifest.get("target").and_then(toml::Value::as_table);
+        let of_targets = of_targets.into_iter().flat_map(|all| all.values());
+        let own = manifest.get("dependencies");
+        let sections = own
+            .into_iter()
+            .chain(of_targets.filter_map(|one| one.get("dependencies")));
+        for (key, value) in sections.filter_map(toml::Value::as_table).flatten() {
+            let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+            let shared = self
+                .root
+                .get("workspace")
+                .and_then(|one| one.get("dependencies")?.get(key));
+            let declared = shared.filter(|_| inherited).unwrap_or(value);
+            let package = declared.get("package").and_then(toml::Value::as_str);
+            if package.unwrap_or(key).replace('-', "_") == LIBRARY {
+                return true;
+            }
+            let path = declared.get("path").and_then(toml::Value::as_str);
+            // Paths of the workspace's dependencies are relative to its root: members are found by name.
+            let member = || {
+                let name = package.unwrap_or(key);
+                let mut all = self.all.iter();
+                all.find(|(_, table)| {
+                    table
+                        .get("package")
+                        .and_then(|one| one.get("name")?.as_str())
+                        == Some(name)
+                })
+            };
+            let next = match path {
+                Some(path) if !inherited => {
+                    let folder = folder.join(path);
+                    read(&folder.join(MANIFEST)).map(|table| (folder, table))
+                }
+                Some(_) => member().cloned(),
+                None => None,
+            };
+            if steps < MAX_STEPS
+                && let Some((folder, table)) = next
+                && self.depends(&folder, &table, steps + 1)
+            {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The folders of a pattern for members, such as `crates/*`.
+fn members_of(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+    let Some(parent) = pattern
+        .strip_suffix("/*")
+        .or((pattern == "*").then_some("."))
+    else {
+        return vec![folder.join(pattern)];
+    };
+    let entries = std::fs::read_dir(folder.join(parent)).into_iter().flatten();
+    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
+}
+
+fn has_binary(folder: &Path, manifest: &Table, name: &str) -> bool {
+    let package = manifest
+        .get("package")
+        .and_then(|one| one.get("name")?.as_str());
+    let main = folder.join("src/main.rs").is_file();
+    let listed = manifest.get("bin").and_then(toml::Value::as_array);
+    let mut listed = listed.into_iter().flatten();
+    package == Some(name) && main
+        || listed.any(|one| one.get("name").and_then(toml::Value::as_str) == Some(name))
+        || folder.join(format!("src/bin/{name}.rs")).is_file()
+        || folder.join(format!("src/bin/{name}/main.rs")).is_file()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::super::Options;
+    use super::super::tests::{SAM, broken, without};
+    use super::super::{LibraryRules, examine};
+
+    const RULE: &str = "          CONNECTIONS_TABLE: !Ref Connections\n";
+    const CODE: &str = "      CodeUri: .\n";
+
+    /// Whether the library's rules apply to a template in a folder with these files.
+    fn applies(template: &str, files: &[(&str, &str)]) -> bool {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        }
+        let path = folder.path().join("template.yaml");
+        let template = without(template, RULE);
+        let examination = examine(&template, &path, &Options::default(), LibraryRules::Detect);
+        let findings = examination.expect("it is a template").findings;
+        findings.iter().any(|one| one.check == "connections-table")
+    }
+
+    fn manifest(name: &str, dependencies: &str) -> String {
+        format!("[package]\nname = \"{name}\"\n[dependencies]\n{dependencies}\n")
+    }
+
+    #[test]
+    fn fault_f8_rules_apply_to_crates_that_depend_on_the_library() {
+        for dependency in [
+            "lambda_ws = \"0.1\"",
+            "lambda_ws = { version = \"0.1\", default-features = false }",
+            "ws = { package = \"lambda_ws\", version = \"0.1\" }",
+            "[dependencies.lambda_ws]\nversion = \"0.1\"",
+            "[target.'cfg(unix)'.dependencies]\nlambda_ws = \"0.1\"",
+        ] {
+            let files = [("Cargo.toml", &*manifest("chat", dependency))];
+            assert!(applies(SAM, &files), "{dependency}");
+        }
+        for other in [
+            "lambda_runtime = \"1\"",
+            "[dev-dependencies]\nlambda_ws = \"0.1\"",
+            "lambda_ws_local = \"0.1\"",
+        ] {
+            let files = [("Cargo.toml", &*manifest("chat", other))];
+            assert!(!applies(SAM, &files), "{other}");
+        }
+    }
+
+    #[test]
+    fn fault_f8_rules_do_not_apply_to_other_programs() {
+        assert!(!applies(SAM, &[]), "without a crate");
+        assert!(!applies(SAM, &[("main.go", "package main")]), "of Go");
+        let rust = [("Cargo.toml", &*manifest("chat", "lambda_ws = \"0.1\""))];
+        let node = broken(SAM, "Runtime: provided.al2023", "Runtime: nodejs22.x");
+        assert!(!applies(&node, &rust), "of another runtime");
+        let folder = broken(SAM, CODE, "      CodeUri: functions/go\n");
+        assert!(!applies(&folder, &rust), "in a folder of a project in Rust");
+        let packaged = broken(SAM, CODE, "      CodeUri: s3://bucket/key\n");
+        assert!(!applies(&packaged, &rust), "whose source is elsewhere");
+    }
+
+    #[test]
+    fn fault_f8_the_member_of_a_workspace_is_found() {
+        let workspace = "[workspace]\nmembers = [\"crates/*\"]\n[workspace.dependencies]\nlambda_ws = \"0.1\"\nws = { package = \"lambda_ws\", version = \"0.1\" }\n";
+        let built = |binary: &str| {
+            let metadata = format!(
+                "    Metadata: {{ BuildMethod: rust-cargolambda, BuildProperties: {{ Binary: {binary} }} }}\n    Type: AWS::Serverless::Function\n"
+            );
+            broken(SAM, "    Type: AWS::Serverless::Function\n", &metadata)
+        };
+        for inherited in [
+            "lambda_ws.workspace = true",
+            "ws = { workspace = true }",
+            "core = { path = \"../core\" }",
+        ] {
+            let chat = manifest("chat", inherited);
+            let core = manifest("core", "lambda_ws = \"0.1\"");
+            let other = manifest("other", "serde = \"1\"");
+            let files = [
+                ("Cargo.toml", workspace),
+                ("crates/chat/Cargo.toml", &chat),
+                ("crates/chat/src/main.rs", ""),
+                ("crates/core/Cargo.toml", &core),
+                ("crates/other/Cargo.toml", &other),
+                ("crates/other/src/main.rs", ""),
+            ];
+            assert!(applies(&built("chat"), &files), "{inherited}");
+            assert!(!applies(&built("other"), &files), "{inherited}");
+            let member = broken(SAM, CODE, "      CodeUri: crates/chat\n");
+            assert!(applies(&member, &files), "{inherited}");
+            let finished = broken(SAM, CODE, "      CodeUri: target/lambda/chat\n");
+            assert!(applies(&finished, &files), "{inherited}");
+            let finished = broken(SAM, CODE, "      CodeUri: target/lambda/other\n");
+            assert!(!applies(&finished, &files), "{inherited}");
+        }
+    }
+
+    #[test]
+    fn fault_f8_rules_apply_on_request() {
+        let text = without(SAM, RULE);
+        let path = Path::new("nowhere/template.yaml");
+        let examination = examine(&text, path, &Options::default(), LibraryRules::Always);
+        let findings = examination.expect("it is a template").findings;
+        assert_eq!(findings[0].check, "connections-table");
+    }
+}
