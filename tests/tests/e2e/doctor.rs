@@ -21,10 +21,13 @@ fn changed(from: &str, to: &str) -> tempfile::TempDir {
 async fn our_own_template_has_no_finding() {
     let ended = doctor(&root(), &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert_eq!(ended.stdout, ["template.yaml: no known mistake"]);
+    let summary =
+        "template.yaml: no known mistake (examined: 1 WebSocket API, 3 routes, 1 function)";
+    assert_eq!(ended.stdout, [summary]);
     assert_eq!(ended.stderr, [""; 0]);
     let ended = doctor(&root(), &["--json"]).await;
     assert_eq!((ended.code, ended.stdout.join("")), (Some(0), "[]".into()));
+    assert_eq!(ended.stderr, [summary]);
 }
 
 /// Those that are complete enough to be deployed.
@@ -38,30 +41,96 @@ async fn fixtures_that_are_right_have_no_mistake() {
 }
 
 #[tokio::test]
-async fn a_mistake_is_shown_with_its_place_its_effect_and_its_mend() {
-    let folder = changed("Timeout: 29", "Timeout: 60");
+async fn a_mistake_is_shown_with_its_place_its_effect_and_its_fix() {
+    let wrong = "RouteSelectionExpression: request.body.action";
+    let folder = changed("RouteSelectionExpression: $request.body.action", wrong);
     let ended = doctor(folder.path(), &[]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let text = std::fs::read_to_string(folder.path().join("template.yaml")).expect("a template");
-    let line = text.lines().position(|line| line.contains("Timeout: 60"));
+    let line = text.lines().position(|line| line.contains(wrong));
     let line = line.expect("it is there") + 1;
     assert_eq!(
-        ended.stdout,
+        ended.stdout[..3],
         [
             &*format!(
-                "template.yaml:{line}:7: mistake: function `Chat` has 60 s for an event, and API Gateway waits 29 s [timeout]"
+                "template.yaml:{line}:7: mistake: the route selection expression of API `ChatApi` is `request.body.action` [selection-expression]"
             ),
-            "  on AWS: the client is told `Endpoint request timed out` while the function goes on, and is paid for",
-            "  mend: write `Timeout: 29`, and leave what takes longer to another function or a task",
-            "template.yaml: 1 mistake",
+            "  on AWS: API Gateway takes it as a fixed text: all messages take the same route",
+            "  fix: write `RouteSelectionExpression: $request.body.action`",
         ]
     );
-    let ended = doctor(folder.path(), &["--allow", "timeout"]).await;
+    assert!(
+        ended.stdout[3].starts_with("template.yaml: 1 mistake (examined: "),
+        "{ended:?}"
+    );
+    let ended = doctor(folder.path(), &["--allow", "selection-expression"]).await;
     assert_eq!(
         ended.code,
         Some(0),
         "what is allowed does not count: {ended:?}"
     );
+}
+
+#[tokio::test]
+async fn fault_f9_a_timeout_above_29_s_is_a_remark() {
+    let folder = changed("Timeout: 29", "Timeout: 30");
+    let ended = doctor(folder.path(), &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout[0].contains(": remark: "), "{ended:?}");
+}
+
+#[tokio::test]
+async fn fault_f3_a_template_without_a_websocket_api_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, said) in [
+        (
+            "Resources:\n  A: { Type: AWS::ApiGatewayV2::Api, Properties: { Name: a, ProtocolType: HTTP } }\n",
+            "it is not a WebSocket API",
+        ),
+        (
+            "Resources:\n  A: { Type: AWS::CloudFormation::Stack, Properties: { TemplateURL: a.yaml } }\n",
+            "it is another template",
+        ),
+        (
+            "Resources:\n  A: { Type: AWS::ApiGatewayV2::Api, Properties: { Name: a, ProtocolType: WEBSOCKETS } }\n",
+            "it is not a WebSocket API",
+        ),
+    ] {
+        std::fs::write(folder.path().join("template.yaml"), text).expect("a file");
+        for args in [&[][..], &["--json"]] {
+            let ended = doctor(folder.path(), args).await;
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            let errors = ended.stderr.join("\n");
+            assert!(errors.contains("nothing was examined"), "{errors}");
+            assert!(errors.contains(said), "{errors}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_f8_the_rules_of_the_library_apply_to_its_users_or_on_request() {
+    // The folder has no Cargo.toml.
+    let variable = "          CONNECTIONS_TABLE: !Ref Connections\n";
+    let folder = changed(variable, "");
+    let ended = doctor(folder.path(), &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended
+            .stdout
+            .join("\n")
+            .contains("not examined: the rules of lambda_ws"),
+        "{ended:?}"
+    );
+    let ended = doctor(folder.path(), &["--lambda-ws"]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout[0].contains("[connections-table]"), "{ended:?}");
+    std::fs::write(
+        folder.path().join("Cargo.toml"),
+        "[package]\nname = \"chat\"\n[dependencies]\nlambda_ws = \"0.1\"\n",
+    )
+    .expect("a file");
+    let ended = doctor(folder.path(), &[]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
 }
 
 #[tokio::test]

@@ -76,7 +76,6 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
         .iter()
         .filter(|route| !waits(route.resource))
         .collect();
-    let generated = api.routes.iter().all(|route| route.resource.generated);
     let id = &deployment.id;
     let place = || {
         let depends = subject.depends_on(id);
@@ -90,10 +89,10 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
         format!("add `DependsOn: [{}]` to the deployment", ids.join(", "))
     };
     if missed.len() == api.routes.len() && api.resource.is_some() {
-        let (what, fix) = match api.routes.is_empty() || generated {
+        let (what, fix) = match api.routes.is_empty() {
             true => (
                 format!(
-                    "deployment `{id}` deploys API `{}`, which has no routes of its own",
+                    "deployment `{id}` deploys API `{}`, which has no routes",
                     api.name
                 ),
                 "add a route, or remove the deployment and write `AutoDeploy: true` in the stage"
@@ -120,7 +119,8 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
             .map(|route| format!("`{}`", route.name()))
             .collect();
         let what = format!(
-            "deployment `{id}` does not wait for the routes {}",
+            "deployment `{id}` does not wait for route{} {}",
+            if keys.len() == 1 { "" } else { "s" },
             keys.join(", ")
         );
         found.push(
@@ -224,7 +224,7 @@ mod tests {
         let finding = finds(&deployed(&format!("{some}{OF_API}")), "deployment");
         assert_eq!(
             finding.what,
-            "deployment `Deployment` does not wait for the routes `$default`"
+            "deployment `Deployment` does not wait for route `$default`"
         );
     }
 

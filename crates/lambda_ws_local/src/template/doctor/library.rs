@@ -20,51 +20,52 @@ pub(super) fn is_used(scope: &Scope<'_>, function: &Resource, folder: &Path) -> 
         let node = function.properties.entry(name)?;
         scope.text(node).ok()
     };
-    let method = function
-        .metadata
-        .entry("BuildMethod")
-        .and_then(Node::as_text);
+    let metadata = |name: &str| function.metadata.entry(name).and_then(Node::as_text);
+    let method = metadata("BuildMethod");
+    let is_image = text("PackageType").as_deref() == Some("Image");
     let runs_rust = match (method, text("Runtime")) {
-        (Some(method), _) if method != CARGO_LAMBDA && method != "makefile" => false,
         (Some(CARGO_LAMBDA), _) => true,
+        (Some(method), _) if method != "makefile" => false,
         // Rust has no runtime of its own.
         (_, Some(runtime)) => runtime.starts_with("provided"),
-        (_, None) => false,
+        (_, None) => is_image,
     };
     if !runs_rust {
         return false;
     }
-    let code = text("CodeUri").or_else(|| text("Code"));
-    let code = code
-        .or_else(|| asset(function))
-        .unwrap_or_else(|| ".".to_owned());
-    if code.contains("://") {
-        return false;
-    }
-    let properties = function.metadata.entry("BuildProperties");
-    let binary = properties.and_then(|node| node.entry("Binary")?.as_text());
-    let code = folder.join(&code);
-    let Some(manifest) = manifest_of(&code, method == Some(CARGO_LAMBDA)) else {
+    let properties = &function.properties;
+    let code = properties.entry("CodeUri").or(properties.entry("Code"));
+    // CDK records the folder of the code; SAM takes the template's folder if there is none.
+    let code = match (metadata("aws:asset:path"), code) {
+        _ if is_image => metadata("DockerContext").map(str::to_owned),
+        (Some(asset), _) => Some(asset.to_owned()),
+        (None, Some(code)) => scope.text(code).ok(),
+        (None, None) if properties.entry("InlineCode").is_some() => None,
+        (None, None) => Some(".".to_owned()),
+    };
+    let Some(code) = code.filter(|code| !code.contains("://")) else {
         return false;
     };
+    let code = Path::new(&code);
     // A finished program lies in a folder of its name, as `target/lambda/chat`.
     let built = code.components().any(|part| part.as_os_str() == "target");
+    let steps = match built || method == Some(CARGO_LAMBDA) {
+        true => MAX_STEPS,
+        false => 1,
+    };
+    let Some(manifest) = manifest_of(&folder.join(code), steps) else {
+        return false;
+    };
+    let properties = function.metadata.entry("BuildProperties");
+    let binary = properties.and_then(|node| node.entry("Binary")?.as_text());
     let name = code.file_stem().and_then(|name| name.to_str());
     let binary = binary.or(name.filter(|_| built));
     Packages::of(&manifest).is_some_and(|packages| packages.use_library(binary))
 }
 
-/// The folder of the code that CDK records.
-fn asset(function: &Resource) -> Option<String> {
-    let path = function.metadata.entry("aws:asset:path")?;
-    path.as_text().map(str::to_owned)
-}
-
-/// The manifest of the code: in its folder, or above a folder of built programs or of a crate that is built.
-fn manifest_of(code: &Path, is_crate: bool) -> Option<PathBuf> {
+/// The manifest of the code: in its folder, or in one above it.
+fn manifest_of(code: &Path, steps: usize) -> Option<PathBuf> {
     let code = std::path::absolute(code).ok()?;
-    let built = code.components().any(|part| part.as_os_str() == "target");
-    let steps = if is_crate || built { MAX_STEPS } else { 1 };
     let mut manifests = code.ancestors().take(steps).map(|one| one.join(MANIFEST));
     manifests.find(|path| path.is_file())
 }
@@ -276,8 +277,14 @@ mod tests {
         assert!(!applies(&node, &rust), "of another runtime");
         let folder = broken(SAM, CODE, "      CodeUri: functions/go\n");
         assert!(!applies(&folder, &rust), "in a folder of a project in Rust");
-        let packaged = broken(SAM, CODE, "      CodeUri: s3://bucket/key\n");
-        assert!(!applies(&packaged, &rust), "whose source is elsewhere");
+        for packaged in [
+            "s3://bucket/key",
+            "{ Bucket: bucket, Key: key }",
+            "!ImportValue Code",
+        ] {
+            let packaged = broken(SAM, CODE, &format!("      CodeUri: {packaged}\n"));
+            assert!(!applies(&packaged, &rust), "whose source is elsewhere");
+        }
     }
 
     #[test]

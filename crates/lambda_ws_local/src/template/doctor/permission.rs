@@ -38,6 +38,7 @@ struct Source {
 struct Fault {
     why: String,
     fix: String,
+    of_source: bool,
 }
 
 pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
@@ -64,11 +65,12 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                         .as_deref()
                         .map_or(Vec::new(), |key| sources(api, key)),
                     place: Place::of(route.resource, &["RouteKey"]),
-                    effect: match route.has_key("$connect") {
-                        true => "every handshake fails with 500, and the function logs nothing",
-                        false => {
-                            "clients get `Internal server error`, and the function logs nothing"
+                    effect: match route.key.as_deref() {
+                        Some("$connect") => "every handshake fails, and the function logs nothing",
+                        Some("$disconnect") => {
+                            "the function never learns that a client has disconnected"
                         }
+                        _ => "clients get `Internal server error`, and the function logs nothing",
                     },
                 };
                 found.extend(denied(subject, &caller));
@@ -140,7 +142,8 @@ fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
         let all = permissions.iter();
         let all = all
             .map(|(permission, qualifier)| faults(subject, permission, qualifier, caller, source));
-        all.min_by_key(Vec::len)
+        // The permission for this source is the one that was meant.
+        all.min_by_key(|faults| (faults.iter().any(|one| one.of_source), faults.len()))
     };
     // One permission may cover one stage, and another the next.
     let mut sources: Vec<_> = caller.sources.iter().map(Some).collect();
@@ -251,7 +254,11 @@ fn faults(
             _ => return,
         };
         let fix = format!("write `{name}: {right}`");
-        faults.push(Fault { why, fix });
+        faults.push(Fault {
+            why,
+            fix,
+            of_source: false,
+        });
     };
     property("Action", ACTION, |text| {
         ["lambda:*", "*"].contains(&text) || text.eq_ignore_ascii_case(ACTION)
@@ -269,6 +276,7 @@ fn faults(
                 shown(caller, source)
             ),
             fix: format!("write `{}`", source_arn(caller)),
+            of_source: true,
         });
     }
     faults
@@ -299,6 +307,7 @@ fn by_qualifier(
             shown(qualifier)
         ),
         fix: format!("write `FunctionName: {target}`"),
+        of_source: false,
     })
 }
 

@@ -94,10 +94,6 @@ impl Route<'_> {
     pub(super) fn name(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.resource.id)
     }
-
-    pub(super) fn has_key(&self, key: &str) -> bool {
-        self.key.as_deref() == Some(key)
-    }
 }
 
 impl<'s, 'a> Subject<'s, 'a> {
