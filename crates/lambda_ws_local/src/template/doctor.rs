@@ -62,6 +62,7 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
+mod apis;
 mod batches;
 mod called;
 mod circular;
@@ -271,7 +272,8 @@ fn without_code(function: &Resource) -> Resource {
 fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
     let open = !subject::unwritten(root).is_empty();
-    problems.retain(|one| !one.is_only_here() && !(open && one.missing_name().is_some()));
+    // What is not in the template may come from a macro.
+    problems.retain(|one| !(one.is_only_here() || open && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()
 }

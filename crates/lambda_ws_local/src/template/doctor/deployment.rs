@@ -3,11 +3,12 @@
 use super::super::node::Node;
 use super::super::resource::Resource;
 use super::super::{physical, stage};
+use super::apis::Api;
 use super::finding::Found;
 use super::place::Place;
 use super::references;
 use super::route_response::RESPONSE;
-use super::subject::{Api, Subject, named};
+use super::subject::{Subject, named};
 
 const KIND: &str = "AWS::ApiGatewayV2::Deployment";
 
@@ -70,7 +71,7 @@ fn stages(subject: &Subject<'_, '_>) -> Vec<Found> {
 /// Routes that a deployment does not wait for.
 fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec<Found> {
     let waits_for = closure(subject, &deployment.id);
-    let waits = |resource: &Resource| waits_for.iter().any(|id| *id == resource.id);
+    let waits = |resource: &Resource| waits_for.contains(&resource.id);
     let missed: Vec<_> = api
         .routes
         .iter()

@@ -2,8 +2,9 @@
 
 use super::super::node::Node;
 use super::super::stage;
+use super::apis::Api;
 use super::finding::Found;
-use super::subject::{Api, ENDPOINT, Handler, Subject, Unknown};
+use super::subject::{ENDPOINT, Handler, Subject, Unknown};
 
 /// The effect of a path that is not the API's.
 const REFUSED: &str = "every message to a client fails with 403 `Forbidden`";

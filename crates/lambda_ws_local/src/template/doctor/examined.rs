@@ -3,11 +3,12 @@
 use std::fmt;
 
 use super::super::{api, function};
+use super::apis::is_websocket;
 use super::called::Called;
 use super::finding::Found;
 use super::grants::Grants;
 use super::place::Place;
-use super::subject::{Subject, is_websocket, unwritten};
+use super::subject::{Subject, unwritten};
 
 /// What an examination covered, and what it could not cover.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,7 +123,7 @@ pub(super) fn kinds(subject: &Subject<'_, '_>) -> Vec<Found> {
         let alike =
             |one: &&str| plain(one) == plain(kind) && !kind.starts_with("AWS::ApiGateway::");
         if !known.contains(&kind)
-            && let Some(right) = known.into_iter().find(|one| alike(&one))
+            && let Some(right) = known.into_iter().find(alike)
         {
             let what = format!(
                 "`{}` has the type `{kind}`, which does not exist",

@@ -2,8 +2,9 @@
 
 use super::super::api::SERVERLESS;
 use super::super::{function, route};
+use super::apis::Api;
 use super::finding::Found;
-use super::subject::{Api, Subject};
+use super::subject::Subject;
 
 /// Whether a route is in the template, be it right or wrong.
 fn has(api: &Api<'_>, key: &str) -> bool {
@@ -41,7 +42,7 @@ pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.name);
         let place = api.place("Routes");
-        let message = |one: &super::subject::Route<'_>| {
+        let message = |one: &super::apis::Route<'_>| {
             one.key.as_deref().is_some_and(|key| !route::PREDEFINED.contains(&key))
         };
         let library = subject
