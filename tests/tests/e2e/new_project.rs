@@ -91,7 +91,7 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     let ended = run(&project, &["doctor"]).await;
     assert_eq!(
         ended.stdout,
-        ["template.yaml: no known mistake"],
+        ["template.yaml: no known mistake (examined: 1 WebSocket API, 3 routes, 1 function)"],
         "{ended:?}"
     );
     assert_eq!(ended.code, Some(0));

@@ -1,4 +1,3 @@
-
 use super::super::tests::{RAW, all, broken, finds, is_right};
 
 const AUTHORIZER: &str = "
