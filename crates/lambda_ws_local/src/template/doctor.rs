@@ -71,7 +71,6 @@ mod deployment;
 mod endpoint;
 mod examined;
 mod finding;
-mod generated;
 mod grants;
 mod library;
 mod logs;
@@ -177,12 +176,10 @@ pub fn examine(
     let (mut findings, examined, root) =
         examination.map_err(|one| TemplateError::new(path, vec![one]))?;
     for problem in rejected(report, &root) {
-        let owner = problem.line().and_then(|line| resource_at(&root, line));
         // The reader says more about a missing name.
         let line = problem.line().unwrap_or(0);
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
-        let cdk_path = owner.and_then(|one| cdk_path_of(one.entry("Metadata")?));
-        findings.push(Finding::of_reader(&problem, cdk_path));
+        findings.push(Finding::of_reader(&problem));
     }
     findings.sort_by_key(|one| (one.line, one.column));
     findings.dedup();
@@ -205,13 +202,10 @@ fn look(
         return Err(Problem::new(root.line, text));
     }
     let scope = Scope::lenient(&root, options, report);
-    generated::set(&scope);
     unread::check_transform(&root, &scope, report);
     api::read(&scope);
     for resource in function::resources(&scope) {
-        // The doctor does not need the code, wherever it is.
-        let resource = without_code(resource);
-        if let Err(problems) = function::read(&scope, &resource, folder) {
+        if let Err(problems) = function::read(&scope, resource, folder) {
             problems.into_iter().for_each(|one| report.problem(one));
         }
     }
@@ -225,47 +219,13 @@ fn look(
                 .owner
                 .as_deref()
                 .and_then(|id| subject.resource(id));
-            findings.push(found.of(name, owner.and_then(cdk_path)));
+            findings.push(found.of(name, owner.and_then(Resource::construct)));
         }
     }
     let examined = Examined::of(&subject);
     drop(subject);
     drop(scope);
     Ok((findings, examined, root))
-}
-
-/// A function as if its code was in the template's folder.
-fn without_code(function: &Resource) -> Resource {
-    let code = [
-        "Code",
-        "CodeUri",
-        "ImageUri",
-        "ImageConfig",
-        "InlineCode",
-        "PackageType",
-    ];
-    let properties = &function.properties;
-    let entries = properties.entries().iter();
-    let mut entries: Vec<_> = entries
-        .filter(|one| !code.contains(&&*one.key))
-        .cloned()
-        .collect();
-    let is_image =
-        properties.entry("PackageType").is_some() || properties.entry("ImageUri").is_some();
-    for name in ["Handler", "Runtime"] {
-        if is_image && entries.iter().all(|one| &*one.key != name) {
-            let entry = super::node::Entry::new(name, Node::text("image", function.line));
-            entries.push(entry);
-        }
-    }
-    let properties = match properties.intrinsic() {
-        Some(_) => properties.clone(),
-        None => Node::map(entries, properties.line),
-    };
-    Resource {
-        properties,
-        ..function.clone()
-    }
 }
 
 /// The reader's problems that are problems on AWS, too.
@@ -276,22 +236,4 @@ fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     problems.retain(|one| !(one.is_only_here() || open && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()
-}
-
-/// The resource that contains a line.
-fn resource_at(root: &Node, line: usize) -> Option<&Node> {
-    let resources = root.entry("Resources")?.entries().iter();
-    let found = resources
-        .filter(|one| one.line <= line)
-        .max_by_key(|one| one.line)?;
-    Some(&found.value)
-}
-
-/// The path of the construct that CDK made a resource from.
-fn cdk_path(resource: &Resource) -> Option<String> {
-    cdk_path_of(&resource.metadata)
-}
-
-fn cdk_path_of(metadata: &Node) -> Option<String> {
-    metadata.entry("aws:cdk:path")?.as_text().map(str::to_owned)
 }

@@ -67,7 +67,10 @@ pub(crate) fn read(
         // needs the difference between an unknown value and none.
         let parameter = parameter.unwrap_or(Parameter {
             value: match lenient {
-                true => Err(format!("parameter `{}` is wrong; correct it with", entry.key)),
+                true => Err(format!(
+                    "parameter `{}` is wrong; correct it with",
+                    entry.key
+                )),
                 false => Ok(Node::null(entry.line)),
             },
         });

@@ -35,7 +35,7 @@ fn function_arn(scope: &Scope<'_>, name: &str) -> String {
 const ROLE: &str = "AWS::IAM::Role";
 const ALIAS: &str = "AWS::Lambda::Alias";
 const VERSION: &str = "AWS::Lambda::Version";
-/// The number of a function's version: here it has one.
+/// The number of the version that SAM publishes: here it is the only one.
 const FIRST_VERSION: &str = "1";
 
 /// The name that a resource has by its property `name`; `None` if it has none, or one that only AWS knows.
@@ -83,7 +83,19 @@ fn alias_arn(scope: &Scope<'_>, alias: &Resource, line: usize) -> Result<String,
 }
 
 fn version_arn(scope: &Scope<'_>, version: &Resource, line: usize) -> Result<String, Problem> {
-    Ok(format!("{}:{FIRST_VERSION}", arn_of(scope, version, line)?))
+    let of = arn_of(scope, version, line)?;
+    let number = version_number(scope, version, line)?;
+    Ok(format!("{of}:{number}"))
+}
+
+/// The number of a version: its position among the versions of its function.
+fn version_number(scope: &Scope<'_>, version: &Resource, line: usize) -> Result<usize, Problem> {
+    let of = arn_of(scope, version, line)?;
+    let earlier = scope
+        .of_kind(VERSION)
+        .take_while(|one| one.id != version.id);
+    let same = earlier.filter(|one| arn_of(scope, one, line).is_ok_and(|own| own == of));
+    Ok(same.count() + 1)
 }
 
 /// `Ref name`.
@@ -145,7 +157,7 @@ pub(crate) fn attribute(
         }
         (ALIAS, "AliasArn") => alias_arn(scope, resource, line)?,
         (VERSION, "FunctionArn") => version_arn(scope, resource, line)?,
-        (VERSION, "Version") => FIRST_VERSION.to_owned(),
+        (VERSION, "Version") => version_number(scope, resource, line)?.to_string(),
         (table::SIMPLE | table::TABLE | table::GLOBAL, "Arn") => {
             format!(
                 "arn:aws:dynamodb:{region}:{account}:table/{}",

@@ -11,6 +11,14 @@ type Parts = &'static [(&'static str, &'static str)];
 const RULE: (&str, &str) = ("", "AWS::Events::Rule");
 const MAPPING: Parts = &[("", "AWS::Lambda::EventSourceMapping")];
 
+/// The properties that SAM moves into the role that it makes.
+const OF_ROLE: [&str; 4] = [
+    "DeadLetterQueue",
+    "EventInvokeConfig",
+    "PermissionsBoundary",
+    "Policies",
+];
+
 /// The parts of an event source, besides its permission.
 fn parts(kind: &str) -> Parts {
     match kind {
@@ -54,10 +62,13 @@ pub(crate) fn expand(
         made: Vec::new(),
     };
     if of.property("Role").is_none() {
-        // What the function may do is what its role may do.
-        let policies = of.property("Policies").cloned();
-        let policies = policies.map(|node| Entry::new("Policies", node));
-        of.make("Role", "AWS::IAM::Role", policies.into_iter().collect());
+        // What the function may do is what its role may do, so that the role names what these name.
+        let entries = OF_ROLE.iter().filter_map(|name| {
+            let node = of.property(name)?;
+            Some(Entry::new(name, node.clone()))
+        });
+        let entries = entries.collect();
+        of.make("Role", "AWS::IAM::Role", entries);
     }
     if is_function {
         of.alias(resolve);

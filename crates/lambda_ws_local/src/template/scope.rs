@@ -255,12 +255,6 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Gives an expression such as `Ref Alias` a value.
-    pub(crate) fn set(&self, expression: String, text: &str, line: usize) {
-        let value = Ok(Node::text(text, line));
-        self.known.borrow_mut().insert(expression, value);
-    }
-
     /// Evaluates one step deeper, if that is not too deep.
     pub(crate) fn step<T>(
         &self,

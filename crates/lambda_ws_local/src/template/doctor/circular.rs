@@ -23,13 +23,6 @@ const SEPARATE: [&str; 10] = [
     "Policies",
     "Routes",
 ];
-/// Properties that SAM moves into the role that it generates.
-const OF_ROLE: [&str; 4] = [
-    "DeadLetterQueue",
-    "EventInvokeConfig",
-    "PermissionsBoundary",
-    "Policies",
-];
 
 /// For each resource, the resources that it waits for, with the places where it names them.
 type Graph = BTreeMap<String, Vec<(String, Place)>>;
@@ -51,40 +44,23 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
     found
 }
 
-/// The name of the role that SAM generates for a resource.
-fn generated_role(resource: &Resource) -> Option<String> {
-    let has_role = resource
-        .properties
-        .entry("Role")
-        .is_some_and(|role| !role.is_null());
-    let has = matches!(
-        &*resource.kind,
-        SERVERLESS | "AWS::Serverless::StateMachine"
-    );
-    (has && !has_role).then(|| format!("{}Role", resource.id))
+/// The id of the role that SAM generates for a resource.
+fn generated_role(subject: &Subject<'_, '_>, resource: &Resource) -> Option<String> {
+    let properties = &resource.properties;
+    let has_role = properties.entry("Role").is_some_and(|role| !role.is_null());
+    let role = subject.resource(&format!("{}Role", resource.id))?;
+    (role.generated && !has_role).then(|| role.id.clone())
 }
 
 fn graph(subject: &Subject<'_, '_>) -> Graph {
     let scope = subject.scope;
     let mut graph = Graph::new();
-    let roles: Vec<_> = scope.resources.iter().filter_map(generated_role).collect();
-    let target = |id: &str| -> Option<String> {
-        if scope.resources.iter().any(|one| one.id == id) || roles.iter().any(|role| role == id) {
-            return Some(id.to_owned());
-        }
-        // An alias or a version of a function that SAM generates waits for that function.
-        let mut functions = scope.of_kind(SERVERLESS);
-        let of = functions.find(|one| {
-            let rest = id.strip_prefix(&*one.id);
-            rest.is_some_and(|rest| rest.starts_with("Alias") || rest.starts_with("Version"))
-        });
-        of.map(|one| one.id.clone())
-    };
+    let exists = |id: &str| subject.resource(id).is_some();
     let mut add = |from: &str, node: &Node, owner: &Resource| {
         let edges = references::of(scope, node)
             .into_iter()
-            .filter(|one| one.certain);
-        let edges = edges.filter_map(|one| Some((target(&one.id)?, one.place.within(owner))));
+            .filter(|one| one.certain && exists(&one.id));
+        let edges = edges.map(|one| (one.id, one.place.within(owner)));
         graph.entry(from.to_owned()).or_default().extend(edges);
     };
     for resource in &scope.resources {
@@ -94,17 +70,10 @@ fn graph(subject: &Subject<'_, '_>) -> Graph {
                 add(&resource.id, &entry.value, resource);
             }
         }
-        if let Some(role) = generated_role(resource) {
-            for name in OF_ROLE {
-                if let Some(node) = resource.properties.entry(name) {
-                    add(&role, node, resource);
-                }
-            }
-        }
     }
     for resource in &scope.resources {
         let edges = graph.entry(resource.id.clone()).or_default();
-        if let Some(role) = generated_role(resource) {
+        if let Some(role) = generated_role(subject, resource) {
             edges.push((role, Place::of(resource, &[])));
         }
         for node in subject.depends_on(&resource.id) {
@@ -149,10 +118,7 @@ fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Place)>>
 fn finding(subject: &Subject<'_, '_>, cycle: &[(&str, &Place)]) -> Found {
     let kind = |id: &str| subject.resource(id).map_or("", |one| &*one.kind);
     let is_function = |id: &str| matches!(kind(id), SERVERLESS | LAMBDA);
-    let is_policy = |id: &str| {
-        let role = |one: &Resource| generated_role(one).as_deref() == Some(id);
-        kind(id).starts_with("AWS::IAM::") || subject.scope.resources.iter().any(role)
-    };
+    let is_policy = |id: &str| kind(id).starts_with("AWS::IAM::");
     let mut names: Vec<_> = cycle.iter().map(|(id, _)| format!("`{id}`")).collect();
     names.extend(names.first().cloned());
     let what = format!("circular dependency: {}", names.join(" needs "));
@@ -182,7 +148,7 @@ fn finding(subject: &Subject<'_, '_>, cycle: &[(&str, &Place)]) -> Found {
 fn by_name(subject: &Subject<'_, '_>, id: &str) -> String {
     let in_cdk = subject
         .resource(id)
-        .is_some_and(|one| super::cdk_path(one).is_some());
+        .is_some_and(|one| one.construct().is_some());
     let policy = match in_cdk {
         true => "instead of `grantInvoke`, create a `new iam.Policy` in the stack and attach it with `attachToRole`".to_owned(),
         false => format!(

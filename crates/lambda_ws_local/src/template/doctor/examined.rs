@@ -36,7 +36,8 @@ impl Examined {
             functions: subject.functions().count(),
             left_out: unwritten(subject.root),
         };
-        for resource in &subject.scope.resources {
+        let written = subject.scope.resources.iter().filter(|one| !one.generated);
+        for resource in written {
             let why = match &*resource.kind {
                 "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" => {
                     "it is another template"

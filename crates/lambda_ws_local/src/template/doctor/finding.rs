@@ -86,13 +86,13 @@ impl Found {
         }
     }
 
-    pub(super) fn of(self, check: &'static str, cdk_path: Option<String>) -> Finding {
+    pub(super) fn of(self, check: &'static str, construct: Option<&str>) -> Finding {
         Finding {
             check,
             weight: self.weight,
             line: self.place.line,
             column: self.place.column,
-            cdk_path,
+            cdk_path: construct.map(str::to_owned),
             what: self.what,
             effect: self.effect,
             fix: self.fix,
@@ -102,7 +102,7 @@ impl Found {
 
 impl Finding {
     /// A problem of the template's reader.
-    pub(super) fn of_reader(problem: &Problem, cdk_path: Option<String>) -> Self {
+    pub(super) fn of_reader(problem: &Problem) -> Self {
         let place = Place {
             line: problem.line().unwrap_or(0),
             column: problem.column().unwrap_or(0),
@@ -113,6 +113,6 @@ impl Finding {
         Found::mistake(place, what)
             .effect("CloudFormation rejects the template, or the first event fails")
             .fix(fix)
-            .of(READER, cdk_path)
+            .of(READER, problem.construct())
     }
 }

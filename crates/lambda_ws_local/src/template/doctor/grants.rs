@@ -1,6 +1,5 @@
 //! The permissions of a function's role, as far as the template contains them.
 
-use super::super::function::SERVERLESS;
 use super::super::node::Node;
 use super::super::resource::Resource;
 use super::managed;
@@ -41,21 +40,15 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
                 Some(id) => id,
                 None => return this.incomplete(),
             },
-            None if function.kind == SERVERLESS => {
-                this.policies(function.properties.entry("Policies"));
-                // The role that SAM generates.
-                format!("{}Role", function.id)
-            }
-            None => return this.incomplete(),
+            // The role that SAM generates.
+            None => format!("{}Role", function.id),
         };
-        if role.is_some() {
-            match subject.resource(&id) {
-                Some(role) if role.kind == "AWS::IAM::Role" => {
-                    this.policies(role.properties.entry("Policies"));
-                    this.policies(role.properties.entry("ManagedPolicyArns"));
-                }
-                _ => return this.incomplete(),
+        match subject.resource(&id) {
+            Some(one) if one.kind == "AWS::IAM::Role" && (role.is_some() || one.generated) => {
+                this.policies(one.properties.entry("Policies"));
+                this.policies(one.properties.entry("ManagedPolicyArns"));
             }
+            _ => return this.incomplete(),
         }
         this.attached(&id);
         this

@@ -141,8 +141,11 @@ fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
         .collect();
     let faults = |source: Option<&Source>| {
         let all = permissions.iter();
-        let all = all
-            .map(|(permission, qualifier)| faults(subject, permission, qualifier, caller, source));
+        let all = all.filter_map(|(permission, qualifier)| {
+            let faults = faults(subject, permission, qualifier, caller, source);
+            // A permission that SAM generates for something else cannot be fixed.
+            (faults.is_empty() || !permission.generated).then_some(faults)
+        });
         // The permission for this source is the one that was meant.
         all.min_by_key(|faults| (faults.iter().any(|one| one.of_source), faults.len()))
     };

@@ -142,3 +142,51 @@ fn each_stage_needs_a_permission() {
     let text = broken(&format!("{RAW}{stage}"), "${Api}/*", "${Api}/dev/*");
     denies(&text, "does not match `${Api}/prod/");
 }
+
+#[test]
+fn a_permission_on_one_version_does_not_cover_another() {
+    let versions = "
+  First:
+    Type: AWS::Lambda::Version
+    Properties: { FunctionName: !Ref Chat }
+  Second:
+    Type: AWS::Lambda::Version
+    Properties: { FunctionName: !GetAtt Chat.Arn }
+";
+    let by_second = broken(RAW, "${Chat.Arn}/inv", "${Second}/inv");
+    let permits = |version: &str| {
+        let to = format!("FunctionName: !Ref {version}\n");
+        format!(
+            "{}{versions}",
+            broken(&by_second, "FunctionName: !Ref Chat\n", &to)
+        )
+    };
+    denies(&permits("First"), "it calls `2` of the function");
+    is_right(&permits("Second"));
+}
+
+#[test]
+fn a_permission_that_sam_generates_for_an_event_is_not_the_one_to_fix() {
+    let function = "
+  Worker:
+    Type: AWS::Serverless::Function
+    Properties:
+      { CodeUri: ., Handler: index.handler, Runtime: nodejs22.x, Timeout: 29, Events: { Topic: { Type: SNS, Properties: { Topic: 'arn:aws:sns:us-east-1:1:t' } } } }
+  Say:
+    Type: AWS::ApiGatewayV2::Route
+    Properties: { ApiId: !Ref Api, RouteKey: say, Target: !Sub 'integrations/${Works}' }
+  Works:
+    Type: AWS::ApiGatewayV2::Integration
+    Properties:
+      ApiId: !Ref Api
+      IntegrationType: AWS_PROXY
+      IntegrationUri: !GetAtt Worker.Arn
+";
+    let text = format!("Transform: AWS::Serverless-2016-10-31\n{RAW}{function}");
+    let findings = all(&text);
+    let finding = findings
+        .iter()
+        .find(|one| one.check == "lambda-permission")
+        .expect("a finding");
+    assert!(finding.what.ends_with("names the function"), "{finding:?}");
+}
