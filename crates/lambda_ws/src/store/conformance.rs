@@ -48,6 +48,7 @@ pub async fn conformance(store: &impl Store) {
     check.a_deleted_value_is_not_there().await;
     check.keys_come_in_order_by_prefix_and_in_pages().await;
     check.an_expired_value_is_in_nobodys_way().await;
+    check.many_values_are_read_and_deleted_together().await;
 }
 
 struct Check<'a, S> {

@@ -246,4 +246,72 @@ impl<S: Store> Check<'_, S> {
             .await;
         assert_eq!(there, ["made", "written"], "they need not expire");
     }
+
+    pub(super) async fn many_values_are_read_and_deleted_together(&self) {
+        let (namespace, other, now) = (self.name("many"), self.name("more"), self.now);
+        let later = now + Duration::from_secs(30);
+        // More than a BatchGetItem takes, or a BatchWriteItem.
+        let keys: Vec<String> = (0..130).map(|n| format!("k{n:03}")).collect();
+        for key in &keys {
+            let written = Values::write(self.store, &namespace, key, "1", Some(later)).await;
+            written.expect("write");
+        }
+        let written = Values::write(self.store, &namespace, "l", "1", None).await;
+        written.expect("write");
+
+        let mut wanted: Vec<_> = keys
+            .iter()
+            .map(|key| (namespace.clone(), key.clone()))
+            .collect();
+        wanted.insert(1, (other.clone(), keys[0].clone()));
+        wanted.push(wanted[0].clone());
+        let found = Values::read_all(self.store, &wanted, now).await;
+        let found: Vec<_> = found.expect("read").iter().map(Option::is_some).collect();
+        let mut expected = vec![true; wanted.len()];
+        expected[1] = false;
+        assert_eq!(
+            found, expected,
+            "each in its place, and twice if asked for twice"
+        );
+        let found = Values::read_all(self.store, &wanted, later).await;
+        assert!(
+            found.expect("read").iter().all(Option::is_none),
+            "they have expired"
+        );
+
+        let (mut entries, mut after, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let page =
+                Values::entries(self.store, &namespace, "k", after.as_deref(), 50, now).await;
+            let page = page.expect("entries");
+            assert!(page.entries.len() <= 50);
+            entries.extend(page.entries);
+            after = page.next;
+            pages += 1;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(pages >= 3, "{pages}");
+        assert!(
+            entries.iter().map(|(key, _)| key).eq(&keys),
+            "in order, all of them"
+        );
+        assert!(entries.iter().all(|(_, entry)| entry.value == "1"));
+
+        let version = entries[0].1.version;
+        let delete = |version| Values::delete_if(self.store, &namespace, "k000", version);
+        assert!(
+            !delete(version ^ 1).await.expect("delete"),
+            "another version"
+        );
+        assert!(delete(version).await.expect("delete"));
+        assert!(
+            !delete(version).await.expect("delete"),
+            "it is deleted once"
+        );
+        let deleted = Values::delete_all(self.store, &namespace, &keys, now).await;
+        deleted.expect("delete");
+        assert_eq!(self.keys(&namespace, "", now).await, ["l"]);
+    }
 }
