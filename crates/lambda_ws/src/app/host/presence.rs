@@ -28,6 +28,9 @@ const MARGIN: Duration = Duration::from_secs(3);
 /// How long after a user has joined a room the next ones are announced together.
 const JOIN_WINDOW: Duration = Duration::from_secs(1);
 
+/// How long after the first change of a shard is due the task announces it, with all that are due by then.
+const SWEEP_WINDOW: Duration = Duration::from_millis(500);
+
 /// The most bytes of names that one call of a hook has.
 const NAMES: usize = 16 * 1024;
 
@@ -210,11 +213,11 @@ where
         let pending = self.pending(sweep.shard);
         let mut due = sweep.due;
         loop {
-            let is_due = self.wait(due, occasion).await;
+            let is_due = self.wait(due + SWEEP_WINDOW, occasion).await;
             if !is_due && self.queue_next(&id, hop, Sweep { due, ..sweep }).await {
                 return Ok(());
             }
-            let until = is_due.then_some(due);
+            let until = is_due.then(|| pending.clock.now().max(due));
             let Some(next) = self.announce(pending, until, occasion, cleanup).await? else {
                 return Ok(());
             };
