@@ -181,6 +181,8 @@ impl<'a> Broadcast<'a> {
                 };
                 self.ranges[chunk.range] = chunk.left;
                 self.queue = chunk.ids;
+                let slow = self.sender.0.pace.slow();
+                slow.defer(&mut self.queue, Instant::now());
                 continue;
             };
             if self.except.contains(&id) {

@@ -79,6 +79,14 @@ impl SlowClients {
         })
     }
 
+    /// Moves slow connections to the front, so that a queue that is emptied from its end reaches them last.
+    pub(super) fn defer(&self, queue: &mut [ConnectionId], now: Instant) {
+        let mut known = self.lock();
+        if !known.is_empty() {
+            queue.sort_by_cached_key(|id| known.get(self.key(id), now).is_none());
+        }
+    }
+
     /// Forgets a connection, because it accepts messages again or is closed.
     pub(super) fn remove(&self, id: &ConnectionId) {
         let mut known = self.lock();

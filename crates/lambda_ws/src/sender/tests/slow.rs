@@ -19,6 +19,7 @@ struct State {
     throttled: f64,
     random: Option<fastrand::Rng>,
     posts: HashMap<ConnectionId, usize>,
+    order: Vec<ConnectionId>,
     got: HashMap<ConnectionId, usize>,
     closed: Vec<ConnectionId>,
     probes: usize,
@@ -50,7 +51,11 @@ impl Api {
 
 impl Transport for Api {
     async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
-        *self.lock().posts.entry(id.clone()).or_default() += 1;
+        {
+            let mut state = self.lock();
+            *state.posts.entry(id.clone()).or_default() += 1;
+            state.order.push(id.clone());
+        }
         self.call().await?;
         let mut state = self.lock();
         if state.full.contains(id) {
@@ -215,6 +220,18 @@ async fn fault_h2_only_the_first_message_waits_for_the_retries_of_a_slow_client(
     room.api.posts(&room.slow[0]);
     room.say("slow again").await;
     assert_eq!(room.api.posts(&room.slow[0]), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fault_h2_known_slow_clients_are_sent_to_after_all_others() {
+    let room = Room::with(20, 30).await;
+    room.say("one").await;
+    room.api.lock().order.clear();
+    room.say("two").await;
+    let order = room.api.lock().order.clone();
+    let (first, last) = order.split_at(20);
+    assert!(first.iter().all(|id| room.live.contains(id)), "{order:?}");
+    assert!(last.iter().all(|id| room.slow.contains(id)), "{order:?}");
 }
 
 #[tokio::test(start_paused = true)]
