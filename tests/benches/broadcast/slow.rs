@@ -19,7 +19,8 @@ const SLOW: [usize; 5] = [0, 4, 8, 20, 50];
 const PERIOD: Duration = Duration::from_millis(125);
 const MESSAGES: usize = 64;
 
-/// The messages before, which each process of the function gets some of: their latency is that of a start.
+/// The messages before, all at once: the function then has as many processes in each row, and each of these has met
+/// the slow clients.
 const WARM_UP: usize = 32;
 
 /// The default rate, and as long as a function behind a websocket may take.
@@ -95,8 +96,8 @@ async fn row(live: usize, slow: usize) -> (Heard, usize) {
     let hall = Hall::start(RATE, SECONDS, &[]).await;
     let mut listeners = Listeners::connect(&hall, live).await;
     let slow = SlowClients::connect(&hall.gateway, "", slow).await;
-    listeners.talk(0, WARM_UP).await;
-    let heard = listeners.talk(WARM_UP, MESSAGES).await;
+    listeners.talk(0, WARM_UP, Duration::ZERO).await;
+    let heard = listeners.talk(WARM_UP, MESSAGES, PERIOD).await;
     let program = &hall.gateway.program;
     let lines = [program.stdout.now(), program.stderr.now()].concat();
     let changes = lines.iter().filter(|line| line.contains(HALVED)).count();
@@ -116,8 +117,8 @@ impl Listeners {
         Self { writers, events }
     }
 
-    /// Says so many messages, eight a second, each by another client.
-    async fn talk(&mut self, first: usize, count: usize) -> Heard {
+    /// Says so many messages, one in each period, each by another client.
+    async fn talk(&mut self, first: usize, count: usize, period: Duration) -> Heard {
         let began = Instant::now();
         let mut said = Vec::new();
         let mut heard = Heard {
@@ -127,7 +128,7 @@ impl Listeners {
         };
         while said.len() < count {
             let number = said.len();
-            let due = began + PERIOD * number as u32;
+            let due = began + period * number as u32;
             while let Ok(Some(event)) = timeout(until(due), self.events.recv()).await {
                 heard.note(&event, first, &said);
             }
