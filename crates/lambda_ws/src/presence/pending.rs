@@ -72,8 +72,8 @@ impl Shard {
 ///
 /// When thousands of connections come or go at once, a task for each would take up the account's
 /// concurrency, and a message for each would reach every other member: n² messages. So each event adds its
-/// changes to a shard, and one task for each shard announces them together. Whoever adds a change requests
-/// a sweep, unless one is requested. The sweep withdraws that request before it reads. So either it reads a
+/// changes to a shard, and one task for each shard announces them together. An event that adds a
+/// change requests a sweep, unless one is requested. The sweep withdraws that request before it reads. So either it reads a
 /// change, or the writer of that change found no request.
 #[derive(Clone, Copy)]
 pub(crate) struct Pending<'a> {

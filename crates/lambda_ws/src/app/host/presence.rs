@@ -261,7 +261,7 @@ where
         occasion: Occasion<'_>,
         cleanup: &Cleanup,
     ) -> Result<Option<Timestamp>, BoxError> {
-        // Before the changes are read: whoever adds one after that requests a sweep again.
+        // Before the changes are read: a change that is added later requests another sweep.
         pending.withdraw_request().await?;
         self.backend.presences().swept(pending.shard);
         let (mut next, mut after) = (None, None);
