@@ -24,7 +24,7 @@ Options:
   --messages N     how many messages are shouted (faults) [default: 2]
   --members N      the largest audience (million, costs) [default: 1000000, 100000]
   --gateway PATH   another build of the gateway (mass)
-  --program PATH   another build of the chat (mass)
+  --program PATH   another build of the function: of the chat (mass), or of `crowd` (slow)
   --help           this
 
 It fails if what must hold does not.

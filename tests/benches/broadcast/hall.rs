@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tests::{Gateway, Setup, Table, optimized_gateway, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,10 +20,21 @@ const ROOM: &str = "hall";
 /// Where the leases of tasks are among the values.
 const LEASES: &str = "task";
 
+/// Another build of the function's program, if one is measured.
+static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
+/// Measures another build of the function's program.
+pub(super) fn use_program(program: &Path) {
+    let program = program.canonicalize().expect("the program exists");
+    PROGRAM.get_or_init(|| program);
+}
+
 /// The function's program.
 fn program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_crowd"));
-    program.canonicalize().expect("cargo has built it")
+    PROGRAM.get().cloned().unwrap_or_else(|| {
+        let program = Path::new(env!("CARGO_BIN_EXE_crowd"));
+        program.canonicalize().expect("cargo has built it")
+    })
 }
 
 /// How many clients can connect: so many, or what the limit of open files leaves for them. It counts for

@@ -3,7 +3,7 @@
 use super::args::Args;
 use super::checks::Checks;
 use super::client::{self, Event, text_frame};
-use super::hall::Hall;
+use super::hall::{Hall, use_program};
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tests::SlowClients;
@@ -53,7 +53,10 @@ struct Heard {
     latencies: Vec<f64>,
 }
 
-pub(super) async fn measure(_: &Args, checks: &mut Checks) {
+pub(super) async fn measure(args: &Args, checks: &mut Checks) {
+    if let Some(program) = &args.program {
+        use_program(program);
+    }
     println!(
         "a room with clients that do not read; eight messages a second of 200 bytes, {MESSAGES} in all. Latencies are \
          those of the others, in ms, from the moment at which a client says something."
