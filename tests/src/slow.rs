@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 const BUFFER: u32 = 2048;
 
 /// The messages that fill the gateway's buffer, in bytes: large ones first.
-const SIZES: [usize; 6] = [120_000, 20_000, 4_000, 800, 100, 10];
+const SIZES: [usize; 7] = [120_000, 20_000, 4_000, 800, 100, 10, 1];
 
 /// How often the buffer is full before nothing more fits: the system takes some bytes later.
 const FULL: usize = 3;

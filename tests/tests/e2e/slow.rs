@@ -2,13 +2,19 @@
 
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use tests::{Client, Gateway, Setup, SlowClients, within_time};
+use tests::{Client, Gateway, Setup, SlowClients, until, within_time};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 
 const LIVE: usize = 20;
 const SLOW: usize = 12;
 const MESSAGES: usize = 24;
+
+/// What a process logs when it lowers its rate, and when that is over.
+const HALVED: &str = "throttles the account";
+const FULL: &str = "the full rate again";
 
 /// On a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -35,12 +41,28 @@ async fn shout(clients: &mut [Client], text: &str) -> Value {
     clients[0].json().await
 }
 
-fn rate_changes(gateway: &Gateway) -> usize {
+/// How many lines of the function's log say so.
+fn logged(gateway: &Gateway, what: &str) -> usize {
     let (out, err) = (gateway.program.stdout.now(), gateway.program.stderr.now());
     let lines = out.iter().chain(&err);
-    lines
-        .filter(|line| line.contains("throttles the account"))
-        .count()
+    lines.filter(|line| line.contains(what)).count()
+}
+
+async fn set_faults(gateway: &Gateway, plan: &str) {
+    let host = gateway.management.strip_prefix("http://");
+    let host = host.and_then(|rest| rest.split('/').next());
+    let host = host.expect("the gateway prints its address");
+    let request = format!(
+        "PUT /_admin/faults HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{plan}",
+        plan.len()
+    );
+    let mut stream = TcpStream::connect(host).await.expect("it listens");
+    let written = stream.write_all(request.as_bytes()).await;
+    written.expect("it reads");
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer).await;
+    read.expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]
@@ -61,7 +83,30 @@ async fn fault_h1_h2_slow_clients_change_no_rate_and_delay_nobody_after_the_firs
         quick >= MESSAGES / 2,
         "{quick} of {MESSAGES} without retries"
     );
-    assert_eq!(rate_changes(&gateway), 0);
+    assert_eq!(logged(&gateway, HALVED), 0);
+    drop(slow);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn fault_h1_a_throttled_account_lowers_the_rate_beside_slow_clients_and_it_comes_back() {
+    let (gateway, mut clients) = hall().await;
+    let slow = SlowClients::connect(&gateway, "", SLOW).await;
+    assert_eq!(shout(&mut clients, "before").await["throttled"], SLOW);
+
+    let say = json!({"action": "shout", "text": "during"});
+    set_faults(&gateway, "throttle=30%").await;
+    until("a lower rate", async || {
+        clients[0].say(say.clone()).await;
+        (logged(&gateway, HALVED) > 0).then_some(())
+    })
+    .await;
+    set_faults(&gateway, "off").await;
+    until("the full rate", async || {
+        clients[0].say(say.clone()).await;
+        (logged(&gateway, FULL) > 0).then_some(())
+    })
+    .await;
     drop(slow);
     gateway.stop().await;
 }

@@ -184,7 +184,11 @@ impl State {
         }
         let since = |at: Instant| now.saturating_duration_since(at + WINDOW);
         let calm = self.halved.map_or(age, since).min(age).as_secs_f64();
-        self.rate = (self.rate + self.full * RECOVERY * calm).min(self.full);
+        let before = self.rate;
+        self.rate = (before + self.full * RECOVERY * calm).min(self.full);
+        if before < self.full && self.rate == self.full {
+            tracing::info!("messages leave at the full rate again");
+        }
         self.window = now;
         self.evidence.begin();
     }
