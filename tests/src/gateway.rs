@@ -159,7 +159,11 @@ impl Gateway {
     /// If it hears anything else first.
     pub async fn newcomer(&self, query: &str) -> Client {
         let mut client = self.client(query).await;
-        let welcome = client.json().await;
+        let mut welcome = client.json().await;
+        // Users who joined shortly before may be announced only now.
+        while welcome["type"] == "joined" {
+            welcome = client.json().await;
+        }
         assert_eq!(welcome["type"], "welcome", "{query} hears {welcome}");
         client
     }

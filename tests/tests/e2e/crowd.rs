@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use tests::{Client, Gateway, chat};
 
 const CLIENTS: usize = 200;
@@ -55,14 +56,25 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
     kill_process(victim, Signal::KILL).expect("it is there");
     all_hear(&mut clients, 0, "we go on").await;
 
-    while let Some(client) = clients.pop() {
+    let mut first = clients.swap_remove(0);
+    for client in clients {
         client.close().await;
-        let user = format!("u{}", clients.len());
-        if let Some(first) = clients.first_mut() {
-            let left = json!({"type": "left", "users": [user], "room": "hall"});
-            first.hears_at_last(&left).await;
+    }
+    let mut left = BTreeSet::new();
+    let mut messages = 0;
+    while left.len() < CLIENTS - 1 {
+        let heard = first.json().await;
+        assert_eq!(heard["type"], "left", "{heard}");
+        messages += 1;
+        for user in heard["users"].as_array().expect("a list") {
+            assert!(left.insert(user.to_string()), "{user} left twice");
         }
     }
+    assert!(
+        messages < CLIENTS / 4,
+        "{messages} messages for all who left"
+    );
+    first.close().await;
     table.has(0, 0, 0).await;
     gateway.stop().await;
 }

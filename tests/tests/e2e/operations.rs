@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tests::{Client, Ended, Gateway, Setup, chat, within};
+use tests::{Client, Ended, Gateway, Setup, chat, until, within};
 
 const SCHEMA: &str = include_str!("../../fixtures/emf.schema.json");
 
@@ -42,6 +42,14 @@ async fn metrics_pass_the_gateways_log_as_cloudwatch_wants_them() {
     assert_eq!(ann.json().await["error"]["code"], "unknown_action");
     gateway.knock("user=").await.expect_err("nobody");
     leave(ann, &mut gateway).await;
+    until("the end of the task that announces who left", async || {
+        let lines = gateway.program.stderr.now();
+        let tasks = lines
+            .iter()
+            .filter(|line| line.contains("\"TasksBegun\":1"));
+        (tasks.count() == 2).then_some(())
+    })
+    .await;
     let ended = gateway.end(Signal::TERM).await;
 
     let schema = serde_json::from_str(SCHEMA).expect("a fixture");
@@ -77,14 +85,14 @@ async fn metrics_pass_the_gateways_log_as_cloudwatch_wants_them() {
         ("Messagessay", 1),
         ("Messages$default", 1),
         ("Failures", 0),
-        ("TasksHandedOn", 1),
-        ("TasksBegun", 1),
+        ("TasksHandedOn", 2),
+        ("TasksBegun", 2),
     ];
     for (name, count) in expected {
         assert_eq!(sums.get(name), Some(&count), "{name}: {sums:?}");
     }
-    // Two who knocked, a greeting, two messages, an end.
-    assert_eq!(times["HandlerTime"], 6, "{times:?}");
+    // Two handshakes, a join, a welcome message, two messages, a departure.
+    assert_eq!(times["HandlerTime"], 7, "{times:?}");
     assert_eq!(
         times["InitTime"] as u64, sums["ColdStarts"],
         "once a process"
