@@ -4,7 +4,8 @@
 #![no_main]
 
 use lambda_ws::auth::{Cookies, Origins, Policy, Ticket, Token};
-use lambda_ws::wire::{AuthorizerResponse, ProxyResponse};
+use lambda_ws_protocol::authorizer::AuthorizerResponse;
+use lambda_ws_protocol::response::ProxyResponse;
 use lambda_ws::{
     Accept, Authorizer, Close, Connection, Context, Error, Json, Opening, Protocols, Query, Rooms,
     RouteKey, Router, Session, User, testing,

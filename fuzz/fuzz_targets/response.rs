@@ -5,7 +5,8 @@
 
 use http::{HeaderValue, StatusCode};
 use lambda_ws::Timestamp;
-use lambda_ws::wire::{AuthorizerResponse, PolicyContext, ProxyResponse};
+use lambda_ws_protocol::authorizer::{AuthorizerResponse, PolicyContext};
+use lambda_ws_protocol::response::ProxyResponse;
 use lambda_ws::{IntoResponse, Response, Router, TwoWay, testing};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;

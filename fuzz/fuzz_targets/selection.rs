@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use lambda_ws::selection::Expression;
+use lambda_ws_protocol::selection::Expression;
 use lambda_ws::{Response, Router, testing};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};

@@ -1,9 +1,6 @@
 //! Benchmarks of the ways to send, beside the floor of their machine:
 //! `cargo bench -p tests --bench sending -- --help`.
 
-// What the signer's own source is made of.
-use lambda_ws::{ConnectionId, Timestamp};
-
 mod sending {
     mod args;
     mod authority;
@@ -11,9 +8,6 @@ mod sending {
     #[allow(dead_code, reason = "the other benchmark needs more")]
     #[path = "../common/cores.rs"]
     mod cores;
-    #[allow(dead_code, reason = "the library needs more")]
-    #[path = "../../../crates/lambda_ws/src/transport/lean/endpoint.rs"]
-    mod endpoint;
     #[path = "../common/figure.rs"]
     mod figure;
     mod floor;
@@ -24,9 +18,6 @@ mod sending {
     mod run;
     mod sample;
     mod server;
-    #[allow(dead_code, reason = "the library needs more")]
-    #[path = "../../../crates/lambda_ws/src/transport/lean/signer.rs"]
-    mod signer;
     mod signing;
     mod who;
 

@@ -475,10 +475,8 @@ pub mod extract;
 mod handler;
 #[cfg(feature = "https")]
 mod https;
-mod id;
 mod json;
 pub mod kv;
-pub mod limits;
 mod metrics;
 pub mod operations;
 mod payload;
@@ -487,17 +485,14 @@ mod presence;
 mod readme;
 mod response;
 mod router;
-pub mod selection;
 mod send_error;
 mod sender;
 pub mod store;
 mod task;
 pub mod testing;
-mod timestamp;
 #[cfg(feature = "https")]
 mod tls;
 pub mod transport;
-pub mod wire;
 
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
@@ -511,13 +506,12 @@ pub use extract::{
     Query, Rooms, RouteKey, Session, State, User,
 };
 pub use handler::Handler;
-pub use id::ConnectionId;
 pub use json::Json;
 pub use kv::{Kept, Kv};
+pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::Present;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
 pub use router::Router;
 pub use send_error::SendError;
 pub use sender::{Audience, Delivery, Rest, Sender};
-pub use timestamp::Timestamp;

@@ -1,12 +1,11 @@
 //! Messages to clients, encoded.
 
 use crate::Json;
-use crate::limits::MESSAGE_BYTES;
 use crate::send_error::SendError;
 use bytes::Bytes;
+use lambda_ws_protocol::limits::MESSAGE_BYTES;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
 /// A message as it is sent: text of at most 128 KB; cheap to clone.
@@ -42,12 +41,8 @@ impl Payload {
     /// however many connections the message goes to.
     pub fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| {
-            let mut digits = String::with_capacity(64);
-            for byte in Sha256::digest(&self.text) {
-                // Writing to a string cannot fail.
-                let _ = write!(digits, "{byte:02x}");
-            }
-            digits
+            let digits = lambda_ws_protocol::hex(&Sha256::digest(&self.text));
+            String::from_utf8(digits.to_vec()).expect("digits are text")
         })
     }
 }

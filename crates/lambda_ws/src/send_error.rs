@@ -1,8 +1,8 @@
 //! Why a message does not reach a client.
 
 use crate::error::BoxError;
-use crate::limits::MESSAGE_BYTES;
 use crate::store::StoreError;
+use lambda_ws_protocol::limits::MESSAGE_BYTES;
 
 /// Why a message does not reach a client.
 #[derive(Debug, thiserror::Error)]

@@ -70,7 +70,7 @@ pub use api_key::{ApiKey, ApiKeySource, ApiKeys, NoApiKeySource};
 pub use authorization::Authorization;
 pub use authorizer::Authorizer;
 pub use integration::{Integration, IntegrationError, Invocation};
-pub use lambda_ws::wire::EventShape;
+pub use lambda_ws_protocol::event::EventShape;
 pub use model::{BadSchema, Models, Schema};
 pub use observed::{Observed, Outcome, What};
 pub use options::{Clock, Fault, Observer, Options, Script};

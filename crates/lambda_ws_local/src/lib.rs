@@ -48,5 +48,4 @@ pub mod guard;
 pub mod lambda;
 mod listener;
 pub mod remote;
-pub mod signature;
 pub mod template;

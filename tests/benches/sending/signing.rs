@@ -1,20 +1,19 @@
 //! What a signature costs.
 
 use super::args::Args;
-use super::endpoint::Endpoint;
 use super::figure::{Goal, Table};
 use super::meter::Meter;
-use super::signer::{Key, Subject, day};
 use super::who;
-use crate::{ConnectionId, Timestamp};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::sigv4::{Signable, SigningKey, day};
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
 
-const URL: &str = "https://abcd1234.execute-api.us-east-1.amazonaws.com/dev";
-const ID: &str = "PJqB0fHsqRcCHlw=";
+const HOST: &str = "abcd1234.execute-api.us-east-1.amazonaws.com";
+const PATH: &str = "/dev/@connections/PJqB0fHsqRcCHlw%3D";
 /// About as long as those of roles are.
 const TOKEN: [u8; 864] = [b'a'; 864];
 
@@ -55,17 +54,23 @@ fn each<T>(duration: Duration, mut sign: impl FnMut() -> T) -> f64 {
 
 /// With the day's key and the payload's hash kept.
 fn own(token: Option<&str>) -> impl FnMut() {
-    let endpoint = Endpoint::parse(URL).expect("a URL");
     let time = Timestamp::now();
-    let key = Key::derive("test", "test", token, "us-east-1", day(time));
+    let key = SigningKey::derive(
+        "test",
+        "test",
+        token,
+        ("us-east-1", "execute-api"),
+        day(time),
+    );
     let key = key.expect("text of one line");
-    let (path, hash) = (endpoint.path(&ConnectionId::from(ID)), "0".repeat(64));
+    let hash = "0".repeat(64);
     move || {
-        let subject = Subject {
+        let subject = Signable {
             method: "POST",
-            path: &path,
-            host: endpoint.host(),
-            hash: &hash,
+            path: PATH,
+            query: "",
+            host: HOST,
+            body_hash: &hash,
             time,
         };
         black_box(key.sign(&subject));
@@ -84,10 +89,9 @@ fn theirs(token: Option<&str>) {
         .build()
         .expect("all parameters")
         .into();
-    let headers = [("host", "abcd1234.execute-api.us-east-1.amazonaws.com")];
-    let url =
-        "https://abcd1234.execute-api.us-east-1.amazonaws.com/dev/@connections/PJqB0fHsqRcCHlw%3D";
+    let headers = [("host", HOST)];
+    let url = format!("https://{HOST}{PATH}");
     let body = SignableBody::Bytes(&[b'x'; 200]);
-    let request = SignableRequest::new("POST", url, headers.into_iter(), body);
+    let request = SignableRequest::new("POST", &url, headers.into_iter(), body);
     black_box(sign(request.expect("a request"), &params).expect("a signature"));
 }

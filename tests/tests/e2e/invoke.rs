@@ -1,6 +1,6 @@
 //! Event files, sent to a function.
 
-use lambda_ws::wire::ProxyResponse;
+use lambda_ws_protocol::response::ProxyResponse;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use tests::{Ended, Program, chat, fixture, gateway, root};

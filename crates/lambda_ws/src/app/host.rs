@@ -25,11 +25,11 @@ use crate::response::{Body, IntoResponse, Response};
 use crate::send_error::SendError;
 use crate::sender::{Cleanup, Sender};
 use crate::store::check_name;
-use crate::wire::{self, EventType, Incoming, IncomingContext, Offer};
 use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 use http::{Extensions, StatusCode};
+use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent, OfferedProtocols};
 use late::Late;
 use serde::Serialize;
 use std::panic::AssertUnwindSafe;
@@ -145,7 +145,7 @@ where
     // What is large and not a message's is in boxes: the future of every event is moved several times on its way
     // into Lambda's runtime, as large as the largest of them.
     async fn answer(&self, json: &str, occasion: Occasion<'_>) -> Result<Reply, BoxError> {
-        let incoming: Result<Incoming<'_>, _> = serde_json::from_str(json);
+        let incoming: Result<IncomingEvent<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(UnknownEvent::because)?;
         let Some((kind, id, mut context)) = socket(&mut incoming) else {
             return Box::pin(self.outside(json, occasion)).await;
@@ -175,16 +175,16 @@ where
             let reply = match kind {
                 EventType::Connect if let Some(method_arn) = incoming.method_arn.take() => {
                     let data = Authorize {
-                        headers: wire::headers(&incoming)?,
-                        query: wire::query(&incoming)?,
+                        headers: incoming.headers()?,
+                        query: incoming.query()?,
                         method_arn,
                     };
                     self.authorize(context, data, sender).await?
                 }
                 EventType::Connect => {
                     let data = Connect {
-                        headers: wire::headers(&incoming)?,
-                        query: wire::query(&incoming)?,
+                        headers: incoming.headers()?,
+                        query: incoming.query()?,
                         declared: Arc::default(),
                     };
                     Box::pin(self.connect(context, data, sender, (occasion, &cleanup))).await
@@ -216,7 +216,7 @@ where
         (occasion, cleanup): (Occasion<'_>, &Cleanup),
     ) -> Reply {
         let declared = data.declared.clone();
-        let offer = Offer::of(&data.headers);
+        let offer = OfferedProtocols::of(&data.headers);
         let event = event(context.clone(), data, sender.clone(), Known::default());
         let mut response = self.respond(AnyEvent::Connect(event)).await;
         log(&response);
@@ -437,7 +437,7 @@ impl UnknownEvent {
 
 /// What a socket's event is about.
 fn socket<'a>(
-    incoming: &mut Incoming<'a>,
+    incoming: &mut IncomingEvent<'a>,
 ) -> Option<(EventType, ConnectionId, IncomingContext<'a>)> {
     // An authorizer's event looks like a CONNECT.
     let authorizes = incoming.kind.as_deref() == Some("REQUEST") && incoming.method_arn.is_some();

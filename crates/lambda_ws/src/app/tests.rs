@@ -29,6 +29,7 @@ mod errors;
 mod late;
 mod presence;
 mod publish;
+mod responses;
 mod tasks;
 
 #[derive(Deserialize)]

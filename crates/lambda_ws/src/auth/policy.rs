@@ -1,6 +1,6 @@
 //! What an authorizer answers.
 
-use crate::limits::AUTHORIZER_BYTES;
+use lambda_ws_protocol::limits::AUTHORIZER_BYTES;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 

@@ -3,9 +3,9 @@
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event};
 use crate::extract::{FromEvent, OptionalFromEvent};
-use crate::wire::Offer;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use lambda_ws_protocol::event::OfferedProtocols;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -68,7 +68,7 @@ impl Token {
 
     /// The sub-protocol behind `bearer`.
     pub fn in_protocols(headers: &HeaderMap) -> Option<Self> {
-        Offer::of(headers).token.map(Self)
+        OfferedProtocols::of(headers).token.map(Self)
     }
 
     /// The query parameter `token`, the last one if there are several.

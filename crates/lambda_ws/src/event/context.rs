@@ -1,8 +1,8 @@
 //! What is true of every event.
 
 use crate::task::new_id;
-use crate::wire::IncomingContext;
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::event::IncomingContext;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use crate::connection::Opening;
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event};
 use crate::response::Accept;
-use crate::wire::Offer;
 use http::HeaderMap;
+use lambda_ws_protocol::event::OfferedProtocols;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
@@ -69,7 +69,7 @@ macro_rules! handshakes {
             type Rejection = Infallible;
 
             async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Infallible> {
-                Ok(Self(Offer::of(&event.data.headers).protocols))
+                Ok(Self(OfferedProtocols::of(&event.data.headers).protocols))
             }
         }
 

@@ -3,12 +3,12 @@
 use super::Sender;
 use super::attempts::Request;
 use crate::ConnectionId;
-use crate::limits::INTEGRATION_TIMEOUT;
 use crate::metrics::Metric;
 use crate::payload::Payload;
 use crate::presence::Change;
 use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
+use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
 use std::time::Duration;
 use tracing::warn;
 

@@ -3,6 +3,7 @@
 use crate::ConnectionId;
 use crate::payload::Payload;
 use crate::store::{Scope, Slice};
+use lambda_ws_protocol::table_layout;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -171,7 +172,7 @@ impl Range {
     fn from(&self) -> u8 {
         self.after
             .as_ref()
-            .map_or(self.slice.from, Slice::hash)
+            .map_or(self.slice.from, table_layout::hash)
             .clamp(self.slice.from, self.slice.to)
     }
 
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_room_cover_what_is_left_of_it_once() {
         let after = ConnectionId::from("PJqB0fHsqRcCHlw=");
-        for (after, first) in [(None, 0), (Some(after.clone()), Slice::hash(&after))] {
+        for (after, first) in [(None, 0), (Some(after.clone()), table_layout::hash(&after))] {
             let mut rest = Rest::all(Scope::Room("tea".into()), HashSet::new());
             rest.ranges[0].after = after.clone();
             rest.ids = vec!["a".into(), "b".into(), "c".into()];

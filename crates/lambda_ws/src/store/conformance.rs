@@ -23,7 +23,7 @@ use std::time::Duration;
 pub async fn conformance(store: &impl Store) {
     let check = Check {
         store,
-        run: crate::wire::new_id(&mut fastrand::Rng::new()),
+        run: lambda_ws_protocol::event::new_id(&mut fastrand::Rng::new()),
         now: Timestamp::from_secs(Timestamp::now().secs()),
     };
     check.a_registered_connection_is_found().await;

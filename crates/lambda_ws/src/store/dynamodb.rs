@@ -1,15 +1,6 @@
 //! Connections in one DynamoDB table.
 //!
-//! `pk` and `sk` are its keys, both strings; its time to live is on `exp`. There is no index.
-//!
-//! | item | pk | sk | attributes |
-//! |---|---|---|---|
-//! | connection | `C#<h0>` | `<id>` | at, exp, api, user?, rooms?, session?, v, gone? |
-//! | room member | `R#<room>` | `<h>#<id>` | exp |
-//! | user's connection | `U#<user>` | `<h>#<id>` | exp |
-//! | value | `K#<namespace>` | `<key>` | value, v, exp? |
-//!
-//! `h` is [`Slice::hash`] of the id in two hex digits, `h0` its first.
+//! [`table_layout`] defines its keys and attributes.
 
 mod batch;
 mod item;
@@ -25,6 +16,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use item::{Item, connection_key, member_item, member_key, s};
+use lambda_ws_protocol::table_layout;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use tracing::warn;
@@ -328,7 +320,7 @@ impl Store for DynamoDb {
             Scope::Everyone => query
                 .key_condition_expression("pk = :pk")
                 .filter_expression("exp > :now AND attribute_not_exists(gone)")
-                .expression_attribute_values(":pk", s(item::connections(slice.from)))
+                .expression_attribute_values(":pk", s(table_layout::connections(slice.from)))
                 .set_exclusive_start_key(after.map(connection_key)),
             Scope::Room(_) | Scope::User(_) => {
                 let query = query
@@ -339,11 +331,11 @@ impl Store for DynamoDb {
                 if slice == Slice::ALL {
                     query.key_condition_expression("pk = :pk")
                 } else {
-                    // `$` follows `#`: the range ends behind the last id of its last hash.
+                    let [from, to] = table_layout::members_between(slice.from, slice.to);
                     query
                         .key_condition_expression("pk = :pk AND sk BETWEEN :from AND :to")
-                        .expression_attribute_values(":from", s(format!("{:02x}#", slice.from)))
-                        .expression_attribute_values(":to", s(format!("{:02x}$", slice.to)))
+                        .expression_attribute_values(":from", s(from))
+                        .expression_attribute_values(":to", s(to))
                 }
             }
         };

@@ -4,6 +4,7 @@ mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::table_layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,12 +53,12 @@ impl Tables {
 
     fn add(&mut self, scope: Scope, id: &ConnectionId, expires: Timestamp) {
         let members = self.members.entry(scope).or_default();
-        members.insert((Slice::hash(id), id.clone()), expires);
+        members.insert((table_layout::hash(id), id.clone()), expires);
     }
 
     fn take(&mut self, scope: &Scope, id: &ConnectionId) {
         if let Some(members) = self.members.get_mut(scope) {
-            members.remove(&(Slice::hash(id), id.clone()));
+            members.remove(&(table_layout::hash(id), id.clone()));
             if members.is_empty() {
                 self.members.remove(scope);
             }
@@ -194,7 +195,7 @@ impl Store for Memory {
             return Ok(Page::default());
         };
         let from = match after {
-            Some(id) => Bound::Excluded((Slice::hash(id), id.clone())),
+            Some(id) => Bound::Excluded((table_layout::hash(id), id.clone())),
             None => Bound::Included((slice.from, ConnectionId::from(""))),
         };
         let mut ids: Vec<ConnectionId> = members

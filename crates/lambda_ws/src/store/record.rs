@@ -1,8 +1,9 @@
 //! What is known of a connection.
 
 use super::{StoreError, check_name};
-use crate::limits::CONNECTION_DURATION;
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::limits::CONNECTION_DURATION;
+use lambda_ws_protocol::table_layout;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
@@ -144,18 +145,9 @@ impl Slice {
     /// All connections.
     pub const ALL: Self = Self { from: 0, to: 255 };
 
-    /// The hash byte of a connection id. It is part of the data model: it never changes.
-    pub fn hash(id: &ConnectionId) -> u8 {
-        // FNV-1a, folded: ids of the same second differ in few characters.
-        let fnv = id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-        });
-        fnv.to_be_bytes().into_iter().fold(0, |a, b| a ^ b)
-    }
-
     /// Whether a connection is in the range.
     pub fn contains(self, id: &ConnectionId) -> bool {
-        (self.from..=self.to).contains(&Self::hash(id))
+        (self.from..=self.to).contains(&table_layout::hash(id))
     }
 }
 
@@ -171,18 +163,6 @@ pub struct Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_hash_of_an_id_never_changes_and_spreads() {
-        assert_eq!(Slice::hash(&"PJqB0fHsqRcCHlw=".into()), 179);
-        let mut random = fastrand::Rng::with_seed(1);
-        let mut counts = [0_u32; 16];
-        for _ in 0..16_000 {
-            let id = crate::wire::new_id(&mut random).into();
-            counts[usize::from(Slice::hash(&id) >> 4)] += 1;
-        }
-        assert!(counts.iter().all(|c| (850..1150).contains(c)), "{counts:?}");
-    }
 
     #[test]
     fn the_slices_of_a_group_cover_every_hash_once() {

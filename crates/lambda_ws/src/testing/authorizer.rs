@@ -1,10 +1,10 @@
 //! The API's authorizer, which is the application itself.
 
 use super::shared::{API, Failure, STAGE, Shared};
-use crate::wire::{
-    AuthorizerRequest, AuthorizerResponse, IdentitySource, PolicyContext, ProxyRequest,
-    authorizer_headers,
+use lambda_ws_protocol::authorizer::{
+    AuthorizerRequest, AuthorizerResponse, IdentitySource, PolicyContext, authorizer_headers,
 };
+use lambda_ws_protocol::event::ProxyRequest;
 use serde_json::value::RawValue;
 use std::sync::Arc;
 

@@ -4,10 +4,13 @@ use super::gateway::Gateway;
 use super::shared::Shared;
 use super::socket::State;
 use crate::ConnectionId;
-use crate::limits::{FRAME_BYTES, MESSAGE_BYTES};
 use crate::payload::IntoPayload;
 use crate::send_error::SendError;
-use crate::wire::{Closing, ErrorFrame, error_frame};
+use lambda_ws_protocol::limits::{FRAME_BYTES, MESSAGE_BYTES};
+use lambda_ws_protocol::{
+    CloseReason,
+    response::{ErrorFrame, error_frame},
+};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 use std::panic::Location;
@@ -73,7 +76,7 @@ impl Client {
                 Some(text) => self.deliver(&text).await,
                 // Open a moment ago.
                 None => {
-                    let _ = shared.change(|sockets| sockets.close(&self.id, Closing::TOO_BIG));
+                    let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::TOO_BIG));
                 }
             }
             shared.tell_ends().await;
@@ -84,7 +87,7 @@ impl Client {
     pub async fn send_binary(&self) {
         let shared = self.shared();
         let _action = shared.action();
-        let _ = shared.change(|sockets| sockets.close(&self.id, Closing::UNSUPPORTED));
+        let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::UNSUPPORTED));
         shared.tell_ends().await;
     }
 
@@ -194,7 +197,7 @@ impl Client {
             messages => format!("all it ever got is {messages:#?}"),
         };
         if let Some(closing) = sockets.closing(&self.id) {
-            let Closing { code, reason } = closing;
+            let CloseReason { code, reason } = closing;
             let _ = write!(story, "; it was closed with {code} `{reason}`");
         }
         story
@@ -209,7 +212,7 @@ impl Client {
 
     /// Closes the connection without a code, as `socket.close()` does, and waits for `$disconnect`.
     pub async fn close(self) {
-        let Closing { code, reason } = Closing::NO_STATUS;
+        let CloseReason { code, reason } = CloseReason::NO_STATUS;
         self.close_with(code, reason).await;
     }
 

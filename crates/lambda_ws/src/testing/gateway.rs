@@ -7,11 +7,11 @@ use crate::auth::Tickets;
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
-use crate::selection::Expression;
 use crate::sender::Sender;
 use crate::store::Memory;
-use crate::wire::{Closing, IdentitySource, RequestContext};
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::selection::Expression;
+use lambda_ws_protocol::{CloseReason, authorizer::IdentitySource, event::RequestContext};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,7 +204,7 @@ impl Gateway {
             shared.change(|sockets| {
                 for id in &ids {
                     // It may have been closed meanwhile.
-                    let _ = sockets.close(id, Closing::GOING_AWAY);
+                    let _ = sockets.close(id, CloseReason::GOING_AWAY);
                 }
             });
             shared.tell_ends().await;

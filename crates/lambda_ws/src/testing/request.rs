@@ -5,8 +5,8 @@ use super::gateway::Gateway;
 use super::shared::DOMAIN;
 use super::socket::{Socket, State};
 use crate::ConnectionId;
-use crate::wire::Pairs;
 use http::StatusCode;
+use lambda_ws_protocol::event::Pairs;
 use serde::Serialize;
 use serde_json::Value;
 

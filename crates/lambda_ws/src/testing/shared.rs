@@ -8,17 +8,16 @@ use super::wire::Wire;
 use crate::app::{Backend, Transports};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
-use crate::limits::INTEGRATION_TIMEOUT;
 use crate::response::Response;
 use crate::sender::Sender;
 use crate::store::{Memory, StoreError, Wrapped};
 use crate::task::Tasks;
-use crate::wire::{
-    self, ErrorFrame, Identity, Origin, ProxyRequest, ProxyResponse, RequestContext,
-};
 use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use lambda_ws_protocol::event::{self, ConnectionDetails, Identity, ProxyRequest, RequestContext};
+use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
+use lambda_ws_protocol::response::{ErrorFrame, ProxyResponse};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -93,7 +92,7 @@ impl Shared {
     }
 
     pub(super) fn new_id(&self) -> String {
-        wire::new_id(&mut self.random())
+        event::new_id(&mut self.random())
     }
 
     pub(super) fn invocations(&self) -> MutexGuard<'_, Vec<Invocation>> {
@@ -195,7 +194,7 @@ impl Shared {
                 continue;
             };
             let client = self.client(&id);
-            let (request_id, headers) = (self.new_id(), wire::disconnect_headers(DOMAIN));
+            let (request_id, headers) = (self.new_id(), event::disconnect_headers(DOMAIN));
             let mut event = client.event("$disconnect", "DISCONNECT", &request_id, self.now());
             event.headers = Some(&headers);
             event.multi_value_headers = Some(&headers);
@@ -285,7 +284,7 @@ impl ClientParts {
         request_id: &'a str,
         now: Timestamp,
     ) -> ProxyRequest<'a> {
-        let origin = Origin {
+        let origin = ConnectionDetails {
             api_id: API,
             stage: STAGE,
             stage_variables: None,

@@ -1,9 +1,9 @@
 //! Connections, as the gateway sees them.
 
-use crate::limits::{CONNECTION_DURATION, IDLE_TIMEOUT};
 use crate::send_error::SendError;
-use crate::wire::Closing;
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::CloseReason;
+use lambda_ws_protocol::limits::{CONNECTION_DURATION, IDLE_TIMEOUT};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +29,7 @@ pub(super) enum State {
     Opening,
     Open,
     /// The server closed it.
-    Closed(Closing),
+    Closed(CloseReason),
     /// The client closed it, or was lost.
     Ended,
 }
@@ -87,7 +87,11 @@ impl Sockets {
     }
 
     /// Closes a connection from the server's side.
-    pub(super) fn close(&mut self, id: &ConnectionId, closing: Closing) -> Result<(), SendError> {
+    pub(super) fn close(
+        &mut self,
+        id: &ConnectionId,
+        closing: CloseReason,
+    ) -> Result<(), SendError> {
         self.open(id)?.state = State::Closed(closing);
         self.end(id, closing.code, closing.reason);
         Ok(())
@@ -116,7 +120,7 @@ impl Sockets {
     }
 
     /// How the server closed a connection, if it did.
-    pub(super) fn closing(&self, id: &ConnectionId) -> Option<Closing> {
+    pub(super) fn closing(&self, id: &ConnectionId) -> Option<CloseReason> {
         match self.all.get(id)?.state {
             State::Closed(closing) => Some(closing),
             State::Opening | State::Open | State::Ended => None,

@@ -6,13 +6,13 @@ mod routes;
 mod together;
 
 use super::{Client, Gateway};
-use crate::limits::{CONNECTION_DURATION, FRAME_BYTES, IDLE_TIMEOUT};
 use crate::store::{Record, Scope, Slice, Store};
 use crate::{
     Accept, Authorizer, Close, Connection, ConnectionId, Context, Error, Json, Opening, Protocols,
     Query, Router, SendError, Sender, State,
 };
 use http::{HeaderMap, StatusCode};
+use lambda_ws_protocol::limits::{CONNECTION_DURATION, FRAME_BYTES, IDLE_TIMEOUT};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};

@@ -5,7 +5,7 @@ use crate::ConnectionId;
 use crate::payload::Payload;
 use crate::send_error::SendError;
 use crate::transport::{Inspection, Transport};
-use crate::wire::Closing;
+use lambda_ws_protocol::CloseReason;
 use std::sync::{Arc, Weak};
 
 const URL: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/test";
@@ -29,7 +29,7 @@ impl Transport for Wire {
     async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         let shared = self.shared()?;
         let alone = shared.change(|sockets| {
-            sockets.close(id, Closing::NORMAL)?;
+            sockets.close(id, CloseReason::NORMAL)?;
             Ok::<_, SendError>(sockets.under_way == 0)
         })?;
         // Else whoever is under way tells when it ends: a handler does not run within another.

@@ -5,7 +5,6 @@ mod clock;
 mod endpoint;
 mod keys;
 mod request;
-mod signer;
 mod sockets;
 #[cfg(test)]
 mod tests;
@@ -25,9 +24,9 @@ pub(super) use clock::differ;
 use endpoint::Endpoint;
 use http::StatusCode;
 use keys::Keys;
+use lambda_ws_protocol::sigv4::Signable;
 use request::Request;
 use serde::Deserialize;
-use signer::Subject;
 use sockets::Sockets;
 
 /// The hash of no body.
@@ -87,11 +86,12 @@ impl Lane {
         loop {
             let now = self.clock.now();
             let key = self.keys.current(now).await?;
-            let subject = Subject {
+            let subject = Signable {
                 method,
                 path: &path,
                 host: self.endpoint.host(),
-                hash,
+                query: "",
+                body_hash: hash,
                 time: Timestamp::from(now),
             };
             let request = Request::signed(&key, &subject, body);

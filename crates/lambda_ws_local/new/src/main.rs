@@ -1,6 +1,6 @@
 //! Rooms: whoever has joined one hears what is said in it.
 
-use lambda_ws::{Connection, Error, Json, Opening, Query, Rooms, Router, User};
+use lambda_ws_protocol::{Connection, Error, Json, Opening, Query, Rooms, Router, User};
 use serde::{Deserialize, Serialize};
 
 // One thread: a function has one event at a time.

@@ -3,7 +3,7 @@
 use super::Call;
 use super::reply::{Refused, Reply};
 use crate::gateway::{Gateway, Snapshot};
-use lambda_ws::wire::iso8601;
+use lambda_ws_protocol::event::iso8601;
 use serde_json::{Value, json};
 
 /// How many are shown at once, unless the caller says otherwise, and at most.

@@ -27,8 +27,8 @@ use lambda_ws_local::gateway::{
 };
 use lambda_ws_local::lambda::{self, Lambda};
 use lambda_ws_local::remote::Remote;
-use lambda_ws_local::signature::Credentials;
 use lambda_ws_local::template::{self, Authorization, Template};
+use lambda_ws_protocol::sigv4::Credentials;
 use std::collections::HashMap;
 use std::io::Write;
 use std::net::Ipv4Addr;

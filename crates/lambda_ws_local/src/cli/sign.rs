@@ -4,8 +4,8 @@ use super::failure::Failure;
 use clap::Args;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue};
-use lambda_ws::Timestamp;
-use lambda_ws_local::signature::{Credentials, Request, Signer};
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::sigv4::{Credentials, Request, Signer};
 
 /// Whether and how a handshake is signed.
 #[derive(Debug, Args)]
@@ -68,11 +68,13 @@ impl Sign {
             headers: vec![("host", host.as_bytes())],
             body: b"",
         };
-        let added = signer.sign(&signed, Timestamp::now());
-        for (name, value) in added {
-            let value = HeaderValue::try_from(value).map_err(|_| {
-                Failure::new("the credentials have characters that no header can have")
-            })?;
+        let headers = signer.sign(&signed, Timestamp::now());
+        let headers = headers.ok_or_else(|| {
+            Failure::new("the credentials have characters that no header can have")
+        })?;
+        for (name, value) in headers {
+            let value = HeaderValue::try_from(value)
+                .map_err(|error| Failure::because("the signature cannot be sent", error))?;
             let name = HeaderName::try_from(name)
                 .map_err(|error| Failure::because("the signature cannot be sent", error))?;
             request.headers_mut().insert(name, value);

@@ -7,8 +7,7 @@ use crate::dynamodb::DynamoDb;
 use crate::gateway::Gateway;
 use bytes::Bytes;
 use http::StatusCode;
-use lambda_ws::store::Slice;
-use lambda_ws::{ConnectionId, Timestamp};
+use lambda_ws_protocol::{ConnectionId, Timestamp, table_layout};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
@@ -81,7 +80,7 @@ impl Backend {
             let names: Vec<_> = key
                 .map(|part| part["AttributeName"].as_str().unwrap_or_default())
                 .collect();
-            if names == ["pk", "sk"] {
+            if names == table_layout::KEYS {
                 found.push(name);
             }
         }
@@ -117,8 +116,8 @@ impl Backend {
             let keys: Vec<_> = details
                 .keys()
                 .map(|id| {
-                    let hash = Slice::hash(&ConnectionId::from(id.clone()));
-                    let pk = format!("C#{:x}", hash >> 4);
+                    let hash = table_layout::hash(&ConnectionId::from(id.as_str()));
+                    let pk = table_layout::connections(hash);
                     json!({ "pk": { "S": pk }, "sk": { "S": id } })
                 })
                 .collect();
@@ -245,7 +244,7 @@ impl Backend {
             loop {
                 let mut request = json!({
                     "TableName": table, "KeyConditionExpression": "pk = :room",
-                    "ExpressionAttributeValues": { ":room": { "S": format!("R#{room}") } },
+                    "ExpressionAttributeValues": { ":room": { "S": table_layout::room(room) } },
                 });
                 if !start.is_null() {
                     request["ExclusiveStartKey"] = start;
@@ -255,11 +254,10 @@ impl Backend {
                 };
                 for item in page["Items"].as_array().into_iter().flatten() {
                     let expires = item["exp"]["N"].as_str().and_then(|n| n.parse().ok());
-                    let member = item["sk"]["S"].as_str().and_then(|sk| sk.split_once('#'));
-                    if let Some((_, id)) = member
+                    if let Some(sk) = item["sk"]["S"].as_str()
                         && expires.is_none_or(|expires: u64| expires > now)
                     {
-                        members.push(id.to_owned());
+                        members.push(table_layout::connection_id(None, sk).to_owned());
                     }
                 }
                 start = page["LastEvaluatedKey"].clone();

@@ -5,7 +5,7 @@ use super::feed::Feed;
 use super::reply::Refused;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;

@@ -4,7 +4,7 @@ use super::running::Session;
 use crate::function::{LogLine, Stream};
 use crate::gateway::{Observed, Outcome, Snapshot, What};
 use bytes::Bytes;
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use super::running::{Running, Session};
 use crate::function::LogLine;
 use crate::gateway::{Observed, Snapshot, What};
 use bytes::Bytes;
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde_json::Value;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! How much happens and how long it takes, of everything and not of what is shown.
 
 use crate::gateway::{Observed, What};
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;

@@ -69,7 +69,7 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::console::entry::Happened;
-    use lambda_ws::Timestamp;
+    use lambda_ws_protocol::Timestamp;
 
     fn entry(bytes: usize) -> Entry {
         Entry {

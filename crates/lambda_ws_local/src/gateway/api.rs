@@ -1,7 +1,7 @@
 //! What a gateway serves: one stage of one WebSocket API.
 
 use super::{ApiKeys, Authorization, Integration, Models};
-use lambda_ws::{limits, selection};
+use lambda_ws_protocol::{limits, selection};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! API keys.
 
-use lambda_ws::wire::Pairs;
+use lambda_ws_protocol::event::Pairs;
 use std::fmt;
 use std::str::FromStr;
 

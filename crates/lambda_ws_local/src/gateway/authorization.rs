@@ -9,10 +9,10 @@ use super::head::Upgrade;
 use super::observed::{Observed, Outcome, What};
 use super::refusal::Refusal;
 use super::shared::Shared;
-use crate::signature::{Request, SignatureError, Signer};
 use http::Method;
-use lambda_ws::Timestamp;
-use lambda_ws::wire::Identity;
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::event::Identity;
+use lambda_ws_protocol::sigv4::{Request, SignatureError, Signer};
 use std::fmt;
 use tokio::time::Instant;
 

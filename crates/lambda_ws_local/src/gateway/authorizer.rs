@@ -5,8 +5,10 @@ use super::handshake::Handshake;
 use super::integration::{Failure, respond};
 use super::shared::Shared;
 use super::{Integration, IntegrationError, events};
-use lambda_ws::wire::{AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext};
-use lambda_ws::{Timestamp, limits};
+use lambda_ws_protocol::authorizer::{
+    AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
+};
+use lambda_ws_protocol::{Timestamp, limits};
 use serde_json::value::RawValue;
 use std::error::Error;
 use std::fmt;

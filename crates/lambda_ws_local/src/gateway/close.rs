@@ -1,6 +1,6 @@
 //! Close codes and reasons, as clients and DISCONNECT events see them.
 
-use lambda_ws::wire::Closing;
+use lambda_ws_protocol::CloseReason;
 use std::borrow::Cow;
 
 /// Why a connection ended (conformance C3).
@@ -11,16 +11,16 @@ pub(super) struct Close {
 }
 
 impl Close {
-    pub(super) const NORMAL: Self = Self::of(Closing::NORMAL);
-    pub(super) const GOING_AWAY: Self = Self::of(Closing::GOING_AWAY);
-    pub(super) const PROTOCOL_ERROR: Self = Self::of(Closing::PROTOCOL_ERROR);
-    pub(super) const UNSUPPORTED: Self = Self::of(Closing::UNSUPPORTED);
-    pub(super) const NO_STATUS: Self = Self::of(Closing::NO_STATUS);
-    pub(super) const LOST: Self = Self::of(Closing::LOST);
-    pub(super) const NOT_UTF8: Self = Self::of(Closing::NOT_UTF8);
-    pub(super) const TOO_BIG: Self = Self::of(Closing::TOO_BIG);
+    pub(super) const NORMAL: Self = Self::of(CloseReason::NORMAL);
+    pub(super) const GOING_AWAY: Self = Self::of(CloseReason::GOING_AWAY);
+    pub(super) const PROTOCOL_ERROR: Self = Self::of(CloseReason::PROTOCOL_ERROR);
+    pub(super) const UNSUPPORTED: Self = Self::of(CloseReason::UNSUPPORTED);
+    pub(super) const NO_STATUS: Self = Self::of(CloseReason::NO_STATUS);
+    pub(super) const LOST: Self = Self::of(CloseReason::LOST);
+    pub(super) const NOT_UTF8: Self = Self::of(CloseReason::NOT_UTF8);
+    pub(super) const TOO_BIG: Self = Self::of(CloseReason::TOO_BIG);
 
-    const fn of(closing: Closing) -> Self {
+    const fn of(closing: CloseReason) -> Self {
         Self {
             code: closing.code,
             reason: Cow::Borrowed(closing.reason),
@@ -51,7 +51,7 @@ impl Close {
 
     /// The payload of the close frame that the client is sent: none where it sent none.
     pub(super) fn payload(&self) -> Vec<u8> {
-        if self.code == Closing::NO_STATUS.code {
+        if self.code == CloseReason::NO_STATUS.code {
             return Vec::new();
         }
         let mut payload = self.code.to_be_bytes().to_vec();

@@ -11,7 +11,7 @@ use super::socket::{End, Received, Socket};
 use super::stream::Stream;
 use super::time::Moment;
 use crate::faults::{Kind, Place};
-use lambda_ws::{ConnectionId, Timestamp};
+use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

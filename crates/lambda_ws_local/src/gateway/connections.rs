@@ -2,7 +2,7 @@
 
 use super::close::Close;
 use super::connection::Connection;
-use lambda_ws::ConnectionId;
+use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -6,10 +6,10 @@ use super::connection::Connection;
 use super::handshake::Handshake;
 use super::shared::Shared;
 use bytes::Bytes;
-use lambda_ws::Timestamp;
-use lambda_ws::wire::{
-    AuthorizerRequest, EventShape, Identity, IdentitySource, Origin, ProxyRequest,
-    authorizer_headers, disconnect_headers,
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::authorizer::{AuthorizerRequest, IdentitySource, authorizer_headers};
+use lambda_ws_protocol::event::{
+    ConnectionDetails, EventShape, Identity, ProxyRequest, disconnect_headers,
 };
 use serde::Serialize;
 
@@ -113,7 +113,7 @@ fn event<'a>(
     request_id: &'a str,
     now: Timestamp,
 ) -> ProxyRequest<'a> {
-    let origin = Origin {
+    let origin = ConnectionDetails {
         api_id: &shared.api_id,
         stage: &shared.stage,
         stage_variables: shared.stage_variables.as_ref(),

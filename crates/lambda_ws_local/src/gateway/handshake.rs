@@ -2,8 +2,8 @@
 
 use super::head::{Upgrade, has_token};
 use super::refusal::{Refusal, date};
-use lambda_ws::limits;
-use lambda_ws::wire::Pairs;
+use lambda_ws_protocol::event::Pairs;
+use lambda_ws_protocol::limits;
 use percent_encoding::percent_decode_str;
 use std::net::SocketAddr;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;

@@ -3,7 +3,7 @@
 
 use super::refusal::Refusal;
 use http::Request;
-use lambda_ws::wire::Pairs;
+use lambda_ws_protocol::event::Pairs;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The longest head, in bytes.

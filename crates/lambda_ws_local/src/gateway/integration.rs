@@ -2,7 +2,7 @@
 
 use crate::faults::Kind;
 use bytes::Bytes;
-use lambda_ws::wire::{ErrorFrame, MalformedResponse, ProxyResponse};
+use lambda_ws_protocol::response::{ErrorFrame, MalformedResponse, ProxyResponse};
 use std::pin::Pin;
 use std::time::Duration;
 

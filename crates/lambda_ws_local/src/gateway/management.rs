@@ -14,7 +14,6 @@ use super::{Audience, Gateway, PageBody};
 use crate::console::{Call, token};
 use crate::faults::{AnswerLost, Kind, Place};
 use crate::guard::Guard;
-use crate::signature::{self, SignatureError};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
@@ -24,8 +23,9 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use lambda_ws::limits::MESSAGE_BYTES;
-use lambda_ws::wire::{is_id, iso8601};
+use lambda_ws_protocol::event::{is_id, iso8601};
+use lambda_ws_protocol::limits::MESSAGE_BYTES;
+use lambda_ws_protocol::sigv4::{self, SignatureError};
 use percent_encoding::percent_decode_str;
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -319,7 +319,7 @@ async fn authorize(
         _ => read(body).await?,
     };
     let token = token(&head.headers);
-    authorization::signed(shared, token, || signature::Request {
+    authorization::signed(shared, token, || sigv4::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Request models: what the messages of a route must look like (conformance D7).
 
-use lambda_ws::selection::Expression;
+use lambda_ws_protocol::selection::Expression;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;

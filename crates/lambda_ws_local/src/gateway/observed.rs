@@ -1,6 +1,6 @@
 //! What a gateway tells of itself.
 
-use lambda_ws::wire::ErrorFrame;
+use lambda_ws_protocol::response::ErrorFrame;
 use std::fmt;
 use std::time::Duration;
 

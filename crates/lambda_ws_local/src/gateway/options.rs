@@ -4,9 +4,9 @@ use super::{EventShape, Observed, Pages, Throttle, Time, Tls};
 use crate::console::Feed;
 use crate::faults;
 use crate::guard::Guard;
-use crate::signature::Credentials;
 use http::Method;
-use lambda_ws::{Timestamp, limits};
+use lambda_ws_protocol::sigv4::Credentials;
+use lambda_ws_protocol::{Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
 

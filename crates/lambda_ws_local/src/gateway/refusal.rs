@@ -1,7 +1,7 @@
 //! HTTP answers to requests that become no websocket.
 
-use crate::signature::SignatureError;
 use http::StatusCode;
+use lambda_ws_protocol::sigv4::SignatureError;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 

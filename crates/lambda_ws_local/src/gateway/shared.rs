@@ -4,8 +4,8 @@ use super::connections::Connections;
 use super::opening::Opening;
 use super::outbox::Bounds;
 use super::{Api, ApiKeys, Authorization, Observed, Options, Route};
-use lambda_ws::wire::{self, Pairs};
-use lambda_ws::{Timestamp, selection};
+use lambda_ws_protocol::event::{self, Pairs};
+use lambda_ws_protocol::{Timestamp, selection};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,7 +69,7 @@ impl Shared {
 
     /// A new connection, request or message id.
     pub(super) fn new_id(&self) -> String {
-        wire::new_id(&mut self.random())
+        event::new_id(&mut self.random())
     }
 
     /// A new trace id, as `X-Amzn-Trace-Id` has it.

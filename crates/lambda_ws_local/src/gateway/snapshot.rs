@@ -1,6 +1,6 @@
 //! A connection, as it was a moment ago.
 
-use lambda_ws::{ConnectionId, Timestamp};
+use lambda_ws_protocol::{ConnectionId, Timestamp};
 
 /// A connection, as it was a moment ago.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@ use super::properties::Properties;
 use super::resource::Resource;
 use super::scope::Scope;
 use super::{Problem, integration, physical, stage};
-use lambda_ws::wire::IdentitySource;
+use lambda_ws_protocol::authorizer::IdentitySource;
 
 pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Authorizer";
 

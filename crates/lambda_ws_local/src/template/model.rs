@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use lambda_ws::selection::Expression;
+use lambda_ws_protocol::selection::Expression;
 use serde_json::Value;
 
 use super::properties::Properties;

@@ -5,6 +5,7 @@ use lambda_ws::store::Slice;
 use lambda_ws::transport::{ApiGateway, Inspection, Transport};
 use lambda_ws::{ConnectionId, Payload, SendError, Sender};
 use lambda_ws_local::gateway::What::{Inspect, Post};
+use lambda_ws_protocol::table_layout;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use tests::{until, within};
@@ -47,7 +48,7 @@ async fn live_ones_do_not_wait(gone: usize, live: usize) {
     let mut bench = Bench::new().await;
     let mut gone_ids = bench.members(gone + live, OLD).await;
     // Those who are gone are asked first, so that everybody else could be kept waiting.
-    gone_ids.sort_by_key(|id| (Slice::hash(id), id.clone()));
+    gone_ids.sort_by_key(|id| (table_layout::hash(id), id.clone()));
     let live_ids = gone_ids.split_off(gone);
     for id in &gone_ids {
         bench.end(id).await;

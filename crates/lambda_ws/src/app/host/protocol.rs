@@ -1,14 +1,14 @@
 //! The sub-protocol that answers an offer.
 
 use crate::response::Response;
-use crate::wire::{BEARER, Offer};
 use http::HeaderValue;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
+use lambda_ws_protocol::event::{BEARER, OfferedProtocols};
 use tracing::warn;
 
 /// Sees to it that a client gets the answer it expects to the sub-protocols it offers, or that it is
 /// logged why it will close the connection (conformance B8).
-pub(super) fn choose(response: &mut Response, offer: &Offer) {
+pub(super) fn choose(response: &mut Response, offer: &OfferedProtocols) {
     // What is offered is not logged: some clients bring a token as if it were a protocol.
     let chosen = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
     let known = |name: &str| offer.protocols.iter().any(|p| p == name);

@@ -1,9 +1,9 @@
 //! Messages to one connection.
 
 use super::*;
-use crate::limits::MESSAGE_BYTES;
 use crate::store::StoreError;
 use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
+use lambda_ws_protocol::limits::MESSAGE_BYTES;
 
 async fn sends(bench: &Bench, replies: &[Reply]) -> Result<(), SendError> {
     let id = bench.member("ann", OLD).await;

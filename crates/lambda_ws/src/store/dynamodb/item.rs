@@ -1,8 +1,9 @@
 //! The table's items.
 
-use crate::store::{Record, Scope, Slice, Value};
+use crate::store::{Record, Scope, Value};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::types::AttributeValue;
+use lambda_ws_protocol::table_layout;
 use std::collections::HashMap;
 
 /// An item, or a key.
@@ -20,26 +21,22 @@ pub(super) fn secs(time: Timestamp) -> AttributeValue {
     AttributeValue::N(time.secs().to_string())
 }
 
-/// The partition of the connections with the first digit of this hash.
-pub(super) fn connections(hash: u8) -> String {
-    format!("C#{:x}", hash >> 4)
-}
-
 /// The partition of the members of a room or a user.
 pub(super) fn members(scope: &Scope) -> String {
     match scope {
-        Scope::Room(room) => format!("R#{room}"),
-        Scope::User(user) => format!("U#{user}"),
+        Scope::Room(room) => table_layout::room(room),
+        Scope::User(user) => table_layout::user(user),
         Scope::Everyone => unreachable!("everyone is in the partitions of the connections"),
     }
 }
 
 pub(super) fn connection_key(id: &ConnectionId) -> Attributes {
-    key(connections(Slice::hash(id)), id.as_str().to_owned())
+    let partition = table_layout::connections(table_layout::hash(id));
+    key(partition, id.as_str().to_owned())
 }
 
 pub(super) fn member_key(scope: &Scope, id: &ConnectionId) -> Attributes {
-    key(members(scope), format!("{:02x}#{id}", Slice::hash(id)))
+    key(members(scope), table_layout::member(id))
 }
 
 pub(super) fn member_item(scope: &Scope, id: &ConnectionId, expires: Timestamp) -> Attributes {
@@ -48,8 +45,9 @@ pub(super) fn member_item(scope: &Scope, id: &ConnectionId, expires: Timestamp) 
     item
 }
 
-fn key(pk: String, sk: String) -> Attributes {
-    HashMap::from([("pk".to_owned(), s(pk)), ("sk".to_owned(), s(sk))])
+pub(super) fn key(pk: String, sk: String) -> Attributes {
+    let [partition_key, sort_key] = table_layout::KEYS.map(str::to_owned);
+    HashMap::from([(partition_key, s(pk)), (sort_key, s(sk))])
 }
 
 pub(super) fn from_record(record: &Record) -> Attributes {
@@ -84,13 +82,7 @@ pub(super) struct Item<'a>(pub(super) &'a Attributes);
 impl Item<'_> {
     /// The connection the item is about.
     pub(super) fn id(self) -> Option<ConnectionId> {
-        let sk = self.text("sk")?;
-        let is_member = !self.text("pk").is_some_and(|pk| pk.starts_with("C#"));
-        // A projection of members has no `pk`; no connection id has a `#`.
-        let id = sk
-            .split_once('#')
-            .filter(|_| is_member)
-            .map_or(sk, |(_, id)| id);
+        let id = table_layout::connection_id(self.text("pk"), self.text("sk")?);
         Some(id.into())
     }
 

@@ -12,20 +12,18 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use lambda_ws_protocol::table_layout;
 use std::collections::HashMap;
 
 /// The condition, or filter, of a value that has not expired.
 const LIVE: &str = "attribute_not_exists(exp) OR exp > :now";
 
 fn partition(namespace: &str) -> AttributeValue {
-    s(format!("K#{namespace}"))
+    s(table_layout::values(namespace))
 }
 
 fn value_key(namespace: &str, key: &str) -> Attributes {
-    Attributes::from([
-        ("pk".to_owned(), partition(namespace)),
-        ("sk".to_owned(), s(key)),
-    ])
+    super::item::key(table_layout::values(namespace), key.to_owned())
 }
 
 /// A version that no other write has: by it a write knows its own work again, and no other takes that
@@ -248,7 +246,7 @@ impl Values for DynamoDb {
     ) -> Result<Vec<Option<Value>>, StoreError> {
         let mut wanted: HashMap<(String, &str), Vec<usize>> = HashMap::new();
         for (at, (namespace, key)) in keys.iter().enumerate() {
-            let wanted = wanted.entry((format!("K#{namespace}"), key));
+            let wanted = wanted.entry((table_layout::values(namespace), key));
             wanted.or_default().push(at);
         }
         let requests = wanted.values().map(|at| {

@@ -3,6 +3,14 @@
 use crate::ConnectionId;
 use http::Uri;
 use http::uri::Scheme;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// The characters of a path that SigV4 requires to be encoded.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The management API of one stage.
 #[derive(Debug)]
@@ -42,35 +50,7 @@ impl Endpoint {
     pub(super) fn path(&self, id: &ConnectionId) -> String {
         let mut path = String::with_capacity(self.prefix.len() + id.as_str().len() + 8);
         path.push_str(&self.prefix);
-        for byte in id.as_str().bytes() {
-            push_encoded(&mut path, byte);
-        }
+        path.extend(utf8_percent_encode(id.as_str(), RESERVED));
         path
     }
-}
-
-/// Whether a byte stands for itself in a path that SigV4 signs.
-pub(super) const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
-fn push_encoded(path: &mut String, byte: u8) {
-    if is_unreserved(byte) {
-        path.push(byte.into());
-    } else {
-        let [_, high, low] = encoded(byte);
-        path.push('%');
-        path.push(high.into());
-        path.push(low.into());
-    }
-}
-
-/// A byte as `%XX`.
-pub(super) const fn encoded(byte: u8) -> [u8; 3] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [
-        b'%',
-        DIGITS[(byte >> 4) as usize],
-        DIGITS[(byte & 15) as usize],
-    ]
 }

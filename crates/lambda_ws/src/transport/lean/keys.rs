@@ -1,15 +1,18 @@
 //! The credentials of the SDK, and what signs with them.
 
-use super::signer::{Key, day};
 use crate::Timestamp;
 use crate::error::BoxError;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use lambda_ws_protocol::sigv4::{SigningKey, day};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tracing::warn;
+
+/// The service that requests are signed for.
+const SERVICE: &str = "execute-api";
 
 /// How long before they expire credentials are replaced.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
@@ -40,7 +43,7 @@ pub(super) struct Keys {
 #[derive(Debug, Clone)]
 struct Current {
     credentials: Credentials,
-    key: Arc<Key>,
+    key: Arc<SigningKey>,
     /// When they were given.
     since: SystemTime,
     /// When others are asked for.
@@ -70,7 +73,7 @@ impl Keys {
     /// # Errors
     ///
     /// There are no credentials, or none within 3 s.
-    pub(super) async fn current(&self, now: SystemTime) -> Result<Arc<Key>, BoxError> {
+    pub(super) async fn current(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
         if let Some(key) = self.fresh(now)? {
             return Ok(key);
         }
@@ -109,7 +112,7 @@ impl Keys {
 
     /// Has the provider asked again, because what `key` signed was refused: the credentials may have
     /// been revoked or replaced before their time.
-    pub(super) fn refused(&self, key: &Arc<Key>, now: SystemTime) {
+    pub(super) fn refused(&self, key: &Arc<SigningKey>, now: SystemTime) {
         let mut current = self.lock();
         let Some(found) = current
             .as_mut()
@@ -121,7 +124,7 @@ impl Keys {
         found.renewal = found.renewal.min(now.max(found.since + PAUSE));
     }
 
-    async fn ask(&self, now: SystemTime) -> Result<Arc<Key>, BoxError> {
+    async fn ask(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
         let credentials = self.provider.provide_credentials().await?;
         let key = self.derive(&credentials, now)?;
         let expiry = credentials.expiry().unwrap_or(now + UNSAID + AHEAD);
@@ -137,12 +140,12 @@ impl Keys {
     }
 
     /// The key of today, unless others are to be asked for.
-    fn fresh(&self, now: SystemTime) -> Result<Option<Arc<Key>>, BoxError> {
+    fn fresh(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
         self.find(now, |found| now < found.renewal && found.holds(now))
     }
 
     /// The key of today, if its credentials still hold.
-    fn held(&self, now: SystemTime) -> Result<Option<Arc<Key>>, BoxError> {
+    fn held(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
         self.find(now, |found| found.holds(now))
     }
 
@@ -150,7 +153,7 @@ impl Keys {
         &self,
         now: SystemTime,
         is: impl FnOnce(&Current) -> bool,
-    ) -> Result<Option<Arc<Key>>, BoxError> {
+    ) -> Result<Option<Arc<SigningKey>>, BoxError> {
         let mut current = self.lock();
         let Some(found) = current.as_mut().filter(|found| is(found)) else {
             return Ok(None);
@@ -167,12 +170,16 @@ impl Keys {
         }
     }
 
-    fn derive(&self, credentials: &Credentials, now: SystemTime) -> Result<Arc<Key>, BoxError> {
-        let key = Key::derive(
+    fn derive(
+        &self,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Arc<SigningKey>, BoxError> {
+        let key = SigningKey::derive(
             credentials.access_key_id(),
             credentials.secret_access_key(),
             credentials.session_token(),
-            &self.region,
+            (&self.region, SERVICE),
             day(Timestamp::from(now)),
         );
         let key = key.ok_or("the access key or the session token is no text of one line")?;

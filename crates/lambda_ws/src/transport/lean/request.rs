@@ -1,7 +1,7 @@
 //! A request, as it is written.
 
-use super::signer::{Key, Subject};
 use bytes::Bytes;
+use lambda_ws_protocol::sigv4::{Signable, SigningKey};
 
 /// Up to this size in bytes a body is copied behind its head, so that both are one write and one record.
 const SHORT: usize = 8 * 1024;
@@ -19,14 +19,14 @@ pub(super) struct Request {
 
 impl Request {
     /// A request that is signed by `key`.
-    pub(super) fn signed(key: &Key, subject: &Subject<'_>, body: &Bytes) -> Self {
+    pub(super) fn signed(key: &SigningKey, subject: &Signable<'_>, body: &Bytes) -> Self {
         let signature = key.sign(subject);
         let copied = match body.len() {
             0..=SHORT => &body[..],
             _ => &[],
         };
-        let token = key.token();
-        let credentials = key.size() + token.map_or(0, |token| token.len() + 24);
+        let token = key.session_token();
+        let credentials = key.authorization_len() + token.map_or(0, |token| token.len() + 24);
         let place = subject.path.len() + subject.host.len();
         let mut start = Vec::with_capacity(place + credentials + 160 + copied.len());
         let mut add = |parts: &[&[u8]]| parts.iter().for_each(|part| start.extend_from_slice(part));

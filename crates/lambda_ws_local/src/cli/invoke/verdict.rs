@@ -1,7 +1,8 @@
 //! The rules by which AWS reads the answer to each kind of event.
 
-use lambda_ws::wire::{AuthorizerResponse, ProxyResponse};
 use lambda_ws_local::function::InvokeError;
+use lambda_ws_protocol::authorizer::AuthorizerResponse;
+use lambda_ws_protocol::response::ProxyResponse;
 use serde_json::Value;
 
 /// The kind of an event, as far as its answer is concerned.

@@ -3,7 +3,7 @@
 use super::super::close::Close;
 use super::super::outbox::Outbox;
 use bytes::Bytes;
-use lambda_ws::limits::FRAME_BYTES;
+use lambda_ws_protocol::limits::FRAME_BYTES;
 
 const LAST: u8 = 0x80;
 const CONTINUATION: u8 = 0;

@@ -4,7 +4,7 @@ use crate::gateway::testing::{Answer, Local, OK, Setup, echo, fails, millis, ok}
 use crate::gateway::{
     ApiKey, ApiKeySource, ApiKeys, Authorization, IntegrationError, Outcome, What,
 };
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::tungstenite::http;

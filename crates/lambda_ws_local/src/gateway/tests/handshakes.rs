@@ -1,7 +1,7 @@
 //! Conformance A, B and C1.
 
 use crate::gateway::testing::{OK, Reply, Setup, fails, head, millis, ok};
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;

@@ -135,7 +135,7 @@ async fn a_switch_of_the_scale_is_felt_by_connections_that_are_open() {
 #[tokio::test]
 async fn timestamps_of_events_stay_on_the_clock_of_the_wall() {
     let local = timeless().await;
-    let before = lambda_ws::Timestamp::now().millis();
+    let before = lambda_ws_protocol::Timestamp::now().millis();
     let mut client = local.connect().await;
     local.expect("CONNECT").await;
     pass(&local, 9 * MINUTE);
@@ -144,7 +144,7 @@ async fn timestamps_of_events_stay_on_the_clock_of_the_wall() {
     let at = event["requestContext"]["requestTimeEpoch"]
         .as_u64()
         .unwrap();
-    let after = lambda_ws::Timestamp::now().millis();
+    let after = lambda_ws_protocol::Timestamp::now().millis();
     assert!((before..=after).contains(&at), "{before} {at} {after}");
 }
 

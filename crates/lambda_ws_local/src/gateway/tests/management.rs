@@ -1,7 +1,7 @@
 //! Conformance F9 and G.
 
 use crate::gateway::testing::{Client, Local, OK, Reply, Setup, echo, head, ok};
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

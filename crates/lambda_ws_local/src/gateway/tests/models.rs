@@ -2,7 +2,8 @@
 
 use crate::gateway::testing::{OK, Setup, echo, ok};
 use crate::gateway::{Models, Observed, Outcome, Schema, What};
-use lambda_ws::wire::{ErrorFrame, is_id};
+use lambda_ws_protocol::event::is_id;
+use lambda_ws_protocol::response::ErrorFrame;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

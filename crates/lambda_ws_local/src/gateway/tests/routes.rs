@@ -2,8 +2,8 @@
 
 use crate::gateway::testing::{Answer, OK, Setup, echo, fails, millis, ok};
 use crate::gateway::{Observed, Outcome, What};
-use lambda_ws::Timestamp;
-use lambda_ws::wire::ErrorFrame;
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::response::ErrorFrame;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{Barrier, Notify};
@@ -27,7 +27,10 @@ async fn c2_the_message_event_is_that_of_aws() {
     let (id, request) = (&context["connectionId"], &context["requestId"]);
     let (message, host) = (&context["messageId"], local.address);
     for value in [id, request, message] {
-        assert!(lambda_ws::wire::is_id(value.as_str().unwrap()), "{value}");
+        assert!(
+            lambda_ws_protocol::event::is_id(value.as_str().unwrap()),
+            "{value}"
+        );
     }
     assert!(id != request && request != message);
     let expected = format!(

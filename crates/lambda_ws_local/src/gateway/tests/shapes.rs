@@ -2,7 +2,7 @@
 
 use crate::gateway::testing::{HANDSHAKE, OK, Reply, Setup, echo, head, millis, ok};
 use crate::gateway::{EventShape, IntegrationError};
-use lambda_ws::Timestamp;
+use lambda_ws_protocol::Timestamp;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;

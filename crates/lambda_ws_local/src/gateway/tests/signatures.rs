@@ -2,9 +2,12 @@
 
 use crate::gateway::Authorization;
 use crate::gateway::testing::{Client, Local, Reply, Setup, echo, ok};
-use crate::signature::tests::presigned;
-use crate::signature::{Credentials, Request, Signer};
-use lambda_ws::Timestamp;
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4;
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::sigv4::{Credentials, Request, Signer};
 use serde_json::{Value, json};
 
 const REGION: &str = "eu-west-1";
@@ -45,7 +48,7 @@ fn headers(signer: Signer<'_>, method: &str, path: &str, body: &[u8], now: Times
         headers: vec![("host", b"localhost")],
         body,
     };
-    let signed = signer.sign(&request, now).into_iter();
+    let signed = signer.sign(&request, now).unwrap().into_iter();
     let signed = signed.map(|(name, value)| format!("{name}: {value}\r\n"));
     ["Host: localhost\r\n".to_owned()]
         .into_iter()
@@ -243,7 +246,7 @@ async fn handshake(local: &Local, signer: Signer<'_>) -> Result<Client, (u16, St
         headers: vec![("host", host.as_bytes())],
         body: b"",
     };
-    let signed = signer.sign(&request, Timestamp::now());
+    let signed = signer.sign(&request, Timestamp::now()).unwrap();
     let signed: Vec<_> = signed
         .iter()
         .map(|(name, value)| (*name, value.as_str()))
@@ -272,6 +275,42 @@ async fn connect(
             Err((response.status().as_u16(), kind.to_owned(), body))
         }
     }
+}
+
+/// The query string that the SDK signs a handshake of `host` with.
+fn presigned(signer: &Signer<'_>, host: &str, path: &str, now: Timestamp) -> String {
+    let Signer {
+        credentials,
+        region,
+        service,
+    } = signer;
+    let identity = aws_credential_types::Credentials::new(
+        &credentials.access_key_id,
+        &credentials.secret_access_key,
+        None,
+        None,
+        "tests",
+    )
+    .into();
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(now.into())
+        .settings(settings)
+        .build()
+        .unwrap()
+        .into();
+    let url = format!("http://{host}{path}?user=ann");
+    let body = SignableBody::Bytes(b"");
+    let request = SignableRequest::new("GET", &url, [("host", host)].into_iter(), body).unwrap();
+    let mut request_to_sign = http::Request::new(());
+    *request_to_sign.uri_mut() = url.parse().unwrap();
+    let (instructions, _) = sign(request, &params).unwrap().into_parts();
+    instructions.apply_to_request_http1x(&mut request_to_sign);
+    request_to_sign.uri().query().unwrap().to_owned()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::managed;
 use super::pattern;
 use super::place::Place;
 use super::subject::{Subject, named};
-use lambda_ws::wire::matches_pattern;
+use lambda_ws_protocol::authorizer::matches_pattern;
 
 /// The permissions of a role.
 pub(super) struct Grants<'t, 's, 'a> {

@@ -1,6 +1,6 @@
 //! What a policy names, by patterns.
 
-use lambda_ws::wire::matches_pattern;
+use lambda_ws_protocol::authorizer::matches_pattern;
 
 /// Whether the ARN of a policy, perhaps with wildcards, names a thing. An ARN of another account than `account` may
 /// name anything: it was not made of the template.

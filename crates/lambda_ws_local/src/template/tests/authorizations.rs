@@ -1,7 +1,7 @@
 use super::*;
 use crate::gateway::{ApiKey, ApiKeySource};
 use crate::template::{Authorization, Authorizer};
-use lambda_ws::wire::IdentitySource;
+use lambda_ws_protocol::authorizer::IdentitySource;
 
 /// SAM's template with this `Auth`.
 fn sam(auth: &str) -> String {

@@ -4,11 +4,11 @@ use crate::Timestamp;
 use crate::transport::lean::EMPTY;
 use crate::transport::lean::endpoint::Endpoint;
 use crate::transport::lean::request::Request;
-use crate::transport::lean::signer::{Key, Subject, day};
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use bytes::Bytes;
+use lambda_ws_protocol::sigv4::{Signable, SigningKey, day};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use std::time::SystemTime;
@@ -28,7 +28,13 @@ struct Case<'a> {
 fn ours(case: &Case<'_>) -> String {
     let endpoint = Endpoint::parse(case.url).expect("a URL");
     let day = day(case.time);
-    let key = Key::derive("AKIDEXAMPLE", case.secret, case.token, case.region, day);
+    let key = SigningKey::derive(
+        "AKIDEXAMPLE",
+        case.secret,
+        case.token,
+        (case.region, "execute-api"),
+        day,
+    );
     let hash = match case.body {
         [] => EMPTY.to_owned(),
         body => Sha256::digest(body)
@@ -36,11 +42,12 @@ fn ours(case: &Case<'_>) -> String {
             .map(|byte| format!("{byte:02x}"))
             .collect(),
     };
-    let subject = Subject {
+    let subject = Signable {
         method: case.method,
         path: &endpoint.path(&case.id.into()),
         host: endpoint.host(),
-        hash: &hash,
+        query: "",
+        body_hash: &hash,
         time: case.time,
     };
     let key = key.expect("text of one line");
@@ -139,6 +146,17 @@ proptest! {
 #[test]
 fn a_key_with_a_line_break_signs_nothing() {
     let day = day(Timestamp::from_secs(0));
-    assert!(Key::derive("AK\nID", "secret", None, "us-east-1", day).is_none());
-    assert!(Key::derive("AKID", "secret", Some("to\nken"), "us-east-1", day).is_none());
+    assert!(
+        SigningKey::derive("AK\nID", "secret", None, ("us-east-1", "execute-api"), day).is_none()
+    );
+    assert!(
+        SigningKey::derive(
+            "AKID",
+            "secret",
+            Some("to\nken"),
+            ("us-east-1", "execute-api"),
+            day
+        )
+        .is_none()
+    );
 }

@@ -1,0 +1,490 @@
+//! The conditions of policy statements.
+
+use super::matches_pattern;
+use crate::Timestamp;
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+/// The facts of a request that the conditions of a policy are about.
+///
+/// `aws:SecureTransport` is always true, because API Gateway serves TLS only, and `aws:RequestedRegion` is that of the ARN.
+/// All other keys are absent.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyContext<'a> {
+    /// `aws:SourceIp`: the client's address.
+    pub source_ip: &'a str,
+    /// `aws:UserAgent`: the header of the handshake.
+    pub user_agent: Option<&'a str>,
+    /// `aws:Referer`: the header of the handshake.
+    pub referer: Option<&'a str>,
+    /// `aws:CurrentTime` and `aws:EpochTime`.
+    pub now: Timestamp,
+}
+
+impl PolicyContext<'_> {
+    /// The value of a key, which is in lower case.
+    fn value(&self, key: &str, resource: &str) -> Option<Cow<'_, str>> {
+        match key {
+            "aws:sourceip" => Some(self.source_ip.into()),
+            "aws:useragent" => Some(self.user_agent?.into()),
+            "aws:referer" => Some(self.referer?.into()),
+            "aws:currenttime" => Some(crate::event::iso8601(self.now).into()),
+            "aws:epochtime" => Some(self.now.secs().to_string().into()),
+            "aws:securetransport" => Some("true".into()),
+            "aws:requestedregion" => Some(resource.split(':').nth(3)?.to_owned().into()),
+            _ => None,
+        }
+    }
+}
+
+/// One operator on one key.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    /// In lower case: the case of keys does not count.
+    key: String,
+    operator: Operator,
+    /// `...IfExists`: true without the key.
+    if_exists: bool,
+    set: Option<Set>,
+    /// One of these has to match.
+    wanted: Vec<Wanted>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Matches,
+    MatchesNot,
+    /// `Null`: true if the key is absent, or present.
+    Null,
+}
+
+/// The prefix of an operator for keys with several values; the keys here have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    ForAllValues,
+    ForAnyValue,
+}
+
+/// A value of a condition.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Text(String),
+    TextIgnoringCase(String),
+    Like(String),
+    Number(Comparison, f64),
+    /// In ms since the epoch.
+    Date(Comparison, i64),
+    Bool(bool),
+    Net(IpAddr, u8),
+}
+
+/// The outcomes of a comparison of the actual value with the wanted one that match.
+type Comparison = &'static [Ordering];
+
+const COMPARISONS: [(&str, Comparison); 5] = [
+    ("Equals", &[Ordering::Equal]),
+    ("LessThan", &[Ordering::Less]),
+    ("LessThanEquals", &[Ordering::Less, Ordering::Equal]),
+    ("GreaterThan", &[Ordering::Greater]),
+    ("GreaterThanEquals", &[Ordering::Greater, Ordering::Equal]),
+];
+
+/// Reads the `Condition` of a statement.
+pub(super) fn read(condition: Value) -> Result<Vec<Condition>, String> {
+    let operators = match condition {
+        Value::Null => Map::new(),
+        Value::Object(operators) => operators,
+        _ => return Err("a `Condition` must be an object of operators".to_owned()),
+    };
+    let mut all = Vec::new();
+    for (operator, keys) in operators {
+        let Value::Object(keys) = keys else {
+            return Err(format!(
+                "the condition operator `{operator}` must have an object of keys"
+            ));
+        };
+        for (key, values) in keys {
+            all.push(Condition::read(&operator, &key, values)?);
+        }
+    }
+    Ok(all)
+}
+
+impl Condition {
+    fn read(operator: &str, key: &str, values: Value) -> Result<Self, String> {
+        let (set, name) = match operator.split_once(':') {
+            Some(("ForAllValues", name)) => (Some(Set::ForAllValues), name),
+            Some(("ForAnyValue", name)) => (Some(Set::ForAnyValue), name),
+            _ => (None, operator),
+        };
+        let (name, if_exists) = match name.strip_suffix("IfExists") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        let (base, kind) = match name {
+            "Null" => ("Bool".to_owned(), Operator::Null),
+            _ if name.contains("Not") => (name.replacen("Not", "", 1), Operator::MatchesNot),
+            _ => (name.to_owned(), Operator::Matches),
+        };
+        let values = match values {
+            Value::Array(values) => values,
+            one => vec![one],
+        };
+        let read = values.iter().map(|value| {
+            let text = match value {
+                Value::String(text) => Cow::from(text),
+                Value::Number(_) | Value::Bool(_) => value.to_string().into(),
+                _ => {
+                    return Err(format!(
+                        "a value of `{operator}` on `{key}` is not a string"
+                    ));
+                }
+            };
+            if text.contains("${") {
+                return Err(format!(
+                    "policy variables such as `{text}` are not supported in conditions here"
+                ));
+            }
+            match Wanted::read(&base, &text) {
+                Some(Some(wanted)) => Ok(wanted),
+                Some(None) => Err(format!(
+                    "`{text}` is not a value for the condition operator `{operator}`"
+                )),
+                None => Err(format!(
+                    "the condition operator `{operator}` is not supported here"
+                )),
+            }
+        });
+        Ok(Self {
+            key: key.to_ascii_lowercase(),
+            operator: kind,
+            if_exists,
+            set,
+            wanted: read.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether it holds for a request for a resource.
+    pub(super) fn holds(&self, context: &PolicyContext<'_>, resource: &str) -> bool {
+        let actual = context.value(&self.key, resource);
+        match (self.operator, actual) {
+            (Operator::Null, actual) => {
+                let absent = actual.is_none();
+                self.wanted
+                    .iter()
+                    .any(|one| matches!(one, Wanted::Bool(wanted) if *wanted == absent))
+            }
+            (operator, Some(actual)) => {
+                let matches = self.wanted.iter().any(|one| one.matches(&actual));
+                matches == (operator == Operator::Matches)
+            }
+            (operator, None) => match self.set {
+                Some(Set::ForAllValues) => true,
+                Some(Set::ForAnyValue) => self.if_exists,
+                None => self.if_exists || operator == Operator::MatchesNot,
+            },
+        }
+    }
+}
+
+impl Wanted {
+    /// The value of an operator without its negation: `None` if the operator is unknown, `Some(None)` if it cannot have this
+    /// value.
+    fn read(operator: &str, text: &str) -> Option<Option<Self>> {
+        let comparison = |prefix: &str| {
+            let name = operator.strip_prefix(prefix)?;
+            let found = COMPARISONS.iter().find(|(other, _)| *other == name);
+            found.map(|(_, comparison)| *comparison)
+        };
+        let owned = || text.to_owned();
+        Some(match operator {
+            "StringEquals" | "BinaryEquals" => Some(Self::Text(owned())),
+            "StringEqualsIgnoreCase" => Some(Self::TextIgnoringCase(owned())),
+            "StringLike" | "ArnLike" | "ArnEquals" => Some(Self::Like(owned())),
+            "Bool" => text.to_ascii_lowercase().parse().ok().map(Self::Bool),
+            "IpAddress" => net(text).map(|(ip, bits)| Self::Net(ip, bits)),
+            _ => match (comparison("Numeric"), comparison("Date")) {
+                (Some(comparison), _) => text
+                    .parse()
+                    .ok()
+                    .map(|number| Self::Number(comparison, number)),
+                (_, Some(comparison)) => date(text).map(|date| Self::Date(comparison, date)),
+                _ => return None,
+            },
+        })
+    }
+
+    fn matches(&self, actual: &str) -> bool {
+        match self {
+            Self::Text(wanted) => wanted == actual,
+            Self::TextIgnoringCase(wanted) => wanted.eq_ignore_ascii_case(actual),
+            Self::Like(pattern) => matches_pattern(pattern, actual),
+            Self::Bool(wanted) => actual.parse() == Ok(*wanted),
+            Self::Number(comparison, wanted) => {
+                let actual: Option<f64> = actual.parse().ok();
+                let ordering = actual.and_then(|actual| actual.partial_cmp(wanted));
+                ordering.is_some_and(|ordering| comparison.contains(&ordering))
+            }
+            Self::Date(comparison, wanted) => {
+                date(actual).is_some_and(|actual| comparison.contains(&actual.cmp(wanted)))
+            }
+            Self::Net(net, bits) => {
+                let actual = actual.parse::<IpAddr>().map(|ip| ip.to_canonical());
+                actual.is_ok_and(|ip| contains(*net, *bits, ip))
+            }
+        }
+    }
+}
+
+/// An address, or a range in CIDR notation.
+fn net(text: &str) -> Option<(IpAddr, u8)> {
+    let (ip, bits) = match text.split_once('/') {
+        Some((ip, bits)) => (ip.parse().ok()?, Some(bits.parse().ok()?)),
+        None => (text.parse().ok()?, None),
+    };
+    let most = match ip {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    };
+    let bits = bits.unwrap_or(most);
+    (bits <= most).then_some((ip, bits))
+}
+
+fn contains(net: IpAddr, bits: u8, ip: IpAddr) -> bool {
+    let same = |differing: Option<u128>| differing.is_none_or(|differing| differing == 0);
+    match (net, ip) {
+        (IpAddr::V4(net), IpAddr::V4(ip)) => {
+            let differing = net.to_bits() ^ ip.to_bits();
+            same(differing.checked_shr(32 - u32::from(bits)).map(u128::from))
+        }
+        (IpAddr::V6(net), IpAddr::V6(ip)) => {
+            let differing = net.to_bits() ^ ip.to_bits();
+            same(differing.checked_shr(128 - u32::from(bits)))
+        }
+        _ => false,
+    }
+}
+
+/// A date in ms since the epoch: `2026-11-27`, `2026-11-27T10:00:00.5Z`, with an offset, or seconds since the epoch.
+fn date(text: &str) -> Option<i64> {
+    // A year alone has 4 digits.
+    if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<i64>().ok()?.checked_mul(1000);
+    }
+    let (day, time) = text.split_once('T').unwrap_or((text, "00:00Z"));
+    let mut day = day.splitn(3, '-').map(Some).chain([None, None]);
+    let number = |text: Option<&str>| match text {
+        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        Some(_) => None,
+        None => Some(1),
+    };
+    let year = number(day.next()?)?;
+    let month: u8 = number(day.next()?)?.try_into().ok()?;
+    let day: u8 = number(day.next()?)?.try_into().ok()?;
+    let day = time::Date::from_calendar_date(year, month.try_into().ok()?, day).ok()?;
+    const EPOCH: i64 = 2_440_588;
+    let days = i64::from(day.to_julian_day()) - EPOCH;
+
+    let (time, offset) = match time.strip_suffix('Z') {
+        Some(time) => (time, 0),
+        None => {
+            let at = time.rfind(['+', '-'])?;
+            let (hours, minutes) = time[at + 1..].split_once(':')?;
+            let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+            (
+                &time[..at],
+                if time[at..].starts_with('-') {
+                    -minutes
+                } else {
+                    minutes
+                },
+            )
+        }
+    };
+    let mut parts = time.splitn(3, ':');
+    let hours: i64 = parts.next()?.parse().ok()?;
+    let minutes: i64 = parts.next()?.parse().ok()?;
+    let seconds: f64 = parts.next().unwrap_or("0").parse().ok()?;
+    let is_time = (0..24).contains(&hours) && (0..60).contains(&minutes);
+    if !is_time || !(0.0..61.0).contains(&seconds) {
+        return None;
+    }
+    let minutes = (days * 24 + hours) * 60 + minutes - offset;
+    Some(minutes * 60_000 + (seconds * 1000.0).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ARN: &str = "arn:aws:execute-api:eu-west-1:1:a/dev/$connect";
+
+    const CONTEXT: PolicyContext<'static> = PolicyContext {
+        source_ip: "192.0.2.7",
+        user_agent: Some("wscat/1"),
+        referer: None,
+        // 2023-11-29T08:04:01Z
+        now: Timestamp::from_millis(1_701_245_041_000),
+    };
+
+    fn holds(condition: Value) -> Result<bool, String> {
+        let all = read(condition)?;
+        Ok(all.iter().all(|one| one.holds(&CONTEXT, ARN)))
+    }
+
+    fn one(operator: &str, key: &str, value: Value) -> Result<bool, String> {
+        holds(json!({ operator: { key: value } }))
+    }
+
+    #[test]
+    fn fault_f19_common_conditions_are_evaluated() {
+        let now = "2023-11-29T08:04:01Z";
+        for (operator, key, value, expected) in [
+            ("IpAddress", "aws:SourceIp", json!("192.0.2.0/24"), true),
+            (
+                "IpAddress",
+                "AWS:sourceIP",
+                json!(["10.0.0.0/8", "192.0.2.7"]),
+                true,
+            ),
+            ("IpAddress", "aws:SourceIp", json!("192.0.2.8/31"), false),
+            ("IpAddress", "aws:SourceIp", json!("0.0.0.0/0"), true),
+            ("IpAddress", "aws:SourceIp", json!("::/0"), false),
+            (
+                "NotIpAddress",
+                "aws:SourceIp",
+                json!(["10.0.0.0/8", "192.0.2.0/24"]),
+                false,
+            ),
+            (
+                "NotIpAddress",
+                "aws:SourceIp",
+                json!("203.0.113.0/24"),
+                true,
+            ),
+            ("StringEquals", "aws:UserAgent", json!("wscat/1"), true),
+            ("StringEquals", "aws:UserAgent", json!("WSCAT/1"), false),
+            (
+                "StringEqualsIgnoreCase",
+                "aws:UserAgent",
+                json!("WSCAT/1"),
+                true,
+            ),
+            (
+                "StringNotEquals",
+                "aws:UserAgent",
+                json!(["x", "wscat/1"]),
+                false,
+            ),
+            ("StringLike", "aws:UserAgent", json!(["x", "ws*/?"]), true),
+            ("StringNotLike", "aws:UserAgent", json!("ws*"), false),
+            (
+                "StringEquals",
+                "aws:RequestedRegion",
+                json!("eu-west-1"),
+                true,
+            ),
+            (
+                "DateGreaterThan",
+                "aws:CurrentTime",
+                json!("2023-11-29T08:04:00Z"),
+                true,
+            ),
+            ("DateGreaterThan", "aws:CurrentTime", json!(now), false),
+            ("DateGreaterThanEquals", "aws:CurrentTime", json!(now), true),
+            (
+                "DateLessThan",
+                "aws:CurrentTime",
+                json!("2023-11-29T09:04:02.5+01:00"),
+                true,
+            ),
+            ("DateLessThan", "aws:CurrentTime", json!("2023-11-30"), true),
+            ("DateLessThan", "aws:CurrentTime", json!("2023"), false),
+            ("DateNotEquals", "aws:CurrentTime", json!(now), false),
+            ("DateEquals", "aws:CurrentTime", json!("1701245041"), true),
+            (
+                "NumericLessThanEquals",
+                "aws:EpochTime",
+                json!(1_701_245_041),
+                true,
+            ),
+            ("Bool", "aws:SecureTransport", json!("true"), true),
+            ("Bool", "aws:SecureTransport", json!(false), false),
+            ("Null", "aws:Referer", json!("true"), true),
+            ("Null", "aws:UserAgent", json!(true), false),
+        ] {
+            let held = one(operator, key, value.clone());
+            assert_eq!(held, Ok(expected), "{operator} {key} {value}");
+        }
+    }
+
+    #[test]
+    fn fault_f19_an_absent_key_decides_by_the_operator() {
+        for (operator, expected) in [
+            ("StringEquals", false),
+            ("StringNotEquals", true),
+            ("StringLikeIfExists", true),
+            ("ForAllValues:StringEquals", true),
+            ("ForAnyValue:StringEquals", false),
+            ("ForAnyValue:StringNotEquals", false),
+        ] {
+            assert_eq!(
+                one(operator, "aws:Referer", json!("x")),
+                Ok(expected),
+                "{operator}"
+            );
+        }
+        assert_eq!(
+            one("StringEqualsIfExists", "aws:UserAgent", json!("x")),
+            Ok(false)
+        );
+    }
+
+    #[test]
+    fn fault_f19_all_operators_and_keys_of_a_condition_have_to_hold() {
+        let ip = json!({"aws:SourceIp": "192.0.2.0/24"});
+        let secure = |value| json!({"aws:SecureTransport": value});
+        let both = |value| json!({"IpAddress": ip, "Bool": secure(value)});
+        assert_eq!(holds(both("true")), Ok(true));
+        assert_eq!(holds(both("false")), Ok(false));
+        assert_eq!(holds(json!({})), Ok(true));
+    }
+
+    #[test]
+    fn fault_f19_a_condition_that_cannot_be_evaluated_is_an_error() {
+        for (operator, value, reason) in [
+            (
+                "StringMatches",
+                json!("x"),
+                "`StringMatches` is not supported",
+            ),
+            (
+                "IpAddress",
+                json!("192.0.2.0/33"),
+                "`192.0.2.0/33` is not a value",
+            ),
+            (
+                "DateLessThan",
+                json!("tomorrow"),
+                "`tomorrow` is not a value",
+            ),
+            ("DateLessThan", json!("2023-13-01"), "is not a value"),
+            ("Bool", json!("yes"), "is not a value"),
+            ("NumericEquals", json!("x"), "is not a value"),
+            ("StringEquals", json!([null]), "is not a string"),
+            ("StringEquals", json!("${aws:SourceIp}"), "policy variables"),
+        ] {
+            let error = one(operator, "aws:SourceIp", value).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(holds(json!("x")).unwrap_err().contains("an object"));
+        assert!(
+            holds(json!({"Bool": "x"}))
+                .unwrap_err()
+                .contains("an object")
+        );
+    }
+}
