@@ -4,8 +4,8 @@ use crate::name::Name;
 use crate::protocol::{Direct, Heard, Join, Say, Who};
 use http::StatusCode;
 use lambda_ws::{
-    Accept, Connection, ConnectionId, Error, Json, Opening, Presence, Protocols, Query, Rooms,
-    Router, Sender, User,
+    Accept, Connection, ConnectionId, Error, Json, Opening, PresenceChange, Protocols, Query,
+    Rooms, Router, Sender, User,
 };
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ async fn welcome(
     sender: Sender,
 ) -> Result<(), Error> {
     let (user, room) = (&user, the_room(&rooms)?);
-    let (users, more) = &sender.present(room).first(MOST_USERS).await?;
+    let (users, more) = &sender.presence(room).first(MOST_USERS).await?;
     let more = *more;
     let welcome = Heard::Welcome {
         user,
@@ -85,14 +85,14 @@ async fn say(
 
 async fn join(me: Connection, Json(join): Json<Join>) -> Result<(), Error> {
     let room = join.room.as_str();
-    me.enter(room).await?;
+    me.switch_room(room).await?;
     me.send(Json(Heard::Entered { room })).await?;
     Ok(())
 }
 
 async fn who(me: Connection, rooms: Rooms, sender: Sender) -> Result<(), Error> {
     let room = the_room(&rooms)?;
-    let (users, more) = &sender.present(room).first(MOST_USERS).await?;
+    let (users, more) = &sender.presence(room).first(MOST_USERS).await?;
     let more = *more;
     me.send(Json(Heard::Members { room, users, more })).await?;
     Ok(())
@@ -114,7 +114,7 @@ async fn direct(
 }
 
 async fn joined(
-    Presence { room, users }: Presence,
+    PresenceChange { room, users }: PresenceChange,
     newcomer: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
@@ -126,7 +126,7 @@ async fn joined(
     Ok(())
 }
 
-async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
     let left = Json(Heard::Left {
         users: &users,
         room: &room,

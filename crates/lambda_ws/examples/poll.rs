@@ -3,7 +3,7 @@
 
 use futures_util::TryStreamExt;
 use lambda_ws::store::StoreError;
-use lambda_ws::{Error, Json, Kept, Kv, Opening, Query, Router, Sender, User};
+use lambda_ws::{Error, Json, Kv, Namespaced, Opening, Query, Router, Sender, User};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ struct Vote {
     option: String,
 }
 
-impl Kept for Vote {
+impl Namespaced for Vote {
     const NAMESPACE: &'static str = "votes";
 }
 
@@ -36,7 +36,7 @@ impl Kept for Vote {
 #[derive(Serialize, Deserialize)]
 struct Count(u32);
 
-impl Kept for Count {
+impl Namespaced for Count {
     const NAMESPACE: &'static str = "counts";
 }
 

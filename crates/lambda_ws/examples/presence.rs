@@ -2,7 +2,9 @@
 //! list of users.
 
 use futures_util::TryStreamExt;
-use lambda_ws::{Connection, ConnectionId, Error, Json, Opening, Presence, Query, Router, Sender};
+use lambda_ws::{
+    Connection, ConnectionId, Error, Json, Opening, PresenceChange, Query, Router, Sender,
+};
 use serde::{Deserialize, Serialize};
 
 const ROOM: &str = "lobby";
@@ -40,12 +42,12 @@ async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
 }
 
 async fn opened(_: Connection, sender: Sender) -> Result<Json<Heard>, Error> {
-    let users = sender.present(ROOM).users().try_collect().await?;
+    let users = sender.presence(ROOM).users().try_collect().await?;
     Ok(Json(Heard::Here { users }))
 }
 
 async fn joined(
-    Presence { room, users }: Presence,
+    PresenceChange { room, users }: PresenceChange,
     id: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
@@ -54,7 +56,7 @@ async fn joined(
     Ok(())
 }
 
-async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
     sender.room(room).send(Json(Heard::Left { users })).await?;
     Ok(())
 }

@@ -1,18 +1,19 @@
 //! A program that serves the events of a WebSocket API.
 
 mod backend;
+mod dispatch;
 mod environment;
 mod failure;
-mod host;
-#[cfg(feature = "apigateway")]
-mod invocation;
+mod from_env;
+mod lambda_response;
 mod lease;
 mod logs;
 mod quota;
-mod reply;
 mod runtime;
 #[cfg(feature = "sdk")]
 mod sdk;
+#[cfg(feature = "apigateway")]
+mod self_invocation;
 /// Without the AWS SDK everything is given.
 #[cfg(not(feature = "sdk"))]
 mod sdk {
@@ -28,8 +29,8 @@ mod sdk {
 mod tests;
 
 pub(crate) use backend::{Backend, Transports};
+pub(crate) use dispatch::{Dispatcher, InvocationContext};
 pub(crate) use environment::Environment;
-pub(crate) use host::{Host, Occasion};
 
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;
@@ -194,7 +195,7 @@ where
             }
             None => backend,
         };
-        let host = Host::new(self.service, backend);
+        let host = Dispatcher::new(self.service, backend);
         if environment.is_concurrent {
             warn!(
                 "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \

@@ -1,15 +1,15 @@
 //! The connection an event belongs to.
 
-mod known;
 mod opening;
+mod record_cache;
 
-pub(crate) use known::Known;
-pub(crate) use opening::Declared;
 pub use opening::Opening;
+pub(crate) use opening::Registration;
+pub(crate) use record_cache::RecordCache;
 
+use crate::error::SendError;
 use crate::payload::IntoPayload;
-use crate::presence::Change;
-use crate::send_error::SendError;
+use crate::presence::PendingChange;
 use crate::sender::{Audience, Sender};
 use crate::store::{Record, SESSION_BYTES, StoreError, check_name};
 use crate::{ConnectionId, Timestamp};
@@ -31,11 +31,11 @@ pub struct Connection {
     id: ConnectionId,
     at: Timestamp,
     sender: Sender,
-    known: Known,
+    known: RecordCache,
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, at: Timestamp, sender: Sender, known: Known) -> Self {
+    pub(crate) fn new(id: ConnectionId, at: Timestamp, sender: Sender, known: RecordCache) -> Self {
         Self {
             id,
             at,
@@ -108,7 +108,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`Connection::join`]; [`StoreError::Conflict`] if others got in the way again and again.
-    pub async fn enter(&self, room: &str) -> Result<Vec<String>, StoreError> {
+    pub async fn switch_room(&self, room: &str) -> Result<Vec<String>, StoreError> {
         check_name(room)?;
         const ATTEMPTS: usize = 20;
         for _ in 0..ATTEMPTS {
@@ -124,7 +124,7 @@ impl Connection {
             let user = record.user.clone();
             let user = user.filter(|_| self.sender.kept().is_some());
             self.depart(user.clone(), left.clone()).await;
-            match self.sender.store().enter(&record, room).await {
+            match self.sender.store().switch_room(&record, room).await {
                 Ok(()) => {
                     if is_new {
                         self.arrive(user, room).await?;
@@ -181,7 +181,7 @@ impl Connection {
         let Some(user) = user.filter(|_| !rooms.is_empty()) else {
             return;
         };
-        let departure = Change {
+        let departure = PendingChange {
             id: self.id.clone(),
             at: self.at,
             api: self.sender.api(),

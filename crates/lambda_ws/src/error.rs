@@ -1,7 +1,11 @@
 //! What a handler fails with.
 
-use crate::send_error::SendError;
-use crate::store::StoreError;
+mod send;
+mod store;
+
+pub use send::SendError;
+pub use store::StoreError;
+
 use http::StatusCode;
 use std::borrow::Cow;
 use std::error::Error as StdError;

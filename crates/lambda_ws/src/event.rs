@@ -1,12 +1,9 @@
 //! What happened to a connection.
 
-mod context;
-
-pub use context::Context;
-
 use crate::ConnectionId;
-use crate::connection::{Declared, Known};
-use crate::extract::Presence;
+use crate::connection::{RecordCache, Registration};
+use crate::context::Context;
+use crate::presence::PresenceChange;
 use crate::sender::Sender;
 use http::{Extensions, HeaderMap};
 use std::fmt;
@@ -39,7 +36,7 @@ pub struct Connect {
     pub headers: HeaderMap,
     /// The query string, percent-encoded, without `?`.
     pub query: String,
-    pub(crate) declared: Arc<Mutex<Declared>>,
+    pub(crate) declared: Arc<Mutex<Registration>>,
 }
 
 /// A client sent a message (conformance C2).
@@ -68,7 +65,7 @@ impl Opened {
 #[non_exhaustive]
 pub struct Joined {
     /// The room and its users.
-    pub presence: Presence,
+    pub presence: PresenceChange,
 }
 
 /// Users have left a room with all their connections: for routers with a [`left`](crate::Router::left)
@@ -77,7 +74,7 @@ pub struct Joined {
 #[non_exhaustive]
 pub struct Left {
     /// The room and its users.
-    pub presence: Presence,
+    pub presence: PresenceChange,
 }
 
 /// A question of the library to its router: whether it keeps presences. No handler sees it.
@@ -147,7 +144,7 @@ pub struct Event<K> {
     pub extensions: Extensions,
     pub(crate) context: Context,
     pub(crate) sender: Sender,
-    pub(crate) known: Known,
+    pub(crate) known: RecordCache,
 }
 
 impl<K> Event<K> {

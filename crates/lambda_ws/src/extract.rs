@@ -11,7 +11,7 @@
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
 //! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
 //! | [`Close`] | `$disconnect` | |
-//! | [`Presence`] | `joined`, `left` | who, and in which room |
+//! | [`PresenceChange`] | `joined`, `left` | who, and in which room |
 //!
 //! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
 //! where there is nothing to extract.
@@ -32,7 +32,6 @@ pub use connect::{Protocols, Query};
 pub use disconnect::Close;
 pub use every::{Extension, FromRef, State};
 pub use message::RouteKey;
-pub use presence::Presence;
 pub use record::{Rooms, Session, User};
 
 use crate::event::{Event, Kind};
@@ -43,7 +42,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `Presence` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// What answers the event if it cannot be extracted.

@@ -8,14 +8,11 @@ mod tests;
 mod update;
 
 pub use entry::{Entry, Version};
-pub use kept::Kept;
+pub use kept::Namespaced;
 
 use crate::Timestamp;
-use crate::app::Environment;
-use crate::error::Error;
 use crate::sender::Sender;
 use crate::store::{StoreError, Value, check_name, encode_value, value_expiry};
-use crate::transport::LogOnly;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -26,11 +23,11 @@ use std::time::Duration;
 /// Values of one type, by key, that belong to no connection and outlive all: scores, settings, who may
 /// speak, how often somebody knocked. They are kept where the connections are; cheap to clone.
 ///
-/// In a handler of any kind it is an argument, if `T` says by [`Kept`] in which namespace its values
+/// In a handler of any kind it is an argument, if `T` says by [`Namespaced`] in which namespace its values
 /// are. Elsewhere, and for any other type or namespace, [`Kv::new`] makes one.
 ///
 /// ```
-/// use lambda_ws::{Error, Json, Kept, Kv, Router};
+/// use lambda_ws::{Error, Json, Namespaced, Kv, Router};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -38,7 +35,7 @@ use std::time::Duration;
 ///     points: u32,
 /// }
 ///
-/// impl Kept for Score {
+/// impl Namespaced for Score {
 ///     const NAMESPACE: &'static str = "scores";
 /// }
 ///
@@ -96,18 +93,11 @@ pub struct Kv<T> {
 /// confused with them.
 const OURS: &str = "kv:";
 
-/// A sender for programs that send nothing, but share the table of the connections.
-pub(crate) async fn keeper_from_env() -> Result<Sender, Error> {
-    let nowhere = Some(Arc::new(LogOnly) as _);
-    let backend = Environment::process().program(nowhere).await?;
-    Ok(backend.sender().expect("a transport is given"))
-}
-
 impl<T> Kv<T> {
     /// The values in a namespace, of any type, kept where `sender` has its connections.
     ///
     /// Whoever reads a namespace as another type gets [`StoreError::BadValue`]: let one type be one
-    /// namespace's, as [`Kept`] does.
+    /// namespace's, as [`Namespaced`] does.
     ///
     /// ```
     /// use lambda_ws::{Error, Kv, Sender};
@@ -144,19 +134,9 @@ impl<T> Kv<T> {
     /// The values in the namespace of their type, kept where `sender` has its connections.
     pub fn of(sender: &Sender) -> Self
     where
-        T: Kept,
+        T: Namespaced,
     {
         Self::new(sender, T::NAMESPACE)
-    }
-
-    /// The values in a namespace of the table named by `CONNECTIONS_TABLE`, for programs that serve no
-    /// events of websockets and send no messages.
-    ///
-    /// # Errors
-    ///
-    /// If the variable is missing.
-    pub async fn from_env(namespace: impl AsRef<str>) -> Result<Self, Error> {
-        Ok(Self::new(&keeper_from_env().await?, namespace))
     }
 
     /// The same values, but what is written through this is over after `ttl`, rounded up to a second:

@@ -131,7 +131,7 @@
 //! | [`opened`](Router::opened), messages, `$disconnect` | [`Session`], [`User`], [`Rooms`] |
 //! | `$connect`, [`opened`](Router::opened), messages, `$disconnect` | [`Authorizer`] |
 //! | `$disconnect` | [`Close`] |
-//! | [`joined`](Router::joined), [`left`](Router::left) | [`Presence`] |
+//! | [`joined`](Router::joined), [`left`](Router::left) | [`PresenceChange`] |
 //!
 //! An extraction that fails is answered for the handler; `Result<E, E::Rejection>` leaves that to the
 //! handler, and `Option<E>` is for what may be absent. Your own extractors implement [`FromEvent`];
@@ -201,7 +201,7 @@
 //! }
 //!
 //! async fn move_on(me: Connection, Json(room): Json<String>) -> Result<(), Error> {
-//!     me.enter(&room).await?; // out of all other rooms, at once
+//!     me.switch_room(&room).await?; // out of all other rooms, at once
 //!     Ok(())
 //! }
 //!
@@ -230,12 +230,12 @@
 //! [`joined`](Router::joined) and [`left`](Router::left) are called once for each user and room: with the
 //! first connection and after the last. `left` is called only if the user does not come back within a
 //! [grace](Router::grace). Users who come or go at about the same time are announced together.
-//! [`Sender::present`] lists and counts the users in a room.
+//! [`Sender::presence`] lists and counts the users in a room.
 //!
 //! ```
-//! use lambda_ws::{Error, Presence, Router, Sender};
+//! use lambda_ws::{Error, PresenceChange, Router, Sender};
 //!
-//! async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+//! async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
 //!     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
 //!     Ok(())
 //! }
@@ -249,13 +249,13 @@
 //! in the same table. A type says in which namespace its values are, and handlers ask for them by it.
 //!
 //! ```
-//! use lambda_ws::{Error, Kept, Kv, Router, User};
+//! use lambda_ws::{Error, Namespaced, Kv, Router, User};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
 //! struct Score(u32);
 //!
-//! impl Kept for Score {
+//! impl Namespaced for Score {
 //!     const NAMESPACE: &'static str = "scores";
 //! }
 //!
@@ -467,14 +467,17 @@
 
 mod app;
 pub mod auth;
+mod clock;
 pub mod coming_from;
 mod connection;
+mod context;
 mod error;
 mod event;
 pub mod extract;
 mod handler;
 #[cfg(feature = "https")]
 mod https;
+mod id;
 mod json;
 pub mod kv;
 mod metrics;
@@ -485,7 +488,6 @@ mod presence;
 mod readme;
 mod response;
 mod router;
-mod send_error;
 mod sender;
 pub mod store;
 mod task;
@@ -496,22 +498,22 @@ pub mod transport;
 
 pub use app::{App, run};
 pub use connection::{Connection, Opening};
-pub use error::{BoxError, Error};
+pub use context::Context;
+pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Asked, Authorize, Connect, Context, Disconnect, Event, Joined, Kind, Left, Message,
-    Opened,
+    AnyEvent, Asked, Authorize, Connect, Disconnect, Event, Joined, Kind, Left, Message, Opened,
 };
 pub use extract::{
-    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Presence, Protocols,
-    Query, Rooms, RouteKey, Session, State, User,
+    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
+    RouteKey, Session, State, User,
 };
 pub use handler::Handler;
 pub use json::Json;
-pub use kv::{Kept, Kv};
+pub use kv::{Kv, Namespaced};
 pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
-pub use presence::Present;
+pub use presence::PresenceChange;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
 pub use router::Router;
-pub use send_error::SendError;
-pub use sender::{Audience, Delivery, Rest, Sender};
+pub use sender::{Audience, Delivery, RoomPresence, Sender};
+pub use task::Remaining;

@@ -4,25 +4,25 @@
 //! facade), and drops the values beyond a document's limit. What is needed is small: sums and values of one
 //! invocation, written at its end.
 
+mod aggregates;
 mod document;
+mod handler_timer;
 mod kind;
 mod sample;
-mod tally;
 #[cfg(test)]
 mod tests;
-mod watch;
 
+pub(crate) use handler_timer::HandlerTimer;
 pub(crate) use kind::Metric;
-pub(crate) use watch::Watch;
 
-use crate::send_error::SendError;
-use crate::sender::Clock;
+use crate::clock::Clock;
+use crate::error::SendError;
 use crate::sender::Delivery;
+use aggregates::{Aggregates, Label};
 use document::Scope;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tally::{Label, Tally};
 
 /// Takes a line.
 type Sink = dyn Fn(&str) + Send + Sync;
@@ -31,7 +31,7 @@ type Sink = dyn Fn(&str) + Send + Sync;
 /// event: Lambda's logs are where CloudWatch finds it. Two lines, if it is about two routes.
 pub(crate) struct Metrics {
     scope: Scope,
-    tally: Mutex<Tally>,
+    tally: Mutex<Aggregates>,
     sink: Box<Sink>,
 }
 
@@ -73,7 +73,7 @@ impl Metrics {
 
     /// Counts the end of a connection.
     pub(crate) fn disconnect(&self, code: Option<u16>) {
-        let label = Label::Code(tally::code(code));
+        let label = Label::Code(aggregates::code(code));
         self.tally().add(label, Metric::Disconnects, 1);
     }
 
@@ -107,30 +107,30 @@ impl Metrics {
     }
 
     /// Begins to watch a handler.
-    pub(crate) fn watch(self: &Arc<Self>) -> Watch {
-        Watch::new(self.clone())
+    pub(crate) fn watch(self: &Arc<Self>) -> HandlerTimer {
+        HandlerTimer::new(self.clone())
     }
 
     /// Writes what was counted, when this is dropped: also if the event ends in a panic.
-    pub(crate) fn line<'a>(&'a self, clock: &'a dyn Clock) -> Line<'a> {
-        Line {
+    pub(crate) fn line<'a>(&'a self, clock: &'a dyn Clock) -> FlushGuard<'a> {
+        FlushGuard {
             metrics: self,
             clock,
         }
     }
 
-    fn tally(&self) -> MutexGuard<'_, Tally> {
+    fn tally(&self) -> MutexGuard<'_, Aggregates> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The end of an event.
-pub(crate) struct Line<'a> {
+pub(crate) struct FlushGuard<'a> {
     metrics: &'a Metrics,
     clock: &'a dyn Clock,
 }
 
-impl Drop for Line<'_> {
+impl Drop for FlushGuard<'_> {
     fn drop(&mut self) {
         let tally = std::mem::take(&mut *self.metrics.tally());
         let now = self.clock.now();

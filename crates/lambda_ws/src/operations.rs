@@ -39,10 +39,10 @@ mod tests {
         let blocks: Vec<_> = PAGE.split("```").skip(1).step_by(2).collect();
         let queries = blocks.iter().filter(|block| block.starts_with("text"));
         let sources = [
-            include_str!("app/host.rs"),
-            include_str!("app/host/task.rs"),
+            include_str!("app/dispatch.rs"),
+            include_str!("app/dispatch/task.rs"),
             include_str!("sender/removal.rs"),
-            include_str!("sender/pace.rs"),
+            include_str!("sender/rate_limiter.rs"),
         ]
         .concat();
         let mut messages = 0;

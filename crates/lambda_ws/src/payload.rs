@@ -1,7 +1,7 @@
 //! Messages to clients, encoded.
 
 use crate::Json;
-use crate::send_error::SendError;
+use crate::error::SendError;
 use bytes::Bytes;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

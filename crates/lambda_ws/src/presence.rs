@@ -1,20 +1,18 @@
 //! Who is present: which users are in which rooms, however many connections they have there.
 
-mod change;
-mod kept;
-mod pending;
-mod presences;
-mod present;
+mod ledger;
+mod pending_change;
+mod pending_shard;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use change::Change;
-pub(crate) use kept::{Kept, Users};
+pub(crate) use ledger::{PresenceLedger, Users};
+pub(crate) use pending_change::PendingChange;
 #[cfg(test)]
-pub(crate) use pending::SHARDS;
-pub(crate) use pending::{ChangeKind, Pending, Shard};
-pub(crate) use presences::{Hooks, Presences};
-pub use present::Present;
+pub(crate) use pending_shard::SHARDS;
+pub(crate) use pending_shard::{ChangeKind, PendingShard, Shard};
+pub(crate) use state::{Hooks, PresenceState};
 
 use std::time::Duration;
 
@@ -28,6 +26,16 @@ pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(20);
 /// begin otherwise, and a namespace has room for a prefix of four bytes and a name.
 const ROOM: &str = "in:";
 
-fn namespace(room: &str) -> String {
+pub(crate) fn namespace(room: &str) -> String {
     format!("{ROOM}{room}")
+}
+
+/// Users who have [joined](crate::Router::joined) a room, or [left](crate::Router::left) it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PresenceChange {
+    /// The room.
+    pub room: String,
+    /// The users that [`Opening::user`](crate::Opening::user) named: at least one, each once, and sorted.
+    /// Users who come or go within about a second are announced together, with at most 16 KB of names.
+    pub users: Vec<String>,
 }

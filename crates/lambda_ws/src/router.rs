@@ -197,7 +197,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// ([`Opening::user`](crate::Opening::user)). The place to announce them to the room.
     ///
     /// ```
-    /// use lambda_ws::{ConnectionId, Error, Opening, Presence, Query, Router, Sender};
+    /// use lambda_ws::{ConnectionId, Error, Opening, PresenceChange, Query, Router, Sender};
     /// # use lambda_ws::testing::Gateway;
     ///
     /// async fn connect(me: Opening, Query(user): Query<Vec<(String, String)>>) -> Result<(), Error> {
@@ -205,13 +205,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///     Ok(me.join("tea")?)
     /// }
     ///
-    /// async fn joined(Presence { room, users }: Presence, id: ConnectionId, sender: Sender) -> Result<(), Error> {
+    /// async fn joined(PresenceChange { room, users }: PresenceChange, id: ConnectionId, sender: Sender) -> Result<(), Error> {
     ///     let message = format!("joined: {}", users.join(", "));
     ///     sender.room(room).except(&id).send(message).await?;
     ///     Ok(())
     /// }
     ///
-    /// async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+    /// async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
     ///     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
     ///     Ok(())
     /// }
@@ -321,7 +321,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// Keeps who is present for [`Sender::present`](crate::Sender::present), also without a
+    /// Keeps who is present for [`Sender::presence`](crate::Sender::presence), also without a
     /// [`joined`](Self::joined) and a [`left`](Self::left) handler, and at the same cost.
     pub fn presence(mut self) -> Self {
         self.keeps_presence = true;

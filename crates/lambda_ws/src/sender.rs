@@ -9,42 +9,41 @@ mod driven;
 mod endpoint;
 mod gone_check;
 mod gone_memory;
-mod pace;
+mod hand_off;
+mod presence;
 mod progress;
+mod rate_limiter;
 mod reader;
 mod recent;
-mod relay;
 mod removal;
-mod rest;
 mod slow;
 mod stage;
 #[cfg(test)]
 mod tests;
 
 pub use audience::Audience;
-pub(crate) use broadcast::Keeper;
+pub(crate) use broadcast::Checkpoint;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use gone_memory::GoneMemory;
-pub(crate) use pace::{Pace, SEND_RATE};
-pub(crate) use relay::{Relay, SEND_TASKS};
-pub(crate) use rest::Range;
-pub use rest::Rest;
+pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
+pub use presence::RoomPresence;
+pub(crate) use rate_limiter::{RateLimiter, SEND_RATE};
 pub(crate) use slow::{SLOW_CLOSE, SlowClients};
 
-use crate::app::Environment;
-use crate::error::{BoxError, Error};
+use crate::clock::{Clock, SystemClock};
+use crate::error::BoxError;
+use crate::error::SendError;
 use crate::metrics::Metrics;
 use crate::payload::{IntoPayload, Payload};
-use crate::presence::{Change, Kept, Presences, Present};
-use crate::send_error::SendError;
+use crate::presence::{PendingChange, PresenceLedger, PresenceState};
 use crate::store::{DynStore, Scope, Store, check_name};
+use crate::task::Remaining;
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use attempts::{Attempts, Request};
 use broadcast::{Broadcast, Until};
-use futures_util::future::BoxFuture;
 use gone_check::GoneCheck;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,38 +110,19 @@ pub(crate) struct Inner {
     pub(crate) opening: Option<ConnectionId>,
     /// The open connection that this event belongs to.
     pub(crate) alive: Option<ConnectionId>,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) rate_limiter: Arc<RateLimiter>,
     /// When messages to many must have returned.
     pub(crate) deadline: Option<Instant>,
     /// Who goes on then.
-    pub(crate) relay: Option<Relay>,
+    pub(crate) relay: Option<TaskHandOff>,
     /// Whether a connection that was opened a moment ago is waited for.
     pub(crate) greets: bool,
     /// Whether messages to many leave out the connection that is opening, as one who cannot hear yet.
     pub(crate) spares: bool,
     /// Who keeps presences; nobody, where there is no router.
-    pub(crate) presences: Option<Arc<Presences>>,
+    pub(crate) presences: Option<Arc<PresenceState>>,
     /// Who counts; nobody, unless it is asked for.
     pub(crate) metrics: Option<Arc<Metrics>>,
-}
-
-/// Tells the time, and lets it pass.
-pub(crate) trait Clock: Send + Sync {
-    fn now(&self) -> Timestamp;
-
-    /// Waits before something is tried again with a connection.
-    fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(duration))
-    }
-}
-
-/// The system's clock.
-pub(crate) struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
 }
 
 /// Whether some work is what an earlier call left undone. Only the caller has it then.
@@ -171,32 +151,13 @@ impl Sender {
             endpoint: Arc::default(),
             opening: None,
             alive: None,
-            pace: Arc::new(Pace::new(SEND_RATE)),
+            rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
             relay: None,
             greets: false,
             spares: false,
             presences: None,
             metrics: None,
-        })
-    }
-
-    /// A sender for programs that serve no events: jobs, other functions.
-    ///
-    /// It reads the same environment as [`run`](crate::run), but finds region and credentials wherever every AWS
-    /// SDK looks for them; both `CONNECTIONS_TABLE` and
-    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` must be set, because there is no event to tell the
-    /// endpoint (conformance K7).
-    ///
-    /// # Errors
-    ///
-    /// Which variable is missing.
-    pub async fn from_env() -> Result<Self, Error> {
-        let backend = Environment::process().program(None).await?;
-        backend.sender().ok_or_else(|| {
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: without an event nothing else tells \
-             where to post; it is https://{api-id}.execute-api.{region}.amazonaws.com/{stage}"
-                .into()
         })
     }
 
@@ -217,7 +178,10 @@ impl Sender {
     /// ```
     pub fn paced(self, per_second: u32) -> Self {
         Self::from(Inner {
-            pace: Arc::new(Pace::with(per_second, self.0.pace.slow().clone())),
+            rate_limiter: Arc::new(RateLimiter::with(
+                per_second,
+                self.0.rate_limiter.slow().clone(),
+            )),
             ..Inner::clone(&self.0)
         })
     }
@@ -295,7 +259,7 @@ impl Sender {
     /// }
     ///
     /// async fn who(sender: Sender) -> Result<Json<Vec<String>>, Error> {
-    ///     let tea = sender.present("tea");
+    ///     let tea = sender.presence("tea");
     ///     Ok(Json(tea.users().try_collect().await?))
     /// }
     ///
@@ -324,8 +288,8 @@ impl Sender {
     /// It says what [`joined`](crate::Router::joined) and [`left`](crate::Router::left) say, at the same
     /// time: a user who has gone is present until the grace is over. Programs that serve no events see
     /// what the function keeps, and nobody if it keeps nothing.
-    pub fn present(&self, room: impl Into<String>) -> Present {
-        Present::new(self.clone(), room.into())
+    pub fn presence(&self, room: impl Into<String>) -> RoomPresence {
+        RoomPresence::new(self.clone(), room.into())
     }
 
     /// All connections.
@@ -339,7 +303,7 @@ impl Sender {
     ///
     /// As [`Audience::send`], without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
     /// nobody is lost.
-    pub async fn resume(&self, rest: Rest) -> Result<Delivery, SendError> {
+    pub async fn resume(&self, rest: Remaining) -> Result<Delivery, SendError> {
         self.deliver(rest, Resumed::Yes).await
     }
 
@@ -387,18 +351,18 @@ impl Sender {
     }
 
     /// What is known of presences, where there is a router.
-    pub(crate) fn presences(&self) -> Option<&Presences> {
+    pub(crate) fn presences(&self) -> Option<&PresenceState> {
         self.0.presences.as_deref()
     }
 
     /// Presences, if the router keeps any.
-    pub(crate) fn kept(&self) -> Option<Kept<'_>> {
-        let kept = Kept {
+    pub(crate) fn kept(&self) -> Option<PresenceLedger<'_>> {
+        let kept = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
         self.presences()
-            .is_some_and(Presences::are_kept)
+            .is_some_and(PresenceState::are_kept)
             .then_some(kept)
     }
 
@@ -408,11 +372,11 @@ impl Sender {
     }
 
     /// Stores that connections are about to leave rooms, for those who announce it.
-    pub(crate) async fn depart(&self, departures: &[Change]) {
+    pub(crate) async fn depart(&self, departures: &[PendingChange]) {
         let Some(presences) = self.presences().filter(|_| !departures.is_empty()) else {
             return;
         };
-        let kept = Kept {
+        let kept = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
@@ -452,7 +416,7 @@ impl Sender {
     ) -> Result<T, SendError> {
         let mut attempts = Attempts::new(request);
         loop {
-            self.0.pace.spend(Instant::now());
+            self.0.rate_limiter.charge(Instant::now());
             let outcome = attempt().await;
             if outcome.is_ok() {
                 self.0.endpoint.prove();
@@ -466,7 +430,7 @@ impl Sender {
     }
 
     /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
-    async fn deliver(&self, work: Rest, resumed: Resumed) -> Result<Delivery, SendError> {
+    async fn deliver(&self, work: Remaining, resumed: Resumed) -> Result<Delivery, SendError> {
         self.counted(work.is_message(), self.deliver_all(work, resumed))
             .await
     }
@@ -486,12 +450,16 @@ impl Sender {
         delivery
     }
 
-    async fn deliver_all(&self, mut work: Rest, resumed: Resumed) -> Result<Delivery, SendError> {
+    async fn deliver_all(
+        &self,
+        mut work: Remaining,
+        resumed: Resumed,
+    ) -> Result<Delivery, SendError> {
         let mut delivery = Delivery::default();
         let mut until = Until {
             deadline: self.0.deadline,
-            hopeful: self.0.relay.is_some(),
-            keeper: None,
+            stop_early: self.0.relay.is_some(),
+            checkpoint: None,
         };
         loop {
             delivery.add(Broadcast::new(self, work).run(until).await?);
@@ -520,11 +488,11 @@ impl Sender {
                     "no task goes on with a message to many: the event does, for as long as it may"
                 );
             }
-            if is_unread || !until.hopeful || self.is_late() {
+            if is_unread || !until.stop_early || self.is_late() {
                 delivery.rest = Some(left);
                 return Ok(delivery);
             }
-            until.hopeful = false;
+            until.stop_early = false;
             work = left;
         }
     }
@@ -532,13 +500,13 @@ impl Sender {
     /// Does a task's part of some work, until its deadline.
     pub(crate) async fn work(
         &self,
-        work: Rest,
-        keeper: &dyn Keeper,
+        work: Remaining,
+        checkpoint: &dyn Checkpoint,
     ) -> Result<Delivery, SendError> {
         let until = Until {
             deadline: self.0.deadline,
-            hopeful: false,
-            keeper: Some(keeper),
+            stop_early: false,
+            checkpoint: Some(checkpoint),
         };
         let is_message = work.is_message();
         let broadcast = Broadcast::new(self, work).run(until);
@@ -546,11 +514,14 @@ impl Sender {
     }
 
     /// Lets tasks go on: how many do, and what none does and why.
-    pub(crate) async fn hand_on(&self, rest: Rest) -> (usize, Option<(Rest, Option<BoxError>)>) {
+    pub(crate) async fn hand_on(
+        &self,
+        rest: Remaining,
+    ) -> (usize, Option<(Remaining, Option<BoxError>)>) {
         let Some(relay) = &self.0.relay else {
             return (0, Some((rest, None)));
         };
-        let (rate, full) = (self.0.pace.rate(), self.0.pace.full());
+        let (rate, full) = (self.0.rate_limiter.rate(), self.0.rate_limiter.full());
         let handed = relay.hand_on(rest, self.0.api.as_deref(), rate, full);
         let (tasks, left) = handed.await;
         (tasks, left.map(|(rest, error)| (rest, Some(error))))

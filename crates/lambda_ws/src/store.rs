@@ -6,35 +6,30 @@
 //! [`conformance`] check it.
 
 mod conformance;
+mod dyn_store;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
-mod erased;
+mod intercepted_store;
 mod memory;
 mod names;
 mod record;
 mod values;
-mod wrapped;
 
+pub use crate::error::StoreError;
 pub use conformance::conformance;
+pub(crate) use dyn_store::DynStore;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
-pub(crate) use erased::DynStore;
+pub(crate) use intercepted_store::InterceptedStore;
+pub use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
 pub use memory::Memory;
 pub(crate) use names::check as check_name;
 pub use record::{Page, Record, Scope, Slice};
-pub use values::{Entries, Keys, VALUE_BYTES, Value, Values};
+pub use values::{Entries, KeyPage, KeyValueStore, Value};
 pub(crate) use values::{encode as encode_value, expiry as value_expiry};
-pub(crate) use wrapped::Wrapped;
 
-use crate::error::BoxError;
 use crate::{ConnectionId, Timestamp};
 use std::future::Future;
-
-/// The most rooms a connection may be in.
-pub const MAX_ROOMS: usize = 100;
-
-/// The largest session, in bytes of JSON.
-pub const SESSION_BYTES: usize = 32 * 1024;
 
 /// Keeps connections. Implement it with plain `async fn`s.
 ///
@@ -43,7 +38,7 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 /// (conformance F8), and every operation may be cut off half-way. What has expired at `now` is not
 /// there.
 ///
-/// What belongs to no connection is kept by [`Values`], which is a part of it.
+/// What belongs to no connection is kept by [`KeyValueStore`], which is a part of it.
 ///
 /// # What is promised
 ///
@@ -56,7 +51,7 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 /// - When nothing is under way, a connection is a member of the rooms and the user that its record
 ///   names, and of no others.
 /// - What was cut off, or ended with [`StoreError::Unavailable`], is done or not. `join`, `leave`, `save`
-///   and `enter` are done entirely or not at all. (From more than 98 rooms `enter` takes two steps; after
+///   and `switch_room` are done entirely or not at all. (From more than 98 rooms `switch_room` takes two steps; after
 ///   the first it has left up to two rooms.) A `register` may leave a record without some of its members;
 ///   `remove` and `mark_gone` may leave members without a live record, until `expires` or until they are
 ///   [forgotten](Self::forget).
@@ -67,7 +62,7 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 ///   accepted before.
 /// - When an id is registered again, no `remove`, `mark_gone` or `forget` of its former connection is
 ///   under way.
-pub trait Store: Values {
+pub trait Store: KeyValueStore {
     /// Adds a connection, with its user and its rooms.
     fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -128,7 +123,7 @@ pub trait Store: Values {
     /// # Errors
     ///
     /// [`StoreError::Conflict`] if they are not, [`StoreError::NotConnected`].
-    fn enter(
+    fn switch_room(
         &self,
         record: &Record,
         room: &str,
@@ -164,55 +159,4 @@ pub trait Store: Values {
         scope: &Scope,
         id: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
-}
-
-/// Why the connection store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// The name of a connection, a room, a user or a namespace, or a key, is empty or too long.
-    #[error(
-        "a name of {0} bytes is not allowed: connections, rooms, users, namespaces and keys have names of 1 to \
-         256 bytes"
-    )]
-    BadName(usize),
-    /// The connection is in [`MAX_ROOMS`] rooms.
-    #[error("the connection is in {MAX_ROOMS} rooms already: leave one first")]
-    TooManyRooms,
-    /// The session is over [`SESSION_BYTES`].
-    #[error("a session of {0} bytes is too large: at most {SESSION_BYTES} are kept")]
-    SessionTooLarge(usize),
-    /// The session is no JSON, or not of the type it is asked for as.
-    #[error("the session is not of this type")]
-    BadSession(#[source] serde_json::Error),
-    /// A value is over [`VALUE_BYTES`].
-    #[error("a value of {0} bytes is too large: at most {VALUE_BYTES} are kept")]
-    ValueTooLarge(usize),
-    /// A value is no JSON, or not of the type it is asked for as.
-    #[error("the value is not of this type")]
-    BadValue(#[source] serde_json::Error),
-    /// The record was changed by another message of the same connection, or the value by somebody else:
-    /// read it again.
-    #[error("the record or the value was changed meanwhile: read it again and retry")]
-    Conflict,
-    /// Nobody keeps who is present: the router has neither of the hooks, nor [`Router::presence`].
-    ///
-    /// [`Router::presence`]: crate::Router::presence
-    #[error(
-        "who is present is not kept: give the router `joined` or `left` handlers, or `presence()`"
-    )]
-    NoPresence,
-    /// The connection has no record: it has ended, expired, or was found gone.
-    #[error("the connection is not registered: it has ended")]
-    NotConnected,
-    /// The database did not answer, or not as it should.
-    #[error("the connection store does not answer")]
-    Unavailable(#[source] BoxError),
-}
-
-impl StoreError {
-    /// An error of the database itself.
-    pub fn unavailable(source: impl Into<BoxError>) -> Self {
-        Self::Unavailable(source.into())
-    }
 }

@@ -1,14 +1,16 @@
 //! What a function does outside of the event that asked for it: it invokes itself.
 
+mod remaining;
+
+pub(crate) use remaining::Range;
+pub use remaining::Remaining;
+
 use crate::Timestamp;
+use crate::context::Context;
 use crate::error::BoxError;
-use crate::event::Context;
-use crate::metrics::{Metric, Metrics};
 use crate::presence::Shard;
-use crate::sender::Rest;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// The form of tasks. A function that finds another one is of another version, and says so.
 const FORM: u32 = 2;
@@ -74,7 +76,7 @@ pub(crate) struct Send {
     /// Its share of the configured rate, to which it returns; tasks of older versions do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) full: Option<u32>,
-    pub(crate) rest: Rest,
+    pub(crate) rest: Remaining,
 }
 
 /// The event of a task.
@@ -152,30 +154,6 @@ pub(crate) trait Tasks: std::marker::Send + Sync {
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
-/// The same, counted.
-pub(crate) struct Counted {
-    pub(crate) tasks: Arc<dyn Tasks>,
-    pub(crate) metrics: Arc<Metrics>,
-}
-
-impl Tasks for Counted {
-    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
-        Box::pin(async move {
-            let queued = self.tasks.queue(event).await;
-            self.metrics.count(match &queued {
-                Ok(()) => Metric::TasksHandedOn,
-                Err(_) => Metric::TasksFailed,
-            });
-            queued
-        })
-    }
-}
-
-/// A new task's id.
-pub(crate) fn new_id() -> String {
-    format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,11 +165,5 @@ mod tests {
         assert!(error.contains("has form 99"), "{error}");
         assert!(Task::read("{}").is_err());
         assert!(Task::read(&format!(r#"{{"form":{FORM}}}"#)).is_err());
-    }
-
-    #[test]
-    fn ids_are_different() {
-        assert_ne!(new_id(), new_id());
-        assert_eq!(new_id().len(), 32);
     }
 }

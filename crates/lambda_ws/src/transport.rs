@@ -15,8 +15,8 @@ pub(crate) use log_only::LogOnly;
 #[cfg(feature = "sdk")]
 pub use crate::https::https_client;
 
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use crate::{ConnectionId, Timestamp};
 use std::future::Future;
 

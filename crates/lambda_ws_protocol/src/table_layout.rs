@@ -16,6 +16,15 @@ use crate::ConnectionId;
 /// The names of the two key attributes.
 pub const KEYS: [&str; 2] = ["pk", "sk"];
 
+/// The maximum number of rooms of a connection.
+pub const MAX_ROOMS: usize = 100;
+
+/// The maximum size of a session, in bytes of JSON.
+pub const SESSION_BYTES: usize = 32 * 1024;
+
+/// The maximum size of a value, in bytes of JSON.
+pub const VALUE_BYTES: usize = 32 * 1024;
+
 /// Returns the hash byte of a connection id. It is part of the layout: it never changes.
 pub fn hash(id: &ConnectionId) -> u8 {
     // FNV-1a, folded: the ids of one second differ in few characters.

@@ -2,7 +2,7 @@
 
 use super::client::Place;
 use super::meter::Meter;
-use lambda_ws::store::{Record, Scope, Store, Values};
+use lambda_ws::store::{KeyValueStore, Record, Scope, Store};
 use lambda_ws::{ConnectionId, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;

@@ -13,12 +13,12 @@
 //! - The session is part of the record: whatever changes or reads the record pays for the session's size.
 //! - A `$disconnect` of a connection that was found gone deletes its members again, in case the one who
 //!   found it gone was cut off.
-//! - A value is read, written, replaced or deleted by one request. Keys cost what reading their values
+//! - A value is read, written, replaced or deleted by one request. KeyPage cost what reading their values
 //!   does.
 
 use super::meter::Meter;
 use super::table::Table;
-use lambda_ws::store::{DynamoDb, Record, Scope, Slice, Store, Values};
+use lambda_ws::store::{DynamoDb, KeyValueStore, Record, Scope, Slice, Store};
 use lambda_ws::{ConnectionId, Timestamp};
 use std::fmt::Write;
 
@@ -103,11 +103,17 @@ async fn the_cost_of_every_operation_is_known() {
     store.leave(&one.id, NOW, "tea").await.expect("leave");
     costs.line("leave");
     let mover = costs.registered(&["tea"], None).await;
-    store.enter(&mover, "coffee").await.expect("enter");
-    costs.line("enter from 1 room");
+    store
+        .switch_room(&mover, "coffee")
+        .await
+        .expect("switch_room");
+    costs.line("switch_room from 1 room");
     let mover = costs.registered(&three, None).await;
-    store.enter(&mover, "water").await.expect("enter");
-    costs.line("enter from 3 rooms");
+    store
+        .switch_room(&mover, "water")
+        .await
+        .expect("switch_room");
+    costs.line("switch_room from 3 rooms");
 
     store.record(&one.id, NOW).await.expect("record");
     costs.line("read a session");

@@ -2,7 +2,9 @@
 
 use super::course::{COURSE, Course, Fault, Turn};
 use super::table::Table;
-use lambda_ws::store::{DynamoDb, MAX_ROOMS, Record, Scope, Slice, Store, StoreError, Values};
+use lambda_ws::store::{
+    DynamoDb, KeyValueStore, MAX_ROOMS, Record, Scope, Slice, Store, StoreError,
+};
 use lambda_ws::{ConnectionId, Timestamp};
 use std::time::Duration;
 
@@ -67,7 +69,7 @@ async fn who_enters_knows_it_though_the_answer_is_lost() {
     let record = registered(&store, &["a"]).await;
     let mut faults = vec![Fault::AnswerLost];
     faults.extend([Fault::InTheWay; 4]);
-    let entered = with(&faults, store.enter(&record, "b")).await;
+    let entered = with(&faults, store.switch_room(&record, "b")).await;
     entered.expect("it was this call");
     assert_eq!(members(&store, "b").await, [record.id]);
 }
@@ -104,8 +106,11 @@ async fn who_may_not_enter_a_room_leaves_none() {
     let rooms: Vec<String> = (0..MAX_ROOMS).map(|n| format!("{n:03}")).collect();
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
     let record = registered(&store, &rooms).await;
-    store.enter(&record, "099").await.expect("enter");
-    let late = store.enter(&record, "b").await;
+    store
+        .switch_room(&record, "099")
+        .await
+        .expect("switch_room");
+    let late = store.switch_room(&record, "b").await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
     assert_eq!(
         members(&store, "099").await,
@@ -181,7 +186,7 @@ async fn a_value_has_the_version_that_its_writer_knows_though_the_answer_is_lost
     replaced.expect("it has this version");
 }
 
-/// As [`Values`] says.
+/// As [`KeyValueStore`] says.
 #[tokio::test(start_paused = true)]
 async fn whose_answer_is_lost_has_removed_a_value_and_does_not_know() {
     let store = Table::new().store;

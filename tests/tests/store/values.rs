@@ -8,7 +8,7 @@ use super::history::{Call, is_possible};
 use super::model::{check, run};
 use super::table::Table;
 use lambda_ws::Timestamp;
-use lambda_ws::store::{Memory, Values};
+use lambda_ws::store::{KeyValueStore, Memory};
 use proptest::prelude::prop_oneof;
 use proptest::test_runner::Config;
 use schedule::{KEYS, Round, TTL, rounds};
@@ -16,7 +16,7 @@ use spec::Action;
 use world::World;
 
 /// Runs rounds on a store that is empty, and checks it after each. Returns all calls.
-async fn try_out<S: Values>(
+async fn try_out<S: KeyValueStore>(
     store: &S,
     rounds: &[Round],
     sweep: impl Fn(Timestamp, u8),

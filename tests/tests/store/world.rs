@@ -106,7 +106,7 @@ impl<'a, S: Store> World<'a, S> {
                 let leave = store.leave(&id, at, &room);
                 let _ = self.call(n, action, leave, |()| Outcome::Done).await;
             }
-            (Deed::Enter(r), Some((at, _))) => self.enter(n, at, room(r)).await,
+            (Deed::Enter(r), Some((at, _))) => self.switch_room(n, at, room(r)).await,
             (Deed::Save, Some((at, _))) => self.save(n, at).await,
             (Deed::MarkGone, Some((at, _))) => {
                 let mark = store.mark_gone(&id, at);
@@ -122,8 +122,8 @@ impl<'a, S: Store> World<'a, S> {
         }
     }
 
-    /// As [`Connection::enter`](lambda_ws::Connection::enter) does it.
-    async fn enter(&self, n: usize, at: Timestamp, room: String) {
+    /// As [`Connection::switch_room`](lambda_ws::Connection::switch_room) does it.
+    async fn switch_room(&self, n: usize, at: Timestamp, room: String) {
         for _ in 0..4 {
             let Some(Some(record)) = self.read(n).await else {
                 return;
@@ -132,8 +132,8 @@ impl<'a, S: Store> World<'a, S> {
                 return;
             }
             let action = Action::Enter(at, record.rooms.clone(), room.clone());
-            let enter = self.store.enter(&record, &room);
-            match self.call(n, action, enter, |()| Outcome::Done).await {
+            let switch_room = self.store.switch_room(&record, &room);
+            match self.call(n, action, switch_room, |()| Outcome::Done).await {
                 Err(StoreError::Conflict) => {}
                 _ => return,
             }

@@ -1,6 +1,6 @@
-use lambda_ws::{Presence, Router};
+use lambda_ws::{PresenceChange, Router};
 
-async fn who(_: Presence) {}
+async fn who(_: PresenceChange) {}
 
 fn main() {
     let _: Router = Router::new().route("who", who);

@@ -6,17 +6,20 @@ use transports::Route;
 pub(crate) use transports::Transports;
 
 use crate::ConnectionId;
-use crate::event::Context;
+use crate::clock::{Clock, SystemClock};
+use crate::context::Context;
+use crate::error::BoxError;
+use crate::error::SendError;
+use crate::metrics::Metric;
 use crate::metrics::Metrics;
-use crate::presence::{Kept, Presences};
-use crate::send_error::SendError;
+use crate::presence::{PresenceLedger, PresenceState};
 use crate::sender::{
-    self, Cleanup, Clock, GoneMemory, Pace, Relay, SEND_RATE, SEND_TASKS, Sender, SlowClients,
-    SystemClock,
+    self, Cleanup, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients, TaskHandOff,
 };
 use crate::store::DynStore;
-use crate::task::{Counted, Tasks};
+use crate::task::Tasks;
 use futures_util::future;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -30,7 +33,7 @@ pub(crate) struct Backend {
     pub(super) store: Arc<dyn DynStore>,
     transports: Transports,
     clock: Arc<dyn Clock>,
-    pace: Arc<Pace>,
+    rate_limiter: Arc<RateLimiter>,
     /// The connections that have ended, as far as this process knows.
     pub(super) gone: Arc<GoneMemory>,
     tasks: Option<Arc<dyn Tasks>>,
@@ -39,7 +42,7 @@ pub(crate) struct Backend {
     /// How many tasks share a message to many.
     width: usize,
     /// Of programs that serve events.
-    presences: Option<Arc<Presences>>,
+    presences: Option<Arc<PresenceState>>,
     /// Of those that are asked to count.
     metrics: Option<Arc<Metrics>>,
 }
@@ -55,7 +58,7 @@ pub(super) struct Particulars {
     pub(super) greets: bool,
     /// When messages to many must have returned.
     pub(super) deadline: Option<Instant>,
-    /// A share of the present and of the full rate, instead of the pace.
+    /// A share of the present and of the full rate, instead of the rate_limiter.
     pub(super) rate: Option<(u32, u32)>,
     /// The task this is done in, and how many there were in a row.
     pub(super) parent: Option<(String, u32)>,
@@ -69,7 +72,7 @@ impl Backend {
             store,
             transports,
             clock: Arc::new(SystemClock),
-            pace: Arc::new(Pace::new(SEND_RATE)),
+            rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             gone: Arc::default(),
             tasks: None,
             batches_joins: false,
@@ -100,14 +103,14 @@ impl Backend {
         self.metrics.as_ref()
     }
 
-    pub(super) fn presences(&self) -> &Presences {
+    pub(super) fn presences(&self) -> &PresenceState {
         let presences = self.presences.as_deref();
         presences.expect("a host has called `hosted`")
     }
 
     /// Where presences are kept.
-    pub(super) fn kept(&self) -> Kept<'_> {
-        Kept {
+    pub(super) fn kept(&self) -> PresenceLedger<'_> {
+        PresenceLedger {
             store: &*self.store,
             clock: self.clock(),
         }
@@ -115,14 +118,14 @@ impl Backend {
 
     /// Sends at most so many messages a second.
     pub(super) fn paced(mut self, rate: u32) -> Self {
-        self.pace = Arc::new(Pace::with(rate, self.pace.slow().clone()));
+        self.rate_limiter = Arc::new(RateLimiter::with(rate, self.rate_limiter.slow().clone()));
         self
     }
 
     /// Closes connections that stay slow for so long, or none.
     pub(super) fn closing_slow(mut self, after: Option<Duration>) -> Self {
         let slow = Arc::new(SlowClients::new(after));
-        self.pace = Arc::new(Pace::with(self.pace.full() as u32, slow));
+        self.rate_limiter = Arc::new(RateLimiter::with(self.rate_limiter.full() as u32, slow));
         self
     }
 
@@ -205,8 +208,8 @@ impl Backend {
         particulars: Particulars,
     ) -> Sender {
         let share = particulars.rate.map(|(rate, full)| {
-            let pace = Pace::with(full, self.pace.slow().clone());
-            Arc::new(pace.starting_at(rate))
+            let rate_limiter = RateLimiter::with(full, self.rate_limiter.slow().clone());
+            Arc::new(rate_limiter.starting_at(rate))
         });
         Sender::from(sender::Inner {
             store: self.store.clone(),
@@ -218,9 +221,9 @@ impl Backend {
             endpoint,
             opening: particulars.opening,
             alive: particulars.alive,
-            pace: share.unwrap_or_else(|| self.pace.clone()),
+            rate_limiter: share.unwrap_or_else(|| self.rate_limiter.clone()),
             deadline: particulars.deadline,
-            relay: self.tasks.clone().map(|tasks| Relay {
+            relay: self.tasks.clone().map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
                 parent: particulars.parent,
@@ -263,6 +266,25 @@ impl Backend {
         if tokio::time::timeout(WARM, both).await.is_err() {
             warn!("AWS did not answer in time: the first event will be slower");
         }
+    }
+}
+
+/// Tasks whose outcomes are counted.
+struct Counted {
+    tasks: Arc<dyn Tasks>,
+    metrics: Arc<Metrics>,
+}
+
+impl Tasks for Counted {
+    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
+        Box::pin(async move {
+            let queued = self.tasks.queue(event).await;
+            self.metrics.count(match &queued {
+                Ok(()) => Metric::TasksHandedOn,
+                Err(_) => Metric::TasksFailed,
+            });
+            queued
+        })
     }
 }
 

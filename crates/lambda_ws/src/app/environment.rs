@@ -1,11 +1,11 @@
 //! What a program learns from its environment, read once.
 
 use super::backend::{Backend, Transports};
-#[cfg(feature = "apigateway")]
-use super::invocation::Invocation;
 use super::quota::send_rate;
 use super::runtime::Runtime;
 use super::sdk::{self, SdkConfig};
+#[cfg(feature = "apigateway")]
+use super::self_invocation::SelfInvocation;
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::sender::SLOW_CLOSE;
@@ -275,7 +275,7 @@ impl Environment {
 
     /// How the function invokes itself, and how many of it share a message to many.
     #[cfg(feature = "apigateway")]
-    fn tasks(&self, config: &SdkConfig) -> Result<Option<(Invocation, usize)>, Error> {
+    fn tasks(&self, config: &SdkConfig) -> Result<Option<(SelfInvocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;
         let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
         // As above: without an endpoint it would be AWS's own Lambda.
@@ -286,7 +286,7 @@ impl Environment {
         };
         let version = self.version.as_deref().unwrap_or("$LATEST");
         let function = format!("{name}:{version}");
-        let invocation = Invocation::new(config, &function, self.lambda_endpoint.as_deref());
+        let invocation = SelfInvocation::new(config, &function, self.lambda_endpoint.as_deref());
         Ok(invocation.map(|invocation| (invocation, width as usize)))
     }
 

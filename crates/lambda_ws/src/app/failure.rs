@@ -1,8 +1,8 @@
 //! The report of a failed invocation.
 
-use super::host::{AuthorizerError, PublishError, UnknownEvent};
+use super::dispatch::{AuthorizerError, PublishError, UnknownEvent};
+use crate::error::SendError;
 use crate::error::{BoxError, chain};
-use crate::send_error::SendError;
 use crate::store::StoreError;
 use crate::task::TaskError;
 use lambda_runtime::Diagnostic;

@@ -2,9 +2,11 @@
 
 use super::backend::Backend;
 use crate::error::BoxError;
-use crate::sender::{Keeper, Range, Rest};
+use crate::id::new_id;
+use crate::sender::Checkpoint;
 use crate::store::{DynStore, StoreError};
-use crate::task::{TaskError, new_id};
+use crate::task::TaskError;
+use crate::task::{Range, Remaining};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -32,7 +34,7 @@ pub(super) struct Lease<'a> {
 }
 
 /// What came of asking for a lease.
-pub(super) enum Asked<'a> {
+pub(super) enum LeaseOutcome<'a> {
     /// It is the caller's, who goes on from here.
     Given(Lease<'a>, State),
     /// The task is done.
@@ -77,7 +79,7 @@ impl State {
     }
 
     /// What of a task's work is left.
-    pub(super) fn left_of(self, mut work: Rest) -> Rest {
+    pub(super) fn left_of(self, mut work: Remaining) -> Remaining {
         if let Some(left) = self.left {
             work.ids = left.ids;
             work.ranges = left.ranges;
@@ -88,7 +90,10 @@ impl State {
 
 impl<'a> Lease<'a> {
     /// Asks for the lease of a task.
-    pub(super) async fn ask(backend: &'a Backend, task: &str) -> Result<Asked<'a>, BoxError> {
+    pub(super) async fn ask(
+        backend: &'a Backend,
+        task: &str,
+    ) -> Result<LeaseOutcome<'a>, BoxError> {
         let store = &*backend.store;
         let now = backend.clock().now();
         let found = store.read_value(NAMESPACE, task, now).await?;
@@ -99,8 +104,8 @@ impl<'a> Lease<'a> {
         match &state {
             State {
                 stage: Stage::Done, ..
-            } => return Ok(Asked::Done),
-            state if state.until > now => return Ok(Asked::Taken),
+            } => return Ok(LeaseOutcome::Done),
+            state if state.until > now => return Ok(LeaseOutcome::Taken),
             _ => {}
         }
         state.worker = new_id();
@@ -113,14 +118,14 @@ impl<'a> Lease<'a> {
             version: AtomicU64::new(0),
         };
         match lease.write(&state, version).await {
-            Ok(()) => Ok(Asked::Given(lease, state)),
-            Err(StoreError::Conflict) => Ok(Asked::Taken),
+            Ok(()) => Ok(LeaseOutcome::Given(lease, state)),
+            Err(StoreError::Conflict) => Ok(LeaseOutcome::Taken),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Remembers that what is left is given to the next task.
-    pub(super) async fn hand(&self, rest: &Rest) -> Result<(), BoxError> {
+    pub(super) async fn hand(&self, rest: &Remaining) -> Result<(), BoxError> {
         self.update(Stage::Handing, Some(rest), BELIEF).await
     }
 
@@ -130,7 +135,7 @@ impl<'a> Lease<'a> {
     }
 
     /// Lets the next worker begin at once, with what is left.
-    pub(super) async fn release(&self, rest: &Rest) -> Result<(), BoxError> {
+    pub(super) async fn release(&self, rest: &Remaining) -> Result<(), BoxError> {
         self.update(Stage::Working, Some(rest), Duration::ZERO)
             .await
     }
@@ -138,7 +143,7 @@ impl<'a> Lease<'a> {
     async fn update(
         &self,
         stage: Stage,
-        rest: Option<&Rest>,
+        rest: Option<&Remaining>,
         belief: Duration,
     ) -> Result<(), BoxError> {
         let state = State {
@@ -179,8 +184,8 @@ impl<'a> Lease<'a> {
     }
 }
 
-impl Keeper for Lease<'_> {
-    fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>> {
+impl Checkpoint for Lease<'_> {
+    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(async move {
             match self.update(Stage::Working, Some(&rest), BELIEF).await {
                 Err(error) if error.is::<TaskError>() => Err(error),

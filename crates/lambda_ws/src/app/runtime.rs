@@ -5,8 +5,8 @@
 //! Its loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
 //! its HTTP client and its error report.
 
+use super::dispatch::{Dispatcher, InvocationContext, UnknownEvent};
 use super::failure::Failure;
-use super::host::{Host, Occasion, UnknownEvent};
 use crate::error::{BoxError, Error};
 use crate::event::AnyEvent;
 use crate::response::Response;
@@ -72,7 +72,7 @@ impl Runtime {
     /// # Errors
     ///
     /// Why the Runtime API does not answer.
-    pub(super) async fn run<S>(&self, host: Host<S>) -> Result<(), BoxError>
+    pub(super) async fn run<S>(&self, host: Dispatcher<S>) -> Result<(), BoxError>
     where
         S: Service<AnyEvent, Response = Response> + Clone,
         S::Error: Into<BoxError>,
@@ -161,7 +161,7 @@ impl Runtime {
 
 impl Invocation {
     /// Calls the host, and reports why it failed, or panicked.
-    async fn handle<S>(&self, host: &Host<S>) -> Result<Vec<u8>, Failure>
+    async fn handle<S>(&self, host: &Dispatcher<S>) -> Result<Vec<u8>, Failure>
     where
         S: Service<AnyEvent, Response = Response> + Clone,
         S::Error: Into<BoxError>,
@@ -183,11 +183,11 @@ impl Invocation {
         result
     }
 
-    fn occasion(&self) -> Occasion<'_> {
+    fn occasion(&self) -> InvocationContext<'_> {
         let deadline = self
             .text(&DEADLINE)
             .and_then(|deadline| deadline.parse().ok());
-        Occasion::of(
+        InvocationContext::of(
             deadline.unwrap_or_default(),
             self.text(&REQUEST_ID),
             self.text(&TRACE_ID),

@@ -1,8 +1,8 @@
 //! From an event's JSON to the response's, on the events of `events/`.
 
-use super::{Backend, Host, Occasion, Transports};
+use super::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
-use crate::store::{DynStore, Memory, Record, Store, StoreError, Wrapped};
+use crate::store::{DynStore, InterceptedStore, Memory, Record, Store, StoreError};
 use crate::testing::{Client, Gateway};
 use crate::transport::LogOnly;
 use crate::{
@@ -75,9 +75,9 @@ fn router() -> (Router, Ends) {
 }
 
 /// A host whose store fails at the operations named.
-fn host(router: Router, fails: &'static [&'static str]) -> (Host<Router>, Memory) {
+fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher<Router>, Memory) {
     let store = Memory::new();
-    let failing = Wrapped {
+    let failing = InterceptedStore {
         store: store.clone(),
         before: move |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             let failed = fails.contains(&name);
@@ -91,12 +91,12 @@ fn host(router: Router, fails: &'static [&'static str]) -> (Host<Router>, Memory
     };
     let failing: Arc<dyn DynStore> = Arc::new(failing);
     let backend = Backend::new(failing, Transports::one(Arc::new(LogOnly)));
-    (Host::new(router, backend), store)
+    (Dispatcher::new(router, backend), store)
 }
 
-async fn call(host: &Host<Router>, event: &str) -> Result<Value, BoxError> {
+async fn call(host: &Dispatcher<Router>, event: &str) -> Result<Value, BoxError> {
     Ok(serde_json::to_value(
-        host.call(event, Occasion::default()).await?,
+        host.call(event, InvocationContext::default()).await?,
     )?)
 }
 
@@ -282,7 +282,7 @@ async fn messages_of_one_connection_change_its_session_one_after_the_other() {
 #[test]
 fn a_deadline_that_has_passed_is_none() {
     let ends = |deadline: u64| {
-        let occasion = Occasion::of(deadline, None, None);
+        let occasion = InvocationContext::of(deadline, None, None);
         occasion.deadline.is_some()
     };
     let now = Timestamp::now().millis();

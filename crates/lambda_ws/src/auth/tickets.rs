@@ -3,7 +3,6 @@
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event, Kind};
 use crate::extract::FromEvent;
-use crate::kv::keeper_from_env;
 use crate::sender::Sender;
 use crate::store::{Store, StoreError, encode_value, value_expiry};
 use crate::transport::LogOnly;
@@ -66,16 +65,6 @@ impl Tickets {
     /// Keeps tickets in `store`.
     pub fn new(store: impl Store) -> Self {
         Self(Sender::new(store, LogOnly, ""))
-    }
-
-    /// Keeps tickets in the table named by `CONNECTIONS_TABLE`, for programs that serve no events of
-    /// websockets: the one that serves the page's HTTPS API.
-    ///
-    /// # Errors
-    ///
-    /// If the variable is missing.
-    pub async fn from_env() -> Result<Self, Error> {
-        Ok(Self::of(keeper_from_env().await?))
     }
 
     pub(crate) fn of(sender: Sender) -> Self {

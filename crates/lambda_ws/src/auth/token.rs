@@ -63,7 +63,7 @@ impl Token {
         let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = header.split_once(' ')?;
         let bearer = scheme.eq_ignore_ascii_case("bearer");
-        bearer.then(|| Self(token.trim().to_owned())).present()
+        bearer.then(|| Self(token.trim().to_owned())).presence()
     }
 
     /// The sub-protocol behind `bearer`.
@@ -75,7 +75,7 @@ impl Token {
     fn in_query(query: &str) -> Option<Self> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
         let found = pairs.into_iter().rfind(|(name, _)| name == "token");
-        found.map(|(_, token)| Self(token)).present()
+        found.map(|(_, token)| Self(token)).presence()
     }
 
     fn found(headers: &HeaderMap, query: &str) -> Option<Self> {
@@ -97,11 +97,11 @@ impl Token {
 
 /// An empty token is none.
 trait Present {
-    fn present(self) -> Self;
+    fn presence(self) -> Self;
 }
 
 impl Present for Option<Token> {
-    fn present(self) -> Self {
+    fn presence(self) -> Self {
         self.filter(|token| !token.0.is_empty())
     }
 }

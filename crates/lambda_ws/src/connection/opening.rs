@@ -1,8 +1,8 @@
 //! A connection whose handshake is under way.
 
 use super::encode;
+use crate::error::SendError;
 use crate::payload::{IntoPayload, Payload};
-use crate::send_error::SendError;
 use crate::store::{MAX_ROOMS, Record, StoreError, check_name};
 use crate::{ConnectionId, Timestamp};
 use serde::Serialize;
@@ -32,12 +32,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone)]
 pub struct Opening {
     id: ConnectionId,
-    declared: Arc<Mutex<Declared>>,
+    declared: Arc<Mutex<Registration>>,
 }
 
 /// What is to be true of a connection once its handshake is accepted.
 #[derive(Debug, Default)]
-pub(crate) struct Declared {
+pub(crate) struct Registration {
     user: Option<String>,
     rooms: Vec<String>,
     session: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct Declared {
     pub(crate) announcements: Vec<(String, Payload)>,
 }
 
-impl Declared {
+impl Registration {
     /// The record to register.
     pub(crate) fn record(
         &mut self,
@@ -63,7 +63,7 @@ impl Declared {
 }
 
 impl Opening {
-    pub(crate) fn new(id: ConnectionId, declared: Arc<Mutex<Declared>>) -> Self {
+    pub(crate) fn new(id: ConnectionId, declared: Arc<Mutex<Registration>>) -> Self {
         Self { id, declared }
     }
 
@@ -123,7 +123,7 @@ impl Opening {
         Ok(())
     }
 
-    fn declared(&self) -> MutexGuard<'_, Declared> {
+    fn declared(&self) -> MutexGuard<'_, Registration> {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

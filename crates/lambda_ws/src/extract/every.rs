@@ -2,8 +2,9 @@
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
+use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Context, Disconnect, Event, Joined, Kind, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened};
 use crate::sender::Sender;
 use std::convert::Infallible;
 

@@ -11,28 +11,28 @@ use std::convert::Infallible;
 /// values as different types.
 ///
 /// ```
-/// use lambda_ws::Kept;
+/// use lambda_ws::Namespaced;
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
 /// struct Topic(String);
 ///
-/// impl Kept for Topic {
+/// impl Namespaced for Topic {
 ///     const NAMESPACE: &'static str = "topics";
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "the values of type `{Self}` have no namespace",
-    label = "`Kept` is not implemented for `{Self}`",
-    note = "implement `Kept` for a type of your own, or ask for a `Sender` and name the namespace: `Kv::new(&sender, \"scores\")`"
+    label = "`Namespaced` is not implemented for `{Self}`",
+    note = "implement `Namespaced` for a type of your own, or ask for a `Sender` and name the namespace: `Kv::new(&sender, \"scores\")`"
 )]
-pub trait Kept {
+pub trait Namespaced {
     /// The namespace, of 1 to 256 bytes. What is stored outlives a program: another name are other
     /// values.
     const NAMESPACE: &'static str;
 }
 
-impl<K: Kind, S: Sync, T: Kept> FromEvent<K, S> for Kv<T> {
+impl<K: Kind, S: Sync, T: Namespaced> FromEvent<K, S> for Kv<T> {
     type Rejection = Infallible;
 
     async fn from_event(event: &Event<K>, _: &S) -> Result<Self, Infallible> {

@@ -1,7 +1,7 @@
 //! The keys there are.
 
 use super::{Kv, OURS};
-use crate::store::{Keys, StoreError, check_name};
+use crate::store::{KeyPage, StoreError, check_name};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl<T> Kv<T> {
                 }
                 let (store, now) = (sender.store(), sender.now());
                 let page = store.value_keys(&namespace, &prefix, after.as_deref(), now);
-                let Keys { keys, next } = page.await?;
+                let KeyPage { keys, next } = page.await?;
                 let keys = stream::iter(keys.into_iter().map(Ok));
                 Ok(Some((keys, next.map(Some))))
             }

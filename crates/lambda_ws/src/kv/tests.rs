@@ -1,10 +1,10 @@
 //! Values as programs see them.
 
 use super::update::ATTEMPTS;
-use super::{Kept, Kv};
+use super::{Kv, Namespaced};
 use crate::auth::Tickets;
 use crate::sender::Sender;
-use crate::store::{Memory, Store, StoreError, VALUE_BYTES, Values};
+use crate::store::{KeyValueStore, Memory, Store, StoreError, VALUE_BYTES};
 use crate::testing::Gateway;
 use crate::transport::LogOnly;
 use crate::{Authorizer, Error, Opening, Router, Timestamp};
@@ -19,7 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Seen(Vec<String>);
 
-impl Kept for Seen {
+impl Namespaced for Seen {
     const NAMESPACE: &'static str = "seen";
 }
 
@@ -253,7 +253,7 @@ async fn no_namespace_reaches_the_tickets() {
             "{namespace}: {found:?} of {kept}"
         );
     }
-    let direct = Values::keys(&store, "ticket", "", None, Timestamp::now()).await;
+    let direct = KeyValueStore::keys(&store, "ticket", "", None, Timestamp::now()).await;
     assert_eq!(
         direct.expect("keys").keys.len(),
         1,
@@ -278,7 +278,7 @@ async fn contested(times: u32) -> (Result<u32, StoreError>, u32) {
     let calls = AtomicU32::new(0);
     let updated = kv.update("k", |n| {
         if calls.fetch_add(1, Ordering::Relaxed) < times {
-            let other = Values::write(store, "kv:test", "k", "100", None);
+            let other = KeyValueStore::write(store, "kv:test", "k", "100", None);
             futures_util::FutureExt::now_or_never(other)
                 .expect("memory waits for nothing")
                 .expect("write");

@@ -1,7 +1,7 @@
 //! CloudWatch's embedded metric format.
 
+use super::aggregates::{Aggregates, Label, Values};
 use super::kind::{By, Metric, Unit};
-use super::tally::{Label, Tally, Values};
 use crate::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ fn readable(route: &str) -> String {
 }
 
 /// The documents that say all that was counted, one a line: as few as its limits allow.
-pub(super) fn documents(scope: &Scope, tally: &Tally, now: Timestamp) -> Vec<String> {
+pub(super) fn documents(scope: &Scope, tally: &Aggregates, now: Timestamp) -> Vec<String> {
     let mut pages: Vec<Page<'_>> = Vec::new();
     let mut put = |label, metric, shown| {
         let free = pages.iter().position(|page| page.takes(label, metric));

@@ -3,7 +3,7 @@
 mod lines;
 
 use super::*;
-use crate::app::{Backend, Host, Occasion, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
 use crate::payload::Payload;
 use crate::store::{Memory, Record, Store};
@@ -119,11 +119,15 @@ fn router() -> Router {
 }
 
 /// A function whose metrics are read.
-async fn function(namespace: &str, name: Option<&str>) -> (Host<Router>, Lines) {
+async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher<Router>, Lines) {
     function_of(router(), namespace, name).await
 }
 
-async fn function_of(router: Router, namespace: &str, name: Option<&str>) -> (Host<Router>, Lines) {
+async fn function_of(
+    router: Router,
+    namespace: &str,
+    name: Option<&str>,
+) -> (Dispatcher<Router>, Lines) {
     let (world, store, lines) = (World::default(), Memory::new(), Lines::default());
     for member in ["ann", "bob", "gone", "lied-about", "slow", "odd"] {
         let at = Timestamp::from_millis(NOW.millis() - 60_000);
@@ -140,11 +144,11 @@ async fn function_of(router: Router, namespace: &str, name: Option<&str>) -> (Ho
         .with_clock(world.clone())
         .with_tasks(Arc::new(world), 2)
         .measured(metrics);
-    (Host::new(router, backend), lines)
+    (Dispatcher::new(router, backend), lines)
 }
 
-async fn call(host: &Host<Router>, event: &str) {
-    let _ = host.call(event, Occasion::default()).await;
+async fn call(host: &Dispatcher<Router>, event: &str) {
+    let _ = host.call(event, InvocationContext::default()).await;
 }
 
 fn message(body: &Value) -> String {
@@ -272,7 +276,7 @@ async fn more_values_than_a_document_takes_are_in_several() {
 async fn a_handler_that_panics_is_told_of_at_once() {
     let (host, lines) = function("Chat", None).await;
     let event = message(&json!({"action": "say", "text": "panic"}));
-    let call = host.call(&event, Occasion::default());
+    let call = host.call(&event, InvocationContext::default());
     assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
     let line = lines.one();
     assert_eq!(

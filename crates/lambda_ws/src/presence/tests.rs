@@ -1,8 +1,8 @@
 //! Presences, when connections of a user come and go at once.
 
-use super::{Change, ChangeKind, Kept, Pending, Shard, Users, namespace};
-use crate::sender::Clock;
-use crate::store::{DynStore, Memory, Record, Store, StoreError, Values, Wrapped};
+use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard, Users, namespace};
+use crate::clock::Clock;
+use crate::store::{DynStore, InterceptedStore, KeyValueStore, Memory, Record, Store, StoreError};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use proptest::prelude::*;
@@ -22,8 +22,8 @@ impl Clock for Now {
     }
 }
 
-fn kept<'a>(store: &'a dyn DynStore, clock: &'a Now) -> Kept<'a> {
-    Kept { store, clock }
+fn kept<'a>(store: &'a dyn DynStore, clock: &'a Now) -> PresenceLedger<'a> {
+    PresenceLedger { store, clock }
 }
 
 fn record(id: &str) -> Record {
@@ -34,7 +34,7 @@ fn record(id: &str) -> Record {
 }
 
 /// Takes ann out of rooms, and returns those that she left.
-async fn leave(kept: Kept<'_>, rooms: &[&str]) -> (Vec<String>, Result<(), StoreError>) {
+async fn leave(kept: PresenceLedger<'_>, rooms: &[&str]) -> (Vec<String>, Result<(), StoreError>) {
     let rooms = rooms.iter().map(|room| room.to_string()).collect();
     let users = Users::from([("ann".to_owned(), rooms)]);
     let mut left = BTreeMap::new();
@@ -57,7 +57,7 @@ enum Said {
 
 /// A store that lets others go first before each of its operations: a poll is one operation.
 fn turns(store: Memory) -> Arc<dyn DynStore> {
-    Arc::new(Wrapped {
+    Arc::new(InterceptedStore {
         store,
         before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             let mut is_first = true;
@@ -151,7 +151,7 @@ proptest! {
             }
         }
         prop_assert_eq!(present, goes.iter().any(|goes| !goes), "{:?}", said);
-        let value = futures_util::FutureExt::now_or_never(Values::read(&store, &namespace("tea"), "ann", NOW));
+        let value = futures_util::FutureExt::now_or_never(KeyValueStore::read(&store, &namespace("tea"), "ann", NOW));
         prop_assert_eq!(value.unwrap().unwrap().is_some(), present);
     }
 }
@@ -161,7 +161,7 @@ async fn a_presence_outlives_the_connection_that_touched_it_last_and_no_more() {
     let (store, clock) = (Memory::new(), Now(NOW));
     assert!(kept(&store, &clock).touch("tea", "ann").await.unwrap());
     let connection = record("ann").expires;
-    let value = Values::read(&store, &namespace("tea"), "ann", NOW).await;
+    let value = KeyValueStore::read(&store, &namespace("tea"), "ann", NOW).await;
     assert_eq!(value.unwrap().unwrap().expires, Some(connection));
     assert!(!kept(&store, &clock).touch("tea", "ann").await.unwrap());
     let later = Now(connection);
@@ -179,7 +179,7 @@ async fn rooms_and_users_with_the_longest_names_have_presences() {
     kept(&store, &clock).leave(users, &mut left).await.unwrap();
     assert!(left[&room].contains_key(&user));
     kept(&store, &clock).forget(left).await;
-    let keys = Values::keys(&store, &namespace(&room), "", None, Timestamp::default()).await;
+    let keys = KeyValueStore::keys(&store, &namespace(&room), "", None, Timestamp::default()).await;
     assert_eq!(keys.unwrap().keys, [""; 0], "nothing is left of it");
 }
 
@@ -208,7 +208,7 @@ async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others(
         kept(&store, &clock).touch(room, "ann").await.unwrap();
     }
     let writes = Mutex::new(0);
-    let failing = Wrapped {
+    let failing = InterceptedStore {
         store: store.clone(),
         before: move |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             let mut writes = writes.lock().unwrap();
@@ -227,9 +227,9 @@ async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others(
     assert_eq!(left.len(), 2);
 }
 
-fn pending<'a>(store: &'a dyn DynStore, clock: &'a Now) -> Pending<'a> {
+fn pending<'a>(store: &'a dyn DynStore, clock: &'a Now) -> PendingShard<'a> {
     let shard = Shard::of(ChangeKind::Left, "tea");
-    Pending {
+    PendingShard {
         store,
         clock,
         shard,
@@ -240,7 +240,7 @@ fn pending<'a>(store: &'a dyn DynStore, clock: &'a Now) -> Pending<'a> {
 async fn many_departures_are_stored_in_batches_and_none_is_lost() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let departures: Vec<_> = (0..300)
-        .map(|number| Change {
+        .map(|number| PendingChange {
             id: ConnectionId::from(format!("c{number}")),
             at: NOW,
             api: None,
@@ -277,7 +277,7 @@ async fn the_first_of_several_requests_queues_the_sweep_until_it_is_withdrawn_or
     first.withdraw_request().await.unwrap();
     assert_eq!(first.request(due).await.unwrap(), None);
     let late = Now(due + Duration::from_secs(61));
-    let late = Pending {
+    let late = PendingShard {
         clock: &late,
         ..first
     };

@@ -2,8 +2,8 @@
 
 use super::Sender;
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -69,18 +69,18 @@ impl Sender {
         attempts: &mut Attempts,
         outcome: &Result<T, SendError>,
     ) -> Option<Duration> {
-        let (pace, now) = (&self.0.pace, Instant::now());
+        let (rate_limiter, now) = (&self.0.rate_limiter, Instant::now());
         let is_post = attempts.request == Request::Post;
         let failure = match outcome {
             Ok(_) => {
-                pace.sent(id, attempts.began, attempts.was_throttled, now);
+                rate_limiter.sent(id, attempts.began, attempts.was_throttled, now);
                 if is_post {
-                    pace.slow().remove(id);
+                    rate_limiter.slow().remove(id);
                 }
                 return None;
             }
             Err(SendError::Gone) => {
-                pace.answered(now);
+                rate_limiter.answered(now);
                 return None;
             }
             Err(failure) => failure,
@@ -89,13 +89,13 @@ impl Sender {
             return attempts.another(failure);
         }
         attempts.was_throttled = true;
-        if is_post && pace.slow().throttled(id, now) {
+        if is_post && rate_limiter.slow().throttled(id, now) {
             return None;
         }
         let another = attempts.another(failure);
-        if another.is_none() && pace.exhausted(id, attempts.began, now) && is_post {
+        if another.is_none() && rate_limiter.exhausted(id, attempts.began, now) && is_post {
             info!(connection = %id, "a client does not read its messages: until it does, it gets one attempt each");
-            pace.slow().add(id, now);
+            rate_limiter.slow().add(id, now);
         }
         another
     }
@@ -104,11 +104,16 @@ impl Sender {
     pub(super) async fn wait(&self, id: &ConnectionId, attempts: &Attempts, pause: Duration) {
         // Before the last pause, so that the answer is there when the last attempt fails.
         let is_last = attempts.was_throttled && attempts.pauses == PAUSES.len();
-        if is_last && self.0.pace.needs_probe(attempts.began, Instant::now()) {
+        if is_last
+            && self
+                .0
+                .rate_limiter
+                .needs_probe(attempts.began, Instant::now())
+        {
             // A client that does not read cannot make this fail.
             let probe = self.0.transport.inspect(id).await;
             if matches!(probe, Ok(_) | Err(SendError::Gone)) {
-                self.0.pace.answered(Instant::now());
+                self.0.rate_limiter.answered(Instant::now());
             }
         }
         self.pause(pause, id).await;
@@ -128,15 +133,15 @@ impl Sender {
     }
 
     async fn close_overdue(&self, id: &ConnectionId) {
-        let (pace, now) = (&self.0.pace, Instant::now());
-        if pace.is_throttled(now) || !pace.slow().is_overdue(id, now) {
+        let (rate_limiter, now) = (&self.0.rate_limiter, Instant::now());
+        if rate_limiter.is_throttled(now) || !rate_limiter.slow().is_overdue(id, now) {
             return;
         }
-        pace.spend(now);
+        rate_limiter.charge(now);
         match self.0.transport.close(id).await {
             Ok(()) | Err(SendError::Gone) => {
                 info!(connection = %id, "a client that does not read its messages is disconnected");
-                pace.slow().remove(id);
+                rate_limiter.slow().remove(id);
             }
             // It is closed with the next message.
             Err(error) => {

@@ -1,11 +1,12 @@
 //! A group of connections to send to.
 
 use super::reader::chunks;
-use super::{Delivery, Rest, Resumed, Sender};
+use super::{Delivery, Resumed, Sender};
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::{IntoPayload, Payload};
-use crate::send_error::SendError;
 use crate::store::{Record, Scope, StoreError};
+use crate::task::Remaining;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 
@@ -122,7 +123,7 @@ impl Audience {
 
     fn ids(self) -> impl Stream<Item = Result<ConnectionId, StoreError>> + Send + 'static {
         let except = self.except;
-        let ranges = Rest::all(self.scope.clone(), HashSet::new()).ranges;
+        let ranges = Remaining::all(self.scope.clone(), HashSet::new()).ranges;
         let ids = chunks(&self.sender, &self.scope, ranges)
             .map_ok(|chunk| stream::iter(chunk.ids).map(Ok))
             .try_flatten();
@@ -134,7 +135,7 @@ impl Audience {
         if self.sender.0.spares {
             except.extend(self.sender.0.opening.clone());
         }
-        let mut work = Rest::all(self.scope, except);
+        let mut work = Remaining::all(self.scope, except);
         work.message = message;
         self.sender.deliver(work, Resumed::No).await
     }

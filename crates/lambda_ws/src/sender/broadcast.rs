@@ -6,13 +6,13 @@ use super::gone_memory::Remembered;
 use super::progress::Progress;
 use super::reader::{Chunk, chunks};
 use super::removal::Removal;
-use super::rest::{Range, Rest};
 use super::{Delivery, Sender};
 use crate::ConnectionId;
 use crate::error::BoxError;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use crate::store::{Scope, StoreError};
+use crate::task::{Range, Remaining};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use std::collections::{HashSet, VecDeque};
@@ -27,8 +27,8 @@ const IN_FLIGHT: usize = 256;
 /// How many connections wait for another attempt at once, beside the messages.
 const WAITING: usize = 512;
 
-/// How many doubts are looked into at once, beside the messages.
-const DOUBTS: usize = 256;
+/// How many gone_checks are looked into at once, beside the messages.
+const GONE_CHECKS: usize = 256;
 
 /// How many chunks are read ahead, so that reading delays no message.
 const AHEAD: usize = 8;
@@ -41,9 +41,9 @@ const MARGIN: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_secs(1);
 
 /// Who keeps what is yet to be done, in case the process ends before it is done.
-pub(crate) trait Keeper: Send + Sync {
+pub(crate) trait Checkpoint: Send + Sync {
     /// Keeps it. An error ends the work: somebody else has taken it over.
-    fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>>;
+    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
 /// When a broadcast ends before it is done.
@@ -52,8 +52,8 @@ pub(crate) struct Until<'a> {
     /// When it must have returned.
     pub(crate) deadline: Option<Instant>,
     /// Stops at once if it could not be done by then.
-    pub(crate) hopeful: bool,
-    pub(crate) keeper: Option<&'a dyn Keeper>,
+    pub(crate) stop_early: bool,
+    pub(crate) checkpoint: Option<&'a dyn Checkpoint>,
 }
 
 /// One connection, and how often it was tried.
@@ -79,7 +79,7 @@ pub(super) struct Broadcast<'a> {
     pending: HashSet<ConnectionId>,
     in_flight: FuturesUnordered<BoxFuture<'a, (Target, Result<(), SendError>)>>,
     waiting: FuturesUnordered<BoxFuture<'a, Target>>,
-    doubts: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
+    gone_checks: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
     removal: Removal<'a>,
     /// How many may be under way.
     window: usize,
@@ -94,7 +94,7 @@ pub(super) struct Broadcast<'a> {
 }
 
 impl<'a> Broadcast<'a> {
-    pub(super) fn new(sender: &'a Sender, work: Rest) -> Self {
+    pub(super) fn new(sender: &'a Sender, work: Remaining) -> Self {
         Self {
             chunks: Some(chunks(sender, &work.scope, work.ranges.clone())),
             progress: Progress::new(&work.scope, &work.ranges),
@@ -109,7 +109,7 @@ impl<'a> Broadcast<'a> {
             pending: HashSet::new(),
             in_flight: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
-            doubts: FuturesUnordered::new(),
+            gone_checks: FuturesUnordered::new(),
             window: FIRST,
             ready: None,
             stopped: false,
@@ -125,7 +125,7 @@ impl<'a> Broadcast<'a> {
         let never = now + Duration::from_secs(365 * 24 * 60 * 60);
         let end = until.deadline.unwrap_or(never);
         let stop = end - MARGIN.min(end.saturating_duration_since(now) / 4);
-        let hope = until.hopeful.then_some(stop);
+        let hope = until.stop_early.then_some(stop);
         let mut stop = std::pin::pin!(sleep_until(stop));
         let mut end = std::pin::pin!(sleep_until(end));
         let mut ready = std::pin::pin!(sleep_until(never));
@@ -146,14 +146,14 @@ impl<'a> Broadcast<'a> {
                 () = &mut stop, if !self.stopped => self.stopped = true,
                 _ = ticks.tick() => {
                     self.progress.log(&self.delivery, self.rate());
-                    if let (Some(keeper), None) = (until.keeper, &keeping) {
-                        keeping = Some(keeper.keep(self.rest()));
+                    if let (Some(checkpoint), None) = (until.checkpoint, &keeping) {
+                        keeping = Some(checkpoint.keep(self.rest()));
                     }
                 }
                 Some(kept) = kept(&mut keeping) => kept.map_err(SendError::Unavailable)?,
                 () = &mut ready, if paced => ready.as_mut().reset(never),
                 Some(target) = self.waiting.next() => self.attempt(target),
-                Some((id, doubt)) = self.doubts.next() => self.resolve(id, doubt),
+                Some((id, doubt)) = self.gone_checks.next() => self.resolve(id, doubt),
                 Some((target, outcome)) = self.in_flight.next() => self.settle(target, outcome)?,
                 Some(()) = self.removal.next() => {}
                 Some(chunk) = next(&mut self.chunks), if reads => {
@@ -173,7 +173,7 @@ impl<'a> Broadcast<'a> {
         while !self.stopped
             && self.in_flight.len() < self.window
             && self.waiting.len() < WAITING
-            && self.doubts.len() < DOUBTS
+            && self.gone_checks.len() < GONE_CHECKS
         {
             let Some(id) = self.queue.pop() else {
                 let Some(chunk) = self.ahead.pop_front() else {
@@ -181,7 +181,7 @@ impl<'a> Broadcast<'a> {
                 };
                 self.ranges[chunk.range] = chunk.left;
                 self.queue = chunk.ids;
-                let slow = self.sender.0.pace.slow();
+                let slow = self.sender.0.rate_limiter.slow();
                 slow.defer(&mut self.queue, Instant::now());
                 continue;
             };
@@ -199,7 +199,7 @@ impl<'a> Broadcast<'a> {
                 }
                 continue;
             }
-            if let Err(at) = self.sender.0.pace.take(Instant::now()) {
+            if let Err(at) = self.sender.0.rate_limiter.try_acquire(Instant::now()) {
                 self.queue.push(id);
                 self.ready = Some(at);
                 return;
@@ -218,7 +218,7 @@ impl<'a> Broadcast<'a> {
 
     /// Tries again.
     fn attempt(&mut self, target: Target) {
-        self.sender.0.pace.spend(Instant::now());
+        self.sender.0.rate_limiter.charge(Instant::now());
         self.go(target);
     }
 
@@ -276,7 +276,7 @@ impl<'a> Broadcast<'a> {
 
     fn check_gone(&mut self, id: ConnectionId) {
         let (sender, message) = (self.sender, self.message.clone());
-        self.doubts.push(Box::pin(async move {
+        self.gone_checks.push(Box::pin(async move {
             let checked = sender.check_gone(&id, message.as_ref()).await;
             (id, checked)
         }));
@@ -313,7 +313,7 @@ impl<'a> Broadcast<'a> {
 
     /// How many messages a second leave: as many as may, if that is known to be possible.
     fn rate(&self) -> f64 {
-        let allowed = self.sender.0.pace.rate();
+        let allowed = self.sender.0.rate_limiter.rate();
         let reached = self.progress.rate(&self.delivery);
         reached.map_or(allowed, |rate| rate.min(allowed))
     }
@@ -325,9 +325,9 @@ impl<'a> Broadcast<'a> {
     }
 
     /// What is yet to be done.
-    fn rest(&self) -> Rest {
+    fn rest(&self) -> Remaining {
         let ids = self.queue.iter().chain(&self.pending);
-        Rest {
+        Remaining {
             scope: self.scope.clone(),
             message: self.message.clone(),
             except: self.except.clone(),

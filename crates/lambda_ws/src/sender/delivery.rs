@@ -1,9 +1,9 @@
 //! What became of a message to many.
 
-use super::Rest;
 use crate::ConnectionId;
-use crate::send_error::SendError;
+use crate::error::SendError;
 use crate::store::StoreError;
+use crate::task::Remaining;
 use std::time::Duration;
 
 /// What became of a message to many: each connection is counted once, or is in the rest.
@@ -23,7 +23,7 @@ pub struct Delivery {
     pub failures: Vec<(ConnectionId, SendError)>,
     /// The remaining recipients, if no task goes on with them: the event's deadline came first, or the store could not
     /// be read. [`Sender::resume`](crate::Sender::resume) sends to them.
-    pub rest: Option<Rest>,
+    pub rest: Option<Remaining>,
     /// How many tasks go on with the remaining recipients.
     pub tasks: usize,
     /// How long what is left will take, about.

@@ -3,10 +3,10 @@
 use super::Sender;
 use super::attempts::Request;
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::metrics::Metric;
 use crate::payload::Payload;
-use crate::presence::Change;
-use crate::send_error::SendError;
+use crate::presence::PendingChange;
 use crate::store::{Record, Scope, StoreError};
 use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
 use std::time::Duration;
@@ -174,7 +174,7 @@ impl Sender {
 
     /// Marks a connection as gone and takes it out of its rooms.
     async fn mark_gone(&self, record: &Record) -> Result<(), StoreError> {
-        let departure = Change::departure(record);
+        let departure = PendingChange::departure(record);
         self.depart(departure.as_slice()).await;
         if self.store().mark_gone(&record.id, record.at).await? {
             self.count(Metric::Removed);

@@ -1,8 +1,8 @@
 //! How far a message to many has come.
 
 use super::Delivery;
-use super::rest::Range;
 use crate::store::Scope;
+use crate::task::Range;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_read_of_everyone_is_the_least_of_what_there_is() {
-        let all: Vec<_> = super::super::rest::Rest::all(Scope::Everyone, HashSet::new()).ranges;
+        let all: Vec<_> = crate::task::Remaining::all(Scope::Everyone, HashSet::new()).ranges;
         let mut progress = Progress::new(&Scope::Everyone, &all);
         progress.read(3, 1000, Some(&range(48, 63)));
         let eta = progress.eta(&Delivery::default(), 1000.0);

@@ -2,9 +2,9 @@
 
 use super::Sender;
 use super::driven::driven;
-use super::rest::Range;
 use crate::ConnectionId;
 use crate::store::{Page, Scope, Slice, StoreError, check_name};
+use crate::task::Range;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 /// How many ranges of a group are read at once.

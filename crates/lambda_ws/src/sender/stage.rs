@@ -1,7 +1,7 @@
 //! The stage that a sender reaches.
 
 use super::Sender;
-use crate::send_error::SendError;
+use crate::error::SendError;
 use crate::store::Record;
 use std::sync::Once;
 use tracing::warn;

@@ -7,9 +7,10 @@ mod one;
 mod slow;
 mod unread;
 
-use super::{Cleanup, Clock, Delivery, Inner, Pace, SEND_RATE, Sender};
+use super::{Cleanup, Delivery, Inner, RateLimiter, SEND_RATE, Sender};
+use crate::clock::Clock;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use crate::store::{Memory, Record, Scope, Slice, Store};
 use crate::transport::{Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
@@ -153,7 +154,7 @@ impl Bench {
             endpoint: Arc::default(),
             opening: None,
             alive: None,
-            pace: Arc::new(Pace::new(SEND_RATE)),
+            rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
             relay: None,
             greets: false,

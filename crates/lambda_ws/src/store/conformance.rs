@@ -205,7 +205,7 @@ impl<S: Store> Check<'_, S> {
             matches!(joined, Err(StoreError::NotConnected)),
             "{joined:?}"
         );
-        let entered = self.store.enter(&unknown, &self.name("n")).await;
+        let entered = self.store.switch_room(&unknown, &self.name("n")).await;
         assert!(
             matches!(entered, Err(StoreError::NotConnected)),
             "{entered:?}"
@@ -233,9 +233,9 @@ impl<S: Store> Check<'_, S> {
             "{joined:?}"
         );
         self.store
-            .enter(&record, &self.name("b"))
+            .switch_room(&record, &self.name("b"))
             .await
-            .expect("enter");
+            .expect("switch_room");
         assert_eq!(
             self.members(&self.room("b")).await,
             std::slice::from_ref(id)
@@ -250,17 +250,17 @@ impl<S: Store> Check<'_, S> {
     async fn entering_a_room_leaves_the_others_at_once(&self) {
         let record = self.registered("mover", &["m1", "m2"]).await;
         self.store
-            .enter(&record, &self.name("m3"))
+            .switch_room(&record, &self.name("m3"))
             .await
-            .expect("enter");
+            .expect("switch_room");
         let now = self.record(&record.id).await.expect("a record");
         assert_eq!(now.rooms, BTreeSet::from([self.name("m3")]));
-        let stale = self.store.enter(&record, &self.name("m4")).await;
+        let stale = self.store.switch_room(&record, &self.name("m4")).await;
         assert!(matches!(stale, Err(StoreError::Conflict)), "{stale:?}");
         self.store
-            .enter(&now, &self.name("m3"))
+            .switch_room(&now, &self.name("m3"))
             .await
-            .expect("enter");
+            .expect("switch_room");
         for (room, members) in [("m1", 0), ("m2", 0), ("m3", 1), ("m4", 0)] {
             assert_eq!(
                 self.members(&self.room(room)).await.len(),
@@ -270,9 +270,9 @@ impl<S: Store> Check<'_, S> {
         }
         let none = self.registered("roomless", &[]).await;
         self.store
-            .enter(&none, &self.name("m5"))
+            .switch_room(&none, &self.name("m5"))
             .await
-            .expect("enter");
+            .expect("switch_room");
         assert_eq!(self.members(&self.room("m5")).await, [none.id]);
     }
 

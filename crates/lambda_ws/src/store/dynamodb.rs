@@ -29,7 +29,7 @@ use transaction::{Refused, built, if_in};
 ///
 /// # When an answer is lost
 ///
-/// Then the client sends the request again, though it was carried out. `join`, `leave`, `enter`,
+/// Then the client sends the request again, though it was carried out. `join`, `leave`, `switch_room`,
 /// `mark_gone` and `save` know it again and succeed. What remains:
 ///
 /// - `remove` returns `None`, though this very call removed the record: nobody has won, its
@@ -235,7 +235,7 @@ impl Store for DynamoDb {
         }
     }
 
-    async fn enter(&self, record: &Record, room: &str) -> Result<(), StoreError> {
+    async fn switch_room(&self, record: &Record, room: &str) -> Result<(), StoreError> {
         let (id, at) = (&record.id, record.at);
         let others = record.rooms.iter().filter(|left| *left != room).cloned();
         let mut left: Vec<String> = others.collect();

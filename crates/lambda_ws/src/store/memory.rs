@@ -152,7 +152,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn enter(&self, record: &Record, room: &str) -> Result<(), StoreError> {
+    async fn switch_room(&self, record: &Record, room: &str) -> Result<(), StoreError> {
         let mut tables = self.tables();
         let current = tables.live(&record.id, record.at)?;
         if current.rooms != record.rooms {

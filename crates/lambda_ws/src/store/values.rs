@@ -1,12 +1,9 @@
 //! Values that belong to no connection.
 
-use super::StoreError;
+use super::{StoreError, VALUE_BYTES};
 use crate::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
-
-/// The largest value, in bytes.
-pub const VALUE_BYTES: usize = 32 * 1024;
 
 /// Keeps values that belong to no connection, such as those of [`Kv`](crate::Kv) and
 /// [tickets](crate::auth::Tickets): each by its key, of 1 to 256 bytes, in a namespace, of 1 to 260.
@@ -25,7 +22,7 @@ pub const VALUE_BYTES: usize = 32 * 1024;
 /// A database that is asked again, because its answer was lost, may do twice what it is asked: of
 /// `write`, `delete`, `take`, and of `replace` where nothing was, also over what others did in between.
 /// What is replaced at a version is replaced once.
-pub trait Values: Send + Sync + 'static {
+pub trait KeyValueStore: Send + Sync + 'static {
     /// The value, strongly consistent.
     fn read(
         &self,
@@ -115,7 +112,7 @@ pub trait Values: Send + Sync + 'static {
         prefix: &str,
         after: Option<&str>,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Keys, StoreError>> + Send;
+    ) -> impl Future<Output = Result<KeyPage, StoreError>> + Send;
 
     /// One page of at most `most` values whose keys begin with `prefix`, as [`keys`](Self::keys) returns
     /// the keys. Without an implementation of its own it is one request for the keys and one for each
@@ -129,7 +126,7 @@ pub trait Values: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Entries, StoreError>> + Send {
         async move {
-            let Keys { mut keys, mut next } = self.keys(namespace, prefix, after, now).await?;
+            let KeyPage { mut keys, mut next } = self.keys(namespace, prefix, after, now).await?;
             if keys.len() > most {
                 keys.truncate(most);
                 next = keys.last().cloned();
@@ -190,7 +187,7 @@ pub struct Value {
 
 /// A part of the keys in a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeyPage {
     /// Some of them; there may be none, and still a next page.
     pub keys: Vec<String>,
     /// Where the next page begins: behind this one.

@@ -1,6 +1,6 @@
 //! One event, answered.
 
-use crate::app::{Backend, Host, Occasion, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
@@ -46,8 +46,8 @@ where
     S::Error: Into<BoxError>,
 {
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Host::new(service, Backend::new(Arc::new(Memory::new()), transports));
-    let reply = host.call(json, Occasion::default()).await?;
+    let host = Dispatcher::new(service, Backend::new(Arc::new(Memory::new()), transports));
+    let reply = host.call(json, InvocationContext::default()).await?;
     Ok(serde_json::to_value(&reply)?)
 }
 

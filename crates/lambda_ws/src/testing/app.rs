@@ -1,6 +1,6 @@
 //! The application under test.
 
-use crate::app::{Backend, Host, Occasion};
+use crate::app::{Backend, Dispatcher, InvocationContext};
 use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
@@ -24,11 +24,11 @@ impl App {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let host = Host::new(Shared(Mutex::new(service)), backend);
+        let host = Dispatcher::new(Shared(Mutex::new(service)), backend);
         Self(Box::new(move |json| {
             let host = host.clone();
             Box::pin(async move {
-                let reply = host.call(&json, Occasion::default()).await?;
+                let reply = host.call(&json, InvocationContext::default()).await?;
                 Ok(serde_json::to_vec(&reply)?)
             })
         }))

@@ -4,8 +4,8 @@ use super::gateway::Gateway;
 use super::shared::Shared;
 use super::socket::State;
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::IntoPayload;
-use crate::send_error::SendError;
 use lambda_ws_protocol::limits::{FRAME_BYTES, MESSAGE_BYTES};
 use lambda_ws_protocol::{
     CloseReason,

@@ -1,7 +1,7 @@
 //! Time that stands still.
 
 use super::shared::Shared;
-use crate::sender::Clock;
+use crate::clock::Clock;
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use std::sync::Weak;

@@ -10,7 +10,7 @@ use crate::error::BoxError;
 use crate::event::AnyEvent;
 use crate::response::Response;
 use crate::sender::Sender;
-use crate::store::{Memory, StoreError, Wrapped};
+use crate::store::{InterceptedStore, Memory, StoreError};
 use crate::task::Tasks;
 use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
@@ -53,7 +53,7 @@ impl Shared {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();
             let wire = Transports::one(Arc::new(Wire(shared.clone())));
-            let remote = Wrapped {
+            let remote = InterceptedStore {
                 store: store.clone(),
                 // As a remote one does, it lets others go first: what they break by that must show.
                 before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {

@@ -1,6 +1,6 @@
 //! Connections, as the gateway sees them.
 
-use crate::send_error::SendError;
+use crate::error::SendError;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::CloseReason;
 use lambda_ws_protocol::limits::{CONNECTION_DURATION, IDLE_TIMEOUT};

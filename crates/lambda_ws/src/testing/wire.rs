@@ -2,8 +2,8 @@
 
 use super::shared::Shared;
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use crate::transport::{Inspection, Transport};
 use lambda_ws_protocol::CloseReason;
 use std::sync::{Arc, Weak};

@@ -3,8 +3,8 @@
 use super::{Inspection, Transport, lean};
 use crate::ConnectionId;
 use crate::error::BoxError;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use crate::tls::Tls;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -97,7 +97,10 @@ impl ApiGateway {
         Self { way, url }
     }
 
-    fn answered(&self, answer: Result<lean::Answer, BoxError>) -> Result<lean::Answer, SendError> {
+    fn answered(
+        &self,
+        answer: Result<lean::HttpResponse, BoxError>,
+    ) -> Result<lean::HttpResponse, SendError> {
         let answer = answer.map_err(SendError::Unavailable)?;
         match answer.status.as_u16() {
             200..300 if !answer.is_cut => Ok(answer),

@@ -2,8 +2,8 @@
 
 use super::{Inspection, Transport};
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use futures_util::future::BoxFuture;
 
 /// The future of an operation of a transport.

@@ -1,33 +1,33 @@
 //! The lean lane: the management API over HTTP/1.1 connections of our own, signed by a signer of our own.
 
-mod answer;
 mod clock;
+mod connection_pool;
 mod endpoint;
-mod keys;
+mod http1;
+mod http_response;
 mod request;
-mod sockets;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use super::Inspection;
 use crate::error::BoxError;
 use crate::payload::Payload;
 use crate::tls::Tls;
 use crate::{ConnectionId, Timestamp};
-pub(super) use answer::{Answer, date};
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
 use clock::Clock;
 pub(super) use clock::differ;
+use connection_pool::ConnectionPool;
 use endpoint::Endpoint;
 use http::StatusCode;
-use keys::Keys;
+pub(super) use http_response::{HttpResponse, date};
 use lambda_ws_protocol::sigv4::Signable;
 use request::Request;
 use serde::Deserialize;
-use sockets::Sockets;
+use signing_keys::SigningKeys;
 
 /// The hash of no body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -37,9 +37,9 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 #[derive(Debug)]
 pub(super) struct Lane {
     endpoint: Endpoint,
-    keys: Keys,
+    keys: SigningKeys,
     clock: Clock,
-    sockets: Sockets,
+    sockets: ConnectionPool,
 }
 
 impl Lane {
@@ -50,9 +50,9 @@ impl Lane {
         let region = config.region()?.to_string();
         let provider = config.credentials_provider()?;
         Some(Self {
-            keys: Keys::new(provider, region),
+            keys: SigningKeys::new(provider, region),
             clock: Clock::default(),
-            sockets: Sockets::new(endpoint.uri().clone(), tls),
+            sockets: ConnectionPool::new(endpoint.uri().clone(), tls),
             endpoint,
         })
     }
@@ -61,16 +61,16 @@ impl Lane {
         &self,
         id: &ConnectionId,
         payload: &Payload,
-    ) -> Result<Answer, BoxError> {
+    ) -> Result<HttpResponse, BoxError> {
         self.call("POST", id, payload.bytes(), payload.sha256())
             .await
     }
 
-    pub(super) async fn delete(&self, id: &ConnectionId) -> Result<Answer, BoxError> {
+    pub(super) async fn delete(&self, id: &ConnectionId) -> Result<HttpResponse, BoxError> {
         self.call("DELETE", id, &Bytes::new(), EMPTY).await
     }
 
-    pub(super) async fn get(&self, id: &ConnectionId) -> Result<Answer, BoxError> {
+    pub(super) async fn get(&self, id: &ConnectionId) -> Result<HttpResponse, BoxError> {
         self.call("GET", id, &Bytes::new(), EMPTY).await
     }
 
@@ -80,7 +80,7 @@ impl Lane {
         id: &ConnectionId,
         body: &Bytes,
         hash: &str,
-    ) -> Result<Answer, BoxError> {
+    ) -> Result<HttpResponse, BoxError> {
         let path = self.endpoint.path(id);
         let mut is_corrected = false;
         loop {
@@ -112,7 +112,7 @@ impl Lane {
 /// What a GetConnection answers (conformance G5).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct Http1 {
     connected_at: Option<String>,
     last_active_at: Option<String>,
     #[serde(default)]
@@ -128,7 +128,7 @@ struct Identity {
 
 /// Reads the body of a GetConnection.
 pub(super) fn inspection(body: &[u8]) -> Result<Inspection, serde_json::Error> {
-    let wire: Wire = serde_json::from_slice(body)?;
+    let wire: Http1 = serde_json::from_slice(body)?;
     let time = |text: Option<String>| {
         let time = DateTime::from_str(text.as_deref()?, DateTimeFormat::DateTime);
         time.ok()

@@ -2,8 +2,8 @@
 
 use super::{Inspection, Transport};
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::payload::Payload;
-use crate::send_error::SendError;
 use tracing::info;
 
 /// Logs what it is asked, and sends nothing: under `sam local`, which has no websockets but passes

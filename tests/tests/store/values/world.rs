@@ -6,7 +6,7 @@ use crate::store::calls::Calls;
 use crate::store::history::Call;
 use futures_util::future::join_all;
 use lambda_ws::Timestamp;
-use lambda_ws::store::{StoreError, Value, Values};
+use lambda_ws::store::{KeyValueStore, StoreError, Value};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn key(n: usize) -> String {
     format!("k{n}")
 }
 
-/// Values, and the time.
+/// KeyValueStore, and the time.
 pub(crate) struct World<'a, S> {
     store: &'a S,
     pub(crate) now: Timestamp,
@@ -24,7 +24,7 @@ pub(crate) struct World<'a, S> {
     written: Cell<u32>,
 }
 
-impl<'a, S: Values> World<'a, S> {
+impl<'a, S: KeyValueStore> World<'a, S> {
     pub(crate) fn new(store: &'a S) -> Self {
         Self {
             store,
@@ -69,7 +69,7 @@ impl<'a, S: Values> World<'a, S> {
         let (n, now) = (step.key, self.now);
         match step.deed {
             Deed::Read => drop(self.read(n).await),
-            Deed::Keys => self.keys().await,
+            Deed::KeyPage => self.keys().await,
             Deed::Write => {
                 let (key, new) = (key(n), self.fresh(step));
                 let write = self.store.write(NAMESPACE, &key, &new.value, new.expires);

@@ -1,6 +1,6 @@
 //! The way to the clients of an API.
 
-use crate::event::Context;
+use crate::context::Context;
 use crate::sender::Endpoint;
 use crate::transport::DynTransport;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ fn api_of(url: &str) -> Option<String> {
 #[cfg(feature = "apigateway")]
 mod each_api {
     use super::{Route, Transports};
-    use crate::event::Context;
+    use crate::context::Context;
     use crate::sender::Endpoint;
     use crate::transport::{ApiGateway, Lane};
     use aws_config::SdkConfig;

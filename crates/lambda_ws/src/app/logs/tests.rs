@@ -1,13 +1,13 @@
 //! What lines say, and what none says.
 
 use super::{asked, lines};
-use crate::app::{Backend, Host, Occasion, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::auth::Token;
 use crate::error::BoxError;
 use crate::payload::Payload;
 use crate::store::Memory;
 use crate::transport::{Inspection, LogOnly, Transport};
-use crate::{Connection, ConnectionId, Error, Json, Opening, Presence, Router, SendError};
+use crate::{Connection, ConnectionId, Error, Json, Opening, PresenceChange, Router, SendError};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -73,16 +73,16 @@ impl Transport for Empty {
     }
 }
 
-fn host(router: Router, transport: impl Transport) -> Host<Router> {
+fn host(router: Router, transport: impl Transport) -> Dispatcher<Router> {
     let transports = Transports::one(Arc::new(transport));
-    Host::new(router, Backend::new(Arc::new(Memory::new()), transports))
+    Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports))
 }
 
-async fn call(host: &Host<Router>, event: &str) -> Result<(), BoxError> {
-    let occasion = Occasion {
+async fn call(host: &Dispatcher<Router>, event: &str) -> Result<(), BoxError> {
+    let occasion = InvocationContext {
         request_id: Some("8f507cfc-xmpl-4697-b07a-ac58fc914c95"),
         trace_id: Some("Root=1-6566f071-707e729138f4d74b451e8c20"),
-        ..Occasion::default()
+        ..InvocationContext::default()
     };
     host.call(event, occasion).await?;
     Ok(())
@@ -188,7 +188,7 @@ async fn greetings_presences_tasks_and_publishes_are_told_apart() {
     let router = Router::new()
         .connect(connect)
         .opened(async || Err::<(), Error>("no greeting".into()))
-        .joined(async |_: Presence| Err::<(), Error>("no herald".into()));
+        .joined(async |_: PresenceChange| Err::<(), Error>("no herald".into()));
     let host = host(router, LogOnly);
     call(&host, &connecting()).await.unwrap();
     // There are no tasks here: the next event greets.

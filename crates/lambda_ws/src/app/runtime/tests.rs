@@ -57,7 +57,7 @@ async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
         }
     });
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Host::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
     let runtime = Runtime::new(&address).unwrap();
     let end = runtime.run(host).await.unwrap_err().to_string();
     serving.abort();

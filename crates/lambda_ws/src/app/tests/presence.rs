@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::ConnectionId;
+use crate::clock::Clock;
 use crate::payload::Payload;
-use crate::presence::{Change, ChangeKind, Kept, Pending, SHARDS, Shard};
-use crate::sender::Clock;
+use crate::presence::{ChangeKind, PendingChange, PendingShard, PresenceLedger, SHARDS, Shard};
 use crate::task::Tasks;
 use crate::transport::{Inspection, Transport};
-use crate::{Presence, Sender};
+use crate::{PresenceChange, Sender};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, TryStreamExt};
 use serde_json::json;
@@ -31,14 +31,14 @@ async fn connect(me: Opening, Query(query): Query<Vec<(String, String)>>) -> Res
     Ok(())
 }
 
-async fn joined(State(said): State<Said>, Presence { room, users }: Presence) {
+async fn joined(State(said): State<Said>, PresenceChange { room, users }: PresenceChange) {
     let users = users
         .into_iter()
         .map(|user| format!("{user} joined {room}"));
     said.lock().unwrap().extend(users);
 }
 
-async fn left(State(said): State<Said>, Presence { room, users }: Presence) {
+async fn left(State(said): State<Said>, PresenceChange { room, users }: PresenceChange) {
     let users = users.into_iter().map(|user| format!("{user} left {room}"));
     said.lock().unwrap().extend(users);
 }
@@ -47,7 +47,7 @@ async fn moves(me: Connection, Json((how, room)): Json<(String, String)>) -> Res
     match &*how {
         "join" => me.join(&room).await?,
         "leave" => me.leave(&room).await?,
-        "enter" => drop(me.enter(&room).await?),
+        "enter" => drop(me.switch_room(&room).await?),
         _ => drop(me.room(room).send(how).await?),
     }
     Ok(())
@@ -115,7 +115,7 @@ async fn a_connection_of_no_user_is_nobody_who_joins() {
     ann.send(r#"["enter","milk"]"#).await;
     ann.close().await;
     assert_eq!(said(&log), [""; 0]);
-    assert_eq!(gateway.sender().present("tea").count().await.unwrap(), 0);
+    assert_eq!(gateway.sender().presence("tea").count().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn who_is_found_gone_has_left() {
 #[tokio::test]
 async fn a_room_hears_of_those_who_come_and_go() {
     async fn joined(
-        Presence { room, users }: Presence,
+        PresenceChange { room, users }: PresenceChange,
         me: ConnectionId,
         context: crate::Context,
         sender: Sender,
@@ -151,7 +151,10 @@ async fn a_room_hears_of_those_who_come_and_go() {
         assert_eq!(told.await?.failed, 0);
         Ok(())
     }
-    async fn left(Presence { room, users }: Presence, sender: Sender) -> Result<(), Error> {
+    async fn left(
+        PresenceChange { room, users }: PresenceChange,
+        sender: Sender,
+    ) -> Result<(), Error> {
         let message = format!("{} left", users.join(" and "));
         sender.room(&room).send(message).await?;
         Ok(())
@@ -177,7 +180,7 @@ async fn a_room_hears_of_those_who_come_and_go() {
 async fn those_who_are_present_are_counted_once() {
     async fn who(me: Connection, sender: Sender) -> Result<Json<(bool, usize)>, Error> {
         me.join("milk").await?;
-        let milk = sender.present("milk");
+        let milk = sender.presence("milk");
         Ok(Json((milk.contains("ann").await?, milk.count().await?)))
     }
     let router = Router::new().connect(connect).fallback(who).presence();
@@ -188,7 +191,7 @@ async fn those_who_are_present_are_counted_once() {
         clients.push(gateway.connect(&uri).await.unwrap());
     }
     let _again = gateway.connect("/?user=u0007&room=tea").await.unwrap();
-    let tea = gateway.sender().present("tea");
+    let tea = gateway.sender().presence("tea");
     assert_eq!(tea.count().await.unwrap(), 1100);
     let users: Vec<String> = tea.users().try_collect().await.unwrap();
     assert!(users.is_sorted() && users.len() == 1100);
@@ -204,7 +207,7 @@ async fn those_who_are_present_are_counted_once() {
 #[tokio::test]
 async fn a_router_that_keeps_no_presence_says_so() {
     async fn who(sender: Sender) -> String {
-        let count = sender.present("tea").count().await;
+        let count = sender.presence("tea").count().await;
         count.unwrap_err().to_string()
     }
     let gateway = Gateway::new(Router::new().connect(connect).fallback(who));
@@ -221,9 +224,9 @@ fn a_grace_that_no_function_could_wait_for_is_refused_at_once() {
 }
 
 /// A shard of departures.
-fn pending(world: &World, number: u8) -> Pending<'_> {
+fn pending(world: &World, number: u8) -> PendingShard<'_> {
     let kind = ChangeKind::Left;
-    Pending {
+    PendingShard {
         store: &world.store,
         clock: world,
         shard: Shard { kind, number },
@@ -302,7 +305,7 @@ impl World {
 
     fn backend(&self) -> Backend {
         let asked = self.asked.clone();
-        let store = Wrapped {
+        let store = InterceptedStore {
             store: self.store.clone(),
             before: move |name: &'static str| -> BoxFuture<'static, Result<(), StoreError>> {
                 asked.lock().unwrap().push(name);
@@ -314,13 +317,13 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self) -> Host<Router> {
+    fn process(&self) -> Dispatcher<Router> {
         self.process_of(hooked(&self.said))
     }
 
-    fn process_of(&self, router: Router) -> Host<Router> {
+    fn process_of(&self, router: Router) -> Dispatcher<Router> {
         let backend = self.backend().with_tasks(Arc::new(self.clone()), 3);
-        Host::new(router, backend)
+        Dispatcher::new(router, backend)
     }
 
     fn event(&self, kind: &str, id: &str, query: &Value, body: &str) -> String {
@@ -341,7 +344,7 @@ impl World {
         event.to_string()
     }
 
-    async fn connects(&self, host: &Host<Router>, id: &str, user: &str, rooms: &[&str]) {
+    async fn connects(&self, host: &Dispatcher<Router>, id: &str, user: &str, rooms: &[&str]) {
         let query = json!({"user": [user], "room": rooms});
         let reply = call(host, &self.event("CONNECT", id, &query, ""))
             .await
@@ -349,12 +352,12 @@ impl World {
         assert_eq!(reply["statusCode"], 200);
     }
 
-    async fn disconnects(&self, host: &Host<Router>, id: &str) {
+    async fn disconnects(&self, host: &Dispatcher<Router>, id: &str) {
         let event = self.event("DISCONNECT", id, &Value::Null, "");
         call(host, &event).await.unwrap();
     }
 
-    async fn says(&self, host: &Host<Router>, id: &str, message: &str) {
+    async fn says(&self, host: &Dispatcher<Router>, id: &str, message: &str) {
         call(host, &self.event("MESSAGE", id, &Value::Null, message))
             .await
             .unwrap();
@@ -381,9 +384,9 @@ impl World {
     }
 
     async fn task(&self, task: &str, seconds: u32) -> Result<Value, BoxError> {
-        let occasion = Occasion {
+        let occasion = InvocationContext {
             deadline: Some(Instant::now() + SECOND * seconds),
-            ..Occasion::default()
+            ..InvocationContext::default()
         };
         let reply = self.process().call(task, occasion).await?;
         Ok(serde_json::to_value(reply)?)
@@ -562,7 +565,7 @@ async fn where_there_are_no_tasks_or_none_can_be_queued_who_leaves_has_left_at_o
     let mut world = World::new();
     world.closed = true;
     let hosts = [
-        Host::new(hooked(&world.said), world.backend()),
+        Dispatcher::new(hooked(&world.said), world.backend()),
         world.process(),
         World {
             closed: false,
@@ -588,14 +591,14 @@ async fn whoever_relied_on_a_task_that_could_not_be_queued_is_seen_off_too() {
     for number in 0..SHARDS {
         let pending = pending(&world, number);
         let record = Record::new("b1".into(), BEGINNING, "a1b2c3d4e5/dev", BEGINNING);
-        let departure = Change {
+        let departure = PendingChange {
             id: record.id,
             at: record.at,
             api: Some(record.api),
             user: format!("b{number}"),
             rooms: vec!["tea".to_owned()],
         };
-        let kept = Kept {
+        let kept = PresenceLedger {
             store: &world.store,
             clock: &world,
         };
@@ -663,7 +666,7 @@ async fn a_process_that_ends_while_it_waits_loses_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_ends_in_a_handler_does_not_call_that_again_but_the_others() {
-    async fn left(State(said): State<Said>, presence: Presence) {
+    async fn left(State(said): State<Said>, presence: PresenceChange) {
         let is_first = {
             let mut said = said.lock().unwrap();
             said.push(format!("{:?} left {}", presence.users, presence.room));
@@ -687,7 +690,7 @@ async fn a_process_that_ends_in_a_handler_does_not_call_that_again_but_the_other
     let tasks = world.queued();
     for task in tasks.iter().chain(&tasks) {
         let process = world.process_of(router());
-        let call = process.call(task, Occasion::default());
+        let call = process.call(task, InvocationContext::default());
         drop(timeout(SECOND * 20, call).await);
     }
     let mut left = HashSet::new();
@@ -703,7 +706,7 @@ async fn a_process_that_ends_in_a_handler_does_not_call_that_again_but_the_other
 
 #[tokio::test(start_paused = true)]
 async fn a_process_that_ends_before_it_called_joined_leaves_a_user_who_is_present() {
-    async fn joined(_: Presence) {
+    async fn joined(_: PresenceChange) {
         std::future::pending::<()>().await;
     }
     let world = World::new();
@@ -778,7 +781,7 @@ async fn layers_see_who_comes_and_goes_and_one_that_answers_itself_hides_no_hook
     let ann = gateway.connect("/?user=ann&room=tea").await.unwrap();
     ann.close().await;
     assert_eq!(said(&log), ["ann joined tea", "ann left tea"]);
-    let joined = r#"Presence { room: "tea", users: ["ann"] }"#;
+    let joined = r#"PresenceChange { room: "tea", users: ["ann"] }"#;
     assert_eq!(*seen.lock().unwrap(), [joined, "$left a1b2c3d4e5 test"]);
 }
 
@@ -803,7 +806,7 @@ async fn fault_l7_a_departure_is_stored_before_the_connection_is_removed() {
     let world = World::new();
     let host = world.process();
     world.connects(&host, "a1", "ann", &["tea"]).await;
-    let store = Wrapped {
+    let store = InterceptedStore {
         store: world.store.clone(),
         // It ends when it has removed the connection, and before it requests the sweep.
         before: |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
@@ -816,7 +819,7 @@ async fn fault_l7_a_departure_is_stored_before_the_connection_is_removed() {
     let backend = Backend::new(Arc::new(store), Transports::one(Arc::new(world.clone())));
     let backend = backend.with_clock(world.clone());
     let backend = backend.with_tasks(Arc::new(world.clone()), 3);
-    let dying = Host::new(hooked(&world.said), backend);
+    let dying = Dispatcher::new(hooked(&world.said), backend);
     let killed = timeout(SECOND, world.disconnects(&dying, "a1")).await;
     assert!(killed.is_err());
     let record = Store::record(&world.store, &"a1".into(), BEGINNING).await;

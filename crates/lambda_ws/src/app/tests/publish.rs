@@ -215,7 +215,10 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
     for kind in ["room", "user", "connection"] {
         for name in ["", &long] {
             let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
-            let failure = host.call(&event, Occasion::default()).await.unwrap_err();
+            let failure = host
+                .call(&event, InvocationContext::default())
+                .await
+                .unwrap_err();
             assert_eq!(failure.error_type, "PublishError", "{failure}");
             assert!(
                 failure.error_message.contains("1 to 256 bytes"),
@@ -224,7 +227,10 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
-    let failure = host.call(&nobody, Occasion::default()).await.unwrap_err();
+    let failure = host
+        .call(&nobody, InvocationContext::default())
+        .await
+        .unwrap_err();
     assert_eq!(failure.error_type, "UnknownEvent", "{failure}");
 }
 
@@ -233,7 +239,7 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
 async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
     let (router, _) = router();
     let backend = Backend::new(Arc::new(Memory::new()), Transports::nowhere());
-    let host = Host::new(router, backend);
+    let host = Dispatcher::new(router, backend);
     let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
     let error = call(&host, &event).await.unwrap_err().to_string();
     assert!(

@@ -1,6 +1,6 @@
 //! The responses of a function, checked as strictly as API Gateway checks them.
 
-use crate::app::{Backend, Host, Occasion, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::store::Memory;
 use crate::transport::LogOnly;
 use crate::{Accept, AnyEvent, Error, IntoResponse, Json, Message, Response, Router, TwoWay};
@@ -27,13 +27,13 @@ fn event(name: &str) -> &'static str {
 }
 
 /// A host that answers every event with `response`.
-fn answering<F>(response: F) -> Host<impl Answer>
+fn answering<F>(response: F) -> Dispatcher<impl Answer>
 where
     F: Fn() -> Response + Clone + Send + 'static,
 {
     let service = tower::service_fn(move |_| std::future::ready(Ok::<_, Infallible>(response())));
     let transports = Transports::one(Arc::new(LogOnly));
-    Host::new(service, Backend::new(Arc::new(Memory::new()), transports))
+    Dispatcher::new(service, Backend::new(Arc::new(Memory::new()), transports))
 }
 
 trait Answer: Service<AnyEvent, Response = Response, Error = Infallible> + Clone {}
@@ -45,7 +45,7 @@ where
     F: Fn() -> Response + Clone + Send + 'static,
 {
     let reply = answering(response)
-        .call(event, Occasion::default())
+        .call(event, InvocationContext::default())
         .await
         .expect("an answer");
     serde_json::to_string(&reply).unwrap()
@@ -103,11 +103,14 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
             IntoResponse::<TwoWay>::into_response(Response::default())
         });
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Host::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);
-        let reply = host.call(&asked, Occasion::default()).await.unwrap();
+        let reply = host
+            .call(&asked, InvocationContext::default())
+            .await
+            .unwrap();
         replies.push(serde_json::to_string(&reply).unwrap());
     }
     insta::assert_snapshot!(replies.join("\n"));
@@ -126,7 +129,7 @@ proptest! {
     fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = ProxyResponse::read(&bytes);
         if let Ok(text) = std::str::from_utf8(&bytes) {
-            let _ = now(answering(Response::default).call(text, Occasion::default()));
+            let _ = now(answering(Response::default).call(text, InvocationContext::default()));
         }
     }
 
@@ -139,7 +142,7 @@ proptest! {
         let end = (start + cut).min(json.len());
         if json.is_char_boundary(start) && json.is_char_boundary(end) {
             let damaged = format!("{}{with}{}", &json[..start], &json[end..]);
-            let _ = now(answering(Response::default).call(&damaged, Occasion::default()));
+            let _ = now(answering(Response::default).call(&damaged, InvocationContext::default()));
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::ConnectionId;
+use crate::clock::Clock;
 use crate::payload::Payload;
-use crate::sender::Clock;
 use crate::task::Tasks;
 use crate::transport::{Inspection, Transport};
 use serde_json::json;
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self, rate: u32) -> Host<Router> {
+    fn process(&self, rate: u32) -> Dispatcher<Router> {
         async fn shout(me: Connection) -> Result<Json<[usize; 2]>, Error> {
             let delivery = me.room("tea").send("hello").await?;
             let rest = delivery.rest.is_some();
@@ -99,14 +99,14 @@ impl World {
             .with_clock(self.clone())
             .paced(rate)
             .with_tasks(Arc::new(self.clone()), 3);
-        Host::new(Router::new().two_way("say", shout), backend)
+        Dispatcher::new(Router::new().two_way("say", shout), backend)
     }
 
     /// Has a message sent to all; how many tasks were given what was left, and whether there is a rest.
     async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
-        let occasion = Occasion {
+        let occasion = InvocationContext {
             deadline: Some(Instant::now() + SECOND * seconds),
-            ..Occasion::default()
+            ..InvocationContext::default()
         };
         let event = event!("say").replace("\"$default\"", "\"say\"");
         let reply = self.process(rate).call(&event, occasion).await;
@@ -116,9 +116,9 @@ impl World {
     }
 
     async fn work(&self, event: &str, seconds: u32) -> Result<Value, BoxError> {
-        let occasion = Occasion {
+        let occasion = InvocationContext {
             deadline: Some(Instant::now() + SECOND * seconds),
-            ..Occasion::default()
+            ..InvocationContext::default()
         };
         let reply = self.process(10_000).call(event, occasion).await?;
         Ok(serde_json::to_value(reply)?)
@@ -243,7 +243,7 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
     let first = world.queued().swap_remove(0);
     // It ends between the next task and its own last word.
     let queue = world.queue.clone();
-    let wrapped = Wrapped {
+    let wrapped = InterceptedStore {
         store: world.store.clone(),
         before: move |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             match queue.lock().unwrap().is_empty() {
@@ -256,10 +256,10 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
     let backend = Backend::new(Arc::new(wrapped), transports)
         .with_clock(world.clone())
         .with_tasks(Arc::new(world.clone()), 3);
-    let host = Host::new(Router::new(), backend);
-    let occasion = Occasion {
+    let host = Dispatcher::new(Router::new(), backend);
+    let occasion = InvocationContext {
         deadline: Some(Instant::now() + SECOND * 8),
-        ..Occasion::default()
+        ..InvocationContext::default()
     };
     let work = tokio::time::timeout(SECOND * 20, host.call(&first, occasion));
     assert!(work.await.is_err());
@@ -345,7 +345,7 @@ async fn only_who_is_accepted_and_still_there_is_greeted() {
         let transports = Transports::one(Arc::new(world.clone()));
         let backend = Backend::new(Arc::new(world.store.clone()), transports);
         let backend = backend.with_tasks(Arc::new(world.clone()), 3);
-        Host::new(greeting(), backend)
+        Dispatcher::new(greeting(), backend)
     };
     call(&host(&world), event!("connect-without-user"))
         .await
@@ -366,7 +366,7 @@ async fn a_greeting_that_cannot_be_queued_is_done_with_the_next_event() {
     world.closed = true;
     let transports = Transports::one(Arc::new(world.clone()));
     let backend = Backend::new(Arc::new(world.store.clone()), transports);
-    let host = Host::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
+    let host = Dispatcher::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
     call(&host, event!("connect")).await.unwrap();
     assert!(world.got().is_empty());
     call(&host, event!("disconnect-idle")).await.unwrap();

@@ -1,11 +1,11 @@
 //! Messages to so many that time matters.
 
-use super::super::broadcast::{Broadcast, Keeper, Until};
-use super::super::rest::Rest;
+use super::super::broadcast::{Broadcast, Checkpoint, Until};
 use super::*;
 use crate::error::BoxError;
 use crate::payload::IntoPayload;
-use crate::store::{StoreError, Wrapped};
+use crate::store::{InterceptedStore, StoreError};
+use crate::task::Remaining;
 use Reply::{Broken, Gone, Sent, Throttled};
 use futures_util::TryFutureExt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -21,8 +21,8 @@ async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
     ids
 }
 
-fn everybody_in_tea() -> Rest {
-    let mut work = Rest::all(Scope::Room("tea".to_owned()), HashSet::new());
+fn everybody_in_tea() -> Remaining {
+    let mut work = Remaining::all(Scope::Room("tea".to_owned()), HashSet::new());
     work.message = Some("hello".into_payload().unwrap());
     work
 }
@@ -35,7 +35,7 @@ fn posts(bench: &Bench) -> Vec<ConnectionId> {
 
 #[tokio::test(start_paused = true)]
 async fn messages_leave_at_the_pace_of_the_process() {
-    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(1000)));
     crowd(&bench, 4000).await;
     let began = Instant::now();
     let (tea, all) = (bench.sender.room("tea"), bench.sender.everyone());
@@ -50,7 +50,7 @@ async fn messages_leave_at_the_pace_of_the_process() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_with_a_pace_of_its_own_leaves_the_others_theirs() {
-    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(1000)));
     crowd(&bench, 1000).await;
     let began = Instant::now();
     let slow = bench.sender.clone().paced(200);
@@ -71,12 +71,12 @@ async fn a_sender_with_a_pace_of_its_own_leaves_the_others_theirs() {
 async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
     for scope in [Scope::Room("tea".into()), Scope::Everyone] {
         let bench = Bench::with(|inner| {
-            inner.pace = Arc::new(Pace::new(500));
+            inner.rate_limiter = Arc::new(RateLimiter::new(500));
             inner.deadline = Some(Instant::now() + SECOND * 8);
         });
         let ids = crowd(&bench, 6000).await;
         bench.script.tell(&ids[17], &[Gone]);
-        let mut work = Rest::all(scope.clone(), HashSet::from([ids[3].clone()]));
+        let mut work = Remaining::all(scope.clone(), HashSet::from([ids[3].clone()]));
         work.message = Some("hello".into_payload().unwrap());
         let began = Instant::now();
         let mut delivery = bench.sender.resume(work).await.unwrap();
@@ -97,7 +97,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             endpoint: Arc::default(),
             opening: None,
             alive: None,
-            pace: Arc::new(Pace::new(500)),
+            rate_limiter: Arc::new(RateLimiter::new(500)),
             deadline: None,
             relay: None,
             greets: false,
@@ -139,12 +139,12 @@ async fn a_deadline_that_is_near_still_leaves_time_to_send() {
 
 #[tokio::test(start_paused = true)]
 async fn what_will_not_be_done_in_time_is_given_up_at_once_if_others_can_do_it() {
-    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(100)));
+    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(100)));
     crowd(&bench, 5000).await;
     let until = Until {
         deadline: Some(Instant::now() + SECOND * 25),
-        hopeful: true,
-        keeper: None,
+        stop_early: true,
+        checkpoint: None,
     };
     let began = Instant::now();
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
@@ -163,7 +163,7 @@ async fn the_first_message_leaves_before_the_second_page_is_read() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = seen.clone();
     let store = Memory::new();
-    let wrapped = Wrapped {
+    let wrapped = InterceptedStore {
         store: store.clone(),
         before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             if operation == "page" {
@@ -193,7 +193,7 @@ async fn the_first_message_leaves_before_the_second_page_is_read() {
 #[tokio::test(start_paused = true)]
 async fn reading_goes_on_while_messages_wait_for_their_turn() {
     let (store, reads) = (Memory::new(), AtomicU64::new(0));
-    let wrapped = Wrapped {
+    let wrapped = InterceptedStore {
         store: store.clone(),
         before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             if operation != "page" {
@@ -214,7 +214,7 @@ async fn reading_goes_on_while_messages_wait_for_their_turn() {
         store,
         ..Bench::with(|inner| {
             inner.store = Arc::new(wrapped);
-            inner.pace = Arc::new(Pace::new(100));
+            inner.rate_limiter = Arc::new(RateLimiter::new(100));
         })
     };
     crowd(&bench, 3000).await;
@@ -258,7 +258,7 @@ async fn g6_who_is_throttled_again_and_again_keeps_nobody_waiting() {
 /// Remembers what it is to keep, and who was reached by then; refuses the last of so many.
 struct Memo {
     script: Script,
-    kept: Mutex<Vec<(Rest, HashSet<ConnectionId>)>>,
+    kept: Mutex<Vec<(Remaining, HashSet<ConnectionId>)>>,
     most: usize,
 }
 
@@ -272,8 +272,8 @@ impl Memo {
     }
 }
 
-impl Keeper for Memo {
-    fn keep(&self, rest: Rest) -> BoxFuture<'_, Result<(), BoxError>> {
+impl Checkpoint for Memo {
+    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
         let mut kept = self.kept.lock().unwrap();
         let log = self.script.0.lock().unwrap();
         let reached = log.sent.iter().cloned();
@@ -288,17 +288,17 @@ impl Keeper for Memo {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_kept_at_any_time_is_all_that_is_yet_to_be_done() {
-    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(1000)));
+    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(1000)));
     let ids = crowd(&bench, 6000).await;
     bench.script.0.lock().unwrap().latency = SECOND / 50;
-    let keeper = Memo::new(&bench, 100);
+    let checkpoint = Memo::new(&bench, 100);
     let until = Until {
-        keeper: Some(&keeper),
+        checkpoint: Some(&checkpoint),
         ..Until::default()
     };
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
     broadcast.run(until).await.unwrap();
-    let kept = std::mem::take(&mut *keeper.kept.lock().unwrap());
+    let kept = std::mem::take(&mut *checkpoint.kept.lock().unwrap());
     assert!(kept.len() >= 4, "{}", kept.len());
     for (rest, reached) in kept {
         assert!(rest.ids.len() < 1100, "{}", rest.ids.len());
@@ -313,11 +313,11 @@ async fn what_is_kept_at_any_time_is_all_that_is_yet_to_be_done() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_has_lost_the_work_ends() {
-    let bench = Bench::with(|inner| inner.pace = Arc::new(Pace::new(100)));
+    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(100)));
     crowd(&bench, 3000).await;
-    let keeper = Memo::new(&bench, 3);
+    let checkpoint = Memo::new(&bench, 3);
     let until = Until {
-        keeper: Some(&keeper),
+        checkpoint: Some(&checkpoint),
         ..Until::default()
     };
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());

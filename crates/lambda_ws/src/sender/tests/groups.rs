@@ -1,7 +1,7 @@
 //! Messages to many.
 
 use super::*;
-use crate::store::{StoreError, Wrapped};
+use crate::store::{InterceptedStore, StoreError};
 use Reply::{Broken, Forbidden, Gone, Refused, Sent, Throttled};
 use futures_util::{StreamExt, TryStreamExt};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -287,7 +287,7 @@ async fn a_group_with_an_impossible_name_is_an_error() {
 async fn fault_m3_records_are_read_only_as_far_as_they_are_taken() {
     let (store, reads) = (Memory::new(), Arc::new(AtomicUsize::new(0)));
     let counted = reads.clone();
-    let wrapped = Wrapped {
+    let wrapped = InterceptedStore {
         store: store.clone(),
         before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             let is_read = operation == "records";

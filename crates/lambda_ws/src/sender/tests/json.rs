@@ -1,11 +1,11 @@
 //! What is left of a message to many, as JSON from outside.
 
-use super::super::rest::Rest;
+use crate::task::Remaining;
 use crate::task::Task;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn rest(scope: &Value, ranges: &Value) -> Result<Rest, serde_json::Error> {
+fn rest(scope: &Value, ranges: &Value) -> Result<Remaining, serde_json::Error> {
     let rest = json!({"scope": scope, "message": "hello", "ranges": ranges});
     serde_json::from_str(&rest.to_string())
 }

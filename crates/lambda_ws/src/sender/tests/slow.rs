@@ -123,7 +123,7 @@ impl Room {
     }
 
     fn rate(&self) -> f64 {
-        self.sender.0.pace.rate()
+        self.sender.0.rate_limiter.rate()
     }
 
     /// Sends a message to the room: how long that takes, and what became of it.
@@ -187,7 +187,12 @@ async fn fault_h1_a_throttled_account_lowers_the_rate_with_and_without_slow_clie
         // Nobody is taken for slow because of the account.
         for id in &room.live {
             assert!(
-                !room.sender.0.pace.slow().throttled(id, Instant::now()),
+                !room
+                    .sender
+                    .0
+                    .rate_limiter
+                    .slow()
+                    .throttled(id, Instant::now()),
                 "{case}"
             );
         }

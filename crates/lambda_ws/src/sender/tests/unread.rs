@@ -1,10 +1,10 @@
 //! Groups that the store reads only in part.
 
-use super::super::rest::Rest;
 use super::*;
 use crate::error::BoxError;
-use crate::sender::Relay;
-use crate::store::{StoreError, Wrapped};
+use crate::sender::TaskHandOff;
+use crate::store::{InterceptedStore, StoreError};
+use crate::task::Remaining;
 use crate::task::{Task, Tasks};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -20,9 +20,9 @@ impl Tasks for Queue {
 }
 
 /// A room of 3 000 members whose store reads so many pages before it fails, and answers again after one failure.
-async fn bench(pages: usize, relay: Option<Relay>) -> Bench {
+async fn bench(pages: usize, relay: Option<TaskHandOff>) -> Bench {
     let (store, reads) = (Memory::new(), AtomicUsize::new(0));
-    let wrapped = Wrapped {
+    let wrapped = InterceptedStore {
         store: store.clone(),
         before: move |operation: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             let fails = operation == "page" && reads.fetch_add(1, Relaxed) == pages;
@@ -67,7 +67,7 @@ async fn fault_l15_a_page_that_cannot_be_read_is_the_rest_of_a_delivery() {
 #[tokio::test(start_paused = true)]
 async fn fault_l15_tasks_go_on_with_a_page_that_cannot_be_read() {
     let queue = Queue::default();
-    let relay = Relay {
+    let relay = TaskHandOff {
         tasks: Arc::new(queue.clone()),
         width: 2,
         parent: None,
@@ -94,7 +94,7 @@ async fn fault_l15_a_store_that_cannot_be_read_at_all_is_an_error_and_loses_no_r
     assert_eq!(first.script.posts(), 0);
 
     let again = bench(0, None).await;
-    let mut work = Rest::all(Scope::Room("tea".to_owned()), Default::default());
+    let mut work = Remaining::all(Scope::Room("tea".to_owned()), Default::default());
     work.message = Some(crate::payload::IntoPayload::into_payload("hello").unwrap());
     let delivery = again.sender.resume(work.clone()).await.unwrap();
     assert_eq!(delivery.rest.as_ref(), Some(&work));

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::Timestamp;
-use crate::store::{Keys, Store, StoreError, VALUE_BYTES, Values};
+use crate::store::{KeyPage, KeyValueStore, Store, StoreError, VALUE_BYTES};
 use futures_util::future::join_all;
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ impl<S: Store> Check<'_, S> {
     pub(super) async fn a_value_is_taken_by_one_caller_only(&self) {
         let (namespace, later) = (self.name("values"), self.now + Duration::from_secs(30));
         let insert = |key, value, expires| {
-            Values::insert(self.store, &namespace, key, value, expires, self.now)
+            KeyValueStore::insert(self.store, &namespace, key, value, expires, self.now)
         };
-        let take = |namespace, key| Values::take(self.store, namespace, key, self.now);
+        let take = |namespace, key| KeyValueStore::take(self.store, namespace, key, self.now);
 
         assert!(insert("k", "ü", Some(later)).await.expect("insert"));
         let again = insert("k", "other", Some(later)).await.expect("insert");
@@ -40,19 +40,20 @@ impl<S: Store> Check<'_, S> {
         let namespace = self.name("expired");
         let (early, expires) = (self.now, self.now + Duration::from_secs(1));
         for key in ["taken", "replaced"] {
-            let kept = Values::insert(self.store, &namespace, key, "old", Some(expires), early);
+            let kept =
+                KeyValueStore::insert(self.store, &namespace, key, "old", Some(expires), early);
             assert!(kept.await.expect("insert"));
         }
-        let taken = Values::take(self.store, &namespace, "taken", expires).await;
+        let taken = KeyValueStore::take(self.store, &namespace, "taken", expires).await;
         assert_eq!(taken.expect("take"), None, "what has expired is not there");
-        let kept = Values::insert(self.store, &namespace, "replaced", "new", None, expires);
+        let kept = KeyValueStore::insert(self.store, &namespace, "replaced", "new", None, expires);
         assert!(kept.await.expect("insert"), "the key is free");
-        let taken = Values::take(self.store, &namespace, "replaced", expires).await;
+        let taken = KeyValueStore::take(self.store, &namespace, "replaced", expires).await;
         assert_eq!(taken.expect("take").as_deref(), Some("new"));
     }
 
     async fn value(&self, namespace: &str, key: &str, now: Timestamp) -> Option<(String, u64)> {
-        let found = Values::read(self.store, namespace, key, now).await;
+        let found = KeyValueStore::read(self.store, namespace, key, now).await;
         found
             .expect("read")
             .map(|found| (found.value, found.version))
@@ -61,8 +62,9 @@ impl<S: Store> Check<'_, S> {
     async fn keys(&self, namespace: &str, prefix: &str, now: Timestamp) -> Vec<String> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = Values::keys(self.store, namespace, prefix, after.as_deref(), now).await;
-            let Keys { keys, next } = page.expect("keys");
+            let page =
+                KeyValueStore::keys(self.store, namespace, prefix, after.as_deref(), now).await;
+            let KeyPage { keys, next } = page.expect("keys");
             all.extend(keys);
             match next {
                 Some(next) => after = Some(next),
@@ -74,7 +76,7 @@ impl<S: Store> Check<'_, S> {
     pub(super) async fn a_value_is_what_was_written_last(&self) {
         let (namespace, now) = (self.name("written"), self.now);
         let write =
-            |key, value, expires| Values::write(self.store, &namespace, key, value, expires);
+            |key, value, expires| KeyValueStore::write(self.store, &namespace, key, value, expires);
         assert_eq!(self.value(&namespace, "k", now).await, None);
         let (first, later) = ("\"ü\"", now + Duration::from_secs(30));
         let one = write("k", first, None).await.expect("write");
@@ -87,7 +89,7 @@ impl<S: Store> Check<'_, S> {
         let largest = "7".repeat(VALUE_BYTES);
         let two = write("k", &largest, Some(later)).await.expect("write");
         assert_ne!(one, two, "every change has a version of its own");
-        let found = Values::read(self.store, &namespace, "k", now).await;
+        let found = KeyValueStore::read(self.store, &namespace, "k", now).await;
         let found = found.expect("read").expect("a value");
         assert_eq!((&found.value, found.version), (&largest, two));
         assert_eq!(found.expires, Some(later));
@@ -112,7 +114,7 @@ impl<S: Store> Check<'_, S> {
     pub(super) async fn a_value_is_replaced_only_at_its_version(&self) {
         let (namespace, now) = (self.name("replaced"), self.now);
         let replace = |value, version| {
-            Values::replace(self.store, &namespace, "k", value, None, version, now)
+            KeyValueStore::replace(self.store, &namespace, "k", value, None, version, now)
         };
         let is_conflict = |replaced| matches!(replaced, Err(StoreError::Conflict));
         assert!(is_conflict(replace("0", Some(1)).await), "nothing is there");
@@ -127,7 +129,7 @@ impl<S: Store> Check<'_, S> {
             self.value(&namespace, "k", now).await,
             Some(("2".to_owned(), two))
         );
-        let write = Values::write(self.store, &namespace, "k", "2", None);
+        let write = KeyValueStore::write(self.store, &namespace, "k", "2", None);
         let three = write.await.expect("write");
         let same = replace("0", Some(two)).await;
         assert!(is_conflict(same), "the same value again is another version");
@@ -139,7 +141,7 @@ impl<S: Store> Check<'_, S> {
             self.value(&namespace, "k", now).await,
             Some(("4".to_owned(), won[0]))
         );
-        let deleted = Values::delete(self.store, &namespace, "k", now).await;
+        let deleted = KeyValueStore::delete(self.store, &namespace, "k", now).await;
         assert!(deleted.expect("delete"));
         assert!(is_conflict(replace("0", Some(won[0])).await), "it is gone");
         let all = join_all((0..4).map(|_| replace("5", None))).await;
@@ -155,16 +157,16 @@ impl<S: Store> Check<'_, S> {
     pub(super) async fn a_deleted_value_is_not_there(&self) {
         let (namespace, now) = (self.name("deleted"), self.now);
         for key in ["k", "k2"] {
-            let written = Values::write(self.store, &namespace, key, "1", None).await;
+            let written = KeyValueStore::write(self.store, &namespace, key, "1", None).await;
             written.expect("write");
         }
         for expected in [true, false] {
-            let deleted = Values::delete(self.store, &namespace, "k", now).await;
+            let deleted = KeyValueStore::delete(self.store, &namespace, "k", now).await;
             assert_eq!(deleted.expect("delete"), expected);
             assert_eq!(self.value(&namespace, "k", now).await, None);
             assert_eq!(self.keys(&namespace, "", now).await, ["k2"]);
         }
-        let taken = Values::take(self.store, &namespace, "k", now).await;
+        let taken = KeyValueStore::take(self.store, &namespace, "k", now).await;
         assert_eq!(taken.expect("take"), None);
     }
 
@@ -174,11 +176,11 @@ impl<S: Store> Check<'_, S> {
         let large = "7".repeat(VALUE_BYTES);
         let mut all: Vec<String> = (0..40).map(|n| format!("a/{n}")).collect();
         for key in &all {
-            let written = Values::write(self.store, &namespace, key, &large, None).await;
+            let written = KeyValueStore::write(self.store, &namespace, key, &large, None).await;
             written.expect("write");
         }
         for key in ["A/1", "a", "a0", "ü", "üa", "\u{10ffff}"] {
-            let written = Values::write(self.store, &namespace, key, "1", None).await;
+            let written = KeyValueStore::write(self.store, &namespace, key, "1", None).await;
             written.expect("write");
         }
         all.sort();
@@ -204,7 +206,7 @@ impl<S: Store> Check<'_, S> {
             "by their bytes"
         );
         let (last, few) = (all.len() - 3, &all[all.len() - 2..]);
-        let behind = Values::keys(self.store, &namespace, "a/", Some(&all[last]), now).await;
+        let behind = KeyValueStore::keys(self.store, &namespace, "a/", Some(&all[last]), now).await;
         let behind = behind.expect("keys");
         assert_eq!(behind.keys, few, "a page begins behind its cursor");
         assert_eq!(behind.next, None, "so few fit on a page");
@@ -216,13 +218,14 @@ impl<S: Store> Check<'_, S> {
         let last = early + Duration::from_millis(999);
         let mut versions = Vec::new();
         for key in ["replaced", "made", "deleted", "written", "read"] {
-            let written = Values::write(self.store, &namespace, key, "1", Some(expires)).await;
+            let written =
+                KeyValueStore::write(self.store, &namespace, key, "1", Some(expires)).await;
             versions.push(written.expect("write"));
         }
         assert!(self.value(&namespace, "read", last).await.is_some());
         assert_eq!(self.keys(&namespace, "", last).await.len(), 5);
         let replace = |key, expires, version, now| {
-            Values::replace(self.store, &namespace, key, "2", expires, version, now)
+            KeyValueStore::replace(self.store, &namespace, key, "2", expires, version, now)
         };
         let taken = replace("read", None, None, last).await;
         assert!(
@@ -237,9 +240,9 @@ impl<S: Store> Check<'_, S> {
         replace("made", None, None, expires)
             .await
             .expect("the key is free");
-        let deleted = Values::delete(self.store, &namespace, "deleted", expires).await;
+        let deleted = KeyValueStore::delete(self.store, &namespace, "deleted", expires).await;
         assert!(!deleted.expect("delete"));
-        let written = Values::write(self.store, &namespace, "written", "2", None).await;
+        let written = KeyValueStore::write(self.store, &namespace, "written", "2", None).await;
         written.expect("write");
         let there = self
             .keys(&namespace, "", expires + Duration::from_secs(1))
@@ -253,10 +256,10 @@ impl<S: Store> Check<'_, S> {
         // More than a BatchGetItem takes, or a BatchWriteItem.
         let keys: Vec<String> = (0..130).map(|n| format!("k{n:03}")).collect();
         for key in &keys {
-            let written = Values::write(self.store, &namespace, key, "1", Some(later)).await;
+            let written = KeyValueStore::write(self.store, &namespace, key, "1", Some(later)).await;
             written.expect("write");
         }
-        let written = Values::write(self.store, &namespace, "l", "1", None).await;
+        let written = KeyValueStore::write(self.store, &namespace, "l", "1", None).await;
         written.expect("write");
 
         let mut wanted: Vec<_> = keys
@@ -265,7 +268,7 @@ impl<S: Store> Check<'_, S> {
             .collect();
         wanted.insert(1, (other.clone(), keys[0].clone()));
         wanted.push(wanted[0].clone());
-        let found = Values::read_all(self.store, &wanted, now).await;
+        let found = KeyValueStore::read_all(self.store, &wanted, now).await;
         let found: Vec<_> = found.expect("read").iter().map(Option::is_some).collect();
         let mut expected = vec![true; wanted.len()];
         expected[1] = false;
@@ -273,7 +276,7 @@ impl<S: Store> Check<'_, S> {
             found, expected,
             "each in its place, and twice if asked for twice"
         );
-        let found = Values::read_all(self.store, &wanted, later).await;
+        let found = KeyValueStore::read_all(self.store, &wanted, later).await;
         assert!(
             found.expect("read").iter().all(Option::is_none),
             "they have expired"
@@ -282,7 +285,8 @@ impl<S: Store> Check<'_, S> {
         let (mut entries, mut after, mut pages) = (Vec::new(), None, 0);
         loop {
             let page =
-                Values::entries(self.store, &namespace, "k", after.as_deref(), 50, now).await;
+                KeyValueStore::entries(self.store, &namespace, "k", after.as_deref(), 50, now)
+                    .await;
             let page = page.expect("entries");
             assert!(page.entries.len() <= 50);
             entries.extend(page.entries);
@@ -300,7 +304,7 @@ impl<S: Store> Check<'_, S> {
         assert!(entries.iter().all(|(_, entry)| entry.value == "1"));
 
         let version = entries[0].1.version;
-        let delete = |version| Values::delete_if(self.store, &namespace, "k000", version);
+        let delete = |version| KeyValueStore::delete_if(self.store, &namespace, "k000", version);
         assert!(
             !delete(version ^ 1).await.expect("delete"),
             "another version"
@@ -310,7 +314,7 @@ impl<S: Store> Check<'_, S> {
             !delete(version).await.expect("delete"),
             "it is deleted once"
         );
-        let deleted = Values::delete_all(self.store, &namespace, &keys, now).await;
+        let deleted = KeyValueStore::delete_all(self.store, &namespace, &keys, now).await;
         deleted.expect("delete");
         assert_eq!(self.keys(&namespace, "", now).await, ["l"]);
     }

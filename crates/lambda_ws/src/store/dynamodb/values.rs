@@ -4,7 +4,7 @@ use super::DynamoDb;
 use super::item::{Attributes, Item, s, secs};
 use super::{batch, retry};
 use crate::Timestamp;
-use crate::store::{Entries, Keys, StoreError, Value, Values};
+use crate::store::{Entries, KeyPage, KeyValueStore, StoreError, Value};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
@@ -89,7 +89,7 @@ impl DynamoDb {
     }
 }
 
-impl Values for DynamoDb {
+impl KeyValueStore for DynamoDb {
     async fn read(
         &self,
         namespace: &str,
@@ -211,11 +211,11 @@ impl Values for DynamoDb {
         prefix: &str,
         after: Option<&str>,
         now: Timestamp,
-    ) -> Result<Keys, StoreError> {
+    ) -> Result<KeyPage, StoreError> {
         let query = self.values(namespace, prefix, after, now);
         let query = query.projection_expression("sk");
         let found = query.send().await.map_err(StoreError::unavailable)?;
-        Ok(Keys {
+        Ok(KeyPage {
             keys: found.items().iter().filter_map(sort_key).collect(),
             next: found.last_evaluated_key().and_then(sort_key),
         })

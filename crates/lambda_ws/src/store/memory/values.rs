@@ -2,7 +2,7 @@
 
 use super::{Memory, PAGE};
 use crate::Timestamp;
-use crate::store::{Entries, Keys, StoreError, Value, Values};
+use crate::store::{Entries, KeyPage, KeyValueStore, StoreError, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
@@ -46,7 +46,7 @@ fn is_live(value: &Value, now: Timestamp) -> bool {
     value.expires.is_none_or(|expires| expires > now)
 }
 
-impl Values for Memory {
+impl KeyValueStore for Memory {
     async fn read(
         &self,
         namespace: &str,
@@ -119,10 +119,10 @@ impl Values for Memory {
         prefix: &str,
         after: Option<&str>,
         now: Timestamp,
-    ) -> Result<Keys, StoreError> {
+    ) -> Result<KeyPage, StoreError> {
         let Entries { entries, next } = self.entries(namespace, prefix, after, PAGE, now).await?;
         let keys = entries.into_iter().map(|(key, _)| key).collect();
-        Ok(Keys { keys, next })
+        Ok(KeyPage { keys, next })
     }
 
     async fn entries(

@@ -2,7 +2,7 @@
 
 use super::lanes::post;
 use super::server::Deed;
-use crate::send_error::SendError;
+use crate::error::SendError;
 
 #[tokio::test]
 async fn whatever_a_body_ends_with_the_status_is_what_counts() {

@@ -1,6 +1,6 @@
 //! Credentials, and what becomes of them.
 
-use crate::transport::lean::keys::Keys;
+use crate::transport::lean::signing_keys::SigningKeys;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
@@ -45,7 +45,7 @@ impl ProvideCredentials for Provider {
     }
 }
 
-fn start() -> (Provider, Keys, SystemTime) {
+fn start() -> (Provider, SigningKeys, SystemTime) {
     let noon = UNIX_EPOCH + Duration::from_secs(1_767_607_200);
     let provider = Provider {
         now: Arc::new(Mutex::new(noon)),
@@ -53,7 +53,11 @@ fn start() -> (Provider, Keys, SystemTime) {
         asked: Arc::default(),
     };
     let shared = SharedCredentialsProvider::new(provider.clone());
-    (provider, Keys::new(shared, "us-east-1".to_owned()), noon)
+    (
+        provider,
+        SigningKeys::new(shared, "us-east-1".to_owned()),
+        noon,
+    )
 }
 
 #[tokio::test]
@@ -160,7 +164,7 @@ impl ProvideCredentials for Hanging {
 async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_there_is_nothing_left()
 {
     let provider = SharedCredentialsProvider::new(Hanging::default());
-    let keys = Keys::new(provider, "us-east-1".to_owned());
+    let keys = SigningKeys::new(provider, "us-east-1".to_owned());
     let first = keys.current(UNIX_EPOCH).await.unwrap();
     let (soon, started) = (UNIX_EPOCH + 56 * MINUTE, tokio::time::Instant::now());
     let mut asking = Box::pin(keys.current(soon));

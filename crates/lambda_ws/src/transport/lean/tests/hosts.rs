@@ -3,8 +3,8 @@
 use super::lanes::{config, config_with};
 use super::server::{Deed, Server};
 use crate::ConnectionId;
+use crate::error::SendError;
 use crate::https::sdk_client;
-use crate::send_error::SendError;
 use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, Lane, Transport};
 use std::path::PathBuf;
@@ -30,7 +30,8 @@ async fn a_host_that_is_not_known_or_does_not_listen_is_unavailable() {
 #[tokio::test]
 async fn an_address_of_ipv6_is_an_address() {
     // Only where there is IPv6 can it be tried.
-    let Ok(server) = Server::start_at("[::1]:0", |_, _, _| Deed::Answer(200, "{}")).await else {
+    let Ok(server) = Server::start_at("[::1]:0", |_, _, _| Deed::HttpResponse(200, "{}")).await
+    else {
         return;
     };
     for lane in [Lane::Sdk, Lane::Lean] {
@@ -48,7 +49,7 @@ async fn an_address_of_ipv6_is_an_address() {
 async fn a_host_is_trusted_if_the_bundle_has_its_authority_and_only_then() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.pem");
-    let server = Server::start_tls(|_, _, _| Deed::Answer(200, "{}")).await;
+    let server = Server::start_tls(|_, _, _| Deed::HttpResponse(200, "{}")).await;
     let ask = async |lane, roots: &Roots| {
         let tls = Tls::trusting(roots.clone());
         let config = config_with(sdk_client(tls.clone()));
@@ -79,6 +80,6 @@ async fn a_host_is_trusted_if_the_bundle_has_its_authority_and_only_then() {
 
 #[tokio::test]
 async fn a_host_that_speaks_no_tls_is_unavailable() {
-    let server = Server::start(|_, _, _| Deed::Answer(200, "{}")).await;
+    let server = Server::start(|_, _, _| Deed::HttpResponse(200, "{}")).await;
     nobody(&server.url.replace("http:", "https:")).await;
 }

@@ -1,9 +1,9 @@
 //! Both lanes do the same.
 
 use super::server::{Deed, Seen, Server};
+use crate::error::SendError;
 use crate::https::sdk_client;
 use crate::payload::IntoPayload;
-use crate::send_error::SendError;
 use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, Inspection, Lane, Transport};
 use crate::{ConnectionId, Timestamp};
@@ -92,8 +92,8 @@ pub(super) async fn post(deed: Deed) -> Result<(), SendError> {
 
 #[tokio::test]
 async fn a_post_is_sent_and_answered() {
-    post(Deed::Answer(200, "")).await.unwrap();
-    post(Deed::Answer(200, "{}")).await.unwrap();
+    post(Deed::HttpResponse(200, "")).await.unwrap();
+    post(Deed::HttpResponse(200, "{}")).await.unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn g6_each_status_is_the_same_error() {
     ];
     for (status, is) in cases {
         for body in ["", r#"{"message":"no"}"#, "<html>"] {
-            let error = post(Deed::Answer(status, body)).await.unwrap_err();
+            let error = post(Deed::HttpResponse(status, body)).await.unwrap_err();
             assert!(is(&error), "{status}: {error:?}");
         }
     }
@@ -137,7 +137,7 @@ async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
     ] {
         let id = ConnectionId::from(id);
         let payload = "x".into_payload().unwrap();
-        let posted = both(Deed::Answer(200, ""), async |way| {
+        let posted = both(Deed::HttpResponse(200, ""), async |way| {
             way.post(&id, &payload).await
         });
         posted.await.unwrap();
@@ -147,9 +147,13 @@ async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
 #[tokio::test]
 async fn g9_a_close_is_a_delete() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    let closed = both(Deed::Answer(204, ""), async |way| way.close(&id).await);
+    let closed = both(Deed::HttpResponse(204, ""), async |way| {
+        way.close(&id).await
+    });
     closed.await.unwrap();
-    let gone = both(Deed::Answer(410, ""), async |way| way.close(&id).await);
+    let gone = both(Deed::HttpResponse(410, ""), async |way| {
+        way.close(&id).await
+    });
     assert!(matches!(gone.await, Err(SendError::Gone)));
 }
 
@@ -158,7 +162,9 @@ const FOUND: &str = r#"{"connectedAt":"2020-04-30T20:10:33.236Z","identity":{"so
 #[tokio::test]
 async fn g5_what_a_get_tells_is_read() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    let found = both(Deed::Answer(200, FOUND), async |way| way.inspect(&id).await);
+    let found = both(Deed::HttpResponse(200, FOUND), async |way| {
+        way.inspect(&id).await
+    });
     let expected = Inspection {
         connected_at: Timestamp::from_millis(1_588_277_433_236),
         last_active_at: Timestamp::from_millis(1_588_277_442_997),
@@ -166,9 +172,11 @@ async fn g5_what_a_get_tells_is_read() {
         user_agent: None,
     };
     assert_eq!(found.await.unwrap(), expected);
-    let empty = both(Deed::Answer(200, "{}"), async |way| way.inspect(&id).await);
+    let empty = both(Deed::HttpResponse(200, "{}"), async |way| {
+        way.inspect(&id).await
+    });
     assert_eq!(empty.await.unwrap(), Inspection::default());
-    let broken = both(Deed::Answer(200, "<html>"), async |way| {
+    let broken = both(Deed::HttpResponse(200, "<html>"), async |way| {
         way.inspect(&id).await
     });
     assert!(matches!(broken.await, Err(SendError::Unavailable(_))));
@@ -186,7 +194,9 @@ async fn an_endpoint_that_is_no_url_is_left_to_the_sdk_to_refuse() {
 async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
     for id in ["", ".", ".."] {
         let id = ConnectionId::from(id);
-        let gone = both(Deed::Answer(200, "{}"), async |way| way.inspect(&id).await);
+        let gone = both(Deed::HttpResponse(200, "{}"), async |way| {
+            way.inspect(&id).await
+        });
         assert!(matches!(gone.await, Err(SendError::Gone)), "{id}");
     }
 }
@@ -211,7 +221,7 @@ async fn f3_the_largest_message_arrives() {
         .repeat(crate::limits::MESSAGE_BYTES)
         .into_payload()
         .unwrap();
-    let posted = both(Deed::Answer(200, ""), async |way| {
+    let posted = both(Deed::HttpResponse(200, ""), async |way| {
         way.post(&id, &large).await?;
         way.post(&id, &large).await
     });
@@ -236,7 +246,7 @@ fn ahead(_: usize, _: usize, request: &Seen) -> Deed {
     let signed = format!("{parts}T{}:{}:{}", &time[..2], &time[2..4], &time[4..]);
     let signed = DateTime::from_str(&signed, DateTimeFormat::DateTime).unwrap();
     match (now.secs() - signed.secs()).abs() < 300 {
-        true => Deed::Answer(200, ""),
+        true => Deed::HttpResponse(200, ""),
         false => forbidden(now),
     }
 }
@@ -270,7 +280,7 @@ async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection(
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
     for (status, connections) in [(200, 1), (503, 3)] {
-        let server = Server::start(move |_, _, _| Deed::Answer(status, "{}")).await;
+        let server = Server::start(move |_, _, _| Deed::HttpResponse(status, "{}")).await;
         let way = ApiGateway::through(Lane::Sdk, &config(), server.url.clone());
         for _ in 0..3 {
             assert_eq!(way.post(&id, &payload).await.is_ok(), status == 200);

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, Clone)]
 pub(super) enum Deed {
     /// Answers with a status and a body, and keeps the connection.
-    Answer(u16, &'static str),
+    HttpResponse(u16, &'static str),
     /// Answers exactly this, and keeps the connection.
     Raw(String),
     /// Answers exactly this, and closes the connection.
@@ -214,8 +214,8 @@ async fn serve(
         request.body = String::from_utf8(body).ok()?;
         seen.lock().unwrap().push(request);
         let (answer, keep) = match deed {
-            Deed::Answer(204, _) => ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true),
-            Deed::Answer(status, body) => {
+            Deed::HttpResponse(204, _) => ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true),
+            Deed::HttpResponse(status, body) => {
                 let length = body.len();
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
                 (head + body, true)

@@ -1,0 +1,199 @@
+//! What others publish through the function.
+
+use crate::error::BoxError;
+use crate::error::SendError;
+use crate::payload::{IntoPayload, Payload};
+use crate::sender::{Delivery, Sender};
+use crate::store::StoreError;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+/// Why an event is not published.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// The event is not of the documented form, or names what cannot exist.
+    #[error("{0}: {FORM}")]
+    Invalid(String),
+    /// The function cannot tell where the connections are.
+    #[error(
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: what is published does not tell where its \
+         connections are; it is https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
+    )]
+    NoEndpoint,
+    /// The invocation's time was not enough, and no task goes on.
+    #[error(
+        "there was not time for all: {sent} were sent to; let the function invoke itself, or give it more time"
+    )]
+    Incomplete { sent: usize },
+    /// Every message of a batch of SQS failed.
+    #[error("none of the {messages} messages of the batch is published")]
+    Batch {
+        messages: usize,
+        /// Why the first one failed.
+        #[source]
+        first: BoxError,
+    },
+    /// A message before it in a FIFO queue failed.
+    #[error("a message before it in the queue failed")]
+    OutOfOrder,
+}
+
+/// What is published, and to whom.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Publish<'a> {
+    room: Option<String>,
+    user: Option<String>,
+    connection: Option<String>,
+    everyone: Option<bool>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    data: Option<&'a RawValue>,
+}
+
+/// What is there, `null` too.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// What came of it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Published {
+    sent: usize,
+    gone: usize,
+    throttled: usize,
+    failed: usize,
+    /// How many tasks go on.
+    #[serde(skip_serializing_if = "is_none")]
+    tasks: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
+}
+
+const FORM: &str = "expected {\"publish\": {\"room\" or \"user\" or \"connection\": NAME, or \"everyone\": \
+    true, and \"data\": text or any JSON}}";
+
+/// How many envelopes around `publish` are opened: EventBridge in SNS in SQS has three.
+const ENVELOPES: usize = 4;
+
+fn invalid(problem: impl ToString) -> PublishError {
+    PublishError::Invalid(problem.to_string())
+}
+
+impl Sender {
+    /// Publishes what stands behind `publish`.
+    pub(super) async fn publish(&self, json: &str) -> Result<Published, BoxError> {
+        let publish: Publish<'_> = serde_json::from_str(json).map_err(invalid)?;
+        let payload = payload(publish.data.ok_or_else(|| invalid("no data"))?)?;
+        let audience = match publish {
+            Publish {
+                connection: Some(id),
+                room: None,
+                user: None,
+                everyone: None,
+                ..
+            } => {
+                let mut published = Published::default();
+                match self.send(&id.into(), payload).await {
+                    Ok(()) => published.sent = 1,
+                    Err(SendError::Gone) => published.gone = 1,
+                    Err(error) => return Err(of_input(error)),
+                }
+                return Ok(published);
+            }
+            Publish {
+                room: Some(room),
+                user: None,
+                connection: None,
+                everyone: None,
+                ..
+            } => self.room(room),
+            Publish {
+                user: Some(user),
+                room: None,
+                connection: None,
+                everyone: None,
+                ..
+            } => self.user(user),
+            Publish {
+                everyone: Some(true),
+                room: None,
+                user: None,
+                connection: None,
+                ..
+            } => self.everyone(),
+            _ => return Err(invalid("to whom is not clear").into()),
+        };
+        published(audience.send(payload).await.map_err(of_input)?)
+    }
+
+    /// Publishes what stands in the text of a notification or a message.
+    pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
+        let mut text = std::borrow::Cow::Borrowed(text);
+        for _ in 0..ENVELOPES {
+            let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(invalid)?;
+            text = match envelope {
+                Envelope {
+                    publish: Some(publish),
+                    ..
+                } => return self.publish(publish.get()).await,
+                Envelope {
+                    message: Some(message),
+                    ..
+                } => message.into(),
+                Envelope {
+                    detail: Some(detail),
+                    ..
+                } => detail.get().to_owned().into(),
+                _ => break,
+            };
+        }
+        Err(invalid("nothing to publish").into())
+    }
+}
+
+/// What a message may be wrapped in.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    publish: Option<&'a RawValue>,
+    /// Of a notification of SNS.
+    #[serde(rename = "Message")]
+    message: Option<String>,
+    /// Of an event of EventBridge.
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+}
+
+/// The error of a send, as the error of the event that names a room, a user or a connection which cannot exist.
+fn of_input(error: SendError) -> BoxError {
+    match error {
+        SendError::Store(error @ StoreError::BadName(_)) => invalid(error).into(),
+        error => error.into(),
+    }
+}
+
+/// Text as it is, any other JSON as JSON.
+fn payload(data: &RawValue) -> Result<Payload, BoxError> {
+    let json = data.get();
+    let text = match json.starts_with('"') {
+        true => serde_json::from_str(json)?,
+        false => json.to_owned(),
+    };
+    Ok(text.into_payload()?)
+}
+
+fn published(delivery: Delivery) -> Result<Published, BoxError> {
+    if delivery.rest.is_some() {
+        let sent = delivery.sent;
+        return Err(PublishError::Incomplete { sent }.into());
+    }
+    Ok(Published {
+        sent: delivery.sent,
+        gone: delivery.gone,
+        throttled: delivery.throttled,
+        failed: delivery.failed,
+        tasks: delivery.tasks,
+    })
+}

@@ -1,0 +1,24 @@
+//! The clock, which tests replace.
+
+use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+
+/// Tells the time, and lets it pass.
+pub(crate) trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+
+    /// Waits before something is tried again with a connection.
+    fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,164 @@
+//! What is true of every event.
+
+use crate::id::new_id;
+use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::event::IncomingContext;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+/// Which connection, which route, when, from where; cheap to clone.
+///
+/// It is the event's `requestContext` (conformance C1 to C3), and an extractor for handlers of every
+/// kind.
+#[derive(Debug, Clone)]
+pub struct Context(Arc<Parts>);
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parts {
+    connection_id: ConnectionId,
+    connected_at: Timestamp,
+    request_id: String,
+    request_time: Timestamp,
+    route_key: String,
+    stage: String,
+    api_id: String,
+    domain_name: String,
+    source_ip: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    authorizer: Option<Box<RawValue>>,
+    /// Of this invocation: a task has another one.
+    #[serde(skip)]
+    trace_id: Option<Box<str>>,
+}
+
+/// As it travels in a task.
+impl Serialize for Context {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Context {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Parts::deserialize(deserializer).map(|parts| Self(Arc::new(parts)))
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        connection_id: ConnectionId,
+        incoming: &mut IncomingContext<'_>,
+        trace_id: Option<&str>,
+    ) -> Self {
+        let identity = incoming.identity.take().unwrap_or_default();
+        Self(Arc::new(Parts {
+            connection_id,
+            connected_at: Timestamp::from_millis(incoming.connected_at),
+            request_id: std::mem::take(&mut incoming.request_id),
+            request_time: Timestamp::from_millis(incoming.request_time_epoch),
+            route_key: std::mem::take(&mut incoming.route_key),
+            stage: std::mem::take(&mut incoming.stage),
+            api_id: std::mem::take(&mut incoming.api_id),
+            domain_name: std::mem::take(&mut incoming.domain_name),
+            source_ip: identity.source_ip.unwrap_or_default(),
+            user_agent: identity.user_agent,
+            authorizer: incoming.authorizer.map(ToOwned::to_owned),
+            trace_id: trace_id.map(Into::into),
+        }))
+    }
+
+    /// What is known of a connection of `api`, which is `<apiId>/<stage>`, without an event of it.
+    pub(crate) fn known(
+        id: ConnectionId,
+        at: Timestamp,
+        api: Option<&str>,
+        route_key: &str,
+        now: Timestamp,
+    ) -> Self {
+        let (api_id, stage) = api.and_then(|api| api.split_once('/')).unwrap_or_default();
+        Self(Arc::new(Parts {
+            connection_id: id,
+            connected_at: at,
+            request_id: new_id(),
+            request_time: now,
+            route_key: route_key.to_owned(),
+            stage: stage.to_owned(),
+            api_id: api_id.to_owned(),
+            domain_name: String::new(),
+            source_ip: String::new(),
+            user_agent: None,
+            authorizer: None,
+            trace_id: None,
+        }))
+    }
+
+    /// The connection.
+    pub fn connection_id(&self) -> &ConnectionId {
+        &self.0.connection_id
+    }
+
+    /// When the connection was opened.
+    pub fn connected_at(&self) -> Timestamp {
+        self.0.connected_at
+    }
+
+    /// The event's id, which error frames and logs name.
+    pub fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// The X-Ray trace that the event is part of, for the header `X-Amzn-Trace-Id` of calls to other services; `None`
+    /// in handlers that a task calls.
+    pub fn trace_id(&self) -> Option<&str> {
+        self.0.trace_id.as_deref()
+    }
+
+    /// When the event happened.
+    pub fn request_time(&self) -> Timestamp {
+        self.0.request_time
+    }
+
+    /// The route API Gateway selected, such as `$connect`, `$default` or a custom one.
+    pub fn route_key(&self) -> &str {
+        &self.0.route_key
+    }
+
+    /// The API's stage.
+    pub fn stage(&self) -> &str {
+        &self.0.stage
+    }
+
+    /// The API's id.
+    pub fn api_id(&self) -> &str {
+        &self.0.api_id
+    }
+
+    /// The host the client connected to: the API's own, or a custom domain.
+    pub fn domain_name(&self) -> &str {
+        &self.0.domain_name
+    }
+
+    /// The client's address, IPv4 or IPv6.
+    pub fn source_ip(&self) -> &str {
+        &self.0.source_ip
+    }
+
+    /// What the client said it is, if it did.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.0.user_agent.as_deref()
+    }
+
+    /// What the authorizer said of the client, as JSON, if there is one.
+    pub fn authorizer(&self) -> Option<&RawValue> {
+        self.0.authorizer.as_deref()
+    }
+
+    /// The API and the stage, as a [`Record`](crate::store::Record) names them.
+    pub(crate) fn api(&self) -> String {
+        format!("{}/{}", self.0.api_id, self.0.stage)
+    }
+}

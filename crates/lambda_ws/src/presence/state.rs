@@ -1,0 +1,157 @@
+//! The presence state of a process.
+
+use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard};
+use crate::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+use tracing::warn;
+
+/// How much earlier than its time a requested sweep may read: what the clocks of two processes may differ by.
+const SKEW: Duration = Duration::from_millis(500);
+
+/// How a router that keeps presences handles them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hooks {
+    /// How long a user who left may take to come back.
+    pub(crate) grace: Duration,
+    /// Whether it has a `joined` handler.
+    pub(crate) announces_joins: bool,
+}
+
+/// The presence state of a process.
+#[derive(Debug, Default)]
+pub(crate) struct PresenceState {
+    /// The router's, once an event has reached it.
+    hooks: OnceLock<Option<Hooks>>,
+    changes: Mutex<Changes>,
+    has_warned: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    /// Departures that are in no shard yet. Some are found after the end of an event.
+    departures: Vec<PendingChange>,
+    /// Shards that a change was added to, and when their first is due.
+    added: BTreeMap<Shard, Timestamp>,
+    /// When the next sweep of a shard is, as far as this process knows.
+    sweeps: BTreeMap<Shard, Timestamp>,
+}
+
+impl PresenceState {
+    /// The router reports its hooks: with every event, before a handler sees it.
+    pub(crate) fn tell(&self, hooks: Option<Hooks>) {
+        self.hooks.get_or_init(|| hooks);
+    }
+
+    /// The router's hooks, if that is known.
+    pub(crate) fn hooks(&self) -> Option<Option<Hooks>> {
+        self.hooks.get().copied()
+    }
+
+    /// Whether presences are kept, as far as is known.
+    pub(crate) fn are_kept(&self) -> bool {
+        matches!(self.hooks(), Some(Some(_)))
+    }
+
+    /// Stores departures, before the connections are removed, for a sweep after the grace. Without a grace
+    /// or tasks they are remembered until the end of the event.
+    pub(crate) async fn depart(
+        &self,
+        kept: PresenceLedger<'_>,
+        has_tasks: bool,
+        departures: &[PendingChange],
+    ) {
+        let hooks = self.hooks();
+        let grace = hooks.flatten().map_or(Duration::ZERO, |hooks| hooks.grace);
+        if hooks == Some(None) {
+            return;
+        }
+        if !has_tasks || grace.is_zero() {
+            return self.remember(departures);
+        }
+        let PresenceLedger { store, clock } = kept;
+        let due = clock.now() + grace;
+        let mut shards: BTreeMap<Shard, Vec<PendingChange>> = BTreeMap::new();
+        for departure in departures {
+            let room = departure.rooms.first().map_or("", String::as_str);
+            let shard = Shard::of(ChangeKind::Left, room);
+            shards.entry(shard).or_default().push(departure.clone());
+        }
+        for (shard, departures) in shards {
+            let pending = PendingShard {
+                store,
+                clock,
+                shard,
+            };
+            match pending.add(due, &departures).await {
+                Ok(()) => self.added(shard, due),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(
+                        error,
+                        "departures are not stored: they are announced with this event"
+                    );
+                    self.remember(&departures);
+                }
+            }
+        }
+    }
+
+    /// Remembers departures until the end of the event.
+    fn remember(&self, departures: &[PendingChange]) {
+        self.changes().departures.extend_from_slice(departures);
+    }
+
+    /// Remembers that a change was added to a shard.
+    pub(crate) fn added(&self, shard: Shard, due: Timestamp) {
+        let mut changes = self.changes();
+        let first = changes.added.entry(shard).or_insert(due);
+        *first = due.min(*first);
+    }
+
+    /// Whether there are changes to announce.
+    pub(crate) fn has_changes(&self) -> bool {
+        let changes = self.changes();
+        !changes.departures.is_empty() || !changes.added.is_empty()
+    }
+
+    /// Takes the departures that are in no shard.
+    pub(crate) fn departures(&self) -> Vec<PendingChange> {
+        std::mem::take(&mut self.changes().departures)
+    }
+
+    /// Takes the shards whose sweep has to be requested at `now`: those with a new change, unless a sweep is
+    /// known to read it.
+    pub(crate) fn unswept(&self, now: Timestamp) -> BTreeMap<Shard, Timestamp> {
+        let mut changes = self.changes();
+        let mut added = std::mem::take(&mut changes.added);
+        added.retain(|shard, _| {
+            changes
+                .sweeps
+                .get(shard)
+                .is_none_or(|due| now + SKEW >= *due)
+        });
+        added
+    }
+
+    /// Remembers when the next sweep of a shard is.
+    pub(crate) fn sweeps(&self, shard: Shard, due: Timestamp) {
+        self.changes().sweeps.insert(shard, due);
+    }
+
+    /// Remembers that the requested sweep of a shard has begun.
+    pub(crate) fn swept(&self, shard: Shard) {
+        self.changes().sweeps.remove(&shard);
+    }
+
+    /// Whether this is the first call.
+    pub(crate) fn is_first(&self) -> bool {
+        !self.has_warned.swap(true, Ordering::Relaxed)
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,72 @@
+//! Who goes on with a message to many when the event ends.
+
+use crate::error::BoxError;
+use crate::id::new_id;
+use crate::task::Remaining;
+use crate::task::{MOST_HOPS, Send, Task, Tasks};
+use std::sync::Arc;
+
+/// How many tasks share a message to many, unless `SEND_TASKS` says otherwise.
+pub(crate) const SEND_TASKS: usize = 4;
+
+/// Gives tasks what an event, or another task, could not do in its time.
+#[derive(Clone)]
+pub(crate) struct TaskHandOff {
+    pub(crate) tasks: Arc<dyn Tasks>,
+    /// How many tasks share the work.
+    pub(crate) width: usize,
+    /// The task that this is done in, if it is, and how many there were before.
+    pub(crate) parent: Option<(String, u32)>,
+}
+
+impl TaskHandOff {
+    /// Queues the tasks that go on at their shares of the present and of the full rate, and returns how many these are, and what could not be queued.
+    pub(super) async fn hand_on(
+        &self,
+        rest: Remaining,
+        api: Option<&str>,
+        rate: f64,
+        full: f64,
+    ) -> (usize, Option<(Remaining, BoxError)>) {
+        // A task goes on by itself: it was a part of something larger.
+        let (id, hop, width) = match &self.parent {
+            Some((_, hop)) if *hop >= MOST_HOPS => {
+                let error = format!("{MOST_HOPS} tasks in a row did not reach all");
+                return (0, Some((rest, error.into())));
+            }
+            Some((id, hop)) => (format!("{id}+"), hop + 1, 1),
+            None => (new_id(), 1, self.width),
+        };
+        let parts = rest.split(width);
+        let count = parts.len() as f64;
+        let share = |rate: f64| (rate / count).max(1.0) as u32;
+        let mut queued = 0;
+        let mut left: Option<(Remaining, BoxError)> = None;
+        for (number, part) in parts.into_iter().enumerate() {
+            let id = match self.parent {
+                Some(_) => id.clone(),
+                None => format!("{id}-{number}"),
+            };
+            let send = Send {
+                api: api.map(str::to_owned),
+                rate: share(rate),
+                full: Some(share(full)),
+                rest: part,
+            };
+            let task = Task::send(id, hop, send);
+            let Err(error) = self.tasks.queue(task.event()).await else {
+                queued += 1;
+                continue;
+            };
+            let part = task.send.expect("it was made of one").rest;
+            left = Some(match left {
+                Some((mut rest, first)) => {
+                    rest.add(part);
+                    (rest, first)
+                }
+                None => (part, error),
+            });
+        }
+        (queued, left)
+    }
+}

@@ -1,0 +1,63 @@
+//! A store that something happens to before each of its operations.
+
+use super::{
+    DynStore, Entries, KeyPage, KeyValueStore, Page, Record, Scope, Slice, Store, StoreError, Value,
+};
+use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
+
+/// A store that something happens to before each of its operations: it takes its time, as a remote
+/// one does, or fails.
+pub(crate) struct InterceptedStore<T, B> {
+    pub(crate) store: T,
+    /// Is told the operation's name.
+    pub(crate) before: B,
+}
+
+macro_rules! wrapped {
+    ($($of:ident { $(fn $name:ident($($arg:ident: $type:ty),*) -> $output:ty = $method:ident;)* })*) => {
+        $($(
+            fn $name<'a>(&'a self, $($arg: $type),*) -> BoxFuture<'a, Result<$output, StoreError>> {
+                Box::pin(async move {
+                    (self.before)(stringify!($name)).await?;
+                    $of::$method(&self.store, $($arg),*).await
+                })
+            }
+        )*)*
+    };
+}
+
+impl<T, B> DynStore for InterceptedStore<T, B>
+where
+    T: Store,
+    B: Fn(&'static str) -> BoxFuture<'static, Result<(), StoreError>> + Send + Sync,
+{
+    wrapped! {
+        Store {
+            fn register(record: &'a Record) -> () = register;
+            fn record(id: &'a ConnectionId, now: Timestamp) -> Option<Record> = record;
+            fn records(ids: &'a [ConnectionId], now: Timestamp) -> Vec<Record> = records;
+            fn remove(id: &'a ConnectionId, at: Timestamp) -> Option<Record> = remove;
+            fn mark_gone(id: &'a ConnectionId, at: Timestamp) -> bool = mark_gone;
+            fn join(id: &'a ConnectionId, at: Timestamp, room: &'a str, expires: Timestamp) -> () = join;
+            fn leave(id: &'a ConnectionId, at: Timestamp, room: &'a str) -> () = leave;
+            fn switch_room(record: &'a Record, room: &'a str) -> () = switch_room;
+            fn save(id: &'a ConnectionId, at: Timestamp, session: &'a str, version: u64) -> u64 = save;
+            fn page(scope: &'a Scope, slice: Slice, after: Option<&'a ConnectionId>, now: Timestamp) -> Page = page;
+            fn forget(scope: &'a Scope, id: &'a ConnectionId) -> () = forget;
+        }
+        KeyValueStore {
+            fn read_value(namespace: &'a str, key: &'a str, now: Timestamp) -> Option<Value> = read;
+            fn write_value(namespace: &'a str, key: &'a str, value: &'a str, expires: Option<Timestamp>) -> u64 = write;
+            fn replace_value(namespace: &'a str, key: &'a str, value: &'a str, expires: Option<Timestamp>, version: Option<u64>, now: Timestamp) -> u64 = replace;
+            fn insert_value(namespace: &'a str, key: &'a str, value: &'a str, expires: Option<Timestamp>, now: Timestamp) -> bool = insert;
+            fn delete_value(namespace: &'a str, key: &'a str, now: Timestamp) -> bool = delete;
+            fn delete_value_if(namespace: &'a str, key: &'a str, version: u64) -> bool = delete_if;
+            fn take_value(namespace: &'a str, key: &'a str, now: Timestamp) -> Option<String> = take;
+            fn value_keys(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, now: Timestamp) -> KeyPage = keys;
+            fn value_entries(namespace: &'a str, prefix: &'a str, after: Option<&'a str>, most: usize, now: Timestamp) -> Entries = entries;
+            fn read_values(keys: &'a [(String, String)], now: Timestamp) -> Vec<Option<Value>> = read_all;
+            fn delete_values(namespace: &'a str, keys: &'a [String], now: Timestamp) -> () = delete_all;
+        }
+    }
+}

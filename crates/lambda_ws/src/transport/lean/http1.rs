@@ -1,0 +1,187 @@
+//! One HTTP/1.1 connection: a request, its answer, and then the next.
+
+use super::http_response::{Framing, Head, HttpResponse, chunks};
+use super::request::Request;
+use crate::error::BoxError;
+use bytes::Bytes;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+/// The largest head that is read, in bytes.
+const HEAD: usize = 16 * 1024;
+
+/// How much of a body is read, in bytes.
+const BODY: usize = 64 * 1024;
+
+/// How much is read at once, in bytes: an ordinary answer.
+const ROOM: usize = 1024;
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Http1<S> {
+    stream: S,
+    /// What was read and not yet understood.
+    buffer: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// Whether one had begun: then the request has arrived.
+    pub(super) heard: bool,
+    pub(super) error: BoxError,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Whether the host waits for a request: it has neither hung up nor said anything unasked.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut byte = ReadBuf::new(&mut byte);
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut byte);
+        read.is_pending()
+    }
+
+    /// Sends a request and reads its answer; whether the connection may be used again.
+    ///
+    /// # Cancel safety
+    ///
+    /// None: a connection whose exchange was not awaited to its end has to be dropped.
+    ///
+    /// # Errors
+    ///
+    /// There is no answer, or none that is HTTP/1.
+    pub(super) async fn exchange(
+        &mut self,
+        request: &Request,
+    ) -> Result<(HttpResponse, bool), Broken> {
+        let mut heard = false;
+        let whole = self.write(request).await;
+        match self.answer(&mut heard).await {
+            Ok((answer, keeps)) => Ok((answer, keeps && matches!(whole, Ok(true)))),
+            Err(error) => Err(Broken {
+                heard: heard || !self.buffer.is_empty(),
+                // That it cannot be written to came first.
+                error: match whole {
+                    Err(error) if self.buffer.is_empty() => error.into(),
+                    _ => error,
+                },
+            }),
+        }
+    }
+
+    /// Writes a request; `false` if an answer came before its end, after which a host may not read on.
+    async fn write(&mut self, request: &Request) -> io::Result<bool> {
+        let mut parts = [&request.start[..], &request.rest[..]];
+        poll_fn(|cx| match self.poll_write(cx, &mut parts) {
+            Poll::Ready(written) => Poll::Ready(written.map(|()| true)),
+            Poll::Pending => self.poll_more(cx).map_ok(|_| false),
+        })
+        .await
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, parts: &mut [&[u8]]) -> Poll<io::Result<()>> {
+        for part in parts {
+            while !part.is_empty() {
+                match ready!(Pin::new(&mut self.stream).poll_write(cx, part))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    written => *part = &part[written..],
+                }
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Reads more; nothing at the end.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.buffer.reserve(ROOM);
+        let mut read = std::pin::pin!(self.stream.read_buf(&mut self.buffer));
+        read.as_mut().poll(cx)
+    }
+
+    /// Reads more.
+    async fn more(&mut self) -> io::Result<()> {
+        match poll_fn(|cx| self.poll_more(cx)).await? {
+            0 => Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the connection was closed before there was an answer",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn answer(&mut self, heard: &mut bool) -> Result<(HttpResponse, bool), BoxError> {
+        let head = loop {
+            match Head::parse(&self.buffer)? {
+                // Not yet the answer, as `100 Continue`.
+                Some(head) if matches!(head.status.as_u16(), 100 | 102..200) => {
+                    *heard = true;
+                    self.buffer.drain(..head.size);
+                }
+                Some(head) => break head,
+                None if self.buffer.len() > HEAD => {
+                    return Err(format!("the answer's head has more than {HEAD} bytes").into());
+                }
+                None => self.more().await?,
+            }
+        };
+        let read = self.body(&head).await.ok();
+        let is_cut = read.is_none();
+        let (body, is_whole) = read.unwrap_or_default();
+        let answer = HttpResponse {
+            status: head.status,
+            date: head.date,
+            body,
+            is_cut,
+        };
+        self.buffer.clear();
+        // An answer is rarely long: not all connections need that much room for good.
+        self.buffer.shrink_to(HEAD);
+        Ok((answer, head.keeps && is_whole))
+    }
+
+    /// Reads a body, or its beginning; whether there was all of it and no more.
+    async fn body(&mut self, head: &Head) -> Result<(Bytes, bool), BoxError> {
+        let size = head.size;
+        match head.body {
+            Framing::Length(0) => Ok((Bytes::new(), self.buffer.len() == size)),
+            Framing::Length(length) => {
+                let length = usize::try_from(length).unwrap_or(usize::MAX);
+                let end = size + length.min(BODY);
+                while self.buffer.len() < end {
+                    self.more().await?;
+                }
+                let body = Bytes::copy_from_slice(&self.buffer[size..end]);
+                Ok((body, length <= BODY && self.buffer.len() == end))
+            }
+            Framing::Chunked => loop {
+                if let Some((body, length)) = chunks(&self.buffer[size..])? {
+                    break Ok((body.into(), self.buffer.len() == size + length));
+                }
+                if self.buffer.len() > size + BODY {
+                    break Ok((Bytes::new(), false));
+                }
+                self.more().await?;
+            },
+            Framing::ToEnd => {
+                while self.buffer.len() <= size + BODY {
+                    if poll_fn(|cx| self.poll_more(cx)).await? == 0 {
+                        break;
+                    }
+                }
+                let body = Bytes::copy_from_slice(&self.buffer[size..]);
+                Ok((body, false))
+            }
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! Connections that die, at whatever moment.
+
+use super::server::{Deed, Server};
+use crate::error::BoxError;
+use crate::tls::{Roots, Tls};
+use crate::transport::lean::connection_pool::ConnectionPool;
+use crate::transport::lean::http_response::HttpResponse;
+use crate::transport::lean::request::Request;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use std::future::poll_fn;
+use std::task::Poll;
+
+const OK: Deed = Deed::HttpResponse(200, "");
+
+fn request() -> Request {
+    let head = "POST /dev/@connections/a HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
+    Request {
+        start: head.into(),
+        rest: Bytes::new(),
+    }
+}
+
+async fn send(sockets: &ConnectionPool) -> Result<HttpResponse, BoxError> {
+    sockets.send(&request()).await
+}
+
+fn sockets(server: &Server) -> ConnectionPool {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("bundle.pem");
+    std::fs::write(&bundle, &server.authority).unwrap();
+    let roots = Roots::read(|_| Some(bundle.clone().into()));
+    ConnectionPool::new(server.url.parse().unwrap(), Tls::trusting(roots))
+}
+
+#[tokio::test]
+async fn one_connection_serves_request_after_request() {
+    let server = Server::start(|_, _, _| OK).await;
+    let sockets = sockets(&server);
+    for _ in 0..20 {
+        assert_eq!(send(&sockets).await.unwrap().status, 200);
+    }
+    assert_eq!((server.seen().len(), server.connections()), (20, 1));
+}
+
+#[tokio::test]
+async fn there_are_as_many_connections_as_requests_at_once() {
+    let server = Server::start(|_, _, _| OK).await;
+    let sockets = sockets(&server);
+    for _ in 0..3 {
+        let all = join_all((0..10).map(|_| send(&sockets))).await;
+        assert!(all.into_iter().all(|answer| answer.is_ok()));
+    }
+    assert_eq!((server.seen().len(), server.connections()), (30, 10));
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_meanwhile_is_replaced() {
+    let server = Server::start(|_, _, _| Deed::AnswerAndClose).await;
+    let sockets = sockets(&server);
+    for _ in 0..5 {
+        assert_eq!(send(&sockets).await.unwrap().status, 200);
+    }
+    assert_eq!((server.seen().len(), server.connections()), (5, 5));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
+    let server = Server::start(|connection, request, _| match (connection, request) {
+        (0, 1) => Deed::Close,
+        _ => OK,
+    })
+    .await;
+    let sockets = sockets(&server);
+    for _ in 0..3 {
+        assert_eq!(send(&sockets).await.unwrap().status, 200);
+    }
+    assert_eq!((server.seen().len(), server.connections()), (4, 2));
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_too() {
+    let server = Server::start(|connection, request, _| match (connection, request) {
+        (0..5, 1) => Deed::Hang,
+        _ => OK,
+    })
+    .await;
+    let sockets = sockets(&server);
+    let all = join_all((0..5).map(|_| send(&sockets))).await;
+    assert!(all.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(send(&sockets).await.unwrap().status, 200);
+    assert_eq!(send(&sockets).await.unwrap().status, 200);
+    // Only the first of the two has met a connection that hangs.
+    assert_eq!((server.seen().len(), server.connections()), (8, 6));
+}
+
+#[tokio::test]
+async fn a_host_that_never_answers_is_an_error_in_time() {
+    let server = Server::start(|_, _, _| Deed::Hang).await;
+    let error = send(&sockets(&server)).await.err().unwrap();
+    assert_eq!(error.to_string(), "there is no answer in time");
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_up_is_an_error() {
+    let server = Server::start(|_, _, _| Deed::Close).await;
+    assert!(send(&sockets(&server)).await.is_err());
+    assert_eq!(server.seen().len(), 1);
+}
+
+/// Polls a request until `is`, and drops it.
+async fn cut_off(sockets: &ConnectionPool, is: impl Fn() -> bool) {
+    let mut sent = Box::pin(send(sockets));
+    while !is() {
+        poll_fn(|cx| {
+            assert!(sent.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come() {
+    let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
+    for deed in [Deed::Hang, Deed::Raw(half)] {
+        let server = Server::start(move |connection, request, _| match (connection, request) {
+            (0, 1) => deed.clone(),
+            _ => OK,
+        })
+        .await;
+        let sockets = sockets(&server);
+        send(&sockets).await.unwrap();
+        cut_off(&sockets, || server.seen().len() == 2).await;
+        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        assert_eq!(server.connections(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
+    let last = "HTTP/1.1 200 OK\r\nConnection: Close\r\ncontent-length: 0\r\n\r\n";
+    let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let to_end = "HTTP/1.1 200 OK\r\n\r\n";
+    for answer in [last, old, to_end] {
+        let server = Server::start(|_, _, _| Deed::RawAndClose(answer.to_owned())).await;
+        let sockets = sockets(&server);
+        for _ in 0..3 {
+            assert_eq!(send(&sockets).await.unwrap().status, 200);
+        }
+        assert_eq!((server.seen().len(), server.connections()), (3, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
+    let more = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 410 Gone\r\n\r\n";
+    let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n\
+                0\r\n\r\n";
+    for answer in [more, both] {
+        let server = Server::start(|_, _, _| Deed::Raw(answer.to_owned())).await;
+        let sockets = sockets(&server);
+        for _ in 0..3 {
+            assert_eq!(send(&sockets).await.unwrap().status, 200);
+        }
+        assert_eq!(server.connections(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
+    const LATE: &str = "HTTP/1.1 408 Late\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let server = Server::start(|connection, request, _| match (connection, request) {
+        (0, 1) => Deed::RawAndClose(LATE.to_owned()),
+        _ => OK,
+    })
+    .await;
+    let kept = sockets(&server);
+    for _ in 0..3 {
+        assert_eq!(send(&kept).await.unwrap().status, 200);
+    }
+    assert_eq!(server.connections(), 2);
+    let server = Server::start(|_, _, _| Deed::RawAndClose(LATE.to_owned())).await;
+    assert_eq!(send(&sockets(&server)).await.unwrap().status, 408);
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn what_has_begun_to_be_answered_is_not_sent_again() {
+    let server = Server::start(|_, request, _| match request {
+        0 => OK,
+        _ => Deed::RawAndClose("HTTP/1.1 200 O".to_owned()),
+    })
+    .await;
+    let sockets = sockets(&server);
+    send(&sockets).await.unwrap();
+    assert!(send(&sockets).await.is_err());
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn connections_that_nobody_needs_are_closed() {
+    let server = Server::start(|_, _, _| OK).await;
+    let sockets = sockets(&server);
+    let sent = join_all((0..10).map(|_| send(&sockets))).await;
+    assert!(sent.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(server.connections(), 10);
+    let sockets = sockets.trusting_for_no_time();
+    send(&sockets).await.unwrap();
+    tokio::time::timeout(std::time::Duration::from_secs(10), server.has_open(0))
+        .await
+        .expect("all are closed");
+}
+
+#[tokio::test]
+async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() {
+    let server = Server::start_tls(|_, _, _| OK).await;
+    let sockets = sockets(&server).limited_to(8, 2);
+    let sent = join_all((0..100).map(|_| send(&sockets))).await;
+    assert!(sent.into_iter().all(|answer| answer.is_ok()));
+    assert_eq!(server.seen().len(), 100);
+    assert!(server.connections() <= 8, "{}", server.connections());
+    assert!(server.most_shaking() <= 2, "{}", server.most_shaking());
+}
+
+#[tokio::test]
+async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
+    let server = Server::start(|connection, request, _| match (connection, request) {
+        (0, 0) => Deed::Hang,
+        _ => OK,
+    })
+    .await;
+    let sockets = sockets(&server).limited_to(1, 1);
+    let mut first = Box::pin(send(&sockets));
+    let mut waits = Box::pin(send(&sockets));
+    while server.seen().is_empty() {
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut waits).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop((first, waits));
+    assert_eq!(send(&sockets).await.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn a_tls_session_is_resumed() {
+    let server = Server::start_tls(|_, _, _| Deed::AnswerAndClose).await;
+    let sockets = sockets(&server);
+    for _ in 0..3 {
+        assert_eq!(send(&sockets).await.unwrap().status, 200);
+    }
+    assert_eq!((server.connections(), server.resumed()), (3, 2));
+}
