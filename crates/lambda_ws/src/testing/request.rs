@@ -169,7 +169,7 @@ impl Request {
     /// The headers API Gateway hands on (conformance C1), by name.
     fn all_headers(&self) -> Pairs {
         let own = [
-            ("Dispatcher", DOMAIN),
+            ("Host", DOMAIN),
             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
             ("Sec-WebSocket-Version", "13"),
             ("X-Forwarded-For", &self.source_ip),

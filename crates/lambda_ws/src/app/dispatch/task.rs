@@ -27,7 +27,7 @@ use tracing::{Instrument, debug, error, error_span, info, warn};
 enum Outcome {
     Done,
     /// It was done before.
-    RecordCache,
+    Known,
 }
 
 impl<S> Dispatcher<S>
@@ -111,7 +111,7 @@ where
         let record = known.record(&sender, &id, at).await?;
         if record.is_none_or(|record| record.gone) {
             debug!("the client has gone before it was greeted");
-            return LambdaResponse::json(&Outcome::RecordCache);
+            return LambdaResponse::json(&Outcome::Known);
         }
         let event = event(context.clone(), Opened, sender.clone(), known.clone());
         let mut response = self.respond(AnyEvent::Opened(event)).await;
@@ -140,7 +140,7 @@ where
     ) -> Result<LambdaResponse, BoxError> {
         let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
             LeaseOutcome::Given(lease, state) => (lease, state),
-            LeaseOutcome::Done => return LambdaResponse::json(&Outcome::RecordCache),
+            LeaseOutcome::Done => return LambdaResponse::json(&Outcome::Known),
             LeaseOutcome::Taken => return Err(TaskError::Running.into()),
         };
         let particulars = Particulars {

@@ -523,7 +523,7 @@ async fn a_router_without_hooks_costs_not_one_request() {
     world.says(&host, "a1", r#"["enter","water"]"#).await;
     world.disconnects(&host, "a1").await;
     let expected = [
-        ("enter", 1),
+        ("switch_room", 1),
         ("join", 1),
         ("leave", 1),
         ("record", 1),
