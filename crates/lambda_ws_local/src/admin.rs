@@ -31,8 +31,8 @@ mod reply;
 mod tests;
 mod time;
 
+use crate::activity::ActivityLog;
 use crate::body::Body;
-use crate::console::Feed;
 use crate::faults::{Faults, Kind, Plan};
 use crate::gateway::{Gateway, Page, Pages};
 use crate::lambda::Served;
@@ -57,7 +57,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 pub struct Admin {
     faults: Faults,
     functions: Vec<Served>,
-    feed: Feed,
+    activity: Option<ActivityLog>,
 }
 
 impl Admin {
@@ -66,7 +66,7 @@ impl Admin {
         Admin {
             faults,
             functions: Vec::new(),
-            feed: Feed::default(),
+            activity: None,
         }
     }
 
@@ -77,8 +77,11 @@ impl Admin {
 
     /// With the permissions that calls need, which this feed is told of: it should be that of the gateway, the functions,
     /// DynamoDB and Lambda's Invoke API.
-    pub fn with_feed(self, feed: Feed) -> Admin {
-        Admin { feed, ..self }
+    pub fn with_activity(self, activity: ActivityLog) -> Admin {
+        Admin {
+            activity: Some(activity),
+            ..self
+        }
     }
 
     async fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
@@ -103,7 +106,7 @@ impl Admin {
     }
 
     fn permissions(&self) -> Result<Reply, Refused> {
-        let needed = self.feed.permissions();
+        let needed = self.activity.as_ref().map(ActivityLog::permissions);
         let needed = needed.ok_or_else(|| Refused::bad("calls are not kept without a console"))?;
         Ok(Reply::json(json!({ "functions": needed })))
     }

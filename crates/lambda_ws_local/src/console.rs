@@ -5,21 +5,24 @@
 //! its Content-Security-Policy says so. Web pages of other origins, and host names that are not allowed, are refused by the
 //! gateway's [guard](crate::guard).
 //!
-//! What it shows comes from a [`Feed`], which gateway, functions, DynamoDB and Lambda's Invoke API are given:
+//! It shows an [`ActivityLog`], which observes the gateway, functions, DynamoDB and Lambda's Invoke API:
 //!
 //! ```
+//! use lambda_ws_local::activity::{ActivityLog, Observers};
 //! use lambda_ws_local::admin::Admin;
-//! use lambda_ws_local::console::{Console, Feed, Functions, NoFunctions, Site};
+//! use lambda_ws_local::console::{Console, Functions, NoFunctions, Site};
 //! use lambda_ws_local::dynamodb::DynamoDb;
 //! use lambda_ws_local::gateway::{Audience, Options};
+//! use lambda_ws_local::session_tokens::SessionTokens;
 //! use std::sync::{Arc, Mutex};
 //!
-//! let feed = Feed::new();
 //! let mut options = Options::default();
-//! options.feed = feed.clone();
-//! let dynamodb = DynamoDb::memory()?.with_feed(feed.clone());
+//! options.session_tokens = SessionTokens::new();
+//! let activity = ActivityLog::new(options.session_tokens.clone());
+//! options.observers = Observers::default().with(activity.clone());
+//! let dynamodb = DynamoDb::memory()?.with_observers(options.observers.clone());
 //! let address = "127.0.0.1:3001".parse()?;
-//! let console = Console::new(feed, dynamodb, Arc::new(NoFunctions), address);
+//! let console = Console::new(activity, dynamodb, Arc::new(NoFunctions), address);
 //! options.pages = Some(Arc::new(Site {
 //!     admin: Admin::new(options.faults.clone()),
 //!     console: Some(console),
@@ -29,25 +32,13 @@
 //! }));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! # Whose call it was
-//!
-//! A call of the management API, DynamoDB or Lambda belongs to an invocation by the session token that each process of a
-//! function is given, and that every AWS SDK sends: a process works on one event at a time. The page says when it is less
-//! certain: a call after the answer, before the first event, or of somebody who sends no token.
 
 mod api;
 mod assets;
 mod backend;
 mod client;
 mod clients;
-mod entry;
-mod feed;
-mod figures;
-mod permissions;
 mod reply;
-mod ring;
-mod running;
 mod sampler;
 mod site;
 mod stream;
@@ -55,17 +46,15 @@ mod stream;
 mod tests;
 mod web;
 
-pub(crate) use entry::Call;
-pub use feed::Feed;
 pub use site::Site;
 pub use web::Web;
 
+use crate::activity::ActivityLog;
 use crate::dynamodb::DynamoDb;
 use crate::gateway::RateLimits;
 use backend::Backend;
 use bytes::Bytes;
 use clients::Clients;
-use http::{HeaderMap, HeaderName};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -74,11 +63,9 @@ use tokio_tungstenite::Connector;
 /// The first segment of every path of the console, and so no stage's name.
 pub const SEGMENT: &str = "_console";
 
-const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
-
 /// The functions behind a gateway, as a console sees them.
 pub trait Functions: Send + Sync {
-    /// Their names, as events of the feed have them.
+    /// Their names, as the activity log names them.
     fn names(&self) -> Vec<String>;
 
     /// Gives one of them an event, as it is, and waits for its answer.
@@ -117,7 +104,7 @@ impl Functions for NoFunctions {
 /// The console of a gateway. Clones are the same one.
 #[derive(Clone)]
 pub struct Console {
-    feed: Feed,
+    activity: ActivityLog,
     functions: Arc<dyn Functions>,
     backend: Backend,
     clients: Clients,
@@ -126,18 +113,18 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console of what this feed is told, whose own clients connect to `address`.
+    /// A console of this activity log, whose own clients connect to `address`.
     pub fn new(
-        feed: Feed,
+        activity: ActivityLog,
         dynamodb: DynamoDb,
         functions: Arc<dyn Functions>,
         address: SocketAddr,
     ) -> Console {
         Console {
-            backend: Backend::new(dynamodb, feed.clone()),
-            clients: Clients::new(crate::gateway::reachable(address), feed.clone()),
+            backend: Backend::new(dynamodb, activity.clone()),
+            clients: Clients::new(crate::gateway::reachable(address), activity.clone()),
             functions,
-            feed,
+            activity,
             lifted: Arc::default(),
         }
     }
@@ -147,9 +134,4 @@ impl Console {
         self.clients = self.clients.with_tls(connector);
         self
     }
-}
-
-/// The session token of a request, which a process of a function sends.
-pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    headers.get(TOKEN)?.to_str().ok()
 }

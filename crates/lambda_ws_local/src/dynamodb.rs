@@ -49,7 +49,7 @@ mod tests;
 
 pub use error::DynamoDbError;
 
-use crate::console::Feed;
+use crate::activity::Observers;
 use crate::faults::Faults;
 use crate::guard::Guard;
 use crate::listener::Listener;
@@ -73,7 +73,7 @@ pub struct DynamoDb {
     /// For those who call over HTTP.
     faults: Faults,
     /// What keeps those calls.
-    feed: Feed,
+    observers: Observers,
 }
 
 impl std::fmt::Debug for DynamoDb {
@@ -134,7 +134,7 @@ impl DynamoDb {
             calls,
             queued: queued.clone(),
             faults: Faults::default(),
-            feed: Feed::default(),
+            observers: Observers::default(),
         };
         thread::Builder::new()
             .name("dynamodb".into())
@@ -156,8 +156,8 @@ impl DynamoDb {
     }
 
     /// The same database, whose calls over HTTP are kept for a console.
-    pub fn with_feed(self, feed: Feed) -> DynamoDb {
-        DynamoDb { feed, ..self }
+    pub fn with_observers(self, observers: Observers) -> DynamoDb {
+        DynamoDb { observers, ..self }
     }
 
     /// One operation, such as `PutItem`, with the JSON body that AWS documents; the answer is status and JSON body.

@@ -40,13 +40,15 @@ mod sandbox;
 #[cfg(test)]
 mod tests;
 
+pub use crate::log_line::{LogLine, Stream};
 pub use error::{InvokeError, StartError};
 pub use freeze::FREEZE_AFTER;
-pub use log::{LINE_LIMIT, LogLine, Stream};
+pub use log::LINE_LIMIT;
 pub use process::Program;
 
-use crate::console::Feed;
+use crate::activity::Observers;
 use crate::faults::Faults;
+use crate::session_tokens::SessionTokens;
 use pool::{Common, Job, Pool, Submitted};
 
 /// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
@@ -86,7 +88,9 @@ pub struct Config {
     pub freeze: Option<Duration>,
     /// What keeps it for a console (nothing). If there is one, each process has an `AWS_SESSION_TOKEN` of its own, as on
     /// Lambda, by which its calls are told from those of others.
-    pub feed: Feed,
+    pub observers: Observers,
+    /// The session tokens of its processes; none by default.
+    pub session_tokens: SessionTokens,
 }
 
 impl Config {
@@ -105,7 +109,8 @@ impl Config {
             patience: Duration::from_secs(30),
             faults: Faults::default(),
             freeze: None,
-            feed: Feed::default(),
+            observers: Observers::default(),
+            session_tokens: SessionTokens::default(),
         }
     }
 }
@@ -205,7 +210,7 @@ impl Function {
     /// then gives it and its like all events that no process has begun.
     ///
     /// Events that the old processes work on end there, within the old timeout; after that the processes are killed. The
-    /// freeze ([`Function::set_freeze`]), the faults and the feed stay as they are, whatever the new configuration says. Several calls
+    /// freeze ([`Function::set_freeze`]), the faults, the observers and the session tokens stay as they are, whatever the new configuration says. Several calls
     /// happen one after the other. Cancel-safe: until it returns, the old program goes on.
     ///
     /// # Errors
@@ -222,7 +227,8 @@ impl Function {
             let current = &pools.current.config;
             let config = Config {
                 faults: current.faults.clone(),
-                feed: current.feed.clone(),
+                observers: current.observers.clone(),
+                session_tokens: current.session_tokens.clone(),
                 ..config
             };
             let next = Pool::start(config, self.common.clone(), ready);

@@ -41,7 +41,7 @@ mod tests;
 
 pub use asynchronous::{Asynchronous, Lost, Reason};
 
-use crate::console::Feed;
+use crate::activity::Observers;
 use crate::function::{Function, InvokeError};
 use crate::guard::Guard;
 use crate::listener::Listener;
@@ -93,7 +93,7 @@ pub struct Options {
     /// Who is told of asynchronous events that are given up.
     pub observer: Option<Observer>,
     /// What keeps calls for a console; nothing by default.
-    pub feed: Feed,
+    pub observers: Observers,
 }
 
 /// What is told of asynchronous events that are given up.
@@ -106,7 +106,7 @@ impl Default for Options {
             region: "us-east-1".to_owned(),
             retry_delay: Duration::from_secs(60),
             observer: None,
-            feed: Feed::default(),
+            observers: Observers::default(),
         }
     }
 }
@@ -121,7 +121,7 @@ struct Shared {
     functions: HashMap<String, Served>,
     guard: Guard,
     region: String,
-    feed: Feed,
+    observers: Observers,
     queue: Arc<Queue>,
 }
 
@@ -136,7 +136,7 @@ impl Lambda {
                 functions: functions.collect(),
                 guard: options.guard,
                 region: options.region,
-                feed: options.feed,
+                observers: options.observers,
                 queue: Queue::new(options.retry_delay, options.observer),
             }),
         }

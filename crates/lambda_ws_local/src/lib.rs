@@ -36,6 +36,7 @@
 //! permessage-deflate, usage plans, custom domains, and integrations other than Lambda's. A template that needs
 //! one of the latter is told so, with the line. DynamoDB takes signatures unverified.
 
+pub mod activity;
 pub mod admin;
 mod body;
 pub mod conformance;
@@ -47,5 +48,7 @@ pub mod gateway;
 pub mod guard;
 pub mod lambda;
 mod listener;
+mod log_line;
 pub mod remote;
+pub mod session_tokens;
 pub mod template;

@@ -17,8 +17,9 @@ use super::trust;
 use super::web;
 use clap::Args;
 use http::Method;
+use lambda_ws_local::activity::{ActivityLog, Observer as _, Observers, Operation};
 use lambda_ws_local::admin::{self, Admin};
-use lambda_ws_local::console::{self, Console, Feed, Site, Web};
+use lambda_ws_local::console::{self, Console, Site, Web};
 use lambda_ws_local::faults::{Faults, Kind, Plan};
 use lambda_ws_local::function::{FREEZE_AFTER, Function, LogLine, environment};
 use lambda_ws_local::gateway::{
@@ -27,6 +28,7 @@ use lambda_ws_local::gateway::{
 };
 use lambda_ws_local::lambda::{self, Lambda};
 use lambda_ws_local::remote::Remote;
+use lambda_ws_local::session_tokens::SessionTokens;
 use lambda_ws_local::template::{self, Authorization, Template};
 use lambda_ws_protocol::sigv4::Credentials;
 use std::collections::HashMap;
@@ -248,11 +250,21 @@ impl Dev {
         let seed = self.fault_seed.unwrap_or_else(|| fastrand::u32(..).into());
         let faults = Faults::new(self.fault, seed);
         let dynamodb = project.dynamodb(&self.common).await?;
-        let feed = match self.no_console {
-            true => Feed::default(),
-            false => Feed::new(),
+        // Without a console nothing reads the log.
+        let (session_tokens, activity) = match self.no_console {
+            true => (SessionTokens::default(), None),
+            false => {
+                let tokens = SessionTokens::new();
+                (tokens.clone(), Some(ActivityLog::new(tokens)))
+            }
         };
-        let dynamodb = dynamodb.with_faults(faults.clone()).with_feed(feed.clone());
+        let mut observers = Observers::default();
+        if let Some(activity) = &activity {
+            observers = observers.with(activity.clone());
+        }
+        let dynamodb = dynamodb
+            .with_faults(faults.clone())
+            .with_observers(observers.clone());
         let console_dynamodb = dynamodb.clone();
         let dynamodb_address = dynamodb_listener.local_addr()?;
         let guard = self.common.guard();
@@ -262,13 +274,13 @@ impl Dev {
             .functions()
             .iter()
             .map(|function| {
-                let late = LateFunction::new(&function.name, feed.clone());
+                let late = LateFunction::new(&function.name, observers.clone());
                 (function.logical_id.clone(), late)
             })
             .collect();
         let lambda_address = lambda_listener.local_addr()?;
         let served_functions = served(&project, &functions, &remotes);
-        let lambda = self.lambda(served_functions.clone(), &feed, printer);
+        let lambda = self.lambda(served_functions.clone(), &observers, printer);
         let serving_lambda = lambda.clone();
         tokio::spawn(async move { serving_lambda.serve(lambda_listener).await });
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -329,11 +341,11 @@ impl Dev {
         options.throttle.set(limits);
         options.time = Time::scaled(self.time_scale)?;
         options.faults = faults.clone();
-        options.feed = feed.clone();
+        options.session_tokens = session_tokens.clone();
         let address = listener.local_addr()?;
-        let console = (!self.no_console).then(|| {
+        let console = activity.clone().map(|activity| {
             let functions = Arc::new(All(functions.clone()));
-            let console = Console::new(feed.clone(), console_dynamodb, functions, address);
+            let console = Console::new(activity, console_dynamodb, functions, address);
             match tls.is_some() {
                 true => console.with_tls(trust::anyone()),
                 false => console,
@@ -344,10 +356,12 @@ impl Dev {
             None => web::of_project(&project).await,
         };
         let has_web = folder.is_some();
+        let mut admin = Admin::new(faults.clone()).with_functions(served_functions);
+        if let Some(activity) = activity {
+            admin = admin.with_activity(activity);
+        }
         options.pages = Some(Arc::new(Site {
-            admin: Admin::new(faults.clone())
-                .with_functions(served_functions)
-                .with_feed(feed.clone()),
+            admin,
             console,
             web: folder.map(|folder| Web::new(folder, tls.is_some())),
             admin_audience: self.common.audience(Server::Admin),
@@ -356,12 +370,12 @@ impl Dev {
         let hint = EndpointHint::new(printer);
         let (shown, verbose) = ((!self.quiet).then(|| printer.clone()), self.verbose);
         let hinting = hint.clone();
-        options.observer = Some(Arc::new(move |observed| {
+        options.observers = observers.with(move |observed: &Operation<'_>| {
             hinting.observed(observed);
             if let Some(printer) = &shown {
                 printer.observed(observed, verbose);
             }
-        }));
+        });
         options.tls = tls;
         let secure = options.tls.is_some();
         let gateway = Gateway::new(served, options);
@@ -403,15 +417,17 @@ impl Dev {
             let mut config = project.config(function, program, &self.common, &endpoints);
             config.faults = faults.clone();
             config.freeze = (!self.no_freeze).then_some(FREEZE_AFTER);
-            config.feed = feed.clone();
+            config.observers = observers.clone();
+            config.session_tokens = session_tokens.clone();
             let (log, mut lines) = mpsc::channel::<LogLine>(LOG);
-            let (printer, name, feed) = (printer.clone(), function.name.clone(), feed.clone());
+            let (printer, name) = (printer.clone(), function.name.clone());
+            let observers = observers.clone();
             let hint = hint.clone();
             tokio::spawn(async move {
                 while let Some(line) = lines.recv().await {
                     hint.log(&line.text);
                     printer.log(&name, &line);
-                    feed.log(&name, &line);
+                    observers.log_line(&name, &line);
                 }
             });
             let started = Function::start(config, log).await?;
@@ -449,13 +465,18 @@ impl Dev {
     }
 
     /// Lambda's Invoke API of all functions.
-    fn lambda(&self, served: Vec<lambda::Served>, feed: &Feed, printer: &Arc<Printer>) -> Lambda {
+    fn lambda(
+        &self,
+        served: Vec<lambda::Served>,
+        observers: &Observers,
+        printer: &Arc<Printer>,
+    ) -> Lambda {
         let printer = printer.clone();
         let options = lambda::Options {
             guard: self.common.guard(),
             region: self.common.region.clone(),
             retry_delay: Duration::from_secs(self.lambda_retry_delay.into()),
-            feed: feed.clone(),
+            observers: observers.clone(),
             observer: Some(Arc::new(move |lost| {
                 printer.line(format!("{} {lost}", printer.style().bad("error:")));
             })),

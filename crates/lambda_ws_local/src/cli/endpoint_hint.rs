@@ -1,7 +1,7 @@
 //! A hint for functions whose posts do not come here.
 
 use super::output::Printer;
-use lambda_ws_local::gateway::{Observed, Outcome, What};
+use lambda_ws_local::gateway::{Operation, OperationKind, Outcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -29,8 +29,8 @@ impl EndpointHint {
     }
 
     /// Something the gateway did.
-    pub(super) fn observed(&self, observed: &Observed<'_>) {
-        if let Some(sign) = self.sign(observed.what, &observed.outcome) {
+    pub(super) fn observed(&self, observed: &Operation<'_>) {
+        if let Some(sign) = self.sign(observed.kind, &observed.outcome) {
             self.give(&sign);
         }
     }
@@ -42,10 +42,12 @@ impl EndpointHint {
         }
     }
 
-    fn sign(&self, what: What, outcome: &Outcome) -> Option<String> {
+    fn sign(&self, what: OperationKind, outcome: &Outcome) -> Option<String> {
         match what {
-            What::Post | What::Delete => self.called.store(true, Ordering::Relaxed),
-            What::Message
+            OperationKind::Post | OperationKind::Delete => {
+                self.called.store(true, Ordering::Relaxed)
+            }
+            OperationKind::Message
                 if matches!(outcome, Outcome::Done) && !self.called.load(Ordering::Relaxed) =>
             {
                 let silent = self.silent.fetch_add(1, Ordering::Relaxed) + 1;
@@ -103,12 +105,16 @@ mod tests {
     fn fault_f20_a_function_that_handles_messages_and_posts_nothing_is_noticed_once() {
         let printer = Arc::new(Printer::start());
         let silent = EndpointHint::new(&printer);
-        let signs = (0..30).filter_map(|_| silent.sign(What::Message, &Outcome::Done));
+        let signs = (0..30).filter_map(|_| silent.sign(OperationKind::Message, &Outcome::Done));
         assert_eq!(signs.count(), 1);
         let answers = EndpointHint::new(&printer);
-        assert!((0..30).all(|_| answers.sign(What::Message, &Outcome::Answered).is_none()));
+        assert!((0..30).all(|_| {
+            answers
+                .sign(OperationKind::Message, &Outcome::Answered)
+                .is_none()
+        }));
         let posts = EndpointHint::new(&printer);
-        assert_eq!(posts.sign(What::Post, &Outcome::Status(200)), None);
-        assert!((0..30).all(|_| posts.sign(What::Message, &Outcome::Done).is_none()));
+        assert_eq!(posts.sign(OperationKind::Post, &Outcome::Status(200)), None);
+        assert!((0..30).all(|_| posts.sign(OperationKind::Message, &Outcome::Done).is_none()));
     }
 }

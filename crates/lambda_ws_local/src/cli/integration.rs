@@ -1,7 +1,8 @@
 //! Functions behind routes.
 
 use bytes::Bytes;
-use lambda_ws_local::console::{Feed, Functions, Invoked};
+use lambda_ws_local::activity::{Observer, Observers};
+use lambda_ws_local::console::{Functions, Invoked};
 use lambda_ws_local::function::{Config, Function, InvokeError, StartError};
 use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
 use lambda_ws_local::lambda::{Answer, Target};
@@ -21,17 +22,17 @@ pub(super) enum Runner {
 /// A function that is started after the gateway, because it is told the gateway's address.
 #[derive(Clone)]
 pub(super) struct LateFunction {
-    /// As events of the feed have it.
+    /// As events of the observers have it.
     name: Arc<str>,
-    feed: Feed,
+    observers: Observers,
     runner: Arc<OnceLock<Runner>>,
 }
 
 impl LateFunction {
-    pub(super) fn new(name: &str, feed: Feed) -> Self {
+    pub(super) fn new(name: &str, observers: Observers) -> Self {
         Self {
             name: name.into(),
-            feed,
+            observers,
             runner: Arc::default(),
         }
     }
@@ -41,17 +42,18 @@ impl LateFunction {
         let _ = self.runner.set(runner);
     }
 
-    /// Gives it an event, which the feed is told of; `gateway` is the request id of the gateway, if it is its event.
+    /// Gives it an event, which the observers is told of; `gateway` is the request id of the gateway, if it is its event.
     async fn ask(
         &self,
         event: Bytes,
         request_id: &str,
         gateway: Option<&str>,
     ) -> Result<Bytes, InvokeError> {
-        self.feed.begun(&self.name, request_id, gateway, &event);
+        self.observers
+            .invocation_begun(&self.name, request_id, gateway, &event);
         let begun = Instant::now();
         let asked = Asked {
-            feed: &self.feed,
+            observers: &self.observers,
             request_id,
             begun,
             answered: false,
@@ -84,7 +86,7 @@ impl LateFunction {
 
 /// An event that is asked about: whoever asks may go away.
 struct Asked<'a> {
-    feed: &'a Feed,
+    observers: &'a Observers,
     request_id: &'a str,
     begun: Instant,
     answered: bool,
@@ -93,17 +95,19 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn answered(mut self, answer: &Result<Bytes, InvokeError>) {
         self.answered = true;
-        let result = answer.as_ref().map_err(told);
-        self.feed
-            .ended(self.request_id, self.begun.elapsed(), result);
+        let error = answer.as_ref().err().map(told).unwrap_or_default();
+        let result = answer.as_ref().map_err(|_| &*error);
+        self.observers
+            .invocation_ended(self.request_id, self.begun.elapsed(), result);
     }
 }
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            let gone = Err("nobody waits for the answer any more".to_owned());
-            self.feed.ended(self.request_id, self.begun.elapsed(), gone);
+            let gone = Err("nobody waits for the answer any more");
+            self.observers
+                .invocation_ended(self.request_id, self.begun.elapsed(), gone);
         }
     }
 }

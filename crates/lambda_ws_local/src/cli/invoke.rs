@@ -14,7 +14,7 @@ use super::record::json_or_text;
 use super::responder;
 use super::signals::Signals;
 use clap::Args;
-use lambda_ws_local::console::Feed;
+use lambda_ws_local::activity::Observers;
 use lambda_ws_local::function::{Function, InvokeError, request_id};
 use lambda_ws_local::gateway::reachable;
 use lambda_ws_local::lambda::{self, Lambda, Target};
@@ -140,7 +140,7 @@ impl Invoke {
         };
         let program = project.program(function, &self.common).await?;
         let mut endpoints = self.endpoints(&project, printer).await?;
-        let late = LateFunction::new(&function.name, Feed::default());
+        let late = LateFunction::new(&function.name, Observers::default());
         let lost = Arc::new(AtomicUsize::new(0));
         let lambda = self.lambda(function, &late, &lost, printer);
         let listener = self.common.bind_near(Server::Lambda, 0, "--port").await?;

@@ -1,7 +1,7 @@
 //! What a person reads while a function runs.
 
 use lambda_ws_local::function::{LogLine, Stream};
-use lambda_ws_local::gateway::{Observed, What};
+use lambda_ws_local::gateway::{Operation, OperationKind};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,21 +125,26 @@ impl Printer {
     }
 
     /// Something the gateway did.
-    pub(super) fn observed(&self, observed: &Observed<'_>, verbose: bool) {
+    pub(super) fn observed(&self, observed: &Operation<'_>, verbose: bool) {
         let good = observed.outcome.is_good();
-        let name = match observed.what {
-            What::Connect | What::Message | What::Disconnect => observed.route,
-            What::Authorize => "authorize",
-            What::Close => "close",
-            What::Post => "post",
-            What::Inspect => "inspect",
-            What::Delete => "delete",
+        let name = match observed.kind {
+            OperationKind::Connect | OperationKind::Message | OperationKind::Disconnect => {
+                observed.route
+            }
+            OperationKind::Authorize => "authorize",
+            OperationKind::Close => "close",
+            OperationKind::Post => "post",
+            OperationKind::Inspect => "inspect",
+            OperationKind::Delete => "delete",
         };
-        let shown = match observed.what {
-            What::Connect | What::Authorize | What::Message | What::Disconnect => true,
-            What::Close | What::Post | What::Delete => verbose || !good,
+        let shown = match observed.kind {
+            OperationKind::Connect
+            | OperationKind::Authorize
+            | OperationKind::Message
+            | OperationKind::Disconnect => true,
+            OperationKind::Close | OperationKind::Post | OperationKind::Delete => verbose || !good,
             // A function's start asks for a connection that never was.
-            What::Inspect => verbose,
+            OperationKind::Inspect => verbose,
         };
         if !shown {
             return;

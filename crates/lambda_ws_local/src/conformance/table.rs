@@ -26,7 +26,7 @@ fn root() -> PathBuf {
 /// The tests by the lines that their names begin with: `f2_f3_a_message..` is one of F2 and of F3.
 fn tests() -> BTreeMap<String, BTreeSet<String>> {
     let mut tests = BTreeMap::new();
-    for folder in ["src", "../../tests/tests/e2e"] {
+    for folder in ["src", "../lambda_ws_protocol/src", "../../tests/tests/e2e"] {
         collect(&root().join(folder), &mut tests);
     }
     tests

@@ -88,8 +88,7 @@ impl Console {
         if path == "stream" {
             let from = head.headers.get("last-event-id");
             let from = from.and_then(|from| from.to_str().ok()?.parse().ok());
-            let stream = stream::stream(&self.feed, gateway.clone(), from);
-            return stream.ok_or_else(Refused::not_found);
+            return Ok(stream::stream(&self.activity, gateway.clone(), from));
         }
         let body = Body::read(body, BODY_LIMIT, BODY_PATIENCE).await;
         let body = body.ok_or_else(|| Refused::bad("the body did not arrive"))?;
@@ -189,7 +188,7 @@ impl Console {
             Ok(response) => (Some(String::from_utf8_lossy(&response).into_owned()), None),
             Err(error) => (None, Some(error)),
         };
-        let ms = super::entry::millis(started.elapsed());
+        let ms = crate::activity::millis(started.elapsed());
         Ok(json!({ "response": response, "error": error, "ms": ms }))
     }
 

@@ -1,8 +1,7 @@
 //! What the console does in the backend's place.
 
-use super::entry::{Call, millis};
-use super::feed::Feed;
 use super::reply::Refused;
+use crate::activity::{ActivityLog, Call, millis};
 use crate::dynamodb::DynamoDb;
 use crate::gateway::Gateway;
 use bytes::Bytes;
@@ -36,12 +35,12 @@ const POSTS: usize = 100;
 #[derive(Clone)]
 pub(super) struct Backend {
     dynamodb: DynamoDb,
-    feed: Feed,
+    activity: ActivityLog,
 }
 
 impl Backend {
-    pub(super) fn new(dynamodb: DynamoDb, feed: Feed) -> Backend {
-        Backend { dynamodb, feed }
+    pub(super) fn new(dynamodb: DynamoDb, activity: ActivityLog) -> Backend {
+        Backend { dynamodb, activity }
     }
 
     /// An operation of DynamoDB that changes nothing.
@@ -223,7 +222,7 @@ impl Backend {
     }
 
     fn tell(&self, action: &str, target: &str, status: u16, duration: Duration, data: &Bytes) {
-        self.feed.acted(|| Call {
+        self.activity.console_called(&Call {
             service: "management",
             action,
             target,

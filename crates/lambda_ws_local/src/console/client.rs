@@ -1,8 +1,7 @@
 //! One client of the console: a websocket to the gateway, and what went over it.
 
-use super::entry::millis;
-use super::feed::Feed;
 use super::reply::Refused;
+use crate::activity::{ActivityLog, millis};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use lambda_ws_protocol::Timestamp;
@@ -108,7 +107,7 @@ struct Inner {
     id: u64,
     setup: Setup,
     begun: Instant,
-    feed: Feed,
+    activity: ActivityLog,
     orders: mpsc::Sender<Order>,
     state: Mutex<State>,
 }
@@ -136,7 +135,7 @@ impl Client {
         id: u64,
         setup: Setup,
         place: Place,
-        feed: Feed,
+        activity: ActivityLog,
     ) -> Result<Client, Refused> {
         let request = setup.request(&place)?;
         let (orders, received) = mpsc::channel(WAITING);
@@ -144,7 +143,7 @@ impl Client {
             id,
             setup,
             begun: Instant::now(),
-            feed,
+            activity,
             orders,
             state: Mutex::new(State {
                 word: "connecting",
@@ -308,7 +307,7 @@ impl Client {
     }
 
     fn tell_state(&self) {
-        self.0.feed.client(|| self.state(&self.lock()));
+        self.0.activity.console_client(|| self.state(&self.lock()));
     }
 
     fn message(&self, direction: &str, text: &str) {
@@ -332,7 +331,7 @@ impl Client {
         }
         let untold = state.untold;
         drop(state);
-        self.0.feed.client(|| {
+        self.0.activity.console_client(|| {
             let mut told = message;
             told["k"] = "said".into();
             told["client"] = self.0.id.into();

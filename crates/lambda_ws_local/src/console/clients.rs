@@ -2,8 +2,8 @@
 //! headers, which scripts cannot.
 
 use super::client::{Client, Place, Setup};
-use super::feed::Feed;
 use super::reply::Refused;
+use crate::activity::ActivityLog;
 use crate::gateway::Gateway;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const MOST: usize = 100;
 pub(super) struct Clients {
     address: SocketAddr,
     connector: Option<Connector>,
-    feed: Feed,
+    activity: ActivityLog,
     all: Arc<Mutex<All>>,
 }
 
@@ -29,11 +29,11 @@ struct All {
 }
 
 impl Clients {
-    pub(super) fn new(address: SocketAddr, feed: Feed) -> Clients {
+    pub(super) fn new(address: SocketAddr, activity: ActivityLog) -> Clients {
         Clients {
             address,
             connector: None,
-            feed,
+            activity,
             all: Arc::default(),
         }
     }
@@ -68,7 +68,7 @@ impl Clients {
             connector: self.connector.clone(),
         };
         let id = all.last + 1;
-        let client = Client::start(id, setup, place, self.feed.clone())?;
+        let client = Client::start(id, setup, place, self.activity.clone())?;
         all.last = id;
         all.clients.insert(id, client);
         Ok(id)

@@ -1,9 +1,8 @@
 //! What a page hears: server-sent events, each a batch of entries.
 
-use super::entry::Happened;
-use super::feed::{Feed, Watching};
 use super::reply::{POLICY, protect};
 use super::sampler::Sampler;
+use crate::activity::{ActivityLog, EntryKind, Reader};
 use crate::gateway::{Gateway, PageBody};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -15,7 +14,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How often a page hears. Nobody who tells the feed something has to wake anybody.
+/// How often a page hears. Nobody who tells the activity something has to wake anybody.
 const TICK: Duration = Duration::from_millis(50);
 const TICKS_A_SECOND: u32 = 20;
 
@@ -37,21 +36,21 @@ const FIGURES: usize = 300;
 /// Tells a page what happens, from entry number `from` on, until it goes away or the gateway ends. A page that does not read
 /// holds nobody up: it loses entries, and is told how many.
 pub(super) fn stream(
-    feed: &Feed,
+    activity: &ActivityLog,
     gateway: Gateway,
     from: Option<u64>,
-) -> Option<Response<PageBody>> {
-    let watching = feed.watch()?;
+) -> Response<PageBody> {
+    let reader = activity.reader();
     let mut timer = interval(TICK);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let end = watching.last(0);
-    let past = watching.last(PAST);
+    let end = reader.last(0);
+    let past = reader.last(PAST);
     let teller = Teller {
         // A number of another gateway means nothing.
         next: from
             .filter(|from| *from <= end)
             .map_or(past, |from| from.max(past)),
-        watching,
+        reader,
         gateway,
         timer,
         ticks: 0,
@@ -66,11 +65,11 @@ pub(super) fn stream(
     let kind = HeaderValue::from_static("text/event-stream");
     response.headers_mut().insert(CONTENT_TYPE, kind);
     protect(&mut response, POLICY);
-    Some(response)
+    response
 }
 
 struct Teller {
-    watching: Watching,
+    reader: Reader,
     gateway: Gateway,
     /// The number of the next entry.
     next: u64,
@@ -104,7 +103,7 @@ impl Teller {
                 told["connections"] = self.gateway.connections().into();
                 told["sampled"] = self.sampler.of().into();
                 told["leftOut"] = std::mem::take(&mut self.left_out).into();
-                told["figures"] = self.watching.figures(if first { FIGURES } else { 2 });
+                told["figures"] = self.reader.figures(if first { FIGURES } else { 2 });
             }
             let event = format!("id: {}\ndata: {told}\n\n", self.next);
             return Some(event.into());
@@ -114,7 +113,7 @@ impl Teller {
     /// The entries since the last time, and how many were forgotten meanwhile.
     fn entries(&mut self) -> (Vec<Value>, u64) {
         self.sampler.tick();
-        let read = self.watching.read(self.next, ENTRIES);
+        let read = self.reader.read(self.next, ENTRIES);
         self.next = read.first;
         let (mut shown, mut bytes) = (Vec::new(), 0);
         let (mut alone, mut outcomes) = (0, 0);
@@ -124,14 +123,14 @@ impl Teller {
                 break;
             }
             self.next += 1;
-            let wanted = match &entry.happened {
-                Happened::Begun { id, gateway, .. } => match gateway {
+            let wanted = match &entry.kind {
+                EntryKind::Begun { id, gateway, .. } => match gateway {
                     Some(gateway) => self.sampler.begins(&[id, gateway]),
                     None => self.sampler.begins(&[id]),
                 },
                 // A list of connections is whole, and so are the console's own clients.
-                Happened::Opened { .. } | Happened::Closed(_) | Happened::Client(_) => true,
-                Happened::Observed(done) => {
+                EntryKind::Opened { .. } | EntryKind::Closed(_) | EntryKind::Client(_) => true,
+                EntryKind::Operation(done) => {
                     let shows = self.sampler.shows(&done.gateway);
                     outcomes += usize::from(shows);
                     shows && outcomes <= OUTCOMES

@@ -1,16 +1,17 @@
 use super::*;
+use crate::activity::{Observer as _, Observers};
 use crate::admin::Admin;
 use crate::faults::Faults;
 use crate::function::{LogLine, Stream};
 use crate::gateway::testing::{Local, Reply, Setup, ok};
 use crate::gateway::{Audience, IntegrationError, Rate, RateLimits};
 use crate::guard::Guard;
+use crate::session_tokens::{Session, SessionTokens};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,7 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A gateway with a console, and what it is told.
 struct Watched {
     local: Local,
-    feed: Feed,
+    activity: ActivityLog,
+    tokens: SessionTokens,
 }
 
 /// A function that repeats its event.
@@ -46,15 +48,17 @@ async fn start(setup: Setup, web: Option<&Path>) -> Watched {
 }
 
 async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watched {
-    let feed = Feed::new();
+    let tokens = SessionTokens::new();
+    let activity = ActivityLog::new(tokens.clone());
     let dynamodb = DynamoDb::memory().unwrap();
     dynamodb.create_table(table(), Some("exp")).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The clients' address is known before the gateway is.
     let address = listener.local_addr().unwrap();
-    let console = Console::new(feed.clone(), dynamodb, Arc::new(Repeating), address);
+    let console = Console::new(activity.clone(), dynamodb, Arc::new(Repeating), address);
     let setup = setup.options(|options| {
-        options.feed = feed.clone();
+        options.session_tokens = tokens.clone();
+        options.observers = Observers::default().with(activity.clone());
         options.pages = Some(Arc::new(Site {
             admin: Admin::new(Faults::default()),
             console: Some(console),
@@ -64,7 +68,11 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
         }));
     });
     let local = setup.serve(listener);
-    Watched { local, feed }
+    Watched {
+        local,
+        activity,
+        tokens,
+    }
 }
 
 fn table() -> Value {
@@ -276,10 +284,10 @@ async fn what_happens_is_told_in_its_order() {
 async fn a_new_page_hears_the_past_and_another_one_goes_on() {
     let watched = start(Setup::new().route("$connect", ok), None).await;
     let event = Bytes::from_static(b"{}");
-    watched.feed.begun("chat", "a", None, &event);
+    watched.activity.invocation_begun("chat", "a", None, &event);
     watched
-        .feed
-        .ended("a", Duration::from_millis(3), Ok(&event));
+        .activity
+        .invocation_ended("a", Duration::from_millis(3), Ok(&event));
     let mut page = watched.page().await;
     let first = page.batch().await.unwrap();
     let kinds: Vec<_> = first["entries"]
@@ -311,7 +319,7 @@ async fn a_page_that_does_not_read_holds_nobody_up_and_is_told_what_it_lost() {
             text: text.clone(),
         };
         // 100 MB: far more than is kept, and than a socket takes.
-        watched.feed.log("chat", &line);
+        watched.activity.log_line("chat", &line);
     }
     let mut lost = 0;
     while lost == 0 {
@@ -329,8 +337,10 @@ async fn very_much_is_sampled_by_whole_invocations() {
     let event = Bytes::from_static(b"{}");
     for number in 0..3_000 {
         let id = number.to_string();
-        watched.feed.begun("chat", &id, None, &event);
-        watched.feed.ended(&id, Duration::ZERO, Ok(&event));
+        watched.activity.invocation_begun("chat", &id, None, &event);
+        watched
+            .activity
+            .invocation_ended(&id, Duration::ZERO, Ok(&event));
     }
     let (mut begun, mut ended, mut sampled) = (Vec::new(), Vec::new(), 1);
     while sampled == 1 {
@@ -527,14 +537,18 @@ async fn limits_are_set_and_lifted_while_the_template_s_stay() {
 async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
     let watched = start(Setup::new(), None).await;
     let mut page = watched.page().await;
-    let dynamodb = DynamoDb::memory().unwrap().with_feed(watched.feed.clone());
+    let dynamodb = DynamoDb::memory()
+        .unwrap()
+        .with_observers(Observers::default().with(watched.activity.clone()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move { dynamodb.serve(listener, Default::default()).await });
     let event = Bytes::from_static(b"{}");
     for (environment, id) in [(1, "a"), (2, "b")] {
-        watched.feed.begun("chat", id, None, &event);
-        watched.feed.started("chat", environment, &id.into(), None);
+        watched.activity.invocation_begun("chat", id, None, &event);
+        watched
+            .activity
+            .environment_started("chat", environment, &id.into(), None);
     }
     let call = async |token: Option<String>| {
         let token = token.map(|token| format!("X-Amz-Security-Token: {token}\r\n"));
@@ -546,7 +560,12 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
     };
-    let token = |environment| watched.feed.token("chat", environment);
+    let token = |environment| {
+        watched.tokens.issue(Session {
+            function: "chat",
+            environment,
+        })
+    };
     let _second = call(token(2)).await;
     let told = page.entry("call", |_| true).await;
     assert_eq!(
@@ -559,8 +578,10 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
     );
     let _nobody = call(None).await;
     assert_eq!(page.entry("call", |_| true).await["origin"], "unknown");
-    watched.feed.rests("chat", 2);
-    watched.feed.ended("b", Duration::ZERO, Ok(&event));
+    watched.activity.environment_idle("chat", 2);
+    watched
+        .activity
+        .invocation_ended("b", Duration::ZERO, Ok(&event));
     let _late = call(token(2)).await;
     assert_eq!(page.entry("call", |_| true).await["origin"], "after");
     let _nobody = call(Some("local-0/chat/2".to_owned())).await;
@@ -611,15 +632,4 @@ async fn the_application_s_own_page_is_served_beside_the_stage() {
     assert_eq!(watched.get("/").await.body, "changed");
     assert_eq!(watched.get("/config.json").await.body, "{}");
     std::fs::remove_file(folder.path().with_extension("outside")).unwrap();
-}
-
-#[tokio::test]
-async fn a_gateway_whose_feed_is_off_has_no_stream() {
-    let off = Feed::default();
-    let notify = Notify::new();
-    off.called(None, || {
-        notify.notify_one();
-        unreachable!("nobody is told, so nothing is made")
-    });
-    assert!(off.watch().is_none() && off.token("chat", 1).is_none());
 }

@@ -10,11 +10,12 @@ use hyper::body::Incoming;
 
 use super::faulty::Faulty;
 use super::{DynamoDb, operation};
+use crate::activity::{Call, Observer, Observers};
 use crate::body::Body;
-use crate::console::{Call, Feed, token};
 use crate::faults::AnswerLost;
 use crate::guard::Guard;
 use crate::listener::Handler;
+use crate::session_tokens;
 
 /// The largest request in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -33,15 +34,15 @@ const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 #[derive(Clone)]
 pub(super) struct HttpApi {
     dynamodb: Faulty,
-    feed: Feed,
+    observers: Observers,
     guard: Guard,
 }
 
 impl HttpApi {
     pub(super) fn new(dynamodb: DynamoDb, guard: Guard) -> HttpApi {
-        let (faults, feed) = (dynamodb.faults.clone(), dynamodb.feed.clone());
+        let (faults, observers) = (dynamodb.faults.clone(), dynamodb.observers.clone());
         HttpApi {
-            feed,
+            observers,
             dynamodb: Faulty::new(dynamodb, faults),
             guard,
         }
@@ -86,7 +87,8 @@ impl Handler for HttpApi {
             Some(operation) => self.dynamodb.call(operation, bytes).await,
             None => Ok(operation::unknown()),
         };
-        self.feed.called(token(&parts.headers), || {
+        let token = session_tokens::of_request(&parts.headers);
+        self.observers.api_called(token, &{
             let (status, response) = called.clone().unwrap_or_default();
             Call {
                 service: "dynamodb",

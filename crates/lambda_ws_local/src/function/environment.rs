@@ -67,7 +67,7 @@ pub struct Variables<'a> {
 /// Later layers win: Lambda's [`DEFAULTS`], [`PASSED_ON`], the template, and at last what is not the template's to choose:
 /// Lambda's reserved variables, region, credentials, endpoints and [`CLOSED`]. `AWS_EXECUTION_ENV` and `AWS_SESSION_TOKEN`
 /// are absent: functions on `provided.al2023` have no such first, and the second is each process's own, if there is a
-/// [feed](super::Config::feed).
+/// [session token](super::Config::session_tokens).
 pub fn variables(
     setup: &Variables<'_>,
     host: impl Fn(&str) -> Option<String>,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::log_line::{LogLine, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
@@ -16,30 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines of stderr that an error at start quotes.
 const LAST_WORDS: usize = 10;
-
-/// One line of a function's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogLine {
-    /// The number of the execution environment, from 1 in the order of their starts.
-    pub environment: u64,
-    /// The event that the environment worked on last when the line was read; `None` before its first.
-    pub request_id: Option<Arc<str>>,
-    /// Who wrote it.
-    pub stream: Stream,
-    /// The line without its end. Invalid UTF-8 is replaced.
-    pub text: String,
-}
-
-/// The origin of a [`LogLine`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// The program, on its standard output.
-    Stdout,
-    /// The program, on its standard error.
-    Stderr,
-    /// The environment itself: timeouts and ends of processes, in Lambda's words.
-    Platform,
-}
 
 /// The log of one environment.
 pub(crate) struct Log {

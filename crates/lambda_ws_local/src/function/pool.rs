@@ -11,9 +11,10 @@ use tokio::time::sleep;
 
 use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
-use super::log::{Log, LogLine};
+use super::log::Log;
 use super::{Config, sandbox};
 use crate::faults::{Kind, Place};
+use crate::log_line::LogLine;
 
 /// The pause after the first failed start; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);

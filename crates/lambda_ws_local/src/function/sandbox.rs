@@ -13,14 +13,16 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::{InvokeError, StartError};
 use super::freeze::Freezer;
-use super::log::{Log, Stream};
+use super::log::Log;
 use super::meter::{Meter, Output};
 use super::pool::{Job, Pool, Stage};
 use super::process::Process;
 use super::runtime_api::RuntimeApi;
-use crate::console::Feed;
+use crate::activity::{Observer, Observers};
 use crate::faults::{Faults, Kind, Place};
 use crate::listener::Listener;
+use crate::log_line::Stream;
+use crate::session_tokens::Session;
 
 /// The variable with the name of an environment's log stream, which no two environments share.
 const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
@@ -46,7 +48,7 @@ pub(crate) struct Sandbox {
     faults: Faults,
     /// The function's name.
     function: String,
-    feed: Feed,
+    observers: Observers,
     born: Instant,
     /// How long the start took, until the first event is begun.
     init: Mutex<Option<Duration>>,
@@ -110,7 +112,8 @@ impl Sandbox {
         self.log.attribute(request_id.clone());
         let init = self.init().take();
         let (function, number) = (&self.function, self.number);
-        self.feed.started(function, number, &request_id, init);
+        self.observers
+            .environment_started(function, number, &request_id, init);
         let doomed = self.faults.happens(Place::Function, Kind::Crash);
         let time = match doomed {
             true => {
@@ -143,7 +146,7 @@ impl Sandbox {
             }
             _ => return false,
         }
-        self.feed.rests(&self.function, self.number);
+        self.observers.environment_idle(&self.function, self.number);
         if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
             // A caller that has gone away misses nothing.
             let _ = running.reply.send(answer);
@@ -222,7 +225,11 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
         LOG_STREAM.into(),
         format!("local/[$LATEST]{:032x}", fastrand::u128(..)),
     );
-    if let Some(token) = config.feed.token(&config.name, number) {
+    let session = Session {
+        function: &config.name,
+        environment: number,
+    };
+    if let Some(token) = config.session_tokens.issue(session) {
         environment.insert("AWS_SESSION_TOKEN".into(), token);
     }
     let (mut process, stdout, stderr) = Process::start(&config.program, &environment, LOG_STREAM)
@@ -243,7 +250,7 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
         timeout: config.timeout,
         faults: config.faults.clone(),
         function: config.name.clone(),
-        feed: config.feed.clone(),
+        observers: config.observers.clone(),
         born: Instant::now(),
         init: Mutex::default(),
         phase: Mutex::new(Phase::Init {
@@ -300,7 +307,7 @@ pub(crate) async fn live(pool: &Arc<Pool>, number: u64, log: Arc<Log>) -> Result
     // The response of an event that is overdue comes too late even if it is on its way.
     let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
     process.kill();
-    config.feed.gone(&config.name, number);
+    config.observers.environment_ended(&config.name, number);
     let status = match timeout(KILL, process.wait()).await {
         Ok(Ok(status)) => status,
         // Killed but not collected: the runtime collects it when `process` is dropped.

@@ -5,12 +5,12 @@ use super::connection::{self, Connection};
 use super::handshake::{self, Handshake};
 use super::head::{Head, NoHead, Upgrade};
 use super::integration::answer;
-use super::observed::{Observed, Outcome, What};
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::socket::linger;
 use super::stream::Stream;
 use super::{events, management};
+use crate::activity::{Observer as _, Operation, OperationKind, Outcome};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::response::ErrorFrame;
 use lambda_ws_protocol::sigv4::SignatureError;
@@ -142,8 +142,8 @@ async fn upgrade(
     };
     // Before the client knows, so that whoever it tells can reach it.
     shared.connections.insert(Arc::clone(&connection));
-    let feed = &shared.options.feed;
-    feed.opened(peer.port(), || connection.snapshot());
+    let observers = &shared.options.observers;
+    observers.connection_opened(peer.port(), &|| connection.snapshot());
     let answer = handshake.accept(protocol.as_deref());
     if !matches!(timeout(limit, stream.write_all(&answer)).await, Ok(Ok(()))) {
         connection::lost(shared, &connection).await;
@@ -168,8 +168,8 @@ async fn authorize<'a>(
 ) -> Result<Authorized<'a>, Refusal> {
     if !shared.options.throttle.connection() {
         let status = ErrorFrame::TooManyRequests.status();
-        shared.observe(Observed {
-            what: What::Connect,
+        shared.observe(Operation {
+            kind: OperationKind::Connect,
             route: "",
             connection_id: connection.id.as_str(),
             request_id,
@@ -198,8 +198,8 @@ async fn connect(
 ) -> Result<Option<String>, Refusal> {
     let started = Instant::now();
     let observe = |route: &str, status, failure: Option<&dyn fmt::Display>| {
-        shared.observe(Observed {
-            what: What::Connect,
+        shared.observe(Operation {
+            kind: OperationKind::Connect,
             route,
             connection_id: connection.id.as_str(),
             request_id,

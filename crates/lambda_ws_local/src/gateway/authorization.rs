@@ -6,9 +6,9 @@ use super::connection::Connection;
 use super::handshake;
 use super::handshake::Handshake;
 use super::head::Upgrade;
-use super::observed::{Observed, Outcome, What};
 use super::refusal::Refusal;
 use super::shared::Shared;
+use crate::activity::{Operation, OperationKind, Outcome};
 use http::Method;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::Identity;
@@ -127,8 +127,8 @@ pub(super) async fn check<'a>(
     };
     let decided = decide.await;
     let refused: Option<&Refused> = decided.as_ref().err();
-    shared.observe(Observed {
-        what: What::Authorize,
+    shared.observe(Operation {
+        kind: OperationKind::Authorize,
         route: "$connect",
         connection_id: connection.id.as_str(),
         request_id,
@@ -193,7 +193,7 @@ pub(super) fn signed<'a>(
     let Some(signer) = signer(shared) else {
         return Ok(());
     };
-    match token.filter(|token| shared.options.feed.issued(token)) {
+    match token.filter(|token| shared.options.session_tokens.session(token).is_some()) {
         None => signer.verify(&request(), shared.now()),
         Some(token) => {
             let mut credentials = signer.credentials.clone();

@@ -3,13 +3,13 @@
 use super::Options;
 use super::close::Close;
 use super::message;
-use super::observed::{Observed, Outcome, What};
 use super::outbox::Outbox;
 use super::shared::Shared;
-use super::snapshot::Snapshot;
 use super::socket::{End, Received, Socket};
 use super::stream::Stream;
 use super::time::Moment;
+use crate::activity::Snapshot;
+use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};
 use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
@@ -153,8 +153,8 @@ fn leave(shared: &Shared, connection: &Connection, end: &End) -> Close {
     connection.outbox.close();
     shared.connections.remove(&connection.id);
     let close = end.close();
-    shared.observe(Observed {
-        what: What::Close,
+    shared.observe(Operation {
+        kind: OperationKind::Close,
         route: "",
         connection_id: connection.id.as_str(),
         request_id: "",
@@ -267,7 +267,7 @@ fn poll_timer(
             .is_some_and(|until| until <= Instant::now())
         {
             alarm.slow_until = None;
-            // What has waited is written now.
+            // OperationKind has waited is written now.
             cx.waker().wake_by_ref();
         }
         if shared.options.time.now() >= alarm.due(shared, socket) {

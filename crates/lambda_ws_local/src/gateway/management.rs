@@ -5,15 +5,16 @@ use super::close::Close;
 use super::connection::Connection;
 use super::handshake::{after_stage, stage};
 use super::head::check_size;
-use super::observed::{Observed, Outcome, What};
 use super::options::Fault;
 use super::outbox::NotTaken;
 use super::refusal::Refusal;
 use super::shared::Shared;
 use super::{Audience, Gateway, PageBody};
-use crate::console::{Call, token};
+use crate::activity::{Call, Observer as _};
+use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{AnswerLost, Kind, Place};
 use crate::guard::Guard;
+use crate::session_tokens;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
@@ -164,9 +165,9 @@ async fn manage(
 ) -> Result<Response<Full<Bytes>>, AnswerLost> {
     let started = Instant::now();
     let what = match *request.method() {
-        Method::POST => What::Post,
-        Method::GET => What::Inspect,
-        Method::DELETE => What::Delete,
+        Method::POST => OperationKind::Post,
+        Method::GET => OperationKind::Inspect,
+        Method::DELETE => OperationKind::Delete,
         _ => {
             let mut response = answer(Refusal::new(
                 405,
@@ -185,8 +186,8 @@ async fn manage(
     let fault = fault(shared, &ANY_CALL).await;
     let done = match (authorized, fault) {
         (Ok(data), None | Some(Kind::LostAnswer)) => match what {
-            What::Inspect => inspect(shared, id),
-            What::Delete => delete(shared, id),
+            OperationKind::Inspect => inspect(shared, id),
+            OperationKind::Delete => delete(shared, id),
             _ => {
                 // It fails even where the connection is open by then.
                 if shared.options.own_post_hangs && shared.opening.ended(id).await {
@@ -202,18 +203,22 @@ async fn manage(
     let reason = done.as_ref().err().and_then(CallError::detail);
     let mut response = done.unwrap_or_else(|error| answer(error.refusal(id)));
     let request_id = shared.new_id();
-    shared.options.feed.called(token(&head.headers), || Call {
-        service: "management",
-        action: head.method.as_str(),
-        target: id,
-        status: response.status().as_u16(),
-        duration: started.elapsed(),
-        request: sent,
-        response: Bytes::new(),
-        detail: reason.clone(),
-    });
-    shared.observe(Observed {
-        what,
+    let token = session_tokens::of_request(&head.headers);
+    shared.options.observers.api_called(
+        token,
+        &Call {
+            service: "management",
+            action: head.method.as_str(),
+            target: id,
+            status: response.status().as_u16(),
+            duration: started.elapsed(),
+            request: sent,
+            response: Bytes::new(),
+            detail: reason.clone(),
+        },
+    );
+    shared.observe(Operation {
+        kind: what,
         route: "",
         connection_id: id,
         request_id: &request_id,
@@ -312,13 +317,15 @@ async fn authorize(
     shared: &Shared,
     head: &Parts,
     body: Incoming,
-    what: What,
+    what: OperationKind,
 ) -> Result<Bytes, CallError> {
     let data = match what {
-        What::Inspect | What::Delete if shared.options.credentials.is_none() => Bytes::new(),
+        OperationKind::Inspect | OperationKind::Delete if shared.options.credentials.is_none() => {
+            Bytes::new()
+        }
         _ => read(body).await?,
     };
-    let token = token(&head.headers);
+    let token = session_tokens::of_request(&head.headers);
     authorization::signed(shared, token, || sigv4::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -345,7 +352,7 @@ fn within_limits(shared: &Shared) -> Result<(), CallError> {
     }
 }
 
-/// Decides what becomes of a POST. What it takes is behind all that was taken before.
+/// Decides what becomes of a POST. OperationKind it takes is behind all that was taken before.
 fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
     within_limits(shared)?;
     if !is_id(id) {

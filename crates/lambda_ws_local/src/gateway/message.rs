@@ -4,9 +4,9 @@
 use super::close::Close;
 use super::connection::{Connection, InFlight};
 use super::integration::{Failure, answer};
-use super::observed::{Observed, Outcome, What};
 use super::shared::Shared;
 use super::{Route, events};
+use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};
 use bytes::Bytes;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
@@ -118,8 +118,8 @@ impl Message {
     }
 
     fn observe(&self, outcome: Outcome, detail: Option<&dyn fmt::Display>) {
-        self.shared.observe(Observed {
-            what: What::Message,
+        self.shared.observe(Operation {
+            kind: OperationKind::Message,
             route: self.key.as_deref().unwrap_or_default(),
             connection_id: self.connection.id.as_str(),
             request_id: &self.request_id,
@@ -148,8 +148,8 @@ pub(super) async fn disconnect(shared: &Arc<Shared>, connection: &Connection, cl
         }
     };
     let failure = answer.as_ref().err();
-    shared.observe(Observed {
-        what: What::Disconnect,
+    shared.observe(Operation {
+        kind: OperationKind::Disconnect,
         route: key,
         connection_id: connection.id.as_str(),
         request_id: &request_id,

@@ -1,9 +1,10 @@
 //! How a gateway behaves where AWS leaves room, or a test needs it.
 
-use super::{EventShape, Observed, Pages, Throttle, Time, Tls};
-use crate::console::Feed;
+use super::{EventShape, Pages, Throttle, Time, Tls};
+use crate::activity::Observers;
 use crate::faults;
 use crate::guard::Guard;
+use crate::session_tokens::SessionTokens;
 use http::Method;
 use lambda_ws_protocol::sigv4::Credentials;
 use lambda_ws_protocol::{Timestamp, limits};
@@ -12,9 +13,6 @@ use std::time::Duration;
 
 /// The present, as events write it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// Who is told what the gateway does; called on the gateway's own tasks, so it must not block.
-pub type Observer = Arc<dyn Fn(&Observed<'_>) + Send + Sync>;
 
 /// What the management API answers to a post for a live connection, instead of sending it: on AWS
 /// this happens now and then.
@@ -91,10 +89,10 @@ pub struct Options {
     pub script: Option<Script>,
     /// What is served besides the stage; nothing by default.
     pub pages: Option<Arc<dyn Pages>>,
-    /// Who is told what happens.
-    pub observer: Option<Observer>,
-    /// What keeps it for a console; nothing by default.
-    pub feed: Feed,
+    /// The observers of the gateway; none by default.
+    pub observers: Observers,
+    /// The session tokens of the gateway's own functions, which may sign with them; none by default.
+    pub session_tokens: SessionTokens,
 }
 
 impl Default for Options {
@@ -125,8 +123,8 @@ impl Default for Options {
             faults: faults::Faults::default(),
             script: None,
             pages: None,
-            observer: None,
-            feed: Feed::default(),
+            observers: Observers::default(),
+            session_tokens: SessionTokens::default(),
         }
     }
 }

@@ -3,7 +3,8 @@
 use super::connections::Connections;
 use super::opening::Opening;
 use super::outbox::Bounds;
-use super::{Api, ApiKeys, Authorization, Observed, Options, Route};
+use super::{Api, ApiKeys, Authorization, Options, Route};
+use crate::activity::{Observer as _, Operation};
 use lambda_ws_protocol::event::{self, Pairs};
 use lambda_ws_protocol::{Timestamp, selection};
 use std::collections::HashMap;
@@ -87,12 +88,9 @@ impl Shared {
         }
     }
 
-    /// Tells the observer.
-    pub(super) fn observe(&self, observed: Observed<'_>) {
-        if let Some(observer) = &self.options.observer {
-            observer(&observed);
-        }
-        self.options.feed.observed(&observed);
+    /// Reports an operation.
+    pub(super) fn observe(&self, operation: Operation<'_>) {
+        self.options.observers.operation(&operation);
     }
 
     /// Resolves when the gateway ends.

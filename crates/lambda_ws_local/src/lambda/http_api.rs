@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use super::name::Name;
 use super::refusal::Refusal;
 use super::{EVENT_LIMIT, Lambda, REQUEST_LIMIT, Served, report};
+use crate::activity::{Call, Observer as _};
 use crate::body::Body;
-use crate::console::{Call, token};
 use crate::function::{InvokeError, request_id};
 use crate::listener::Handler;
+use crate::session_tokens;
 
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
@@ -54,20 +55,24 @@ impl Handler for Lambda {
         let started = Instant::now();
         let answer = self.answer(&parts, body, &request_id).await;
         let mut response = answer.unwrap_or_else(|refusal| refusal.response());
-        self.shared.feed.called(token(&parts.headers), || Call {
-            service: "lambda",
-            action: "Invoke",
-            target: parts.uri.path(),
-            status: response.status().as_u16(),
-            duration: started.elapsed(),
-            request: Bytes::new(),
-            response: Bytes::new(),
-            detail: parts
-                .headers
-                .get(INVOCATION_TYPE)
-                .and_then(|kind| kind.to_str().ok())
-                .map(str::to_owned),
-        });
+        let token = session_tokens::of_request(&parts.headers);
+        self.shared.observers.api_called(
+            token,
+            &Call {
+                service: "lambda",
+                action: "Invoke",
+                target: parts.uri.path(),
+                status: response.status().as_u16(),
+                duration: started.elapsed(),
+                request: Bytes::new(),
+                response: Bytes::new(),
+                detail: parts
+                    .headers
+                    .get(INVOCATION_TYPE)
+                    .and_then(|kind| kind.to_str().ok())
+                    .map(str::to_owned),
+            },
+        );
         let id = HeaderValue::from_str(&request_id).expect("hex digits and dashes");
         response.headers_mut().insert(REQUEST_ID, id);
         response

@@ -1,8 +1,9 @@
 //! Conformance B3, B9, B10, B11 and C4.
 
+use crate::activity::{Observers, Operation};
 use crate::gateway::testing::{Answer, Local, OK, Setup, echo, fails, millis, ok};
 use crate::gateway::{
-    ApiKey, ApiKeySource, ApiKeys, Authorization, IntegrationError, Outcome, What,
+    ApiKey, ApiKeySource, ApiKeys, Authorization, IntegrationError, OperationKind, Outcome,
 };
 use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
@@ -309,14 +310,14 @@ async fn the_observer_is_told_of_every_decision_and_its_reason() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let setup = Setup::new().authorizer(&[QUERY], obey).options(|options| {
-        options.observer = Some(Arc::new(move |observed| {
-            if observed.what == What::Authorize {
+        options.observers = Observers::default().with(move |observed: &Operation<'_>| {
+            if observed.kind == OperationKind::Authorize {
                 let detail = observed
                     .detail
                     .map_or_else(String::new, ToString::to_string);
                 tell.lock().unwrap().push((observed.outcome, detail));
             }
-        }));
+        });
     });
     let local = setup.start().await;
     for target in ["/dev?token=allow", "/dev", "/dev?token=deny"] {

@@ -1,7 +1,8 @@
 //! Conformance D7.
 
+use crate::activity::Observers;
 use crate::gateway::testing::{OK, Setup, echo, ok};
-use crate::gateway::{Models, Observed, Outcome, Schema, What};
+use crate::gateway::{Models, Operation, OperationKind, Outcome, Schema};
 use lambda_ws_protocol::event::is_id;
 use lambda_ws_protocol::response::ErrorFrame;
 use serde_json::{Value, json};
@@ -67,12 +68,12 @@ async fn d7_the_observer_is_told_what_does_not_fit_and_not_what_was_sent() {
     let answer = |_| async { Ok(OK.to_owned()) };
     let setup = Setup::new().with("say", answer, |route| route.models = models());
     let setup = setup.options(|options| {
-        options.observer = Some(Arc::new(move |told: &Observed<'_>| {
-            if told.what == What::Message {
+        options.observers = Observers::default().with(move |told: &Operation<'_>| {
+            if told.kind == OperationKind::Message {
                 let detail = told.detail.map(ToString::to_string).unwrap_or_default();
                 log.lock().unwrap().push((told.outcome, detail));
             }
-        }));
+        });
     });
     let local = setup.start().await;
     let mut client = local.connect().await;

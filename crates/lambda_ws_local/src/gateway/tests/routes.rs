@@ -1,7 +1,8 @@
 //! Conformance C2, D and E.
 
+use crate::activity::Observers;
 use crate::gateway::testing::{Answer, OK, Setup, echo, fails, millis, ok};
-use crate::gateway::{Observed, Outcome, What};
+use crate::gateway::{Operation, OperationKind, Outcome};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::response::ErrorFrame;
 use serde_json::Value;
@@ -289,11 +290,11 @@ async fn the_observer_is_told_of_each_event() {
         .route("$default", maybe)
         .route("$disconnect", ok)
         .options(|options| {
-            options.observer = Some(Arc::new(move |told: &Observed<'_>| {
+            options.observers = Observers::default().with(move |told: &Operation<'_>| {
                 log.lock()
                     .unwrap()
-                    .push((told.what, told.route.to_owned(), told.outcome));
-            }));
+                    .push((told.kind, told.route.to_owned(), told.outcome));
+            });
         });
     let local = setup.start().await;
     let mut client = local.connect().await;
@@ -316,12 +317,20 @@ async fn the_observer_is_told_of_each_event() {
     assert_eq!(
         told,
         [
-            (What::Connect, "$connect".to_owned(), Outcome::Status(101)),
-            (What::Message, default(), Outcome::Done),
-            (What::Message, default(), frame),
-            (What::Post, none(), Outcome::Status(200)),
-            (What::Close, none(), Outcome::Closed(1006)),
-            (What::Disconnect, "$disconnect".to_owned(), Outcome::Done),
+            (
+                OperationKind::Connect,
+                "$connect".to_owned(),
+                Outcome::Status(101)
+            ),
+            (OperationKind::Message, default(), Outcome::Done),
+            (OperationKind::Message, default(), frame),
+            (OperationKind::Post, none(), Outcome::Status(200)),
+            (OperationKind::Close, none(), Outcome::Closed(1006)),
+            (
+                OperationKind::Disconnect,
+                "$disconnect".to_owned(),
+                Outcome::Done
+            ),
         ]
     );
 }

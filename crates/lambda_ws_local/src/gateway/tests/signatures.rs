@@ -9,6 +9,7 @@ use aws_sigv4::sign::v4;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::sigv4::{Credentials, Request, Signer};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const REGION: &str = "eu-west-1";
 
@@ -294,6 +295,7 @@ fn presigned(signer: &Signer<'_>, host: &str, path: &str, now: Timestamp) -> Str
     .into();
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(900));
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)

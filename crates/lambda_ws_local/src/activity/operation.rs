@@ -5,9 +5,9 @@ use std::fmt;
 use std::time::Duration;
 
 /// One thing a gateway did, told when it was done.
-pub struct Observed<'a> {
+pub struct Operation<'a> {
     /// What it was.
-    pub what: What,
+    pub kind: OperationKind,
     /// The route that was selected; empty if none was.
     pub route: &'a str,
     /// The connection; for the management API the one that was asked for.
@@ -24,7 +24,7 @@ pub struct Observed<'a> {
 
 /// The kind of what a gateway did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub enum OperationKind {
     /// A handshake that reached its `$connect`, or would have, were there one.
     Connect,
     /// A handshake that an authorizer decided on, or the API keys; then comes its `$connect`.

@@ -1,29 +1,23 @@
 //! Which environment works on which event, and so who makes a call.
 
-use super::entry::{Calls, Origin};
+use super::entry::{CallOrigin, Calls};
+use crate::session_tokens::Session;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// How many calls of one event are told one by one; the others are counted.
 const CALLS: u32 = 300;
 
-/// An environment of a function, as its session token names it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Session<'a> {
-    pub(super) function: &'a str,
-    pub(super) environment: u64,
-}
-
 /// What is going on.
 #[derive(Default)]
-pub(super) struct Running {
+pub(super) struct Attribution {
     /// Events that are not answered.
     events: HashMap<Arc<str>, Calls>,
     /// The last event of each environment, and whether it works on it.
     environments: HashMap<String, HashMap<u64, (Arc<str>, bool)>>,
 }
 
-impl Running {
+impl Attribution {
     pub(super) fn begun(&mut self, id: Arc<str>) {
         self.events.insert(id, Calls::default());
     }
@@ -47,7 +41,7 @@ impl Running {
         }
     }
 
-    pub(super) fn rests(&mut self, session: Session<'_>) {
+    pub(super) fn idle(&mut self, session: Session<'_>) {
         let numbers = self.environments.get_mut(session.function);
         let work = numbers.and_then(|numbers| numbers.get_mut(&session.environment));
         if let Some((_, busy)) = work {
@@ -55,7 +49,7 @@ impl Running {
         }
     }
 
-    pub(super) fn gone(&mut self, session: Session<'_>) {
+    pub(super) fn environment_ended(&mut self, session: Session<'_>) {
         if let Some(numbers) = self.environments.get_mut(session.function) {
             numbers.remove(&session.environment);
         }
@@ -71,22 +65,22 @@ impl Running {
     ///
     /// An environment works on one event at a time, so its session token tells the event. Who sends no token is not known: if
     /// exactly one event is under way it is likely to be that one's.
-    pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<Origin> {
+    pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<CallOrigin> {
         let origin = match session {
             Some(session) => match self.work(session) {
-                Some((id, true)) => Origin::During(id.clone()),
-                Some((id, false)) => Origin::After(id.clone()),
-                None => Origin::Start,
+                Some((id, true)) => CallOrigin::During(id.clone()),
+                Some((id, false)) => CallOrigin::After(id.clone()),
+                None => CallOrigin::Start,
             },
             None => {
                 let mut events = self.events.keys();
                 match (events.next(), events.next()) {
-                    (Some(only), None) => Origin::Likely(only.clone()),
-                    _ => Origin::Unknown,
+                    (Some(only), None) => CallOrigin::Likely(only.clone()),
+                    _ => CallOrigin::Unknown,
                 }
             }
         };
-        if let Origin::During(id) | Origin::Likely(id) = &origin
+        if let CallOrigin::During(id) | CallOrigin::Likely(id) = &origin
             && let Some(calls) = self.events.get_mut(id)
         {
             calls.made += 1;
@@ -114,42 +108,45 @@ mod tests {
 
     #[test]
     fn a_token_tells_the_event_among_several() {
-        let mut running = Running::default();
+        let mut attribution = Attribution::default();
         for (session, id) in [(FIRST, "a"), (SECOND, "b")] {
-            running.begun(id.into());
-            running.started(session, id.into());
+            attribution.begun(id.into());
+            attribution.started(session, id.into());
         }
         assert_eq!(
-            running.origin(Some(SECOND)),
-            Some(Origin::During("b".into()))
+            attribution.origin(Some(SECOND)),
+            Some(CallOrigin::During("b".into()))
         );
-        assert_eq!(running.origin(None), Some(Origin::Unknown));
-        running.rests(SECOND);
-        running.ended("b");
+        assert_eq!(attribution.origin(None), Some(CallOrigin::Unknown));
+        attribution.idle(SECOND);
+        attribution.ended("b");
         assert_eq!(
-            running.origin(Some(SECOND)),
-            Some(Origin::After("b".into()))
+            attribution.origin(Some(SECOND)),
+            Some(CallOrigin::After("b".into()))
         );
-        assert_eq!(running.origin(None), Some(Origin::Likely("a".into())));
+        assert_eq!(
+            attribution.origin(None),
+            Some(CallOrigin::Likely("a".into()))
+        );
     }
 
     #[test]
     fn a_process_calls_before_its_first_event_too() {
-        let mut running = Running::default();
-        assert_eq!(running.origin(Some(FIRST)), Some(Origin::Start));
-        running.started(FIRST, "a".into());
-        running.gone(FIRST);
-        assert_eq!(running.origin(Some(FIRST)), Some(Origin::Start));
+        let mut attribution = Attribution::default();
+        assert_eq!(attribution.origin(Some(FIRST)), Some(CallOrigin::Start));
+        attribution.started(FIRST, "a".into());
+        attribution.environment_ended(FIRST);
+        assert_eq!(attribution.origin(Some(FIRST)), Some(CallOrigin::Start));
     }
 
     #[test]
     fn of_very_many_calls_of_an_event_the_last_are_only_counted() {
-        let mut running = Running::default();
-        running.begun("a".into());
-        running.started(FIRST, "a".into());
-        let told = (0..CALLS + 5).filter(|_| running.origin(Some(FIRST)).is_some());
+        let mut attribution = Attribution::default();
+        attribution.begun("a".into());
+        attribution.started(FIRST, "a".into());
+        let told = (0..CALLS + 5).filter(|_| attribution.origin(Some(FIRST)).is_some());
         assert_eq!(told.count(), CALLS as usize);
-        let calls = running.ended("a");
+        let calls = attribution.ended("a");
         assert_eq!((calls.made, calls.untold), (CALLS + 5, 5));
     }
 }

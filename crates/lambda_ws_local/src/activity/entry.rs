@@ -1,8 +1,8 @@
-//! What a feed keeps, and how a page reads it.
+//! The entries of the activity log, and how the console shows them.
 
-use super::running::Session;
-use crate::function::{LogLine, Stream};
-use crate::gateway::{Observed, Outcome, Snapshot, What};
+use super::{Operation, OperationKind, Outcome, Snapshot};
+use crate::log_line::{LogLine, Stream};
+use crate::session_tokens::Session;
 use bytes::Bytes;
 use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
@@ -15,15 +15,15 @@ const SHOWN: usize = 256 * 1024;
 /// How much of a call's request and response is kept, in bytes.
 const KEPT: usize = 16 * 1024;
 
-/// One thing that happened.
+/// An entry of the log.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) at: Timestamp,
-    pub(super) happened: Happened,
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) kind: EntryKind,
 }
 
 #[derive(Debug)]
-pub(super) enum Happened {
+pub(crate) enum EntryKind {
     Begun {
         id: Arc<str>,
         gateway: Option<Arc<str>>,
@@ -45,24 +45,24 @@ pub(super) enum Happened {
         function: Box<str>,
         line: LogLine,
     },
-    Called(Box<Called>),
-    Observed(Box<Done>),
+    Call(Box<CallEntry>),
+    Operation(Box<OperationEntry>),
     Opened {
         snapshot: Box<Snapshot>,
         port: u16,
     },
-    Closed(Box<Done>),
+    Closed(Box<OperationEntry>),
     Client(Value),
 }
 
 /// What the gateway has done.
 #[derive(Debug)]
-pub(super) struct Done {
-    what: What,
+pub(crate) struct OperationEntry {
+    kind: OperationKind,
     route: Box<str>,
     connection: Box<str>,
     /// The request id of the gateway.
-    pub(super) gateway: Arc<str>,
+    pub(crate) gateway: Arc<str>,
     outcome: Outcome,
     detail: Option<String>,
     duration: Duration,
@@ -70,15 +70,15 @@ pub(super) struct Done {
 
 /// How many calls an event has made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Calls {
-    pub(super) made: u32,
+pub(crate) struct Calls {
+    pub(crate) made: u32,
     /// How many of them are not told one by one.
-    pub(super) untold: u32,
+    pub(crate) untold: u32,
 }
 
 /// Whose a call is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(crate) enum CallOrigin {
     /// Of the process that works on this event.
     During(Arc<str>),
     /// Of the process that has answered this event, and no other since.
@@ -95,25 +95,29 @@ pub(super) enum Origin {
 
 /// A call of the management API, DynamoDB or Lambda, as it is told: most calls are not kept.
 #[derive(Debug)]
-pub(crate) struct Call<'a> {
+pub struct Call<'a> {
     /// The service, such as `dynamodb`.
-    pub(crate) service: &'static str,
-    /// What it is asked to do.
-    pub(crate) action: &'a str,
+    pub service: &'static str,
+    /// The operation, such as `POST` or `PutItem`.
+    pub action: &'a str,
     /// The connection, or the function.
-    pub(crate) target: &'a str,
-    pub(crate) status: u16,
-    pub(crate) duration: Duration,
-    pub(crate) request: Bytes,
-    pub(crate) response: Bytes,
+    pub target: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The duration of the call.
+    pub duration: Duration,
+    /// The body of the request.
+    pub request: Bytes,
+    /// The body of the response.
+    pub response: Bytes,
     /// Why, if there is more to say.
-    pub(crate) detail: Option<String>,
+    pub detail: Option<String>,
 }
 
 /// A call, as it is kept.
 #[derive(Debug)]
-pub(super) struct Called {
-    origin: Origin,
+pub(crate) struct CallEntry {
+    origin: CallOrigin,
     environment: Option<u64>,
     service: &'static str,
     action: Box<str>,
@@ -126,11 +130,15 @@ pub(super) struct Called {
     detail: Option<String>,
 }
 
-impl Called {
-    pub(super) fn new(origin: Origin, session: Option<Session<'_>>, call: Call<'_>) -> Called {
+impl CallEntry {
+    pub(crate) fn new(
+        origin: CallOrigin,
+        session: Option<Session<'_>>,
+        call: &Call<'_>,
+    ) -> CallEntry {
         // A slice would keep all of it, and the whole buffer that it was read into.
         let kept = |body: &Bytes| Bytes::copy_from_slice(&body[..body.len().min(KEPT)]);
-        Called {
+        CallEntry {
             origin,
             environment: session.map(|session| session.environment),
             service: call.service,
@@ -141,18 +149,18 @@ impl Called {
             sizes: (call.request.len(), call.response.len()),
             request: kept(&call.request),
             response: kept(&call.response),
-            detail: call.detail,
+            detail: call.detail.clone(),
         }
     }
 
     fn show(&self) -> Value {
         let (origin, id) = match &self.origin {
-            Origin::During(id) => ("during", Some(id)),
-            Origin::After(id) => ("after", Some(id)),
-            Origin::Start => ("start", None),
-            Origin::Likely(id) => ("likely", Some(id)),
-            Origin::Unknown => ("unknown", None),
-            Origin::Console => ("console", None),
+            CallOrigin::During(id) => ("during", Some(id)),
+            CallOrigin::After(id) => ("after", Some(id)),
+            CallOrigin::Start => ("start", None),
+            CallOrigin::Likely(id) => ("likely", Some(id)),
+            CallOrigin::Unknown => ("unknown", None),
+            CallOrigin::Console => ("console", None),
         };
         json!({
             "k": "call", "origin": origin, "id": id, "env": self.environment,
@@ -164,38 +172,38 @@ impl Called {
     }
 }
 
-impl Happened {
-    pub(super) fn observed(observed: &Observed<'_>) -> Happened {
-        let done = Box::new(Done {
-            what: observed.what,
-            route: observed.route.into(),
-            connection: observed.connection_id.into(),
-            gateway: observed.request_id.into(),
-            outcome: observed.outcome,
-            detail: observed.detail.map(|detail| detail.to_string()),
-            duration: observed.duration,
+impl EntryKind {
+    pub(crate) fn operation(operation: &Operation<'_>) -> EntryKind {
+        let done = Box::new(OperationEntry {
+            kind: operation.kind,
+            route: operation.route.into(),
+            connection: operation.connection_id.into(),
+            gateway: operation.request_id.into(),
+            outcome: operation.outcome,
+            detail: operation.detail.map(|detail| detail.to_string()),
+            duration: operation.duration,
         });
-        match observed.what {
-            What::Close => Happened::Closed(done),
-            _ => Happened::Observed(done),
+        match operation.kind {
+            OperationKind::Close => EntryKind::Closed(done),
+            _ => EntryKind::Operation(done),
         }
     }
 }
 
-impl Done {
+impl OperationEntry {
     fn show(&self) -> Value {
-        let what = match self.what {
-            What::Connect => "connect",
-            What::Authorize => "authorize",
-            What::Message => "message",
-            What::Disconnect => "disconnect",
-            What::Close => "close",
-            What::Post => "post",
-            What::Inspect => "inspect",
-            What::Delete => "delete",
+        let what = match self.kind {
+            OperationKind::Connect => "connect",
+            OperationKind::Authorize => "authorize",
+            OperationKind::Message => "message",
+            OperationKind::Disconnect => "disconnect",
+            OperationKind::Close => "close",
+            OperationKind::Post => "post",
+            OperationKind::Inspect => "inspect",
+            OperationKind::Delete => "delete",
         };
         json!({
-            "k": if self.what == What::Close { "closed" } else { "done" },
+            "k": if self.kind == OperationKind::Close { "closed" } else { "done" },
             "what": what, "route": self.route, "connection": self.connection, "gw": self.gateway,
             "outcome": self.outcome.to_string(), "good": self.outcome.is_good(), "detail": self.detail,
             "ms": millis(self.duration),
@@ -205,45 +213,45 @@ impl Done {
 
 impl Entry {
     /// About how many bytes it holds.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         const SMALL: usize = 256;
         SMALL
-            + match &self.happened {
-                Happened::Begun { event, .. } => event.len(),
-                Happened::Ended { result, .. } => result.as_ref().map_or(0, Bytes::len),
-                Happened::Log { line, .. } => line.text.len(),
-                Happened::Called(called) => called.request.len() + called.response.len(),
-                Happened::Client(told) => match told {
+            + match &self.kind {
+                EntryKind::Begun { event, .. } => event.len(),
+                EntryKind::Ended { result, .. } => result.as_ref().map_or(0, Bytes::len),
+                EntryKind::Log { line, .. } => line.text.len(),
+                EntryKind::Call(called) => called.request.len() + called.response.len(),
+                EntryKind::Client(told) => match told {
                     Value::String(text) => text.len(),
                     told => told["text"].as_str().map_or(0, str::len),
                 },
-                Happened::Started { .. }
-                | Happened::Observed(_)
-                | Happened::Opened { .. }
-                | Happened::Closed(_) => 0,
+                EntryKind::Started { .. }
+                | EntryKind::Operation(_)
+                | EntryKind::Opened { .. }
+                | EntryKind::Closed(_) => 0,
             }
     }
 
     /// The invocation it belongs to, by the function's or by the gateway's request id.
-    pub(super) fn invocation(&self) -> Option<&Arc<str>> {
-        match &self.happened {
-            Happened::Begun { id, .. }
-            | Happened::Started { id, .. }
-            | Happened::Ended { id, .. } => Some(id),
-            Happened::Log { line, .. } => line.request_id.as_ref(),
-            Happened::Called(called) => match &called.origin {
-                Origin::During(id) | Origin::After(id) | Origin::Likely(id) => Some(id),
-                Origin::Start | Origin::Unknown | Origin::Console => None,
+    pub(crate) fn invocation(&self) -> Option<&Arc<str>> {
+        match &self.kind {
+            EntryKind::Begun { id, .. }
+            | EntryKind::Started { id, .. }
+            | EntryKind::Ended { id, .. } => Some(id),
+            EntryKind::Log { line, .. } => line.request_id.as_ref(),
+            EntryKind::Call(called) => match &called.origin {
+                CallOrigin::During(id) | CallOrigin::After(id) | CallOrigin::Likely(id) => Some(id),
+                CallOrigin::Start | CallOrigin::Unknown | CallOrigin::Console => None,
             },
-            Happened::Observed(done) => Some(&done.gateway),
-            Happened::Opened { .. } | Happened::Closed(_) | Happened::Client(_) => None,
+            EntryKind::Operation(done) => Some(&done.gateway),
+            EntryKind::Opened { .. } | EntryKind::Closed(_) | EntryKind::Client(_) => None,
         }
     }
 
     /// As a page reads it.
-    pub(super) fn show(&self) -> Value {
-        let mut shown = match &self.happened {
-            Happened::Begun {
+    pub(crate) fn show(&self) -> Value {
+        let mut shown = match &self.kind {
+            EntryKind::Begun {
                 id,
                 gateway,
                 function,
@@ -252,14 +260,14 @@ impl Entry {
                 "k": "begun", "id": id, "gw": gateway, "function": function,
                 "event": text(&event[..event.len().min(SHOWN)]), "bytes": event.len(),
             }),
-            Happened::Started {
+            EntryKind::Started {
                 id,
                 environment,
                 init,
             } => json!({
                 "k": "started", "id": id, "env": environment, "init": init.map(millis),
             }),
-            Happened::Ended {
+            EntryKind::Ended {
                 id,
                 duration,
                 result,
@@ -273,7 +281,7 @@ impl Entry {
                     "error": result.as_ref().err(), "calls": calls.made, "untold": calls.untold,
                 })
             }
-            Happened::Log { function, line } => json!({
+            EntryKind::Log { function, line } => json!({
                 "k": "log", "id": line.request_id, "function": function, "env": line.environment,
                 "stream": match line.stream {
                     Stream::Stdout => "stdout",
@@ -282,10 +290,10 @@ impl Entry {
                 },
                 "text": line.text,
             }),
-            Happened::Called(called) => called.show(),
-            Happened::Observed(done) | Happened::Closed(done) => done.show(),
-            Happened::Client(told) => told.clone(),
-            Happened::Opened { snapshot, port } => json!({
+            EntryKind::Call(called) => called.show(),
+            EntryKind::Operation(done) | EntryKind::Closed(done) => done.show(),
+            EntryKind::Client(told) => told.clone(),
+            EntryKind::Opened { snapshot, port } => json!({
                 "k": "opened", "connection": snapshot.id.as_str(),
                 "connectedAt": snapshot.connected_at.millis(),
                 "sourceIp": snapshot.source_ip, "userAgent": snapshot.user_agent, "port": port,
@@ -303,6 +311,6 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// In ms, with the us.
-pub(super) fn millis(duration: Duration) -> f64 {
+pub(crate) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

@@ -10,7 +10,7 @@ const BYTES: usize = 16 * 1024 * 1024;
 
 /// The last entries, numbered from 0 in their order; the oldest is forgotten for a new one.
 #[derive(Default)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     entries: VecDeque<Arc<Entry>>,
     /// The number of the oldest.
     first: u64,
@@ -20,17 +20,17 @@ pub(super) struct Ring {
 }
 
 /// Some entries in their order.
-pub(super) struct Read {
-    pub(super) entries: Vec<Arc<Entry>>,
+pub(crate) struct Read {
+    pub(crate) entries: Vec<Arc<Entry>>,
     /// The number of the first of them.
-    pub(super) first: u64,
+    pub(crate) first: u64,
     /// How many were forgotten before they were read.
-    pub(super) lost: u64,
+    pub(crate) lost: u64,
 }
 
 impl Ring {
     /// Whether fewer than `most` entries have been pushed in this second; counts one.
-    pub(super) fn is_calm(&mut self, second: u64, most: usize) -> bool {
+    pub(crate) fn is_calm(&mut self, second: u64, most: usize) -> bool {
         if self.second.0 != second {
             self.second = (second, 0);
         }
@@ -38,7 +38,7 @@ impl Ring {
         self.second.1 <= most
     }
 
-    pub(super) fn push(&mut self, entry: Entry) {
+    pub(crate) fn push(&mut self, entry: Entry) {
         self.bytes += entry.bytes();
         self.entries.push_back(Arc::new(entry));
         while self.entries.len() > ENTRIES || (self.bytes > BYTES && self.entries.len() > 1) {
@@ -49,7 +49,7 @@ impl Ring {
         }
     }
 
-    pub(super) fn read(&self, from: u64, limit: usize) -> Read {
+    pub(crate) fn read(&self, from: u64, limit: usize) -> Read {
         let first = from.max(self.first);
         let skipped = usize::try_from(first - self.first).unwrap_or(usize::MAX);
         let entries = self.entries.iter().skip(skipped).take(limit);
@@ -60,7 +60,7 @@ impl Ring {
         }
     }
 
-    pub(super) fn last(&self, limit: usize) -> u64 {
+    pub(crate) fn last(&self, limit: usize) -> u64 {
         self.first + self.entries.len().saturating_sub(limit) as u64
     }
 }
@@ -68,13 +68,13 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::entry::Happened;
+    use crate::activity::EntryKind;
     use lambda_ws_protocol::Timestamp;
 
     fn entry(bytes: usize) -> Entry {
         Entry {
             at: Timestamp::from_millis(0),
-            happened: Happened::Client(serde_json::Value::String("x".repeat(bytes))),
+            kind: EntryKind::Client(serde_json::Value::String("x".repeat(bytes))),
         }
     }
 

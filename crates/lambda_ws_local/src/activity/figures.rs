@@ -1,6 +1,6 @@
 //! How much happens and how long it takes, of everything and not of what is shown.
 
-use crate::gateway::{Observed, What};
+use super::{Operation, OperationKind};
 use lambda_ws_protocol::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -48,41 +48,44 @@ struct Tally {
 }
 
 impl Figures {
-    pub(super) fn observed(&mut self, now: Timestamp, observed: &Observed<'_>) {
+    pub(super) fn operation(&mut self, now: Timestamp, operation: &Operation<'_>) {
         self.roll(now.secs());
-        let good = observed.outcome.is_good();
+        let good = operation.outcome.is_good();
         let second = &mut self.now;
         // A function's start asks for a connection that never was.
-        let counts = !matches!(observed.what, What::Close | What::Inspect);
+        let counts = !matches!(
+            operation.kind,
+            OperationKind::Close | OperationKind::Inspect
+        );
         second.errors += u64::from(!good && counts);
-        match observed.what {
-            What::Message => second.received += 1,
-            What::Post => second.posted += u64::from(good),
-            What::Close => {
+        match operation.kind {
+            OperationKind::Message => second.received += 1,
+            OperationKind::Post => second.posted += u64::from(good),
+            OperationKind::Close => {
                 second.closed += 1;
                 self.connections = self.connections.saturating_sub(1);
             }
             _ => {}
         }
-        let name = match observed.what {
-            What::Connect => "$connect",
-            What::Disconnect => "$disconnect",
-            What::Authorize => "authorizer",
-            What::Post => "post",
-            What::Message if observed.route.is_empty() => "no route",
-            What::Message => observed.route,
-            What::Close | What::Inspect | What::Delete => return,
+        let name = match operation.kind {
+            OperationKind::Connect => "$connect",
+            OperationKind::Disconnect => "$disconnect",
+            OperationKind::Authorize => "authorizer",
+            OperationKind::Post => "post",
+            OperationKind::Message if operation.route.is_empty() => "no route",
+            OperationKind::Message => operation.route,
+            OperationKind::Close | OperationKind::Inspect | OperationKind::Delete => return,
         };
         match second.routes.get_mut(name) {
-            Some(tally) => tally.add(good, observed.duration),
+            Some(tally) => tally.add(good, operation.duration),
             None => {
                 let mut tally = Tally::default();
-                tally.add(good, observed.duration);
+                tally.add(good, operation.duration);
                 second.routes.insert(name.to_owned(), tally);
             }
         }
-        if observed.what != What::Post {
-            second.all.add(good, observed.duration);
+        if operation.kind != OperationKind::Post {
+            second.all.add(good, operation.duration);
         }
     }
 
@@ -207,12 +210,12 @@ fn middle(bucket: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::Outcome;
+    use crate::activity::Outcome;
     use proptest::prelude::*;
 
-    fn message(route: &str, outcome: Outcome, millis: u64) -> Observed<'_> {
-        Observed {
-            what: What::Message,
+    fn message(route: &str, outcome: Outcome, millis: u64) -> Operation<'_> {
+        Operation {
+            kind: OperationKind::Message,
             route,
             connection_id: "c",
             request_id: "r",
@@ -231,9 +234,9 @@ mod tests {
         let mut figures = Figures::default();
         figures.opened(at(1000));
         for millis in [1, 1, 1, 1, 1, 1, 1, 1, 1, 80] {
-            figures.observed(at(1000), &message("say", Outcome::Done, millis));
+            figures.operation(at(1000), &message("say", Outcome::Done, millis));
         }
-        figures.observed(at(1000), &message("ask", Outcome::Failed, 5));
+        figures.operation(at(1000), &message("ask", Outcome::Failed, 5));
         assert_eq!(figures.show(at(1000), 10)["seconds"], json!([]));
         let shown = figures.show(at(1001), 10);
         let second = &shown["seconds"][0];
@@ -249,7 +252,7 @@ mod tests {
     #[test]
     fn a_route_that_rests_for_a_minute_is_no_longer_shown() {
         let mut figures = Figures::default();
-        figures.observed(at(1000), &message("say", Outcome::Done, 1));
+        figures.operation(at(1000), &message("say", Outcome::Done, 1));
         assert_eq!(figures.show(at(1059), 0)["routes"][0]["count"], 1);
         assert_eq!(figures.show(at(1062), 0)["routes"], json!([]));
     }
