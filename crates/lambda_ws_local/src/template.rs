@@ -26,68 +26,28 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
-mod api;
-mod api_key;
-mod asynchronous;
-mod authorization;
-mod build;
-mod condition;
-mod construct;
 pub mod doctor;
-mod document;
-mod error;
-mod expression;
-mod function;
-mod globals;
-mod integration;
-mod intrinsic;
-mod json;
-mod json_document;
-mod merge;
-mod mock;
-mod model;
-mod node;
-mod note;
-mod options;
-mod package;
-mod parameter;
-mod physical;
-mod problem;
-mod properties;
-mod report;
-mod resource;
-mod route;
-mod sam;
-mod scope;
-mod stage;
-mod table;
+mod evaluate;
+mod resources;
+mod syntax;
 #[cfg(test)]
 mod tests;
-mod unread;
-mod websocket_api;
+mod transform;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-pub use api::Api;
-pub use authorization::{Authorization, Authorizer};
-pub use build::Build;
-pub use error::TemplateError;
-pub use function::Function;
-pub use integration::Integration;
-pub use mock::Mock;
-pub use model::Models;
-pub use note::Note;
-pub use options::Options;
-pub use package::Package;
-pub use problem::Problem;
-pub use route::Route;
-pub use stage::Throttling;
-pub use table::Table;
+pub use evaluate::Options;
+pub use resources::{
+    Api, Authorization, Authorizer, Build, Function, Integration, Mock, Models, Package, Route,
+    Table, Throttling,
+};
+pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
-use report::Report;
-use scope::Scope;
+use evaluate::Scope;
+use resources::{api, api_key, function, table, unsupported};
+use syntax::Report;
 
 /// What a template describes of a websocket application.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,7 +108,7 @@ fn template(
     options: &Options,
     report: &Report,
 ) -> Result<Template, Problem> {
-    let root = document::read(text, report)?;
+    let root = syntax::read(text, report)?;
     if root.entries().is_empty() {
         return Err(Problem::new(
             root.line,
@@ -159,8 +119,8 @@ fn template(
         ));
     }
     let scope = Scope::new(&root, options, report);
-    unread::check_transform(&root, &scope, report);
-    unread::note_resources(&scope);
+    unsupported::check_transform(&root, &scope, report);
+    unsupported::note_resources(&scope);
     let apis = api::read(&scope);
     let tables = table::read(&scope);
     let functions = functions(&scope, &apis, path.parent().unwrap_or(Path::new("")));

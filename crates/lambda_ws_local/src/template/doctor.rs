@@ -62,46 +62,33 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
-mod apis;
-mod batches;
-mod called;
-mod circular;
-mod connections_table;
-mod deployment;
-mod endpoint;
+mod arn;
+mod checks;
+mod effective_permissions;
 mod examined;
+mod examined_api;
 mod finding;
-mod grants;
-mod library;
-mod logs;
-mod managed;
-mod pattern;
-mod permission;
-mod place;
-mod policy;
+mod input;
+mod invocation_target;
+mod library_rules;
+mod location;
+mod managed_policies;
 mod references;
-mod route_response;
-mod routes;
-mod sam;
-mod selection;
-mod subject;
 #[cfg(test)]
 mod tests;
-mod throttling;
-mod timeout;
 
 use std::path::Path;
 
 pub use examined::Examined;
 pub use finding::{Finding, Weight};
 
-use super::node::Node;
-use super::report::Report;
-use super::resource::Resource;
-use super::scope::Scope;
-use super::{Options, Problem, TemplateError, api, document, function, table, unread};
-use finding::Found;
-use subject::Subject;
+use checks::{CHECKS, REFERENCES};
+use input::Subject;
+
+use super::evaluate::{Options, Scope};
+use super::resources::{api, function, table, unsupported};
+use super::syntax::{self, Node, Problem, Report, TemplateError};
+use super::transform::Resource;
 
 /// The functions that the rules of lambda_ws apply to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,36 +109,8 @@ pub struct Examination {
     pub examined: Examined,
 }
 
-/// A check's name and function.
-type Check = (&'static str, fn(&Subject<'_, '_>) -> Vec<Found>);
-
 /// The name of the reader's findings.
 const READER: &str = "template";
-const REFERENCES: &str = "references";
-
-const CHECKS: &[Check] = &[
-    ("template-kind", examined::kinds),
-    (REFERENCES, references::look),
-    ("circular-dependency", circular::look),
-    ("sam", sam::look),
-    ("selection-expression", selection::look),
-    ("default-route", routes::default),
-    ("lifecycle-routes", routes::lifecycle),
-    ("route-response", route_response::look),
-    ("deployment", deployment::look),
-    ("throttling", throttling::look),
-    ("lambda-permission", permission::look),
-    ("timeout", timeout::look),
-    ("connections-table", connections_table::variable),
-    ("table-keys", connections_table::keys),
-    ("table-ttl", connections_table::time_to_live),
-    ("endpoint", endpoint::look),
-    ("manage-connections", policy::manage_connections),
-    ("dynamodb-actions", policy::dynamodb),
-    ("invoke-itself", policy::itself),
-    ("batch-failures", batches::look),
-    ("log-retention", logs::look),
-];
 
 /// The names of all checks, as in [`Finding::check`].
 pub fn checks() -> impl Iterator<Item = &'static str> {
@@ -193,7 +152,7 @@ fn look(
     rules: LibraryRules,
     report: &Report,
 ) -> Result<(Vec<Finding>, Examined, Node), Problem> {
-    let root = document::read(text, report)?;
+    let root = syntax::read(text, report)?;
     if root.entries().is_empty() {
         let text = format!(
             "a template is a map with `Resources`, and this is {}",
@@ -202,7 +161,7 @@ fn look(
         return Err(Problem::new(root.line, text));
     }
     let scope = Scope::lenient(&root, options, report);
-    unread::check_transform(&root, &scope, report);
+    unsupported::check_transform(&root, &scope, report);
     api::read(&scope);
     for resource in function::resources(&scope) {
         if let Err(problems) = function::read(&scope, resource, folder) {
@@ -231,7 +190,7 @@ fn look(
 /// The reader's problems that are problems on AWS, too.
 fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
-    let open = !subject::unwritten(root).is_empty();
+    let open = !input::unwritten(root).is_empty();
     // What is not in the template may come from a macro.
     problems.retain(|one| !(one.is_only_here() || open && one.missing_name().is_some()));
     problems.dedup();

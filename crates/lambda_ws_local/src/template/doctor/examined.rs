@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::super::{api, function};
-use super::apis::is_websocket;
-use super::called::Called;
-use super::finding::Found;
-use super::grants::Grants;
-use super::place::Place;
-use super::subject::{Subject, unwritten};
+use crate::template::doctor::effective_permissions::Grants;
+use crate::template::doctor::examined_api::is_websocket;
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::{Subject, unwritten};
+use crate::template::doctor::invocation_target::Called;
+use crate::template::doctor::location::Place;
+use crate::template::resources::{api, function};
 
 /// What an examination covered, and what it could not cover.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -154,7 +154,7 @@ pub(super) fn kinds(subject: &Subject<'_, '_>) -> Vec<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{RAW, SAM, broken, examination, finds};
+    use crate::template::doctor::tests::{RAW, SAM, broken, examination, finds};
 
     #[test]
     fn fault_f3_an_examination_counts_what_it_covers() {

@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::place::Place;
-use super::{Problem, READER};
+use crate::template::doctor::location::Place;
+use crate::template::doctor::{Problem, READER};
 
 /// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::super::Options;
-use super::{Examination, Finding, LibraryRules, checks, examine};
+use crate::template::doctor::finding::Finding;
+use crate::template::doctor::{Examination, LibraryRules, checks, examine};
+use crate::template::evaluate::Options;
 
 pub(super) const SAM: &str = include_str!("tests/sam.yaml");
 pub(super) const RAW: &str = include_str!("tests/raw.yaml");

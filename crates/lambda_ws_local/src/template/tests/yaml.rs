@@ -163,9 +163,9 @@ fn yaml_in_braces_is_not_json() {
 
 #[test]
 fn the_columns_of_json_are_counted_in_letters() {
-    let report = crate::template::report::Report::default();
+    let report = crate::template::syntax::Report::default();
     let text = r#"{"é": ["é", 1, {"Ref": "a"}]}"#;
-    let root = crate::template::document::read(text, &report).unwrap();
+    let root = crate::template::syntax::read(text, &report).unwrap();
     let items = root.entries()[0].value.as_list().unwrap();
     let columns: Vec<_> = items.iter().map(|item| item.column).collect();
     assert_eq!(columns, [8, 13, 16]);

@@ -1,0 +1,217 @@
+//! The endpoint of the management API (conformance K7).
+
+use crate::template::doctor::examined_api::Api;
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::{ENDPOINT, Handler, Subject, Unknown};
+use crate::template::resources::stage;
+use crate::template::syntax::Node;
+
+/// The effect of a path that is not the API's.
+const REFUSED: &str = "every message to a client fails with 403 `Forbidden`";
+
+pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let handlers = subject.handlers();
+    handlers
+        .filter_map(|handler| of(subject, &handler))
+        .collect()
+}
+
+fn of(subject: &Subject<'_, '_>, handler: &Handler<'_, '_>) -> Option<Found> {
+    let resource = handler.resource;
+    let place = Subject::place_of_variable(resource, ENDPOINT);
+    let api = handler.apis.iter().find(|api| api.resource.is_some())?;
+    let fix = format!(
+        "write `{ENDPOINT}: !Sub https://{}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{}`",
+        api.reference(),
+        stage_of(subject, api)
+    );
+    let variable = match subject.variable(resource, ENDPOINT) {
+        Ok(Some(variable)) => variable,
+        Ok(None) => {
+            let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
+            let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
+            return Some(Found::remark(place, what).effect(effect).fix(fix));
+        }
+        Err(Unknown) => return None,
+    };
+    let url = subject.scope.text(&variable.value).ok()?;
+    let (what, effect) = wrong(subject, &handler.apis, &url)?;
+    Some(
+        Found::mistake(place, format!("`{ENDPOINT}` {what}"))
+            .effect(effect)
+            .fix(fix),
+    )
+}
+
+/// The stage as the template writes it.
+fn stage_of(subject: &Subject<'_, '_>, api: &Api<'_>) -> String {
+    let stages = subject.scope.of_kind(stage::KIND);
+    let mut stages =
+        stages.filter(|one| stage::api(subject.scope, one).is_ok_and(|of| of == api.id));
+    let name = stages
+        .next()
+        .and_then(|stage| stage.properties.entry("StageName"));
+    match name.and_then(Node::intrinsic) {
+        Some(("Ref", name)) => format!("${{{}}}", name.as_text().unwrap_or("StageName")),
+        _ => api
+            .stages
+            .iter()
+            .flatten()
+            .next()
+            .map_or("STAGE", |name| name)
+            .to_owned(),
+    }
+}
+
+/// What is wrong with the endpoint, and the effect.
+fn wrong(
+    subject: &Subject<'_, '_>,
+    apis: &[&Api<'_>],
+    url: &str,
+) -> Option<(String, &'static str)> {
+    let unreachable = "every message to a client fails before it is sent";
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Some(("has no `https://`".into(), unreachable));
+    };
+    if scheme != "https" {
+        let text = format!("begins with `{scheme}://`, but the management API needs `https://`");
+        return Some((text, unreachable));
+    }
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let path = path.trim_end_matches('/');
+    if path.contains("@connections") {
+        let text = "ends with `@connections`, which the SDK adds itself".into();
+        return Some((text, "every message to a client fails with 403 or 404"));
+    }
+    if host.contains(".execute-api.") {
+        let id = host.split('.').next().unwrap_or(host);
+        if path.is_empty() {
+            return Some(("has no stage after its host".to_owned(), REFUSED));
+        }
+        let api = apis.iter().find(|api| api.id == id)?;
+        let stages = api.known_stages()?;
+        if stages.contains(&path) {
+            return None;
+        }
+        let text = match stages[..] {
+            [stage] => format!(
+                "ends with `/{path}`, but the stage of API `{}` is `{stage}`",
+                api.name
+            ),
+            _ => format!(
+                "ends with `/{path}`, but the stages of API `{}` are {}",
+                api.name,
+                stages.join(", ")
+            ),
+        };
+        return Some((text, REFUSED));
+    }
+    let stage = apis
+        .iter()
+        .any(|api| api.stages.iter().flatten().any(|stage| stage == path));
+    if stage && !base_paths(subject)?.iter().any(|base| base == path) {
+        let text = format!(
+            "has the stage `{path}` after a custom domain, whose path is a base path instead"
+        );
+        return Some((text, REFUSED));
+    }
+    None
+}
+
+/// The base paths of the template's domains; `None` if they are not known.
+fn base_paths(subject: &Subject<'_, '_>) -> Option<Vec<String>> {
+    let mut paths = Vec::new();
+    for mapping in subject.scope.of_kind("AWS::ApiGatewayV2::ApiMapping") {
+        if let Some(key) = mapping.properties.entry("ApiMappingKey") {
+            paths.push(subject.scope.text(key).ok()?);
+        }
+    }
+    for api in &subject.apis {
+        let domain = api.resource.and_then(|one| one.properties.entry("Domain"));
+        let Some(base) = domain.and_then(|domain| domain.entry("BasePath")) else {
+            continue;
+        };
+        let base = subject.scope.value(base).ok()?;
+        for one in base.as_list().unwrap_or(std::slice::from_ref(&base)) {
+            paths.push(subject.scope.text(one).ok()?.trim_matches('/').to_owned());
+        }
+    }
+    Some(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right, without};
+
+    const RIGHT: &str = "!Sub https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/dev";
+
+    fn with(value: &str) -> String {
+        broken(SAM, RIGHT, value)
+    }
+
+    #[test]
+    fn the_function_is_told_where_to_post() {
+        let line = format!("          AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI: {RIGHT}\n");
+        let finding = finds(&without(SAM, &line), "endpoint");
+        assert!(
+            finding.fix.ends_with(&format!("{RIGHT}`")),
+            "{}",
+            finding.fix
+        );
+    }
+
+    #[test]
+    fn it_is_told_so_correctly() {
+        for (value, said) in [
+            (
+                "!Sub wss://${Api}.execute-api.us-east-1.amazonaws.com/dev",
+                "begins with `wss://`",
+            ),
+            (
+                "!Sub ${Api}.execute-api.us-east-1.amazonaws.com/dev",
+                "has no `https://`",
+            ),
+            (
+                "!Sub https://${Api}.execute-api.us-east-1.amazonaws.com",
+                "has no stage",
+            ),
+            (
+                "!Sub https://${Api}.execute-api.us-east-1.amazonaws.com/",
+                "has no stage",
+            ),
+            (
+                "!Sub https://${Api}.execute-api.us-east-1.amazonaws.com/prod",
+                "the stage of API `Api` is `dev`",
+            ),
+            (
+                "!Sub https://${Api}.execute-api.us-east-1.amazonaws.com/dev/@connections",
+                "`@connections`",
+            ),
+            ("https://chat.example.com/dev", "after a custom domain"),
+        ] {
+            let finding = finds(&with(value), "endpoint");
+            assert!(finding.what.contains(said), "{value}: {}", finding.what);
+        }
+    }
+
+    #[test]
+    fn what_may_be_right_is_not_judged() {
+        for value in [
+            "https://chat.example.com",
+            "https://chat.example.com/chat",
+            "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/prod",
+            "!ImportValue Endpoint",
+        ] {
+            is_right(&with(value));
+        }
+        let mapped = format!(
+            "{}
+  Mapping:
+    Type: AWS::ApiGatewayV2::ApiMapping
+    Properties: {{ ApiId: !Ref Api, DomainName: chat.example.com, Stage: dev, ApiMappingKey: dev }}
+",
+            with("https://chat.example.com/dev")
+        );
+        is_right(&mapped);
+    }
+}

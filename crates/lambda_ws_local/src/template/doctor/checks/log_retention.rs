@@ -1,0 +1,92 @@
+//! The retention of logs.
+
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::{Subject, named};
+use crate::template::doctor::location::Place;
+use crate::template::resources::function;
+
+const KIND: &str = "AWS::Logs::LogGroup";
+const RETENTION: &str = "RetentionInDays";
+
+pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for handler in subject.routed() {
+        let resource = handler.resource;
+        let Ok(name) = function::name(subject.scope, resource) else {
+            continue;
+        };
+        let config = resource.properties.entry("LoggingConfig");
+        let config = config.and_then(|config| subject.scope.value(config).ok());
+        let chosen = config.as_ref().and_then(|config| config.entry("LogGroup"));
+        let group = match chosen {
+            Some(node) => match named(node).and_then(|id| subject.resource(&id)) {
+                Some(group) => Some(group),
+                // A group that is named, or from elsewhere.
+                None => continue,
+            },
+            None => subject.scope.of_kind(KIND).find(|group| {
+                let own = format!("/aws/lambda/{name}");
+                subject
+                    .text(group, "LogGroupName")
+                    .is_none_or(|group| group == own)
+            }),
+        };
+        let (place, what) = match group {
+            Some(group) if group.properties.entry(RETENTION).is_some() => continue,
+            Some(group) => (
+                Place::of(group, &[]),
+                format!("log group `{}` never deletes its logs", group.id),
+            ),
+            None => (
+                Place::of(resource, &["LoggingConfig"]),
+                format!(
+                    "function `{}` has no log group with a retention: its logs are never deleted",
+                    resource.id
+                ),
+            ),
+        };
+        let fix = match group {
+            Some(_) => format!("write `{RETENTION}: 14`"),
+            None => format!(
+                "add an `{KIND}` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
+            ),
+        };
+        found.push(
+            Found::remark(place, what)
+                .effect("the stored logs cost more every month")
+                .fix(fix),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::finding::Weight;
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right, without};
+
+    #[test]
+    fn logs_end() {
+        for (from, to) in [
+            (
+                "      RetentionInDays: 14\n",
+                "      LogGroupClass: STANDARD\n",
+            ),
+            ("      LoggingConfig: { LogGroup: !Ref Logs }\n", ""),
+        ] {
+            let text = broken(SAM, from, to);
+            let text = text.replace(
+                "Type: AWS::Logs::LogGroup",
+                match to {
+                    "" => "Type: AWS::SNS::Topic",
+                    _ => "Type: AWS::Logs::LogGroup",
+                },
+            );
+            assert_eq!(finds(&text, "log-retention").weight, Weight::Remark);
+        }
+        let named = without(SAM, "      LoggingConfig: { LogGroup: !Ref Logs }\n");
+        let retention = "      RetentionInDays: 14\n";
+        let group = format!("{retention}      LogGroupName: !Sub /aws/lambda/${{Chat}}\n");
+        is_right(&broken(&named, retention, &group));
+    }
+}

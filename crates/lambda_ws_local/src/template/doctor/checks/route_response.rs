@@ -1,0 +1,103 @@
+//! Replies of two-way routes: a route response alone makes a route two-way (conformance E2).
+
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::Subject;
+use crate::template::doctor::location::Place;
+use crate::template::evaluate::resource_names;
+use crate::template::resources::route;
+
+pub(super) const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
+const SELECTION: &str = "RouteResponseSelectionExpression";
+const KEY: &str = "RouteResponseKey";
+
+pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for route in subject.apis.iter().flat_map(|api| &api.routes) {
+        let resource = route.resource;
+        // On the other two no body reaches a client in any case.
+        let Some(key) = &route.key else { continue };
+        if route::PREDEFINED[..2].contains(&&**key) {
+            continue;
+        }
+        let id = resource_names::short_id(&resource.id);
+        let mut responses = subject.scope.of_kind(RESPONSE).filter(|response| {
+            let of = response.properties.entry("RouteId");
+            // A response whose route is unknown may belong to this route.
+            of.is_none_or(|of| subject.scope.text(of).map_or(true, |of| of == id))
+        });
+        let selection = resource
+            .properties
+            .entry(SELECTION)
+            .filter(|node| !node.is_null());
+        if selection.is_some() && responses.next().is_none() {
+            let what = format!("route `{key}` has `{SELECTION}` but no route response");
+            let fix = format!(
+                "add an `{RESPONSE}` with `RouteId: !Ref {}` and `{KEY}: $default`",
+                resource.id
+            );
+            found.push(
+                Found::mistake(Place::of(resource, &[SELECTION]), what)
+                    .effect("the body that the function returns does not reach the client")
+                    .fix(fix),
+            );
+        }
+    }
+    for response in subject.scope.of_kind(RESPONSE) {
+        let Some(key) = subject.text(response, KEY) else {
+            continue;
+        };
+        if key != "$default" {
+            let what = format!("`{KEY}` of `{}` is `{key}`", response.id);
+            found.push(
+                Found::mistake(Place::of(response, &[KEY]), what)
+                    .effect("AWS rejects the route response")
+                    .fix(format!("write `{KEY}: $default`")),
+            );
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{RAW, broken, finds, is_right};
+
+    const SELECTED: &str =
+        "      RouteKey: $default\n      RouteResponseSelectionExpression: $default\n";
+    const RESPONSE: &str = "
+  Response:
+    Type: AWS::ApiGatewayV2::RouteResponse
+    Properties: { ApiId: !Ref Api, RouteId: !Ref DefaultRoute, RouteResponseKey: $default }
+";
+
+    #[test]
+    fn fault_f1_a_route_response_alone_makes_a_route_two_way() {
+        is_right(&format!("{RAW}{RESPONSE}"));
+        let selected = broken(RAW, "      RouteKey: $default\n", SELECTED);
+        let finding = finds(&selected, "route-response");
+        assert_eq!(
+            finding.what,
+            "route `$default` has `RouteResponseSelectionExpression` but no route response"
+        );
+        is_right(&format!("{selected}{RESPONSE}"));
+    }
+
+    #[test]
+    fn fault_f9_connect_and_disconnect_need_no_route_response() {
+        for key in ["$connect", "$disconnect"] {
+            let line = format!("      RouteKey: {key}\n");
+            let selected = format!("{line}      RouteResponseSelectionExpression: $default\n");
+            is_right(&broken(RAW, &line, &selected));
+        }
+    }
+
+    #[test]
+    fn a_route_response_has_one_possible_key() {
+        let wrong = broken(
+            RESPONSE,
+            "RouteResponseKey: $default",
+            "RouteResponseKey: say",
+        );
+        finds(&format!("{RAW}{wrong}"), "route-response");
+    }
+}

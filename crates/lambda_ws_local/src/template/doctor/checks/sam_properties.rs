@@ -1,0 +1,277 @@
+//! Properties of `AWS::Serverless::WebSocketApi` that SAM rejects and that the reader does not need.
+
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::Subject;
+use crate::template::doctor::location::Place;
+use crate::template::resources::api;
+use crate::template::syntax::{Node, Value};
+use crate::template::transform::Resource;
+
+const ADDRESS_TYPE: &str = "IpAddressType";
+/// The properties that SAM knows.
+const KNOWN: [&str; 18] = [
+    "AccessLogSettings",
+    "ApiKeySelectionExpression",
+    "Auth",
+    "DefaultRouteSettings",
+    "Description",
+    "DisableExecuteApiEndpoint",
+    "DisableSchemaValidation",
+    "Domain",
+    "FailOnWarnings",
+    ADDRESS_TYPE,
+    "Name",
+    "PropagateTags",
+    "RouteSelectionExpression",
+    "RouteSettings",
+    "Routes",
+    "StageName",
+    "StageVariables",
+    "Tags",
+];
+
+pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for resource in subject.apis.iter().filter_map(|api| api.resource) {
+        address_type(subject, resource, &mut found);
+        if resource.kind == api::SERVERLESS {
+            known(resource, &mut found);
+            request_parameters(resource, &mut found);
+            access_logs(subject, resource, &mut found);
+            domain(subject, resource, &mut found);
+        }
+    }
+    found
+}
+
+fn rejected(place: Place, what: String, fix: &str) -> Found {
+    Found::mistake(place, what)
+        .effect("SAM rejects the template")
+        .fix(fix)
+}
+
+fn address_type(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+    let Some(kind) = subject.text(api, ADDRESS_TYPE) else {
+        return;
+    };
+    if kind != "ipv4" && kind != "dualstack" {
+        let what = format!("`{ADDRESS_TYPE}` of API `{}` is `{kind}`", api.id);
+        found.push(
+            Found::mistake(Place::of(api, &[ADDRESS_TYPE]), what)
+                .effect("AWS rejects the API")
+                .fix("write `ipv4` or `dualstack`"),
+        );
+    }
+}
+
+fn known(api: &Resource, found: &mut Vec<Found>) {
+    for entry in api.properties.entries() {
+        let name = &*entry.key;
+        if !KNOWN.contains(&name) && !name.starts_with("Fn::") {
+            let what = format!("API `{}` has the unknown property `{name}`", api.id);
+            let alike = KNOWN.iter().find(|one| one.eq_ignore_ascii_case(name));
+            let fix = match alike {
+                Some(one) => format!("write `{one}`"),
+                None => "remove it, or correct its name".to_owned(),
+            };
+            found.push(rejected(Place::from(entry).within(api), what, &fix));
+        }
+    }
+}
+
+fn request_parameters(api: &Resource, found: &mut Vec<Found>) {
+    let name = "RequestParameters";
+    let routes = api.properties.entry("Routes").map(Node::entries);
+    for route in routes.unwrap_or_default() {
+        let given = route.value.entry(name).filter(|node| !is_empty(node));
+        if given.is_some() && &*route.key != "$connect" {
+            let what = format!(
+                "route `{}` has `{name}`, but only `$connect` can",
+                route.key
+            );
+            let place = Place::of(api, &["Routes", &route.key, name]);
+            found.push(rejected(
+                place,
+                what,
+                &format!("remove `{name}` from this route"),
+            ));
+        }
+    }
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::Text(text) => text.is_empty(),
+        Value::List(items) => items.is_empty(),
+        Value::Map(entries) => entries.is_empty(),
+    }
+}
+
+fn access_logs(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+    let name = "AccessLogSettings";
+    let settings = api.properties.entry(name);
+    let Some(Ok(settings)) = settings.map(|node| subject.scope.value(node)) else {
+        return;
+    };
+    if !matches!(settings.value, Value::Map(_) | Value::Null) {
+        let what = format!("`{name}` of API `{}` is {}", api.id, settings.kind());
+        let fix = "write a map with `DestinationArn` and `Format`";
+        found.push(rejected(Place::of(api, &[name]), what, fix));
+    }
+}
+
+fn domain(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+    let Some(domain) = api
+        .properties
+        .entry("Domain")
+        .filter(|node| !node.is_null())
+    else {
+        return;
+    };
+    if domain.intrinsic().is_some() {
+        return;
+    }
+    if !matches!(domain.value, Value::Map(_)) {
+        let what = format!("`Domain` of API `{}` is {}", api.id, domain.kind());
+        let fix = "write a map with `DomainName` and `CertificateArn`";
+        found.push(rejected(Place::of(api, &["Domain"]), what, fix));
+        return;
+    }
+    for name in ["DomainName", "CertificateArn"] {
+        if domain.entry(name).is_none_or(Node::is_null) {
+            let what = format!("`Domain` of API `{}` has no `{name}`", api.id);
+            let fix = format!("add `{name}`");
+            found.push(rejected(Place::of(api, &["Domain"]), what, &fix));
+        }
+    }
+    if domain
+        .entry("MutualTlsAuthentication")
+        .is_some_and(|node| !is_empty(node))
+    {
+        let what = format!("`Domain` of API `{}` has `MutualTlsAuthentication`", api.id);
+        let place = Place::of(api, &["Domain", "MutualTlsAuthentication"]);
+        found.push(rejected(
+            place,
+            what,
+            "remove it: WebSocket APIs do not support mutual TLS",
+        ));
+    }
+    if let Some(paths) = domain.entry("BasePath") {
+        base_paths(subject, api, paths, found);
+    }
+}
+
+fn base_paths(subject: &Subject<'_, '_>, api: &Resource, node: &Node, found: &mut Vec<Found>) {
+    let parameters = subject.root.entry("Parameters");
+    // SAM replaces `Ref`s to parameters before it reads the property.
+    let is_parameter = |node: &Node| match node.intrinsic() {
+        Some(("Ref", name)) => name
+            .as_text()
+            .is_some_and(|name| parameters.is_some_and(|all| all.entry(name).is_some())),
+        _ => false,
+    };
+    let place = |node: &Node| match node.column {
+        0 => Place::of(api, &["Domain", "BasePath"]),
+        _ => Place::from(node).within(api),
+    };
+    if node.as_list().is_none() && node.as_text().is_none() {
+        if !node.is_null() && !is_parameter(node) {
+            let what = format!("`BasePath` of API `{}` is {}", api.id, node.kind());
+            found.push(
+                Found::mistake(place(node), what)
+                    .effect("SAM ignores it: the domain serves the API without a path")
+                    .fix("write a text, a `!Ref` to a parameter, or a list of them"),
+            );
+        }
+        return;
+    }
+    for item in node.as_list().unwrap_or(std::slice::from_ref(node)) {
+        let allowed = |letter: char| letter.is_ascii_alphanumeric() || "/-_".contains(letter);
+        match item.as_text() {
+            Some(text) if text.chars().all(allowed) => {}
+            None if is_parameter(item) => {}
+            Some(text) => {
+                let what = format!("`BasePath` of API `{}` is `{text}`", api.id);
+                let fix = "use letters, digits, `/`, `-` and `_` only";
+                found.push(rejected(place(item), what, fix));
+            }
+            None => {
+                let what = format!(
+                    "`BasePath` of API `{}` contains {}, but each path must be a text",
+                    api.id,
+                    item.kind()
+                );
+                let fix = "write each path as a text, or as a `!Ref` to a parameter";
+                found.push(rejected(place(item), what, fix));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right};
+
+    const ROUTE: &str = "        $default: { FunctionArn: !GetAtt Chat.Arn }\n";
+    const STAGE: &str = "      StageName: dev\n      Route";
+
+    fn with(property: &str) -> String {
+        broken(
+            SAM,
+            STAGE,
+            &STAGE.replace("      Route", &format!("      {property}\n      Route")),
+        )
+    }
+
+    fn domain(path: &str) -> String {
+        with(&format!(
+            "Domain: {{ DomainName: a.example.com, CertificateArn: 'arn:aws:acm:x', BasePath: {path} }}"
+        ))
+    }
+
+    #[test]
+    fn fault_f24_properties_that_sam_rejects_are_found() {
+        let parameters = ROUTE.replace(
+            " }",
+            ", RequestParameters: { route.request.querystring.a: { Required: true } } }",
+        );
+        for (text, said) in [
+            (with("IpAddressType: v6"), "`IpAddressType`"),
+            (broken(SAM, ROUTE, &parameters), "only `$connect` can"),
+            (with("AccessLogSettings: [{ Format: x }]"), "is a list"),
+            (domain("[[chat]]"), "contains a list"),
+            (domain("[!GetAtt Connections.Arn]"), "contains a map"),
+            (domain("'a b'"), "`a b`"),
+            (
+                with("Domain: { DomainName: a.example.com }"),
+                "no `CertificateArn`",
+            ),
+            (
+                with("stageVariables: { a: b }"),
+                "unknown property `stageVariables`",
+            ),
+        ] {
+            let finding = finds(&text, "sam");
+            assert!(finding.what.contains(said), "{said}: {finding:?}");
+        }
+        assert_eq!(
+            finds(&with("stageVariables: { a: b }"), "sam").fix,
+            "write `StageVariables`"
+        );
+    }
+
+    #[test]
+    fn properties_that_sam_accepts_are_no_findings() {
+        let parameters = "        $connect: { FunctionArn: !GetAtt Chat.Arn, RequestParameters: { route.request.querystring.a: { Required: true } } }\n";
+        let connect = "        $connect: { FunctionArn: !GetAtt Chat.Arn }\n";
+        for text in [
+            with("IpAddressType: dualstack"),
+            broken(SAM, connect, parameters),
+            domain("chat"),
+            domain("[chat, v2/chat]"),
+        ] {
+            is_right(&text);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The expression that selects a message's route (conformance D1).
+
+use crate::template::doctor::finding::Found;
+use crate::template::doctor::input::Subject;
+
+pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for api in &subject.apis {
+        let Some(expression) = api.expression.as_deref().filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        let effect = if expression.contains("request.body.") {
+            let reads =
+                expression.starts_with("$request.body.") || expression.contains("${request.body.");
+            if reads {
+                continue;
+            }
+            "API Gateway takes it as a fixed text: all messages take the same route"
+        } else if expression == r"\$default" || expression == "$default" {
+            // One route for all messages: the function selects.
+            continue;
+        } else {
+            "it does not depend on the message: all messages take the same route"
+        };
+        let place = api.place("RouteSelectionExpression");
+        let what = format!(
+            "the route selection expression of API `{}` is `{expression}`",
+            api.name
+        );
+        found.push(
+            Found::mistake(place, what)
+                .effect(effect)
+                .fix("write `RouteSelectionExpression: $request.body.action`"),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right};
+
+    const RIGHT: &str = "$request.body.action";
+
+    #[test]
+    fn a_message_selects_its_route() {
+        for wrong in ["action", "request.body.action", "$request.header.action"] {
+            let finding = finds(&broken(SAM, RIGHT, wrong), "selection-expression");
+            assert!(
+                finding.what.ends_with(&format!("is `{wrong}`")),
+                "{finding:?}"
+            );
+        }
+        for right in [
+            "${request.body.service}/${request.body.action}",
+            r"\$default",
+        ] {
+            is_right(&broken(SAM, RIGHT, right));
+        }
+    }
+
+    #[test]
+    fn an_api_without_one_is_refused() {
+        let text = broken(
+            SAM,
+            "      RouteSelectionExpression: $request.body.action\n",
+            "",
+        );
+        assert!(
+            finds(&text, "template")
+                .what
+                .contains("RouteSelectionExpression")
+        );
+    }
+}
