@@ -45,7 +45,7 @@ pub use resources::{
 pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
-use evaluate::Scope;
+use evaluate::Evaluator;
 use resources::{api, api_key, function, table, unsupported};
 use syntax::Report;
 
@@ -118,37 +118,39 @@ fn template(
             ),
         ));
     }
-    let scope = Scope::new(&root, options, report);
-    unsupported::check_transform(&root, &scope, report);
-    unsupported::note_resources(&scope);
-    let apis = api::read(&scope);
-    let tables = table::read(&scope);
-    let functions = functions(&scope, &apis, path.parent().unwrap_or(Path::new("")));
+    let evaluator = Evaluator::new(&root, options, report);
+    unsupported::check_transform(&root, &evaluator, report);
+    unsupported::note_resources(&evaluator);
+    let apis = api::read(&evaluator);
+    let tables = table::read(&evaluator);
+    let functions = functions(&evaluator, &apis, path.parent().unwrap_or(Path::new("")));
     Ok(Template {
         path: path.to_owned(),
         functions,
         apis,
         tables,
-        api_keys: api_key::read(&scope),
+        api_keys: api_key::read(&evaluator),
         notes: Vec::new(),
     })
 }
 
-fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
+fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
     let mut functions = Vec::new();
-    for resource in function::resources(scope) {
+    for resource in function::resources(evaluator) {
         let routed = apis
             .iter()
             .flat_map(|api| &api.routes)
             .any(|route| route.functions().any(|function| function == resource.id));
-        match function::read(scope, resource, folder) {
+        match function::read(evaluator, resource, folder) {
             Ok((function, notes)) => {
                 functions.push(function);
-                notes.into_iter().for_each(|note| scope.report.add(note));
+                notes
+                    .into_iter()
+                    .for_each(|note| evaluator.report.add(note));
             }
             Err(problems) if routed => problems
                 .into_iter()
-                .for_each(|problem| scope.report.problem(problem)),
+                .for_each(|problem| evaluator.report.problem(problem)),
             Err(problems) => {
                 let why: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 let text = format!(
@@ -156,7 +158,7 @@ fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
                     resource.id,
                     why.join("; ")
                 );
-                scope.report.note(resource.line, text);
+                evaluator.report.note(resource.line, text);
             }
         }
     }

@@ -83,9 +83,9 @@ pub use examined::Examined;
 pub use finding::{Finding, Weight};
 
 use checks::{CHECKS, REFERENCES};
-use input::Subject;
+use input::DoctorInput;
 
-use super::evaluate::{Options, Scope};
+use super::evaluate::{Evaluator, Options};
 use super::resources::{api, function, table, unsupported};
 use super::syntax::{self, Node, Problem, Report, TemplateError};
 use super::transform::Resource;
@@ -160,30 +160,30 @@ fn look(
         );
         return Err(Problem::new(root.line, text));
     }
-    let scope = Scope::lenient(&root, options, report);
-    unsupported::check_transform(&root, &scope, report);
-    api::read(&scope);
-    for resource in function::resources(&scope) {
-        if let Err(problems) = function::read(&scope, resource, folder) {
+    let evaluator = Evaluator::lenient(&root, options, report);
+    unsupported::check_transform(&root, &evaluator, report);
+    api::read(&evaluator);
+    for resource in function::resources(&evaluator) {
+        if let Err(problems) = function::read(&evaluator, resource, folder) {
             problems.into_iter().for_each(|one| report.problem(one));
         }
     }
-    let tables = table::read(&scope);
-    let subject = Subject::new(&root, &scope, tables, folder, rules);
+    let tables = table::read(&evaluator);
+    let input = DoctorInput::new(&root, &evaluator, tables, folder, rules);
     let mut findings = Vec::new();
     for (name, look) in CHECKS {
-        for found in look(&subject) {
+        for found in look(&input) {
             let owner = found
-                .place
+                .location
                 .owner
                 .as_deref()
-                .and_then(|id| subject.resource(id));
+                .and_then(|id| input.resource(id));
             findings.push(found.of(name, owner.and_then(Resource::construct)));
         }
     }
-    let examined = Examined::of(&subject);
-    drop(subject);
-    drop(scope);
+    let examined = Examined::of(&input);
+    drop(input);
+    drop(evaluator);
     Ok((findings, examined, root))
 }
 
@@ -192,7 +192,7 @@ fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
     let open = !input::unwritten(root).is_empty();
     // What is not in the template may come from a macro.
-    problems.retain(|one| !(one.is_only_here() || open && one.missing_name().is_some()));
+    problems.retain(|one| !(one.is_local_only() || open && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()
 }

@@ -9,6 +9,6 @@ mod parameters;
 mod properties;
 pub(crate) mod resource_names;
 
-pub(crate) use evaluator::{STACK, Scope};
+pub(crate) use evaluator::{Evaluator, STACK};
 pub use options::Options;
 pub(crate) use properties::Properties;

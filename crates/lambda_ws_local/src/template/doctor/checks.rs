@@ -17,10 +17,10 @@ mod throttling;
 mod timeout;
 
 use super::finding::Found;
-use super::input::Subject;
+use super::input::DoctorInput;
 
 /// A check's name and function.
-pub(super) type Check = (&'static str, fn(&Subject<'_, '_>) -> Vec<Found>);
+pub(super) type Check = (&'static str, fn(&DoctorInput<'_, '_>) -> Vec<Found>);
 
 pub(super) const REFERENCES: &str = "references";
 

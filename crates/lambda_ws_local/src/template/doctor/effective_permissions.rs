@@ -2,15 +2,15 @@
 
 use lambda_ws::wire::matches_pattern;
 
-use crate::template::doctor::input::{Subject, named};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{DoctorInput, named};
+use crate::template::doctor::location::Location;
 use crate::template::doctor::{arn, managed_policies};
 use crate::template::syntax::Node;
 use crate::template::transform::Resource;
 
 /// The permissions of a role.
-pub(super) struct Grants<'t, 's, 'a> {
-    subject: &'t Subject<'s, 'a>,
+pub(super) struct EffectivePermissions<'t, 's, 'a> {
+    input: &'t DoctorInput<'s, 'a>,
     statements: Vec<Statement>,
     /// Whether the template contains all of them.
     complete: bool,
@@ -20,16 +20,16 @@ struct Statement {
     actions: Vec<String>,
     /// ARNs; `None` is an unknown one.
     resources: Vec<Option<String>>,
-    place: Option<Place>,
+    location: Option<Location>,
 }
 
-impl<'t, 's, 'a> Grants<'t, 's, 'a> {
+impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
     /// The permissions of a function.
-    pub(super) fn of(subject: &'t Subject<'s, 'a>, function: &Resource) -> Self {
+    pub(super) fn of(input: &'t DoctorInput<'s, 'a>, function: &Resource) -> Self {
         let mut this = Self {
-            subject,
+            input,
             statements: Vec::new(),
-            complete: !connected(subject, function),
+            complete: !connected(input, function),
         };
         let role = function
             .properties
@@ -43,7 +43,7 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
             // The role that SAM generates.
             None => format!("{}Role", function.id),
         };
-        match subject.resource(&id) {
+        match input.resource(&id) {
             Some(one) if one.kind == "AWS::IAM::Role" && (role.is_some() || one.generated) => {
                 this.policies(one.properties.entry("Policies"));
                 this.policies(one.properties.entry("ManagedPolicyArns"));
@@ -56,7 +56,7 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
 
     /// Whether an action on a resource is allowed; yes, where the template does not contain it.
     pub(super) fn allows(&self, action: &str, arn: &str) -> bool {
-        let account = &self.subject.scope.options.account;
+        let account = &self.input.evaluator.options.account;
         let covers = |arn_of: &Option<String>| {
             arn_of
                 .as_ref()
@@ -80,9 +80,9 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
     }
 
     /// The place where an action is allowed, on any resource.
-    pub(super) fn place(&self, action: &str) -> Option<Place> {
+    pub(super) fn location(&self, action: &str) -> Option<Location> {
         let statement = self.statements.iter().find(|one| one.names(action))?;
-        statement.place.clone()
+        statement.location.clone()
     }
 
     fn incomplete(self) -> Self {
@@ -95,7 +95,7 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
     /// A property of policies: one, or a list.
     fn policies(&mut self, property: Option<&Node>) {
         let Some(property) = property else { return };
-        let Ok(value) = self.subject.scope.value(property) else {
+        let Ok(value) = self.input.evaluator.value(property) else {
             self.complete = false;
             return;
         };
@@ -105,12 +105,12 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
     }
 
     fn policy(&mut self, node: &Node) {
-        let subject = self.subject;
-        let managed = named(node).and_then(|id| subject.resource(&id));
+        let input = self.input;
+        let managed = named(node).and_then(|id| input.resource(&id));
         if let Some(managed) = managed.filter(|one| one.kind == "AWS::IAM::ManagedPolicy") {
             return self.document(managed.properties.entry("PolicyDocument"));
         }
-        let Ok(value) = subject.scope.value(node) else {
+        let Ok(value) = input.evaluator.value(node) else {
             self.complete = false;
             return;
         };
@@ -131,7 +131,7 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
         for entry in value.entries() {
             let (parameter, actions) = managed_policies::of_sam(&entry.key);
             let resource = entry.value.entry(parameter);
-            let resource = resource.and_then(|node| subject.scope.text(node).ok());
+            let resource = resource.and_then(|node| input.evaluator.text(node).ok());
             let resource = resource.map(|name| match parameter {
                 "TableName" => format!("arn:aws:dynamodb:*:*:table/{name}"),
                 _ => format!("arn:aws:lambda:*:*:function:{name}*"),
@@ -144,15 +144,15 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
         self.statements.push(Statement {
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
             resources: vec![resource],
-            place: None,
+            location: None,
         });
     }
 
     fn document(&mut self, document: Option<&Node>) {
-        let scope = self.subject.scope;
+        let evaluator = self.input.evaluator;
         let statements = document
-            .and_then(|node| scope.value(node).ok())
-            .and_then(|node| scope.value(node.entry("Statement")?).ok());
+            .and_then(|node| evaluator.value(node).ok())
+            .and_then(|node| evaluator.value(node.entry("Statement")?).ok());
         let Some(statements) = statements else {
             self.complete = false;
             return;
@@ -166,15 +166,15 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
     }
 
     fn statement(&mut self, node: &Node) {
-        let scope = self.subject.scope;
-        let Ok(node) = scope.value(node) else {
+        let evaluator = self.input.evaluator;
+        let Ok(node) = evaluator.value(node) else {
             self.complete = false;
             return;
         };
         if node.is_null() {
             return;
         }
-        match node.entry("Effect").map(|effect| scope.text(effect)) {
+        match node.entry("Effect").map(|effect| evaluator.text(effect)) {
             Some(Ok(effect)) if effect == "Allow" => {}
             // A denial may be intended.
             Some(Ok(_)) => return,
@@ -192,24 +192,24 @@ impl<'t, 's, 'a> Grants<'t, 's, 'a> {
         self.statements.push(Statement {
             actions,
             resources: self.texts(resource),
-            place: Some(Place::from(action)),
+            location: Some(Location::from(action)),
         });
     }
 
     /// A text or a list of texts; `None` for an unknown one.
     fn texts(&self, node: &Node) -> Vec<Option<String>> {
-        let scope = self.subject.scope;
-        let Ok(value) = scope.value(node) else {
+        let evaluator = self.input.evaluator;
+        let Ok(value) = evaluator.value(node) else {
             return vec![None];
         };
         let items = value.as_list().unwrap_or(std::slice::from_ref(&value));
-        items.iter().map(|item| scope.text(item).ok()).collect()
+        items.iter().map(|item| evaluator.text(item).ok()).collect()
     }
 
     /// Policies that are attached to a role from outside of it.
     fn attached(&mut self, role: &str) {
-        let subject = self.subject;
-        for policy in &subject.scope.resources {
+        let input = self.input;
+        for policy in &input.evaluator.resources {
             let property = match &*policy.kind {
                 "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => "Roles",
                 "AWS::IAM::RolePolicy" => "RoleName",
@@ -241,8 +241,8 @@ impl Statement {
 }
 
 /// Whether SAM's connectors give the function further permissions.
-fn connected(subject: &Subject<'_, '_>, function: &Resource) -> bool {
+fn connected(input: &DoctorInput<'_, '_>, function: &Resource) -> bool {
     let connectors = "AWS::Serverless::Connector";
     function.properties.entry("Connectors").is_some()
-        || subject.scope.of_kind(connectors).next().is_some()
+        || input.evaluator.of_kind(connectors).next().is_some()
 }

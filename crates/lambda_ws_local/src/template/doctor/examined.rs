@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::template::doctor::effective_permissions::Grants;
+use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::examined_api::is_websocket;
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{Subject, unwritten};
-use crate::template::doctor::invocation_target::Called;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{DoctorInput, unwritten};
+use crate::template::doctor::invocation_target::InvocationTarget;
+use crate::template::doctor::location::Location;
 use crate::template::resources::{api, function};
 
 /// What an examination covered, and what it could not cover.
@@ -24,19 +24,23 @@ pub struct Examined {
 }
 
 impl Examined {
-    pub(super) fn of(subject: &Subject<'_, '_>) -> Self {
-        let routes = || subject.apis.iter().flat_map(|api| &api.routes);
+    pub(super) fn of(input: &DoctorInput<'_, '_>) -> Self {
+        let routes = || input.apis.iter().flat_map(|api| &api.routes);
         let mut this = Self {
-            apis: subject
+            apis: input
                 .apis
                 .iter()
                 .filter(|api| api.resource.is_some())
                 .count(),
             routes: routes().count(),
-            functions: subject.functions().count(),
-            left_out: unwritten(subject.root),
+            functions: input.functions().count(),
+            left_out: unwritten(input.root),
         };
-        let written = subject.scope.resources.iter().filter(|one| !one.generated);
+        let written = input
+            .evaluator
+            .resources
+            .iter()
+            .filter(|one| !one.generated);
         for resource in written {
             let why = match &*resource.kind {
                 "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" => {
@@ -45,7 +49,9 @@ impl Examined {
                 "AWS::Serverless::HttpApi"
                 | "AWS::Serverless::Api"
                 | "AWS::ApiGateway::RestApi" => "it is not a WebSocket API",
-                api::KIND if !is_websocket(subject.scope, resource) => "it is not a WebSocket API",
+                api::KIND if !is_websocket(input.evaluator, resource) => {
+                    "it is not a WebSocket API"
+                }
                 _ => continue,
             };
             this.left_out
@@ -53,15 +59,15 @@ impl Examined {
         }
         for route in routes() {
             let why = match &route.called {
-                Called::Function { .. } => continue,
-                Called::Elsewhere(what) => format!("it has {what}"),
-                Called::Unknown => "its function is unknown".to_owned(),
+                InvocationTarget::Function { .. } => continue,
+                InvocationTarget::Elsewhere(what) => format!("it has {what}"),
+                InvocationTarget::Unknown => "its function is unknown".to_owned(),
             };
             this.left_out
                 .push(format!("the function of route `{}`: {why}", route.name()));
         }
-        for handler in subject.handlers() {
-            if !Grants::of(subject, handler.resource).is_complete() {
+        for handler in input.handlers() {
+            if !EffectivePermissions::of(input, handler.resource).is_complete() {
                 let id = &handler.resource.id;
                 let text = format!(
                     "the permissions of function `{id}`: this template does not contain all of them"
@@ -69,8 +75,9 @@ impl Examined {
                 this.left_out.push(text);
             }
         }
-        let uses_library = |one: &&_| subject.uses_library(one);
-        if this.functions > 0 && !function::resources(subject.scope).any(|one| uses_library(&one)) {
+        let uses_library = |one: &&_| input.uses_library(one);
+        if this.functions > 0 && !function::resources(input.evaluator).any(|one| uses_library(&one))
+        {
             let text =
                 "the rules of lambda_ws: no function is known to use it; --lambda-ws applies them";
             this.left_out.push(text.to_owned());
@@ -100,9 +107,9 @@ impl fmt::Display for Examined {
 }
 
 /// Types and protocols that are misspelt, so that a part would not be examined.
-pub(super) fn kinds(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn kinds(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for resource in &subject.scope.resources {
+    for resource in &input.evaluator.resources {
         let known = [
             api::SERVERLESS,
             api::KIND,
@@ -131,19 +138,19 @@ pub(super) fn kinds(subject: &Subject<'_, '_>) -> Vec<Found> {
                 resource.id
             );
             found.push(
-                Found::mistake(Place::of(resource, &[]), what)
+                Found::mistake(Location::of(resource, &[]), what)
                     .effect("CloudFormation rejects the template")
                     .fix(format!("write `Type: {right}`")),
             );
         }
         if kind == api::KIND
-            && let Some(protocol) = subject.text(resource, "ProtocolType")
+            && let Some(protocol) = input.text(resource, "ProtocolType")
             && protocol != "HTTP"
             && protocol != "WEBSOCKET"
         {
             let what = format!("`ProtocolType` of API `{}` is `{protocol}`", resource.id);
             found.push(
-                Found::mistake(Place::of(resource, &["ProtocolType"]), what)
+                Found::mistake(Location::of(resource, &["ProtocolType"]), what)
                     .effect("AWS rejects the API, and none of its parts was examined")
                     .fix("write `ProtocolType: WEBSOCKET`"),
             );

@@ -1,8 +1,8 @@
 //! The WebSocket APIs of a template with their routes.
 
-use crate::template::doctor::invocation_target::{self, Called};
-use crate::template::doctor::location::Place;
-use crate::template::evaluate::{Scope, resource_names};
+use crate::template::doctor::invocation_target::{self, InvocationTarget};
+use crate::template::doctor::location::Location;
+use crate::template::evaluate::{Evaluator, resource_names};
 use crate::template::resources::{api, authorization, integration, route, stage};
 use crate::template::transform::Resource;
 
@@ -27,17 +27,17 @@ pub(super) struct Route<'s> {
     pub(super) key: Option<String>,
     /// The integration, if it is known.
     pub(super) integration: Option<&'s Resource>,
-    pub(super) called: Called<'s>,
+    pub(super) called: InvocationTarget<'s>,
     /// The authorizer, if the route has one and it is in the template.
     pub(super) authorizer: Option<&'s Resource>,
 }
 
 impl Api<'_> {
     /// The place of a property, or where it belongs.
-    pub(super) fn place(&self, name: &str) -> Place {
+    pub(super) fn location(&self, name: &str) -> Location {
         match self.resource {
-            Some(resource) => Place::of(resource, &[name]),
-            None => Place {
+            Some(resource) => Location::of(resource, &[name]),
+            None => Location {
                 line: 0,
                 column: 0,
                 owner: None,
@@ -67,16 +67,16 @@ impl Route<'_> {
     }
 }
 
-pub(super) fn text(scope: &Scope<'_>, resource: &Resource, name: &str) -> Option<String> {
-    scope.text(resource.properties.entry(name)?).ok()
+pub(super) fn text(evaluator: &Evaluator<'_>, resource: &Resource, name: &str) -> Option<String> {
+    evaluator.text(resource.properties.entry(name)?).ok()
 }
 
 /// Whether a resource creates a WebSocket API.
-pub(super) fn is_websocket(scope: &Scope<'_>, resource: &Resource) -> bool {
+pub(super) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bool {
     match &*resource.kind {
         api::SERVERLESS => true,
         api::KIND => match resource.properties.entry("ProtocolType") {
-            Some(node) => match scope.text(node) {
+            Some(node) => match evaluator.text(node) {
                 Ok(protocol) => protocol == "WEBSOCKET",
                 // HTTP APIs have no such expression.
                 Err(_) => resource
@@ -90,19 +90,19 @@ pub(super) fn is_websocket(scope: &Scope<'_>, resource: &Resource) -> bool {
     }
 }
 
-pub(super) fn read<'s>(scope: &'s Scope<'_>) -> Vec<Api<'s>> {
+pub(super) fn read<'s>(evaluator: &'s Evaluator<'_>) -> Vec<Api<'s>> {
     let mut apis: Vec<Api<'s>> = Vec::new();
     let mut others = Vec::new();
-    for resource in &scope.resources {
+    for resource in &evaluator.resources {
         let id = resource_names::short_id(&resource.id);
-        if is_websocket(scope, resource) {
-            let stages = scope.of_kind(stage::KIND);
-            let stages = stages.filter(|one| stage::api(scope, one).is_ok_and(|of| of == id));
+        if is_websocket(evaluator, resource) {
+            let stages = evaluator.of_kind(stage::KIND);
+            let stages = stages.filter(|one| stage::api(evaluator, one).is_ok_and(|of| of == id));
             apis.push(Api {
                 resource: Some(resource),
                 name: resource.id.clone(),
-                expression: text(scope, resource, "RouteSelectionExpression"),
-                stages: stages.map(|one| stage::name(scope, one).ok()).collect(),
+                expression: text(evaluator, resource, "RouteSelectionExpression"),
+                stages: stages.map(|one| stage::name(evaluator, one).ok()).collect(),
                 routes: Vec::new(),
                 id,
             });
@@ -110,13 +110,13 @@ pub(super) fn read<'s>(scope: &'s Scope<'_>) -> Vec<Api<'s>> {
             others.push(id);
         }
     }
-    for resource in scope.of_kind(route::KIND) {
+    for resource in evaluator.of_kind(route::KIND) {
         // Routes whose API is unknown belong to one API of their own.
-        let id = stage::api(scope, resource).unwrap_or_default();
+        let id = stage::api(evaluator, resource).unwrap_or_default();
         if others.contains(&id) {
             continue;
         }
-        let route = route_of(scope, resource);
+        let route = route_of(evaluator, resource);
         match apis.iter_mut().find(|api| api.id == id) {
             Some(api) => api.routes.push(route),
             None => apis.push(Api {
@@ -137,25 +137,25 @@ pub(super) fn read<'s>(scope: &'s Scope<'_>) -> Vec<Api<'s>> {
     apis
 }
 
-fn route_of<'s>(scope: &'s Scope<'_>, resource: &'s Resource) -> Route<'s> {
-    let target = text(scope, resource, "Target");
+fn route_of<'s>(evaluator: &'s Evaluator<'_>, resource: &'s Resource) -> Route<'s> {
+    let target = text(evaluator, resource, "Target");
     let integration = target.as_deref().and_then(|target| {
         let id = target.strip_prefix("integrations/")?;
-        scope
+        evaluator
             .of_kind(integration::KIND)
             .find(|one| resource_names::short_id(&one.id) == id)
     });
-    let authorizer = text(scope, resource, "AuthorizerId").and_then(|id| {
-        scope
+    let authorizer = text(evaluator, resource, "AuthorizerId").and_then(|id| {
+        evaluator
             .of_kind(authorization::KIND)
             .find(|one| resource_names::short_id(&one.id) == id)
     });
     Route {
         resource,
-        key: text(scope, resource, "RouteKey"),
+        key: text(evaluator, resource, "RouteKey"),
         called: match integration {
-            Some(integration) => invocation_target::of_integration(scope, integration),
-            None => Called::Unknown,
+            Some(integration) => invocation_target::of_integration(evaluator, integration),
+            None => InvocationTarget::Unknown,
         },
         integration,
         authorizer,

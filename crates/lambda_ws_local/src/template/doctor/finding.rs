@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::template::doctor::location::Place;
+use crate::template::doctor::location::Location;
 use crate::template::doctor::{Problem, READER};
 
 /// One fault of a template.
@@ -47,7 +47,7 @@ impl fmt::Display for Weight {
 
 /// The result of a check, before it gets the name of the check.
 pub(super) struct Found {
-    pub(super) place: Place,
+    pub(super) location: Location,
     weight: Weight,
     what: String,
     effect: String,
@@ -55,9 +55,9 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn mistake(place: Place, what: impl Into<String>) -> Self {
+    pub(super) fn mistake(location: Location, what: impl Into<String>) -> Self {
         Self {
-            place,
+            location,
             weight: Weight::Mistake,
             what: what.into(),
             effect: String::new(),
@@ -65,10 +65,10 @@ impl Found {
         }
     }
 
-    pub(super) fn remark(place: Place, what: impl Into<String>) -> Self {
+    pub(super) fn remark(location: Location, what: impl Into<String>) -> Self {
         Self {
             weight: Weight::Remark,
-            ..Self::mistake(place, what)
+            ..Self::mistake(location, what)
         }
     }
 
@@ -90,8 +90,8 @@ impl Found {
         Finding {
             check,
             weight: self.weight,
-            line: self.place.line,
-            column: self.place.column,
+            line: self.location.line,
+            column: self.location.column,
             cdk_path: construct.map(str::to_owned),
             what: self.what,
             effect: self.effect,
@@ -103,14 +103,14 @@ impl Found {
 impl Finding {
     /// A problem of the template's reader.
     pub(super) fn of_reader(problem: &Problem) -> Self {
-        let place = Place {
+        let location = Location {
             line: problem.line().unwrap_or(0),
             column: problem.column().unwrap_or(0),
             owner: None,
         };
         let text = problem.to_string();
         let (what, fix) = text.split_once("; ").unwrap_or((&text, ""));
-        Found::mistake(place, what)
+        Found::mistake(location, what)
             .effect("CloudFormation rejects the template, or the first event fails")
             .fix(fix)
             .of(READER, problem.construct())

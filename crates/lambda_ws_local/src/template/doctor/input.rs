@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use crate::template::doctor::examined_api::{self, Api, Route};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::location::Location;
 use crate::template::doctor::{LibraryRules, invocation_target, library_rules};
-use crate::template::evaluate::Scope;
+use crate::template::evaluate::Evaluator;
 use crate::template::resources::{Table, function, unsupported};
 use crate::template::syntax::{Entry, Node};
 use crate::template::transform::Resource;
@@ -12,10 +12,10 @@ pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The template under examination. Unlike the reader's model it contains each part, whatever else is unknown.
-pub(super) struct Subject<'s, 'a> {
+pub(super) struct DoctorInput<'s, 'a> {
     /// The whole template.
     pub(super) root: &'s Node,
-    pub(super) scope: &'s Scope<'a>,
+    pub(super) evaluator: &'s Evaluator<'a>,
     pub(super) apis: Vec<Api<'s>>,
     pub(super) tables: Vec<Table>,
     /// The logical ids of the functions that the library's rules apply to.
@@ -26,43 +26,43 @@ pub(super) struct Subject<'s, 'a> {
 pub(super) struct Unknown;
 
 /// A function behind routes.
-pub(super) struct Handler<'t, 's> {
+pub(super) struct RoutedFunction<'t, 's> {
     pub(super) resource: &'s Resource,
     /// The APIs that call it.
     pub(super) apis: Vec<&'t Api<'s>>,
 }
 
-impl<'s, 'a> Subject<'s, 'a> {
+impl<'s, 'a> DoctorInput<'s, 'a> {
     pub(super) fn new(
         root: &'s Node,
-        scope: &'s Scope<'a>,
+        evaluator: &'s Evaluator<'a>,
         tables: Vec<Table>,
         folder: &Path,
         rules: LibraryRules,
     ) -> Self {
-        let users = function::resources(scope).filter(|one| {
-            rules == LibraryRules::Always || library_rules::is_used(scope, one, folder)
+        let users = function::resources(evaluator).filter(|one| {
+            rules == LibraryRules::Always || library_rules::is_used(evaluator, one, folder)
         });
         Self {
             root,
-            scope,
-            apis: examined_api::read(scope),
+            evaluator,
+            apis: examined_api::read(evaluator),
             tables,
             library: users.map(|one| &*one.id).collect(),
         }
     }
 
     /// The functions behind routes.
-    pub(super) fn routed(&self) -> impl Iterator<Item = Handler<'_, 's>> {
-        function::resources(self.scope).filter_map(move |resource| {
+    pub(super) fn routed(&self) -> impl Iterator<Item = RoutedFunction<'_, 's>> {
+        function::resources(self.evaluator).filter_map(move |resource| {
             let calls = |api: &&Api<'_>| api.routes.iter().any(|one| one.called.is(&resource.id));
             let apis: Vec<_> = self.apis.iter().filter(calls).collect();
-            (!apis.is_empty()).then_some(Handler { resource, apis })
+            (!apis.is_empty()).then_some(RoutedFunction { resource, apis })
         })
     }
 
     /// The functions behind routes that the library's rules apply to.
-    pub(super) fn handlers(&self) -> impl Iterator<Item = Handler<'_, 's>> {
+    pub(super) fn handlers(&self) -> impl Iterator<Item = RoutedFunction<'_, 's>> {
         self.routed().filter(|one| self.uses_library(one.resource))
     }
 
@@ -72,11 +72,12 @@ impl<'s, 'a> Subject<'s, 'a> {
 
     /// The functions that are examined: those behind routes and authorizers, and those that use the library.
     pub(super) fn functions(&self) -> impl Iterator<Item = &'s Resource> {
-        let scope = self.scope;
-        function::resources(scope).filter(move |one| {
+        let evaluator = self.evaluator;
+        function::resources(evaluator).filter(move |one| {
             let behind = |route: &Route<'s>| {
-                let authorizes =
-                    |authorizer| invocation_target::of_authorizer(scope, authorizer).is(&one.id);
+                let authorizes = |authorizer| {
+                    invocation_target::of_authorizer(evaluator, authorizer).is(&one.id)
+                };
                 route.called.is(&one.id) || route.authorizer.is_some_and(authorizes)
             };
             self.uses_library(one) || self.apis.iter().flat_map(|api| &api.routes).any(behind)
@@ -92,7 +93,7 @@ impl<'s, 'a> Subject<'s, 'a> {
         let mut node = function.properties.clone();
         for key in ["Environment", "Variables"] {
             node = match node.entry(key) {
-                Some(inner) => self.scope.value(inner).map_err(|_| Unknown)?,
+                Some(inner) => self.evaluator.value(inner).map_err(|_| Unknown)?,
                 None => return Ok(None),
             };
         }
@@ -101,13 +102,13 @@ impl<'s, 'a> Subject<'s, 'a> {
     }
 
     /// The place of a variable, or where it belongs.
-    pub(super) fn place_of_variable(function: &Resource, name: &str) -> Place {
-        Place::of(function, &["Environment", "Variables", name])
+    pub(super) fn location_of_variable(function: &Resource, name: &str) -> Location {
+        Location::of(function, &["Environment", "Variables", name])
     }
 
     /// A text of a resource, if the template contains it.
     pub(super) fn text(&self, resource: &Resource, name: &str) -> Option<String> {
-        examined_api::text(self.scope, resource, name)
+        examined_api::text(self.evaluator, resource, name)
     }
 
     /// Whether the name of a resource on AWS is known.
@@ -115,7 +116,7 @@ impl<'s, 'a> Subject<'s, 'a> {
         let name = self
             .resource(id)
             .and_then(|one| one.properties.entry(property));
-        name.is_none_or(|name| self.scope.value(name).is_ok())
+        name.is_none_or(|name| self.evaluator.value(name).is_ok())
     }
 
     /// Whether the template has resources that are not written in it.
@@ -124,7 +125,7 @@ impl<'s, 'a> Subject<'s, 'a> {
     }
 
     pub(super) fn resource(&self, id: &str) -> Option<&'s Resource> {
-        self.scope.resources.iter().find(|one| one.id == id)
+        self.evaluator.resources.iter().find(|one| one.id == id)
     }
 
     /// The names of the resources that a resource waits for explicitly.
@@ -154,7 +155,7 @@ pub(super) fn unwritten(root: &Node) -> Vec<String> {
     for one in macros.unwrap_or_default() {
         let name = one.as_text().or(one.entry("Name").and_then(Node::as_text));
         let name = name.unwrap_or("?");
-        if !unsupported::BUILT_IN.contains(&name) {
+        if !unsupported::SUPPORTED_MACROS.contains(&name) {
             all.push(format!("the resources of the macro `{name}`"));
         }
     }

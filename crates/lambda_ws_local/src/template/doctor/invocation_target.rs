@@ -1,13 +1,13 @@
 //! The function behind an integration or an authorizer, with the alias or version in its ARN.
 
 use crate::template::doctor::references;
-use crate::template::evaluate::Scope;
+use crate::template::evaluate::Evaluator;
 use crate::template::resources::function;
 use crate::template::syntax::Node;
 use crate::template::transform::Resource;
 
 /// The target of an integration or an authorizer.
-pub(super) enum Called<'s> {
+pub(super) enum InvocationTarget<'s> {
     Function {
         function: &'s Resource,
         qualifier: Qualifier,
@@ -27,7 +27,7 @@ pub(super) enum Qualifier {
     Unknown,
 }
 
-impl Called<'_> {
+impl InvocationTarget<'_> {
     pub(super) fn is(&self, id: &str) -> bool {
         matches!(self, Self::Function { function, .. } if function.id == id)
     }
@@ -52,47 +52,56 @@ pub(super) fn parse(text: &str) -> (&str, Qualifier) {
     }
 }
 
-pub(super) fn of_integration<'s>(scope: &'s Scope<'_>, integration: &'s Resource) -> Called<'s> {
+pub(super) fn of_integration<'s>(
+    evaluator: &'s Evaluator<'_>,
+    integration: &'s Resource,
+) -> InvocationTarget<'s> {
     let kind = integration.properties.entry("IntegrationType");
-    match kind.map(|node| scope.text(node)) {
+    match kind.map(|node| evaluator.text(node)) {
         Some(Ok(kind)) if kind != "AWS_PROXY" && kind != "AWS" => {
-            Called::Elsewhere(format!("an integration of type {kind}"))
+            InvocationTarget::Elsewhere(format!("an integration of type {kind}"))
         }
-        _ => of_uri(scope, integration.properties.entry("IntegrationUri")),
+        _ => of_uri(evaluator, integration.properties.entry("IntegrationUri")),
     }
 }
 
-pub(super) fn of_authorizer<'s>(scope: &'s Scope<'_>, authorizer: &'s Resource) -> Called<'s> {
-    of_uri(scope, authorizer.properties.entry("AuthorizerUri"))
+pub(super) fn of_authorizer<'s>(
+    evaluator: &'s Evaluator<'_>,
+    authorizer: &'s Resource,
+) -> InvocationTarget<'s> {
+    of_uri(evaluator, authorizer.properties.entry("AuthorizerUri"))
 }
 
-fn of_uri<'s>(scope: &'s Scope<'_>, uri: Option<&'s Node>) -> Called<'s> {
+fn of_uri<'s>(evaluator: &'s Evaluator<'_>, uri: Option<&'s Node>) -> InvocationTarget<'s> {
     let Some(node) = uri else {
-        return Called::Unknown;
+        return InvocationTarget::Unknown;
     };
-    if let Ok(uri) = scope.text(node) {
+    if let Ok(uri) = evaluator.text(node) {
         if !uri.contains(":function:") {
-            return Called::Elsewhere("an integration that does not call a function".to_owned());
+            return InvocationTarget::Elsewhere(
+                "an integration that does not call a function".to_owned(),
+            );
         }
         let (name, qualifier) = parse(&uri);
-        let mut functions = function::resources(scope);
-        let found = functions.find(|one| function::name(scope, one).is_ok_and(|own| own == name));
+        let mut functions = function::resources(evaluator);
+        let found =
+            functions.find(|one| function::name(evaluator, one).is_ok_and(|own| own == name));
         return match found {
-            Some(function) => Called::Function {
+            Some(function) => InvocationTarget::Function {
                 function,
                 qualifier,
             },
-            None => Called::Elsewhere("a function outside of this template".to_owned()),
+            None => InvocationTarget::Elsewhere("a function outside of this template".to_owned()),
         };
     }
     // A part of the URI is unknown, but it may name the function.
-    let names = references::of(scope, node);
-    let mut functions = function::resources(scope);
+    let names = references::of(evaluator, node);
+    let mut functions = function::resources(evaluator);
     match functions.find(|one| names.iter().any(|name| name.id == one.id)) {
-        Some(function) => Called::Function {
+        Some(function) => InvocationTarget::Function {
             function,
             qualifier: Qualifier::Unknown,
         },
-        None => Called::Unknown,
+        None => InvocationTarget::Unknown,
     }
 }

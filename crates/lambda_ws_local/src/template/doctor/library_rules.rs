@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::Table;
 
-use crate::template::evaluate::Scope;
+use crate::template::evaluate::Evaluator;
 use crate::template::syntax::Node;
 use crate::template::transform::Resource;
 
@@ -15,10 +15,10 @@ const CARGO_LAMBDA: &str = "rust-cargolambda";
 const MAX_STEPS: usize = 8;
 
 /// Whether a function is built from a crate that depends on the library. `folder` is the template's.
-pub(super) fn is_used(scope: &Scope<'_>, function: &Resource, folder: &Path) -> bool {
+pub(super) fn is_used(evaluator: &Evaluator<'_>, function: &Resource, folder: &Path) -> bool {
     let text = |name: &str| {
         let node = function.properties.entry(name)?;
-        scope.text(node).ok()
+        evaluator.text(node).ok()
     };
     let metadata = |name: &str| function.metadata.entry(name).and_then(Node::as_text);
     let method = metadata("BuildMethod");
@@ -39,7 +39,7 @@ pub(super) fn is_used(scope: &Scope<'_>, function: &Resource, folder: &Path) -> 
     let code = match (metadata("aws:asset:path"), code) {
         _ if is_image => metadata("DockerContext").map(str::to_owned),
         (Some(asset), _) => Some(asset.to_owned()),
-        (None, Some(code)) => scope.text(code).ok(),
+        (None, Some(code)) => evaluator.text(code).ok(),
         (None, None) if properties.entry("InlineCode").is_some() => None,
         (None, None) => Some(".".to_owned()),
     };

@@ -3,17 +3,17 @@ use crate::template::transform::Resource;
 
 /// A place in a template, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) line: usize,
     pub(super) column: usize,
     /// The logical id of the resource that contains it; `None` if only the line is known.
     pub(super) owner: Option<String>,
 }
 
-impl Place {
+impl Location {
     /// The place of a property, or of the innermost part of its path that the resource has.
     pub(super) fn of(resource: &Resource, path: &[&str]) -> Self {
-        let mut place = Self {
+        let mut location = Self {
             line: resource.line,
             column: resource.column,
             owner: None,
@@ -23,10 +23,10 @@ impl Place {
             let Some(entry) = node.entries().iter().find(|entry| &*entry.key == *name) else {
                 break;
             };
-            place = entry.into();
+            location = entry.into();
             node = &entry.value;
         }
-        place.within(resource)
+        location.within(resource)
     }
 
     pub(super) fn within(self, resource: &Resource) -> Self {
@@ -37,7 +37,7 @@ impl Place {
     }
 }
 
-impl From<&Entry> for Place {
+impl From<&Entry> for Location {
     fn from(entry: &Entry) -> Self {
         Self {
             line: entry.line,
@@ -47,7 +47,7 @@ impl From<&Entry> for Place {
     }
 }
 
-impl From<&Node> for Place {
+impl From<&Node> for Location {
     fn from(node: &Node) -> Self {
         Self {
             line: node.line,

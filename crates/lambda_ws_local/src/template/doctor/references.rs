@@ -1,31 +1,31 @@
 //! The resources that a value names.
 
-use super::location::Place;
-use crate::template::evaluate::{Scope, conditions};
+use super::location::Location;
+use crate::template::evaluate::{Evaluator, conditions};
 use crate::template::syntax::Node;
 
 /// One `Ref`, `Fn::GetAtt`, or variable of `Fn::Sub`.
 pub(super) struct Reference {
     /// The logical id, or the name of a parameter.
     pub(super) id: String,
-    pub(super) place: Place,
+    pub(super) location: Location,
     /// Whether the reference exists whatever the conditions are.
     pub(super) certain: bool,
 }
 
 /// All references in a value. Branches of `Fn::If` that are not taken are left out.
-pub(super) fn of(scope: &Scope<'_>, node: &Node) -> Vec<Reference> {
+pub(super) fn of(evaluator: &Evaluator<'_>, node: &Node) -> Vec<Reference> {
     let mut found = Vec::new();
-    collect(scope, node, true, &mut found);
+    collect(evaluator, node, true, &mut found);
     found
 }
 
 /// Templates are at most 64 levels deep, so that this recursion ends.
-fn collect(scope: &Scope<'_>, node: &Node, certain: bool, found: &mut Vec<Reference>) {
+fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Vec<Reference>) {
     let mut add = |id: &str| {
         found.push(Reference {
             id: id.split('.').next().unwrap_or(id).to_owned(),
-            place: Place::from(node),
+            location: Location::from(node),
             certain,
         });
     };
@@ -49,27 +49,27 @@ fn collect(scope: &Scope<'_>, node: &Node, certain: bool, found: &mut Vec<Refere
                 }
             }
             for entry in variables.map(Node::entries).unwrap_or_default() {
-                collect(scope, &entry.value, certain, found);
+                collect(evaluator, &entry.value, certain, found);
             }
         }
         Some(("Fn::If", argument)) => {
             if let Some([name, yes, no]) = argument.as_list() {
-                match conditions::named(scope, name) {
-                    Ok(true) => collect(scope, yes, certain, found),
-                    Ok(false) => collect(scope, no, certain, found),
+                match conditions::named(evaluator, name) {
+                    Ok(true) => collect(evaluator, yes, certain, found),
+                    Ok(false) => collect(evaluator, no, certain, found),
                     Err(_) => {
-                        collect(scope, yes, false, found);
-                        collect(scope, no, false, found);
+                        collect(evaluator, yes, false, found);
+                        collect(evaluator, no, false, found);
                     }
                 }
             }
         }
         _ => {
             for item in node.as_list().unwrap_or_default() {
-                collect(scope, item, certain, found);
+                collect(evaluator, item, certain, found);
             }
             for entry in node.entries() {
-                collect(scope, &entry.value, certain, found);
+                collect(evaluator, &entry.value, certain, found);
             }
         }
     }

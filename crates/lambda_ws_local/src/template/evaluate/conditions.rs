@@ -1,11 +1,11 @@
 //! The template's `Conditions`.
 
-use super::evaluator::Scope;
+use super::evaluator::Evaluator;
 use super::intrinsics::arguments;
 use crate::template::syntax::{Node, Problem};
 
 /// Whether the condition of that name holds.
-pub(crate) fn named(scope: &Scope<'_>, name: &Node) -> Result<bool, Problem> {
+pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
     let line = name.line;
     let Some(name) = name.as_text() else {
         return Err(Problem::new(
@@ -16,22 +16,22 @@ pub(crate) fn named(scope: &Scope<'_>, name: &Node) -> Result<bool, Problem> {
             ),
         ));
     };
-    let Some(condition) = scope.condition(name) else {
+    let Some(condition) = evaluator.condition(name) else {
         return Err(Problem::new(line, format!("`Conditions` has no `{name}`")));
     };
-    let truth = scope.once(&format!("Condition {name}"), line, || {
-        let truth = holds(scope, condition)?;
+    let truth = evaluator.once(&format!("Condition {name}"), line, || {
+        let truth = holds(evaluator, condition)?;
         Ok(Node::text(truth.to_string(), line))
     })?;
     Ok(truth.as_text() == Some("true"))
 }
 
 /// Each level counts as a step, so that neither nesting nor conditions that refer to each other take the whole stack.
-fn holds(scope: &Scope<'_>, node: &Node) -> Result<bool, Problem> {
-    scope.step(node.line, || compared(scope, node))
+fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
+    evaluator.step(node.line, || compared(evaluator, node))
 }
 
-fn compared(scope: &Scope<'_>, node: &Node) -> Result<bool, Problem> {
+fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     let wrong = || {
         Problem::new(
             node.line,
@@ -42,28 +42,28 @@ fn compared(scope: &Scope<'_>, node: &Node) -> Result<bool, Problem> {
         return Err(wrong());
     };
     match &*only.key {
-        "Condition" => named(scope, &only.value),
+        "Condition" => named(evaluator, &only.value),
         "Fn::Equals" => {
             let [left, right] = arguments(&only.value, "Fn::Equals")?;
-            Ok(scope.text(left)? == scope.text(right)?)
+            Ok(evaluator.text(left)? == evaluator.text(right)?)
         }
         "Fn::Not" => {
             let [one] = arguments(&only.value, "Fn::Not")?;
-            Ok(!holds(scope, one)?)
+            Ok(!holds(evaluator, one)?)
         }
-        "Fn::And" => decided(scope, &only.value, false),
-        "Fn::Or" => decided(scope, &only.value, true),
+        "Fn::And" => decided(evaluator, &only.value, false),
+        "Fn::Or" => decided(evaluator, &only.value, true),
         _ => Err(wrong()),
     }
 }
 
 /// `decisive` if one of the conditions is, whatever only AWS knows of the others.
-fn decided(scope: &Scope<'_>, list: &Node, decisive: bool) -> Result<bool, Problem> {
+fn decided(evaluator: &Evaluator<'_>, list: &Node, decisive: bool) -> Result<bool, Problem> {
     let (mut is_decided, mut unknown) = (false, None);
     for one in list.as_list().unwrap_or_default() {
-        match holds(scope, one) {
+        match holds(evaluator, one) {
             Ok(one) => is_decided |= one == decisive,
-            Err(problem) if problem.is_only_here() => unknown = Some(problem),
+            Err(problem) if problem.is_local_only() => unknown = Some(problem),
             Err(problem) => return Err(problem),
         }
     }

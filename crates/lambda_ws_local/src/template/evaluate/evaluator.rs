@@ -13,7 +13,7 @@ pub(crate) const STACK: &str = "local";
 const MAX_STEPS: usize = 100;
 
 /// All that an expression of the template can refer to. Values are evaluated when they are needed, once.
-pub(crate) struct Scope<'a> {
+pub(crate) struct Evaluator<'a> {
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
     pub(crate) resources: Vec<Resource>,
@@ -29,7 +29,7 @@ pub(crate) struct Scope<'a> {
     lenient: bool,
 }
 
-impl<'a> Scope<'a> {
+impl<'a> Evaluator<'a> {
     pub(crate) fn new(template: &Node, options: &'a Options, report: &'a Report) -> Self {
         Self::build(template, options, report, false)
     }
@@ -58,7 +58,7 @@ impl<'a> Scope<'a> {
         };
         let resources = resource::read(template, report, alias);
         report.locate(Constructs::new(template, &resources));
-        let mut scope = Self {
+        let mut evaluator = Self {
             options,
             report,
             resources,
@@ -71,9 +71,9 @@ impl<'a> Scope<'a> {
             steps: Cell::default(),
             lenient,
         };
-        scope.follow_stage();
-        scope.drop_absent();
-        scope
+        evaluator.follow_stage();
+        evaluator.drop_absent();
+        evaluator
     }
 
     /// Where a stage is named by a parameter, `--stage` is that parameter's value, for all that refers to it.
@@ -112,7 +112,7 @@ impl<'a> Scope<'a> {
                 Ok(true) => present.push(resource),
                 Ok(false) => drop(self.absent.insert(resource.id, None)),
                 Err(problem) => {
-                    let matters = !problem.is_only_here() || resource.is_read();
+                    let matters = !problem.is_local_only() || resource.is_read();
                     if matters && !seen.contains(&problem) {
                         self.report.problem(problem.clone());
                         seen.push(problem.clone());
@@ -136,7 +136,7 @@ impl<'a> Scope<'a> {
             ),
             Some(Some(problem)) => {
                 let text = format!("whether `{id}` exists, only AWS knows: {problem}");
-                Problem::only_here(line, text)
+                Problem::local_only(line, text)
             }
             None => Problem::missing(line, id),
         })
@@ -243,13 +243,13 @@ impl<'a> Scope<'a> {
 
     /// Whether a value with this problem counts as absent.
     pub(crate) fn skips(&self, problem: &Problem) -> bool {
-        self.lenient && problem.is_only_here()
+        self.lenient && problem.is_local_only()
     }
 
     /// A problem of a name that no resource of the template has. A lenient reader knows that AWS may have it.
     pub(crate) fn outside(&self, line: usize, text: impl Into<String>) -> Problem {
         match self.lenient {
-            true => Problem::only_here(line, text),
+            true => Problem::local_only(line, text),
             false => Problem::new(line, text),
         }
     }

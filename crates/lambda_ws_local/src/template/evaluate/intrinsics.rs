@@ -1,39 +1,39 @@
 //! CloudFormation's intrinsic functions.
 
 use super::conditions;
-use super::evaluator::Scope;
+use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem};
 
 /// The longest text a function may make, in bytes: templates double texts with a few lines.
 const MAX_TEXT: usize = 256 * 1024;
 
 /// The value of an intrinsic function in its long form.
-pub(crate) fn evaluate(scope: &Scope<'_>, node: &Node) -> Result<Node, Problem> {
+pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, Problem> {
     let Some((function, argument)) = node.intrinsic() else {
         return Ok(node.clone());
     };
     let line = node.line;
     match function {
-        "Ref" => reference(scope, argument),
-        "Fn::GetAtt" => attribute(scope, argument),
-        "Fn::Sub" => substitute(scope, argument),
-        "Fn::Join" => join(scope, argument),
-        "Fn::Select" => select(scope, argument),
-        "Fn::Split" => split(scope, argument),
-        "Fn::FindInMap" => find_in_map(scope, argument),
+        "Ref" => reference(evaluator, argument),
+        "Fn::GetAtt" => attribute(evaluator, argument),
+        "Fn::Sub" => substitute(evaluator, argument),
+        "Fn::Join" => join(evaluator, argument),
+        "Fn::Select" => select(evaluator, argument),
+        "Fn::Split" => split(evaluator, argument),
+        "Fn::FindInMap" => find_in_map(evaluator, argument),
         "Fn::If" => {
             let [name, yes, no] = arguments(argument, function)?;
-            scope.value(if conditions::named(scope, name)? {
+            evaluator.value(if conditions::named(evaluator, name)? {
                 yes
             } else {
                 no
             })
         }
-        "Fn::ImportValue" => Err(Problem::only_here(
+        "Fn::ImportValue" => Err(Problem::local_only(
             line,
             "`Fn::ImportValue` is the value of another stack; use a parameter",
         )),
-        _ => Err(Problem::only_here(
+        _ => Err(Problem::local_only(
             line,
             format!("`{function}` is not evaluated locally; use a parameter"),
         )),
@@ -64,7 +64,7 @@ fn literal<'n>(node: &'n Node, function: &str) -> Result<&'n str, Problem> {
 }
 
 /// A text that is not too long.
-pub(crate) fn made(text: String, line: usize) -> Result<Node, Problem> {
+pub(crate) fn bounded_text(text: String, line: usize) -> Result<Node, Problem> {
     if text.len() > MAX_TEXT {
         return Err(Problem::new(
             line,
@@ -74,15 +74,15 @@ pub(crate) fn made(text: String, line: usize) -> Result<Node, Problem> {
     Ok(Node::text(text, line))
 }
 
-fn reference(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
-    scope.reference(literal(argument, "Ref")?, argument.line)
+fn reference(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
+    evaluator.reference(literal(argument, "Ref")?, argument.line)
 }
 
-fn attribute(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn attribute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let (name, attribute) = match argument.as_list() {
         Some([name, attribute]) => (
             literal(name, "Fn::GetAtt")?.to_owned(),
-            scope.text(attribute)?,
+            evaluator.text(attribute)?,
         ),
         _ => {
             let dotted = argument.as_text().and_then(|text| text.split_once('.'));
@@ -96,10 +96,10 @@ fn attribute(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
             (name.to_owned(), attribute.to_owned())
         }
     };
-    scope.attribute(&name, &attribute, argument.line)
+    evaluator.attribute(&name, &attribute, argument.line)
 }
 
-fn substitute(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn substitute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let (text, variables) = match argument.as_list() {
         Some([text, variables]) => (text, Some(variables)),
         Some(_) => {
@@ -122,18 +122,18 @@ fn substitute(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
         rest = after;
         match name.strip_prefix('!') {
             Some(literal) => result.extend(["${", literal, "}"]),
-            None => result.push_str(&variable(scope, name.trim(), variables, text.line)?),
+            None => result.push_str(&variable(evaluator, name.trim(), variables, text.line)?),
         }
         if result.len() > MAX_TEXT {
             break;
         }
     }
     result.push_str(rest);
-    made(result, text.line)
+    bounded_text(result, text.line)
 }
 
 fn variable(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     name: &str,
     variables: Option<&Node>,
     line: usize,
@@ -142,37 +142,37 @@ fn variable(
         variables.and_then(|map| map.entry(name)),
         name.split_once('.'),
     ) {
-        (Some(own), _) => scope.value(own)?,
-        (None, Some((resource, attribute))) => scope.attribute(resource, attribute, line)?,
-        (None, None) => scope.reference(name, line)?,
+        (Some(own), _) => evaluator.value(own)?,
+        (None, Some((resource, attribute))) => evaluator.attribute(resource, attribute, line)?,
+        (None, None) => evaluator.reference(name, line)?,
     };
     if value.is_null() {
         return Err(Problem::new(line, format!("`${{{name}}}` has no value")));
     }
-    scope.text(&value)
+    evaluator.text(&value)
 }
 
-fn join(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn join(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [delimiter, items] = arguments(argument, "Fn::Join")?;
     let delimiter = literal(delimiter, "Fn::Join")?;
     let mut result = String::new();
-    for (index, item) in scope.list(items)?.iter().enumerate() {
+    for (index, item) in evaluator.list(items)?.iter().enumerate() {
         if index > 0 {
             result.push_str(delimiter);
         }
-        result.push_str(&scope.text(item)?);
+        result.push_str(&evaluator.text(item)?);
         if result.len() > MAX_TEXT {
             break;
         }
     }
-    made(result, argument.line)
+    bounded_text(result, argument.line)
 }
 
-fn select(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn select(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [index, items] = arguments(argument, "Fn::Select")?;
-    let index = scope.text(index)?;
+    let index = evaluator.text(index)?;
     // Only the one that is selected needs a value.
-    let items = scope.value(items)?;
+    let items = evaluator.value(items)?;
     let item = index
         .parse::<usize>()
         .ok()
@@ -184,16 +184,16 @@ fn select(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
             format!("`Fn::Select` has no item {index}: the list has {count}, counted from 0"),
         )
     };
-    scope.value(item.ok_or_else(wrong)?)
+    evaluator.value(item.ok_or_else(wrong)?)
 }
 
-fn split(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn split(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [delimiter, text] = arguments(argument, "Fn::Split")?;
     let delimiter = literal(delimiter, "Fn::Split")?;
     if delimiter.is_empty() {
         return Err(Problem::new(argument.line, "`Fn::Split` needs a delimiter"));
     }
-    let text = scope.text(text)?;
+    let text = evaluator.text(text)?;
     Ok(Node::list(
         text.split(delimiter)
             .map(|item| Node::text(item, argument.line))
@@ -202,7 +202,7 @@ fn split(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
     ))
 }
 
-fn find_in_map(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
+fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let (keys, default) = match argument.as_list() {
         Some([keys @ .., last]) if keys.len() == 3 => (keys, last.entry("DefaultValue")),
         Some(keys) if keys.len() == 3 => (keys, None),
@@ -214,16 +214,16 @@ fn find_in_map(scope: &Scope<'_>, argument: &Node) -> Result<Node, Problem> {
         }
     };
     let (map, first, second) = (
-        scope.text(&keys[0])?,
-        scope.text(&keys[1])?,
-        scope.text(&keys[2])?,
+        evaluator.text(&keys[0])?,
+        evaluator.text(&keys[1])?,
+        evaluator.text(&keys[2])?,
     );
-    let found = scope
+    let found = evaluator
         .mapping(&map)
         .and_then(|map| map.entry(&first))
         .and_then(|map| map.entry(&second));
     match found.or(default) {
-        Some(value) => scope.value(value),
+        Some(value) => evaluator.value(value),
         None => Err(Problem::new(
             argument.line,
             format!("`Mappings` has no `{map}` with `{first}` and `{second}`"),

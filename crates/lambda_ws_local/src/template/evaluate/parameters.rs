@@ -21,7 +21,7 @@ impl Parameter {
     pub(crate) fn value(&self, name: &str, line: usize) -> Result<Node, Problem> {
         let value = self.value.clone().map_err(|why| {
             let text = format!("{why} --parameter-overrides {name}=...");
-            Problem::only_here(line, text)
+            Problem::local_only(line, text)
         })?;
         Ok(Node { line, ..value })
     }

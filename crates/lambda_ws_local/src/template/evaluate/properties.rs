@@ -1,12 +1,12 @@
 use std::ops::RangeInclusive;
 
-use super::evaluator::Scope;
+use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
 
 /// A map of properties, each evaluated when it is asked for.
 #[derive(Clone)]
 pub(crate) struct Properties<'s, 'a> {
-    scope: &'s Scope<'a>,
+    evaluator: &'s Evaluator<'a>,
     node: Node,
     /// Whose properties these are, for a message: "function `Chat`".
     pub(crate) owner: String,
@@ -14,14 +14,18 @@ pub(crate) struct Properties<'s, 'a> {
 
 impl<'s, 'a> Properties<'s, 'a> {
     pub(crate) fn new(
-        scope: &'s Scope<'a>,
+        evaluator: &'s Evaluator<'a>,
         node: &Node,
         owner: impl Into<String>,
     ) -> Result<Self, Problem> {
-        let node = scope.value(node)?;
+        let node = evaluator.value(node)?;
         let owner = owner.into();
         match node.value {
-            Value::Map(_) | Value::Null => Ok(Self { scope, node, owner }),
+            Value::Map(_) | Value::Null => Ok(Self {
+                evaluator,
+                node,
+                owner,
+            }),
             _ => Err(Problem::new(
                 node.line,
                 format!("{owner}: a map belongs here, and this is {}", node.kind()),
@@ -52,7 +56,7 @@ impl<'s, 'a> Properties<'s, 'a> {
             return Ok(None);
         };
         let value = self
-            .scope
+            .evaluator
             .value(node)
             .map_err(|problem| self.told(name, problem))?;
         Ok((!value.is_null()).then_some(value))
@@ -68,7 +72,7 @@ impl<'s, 'a> Properties<'s, 'a> {
         let value = self.value(name)?;
         value
             .map(|value| {
-                self.scope
+                self.evaluator
                     .text(&value)
                     .map_err(|problem| self.told(name, problem))
             })
@@ -77,7 +81,7 @@ impl<'s, 'a> Properties<'s, 'a> {
 
     fn unless_unknown<T>(&self, read: Result<Option<T>, Problem>) -> Result<Option<T>, Problem> {
         match read {
-            Err(problem) if self.scope.skips(&problem) => Ok(None),
+            Err(problem) if self.evaluator.skips(&problem) => Ok(None),
             read => read,
         }
     }
@@ -129,7 +133,7 @@ impl<'s, 'a> Properties<'s, 'a> {
         let Some(value) = self.unless_unknown(self.value(name))? else {
             return Ok(Vec::new());
         };
-        self.scope
+        self.evaluator
             .list(&value)
             .map_err(|problem| self.told(name, problem))
     }
@@ -138,7 +142,7 @@ impl<'s, 'a> Properties<'s, 'a> {
     pub(crate) fn map(&self, name: &str) -> Result<Properties<'s, 'a>, Problem> {
         let value = self.unless_unknown(self.value(name))?;
         let value = value.unwrap_or(Node::null(self.node.line));
-        Properties::new(self.scope, &value, format!("{}, `{name}`", self.owner))
+        Properties::new(self.evaluator, &value, format!("{}, `{name}`", self.owner))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -146,6 +150,6 @@ impl<'s, 'a> Properties<'s, 'a> {
     }
 
     fn told(&self, name: &str, problem: Problem) -> Problem {
-        problem.told_of(&format!("`{name}` of {}", self.owner))
+        problem.context(&format!("`{name}` of {}", self.owner))
     }
 }

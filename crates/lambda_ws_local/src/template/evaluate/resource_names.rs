@@ -1,7 +1,7 @@
 //! What `Ref` and `Fn::GetAtt` say of the resources whose values a laptop knows.
 
-use super::evaluator::Scope;
-use super::intrinsics::made;
+use super::evaluator::Evaluator;
+use super::intrinsics::bounded_text;
 use crate::template::resources::{api, api_key, authorization, function, stage, table};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::Resource;
@@ -25,10 +25,10 @@ pub(crate) fn short_id(name: &str) -> String {
 }
 
 /// The ARN of the function of that name.
-fn function_arn(scope: &Scope<'_>, name: &str) -> String {
+fn function_arn(evaluator: &Evaluator<'_>, name: &str) -> String {
     format!(
         "arn:aws:lambda:{}:{}:function:{name}",
-        scope.options.region, scope.options.account
+        evaluator.options.region, evaluator.options.account
     )
 }
 
@@ -40,128 +40,142 @@ const FIRST_VERSION: &str = "1";
 
 /// The name that a resource has by its property `name`; `None` if it has none, or one that only AWS knows.
 pub(crate) fn own_name(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     name: &str,
 ) -> Result<Option<String>, Problem> {
     let Some(node) = resource.properties.entry(name) else {
         return Ok(None);
     };
-    let text = scope.value(node).and_then(|value| match value.is_null() {
-        true => Ok(None),
-        false => scope.text(&value).map(Some),
-    });
+    let text = evaluator
+        .value(node)
+        .and_then(|value| match value.is_null() {
+            true => Ok(None),
+            false => evaluator.text(&value).map(Some),
+        });
     match text {
-        Err(problem) if problem.is_only_here() => {
+        Err(problem) if problem.is_local_only() => {
             let id = &resource.id;
             let text = format!("`{name}` of `{id}` is its logical id here: {problem}");
-            scope.report.note(node.line, text);
+            evaluator.report.note(node.line, text);
             Ok(None)
         }
         text => text,
     }
 }
 
-fn role_name(scope: &Scope<'_>, role: &Resource) -> Result<String, Problem> {
-    Ok(own_name(scope, role, "RoleName")?.unwrap_or_else(|| role.id.clone()))
+fn role_name(evaluator: &Evaluator<'_>, role: &Resource) -> Result<String, Problem> {
+    Ok(own_name(evaluator, role, "RoleName")?.unwrap_or_else(|| role.id.clone()))
 }
 
 /// The ARN of the function that an alias or a version is of, without one.
-fn arn_of(scope: &Scope<'_>, part: &Resource, line: usize) -> Result<String, Problem> {
-    let of = named(scope, part, "FunctionName", line)?;
+fn arn_of(evaluator: &Evaluator<'_>, part: &Resource, line: usize) -> Result<String, Problem> {
+    let of = named(evaluator, part, "FunctionName", line)?;
     Ok(match of.split(':').collect::<Vec<_>>()[..] {
         ["arn", .., "function", name] | ["arn", .., "function", name, _] => {
-            function_arn(scope, name)
+            function_arn(evaluator, name)
         }
-        _ => function_arn(scope, &of),
+        _ => function_arn(evaluator, &of),
     })
 }
 
-fn alias_arn(scope: &Scope<'_>, alias: &Resource, line: usize) -> Result<String, Problem> {
-    let name = named(scope, alias, "Name", line)?;
-    Ok(format!("{}:{name}", arn_of(scope, alias, line)?))
+fn alias_arn(evaluator: &Evaluator<'_>, alias: &Resource, line: usize) -> Result<String, Problem> {
+    let name = named(evaluator, alias, "Name", line)?;
+    Ok(format!("{}:{name}", arn_of(evaluator, alias, line)?))
 }
 
-fn version_arn(scope: &Scope<'_>, version: &Resource, line: usize) -> Result<String, Problem> {
-    let of = arn_of(scope, version, line)?;
-    let number = version_number(scope, version, line)?;
+fn version_arn(
+    evaluator: &Evaluator<'_>,
+    version: &Resource,
+    line: usize,
+) -> Result<String, Problem> {
+    let of = arn_of(evaluator, version, line)?;
+    let number = version_number(evaluator, version, line)?;
     Ok(format!("{of}:{number}"))
 }
 
 /// The number of a version: its position among the versions of its function.
-fn version_number(scope: &Scope<'_>, version: &Resource, line: usize) -> Result<usize, Problem> {
-    let of = arn_of(scope, version, line)?;
-    let earlier = scope
+fn version_number(
+    evaluator: &Evaluator<'_>,
+    version: &Resource,
+    line: usize,
+) -> Result<usize, Problem> {
+    let of = arn_of(evaluator, version, line)?;
+    let earlier = evaluator
         .of_kind(VERSION)
         .take_while(|one| one.id != version.id);
-    let same = earlier.filter(|one| arn_of(scope, one, line).is_ok_and(|own| own == of));
+    let same = earlier.filter(|one| arn_of(evaluator, one, line).is_ok_and(|own| own == of));
     Ok(same.count() + 1)
 }
 
 /// `Ref name`.
-pub(crate) fn reference(scope: &Scope<'_>, name: &str, line: usize) -> Result<Node, Problem> {
+pub(crate) fn reference(
+    evaluator: &Evaluator<'_>,
+    name: &str,
+    line: usize,
+) -> Result<Node, Problem> {
     // SAM: `Ref Api.Stage`, `Ref Function.Alias`.
     if let Some((base, part)) = name.split_once('.') {
-        return attribute(scope, base, part, line);
+        return attribute(evaluator, base, part, line);
     }
-    let resource = scope.resource(name, line)?;
+    let resource = evaluator.resource(name, line)?;
     let text = match &*resource.kind {
-        function::SERVERLESS | function::LAMBDA => function::name(scope, resource)?,
-        table::SIMPLE | table::TABLE | table::GLOBAL => table::name(scope, resource)?,
+        function::SERVERLESS | function::LAMBDA => function::name(evaluator, resource)?,
+        table::SIMPLE | table::TABLE | table::GLOBAL => table::name(evaluator, resource)?,
         api::SERVERLESS | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => short_id(name),
         "AWS::ApiGateway::RestApi" => short_id(name),
-        ROLE => role_name(scope, resource)?,
-        ALIAS => alias_arn(scope, resource, line)?,
-        VERSION => version_arn(scope, resource, line)?,
-        stage::KIND => stage::name(scope, resource)?,
-        "AWS::Logs::LogGroup" => named(scope, resource, "LogGroupName", line)?,
-        "AWS::S3::Bucket" => named(scope, resource, "BucketName", line)?,
+        ROLE => role_name(evaluator, resource)?,
+        ALIAS => alias_arn(evaluator, resource, line)?,
+        VERSION => version_arn(evaluator, resource, line)?,
+        stage::KIND => stage::name(evaluator, resource)?,
+        "AWS::Logs::LogGroup" => named(evaluator, resource, "LogGroupName", line)?,
+        "AWS::S3::Bucket" => named(evaluator, resource, "BucketName", line)?,
         kind if kind.starts_with("AWS::ApiGatewayV2::") => short_id(name),
         api_key::KIND | "AWS::ApiGateway::UsagePlan" => short_id(name),
         _ => return Err(unknown(resource, &format!("Ref {name}"), line)),
     };
-    made(text, line)
+    bounded_text(text, line)
 }
 
 /// `Fn::GetAtt name.attribute`.
 pub(crate) fn attribute(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     name: &str,
     attribute: &str,
     line: usize,
 ) -> Result<Node, Problem> {
-    let resource = scope.resource(name, line)?;
-    let (region, account) = (&scope.options.region, &scope.options.account);
+    let resource = evaluator.resource(name, line)?;
+    let (region, account) = (&evaluator.options.region, &evaluator.options.account);
     let text = match (&*resource.kind, attribute) {
         (function::SERVERLESS | function::LAMBDA, "Arn") => {
-            function_arn(scope, &function::name(scope, resource)?)
+            function_arn(evaluator, &function::name(evaluator, resource)?)
         }
         (function::SERVERLESS, "Alias") => {
-            let alias = named(scope, resource, "AutoPublishAlias", line)?;
+            let alias = named(evaluator, resource, "AutoPublishAlias", line)?;
             format!(
                 "{}:{alias}",
-                function_arn(scope, &function::name(scope, resource)?)
+                function_arn(evaluator, &function::name(evaluator, resource)?)
             )
         }
         (function::SERVERLESS, "Version") => {
-            let arn = function_arn(scope, &function::name(scope, resource)?);
+            let arn = function_arn(evaluator, &function::name(evaluator, resource)?);
             format!("{arn}:{FIRST_VERSION}")
         }
         (ROLE, "Arn") => {
             let path = resource.properties.entry("Path");
-            let path = path.map_or(Ok("/".to_owned()), |path| scope.text(path))?;
+            let path = path.map_or(Ok("/".to_owned()), |path| evaluator.text(path))?;
             format!(
                 "arn:aws:iam::{account}:role{path}{}",
-                role_name(scope, resource)?
+                role_name(evaluator, resource)?
             )
         }
-        (ALIAS, "AliasArn") => alias_arn(scope, resource, line)?,
-        (VERSION, "FunctionArn") => version_arn(scope, resource, line)?,
-        (VERSION, "Version") => version_number(scope, resource, line)?.to_string(),
+        (ALIAS, "AliasArn") => alias_arn(evaluator, resource, line)?,
+        (VERSION, "FunctionArn") => version_arn(evaluator, resource, line)?,
+        (VERSION, "Version") => version_number(evaluator, resource, line)?.to_string(),
         (table::SIMPLE | table::TABLE | table::GLOBAL, "Arn") => {
             format!(
                 "arn:aws:dynamodb:{region}:{account}:table/{}",
-                table::name(scope, resource)?
+                table::name(evaluator, resource)?
             )
         }
         (api::SERVERLESS | api::KIND, "ApiId") => short_id(name),
@@ -174,11 +188,11 @@ pub(crate) fn attribute(
         (authorization::KIND, "AuthorizerId") | (api_key::KIND, "APIKeyId") => short_id(name),
         (api::SERVERLESS, "Stage") => {
             let id = short_id(name);
-            let stage = scope.of_kind(stage::KIND).find(|stage| {
-                stage.generated && stage::api(scope, stage).ok().as_ref() == Some(&id)
+            let stage = evaluator.of_kind(stage::KIND).find(|stage| {
+                stage.generated && stage::api(evaluator, stage).ok().as_ref() == Some(&id)
             });
             stage::name(
-                scope,
+                evaluator,
                 stage.ok_or_else(|| Problem::missing(line, &format!("{name}.Stage")))?,
             )?
         }
@@ -190,17 +204,17 @@ pub(crate) fn attribute(
             ));
         }
     };
-    made(text, line)
+    bounded_text(text, line)
 }
 
 fn named(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     property: &str,
     line: usize,
 ) -> Result<String, Problem> {
     match resource.properties.entry(property) {
-        Some(name) => scope.text(name),
+        Some(name) => evaluator.text(name),
         None => Err(unknown(resource, &format!("Ref {}", resource.id), line)),
     }
 }
@@ -210,5 +224,5 @@ fn unknown(resource: &Resource, expression: &str, line: usize) -> Problem {
         "only AWS knows `{expression}` ({}); use a parameter instead and give its local value with --parameter-overrides",
         resource.kind
     );
-    Problem::only_here(line, text)
+    Problem::local_only(line, text)
 }

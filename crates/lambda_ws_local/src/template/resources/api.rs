@@ -4,7 +4,7 @@ use super::model;
 use super::route::{self, Route};
 use super::stage::{self, Throttling};
 use crate::gateway::ApiKeySource;
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -35,21 +35,21 @@ pub struct Api {
 }
 
 /// The template's WebSocket APIs, in its order.
-pub(crate) fn read(scope: &Scope<'_>) -> Vec<Api> {
-    strays(scope);
-    model::check(scope);
-    let resources = scope
+pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Api> {
+    report_orphans(evaluator);
+    model::check(evaluator);
+    let resources = evaluator
         .resources
         .iter()
         .filter(|resource| resource.kind == SERVERLESS || resource.kind == KIND);
     resources
-        .filter_map(|resource| scope.report.keep(api(scope, resource)).flatten())
+        .filter_map(|resource| evaluator.report.keep(api(evaluator, resource)).flatten())
         .collect()
 }
 
-fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
+fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
     let properties = Properties::new(
-        scope,
+        evaluator,
         &resource.properties,
         format!("API `{}`", resource.id),
     )?;
@@ -61,7 +61,7 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
     if resource.kind == KIND {
         let protocol = properties.required("ProtocolType")?;
         if protocol != "WEBSOCKET" {
-            scope.report.note(
+            evaluator.report.note(
                 resource.line,
                 format!(
                     "API `{}` speaks {protocol}, and only websockets are served",
@@ -72,10 +72,10 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         }
     }
     let id = resource_names::short_id(&resource.id);
-    let routes = routes(scope, &id);
-    let stage = scope
+    let routes = routes(evaluator, &id);
+    let stage = evaluator
         .report
-        .keep(stage::of_api(scope, &resource.id, &id, resource.line));
+        .keep(stage::of_api(evaluator, &resource.id, &id, resource.line));
     let expression = properties
         .known_text("RouteSelectionExpression")?
         .filter(|expression| !expression.is_empty());
@@ -92,12 +92,12 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
     let api_key_source = api_key_source(&properties)?;
     // Whether it is disabled does not matter, if only AWS knows.
     let disabled = match properties.flag("DisableExecuteApiEndpoint") {
-        Err(problem) if problem.is_only_here() => false,
+        Err(problem) if problem.is_local_only() => false,
         disabled => disabled?,
     };
     if disabled {
         let line = properties.line("DisableExecuteApiEndpoint");
-        scope.report.note(
+        evaluator.report.note(
             line,
             format!(
                 "{} is served although its execute-api endpoint is disabled",
@@ -109,7 +109,7 @@ fn api(scope: &Scope<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
         .value("Domain")
         .is_ok_and(|domain| domain.is_some())
     {
-        scope.report.note(
+        evaluator.report.note(
             properties.line("Domain"),
             "custom domain names are not served",
         );
@@ -141,23 +141,23 @@ fn api_key_source(properties: &Properties<'_, '_>) -> Result<ApiKeySource, Probl
     text.parse().map_err(problem)
 }
 
-fn routes(scope: &Scope<'_>, id: &str) -> Vec<Route> {
+fn routes(evaluator: &Evaluator<'_>, id: &str) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
-    for resource in scope
+    for resource in evaluator
         .of_kind(route::KIND)
-        .filter(|resource| stage::api(scope, resource).is_ok_and(|api| api == id))
+        .filter(|resource| stage::api(evaluator, resource).is_ok_and(|api| api == id))
     {
-        let Some(route) = scope.report.keep(route::read(scope, resource)) else {
+        let Some(route) = evaluator.report.keep(route::read(evaluator, resource)) else {
             continue;
         };
         match routes.iter().find(|first| first.key == route.key) {
-            Some(_) if scope.may_be_absent(&resource.id) => {}
+            Some(_) if evaluator.may_be_absent(&resource.id) => {}
             Some(first) => {
                 let text = format!(
                     "route `{}` was defined before, on line {}",
                     route.key, first.line
                 );
-                scope.report.problem(Problem::new(route.line, text));
+                evaluator.report.problem(Problem::new(route.line, text));
             }
             None => routes.push(route),
         }
@@ -166,31 +166,34 @@ fn routes(scope: &Scope<'_>, id: &str) -> Vec<Route> {
 }
 
 /// Reports the routes and stages of no API.
-fn strays(scope: &Scope<'_>) {
+fn report_orphans(evaluator: &Evaluator<'_>) {
     let apis = ["AWS::Serverless::HttpApi", SERVERLESS, KIND];
-    let ids: Vec<_> = scope
+    let ids: Vec<_> = evaluator
         .resources
         .iter()
         .filter(|one| apis.contains(&&*one.kind))
         .map(|one| resource_names::short_id(&one.id))
         .collect();
-    for part in scope.of_kind(route::KIND).chain(scope.of_kind(stage::KIND)) {
+    for part in evaluator
+        .of_kind(route::KIND)
+        .chain(evaluator.of_kind(stage::KIND))
+    {
         let what = if part.kind == stage::KIND {
             "stage"
         } else {
             "route"
         };
-        let problem = match stage::api(scope, part) {
+        let problem = match stage::api(evaluator, part) {
             Ok(id) if ids.contains(&id) => continue,
-            Ok(id) => scope.outside(
+            Ok(id) => evaluator.outside(
                 part.line,
                 format!(
                     "{what} `{}` belongs to the API `{id}`, which is not in the template",
                     part.id
                 ),
             ),
-            Err(problem) => problem.told_of(&format!("{what} `{}`", part.id)),
+            Err(problem) => problem.context(&format!("{what} `{}`", part.id)),
         };
-        scope.report.problem(problem);
+        evaluator.report.problem(problem);
     }
 }

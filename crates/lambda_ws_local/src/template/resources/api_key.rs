@@ -1,5 +1,5 @@
 use crate::gateway::ApiKey;
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -7,25 +7,25 @@ pub(crate) const KIND: &str = "AWS::ApiGateway::ApiKey";
 
 /// The template's keys that clients can use. On AWS it is a usage plan that gives a key to an API; here every key is one of
 /// every API (conformance B11).
-pub(crate) fn read(scope: &Scope<'_>) -> Vec<ApiKey> {
-    let keys = scope.of_kind(KIND);
-    keys.filter_map(|resource| scope.report.keep(key(scope, resource)).flatten())
+pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<ApiKey> {
+    let keys = evaluator.of_kind(KIND);
+    keys.filter_map(|resource| evaluator.report.keep(key(evaluator, resource)).flatten())
         .collect()
 }
 
-fn key(scope: &Scope<'_>, resource: &Resource) -> Result<Option<ApiKey>, Problem> {
+fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<ApiKey>, Problem> {
     let owner = format!("API key `{}`", resource.id);
-    let properties = Properties::new(scope, &resource.properties, &*owner)?;
+    let properties = Properties::new(evaluator, &resource.properties, &*owner)?;
     if !properties.flag("Enabled")? {
         let text = format!("{owner} is not `Enabled: true`: no client can use it, as on AWS");
-        scope.report.note(resource.line, text);
+        evaluator.report.note(resource.line, text);
         return Ok(None);
     }
     let Some(value) = properties.text("Value")? else {
         let text = format!(
             "{owner} has no `Value`, and AWS would make one up; name a key of your own with --api-key"
         );
-        scope.report.note(resource.line, text);
+        evaluator.report.note(resource.line, text);
         return Ok(None);
     };
     Ok(Some(ApiKey {

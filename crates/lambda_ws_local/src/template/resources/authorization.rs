@@ -1,7 +1,7 @@
 use lambda_ws::wire::IdentitySource;
 
 use super::{integration, stage};
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::Resource;
 
@@ -40,7 +40,7 @@ const OF_HTTP_APIS: [&str; 4] = [
 
 /// The `AuthorizationType` of a route.
 pub(crate) fn read(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     route: &Resource,
     key: &str,
     properties: &Properties<'_, '_>,
@@ -68,24 +68,24 @@ pub(crate) fn read(
         );
         return Err(Problem::new(line, text));
     };
-    let api = stage::api(scope, route)?;
-    let found = scope.of_kind(KIND).find(|one| {
+    let api = stage::api(evaluator, route)?;
+    let found = evaluator.of_kind(KIND).find(|one| {
         resource_names::short_id(&one.id) == id
-            && stage::api(scope, one).is_ok_and(|own| own == api)
+            && stage::api(evaluator, one).is_ok_and(|own| own == api)
     });
     let Some(authorizer) = found else {
         let text = format!("route `{key}`: `AuthorizerId` must be an `{KIND}` of the same API");
         return Err(Problem::new(properties.line("AuthorizerId"), text));
     };
-    authorizer_of(scope, authorizer).map(Authorization::Lambda)
+    authorizer_of(evaluator, authorizer).map(Authorization::Lambda)
 }
 
-fn authorizer_of(scope: &Scope<'_>, resource: &Resource) -> Result<Authorizer, Problem> {
+fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Authorizer, Problem> {
     let owner = match resource.generated {
         true => "`Auth`".to_owned(),
         false => format!("authorizer `{}`", resource.id),
     };
-    let properties = Properties::new(scope, &resource.properties, &*owner)?;
+    let properties = Properties::new(evaluator, &resource.properties, &*owner)?;
     let kind = properties.required("AuthorizerType")?;
     if kind != "REQUEST" {
         let text = format!("{owner} is of type {kind}, but one of a WebSocket API is REQUEST");
@@ -100,26 +100,26 @@ fn authorizer_of(scope: &Scope<'_>, resource: &Resource) -> Result<Authorizer, P
     if properties.value("IdentityValidationExpression")?.is_some() {
         let text = format!("{owner}: `IdentityValidationExpression` is not used, as on AWS");
         let line = properties.line("IdentityValidationExpression");
-        scope.report.note(line, text);
+        evaluator.report.note(line, text);
     }
     let mut identity_sources = Vec::new();
     for node in properties.list("IdentitySource")? {
-        identity_sources.push(identity_source(scope, &node, &owner)?);
+        identity_sources.push(identity_source(evaluator, &node, &owner)?);
     }
     let Some(uri) = resource.properties.entry("AuthorizerUri") else {
         let text = format!("{owner} has no `AuthorizerUri`");
         return Err(Problem::new(resource.line, text));
     };
-    let function = integration::called(scope, uri, &owner).map_err(|problem| {
-        match problem.is_only_here() {
-            true => problem.told_of(&owner),
-            false => problem,
-        }
+    let function = integration::called(evaluator, uri, &owner).map_err(|problem| match problem
+        .is_local_only()
+    {
+        true => problem.context(&owner),
+        false => problem,
     })?;
     let role = properties.value("AuthorizerCredentialsArn");
     if !resource.generated && role.ok().flatten().is_none() {
         let effect = "every client would see 500";
-        integration::permission(scope, resource, effect);
+        integration::permission(evaluator, resource, effect);
     }
     Ok(Authorizer {
         function,
@@ -128,8 +128,14 @@ fn authorizer_of(scope: &Scope<'_>, resource: &Resource) -> Result<Authorizer, P
     })
 }
 
-fn identity_source(scope: &Scope<'_>, node: &Node, owner: &str) -> Result<IdentitySource, Problem> {
-    let source = scope.text(node).map_err(|problem| problem.told_of(owner))?;
+fn identity_source(
+    evaluator: &Evaluator<'_>,
+    node: &Node,
+    owner: &str,
+) -> Result<IdentitySource, Problem> {
+    let source = evaluator
+        .text(node)
+        .map_err(|problem| problem.context(owner))?;
     let read = source.parse();
     read.map_err(|error| Problem::new(node.line, format!("{owner}: {error}")))
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::lambda::Asynchronous;
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Note, Problem};
 use crate::template::transform::Resource;
 use build::Build;
@@ -73,34 +73,34 @@ const RESERVED: &[&str] = &[
 ];
 
 /// The template's function resources, in its order.
-pub(crate) fn resources<'s>(scope: &'s Scope<'_>) -> impl Iterator<Item = &'s Resource> {
-    scope
+pub(crate) fn resources<'s>(evaluator: &'s Evaluator<'_>) -> impl Iterator<Item = &'s Resource> {
+    evaluator
         .resources
         .iter()
         .filter(|resource| resource.kind == SERVERLESS || resource.kind == LAMBDA)
 }
 
 /// The function's name on AWS, which is what `Ref` says: `FunctionName`, or the logical id.
-pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Problem> {
-    let name = resource_names::own_name(scope, resource, "FunctionName")?;
+pub(crate) fn name(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<String, Problem> {
+    let name = resource_names::own_name(evaluator, resource, "FunctionName")?;
     Ok(name.unwrap_or_else(|| resource.id.clone()))
 }
 
 /// The function with what is not reproduced of it, or all that is wrong with it. `folder` is the template's.
 pub(crate) fn read(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     folder: &Path,
 ) -> Result<(Function, Vec<Note>), Vec<Problem>> {
     let properties = Properties::new(
-        scope,
+        evaluator,
         &resource.properties,
         format!("function `{}`", resource.id),
     )
     .map_err(|one| vec![one])?;
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    let environment = environment(scope, resource, &properties, &mut problems, &mut notes);
-    let function = function(scope, resource, &properties, folder, environment);
+    let environment = environment(evaluator, resource, &properties, &mut problems, &mut notes);
+    let function = function(evaluator, resource, &properties, folder, environment);
     match function {
         Ok((function, unsent)) if problems.is_empty() => {
             notes.extend(unsent);
@@ -116,7 +116,7 @@ pub(crate) fn read(
 }
 
 fn function(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     properties: &Properties<'_, '_>,
     folder: &Path,
@@ -129,7 +129,7 @@ fn function(
         _ => properties.required(name),
     };
     let architecture = match properties.list("Architectures")?.first() {
-        Some(architecture) => scope.text(architecture)?,
+        Some(architecture) => evaluator.text(architecture)?,
         None => "x86_64".to_owned(),
     };
     if architecture != "x86_64" && architecture != "arm64" {
@@ -139,8 +139,8 @@ fn function(
         );
         return Err(Problem::new(properties.line("Architectures"), text));
     }
-    let name = name(scope, resource)?;
-    let (asynchronous, notes) = event_invoke_config::read(scope, resource, properties, &name)?;
+    let name = name(evaluator, resource)?;
+    let (asynchronous, notes) = event_invoke_config::read(evaluator, resource, properties, &name)?;
     let function = Function {
         logical_id: resource.id.clone(),
         name,
@@ -149,7 +149,7 @@ fn function(
         architecture,
         package,
         code,
-        build: build::read(scope, resource)?,
+        build: build::read(evaluator, resource)?,
         environment,
         timeout: Duration::from_secs(properties.number("Timeout", 1..=900)?.unwrap_or(3).into()),
         memory_mb: properties
@@ -163,7 +163,7 @@ fn function(
 }
 
 fn environment(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     properties: &Properties<'_, '_>,
     problems: &mut Vec<Problem>,
@@ -181,7 +181,7 @@ fn environment(
     };
     let mut environment = BTreeMap::new();
     for (name, node) in variables.keys() {
-        match variable(scope, name, node) {
+        match variable(evaluator, name, node) {
             Ok(Some(value)) => {
                 if let Some(reference) = unresolved(&value) {
                     let text = format!(
@@ -194,7 +194,7 @@ fn environment(
                 environment.insert(name.to_owned(), value);
             }
             Ok(None) => {}
-            Err(problem) if problem.is_only_here() => {
+            Err(problem) if problem.is_local_only() => {
                 let text = format!(
                     "variable `{name}` of function `{}` is empty: {}; set it with --env {name}=VALUE",
                     resource.id,
@@ -204,13 +204,13 @@ fn environment(
                 environment.insert(name.to_owned(), String::new());
             }
             Err(problem) => problems
-                .push(problem.told_of(&format!("variable `{name}` of function `{}`", resource.id))),
+                .push(problem.context(&format!("variable `{name}` of function `{}`", resource.id))),
         }
     }
     environment
 }
 
-fn variable(scope: &Scope<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
+fn variable(evaluator: &Evaluator<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
     if RESERVED.contains(&name) {
         return Err(Problem::new(
             node.line,
@@ -226,11 +226,11 @@ fn variable(scope: &Scope<'_>, name: &str, node: &Node) -> Result<Option<String>
             "Lambda takes names of a letter and then letters, digits and `_`",
         ));
     }
-    let value = scope.value(node)?;
+    let value = evaluator.value(node)?;
     if value.is_null() {
         return Ok(None);
     }
-    scope.text(&value).map(Some)
+    evaluator.text(&value).map(Some)
 }
 
 /// The first dynamic reference in a value, such as `{{resolve:ssm:/chat/color}}`: CloudFormation resolves it when it deploys.

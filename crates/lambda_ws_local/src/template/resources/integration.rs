@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::function;
 use super::mock::{self, Mock};
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::Resource;
 
@@ -25,13 +25,13 @@ pub enum Integration {
 
 /// The integration that a route's `Target` names, as `integrations/{id}`.
 pub(crate) fn read(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     target: &str,
     route: &str,
     line: usize,
 ) -> Result<(Integration, Duration), Problem> {
     let id = target.strip_prefix("integrations/");
-    let found = scope
+    let found = evaluator
         .of_kind(KIND)
         .find(|one| Some(&*resource_names::short_id(&one.id)) == id);
     let Some(integration) = found else {
@@ -45,7 +45,7 @@ pub(crate) fn read(
     } else {
         format!("integration `{}`", integration.id)
     };
-    let properties = Properties::new(scope, &integration.properties, owner)?;
+    let properties = Properties::new(evaluator, &integration.properties, owner)?;
     let kind = properties.required("IntegrationType")?;
     let timeout = properties
         .number("TimeoutInMillis", MIN_TIMEOUT_MS..=MAX_TIMEOUT_MS)?
@@ -58,13 +58,13 @@ pub(crate) fn read(
             _ => "its messages are answered with an error",
         };
         let text = format!("route `{route}` has {why}, which is not run here: {effect}{more}");
-        scope.report.warn(line, text);
+        evaluator.report.warn(line, text);
         Ok((Integration::Unsupported(why), timeout))
     };
     if kind != "AWS_PROXY" {
         let line = properties.line("IntegrationType");
         if kind == "MOCK" {
-            return match mock::read(scope, integration, &properties)? {
+            return match mock::read(evaluator, integration, &properties)? {
                 Ok(mock) => Ok((Integration::Mock(mock), timeout)),
                 Err(why) => unsupported(line, format!("an integration of type MOCK ({why})"), ""),
             };
@@ -77,24 +77,28 @@ pub(crate) fn read(
             format!("{} has no `IntegrationUri`", properties.owner),
         ));
     };
-    let function = match called(scope, uri, &format!("route `{route}`")) {
+    let function = match called(evaluator, uri, &format!("route `{route}`")) {
         Ok(function) => function,
-        Err(problem) if problem.is_only_here() => {
+        Err(problem) if problem.is_local_only() => {
             let why = "a function that only AWS knows".to_owned();
             return unsupported(uri.line, why, &format!(" ({problem})"));
         }
         Err(problem) => return Err(problem),
     };
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
-        permission(scope, integration, "every event would fail");
+        permission(evaluator, integration, "every event would fail");
     }
     Ok((Integration::Function(function), timeout))
 }
 
 /// The logical id of the function that `user`, such as "route `say`", calls at this URI.
-pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<String, Problem> {
+pub(crate) fn called(
+    evaluator: &Evaluator<'_>,
+    node: &Node,
+    user: &str,
+) -> Result<String, Problem> {
     let absent = |name: &str| {
-        let all: Vec<_> = function::resources(scope)
+        let all: Vec<_> = function::resources(evaluator)
             .map(|function| &*function.id)
             .collect();
         let all = if all.is_empty() {
@@ -105,12 +109,12 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
         format!("{user} uses function `{name}`, which is not in the template (functions: {all})")
     };
     let uri =
-        scope
+        evaluator
             .text(node)
             .map_err(|problem| match (problem.missing_name(), problem.line()) {
                 (Some(name), Some(line)) => Problem::new(line, absent(name)),
-                _ if problem.is_only_here() => problem,
-                _ => problem.told_of(user),
+                _ if problem.is_local_only() => problem,
+                _ => problem.context(user),
             })?;
     let Some(name) = function_name(&uri) else {
         let text = format!(
@@ -121,13 +125,13 @@ pub(crate) fn called(scope: &Scope<'_>, node: &Node, user: &str) -> Result<Strin
     if name.contains("${stageVariables.") {
         let text =
             format!("the stage decides that it is `{name}`; name a function of the template");
-        return Err(Problem::only_here(node.line, text));
+        return Err(Problem::local_only(node.line, text));
     }
-    let found = function::resources(scope)
-        .find(|one| function::name(scope, one).is_ok_and(|own| own == name));
+    let found = function::resources(evaluator)
+        .find(|one| function::name(evaluator, one).is_ok_and(|own| own == name));
     found
         .map(|function| function.id.clone())
-        .ok_or_else(|| scope.outside(node.line, absent(name)))
+        .ok_or_else(|| evaluator.outside(node.line, absent(name)))
 }
 
 /// The name in a function's ARN, which may stand in the path that API Gateway invokes.
@@ -148,20 +152,20 @@ fn function_name(uri: &str) -> Option<&str> {
 }
 
 /// Notes a function that API Gateway may not call, and what that has for an effect on AWS (conformance B9, E7).
-pub(crate) fn permission(scope: &Scope<'_>, caller: &Resource, effect: &str) {
-    let permissions = scope.of_kind("AWS::Lambda::Permission");
+pub(crate) fn permission(evaluator: &Evaluator<'_>, caller: &Resource, effect: &str) {
+    let permissions = evaluator.of_kind("AWS::Lambda::Permission");
     let mut permissions = permissions.filter(|permission| !permission.generated);
     let allowed = permissions.any(|permission| {
         let principal = permission
             .properties
             .entry("Principal")
-            .and_then(|principal| scope.text(principal).ok());
+            .and_then(|principal| evaluator.text(principal).ok());
         principal.is_some_and(|principal| principal.starts_with("apigateway."))
     });
     if !allowed {
         let text = format!(
             "no `AWS::Lambda::Permission` lets apigateway.amazonaws.com call the function: on AWS {effect}"
         );
-        scope.report.note(caller.line, text);
+        evaluator.report.note(caller.line, text);
     }
 }

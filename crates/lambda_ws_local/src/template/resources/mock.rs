@@ -1,6 +1,6 @@
 //! Integrations of type `MOCK`: a fixed response without a function, as for a ping (conformance E9).
 
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::Resource;
 
@@ -17,7 +17,7 @@ pub struct Mock {
 
 /// The response of a `MOCK` integration; the inner error is why it cannot be given here.
 pub(crate) fn read(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     integration: &Resource,
     properties: &Properties<'_, '_>,
 ) -> Result<Result<Mock, &'static str>, Problem> {
@@ -30,7 +30,7 @@ pub(crate) fn read(
         Some(Some(status)) => status,
         Some(None) => return Ok(Err("its request template has no plain `statusCode`")),
     };
-    let Some(response) = response(scope, integration, status)? else {
+    let Some(response) = response(evaluator, integration, status)? else {
         return Ok(Ok(Mock { status, body: None }));
     };
     let body = match selected(&response, "ResponseTemplates")? {
@@ -90,19 +90,19 @@ fn has_code(template: &str) -> bool {
 
 /// The integration response for a status: that of a pattern, such as `/2\d\d/`, or else `$default`.
 fn response<'s, 'a>(
-    scope: &'s Scope<'a>,
+    evaluator: &'s Evaluator<'a>,
     integration: &Resource,
     status: u16,
 ) -> Result<Option<Properties<'s, 'a>>, Problem> {
     let id = resource_names::short_id(&integration.id);
     let mut default = None;
-    for one in scope.of_kind(RESPONSE) {
+    for one in evaluator.of_kind(RESPONSE) {
         let of = one.properties.entry("IntegrationId");
-        if of.and_then(|of| scope.text(of).ok()).as_ref() != Some(&id) {
+        if of.and_then(|of| evaluator.text(of).ok()).as_ref() != Some(&id) {
             continue;
         }
         let owner = format!("integration response `{}`", one.id);
-        let properties = Properties::new(scope, &one.properties, owner)?;
+        let properties = Properties::new(evaluator, &one.properties, owner)?;
         let key = properties.required("IntegrationResponseKey")?;
         if key == "$default" {
             default = Some(properties);
@@ -120,15 +120,15 @@ fn matches(key: &str, status: u16) -> bool {
 }
 
 /// Whether a resource is the response of an integration without a function.
-pub(crate) fn uses(scope: &Scope<'_>, response: &Resource) -> bool {
+pub(crate) fn uses(evaluator: &Evaluator<'_>, response: &Resource) -> bool {
     let text = |resource: &Resource, name| {
         let node: Option<&Node> = resource.properties.entry(name);
-        node.and_then(|node| scope.text(node).ok())
+        node.and_then(|node| evaluator.text(node).ok())
     };
     let Some(id) = text(response, "IntegrationId") else {
         return false;
     };
-    scope.of_kind(super::integration::KIND).any(|one| {
+    evaluator.of_kind(super::integration::KIND).any(|one| {
         resource_names::short_id(&one.id) == id
             && text(one, "IntegrationType").is_some_and(|kind| kind != "AWS_PROXY")
     })

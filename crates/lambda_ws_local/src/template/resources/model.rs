@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{route, stage};
 use crate::gateway::{self, BadSchema, Schema};
-use crate::template::evaluate::{Properties, Scope, json};
+use crate::template::evaluate::{Evaluator, Properties, json};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -36,16 +36,16 @@ impl Models {
 }
 
 /// Reports the models that API Gateway would not take, used or not.
-pub(crate) fn check(scope: &Scope<'_>) {
-    for model in scope.of_kind(KIND) {
-        scope.report.keep(compiled(scope, model));
+pub(crate) fn check(evaluator: &Evaluator<'_>) {
+    for model in evaluator.of_kind(KIND) {
+        evaluator.report.keep(compiled(evaluator, model));
     }
 }
 
-fn compiled(scope: &Scope<'_>, model: &Resource) -> Result<(), Problem> {
+fn compiled(evaluator: &Evaluator<'_>, model: &Resource) -> Result<(), Problem> {
     let owner = format!("model `{}`", model.id);
-    let properties = Properties::new(scope, &model.properties, owner)?;
-    stage::api(scope, model)?;
+    let properties = Properties::new(evaluator, &model.properties, owner)?;
+    stage::api(evaluator, model)?;
     let name = properties.required("Name")?;
     if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric()) {
         let text = format!("`{name}` is no name of a model: only letters and digits");
@@ -60,7 +60,7 @@ fn compiled(scope: &Scope<'_>, model: &Resource) -> Result<(), Problem> {
         );
         return Err(Problem::new(properties.line("ContentType"), text));
     }
-    let schema = schema(scope, model)?;
+    let schema = schema(evaluator, model)?;
     Schema::compile(&schema).map(drop).map_err(|error| {
         let text = format!(
             "the `Schema` of {} cannot be checked: {error}",
@@ -71,13 +71,13 @@ fn compiled(scope: &Scope<'_>, model: &Resource) -> Result<(), Problem> {
 }
 
 /// A model's schema: a map, or a text that is JSON.
-fn schema(scope: &Scope<'_>, model: &Resource) -> Result<Value, Problem> {
+fn schema(evaluator: &Evaluator<'_>, model: &Resource) -> Result<Value, Problem> {
     let Some(node) = model.properties.entry("Schema") else {
         let text = format!("model `{}` has no `Schema`", model.id);
         return Err(Problem::new(model.line, text));
     };
-    let told = |problem: Problem| problem.told_of(&format!("`Schema` of model `{}`", model.id));
-    match json::json(scope, node).map_err(told)? {
+    let told = |problem: Problem| problem.context(&format!("`Schema` of model `{}`", model.id));
+    match json::json(evaluator, node).map_err(told)? {
         Value::String(text) => serde_json::from_str(&text).map_err(|error| {
             let text = format!("`Schema` of model `{}` is no JSON: {error}", model.id);
             Problem::new(node.line, text)
@@ -88,7 +88,7 @@ fn schema(scope: &Scope<'_>, model: &Resource) -> Result<Value, Problem> {
 
 /// The models of a route; `None` if its messages are not checked.
 pub(crate) fn of_route(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     resource: &Resource,
     properties: &Properties<'_, '_>,
     key: &str,
@@ -104,13 +104,13 @@ pub(crate) fn of_route(
             let text = format!(
                 "the `RequestModels` of route `{key}` check nothing without a `ModelSelectionExpression`, as on AWS"
             );
-            scope.report.note(models_line, text);
+            evaluator.report.note(models_line, text);
         }
         return Ok(None);
     };
     if route::PREDEFINED[..2].contains(&key) {
         let text = format!("route `{key}` has no messages that a model could check");
-        scope.report.note(expression_line, text);
+        evaluator.report.note(expression_line, text);
         return Ok(None);
     }
     // Written as in other expressions, where it needs no backslash.
@@ -126,33 +126,33 @@ pub(crate) fn of_route(
         let text = format!(
             "route `{key}` has a `ModelSelectionExpression` and no `RequestModels`: every message fails, as on AWS"
         );
-        scope.report.note(expression_line, text);
+        evaluator.report.note(expression_line, text);
     }
     let mut schemas = BTreeMap::new();
     for (model, _) in named.keys() {
         let Some(name) = named.text(model)? else {
             continue;
         };
-        let found = find(scope, resource, &name, key, named.line(model))?;
-        schemas.insert(model.to_owned(), schema(scope, found)?);
+        let found = find(evaluator, resource, &name, key, named.line(model))?;
+        schemas.insert(model.to_owned(), schema(evaluator, found)?);
     }
     Ok(Some(Models { selection, schemas }))
 }
 
 /// The model of that name in the API of a route.
 fn find<'s>(
-    scope: &'s Scope<'_>,
+    evaluator: &'s Evaluator<'_>,
     route: &Resource,
     name: &str,
     key: &str,
     line: usize,
 ) -> Result<&'s Resource, Problem> {
-    let api = stage::api(scope, route)?;
+    let api = stage::api(evaluator, route)?;
     let mut names = Vec::new();
-    for model in scope.of_kind(KIND) {
-        if stage::api(scope, model).is_ok_and(|other| other == api)
+    for model in evaluator.of_kind(KIND) {
+        if stage::api(evaluator, model).is_ok_and(|other| other == api)
             && let Some(own) = model.properties.entry("Name")
-            && let Ok(own) = scope.text(own)
+            && let Ok(own) = evaluator.text(own)
         {
             if own == name {
                 return Ok(model);

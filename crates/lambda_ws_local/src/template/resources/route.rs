@@ -4,7 +4,7 @@ use super::authorization::{self, Authorization};
 use super::integration::{self, Integration};
 use super::mock::{self, Mock};
 use super::model::{self, Models};
-use crate::template::evaluate::{Properties, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -58,22 +58,22 @@ impl Route {
 /// What a route has that AWS may check and that is not checked here.
 const UNCHECKED: [&str; 1] = ["RequestParameters"];
 
-pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Problem> {
+pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Route, Problem> {
     let properties = Properties::new(
-        scope,
+        evaluator,
         &resource.properties,
         format!("route `{}`", resource.id),
     )?;
     let key = properties.required("RouteKey")?;
     let key_line = properties.line("RouteKey");
-    let properties = Properties::new(scope, &resource.properties, format!("route `{key}`"))?;
+    let properties = Properties::new(evaluator, &resource.properties, format!("route `{key}`"))?;
     if key.is_empty() || key.starts_with('$') && !PREDEFINED.contains(&&*key) {
         let text = format!(
             "`{key}` is no route key: only $connect, $disconnect and $default begin with `$`"
         );
         return Err(Problem::new(key_line, text));
     }
-    let authorization = authorization::read(scope, resource, &key, &properties)?;
+    let authorization = authorization::read(evaluator, resource, &key, &properties)?;
     let api_key_required = properties.flag("ApiKeyRequired")?;
     if api_key_required && key != "$connect" {
         let text = format!("route `{key}` needs an API key, but only `$connect` can");
@@ -81,24 +81,24 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
     }
     for name in UNCHECKED {
         if let Some(value) = resource.properties.entry(name) {
-            scope.report.note(
+            evaluator.report.note(
                 value.line,
                 format!("`{name}` of route `{key}` is not checked"),
             );
         }
     }
-    let models = model::of_route(scope, resource, &properties, &key)?;
-    let two_way = two_way(scope, resource, &key, &properties)?;
+    let models = model::of_route(evaluator, resource, &properties, &key)?;
+    let two_way = two_way(evaluator, resource, &key, &properties)?;
     let target = properties.required("Target")?;
     let line = properties.line("Target");
-    let (integration, timeout) = integration::read(scope, &target, &key, line)?;
+    let (integration, timeout) = integration::read(evaluator, &target, &key, line)?;
     let two_way = match &integration {
         Integration::Mock(Mock { body: None, .. }) if two_way => {
             let text = format!(
                 "route `{key}` answers nothing: its mock integration has no `{}` with a `ResponseTemplates`",
                 mock::RESPONSE
             );
-            scope.report.note(line, text);
+            evaluator.report.note(line, text);
             false
         }
         _ => two_way,
@@ -118,16 +118,16 @@ pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Route, Prob
 /// Whether the route has a route response `$default`. `RouteResponseSelectionExpression` is not needed for it, and does
 /// nothing without one (conformance E2).
 fn two_way(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     route: &Resource,
     key: &str,
     properties: &Properties<'_, '_>,
 ) -> Result<bool, Problem> {
     let id = resource_names::short_id(&route.id);
-    let two_way = scope.of_kind(RESPONSE).any(|response| {
+    let two_way = evaluator.of_kind(RESPONSE).any(|response| {
         let text = |name| {
             let node = response.properties.entry(name);
-            node.and_then(|node| scope.text(node).ok())
+            node.and_then(|node| evaluator.text(node).ok())
         };
         text("RouteId").as_ref() == Some(&id)
             && text("RouteResponseKey").as_deref() == Some("$default")
@@ -143,7 +143,7 @@ fn two_way(
                 "{} has no `{RESPONSE}`: what the function returns is not sent, as on AWS",
                 properties.owner
             );
-            scope.report.note(line, text);
+            evaluator.report.note(line, text);
         }
         Some(other) => {
             let text = format!(

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::{function, route};
 use crate::gateway::Rate;
-use crate::template::evaluate::{Properties, Scope};
+use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -25,9 +25,9 @@ pub struct Throttling {
 }
 
 /// The id of the API that a stage, a route or an integration belongs to.
-pub(crate) fn api(scope: &Scope<'_>, part: &Resource) -> Result<String, Problem> {
+pub(crate) fn api(evaluator: &Evaluator<'_>, part: &Resource) -> Result<String, Problem> {
     match part.properties.entry("ApiId") {
-        Some(id) => scope.text(id),
+        Some(id) => evaluator.text(id),
         None => Err(Problem::new(
             part.line,
             format!("`{}` has no `ApiId`", part.id),
@@ -36,16 +36,16 @@ pub(crate) fn api(scope: &Scope<'_>, part: &Resource) -> Result<String, Problem>
 }
 
 /// The stage's name: that of the options, where the API has no other stage.
-pub(crate) fn name(scope: &Scope<'_>, stage: &Resource) -> Result<String, Problem> {
-    if let Some(name) = &scope.options.stage {
-        let id = api(scope, stage)?;
-        let others = scope.of_kind(KIND).filter(|other| other.id != stage.id);
-        if !{ others }.any(|other| api(scope, other).ok().as_ref() == Some(&id)) {
+pub(crate) fn name(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<String, Problem> {
+    if let Some(name) = &evaluator.options.stage {
+        let id = api(evaluator, stage)?;
+        let others = evaluator.of_kind(KIND).filter(|other| other.id != stage.id);
+        if !{ others }.any(|other| api(evaluator, other).ok().as_ref() == Some(&id)) {
             return Ok(name.clone());
         }
     }
     match stage.properties.entry("StageName") {
-        Some(name) => scope.text(name),
+        Some(name) => evaluator.text(name),
         None => Err(Problem::new(
             stage.line,
             format!("stage `{}` has no `StageName`", stage.id),
@@ -55,16 +55,16 @@ pub(crate) fn name(scope: &Scope<'_>, stage: &Resource) -> Result<String, Proble
 
 /// The stage to serve of the API with that id.
 pub(crate) fn of_api(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     logical_id: &str,
     id: &str,
     line: usize,
 ) -> Result<Stage, Problem> {
     let mut stages = Vec::new();
-    for stage in scope.of_kind(KIND) {
+    for stage in evaluator.of_kind(KIND) {
         // A stage of no API we know is reported with the parts of the APIs.
-        if api(scope, stage).is_ok_and(|api| api == id) {
-            stages.push((name(scope, stage)?, stage));
+        if api(evaluator, stage).is_ok_and(|api| api == id) {
+            stages.push((name(evaluator, stage)?, stage));
         }
     }
     let names = || {
@@ -74,12 +74,12 @@ pub(crate) fn of_api(
             .collect::<Vec<_>>()
             .join(", ")
     };
-    let served = match &scope.options.stage {
+    let served = match &evaluator.options.stage {
         Some(wanted) => stages.iter().find(|(name, _)| name == wanted),
         None => stages.first(),
     };
     let Some((name, stage)) = served else {
-        return match &scope.options.stage {
+        return match &evaluator.options.stage {
             Some(name) if stages.is_empty() => Ok(Stage {
                 name: valid(name, line)?.to_owned(),
                 variables: BTreeMap::new(),
@@ -101,7 +101,7 @@ pub(crate) fn of_api(
         };
     };
     for (other, resource) in stages.iter().filter(|(_, other)| other.id != stage.id) {
-        scope.report.note(
+        evaluator.report.note(
             resource.line,
             format!("stage `{other}` is not served; --stage {other} serves it instead of `{name}`"),
         );
@@ -110,14 +110,14 @@ pub(crate) fn of_api(
         .properties
         .entry("StageName")
         .map_or(stage.line, |name| name.line);
-    let properties = Properties::new(scope, &stage.properties, format!("stage `{name}`"))?;
+    let properties = Properties::new(evaluator, &stage.properties, format!("stage `{name}`"))?;
     if !properties.flag("AutoDeploy")? && stage.properties.entry("DeploymentId").is_none() {
         let text = format!(
             "stage `{name}` has neither `AutoDeploy` nor `DeploymentId`: on AWS it would serve nothing"
         );
-        scope.report.note(stage.line, text);
+        evaluator.report.note(stage.line, text);
     }
-    let throttling = throttling(scope, &properties, id)?;
+    let throttling = throttling(evaluator, &properties, id)?;
     let mut variables = BTreeMap::new();
     let given = properties.map("StageVariables")?;
     for (key, _) in given.keys() {
@@ -126,7 +126,7 @@ pub(crate) fn of_api(
                 let text = format!(
                     "the stage variable `{key}` is passed on with `{reference}`, which only AWS resolves"
                 );
-                scope.report.note(given.line(key), text);
+                evaluator.report.note(given.line(key), text);
             }
             variables.insert(key.to_owned(), text);
         }
@@ -139,7 +139,7 @@ pub(crate) fn of_api(
 }
 
 fn throttling(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     properties: &Properties<'_, '_>,
     api: &str,
 ) -> Result<Throttling, Problem> {
@@ -147,7 +147,7 @@ fn throttling(
     let mut routes = BTreeMap::new();
     let settings = properties.map("RouteSettings")?;
     for (key, _) in settings.keys() {
-        if !has_route(scope, api, key) {
+        if !has_route(evaluator, api, key) {
             let text = format!(
                 "`RouteSettings` of {} names the route `{key}`, which its API does not have",
                 properties.owner
@@ -167,7 +167,7 @@ fn throttling(
                 "the throttling of {} is applied with --throttle only",
                 properties.owner
             );
-            scope.report.note(properties.line(name), text);
+            evaluator.report.note(properties.line(name), text);
         }
     }
     Ok(Throttling {
@@ -198,11 +198,11 @@ fn rate(settings: &Properties<'_, '_>) -> Result<Option<Rate>, Problem> {
     }))
 }
 
-fn has_route(scope: &Scope<'_>, id: &str, key: &str) -> bool {
-    scope.of_kind(route::KIND).any(|one| {
+fn has_route(evaluator: &Evaluator<'_>, id: &str, key: &str) -> bool {
+    evaluator.of_kind(route::KIND).any(|one| {
         let own = one.properties.entry("RouteKey");
-        let own = own.and_then(|own| scope.text(own).ok());
-        own.as_deref() == Some(key) && api(scope, one).is_ok_and(|api| api == id)
+        let own = own.and_then(|own| evaluator.text(own).ok());
+        own.as_deref() == Some(key) && api(evaluator, one).is_ok_and(|api| api == id)
     })
 }
 

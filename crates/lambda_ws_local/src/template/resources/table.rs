@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use crate::template::evaluate::{Properties, STACK, Scope, resource_names};
+use crate::template::evaluate::{Evaluator, Properties, STACK, resource_names};
 use crate::template::syntax::{self, Node, Problem};
 use crate::template::transform::Resource;
 
@@ -27,8 +27,8 @@ pub struct Table {
 }
 
 /// The table's name on AWS, which is what `Ref` says: `TableName`, or one that is made of the logical id.
-pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Problem> {
-    let name = resource_names::own_name(scope, resource, "TableName")?;
+pub(crate) fn name(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<String, Problem> {
+    let name = resource_names::own_name(evaluator, resource, "TableName")?;
     Ok(name.unwrap_or_else(|| match resource.id.len() < SHORTEST {
         // The name that AWS makes is long enough.
         true => format!("{STACK}-{}", resource.id),
@@ -37,36 +37,36 @@ pub(crate) fn name(scope: &Scope<'_>, resource: &Resource) -> Result<String, Pro
 }
 
 /// The template's tables, in its order.
-pub(crate) fn read(scope: &Scope<'_>) -> Vec<Table> {
-    let tables = scope
+pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Table> {
+    let tables = evaluator
         .resources
         .iter()
         .filter(|resource| matches!(&*resource.kind, SIMPLE | TABLE | GLOBAL));
     let tables: Vec<Table> = tables
-        .filter_map(|resource| scope.report.keep(table(scope, resource)))
+        .filter_map(|resource| evaluator.report.keep(table(evaluator, resource)))
         .collect();
     for (index, table) in tables.iter().enumerate() {
         if let Some(first) = tables[..index]
             .iter()
-            .find(|first| first.name == table.name && !scope.may_be_absent(&first.logical_id))
+            .find(|first| first.name == table.name && !evaluator.may_be_absent(&first.logical_id))
         {
             let text = format!(
                 "table `{}` has the name `{}`, as the one on line {}",
                 table.logical_id, table.name, first.line
             );
-            scope.report.problem(Problem::new(table.line, text));
+            evaluator.report.problem(Problem::new(table.line, text));
         }
     }
     tables
 }
 
-fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Problem> {
+fn table(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Table, Problem> {
     let properties = Properties::new(
-        scope,
+        evaluator,
         &resource.properties,
         format!("table `{}`", resource.id),
     )?;
-    let name = name(scope, resource)?;
+    let name = name(evaluator, resource)?;
     let valid = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
     if !(SHORTEST..=255).contains(&name.len()) || !name.chars().all(valid) {
         let text = format!(
@@ -79,7 +79,7 @@ fn table(scope: &Scope<'_>, resource: &Resource) -> Result<Table, Problem> {
     create.insert("TableName".into(), json!(name));
     match &*resource.kind {
         SIMPLE => simple(&properties, &mut create)?,
-        kind => full(scope, &properties, kind == TABLE, &mut create)?,
+        kind => full(evaluator, &properties, kind == TABLE, &mut create)?,
     }
     let ttl = properties.map("TimeToLiveSpecification")?;
     let ttl_attribute = if ttl.flag("Enabled")? {
@@ -138,7 +138,7 @@ fn simple(properties: &Properties<'_, '_>, create: &mut Map<String, Value>) -> R
 }
 
 fn full(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     properties: &Properties<'_, '_>,
     provisioned: bool,
     create: &mut Map<String, Value>,
@@ -153,7 +153,7 @@ fn full(
                 format!("{} has no `{name}`", properties.owner),
             ));
         };
-        create.insert(name.into(), plain(scope, &list)?);
+        create.insert(name.into(), plain(evaluator, &list)?);
     }
     let mode = properties.text("BillingMode")?;
     match (mode.as_deref(), throughput(properties)?) {
@@ -183,7 +183,7 @@ fn full(
         if !indexes.is_empty() {
             let indexes = indexes
                 .iter()
-                .map(|index| self::index(scope, index, properties))
+                .map(|index| self::index(evaluator, index, properties))
                 .collect::<Result<Vec<_>, _>>()?;
             create.insert(name.into(), indexes.into());
         }
@@ -200,8 +200,12 @@ fn full(
     Ok(())
 }
 
-fn index(scope: &Scope<'_>, node: &Node, table: &Properties<'_, '_>) -> Result<Value, Problem> {
-    let properties = Properties::new(scope, node, format!("an index of {}", table.owner))?;
+fn index(
+    evaluator: &Evaluator<'_>,
+    node: &Node,
+    table: &Properties<'_, '_>,
+) -> Result<Value, Problem> {
+    let properties = Properties::new(evaluator, node, format!("an index of {}", table.owner))?;
     let mut index = Map::new();
     index.insert("IndexName".into(), properties.required("IndexName")?.into());
     for name in ["KeySchema", "Projection"] {
@@ -211,7 +215,7 @@ fn index(scope: &Scope<'_>, node: &Node, table: &Properties<'_, '_>) -> Result<V
                 format!("{} has no `{name}`", properties.owner),
             ));
         };
-        index.insert(name.into(), plain(scope, &value)?);
+        index.insert(name.into(), plain(evaluator, &value)?);
     }
     if let Some(throughput) = throughput(&properties)? {
         index.insert("ProvisionedThroughput".into(), throughput);
@@ -243,16 +247,16 @@ fn throughput(properties: &Properties<'_, '_>) -> Result<Option<Value>, Problem>
 }
 
 /// A value of maps, lists and texts, all of it evaluated: keys and projections hold nothing else.
-fn plain(scope: &Scope<'_>, node: &Node) -> Result<Value, Problem> {
-    let node = scope.value(node)?;
+fn plain(evaluator: &Evaluator<'_>, node: &Node) -> Result<Value, Problem> {
+    let node = evaluator.value(node)?;
     match &node.value {
         syntax::Value::Null => Ok(Value::Null),
         syntax::Value::Text(text) => Ok(json!(**text)),
-        syntax::Value::List(items) => items.iter().map(|item| plain(scope, item)).collect(),
+        syntax::Value::List(items) => items.iter().map(|item| plain(evaluator, item)).collect(),
         syntax::Value::Map(entries) => {
             let pairs = entries
                 .iter()
-                .map(|entry| Ok((entry.key.to_string(), plain(scope, &entry.value)?)));
+                .map(|entry| Ok((entry.key.to_string(), plain(evaluator, &entry.value)?)));
             pairs.collect::<Result<Map<_, _>, _>>().map(Value::from)
         }
     }

@@ -2,23 +2,23 @@
 //! silently.
 
 use super::{api, mock, model};
-use crate::template::evaluate::Scope;
+use crate::template::evaluate::Evaluator;
 use crate::template::syntax::{Node, Problem, Report, Value};
 
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 
 /// The macros that the reader understands.
-pub(crate) const BUILT_IN: [&str; 2] = [SERVERLESS, "AWS::LanguageExtensions"];
+pub(crate) const SUPPORTED_MACROS: [&str; 2] = [SERVERLESS, "AWS::LanguageExtensions"];
 
-pub(crate) fn note_resources(scope: &Scope<'_>) {
-    for resource in scope.resources.iter().filter(|one| !one.generated) {
+pub(crate) fn note_resources(evaluator: &Evaluator<'_>) {
+    for resource in evaluator.resources.iter().filter(|one| !one.generated) {
         let (id, kind) = (&resource.id, &*resource.kind);
         let what = match kind {
             "AWS::ApiGatewayV2::ApiMapping" | "AWS::ApiGatewayV2::DomainName" => {
                 "custom domain names are not served"
             }
-            mock::RESPONSE if mock::uses(scope, resource) => continue,
+            mock::RESPONSE if mock::uses(evaluator, resource) => continue,
             mock::RESPONSE => "a proxy integration has no use for it",
             "AWS::ApiGatewayV2::Authorizer"
             | "AWS::ApiGatewayV2::Deployment"
@@ -43,14 +43,14 @@ pub(crate) fn note_resources(scope: &Scope<'_>) {
             _ if kind.starts_with("AWS::") && !kind.ends_with("::MODULE") => continue,
             _ => "what is not of AWS does not run",
         };
-        scope
+        evaluator
             .report
             .note(resource.line, format!("`{id}` ({kind}): {what}"));
     }
 }
 
 /// Notes the macros that the template names, and demands SAM's if it uses SAM's types.
-pub(crate) fn check_transform(template: &Node, scope: &Scope<'_>, report: &Report) {
+pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report: &Report) {
     let macros = match template.entry("Transform") {
         Some(list) => match &list.value {
             Value::List(items) => items.to_vec(),
@@ -67,14 +67,14 @@ pub(crate) fn check_transform(template: &Node, scope: &Scope<'_>, report: &Repor
         })
         .collect();
     for (name, node) in names.iter().zip(&macros) {
-        if !BUILT_IN.contains(name) {
+        if !SUPPORTED_MACROS.contains(name) {
             report.note(
                 node.line,
                 format!("the macro `{name}` does not run; the template is read as it is written"),
             );
         }
     }
-    let sam = scope
+    let sam = evaluator
         .resources
         .iter()
         .find(|resource| resource.kind.starts_with("AWS::Serverless::"));

@@ -19,7 +19,7 @@ pub(crate) fn events(text: &str) -> Result<Vec<Placed>, Problem> {
     let (mut line, mut column, mut at) = (1, 0, 0);
     let bytes = text.as_bytes();
     while let Some(&byte) = bytes.get(at) {
-        let (start, place) = (at, Marker::new(at, line, column));
+        let (start, location) = (at, Marker::new(at, line, column));
         (at, column) = (at + 1, column + 1);
         let event = match byte {
             b'{' => Event::MappingStart(0, None),
@@ -34,7 +34,7 @@ pub(crate) fn events(text: &str) -> Result<Vec<Placed>, Problem> {
             b'"' => {
                 at += string_end(&bytes[at..]);
                 let string = serde_json::from_str::<String>(&text[start..at]);
-                let string = string.map_err(|error| not_json(&error, line, place.col()))?;
+                let string = string.map_err(|error| not_json(&error, line, location.col()))?;
                 column += text[start + 1..at].chars().count();
                 scalar(string, ScalarStyle::DoubleQuoted)
             }
@@ -45,7 +45,7 @@ pub(crate) fn events(text: &str) -> Result<Vec<Placed>, Problem> {
                 scalar(text[start..at].to_owned(), ScalarStyle::Plain)
             }
         };
-        events.push((event, Span::empty(place)));
+        events.push((event, Span::empty(location)));
     }
     Ok(events)
 }

@@ -7,7 +7,7 @@ pub struct Problem {
     column: usize,
     text: String,
     missing: Option<String>,
-    only_here: bool,
+    local_only: bool,
     construct: Option<String>,
 }
 
@@ -19,15 +19,15 @@ impl Problem {
             column: 0,
             text: text.into(),
             missing: None,
-            only_here: false,
+            local_only: false,
             construct: None,
         }
     }
 
     /// What only a laptop cannot do: on AWS the template is right.
-    pub(crate) fn only_here(line: usize, text: impl Into<String>) -> Self {
+    pub(crate) fn local_only(line: usize, text: impl Into<String>) -> Self {
         Self {
-            only_here: true,
+            local_only: true,
             ..Self::new(line, text)
         }
     }
@@ -50,8 +50,8 @@ impl Problem {
     }
 
     /// Whether the template is right on AWS all the same.
-    pub(crate) fn is_only_here(&self) -> bool {
-        self.only_here
+    pub(crate) fn is_local_only(&self) -> bool {
+        self.local_only
     }
 
     /// The name that nothing in the template has, if that is the problem.
@@ -66,7 +66,7 @@ impl Problem {
     }
 
     /// The same problem, told about the thing that suffers from it.
-    pub(crate) fn told_of(self, thing: &str) -> Self {
+    pub(crate) fn context(self, thing: &str) -> Self {
         Self {
             text: format!("{thing}: {}", self.text),
             ..self

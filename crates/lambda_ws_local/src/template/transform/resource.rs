@@ -92,7 +92,7 @@ pub(crate) fn read(
 fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> {
     let (id, node) = (&*entry.key, &entry.value);
     if id.starts_with("Fn::") {
-        return Err(Problem::only_here(
+        return Err(Problem::local_only(
             entry.line,
             format!("`{id}` makes resources only on AWS; write them out"),
         ));

@@ -1,9 +1,9 @@
 //! Queues in front of functions of the library, which report each failed message by itself (conformance K11).
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
+use crate::template::doctor::input::DoctorInput;
 use crate::template::doctor::invocation_target;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::location::Location;
 use crate::template::doctor::references;
 use crate::template::resources::function::{self, SERVERLESS};
 use crate::template::syntax::Node;
@@ -13,80 +13,80 @@ const TYPES: &str = "FunctionResponseTypes";
 const REPORT: &str = "ReportBatchItemFailures";
 const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let scope = subject.scope;
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let evaluator = input.evaluator;
     let mut found = Vec::new();
-    let mut add = |place: Place, trigger: &str, function: &str| {
+    let mut add = |location: Location, trigger: &str, function: &str| {
         let what = format!(
             "the SQS trigger `{trigger}` of function `{function}` does not have `{TYPES}: [{REPORT}]`"
         );
         found.push(
-            Found::mistake(place, what)
+            Found::mistake(location, what)
                 .effect("Lambda deletes the messages that failed, and they are lost")
                 .fix(format!("write `{TYPES}: [{REPORT}]`")),
         );
     };
-    let users = function::resources(scope).filter(|one| subject.uses_library(one));
+    let users = function::resources(evaluator).filter(|one| input.uses_library(one));
     for function in users.filter(|one| one.kind == SERVERLESS) {
         let events = function.properties.entry("Events").map(Node::entries);
         for event in events.unwrap_or_default() {
             let kind = event.value.entry("Type").and_then(Node::as_text);
             let properties = event.value.entry("Properties");
-            if kind == Some("SQS") && !reports(subject, properties) {
-                let place = Place::of(function, &["Events", &event.key]);
-                add(place, &event.key, &function.id);
+            if kind == Some("SQS") && !reports(input, properties) {
+                let location = Location::of(function, &["Events", &event.key]);
+                add(location, &event.key, &function.id);
             }
         }
     }
-    for mapping in scope.of_kind(MAPPING).filter(|one| !one.generated) {
-        let Some(function) = function_of(subject, mapping) else {
+    for mapping in evaluator.of_kind(MAPPING).filter(|one| !one.generated) {
+        let Some(function) = function_of(input, mapping) else {
             continue;
         };
-        if subject.uses_library(function)
-            && is_queue(subject, mapping)
-            && !reports(subject, Some(&mapping.properties))
+        if input.uses_library(function)
+            && is_queue(input, mapping)
+            && !reports(input, Some(&mapping.properties))
         {
-            add(Place::of(mapping, &[TYPES]), &mapping.id, &function.id);
+            add(Location::of(mapping, &[TYPES]), &mapping.id, &function.id);
         }
     }
     found
 }
 
-fn reports(subject: &Subject<'_, '_>, properties: Option<&Node>) -> bool {
+fn reports(input: &DoctorInput<'_, '_>, properties: Option<&Node>) -> bool {
     let Some(types) = properties.and_then(|node| node.entry(TYPES)) else {
         return false;
     };
     // An unknown list may contain it.
-    subject.scope.list(types).map_or(true, |types| {
+    input.evaluator.list(types).map_or(true, |types| {
         types.iter().any(|one| one.as_text() == Some(REPORT))
     })
 }
 
-fn function_of<'s>(subject: &Subject<'s, '_>, mapping: &Resource) -> Option<&'s Resource> {
-    let scope = subject.scope;
+fn function_of<'s>(input: &DoctorInput<'s, '_>, mapping: &Resource) -> Option<&'s Resource> {
+    let evaluator = input.evaluator;
     let node = mapping.properties.entry("FunctionName")?;
-    match scope.text(node) {
+    match evaluator.text(node) {
         Ok(text) => {
             let (name, _) = invocation_target::parse(&text);
-            function::resources(scope)
-                .find(|one| function::name(scope, one).is_ok_and(|own| own == name))
+            function::resources(evaluator)
+                .find(|one| function::name(evaluator, one).is_ok_and(|own| own == name))
         }
         Err(_) => {
-            let names = references::of(scope, node);
-            function::resources(scope).find(|one| names.iter().any(|name| name.id == one.id))
+            let names = references::of(evaluator, node);
+            function::resources(evaluator).find(|one| names.iter().any(|name| name.id == one.id))
         }
     }
 }
 
-fn is_queue(subject: &Subject<'_, '_>, mapping: &Resource) -> bool {
+fn is_queue(input: &DoctorInput<'_, '_>, mapping: &Resource) -> bool {
     let Some(source) = mapping.properties.entry("EventSourceArn") else {
         return false;
     };
-    if let Ok(arn) = subject.scope.text(source) {
+    if let Ok(arn) = input.evaluator.text(source) {
         return arn.contains(":sqs:");
     }
-    let names = references::of(subject.scope, source);
-    let mut resources = names.iter().filter_map(|name| subject.resource(&name.id));
+    let names = references::of(input.evaluator, source);
+    let mut resources = names.iter().filter_map(|name| input.resource(&name.id));
     resources.any(|one| one.kind == "AWS::SQS::Queue")
 }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 use crate::template::doctor::references;
 use crate::template::resources::function::{LAMBDA, SERVERLESS};
 use crate::template::syntax::Node;
@@ -25,45 +25,45 @@ const SEPARATE: [&str; 10] = [
 ];
 
 /// For each resource, the resources that it waits for, with the places where it names them.
-type Graph = BTreeMap<String, Vec<(String, Place)>>;
+type Graph = BTreeMap<String, Vec<(String, Location)>>;
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let graph = graph(subject);
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let graph = graph(input);
     let mut reported: Vec<&str> = Vec::new();
     let mut found = Vec::new();
     // In the template's order, so that a function comes before its generated role.
-    for resource in &subject.scope.resources {
+    for resource in &input.evaluator.resources {
         if reported.contains(&&*resource.id) {
             continue;
         }
         if let Some(cycle) = cycle(&graph, &resource.id) {
             reported.extend(cycle.iter().map(|(from, _)| *from));
-            found.push(finding(subject, &cycle));
+            found.push(finding(input, &cycle));
         }
     }
     found
 }
 
 /// The id of the role that SAM generates for a resource.
-fn generated_role(subject: &Subject<'_, '_>, resource: &Resource) -> Option<String> {
+fn generated_role(input: &DoctorInput<'_, '_>, resource: &Resource) -> Option<String> {
     let properties = &resource.properties;
     let has_role = properties.entry("Role").is_some_and(|role| !role.is_null());
-    let role = subject.resource(&format!("{}Role", resource.id))?;
+    let role = input.resource(&format!("{}Role", resource.id))?;
     (role.generated && !has_role).then(|| role.id.clone())
 }
 
-fn graph(subject: &Subject<'_, '_>) -> Graph {
-    let scope = subject.scope;
+fn graph(input: &DoctorInput<'_, '_>) -> Graph {
+    let evaluator = input.evaluator;
     let mut graph = Graph::new();
-    let exists = |id: &str| subject.resource(id).is_some();
+    let exists = |id: &str| input.resource(id).is_some();
     let mut add = |from: &str, node: &Node, owner: &Resource| {
-        let edges = references::of(scope, node)
+        let edges = references::of(evaluator, node)
             .into_iter()
             .filter(|one| one.certain && exists(&one.id));
-        let edges = edges.map(|one| (one.id, one.place.within(owner)));
+        let edges = edges.map(|one| (one.id, one.location.within(owner)));
         graph.entry(from.to_owned()).or_default().extend(edges);
     };
-    for resource in &scope.resources {
+    for resource in &evaluator.resources {
         let sam = resource.kind.starts_with("AWS::Serverless::");
         for entry in resource.properties.entries() {
             if !sam || !SEPARATE.contains(&&*entry.key) {
@@ -71,14 +71,14 @@ fn graph(subject: &Subject<'_, '_>) -> Graph {
             }
         }
     }
-    for resource in &scope.resources {
+    for resource in &evaluator.resources {
         let edges = graph.entry(resource.id.clone()).or_default();
-        if let Some(role) = generated_role(subject, resource) {
-            edges.push((role, Place::of(resource, &[])));
+        if let Some(role) = generated_role(input, resource) {
+            edges.push((role, Location::of(resource, &[])));
         }
-        for node in subject.depends_on(&resource.id) {
+        for node in input.depends_on(&resource.id) {
             if let Some(id) = node.as_text() {
-                edges.push((id.to_owned(), Place::from(node).within(resource)));
+                edges.push((id.to_owned(), Location::from(node).within(resource)));
             }
         }
     }
@@ -86,16 +86,16 @@ fn graph(subject: &Subject<'_, '_>) -> Graph {
 }
 
 /// The shortest way from a resource to itself: each step's beginning and place.
-fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Place)>> {
-    let mut came_from: HashMap<&str, (&'g str, &'g Place)> = HashMap::new();
+fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Location)>> {
+    let mut came_from: HashMap<&str, (&'g str, &'g Location)> = HashMap::new();
     let (start, _) = graph.get_key_value(start)?;
     let mut queue = VecDeque::from([&**start]);
     while let Some(id) = queue.pop_front() {
-        for (next, place) in graph.get(id).into_iter().flatten() {
+        for (next, location) in graph.get(id).into_iter().flatten() {
             if came_from.contains_key(&**next) {
                 continue;
             }
-            came_from.insert(next, (id, place));
+            came_from.insert(next, (id, location));
             if next == start {
                 let mut steps = Vec::new();
                 let mut at = &**start;
@@ -115,8 +115,8 @@ fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Place)>>
     None
 }
 
-fn finding(subject: &Subject<'_, '_>, cycle: &[(&str, &Place)]) -> Found {
-    let kind = |id: &str| subject.resource(id).map_or("", |one| &*one.kind);
+fn finding(input: &DoctorInput<'_, '_>, cycle: &[(&str, &Location)]) -> Found {
+    let kind = |id: &str| input.resource(id).map_or("", |one| &*one.kind);
     let is_function = |id: &str| matches!(kind(id), SERVERLESS | LAMBDA);
     let is_policy = |id: &str| kind(id).starts_with("AWS::IAM::");
     let mut names: Vec<_> = cycle.iter().map(|(id, _)| format!("`{id}`")).collect();
@@ -126,8 +126,8 @@ fn finding(subject: &Subject<'_, '_>, cycle: &[(&str, &Place)]) -> Found {
     // The last step of a policy leads to the function.
     let mut steps = cycle.iter().rev();
     let by_policy = steps.find(|(from, _)| is_policy(from));
-    let (fix, place) = match (function, by_policy) {
-        (Some(id), Some((_, place))) => (by_name(subject, id), *place),
+    let (fix, location) = match (function, by_policy) {
+        (Some(id), Some((_, location))) => (by_name(input, id), *location),
         (Some(id), None) if cycle.len() == 1 => {
             let fix = format!(
                 "remove `{id}` from its own properties: the variable `AWS_LAMBDA_FUNCTION_NAME` contains its name"
@@ -139,14 +139,14 @@ fn finding(subject: &Subject<'_, '_>, cycle: &[(&str, &Place)]) -> Found {
             (fix, cycle[0].1)
         }
     };
-    Found::mistake(place.clone(), what)
+    Found::mistake(location.clone(), what)
         .effect("CloudFormation rejects the template: `Circular dependency between resources`")
         .fix(fix)
 }
 
 /// How a function may be allowed to invoke itself.
-fn by_name(subject: &Subject<'_, '_>, id: &str) -> String {
-    let in_cdk = subject
+fn by_name(input: &DoctorInput<'_, '_>, id: &str) -> String {
+    let in_cdk = input
         .resource(id)
         .is_some_and(|one| one.construct().is_some());
     let policy = match in_cdk {

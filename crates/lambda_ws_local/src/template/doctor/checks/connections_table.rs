@@ -1,8 +1,8 @@
 //! The table of connections: string keys `pk` and `sk`, and items that expire by `exp`.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{CONNECTIONS_TABLE, Handler, Subject, Unknown};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput, RoutedFunction, Unknown};
+use crate::template::doctor::location::Location;
 use crate::template::resources::Table;
 use crate::template::transform::Resource;
 
@@ -10,22 +10,23 @@ const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
 const EXPIRY: &str = "exp";
 
 /// The table of a function's connections, if it is in the template.
-pub(super) fn of<'t>(subject: &'t Subject<'_, '_>, handler: &Handler<'_, '_>) -> Option<&'t Table> {
-    let variable = subject
-        .variable(handler.resource, CONNECTIONS_TABLE)
-        .ok()??;
-    let name = subject.scope.text(&variable.value).ok()?;
-    subject.tables.iter().find(|table| table.name == name)
+pub(super) fn of<'t>(
+    input: &'t DoctorInput<'_, '_>,
+    handler: &RoutedFunction<'_, '_>,
+) -> Option<&'t Table> {
+    let variable = input.variable(handler.resource, CONNECTIONS_TABLE).ok()??;
+    let name = input.evaluator.text(&variable.value).ok()?;
+    input.tables.iter().find(|table| table.name == name)
 }
 
 /// Whether the function has the name of its table.
-pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for handler in subject.handlers() {
+    for handler in input.handlers() {
         let resource = handler.resource;
-        let place = Subject::place_of_variable(resource, CONNECTIONS_TABLE);
-        let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(subject));
-        let variable = match subject.variable(resource, CONNECTIONS_TABLE) {
+        let location = DoctorInput::location_of_variable(resource, CONNECTIONS_TABLE);
+        let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
+        let variable = match input.variable(resource, CONNECTIONS_TABLE) {
             Ok(Some(variable)) => variable,
             Ok(None) => {
                 let what = format!(
@@ -33,7 +34,7 @@ pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
                     resource.id
                 );
                 found.push(
-                    Found::mistake(place, what)
+                    Found::mistake(location, what)
                         .effect(
                             "the function exits when it starts, and every handshake fails with 502",
                         )
@@ -48,31 +49,31 @@ pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
             continue;
         };
         let is_named = |table: &Table| {
-            let resource = subject.resource(&table.logical_id);
+            let resource = input.resource(&table.logical_id);
             resource.is_some_and(|one| one.properties.entry("TableName").is_some())
         };
-        let mut tables = subject.tables.iter();
+        let mut tables = input.tables.iter();
         if tables.any(|table| table.logical_id == name && !is_named(table)) {
             let what = format!(
                 "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
             );
             found.push(
-                Found::mistake(place, what)
+                Found::mistake(location, what)
                     .effect("DynamoDB does not find the table, and every handshake fails")
                     .fix(fix),
             );
             continue;
         }
-        let mut tables = subject.tables.iter();
+        let mut tables = input.tables.iter();
         let may_be = |table: &Table| {
-            table.name == name || !subject.has_known_name(&table.logical_id, "TableName")
+            table.name == name || !input.has_known_name(&table.logical_id, "TableName")
         };
         if !tables.any(may_be) {
             let what = format!(
                 "`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name"
             );
             found.push(
-                Found::remark(place, what)
+                Found::remark(location, what)
                     .effect("every handshake fails if the table does not exist")
                     .fix(fix),
             );
@@ -82,13 +83,13 @@ pub(super) fn variable(subject: &Subject<'_, '_>) -> Vec<Found> {
 }
 
 /// A table to refer to.
-fn example(subject: &Subject<'_, '_>) -> String {
-    let table = subject
+fn example(input: &DoctorInput<'_, '_>) -> String {
+    let table = input
         .tables
         .iter()
         .find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
     table
-        .or(subject.tables.first())
+        .or(input.tables.first())
         .map_or("Connections".to_owned(), |table| table.logical_id.clone())
 }
 
@@ -102,11 +103,11 @@ fn keys_of(table: &Table) -> Vec<&str> {
 }
 
 /// The tables of connections, each once.
-fn tables<'t>(subject: &'t Subject<'_, '_>) -> Vec<(&'t Table, &'t Resource)> {
+fn tables<'t>(input: &'t DoctorInput<'_, '_>) -> Vec<(&'t Table, &'t Resource)> {
     let mut tables: Vec<(&Table, &Resource)> = Vec::new();
-    for handler in subject.handlers() {
-        if let Some(table) = of(subject, &handler)
-            && let Some(resource) = subject.resource(&table.logical_id)
+    for handler in input.handlers() {
+        if let Some(table) = of(input, &handler)
+            && let Some(resource) = input.resource(&table.logical_id)
             && tables.iter().all(|(other, _)| other.name != table.name)
         {
             tables.push((table, resource));
@@ -116,9 +117,9 @@ fn tables<'t>(subject: &'t Subject<'_, '_>) -> Vec<(&'t Table, &'t Resource)> {
 }
 
 /// Whether its keys are those of the library.
-pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn keys(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for (table, resource) in tables(subject) {
+    for (table, resource) in tables(input) {
         let schema = |name: &str, of: &str| {
             let list = table.create[of].as_array();
             let mut list = list.into_iter().flatten();
@@ -144,7 +145,7 @@ pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
                 }
             };
             found.push(
-                Found::mistake(Place::of(resource, &["KeySchema"]), what)
+                Found::mistake(Location::of(resource, &["KeySchema"]), what)
                     .effect("DynamoDB rejects every item, and every handshake fails")
                     .fix(fix),
             );
@@ -154,9 +155,9 @@ pub(super) fn keys(subject: &Subject<'_, '_>) -> Vec<Found> {
 }
 
 /// Whether its items expire.
-pub(super) fn time_to_live(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn time_to_live(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for (table, resource) in tables(subject) {
+    for (table, resource) in tables(input) {
         let what = match table.ttl_attribute.as_deref() {
             Some(EXPIRY) => continue,
             Some(other) => format!(
@@ -165,9 +166,9 @@ pub(super) fn time_to_live(subject: &Subject<'_, '_>) -> Vec<Found> {
             ),
             None => format!("items of table `{}` never expire", table.logical_id),
         };
-        let place = Place::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
+        let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
         found.push(
-            Found::remark(place, what)
+            Found::remark(location, what)
                 .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
                 .fix(format!(
                     "write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"

@@ -3,8 +3,8 @@
 use crate::template::doctor::checks::route_response::RESPONSE;
 use crate::template::doctor::examined_api::Api;
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{Subject, named};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{DoctorInput, named};
+use crate::template::doctor::location::Location;
 use crate::template::doctor::references;
 use crate::template::evaluate::resource_names;
 use crate::template::resources::stage;
@@ -13,30 +13,30 @@ use crate::template::transform::Resource;
 
 const KIND: &str = "AWS::ApiGatewayV2::Deployment";
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let mut found = stages(subject);
-    for deployment in subject.scope.of_kind(KIND).filter(|one| !one.generated) {
-        let of = stage::api(subject.scope, deployment).ok();
-        if let Some(api) = subject.apis.iter().find(|api| of.as_ref() == Some(&api.id)) {
-            found.extend(order(subject, deployment, api));
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let mut found = stages(input);
+    for deployment in input.evaluator.of_kind(KIND).filter(|one| !one.generated) {
+        let of = stage::api(input.evaluator, deployment).ok();
+        if let Some(api) = input.apis.iter().find(|api| of.as_ref() == Some(&api.id)) {
+            found.extend(order(input, deployment, api));
         }
     }
     found
 }
 
 /// Whether a property has that text; an unknown value may be anything.
-fn may_be(subject: &Subject<'_, '_>, resource: &Resource, name: &str, text: &str) -> bool {
+fn may_be(input: &DoctorInput<'_, '_>, resource: &Resource, name: &str, text: &str) -> bool {
     let value = resource.properties.entry(name);
-    value.is_some_and(|value| subject.scope.text(value).map_or(true, |own| own == text))
+    value.is_some_and(|value| input.evaluator.text(value).map_or(true, |own| own == text))
 }
 
 /// Stages without a deployment.
-fn stages(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let scope = subject.scope;
+fn stages(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let evaluator = input.evaluator;
     let mut found = Vec::new();
-    for part in scope.of_kind(stage::KIND) {
-        let of = stage::api(scope, part).ok();
-        let is_ours = subject
+    for part in evaluator.of_kind(stage::KIND) {
+        let of = stage::api(evaluator, part).ok();
+        let is_ours = input
             .apis
             .iter()
             .any(|api| api.resource.is_some() && of.as_ref() == Some(&api.id));
@@ -45,15 +45,15 @@ fn stages(subject: &Subject<'_, '_>) -> Vec<Found> {
                 .entry(name)
                 .is_some_and(|node| !node.is_null())
         };
-        if !is_ours || may_be(subject, part, "AutoDeploy", "true") || has("DeploymentId") {
+        if !is_ours || may_be(input, part, "AutoDeploy", "true") || has("DeploymentId") {
             continue;
         }
-        let name = stage::name(scope, part).ok();
-        let deployed = scope.of_kind(KIND).any(|one| {
-            let names_it = |name: &String| may_be(subject, one, "StageName", name);
+        let name = stage::name(evaluator, part).ok();
+        let deployed = evaluator.of_kind(KIND).any(|one| {
+            let names_it = |name: &String| may_be(input, one, "StageName", name);
             one.properties.entry("StageName").is_some()
                 && name.as_ref().is_none_or(names_it)
-                && stage::api(scope, one).map_or(true, |api| of.as_ref() == Some(&api))
+                && stage::api(evaluator, one).map_or(true, |api| of.as_ref() == Some(&api))
         });
         if deployed {
             continue;
@@ -61,7 +61,7 @@ fn stages(subject: &Subject<'_, '_>) -> Vec<Found> {
         let name = name.unwrap_or_else(|| part.id.clone());
         let what = format!("stage `{name}` has neither `AutoDeploy` nor a deployment");
         found.push(
-            Found::mistake(Place::of(part, &["StageName"]), what)
+            Found::mistake(Location::of(part, &["StageName"]), what)
                 .effect("the stage contains no routes, and every handshake fails with 403")
                 .fix("write `AutoDeploy: true`"),
         );
@@ -70,8 +70,8 @@ fn stages(subject: &Subject<'_, '_>) -> Vec<Found> {
 }
 
 /// Routes that a deployment does not wait for.
-fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec<Found> {
-    let waits_for = closure(subject, &deployment.id);
+fn order(input: &DoctorInput<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec<Found> {
+    let waits_for = closure(input, &deployment.id);
     let waits = |resource: &Resource| waits_for.contains(&resource.id);
     let missed: Vec<_> = api
         .routes
@@ -79,12 +79,12 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
         .filter(|route| !waits(route.resource))
         .collect();
     let id = &deployment.id;
-    let place = || {
-        let depends = subject.depends_on(id);
+    let location = || {
+        let depends = input.depends_on(id);
         let first = depends
             .first()
-            .map(|node| Place::from(*node).within(deployment));
-        first.unwrap_or_else(|| Place::of(deployment, &[]))
+            .map(|node| Location::from(*node).within(deployment));
+        first.unwrap_or_else(|| Location::of(deployment, &[]))
     };
     let ids = |resources: Vec<&Resource>| {
         let ids: Vec<_> = resources.iter().map(|one| &*one.id).collect();
@@ -109,9 +109,9 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
             ),
         };
         let effect = "CloudFormation may create it first and fails: `At least one route is required before deploying the Api`";
-        return vec![Found::mistake(place(), what).effect(effect).fix(fix)];
+        return vec![Found::mistake(location(), what).effect(effect).fix(fix)];
     }
-    if !is_used(subject, deployment) {
+    if !is_used(input, deployment) {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -126,16 +126,16 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
             keys.join(", ")
         );
         found.push(
-            Found::mistake(place(), what)
+            Found::mistake(location(), what)
                 .effect("the stage may be deployed without these routes")
                 .fix(ids(missed.iter().map(|route| route.resource).collect())),
         );
     }
-    let late: Vec<_> = subject
-        .scope
+    let late: Vec<_> = input
+        .evaluator
         .of_kind(RESPONSE)
         .filter(|one| {
-            let of = subject.text(one, "RouteId");
+            let of = input.text(one, "RouteId");
             let mut routes = api.routes.iter();
             !waits(one)
                 && routes.any(|route| of == Some(resource_names::short_id(&route.resource.id)))
@@ -144,7 +144,7 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
     if !late.is_empty() {
         let what = format!("deployment `{id}` does not wait for the route responses");
         found.push(
-            Found::remark(place(), what)
+            Found::remark(location(), what)
                 .effect("the stage may be deployed without them, and replies then reach no client")
                 .fix(ids(late)),
         );
@@ -153,29 +153,26 @@ fn order(subject: &Subject<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec
 }
 
 /// Whether a stage that does not deploy itself uses the deployment.
-fn is_used(subject: &Subject<'_, '_>, deployment: &Resource) -> bool {
+fn is_used(input: &DoctorInput<'_, '_>, deployment: &Resource) -> bool {
     let names = |stage: &&Resource| {
         let node = stage.properties.entry("DeploymentId");
         node.and_then(named).as_deref() == Some(&*deployment.id)
     };
-    let mut stages = subject.scope.of_kind(stage::KIND).filter(names);
+    let mut stages = input.evaluator.of_kind(stage::KIND).filter(names);
     deployment.properties.entry("StageName").is_some()
-        || stages.any(|one| !may_be(subject, one, "AutoDeploy", "true"))
+        || stages.any(|one| !may_be(input, one, "AutoDeploy", "true"))
 }
 
 /// The logical ids of all resources that exist before that one.
-fn closure(subject: &Subject<'_, '_>, id: &str) -> Vec<String> {
+fn closure(input: &DoctorInput<'_, '_>, id: &str) -> Vec<String> {
     let mut known: Vec<String> = vec![id.to_owned()];
     let mut next = 0;
     while let Some(id) = known.get(next).cloned() {
         next += 1;
-        let depends = subject
-            .depends_on(&id)
-            .into_iter()
-            .filter_map(Node::as_text);
+        let depends = input.depends_on(&id).into_iter().filter_map(Node::as_text);
         let mut names: Vec<_> = depends.map(str::to_owned).collect();
-        if let Some(resource) = subject.resource(&id) {
-            let references = references::of(subject.scope, &resource.properties);
+        if let Some(resource) = input.resource(&id) {
+            let references = references::of(input.evaluator, &resource.properties);
             names.extend(references.into_iter().map(|one| one.id));
         }
         for name in names {

@@ -2,52 +2,50 @@
 
 use crate::template::doctor::examined_api::Api;
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{ENDPOINT, Handler, Subject, Unknown};
+use crate::template::doctor::input::{DoctorInput, ENDPOINT, RoutedFunction, Unknown};
 use crate::template::resources::stage;
 use crate::template::syntax::Node;
 
 /// The effect of a path that is not the API's.
 const REFUSED: &str = "every message to a client fails with 403 `Forbidden`";
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let handlers = subject.handlers();
-    handlers
-        .filter_map(|handler| of(subject, &handler))
-        .collect()
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let handlers = input.handlers();
+    handlers.filter_map(|handler| of(input, &handler)).collect()
 }
 
-fn of(subject: &Subject<'_, '_>, handler: &Handler<'_, '_>) -> Option<Found> {
+fn of(input: &DoctorInput<'_, '_>, handler: &RoutedFunction<'_, '_>) -> Option<Found> {
     let resource = handler.resource;
-    let place = Subject::place_of_variable(resource, ENDPOINT);
+    let location = DoctorInput::location_of_variable(resource, ENDPOINT);
     let api = handler.apis.iter().find(|api| api.resource.is_some())?;
     let fix = format!(
         "write `{ENDPOINT}: !Sub https://{}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{}`",
         api.reference(),
-        stage_of(subject, api)
+        stage_of(input, api)
     );
-    let variable = match subject.variable(resource, ENDPOINT) {
+    let variable = match input.variable(resource, ENDPOINT) {
         Ok(Some(variable)) => variable,
         Ok(None) => {
             let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
             let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
-            return Some(Found::remark(place, what).effect(effect).fix(fix));
+            return Some(Found::remark(location, what).effect(effect).fix(fix));
         }
         Err(Unknown) => return None,
     };
-    let url = subject.scope.text(&variable.value).ok()?;
-    let (what, effect) = wrong(subject, &handler.apis, &url)?;
+    let url = input.evaluator.text(&variable.value).ok()?;
+    let (what, effect) = wrong(input, &handler.apis, &url)?;
     Some(
-        Found::mistake(place, format!("`{ENDPOINT}` {what}"))
+        Found::mistake(location, format!("`{ENDPOINT}` {what}"))
             .effect(effect)
             .fix(fix),
     )
 }
 
 /// The stage as the template writes it.
-fn stage_of(subject: &Subject<'_, '_>, api: &Api<'_>) -> String {
-    let stages = subject.scope.of_kind(stage::KIND);
+fn stage_of(input: &DoctorInput<'_, '_>, api: &Api<'_>) -> String {
+    let stages = input.evaluator.of_kind(stage::KIND);
     let mut stages =
-        stages.filter(|one| stage::api(subject.scope, one).is_ok_and(|of| of == api.id));
+        stages.filter(|one| stage::api(input.evaluator, one).is_ok_and(|of| of == api.id));
     let name = stages
         .next()
         .and_then(|stage| stage.properties.entry("StageName"));
@@ -65,7 +63,7 @@ fn stage_of(subject: &Subject<'_, '_>, api: &Api<'_>) -> String {
 
 /// What is wrong with the endpoint, and the effect.
 fn wrong(
-    subject: &Subject<'_, '_>,
+    input: &DoctorInput<'_, '_>,
     apis: &[&Api<'_>],
     url: &str,
 ) -> Option<(String, &'static str)> {
@@ -109,7 +107,7 @@ fn wrong(
     let stage = apis
         .iter()
         .any(|api| api.stages.iter().flatten().any(|stage| stage == path));
-    if stage && !base_paths(subject)?.iter().any(|base| base == path) {
+    if stage && !base_paths(input)?.iter().any(|base| base == path) {
         let text = format!(
             "has the stage `{path}` after a custom domain, whose path is a base path instead"
         );
@@ -119,21 +117,21 @@ fn wrong(
 }
 
 /// The base paths of the template's domains; `None` if they are not known.
-fn base_paths(subject: &Subject<'_, '_>) -> Option<Vec<String>> {
+fn base_paths(input: &DoctorInput<'_, '_>) -> Option<Vec<String>> {
     let mut paths = Vec::new();
-    for mapping in subject.scope.of_kind("AWS::ApiGatewayV2::ApiMapping") {
+    for mapping in input.evaluator.of_kind("AWS::ApiGatewayV2::ApiMapping") {
         if let Some(key) = mapping.properties.entry("ApiMappingKey") {
-            paths.push(subject.scope.text(key).ok()?);
+            paths.push(input.evaluator.text(key).ok()?);
         }
     }
-    for api in &subject.apis {
+    for api in &input.apis {
         let domain = api.resource.and_then(|one| one.properties.entry("Domain"));
         let Some(base) = domain.and_then(|domain| domain.entry("BasePath")) else {
             continue;
         };
-        let base = subject.scope.value(base).ok()?;
+        let base = input.evaluator.value(base).ok()?;
         for one in base.as_list().unwrap_or(std::slice::from_ref(&base)) {
-            paths.push(subject.scope.text(one).ok()?.trim_matches('/').to_owned());
+            paths.push(input.evaluator.text(one).ok()?.trim_matches('/').to_owned());
         }
     }
     Some(paths)

@@ -1,10 +1,10 @@
 //! The permissions that a function of the library needs.
 
 use crate::template::doctor::checks::connections_table;
-use crate::template::doctor::effective_permissions::Grants;
+use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{Handler, Subject, named};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{DoctorInput, RoutedFunction, named};
+use crate::template::doctor::location::Location;
 use crate::template::resources::function;
 
 const MANAGE: &str = "execute-api:ManageConnections";
@@ -23,12 +23,16 @@ const DYNAMODB: [&str; 7] = [
 const INVOKE: &str = "lambda:InvokeFunction";
 
 /// The place where the permission is given, or where it belongs.
-fn place(grants: &Grants<'_, '_, '_>, handler: &Handler<'_, '_>, action: &str) -> Place {
+fn location(
+    permissions: &EffectivePermissions<'_, '_, '_>,
+    handler: &RoutedFunction<'_, '_>,
+    action: &str,
+) -> Location {
     let own = || match handler.resource.properties.entry("Policies") {
-        Some(_) => Place::of(handler.resource, &["Policies"]),
-        None => Place::of(handler.resource, &["Role"]),
+        Some(_) => Location::of(handler.resource, &["Policies"]),
+        None => Location::of(handler.resource, &["Role"]),
     };
-    grants.place(action).unwrap_or_else(own)
+    permissions.location(action).unwrap_or_else(own)
 }
 
 /// Words with commas, and an `and` before the last.
@@ -41,11 +45,11 @@ fn listed(words: &[&str]) -> String {
 }
 
 /// Whether it may post to, ask for and close its connections (conformance G3).
-pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let options = &subject.scope.options;
+pub(super) fn manage_connections(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let options = &input.evaluator.options;
     let mut found = Vec::new();
-    for handler in subject.handlers() {
-        let grants = Grants::of(subject, handler.resource);
+    for handler in input.handlers() {
+        let permissions = EffectivePermissions::of(input, handler.resource);
         for api in &handler.apis {
             let arn = |stage: &str, verb: &str| {
                 format!(
@@ -56,8 +60,8 @@ pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
             let allowed = |verb: &&str| match api.known_stages() {
                 Some(stages) if !api.id.is_empty() => stages
                     .iter()
-                    .all(|stage| grants.allows(MANAGE, &arn(stage, verb))),
-                _ => grants.allows_any(MANAGE),
+                    .all(|stage| permissions.allows(MANAGE, &arn(stage, verb))),
+                _ => permissions.allows_any(MANAGE),
             };
             let denied: Vec<_> = VERBS.into_iter().filter(|verb| !allowed(verb)).collect();
             if denied.is_empty() {
@@ -81,7 +85,7 @@ pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
                 listed(&VERBS)
             );
             found.push(
-                Found::mistake(place(&grants, &handler, MANAGE), what)
+                Found::mistake(location(&permissions, &handler, MANAGE), what)
                     .effect(effect)
                     .fix(fix),
             );
@@ -91,21 +95,21 @@ pub(super) fn manage_connections(subject: &Subject<'_, '_>) -> Vec<Found> {
 }
 
 /// Whether it may use its table.
-pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let options = &subject.scope.options;
+pub(super) fn dynamodb(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let options = &input.evaluator.options;
     let mut found = Vec::new();
-    for handler in subject.handlers() {
-        let Some(table) = connections_table::of(subject, &handler) else {
+    for handler in input.handlers() {
+        let Some(table) = connections_table::of(input, &handler) else {
             continue;
         };
         let arn = format!(
             "arn:aws:dynamodb:{}:{}:table/{}",
             options.region, options.account, table.name
         );
-        let grants = Grants::of(subject, handler.resource);
-        let allowed = |action: &str| match subject.has_known_name(&table.logical_id, "TableName") {
-            true => grants.allows(action, &arn),
-            false => grants.allows_any(action),
+        let permissions = EffectivePermissions::of(input, handler.resource);
+        let allowed = |action: &str| match input.has_known_name(&table.logical_id, "TableName") {
+            true => permissions.allows(action, &arn),
+            false => permissions.allows_any(action),
         };
         let denied = DYNAMODB
             .into_iter()
@@ -116,7 +120,7 @@ pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
         }
         let allowed = DYNAMODB.into_iter().find(|action| !denied.contains(action));
         let allowed = allowed.unwrap_or("GetItem");
-        let place = place(&grants, &handler, &format!("dynamodb:{allowed}"));
+        let location = location(&permissions, &handler, &format!("dynamodb:{allowed}"));
         let what = format!(
             "function `{}` may not {} in table `{}`",
             handler.resource.id,
@@ -133,7 +137,7 @@ pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
             table.logical_id
         );
         found.push(
-            Found::mistake(place, what)
+            Found::mistake(location, what)
                 .effect("these calls fail with `AccessDeniedException`: handshakes fail, or closed connections remain")
                 .fix(fix),
         );
@@ -142,23 +146,23 @@ pub(super) fn dynamodb(subject: &Subject<'_, '_>) -> Vec<Found> {
 }
 
 /// Whether it may invoke itself, for follow-up tasks.
-pub(super) fn itself(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let options = &subject.scope.options;
+pub(super) fn itself(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let options = &input.evaluator.options;
     let mut found = Vec::new();
-    for handler in subject.handlers() {
+    for handler in input.handlers() {
         let resource = handler.resource;
-        let Ok(name) = function::name(subject.scope, resource) else {
+        let Ok(name) = function::name(input.evaluator, resource) else {
             continue;
         };
         let arn = format!(
             "arn:aws:lambda:{}:{}:function:{name}",
             options.region, options.account
         );
-        let grants = Grants::of(subject, resource);
-        let known = subject.has_known_name(&resource.id, "FunctionName");
-        if grants.allows(INVOKE, &arn)
-            || grants.allows(INVOKE, &format!("{arn}:live"))
-            || !known && grants.allows_any(INVOKE)
+        let permissions = EffectivePermissions::of(input, resource);
+        let known = input.has_known_name(&resource.id, "FunctionName");
+        if permissions.allows(INVOKE, &arn)
+            || permissions.allows(INVOKE, &format!("{arn}:live"))
+            || !known && permissions.allows_any(INVOKE)
         {
             continue;
         }
@@ -178,7 +182,7 @@ pub(super) fn itself(subject: &Subject<'_, '_>) -> Vec<Found> {
              circular dependency"
         );
         found.push(
-            Found::remark(place(&grants, &handler, INVOKE), what)
+            Found::remark(location(&permissions, &handler, INVOKE), what)
                 .effect("`opened` does not run, and a broadcast that exceeds one invocation is not completed")
                 .fix(fix),
         );

@@ -4,9 +4,9 @@
 use crate::template::doctor::arn;
 use crate::template::doctor::examined_api::Api;
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::invocation_target::{self, Called, Qualifier};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::invocation_target::{self, InvocationTarget, Qualifier};
+use crate::template::doctor::location::Location;
 use crate::template::doctor::references;
 use crate::template::evaluate::resource_names;
 use crate::template::resources::function;
@@ -25,7 +25,7 @@ struct Caller<'t, 's> {
     name: String,
     /// The paths in the ARNs that it calls with.
     sources: Vec<Source>,
-    place: Place,
+    location: Location,
     effect: &'static str,
 }
 
@@ -43,15 +43,15 @@ struct Fault {
     of_source: bool,
 }
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for api in &subject.apis {
+    for api in &input.apis {
         let mut authorizers: Vec<&str> = Vec::new();
         for route in api.routes.iter().filter(|route| !route.resource.generated) {
             let integration = route.integration.filter(|one| !has(one, "CredentialsArn"));
             if let (
                 Some(_),
-                Called::Function {
+                InvocationTarget::Function {
                     function,
                     qualifier,
                 },
@@ -66,7 +66,7 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                         .key
                         .as_deref()
                         .map_or(Vec::new(), |key| sources(api, key)),
-                    place: Place::of(route.resource, &["RouteKey"]),
+                    location: Location::of(route.resource, &["RouteKey"]),
                     effect: match route.key.as_deref() {
                         Some("$connect") => "every handshake fails, and the function logs nothing",
                         Some("$disconnect") => {
@@ -75,7 +75,7 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                         _ => "clients get `Internal server error`, and the function logs nothing",
                     },
                 };
-                found.extend(denied(subject, &caller));
+                found.extend(denied(input, &caller));
             }
             let authorizer = route.authorizer.filter(|one| {
                 !one.generated
@@ -86,10 +86,10 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                 continue;
             };
             authorizers.push(&authorizer.id);
-            if let Called::Function {
+            if let InvocationTarget::Function {
                 function,
                 qualifier,
-            } = invocation_target::of_authorizer(subject.scope, authorizer)
+            } = invocation_target::of_authorizer(input.evaluator, authorizer)
             {
                 let id = resource_names::short_id(&authorizer.id);
                 let caller = Caller {
@@ -101,10 +101,10 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                         path: format!("{}/authorizers/{id}", api.id),
                         known: true,
                     }],
-                    place: Place::of(authorizer, &["AuthorizerUri"]),
+                    location: Location::of(authorizer, &["AuthorizerUri"]),
                     effect: "every handshake fails with 500",
                 };
-                found.extend(denied(subject, &caller));
+                found.extend(denied(input, &caller));
             }
         }
     }
@@ -134,16 +134,16 @@ fn sources(api: &Api<'_>, key: &str) -> Vec<Source> {
     }
 }
 
-fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
-    let permissions: Vec<_> = subject
-        .scope
+fn denied(input: &DoctorInput<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
+    let permissions: Vec<_> = input
+        .evaluator
         .of_kind(KIND)
-        .filter_map(|permission| Some((permission, function_of(subject, permission, caller)?)))
+        .filter_map(|permission| Some((permission, function_of(input, permission, caller)?)))
         .collect();
     let faults = |source: Option<&Source>| {
         let all = permissions.iter();
         let all = all.filter_map(|(permission, qualifier)| {
-            let faults = faults(subject, permission, qualifier, caller, source);
+            let faults = faults(input, permission, qualifier, caller, source);
             // A permission that SAM generates for something else cannot be fixed.
             (faults.is_empty() || !permission.generated).then_some(faults)
         });
@@ -167,7 +167,7 @@ fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
     let found = match worst? {
         None => {
             let target = match &caller.qualifier {
-                Qualifier::Is(qualifier) => reference(subject, caller.function, qualifier),
+                Qualifier::Is(qualifier) => reference(input, caller.function, qualifier),
                 _ => format!("!Ref {id}"),
             };
             let fix = format!(
@@ -175,12 +175,12 @@ fn denied(subject: &Subject<'_, '_>, caller: &Caller<'_, '_>) -> Option<Found> {
                 source_arn(caller)
             );
             let what = format!("{what}: no `{KIND}` names the function");
-            Found::mistake(caller.place.clone(), what).fix(fix)
+            Found::mistake(caller.location.clone(), what).fix(fix)
         }
         Some(faults) => {
             let fault = faults.first()?;
             let what = format!("{what}: {}", fault.why);
-            Found::mistake(caller.place.clone(), what).fix(&*fault.fix)
+            Found::mistake(caller.location.clone(), what).fix(&*fault.fix)
         }
     };
     Some(found.effect(caller.effect))
@@ -194,12 +194,12 @@ fn source_arn(caller: &Caller<'_, '_>) -> String {
 }
 
 /// How a template names an alias or a version of a function.
-fn reference(subject: &Subject<'_, '_>, function: &Resource, qualifier: &str) -> String {
-    let mut aliases = subject.scope.of_kind("AWS::Lambda::Alias");
-    let alias = aliases.find(|alias| subject.text(alias, "Name").as_deref() == Some(qualifier));
+fn reference(input: &DoctorInput<'_, '_>, function: &Resource, qualifier: &str) -> String {
+    let mut aliases = input.evaluator.of_kind("AWS::Lambda::Alias");
+    let alias = aliases.find(|alias| input.text(alias, "Name").as_deref() == Some(qualifier));
     match alias {
         Some(alias) => format!("!Ref {}", alias.id),
-        None if subject.text(function, "AutoPublishAlias").as_deref() == Some(qualifier) => {
+        None if input.text(function, "AutoPublishAlias").as_deref() == Some(qualifier) => {
             format!("!Ref {}.Alias", function.id)
         }
         None => format!("!Sub ${{{}.Arn}}:{qualifier}", function.id),
@@ -208,31 +208,32 @@ fn reference(subject: &Subject<'_, '_>, function: &Resource, qualifier: &str) ->
 
 /// The qualifier of a permission, if it may be one for the caller's function.
 fn function_of(
-    subject: &Subject<'_, '_>,
+    input: &DoctorInput<'_, '_>,
     permission: &Resource,
     caller: &Caller<'_, '_>,
 ) -> Option<Qualifier> {
-    let (scope, function) = (subject.scope, caller.function);
+    let (evaluator, function) = (input.evaluator, caller.function);
     let node = permission.properties.entry("FunctionName")?;
-    let Ok(text) = scope.text(node) else {
-        let names = references::of(scope, node);
-        let mut functions = function::resources(scope);
+    let Ok(text) = evaluator.text(node) else {
+        let names = references::of(evaluator, node);
+        let mut functions = function::resources(evaluator);
         let other = functions
             .any(|one| one.id != function.id && names.iter().any(|name| name.id == one.id));
         return (!other).then_some(Qualifier::Unknown);
     };
     let (name, qualifier) = invocation_target::parse(&text);
-    let is = |one: &Resource| function::name(scope, one).is_ok_and(|own| own == name);
+    let is = |one: &Resource| function::name(evaluator, one).is_ok_and(|own| own == name);
     // A name that is unknown may be the one that the permission spells out.
     let may_be = || {
         let own = function.properties.entry("FunctionName");
-        own.is_some_and(|own| scope.text(own).is_err()) && !function::resources(scope).any(is)
+        own.is_some_and(|own| evaluator.text(own).is_err())
+            && !function::resources(evaluator).any(is)
     };
     (is(function) || may_be()).then_some(qualifier)
 }
 
 fn faults(
-    subject: &Subject<'_, '_>,
+    input: &DoctorInput<'_, '_>,
     permission: &Resource,
     qualifier: &Qualifier,
     caller: &Caller<'_, '_>,
@@ -245,7 +246,7 @@ fn faults(
             .properties
             .entry(name)
             .filter(|node| !node.is_null());
-        node.map(|node| subject.scope.text(node).ok())
+        node.map(|node| input.evaluator.text(node).ok())
     };
     let mut property = |name: &str, right: &str, is_right: fn(&str) -> bool| {
         let why = match value(name) {
@@ -271,9 +272,9 @@ fn faults(
     property("Principal", PRINCIPAL, |text| {
         text.starts_with(PRINCIPAL) || text == "*"
     });
-    faults.extend(by_qualifier(subject, id, qualifier, caller));
+    faults.extend(by_qualifier(input, id, qualifier, caller));
     if let (Some(source), Some(Some(arn))) = (source, value("SourceArn"))
-        && !covers(subject, &arn, source)
+        && !covers(input, &arn, source)
     {
         faults.push(Fault {
             why: format!(
@@ -288,7 +289,7 @@ fn faults(
 }
 
 fn by_qualifier(
-    subject: &Subject<'_, '_>,
+    input: &DoctorInput<'_, '_>,
     permission: &str,
     qualifier: &Qualifier,
     caller: &Caller<'_, '_>,
@@ -302,7 +303,7 @@ fn by_qualifier(
         _ => "the function without an alias".to_owned(),
     };
     let target = match called {
-        Qualifier::Is(name) => reference(subject, caller.function, name),
+        Qualifier::Is(name) => reference(input, caller.function, name),
         _ => format!("!Ref {}", caller.function.id),
     };
     Some(Fault {
@@ -325,8 +326,8 @@ fn shown(caller: &Caller<'_, '_>, source: &Source) -> String {
     format!("{}{path}", caller.api.reference())
 }
 
-fn covers(subject: &Subject<'_, '_>, policy: &str, source: &Source) -> bool {
-    let options = &subject.scope.options;
+fn covers(input: &DoctorInput<'_, '_>, policy: &str, source: &Source) -> bool {
+    let options = &input.evaluator.options;
     let arn = format!(
         "arn:aws:execute-api:{}:{}:{}",
         options.region, options.account, source.path

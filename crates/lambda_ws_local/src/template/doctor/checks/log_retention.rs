@@ -1,44 +1,44 @@
 //! The retention of logs.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{Subject, named};
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::{DoctorInput, named};
+use crate::template::doctor::location::Location;
 use crate::template::resources::function;
 
 const KIND: &str = "AWS::Logs::LogGroup";
 const RETENTION: &str = "RetentionInDays";
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for handler in subject.routed() {
+    for handler in input.routed() {
         let resource = handler.resource;
-        let Ok(name) = function::name(subject.scope, resource) else {
+        let Ok(name) = function::name(input.evaluator, resource) else {
             continue;
         };
         let config = resource.properties.entry("LoggingConfig");
-        let config = config.and_then(|config| subject.scope.value(config).ok());
+        let config = config.and_then(|config| input.evaluator.value(config).ok());
         let chosen = config.as_ref().and_then(|config| config.entry("LogGroup"));
         let group = match chosen {
-            Some(node) => match named(node).and_then(|id| subject.resource(&id)) {
+            Some(node) => match named(node).and_then(|id| input.resource(&id)) {
                 Some(group) => Some(group),
                 // A group that is named, or from elsewhere.
                 None => continue,
             },
-            None => subject.scope.of_kind(KIND).find(|group| {
+            None => input.evaluator.of_kind(KIND).find(|group| {
                 let own = format!("/aws/lambda/{name}");
-                subject
+                input
                     .text(group, "LogGroupName")
                     .is_none_or(|group| group == own)
             }),
         };
-        let (place, what) = match group {
+        let (location, what) = match group {
             Some(group) if group.properties.entry(RETENTION).is_some() => continue,
             Some(group) => (
-                Place::of(group, &[]),
+                Location::of(group, &[]),
                 format!("log group `{}` never deletes its logs", group.id),
             ),
             None => (
-                Place::of(resource, &["LoggingConfig"]),
+                Location::of(resource, &["LoggingConfig"]),
                 format!(
                     "function `{}` has no log group with a retention: its logs are never deleted",
                     resource.id
@@ -52,7 +52,7 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
             ),
         };
         found.push(
-            Found::remark(place, what)
+            Found::remark(location, what)
                 .effect("the stored logs cost more every month")
                 .fix(fix),
         );

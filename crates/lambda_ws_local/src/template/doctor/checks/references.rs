@@ -1,57 +1,57 @@
 //! References to names that are not in the template.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 use crate::template::doctor::references::of;
 use crate::template::syntax::Node;
 use crate::template::transform::Resource;
 
 /// That every reference names something.
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let scope = subject.scope;
-    if subject.is_open() {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let evaluator = input.evaluator;
+    if input.is_open() {
         return Vec::new();
     }
-    let parameters = subject.root.entry("Parameters");
+    let parameters = input.root.entry("Parameters");
     let exists = |id: &str| {
         let generated =
             |one: &&Resource| one.kind.starts_with("AWS::Serverless::") && id.starts_with(&one.id);
         id.starts_with("AWS::")
             || id.starts_with("Serverless")
             || parameters.is_some_and(|all| all.entry(id).is_some())
-            || scope.resources.iter().any(|one| one.id == id)
-            || scope.resources.iter().find(generated).is_some()
-            || scope
+            || evaluator.resources.iter().any(|one| one.id == id)
+            || evaluator.resources.iter().find(generated).is_some()
+            || evaluator
                 .resource(id, 0)
                 .err()
                 .is_some_and(|problem| problem.missing_name().is_none())
     };
     let mut found = Vec::new();
-    let mut add = |id: &str, place: Place, owner: &str| {
+    let mut add = |id: &str, location: Location, owner: &str| {
         let what = format!("{owner} names `{id}`, which is not in the template");
         found.push(
-            Found::mistake(place, what)
+            Found::mistake(location, what)
                 .effect("CloudFormation rejects the template")
                 .fix("correct the name, or add the resource or parameter"),
         );
     };
-    for resource in scope.resources.iter().filter(|one| !one.generated) {
+    for resource in evaluator.resources.iter().filter(|one| !one.generated) {
         let owner = format!("`{}`", resource.id);
-        for one in of(scope, &resource.properties) {
+        for one in of(evaluator, &resource.properties) {
             if !exists(&one.id) {
-                add(&one.id, one.place.within(resource), &owner);
+                add(&one.id, one.location.within(resource), &owner);
             }
         }
-        for node in subject.depends_on(&resource.id) {
+        for node in input.depends_on(&resource.id) {
             let id = node.as_text().unwrap_or_default();
             if !id.is_empty() && !exists(id) {
                 let owner = format!("`DependsOn` of {owner}");
-                add(id, Place::from(node).within(resource), &owner);
+                add(id, Location::from(node).within(resource), &owner);
             }
         }
     }
-    for output in subject
+    for output in input
         .root
         .entry("Outputs")
         .map(Node::entries)
@@ -60,11 +60,11 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         for one in output
             .value
             .entry("Value")
-            .map(|node| of(scope, node))
+            .map(|node| of(evaluator, node))
             .unwrap_or_default()
         {
             if !exists(&one.id) {
-                add(&one.id, one.place, &format!("output `{}`", output.key));
+                add(&one.id, one.location, &format!("output `{}`", output.key));
             }
         }
     }

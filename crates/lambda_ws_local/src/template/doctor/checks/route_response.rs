@@ -1,8 +1,8 @@
 //! Replies of two-way routes: a route response alone makes a route two-way (conformance E2).
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 use crate::template::evaluate::resource_names;
 use crate::template::resources::route;
 
@@ -10,9 +10,9 @@ pub(super) const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
 const SELECTION: &str = "RouteResponseSelectionExpression";
 const KEY: &str = "RouteResponseKey";
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for route in subject.apis.iter().flat_map(|api| &api.routes) {
+    for route in input.apis.iter().flat_map(|api| &api.routes) {
         let resource = route.resource;
         // On the other two no body reaches a client in any case.
         let Some(key) = &route.key else { continue };
@@ -20,10 +20,10 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
             continue;
         }
         let id = resource_names::short_id(&resource.id);
-        let mut responses = subject.scope.of_kind(RESPONSE).filter(|response| {
+        let mut responses = input.evaluator.of_kind(RESPONSE).filter(|response| {
             let of = response.properties.entry("RouteId");
             // A response whose route is unknown may belong to this route.
-            of.is_none_or(|of| subject.scope.text(of).map_or(true, |of| of == id))
+            of.is_none_or(|of| input.evaluator.text(of).map_or(true, |of| of == id))
         });
         let selection = resource
             .properties
@@ -36,20 +36,20 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
                 resource.id
             );
             found.push(
-                Found::mistake(Place::of(resource, &[SELECTION]), what)
+                Found::mistake(Location::of(resource, &[SELECTION]), what)
                     .effect("the body that the function returns does not reach the client")
                     .fix(fix),
             );
         }
     }
-    for response in subject.scope.of_kind(RESPONSE) {
-        let Some(key) = subject.text(response, KEY) else {
+    for response in input.evaluator.of_kind(RESPONSE) {
+        let Some(key) = input.text(response, KEY) else {
             continue;
         };
         if key != "$default" {
             let what = format!("`{KEY}` of `{}` is `{key}`", response.id);
             found.push(
-                Found::mistake(Place::of(response, &[KEY]), what)
+                Found::mistake(Location::of(response, &[KEY]), what)
                     .effect("AWS rejects the route response")
                     .fix(format!("write `{KEY}: $default`")),
             );

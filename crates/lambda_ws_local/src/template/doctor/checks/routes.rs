@@ -2,7 +2,7 @@
 
 use crate::template::doctor::examined_api::{Api, Route};
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
+use crate::template::doctor::input::DoctorInput;
 use crate::template::resources::api::SERVERLESS;
 use crate::template::resources::{function, route};
 
@@ -15,16 +15,16 @@ fn has(api: &Api<'_>, key: &str) -> bool {
 }
 
 /// The APIs whose routes are all in the template.
-fn complete<'t, 's>(subject: &'t Subject<'s, '_>) -> impl Iterator<Item = &'t Api<'s>> {
+fn complete<'t, 's>(input: &'t DoctorInput<'s, '_>) -> impl Iterator<Item = &'t Api<'s>> {
     // A route whose API is unknown may belong to any of them.
-    let scattered = subject.apis.iter().any(|api| api.id.is_empty());
-    let all = subject.apis.iter();
-    all.filter(move |api| api.resource.is_some() && !scattered && !subject.is_open())
+    let scattered = input.apis.iter().any(|api| api.id.is_empty());
+    let all = input.apis.iter();
+    all.filter(move |api| api.resource.is_some() && !scattered && !input.is_open())
 }
 
 /// How to add a route.
-fn addition(subject: &Subject<'_, '_>, api: &Api<'_>, key: &str) -> String {
-    let mut functions = function::resources(subject.scope);
+fn addition(input: &DoctorInput<'_, '_>, api: &Api<'_>, key: &str) -> String {
+    let mut functions = function::resources(input.evaluator);
     let called = |id: &str| api.routes.iter().any(|route| route.called.is(id));
     let function = functions.find(|one| called(&one.id));
     let function = function.map_or("Function", |one| &*one.id);
@@ -37,31 +37,31 @@ fn addition(subject: &Subject<'_, '_>, api: &Api<'_>, key: &str) -> String {
 }
 
 /// The route for messages that no other route matches (conformance D4).
-pub(super) fn default(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let without = complete(subject).filter(|api| !has(api, "$default"));
+pub(super) fn default(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let without = complete(input).filter(|api| !has(api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.name);
-        let place = api.place("Routes");
+        let location = api.location("Routes");
         let message = |one: &Route<'_>| {
             one.key.as_deref().is_some_and(|key| !route::PREDEFINED.contains(&key))
         };
-        let library = subject
+        let library = input
             .handlers()
             .any(|one| one.apis.iter().any(|other| other.id == api.id));
         let found = match library && !api.routes.iter().any(message) {
-            true => Found::mistake(place, what).effect("no message reaches the function: each is answered with `Forbidden`"),
-            false => Found::remark(place, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
+            true => Found::mistake(location, what).effect("no message reaches the function: each is answered with `Forbidden`"),
+            false => Found::remark(location, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
         };
-        found.fix(addition(subject, api, "$default"))
+        found.fix(addition(input, api, "$default"))
     });
     found.collect()
 }
 
 /// The routes by which the library records connections and forgets them.
-pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn lifecycle(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for api in complete(subject) {
-        let uses_library = subject
+    for api in complete(input) {
+        let uses_library = input
             .handlers()
             .any(|one| one.apis.iter().any(|other| other.id == api.id));
         if !uses_library {
@@ -80,9 +80,9 @@ pub(super) fn lifecycle(subject: &Subject<'_, '_>) -> Vec<Found> {
             if !has(api, key) {
                 let what = format!("API `{}` has no route `{key}`", api.name);
                 found.push(
-                    Found::mistake(api.place("Routes"), what)
+                    Found::mistake(api.location("Routes"), what)
                         .effect(effect)
-                        .fix(addition(subject, api, key)),
+                        .fix(addition(input, api, key)),
                 );
             }
         }

@@ -1,8 +1,8 @@
 //! Properties of `AWS::Serverless::WebSocketApi` that SAM rejects and that the reader does not need.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 use crate::template::resources::api;
 use crate::template::syntax::{Node, Value};
 use crate::template::transform::Resource;
@@ -30,34 +30,34 @@ const KNOWN: [&str; 18] = [
     "Tags",
 ];
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for resource in subject.apis.iter().filter_map(|api| api.resource) {
-        address_type(subject, resource, &mut found);
+    for resource in input.apis.iter().filter_map(|api| api.resource) {
+        address_type(input, resource, &mut found);
         if resource.kind == api::SERVERLESS {
             known(resource, &mut found);
             request_parameters(resource, &mut found);
-            access_logs(subject, resource, &mut found);
-            domain(subject, resource, &mut found);
+            access_logs(input, resource, &mut found);
+            domain(input, resource, &mut found);
         }
     }
     found
 }
 
-fn rejected(place: Place, what: String, fix: &str) -> Found {
-    Found::mistake(place, what)
+fn rejected(location: Location, what: String, fix: &str) -> Found {
+    Found::mistake(location, what)
         .effect("SAM rejects the template")
         .fix(fix)
 }
 
-fn address_type(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
-    let Some(kind) = subject.text(api, ADDRESS_TYPE) else {
+fn address_type(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+    let Some(kind) = input.text(api, ADDRESS_TYPE) else {
         return;
     };
     if kind != "ipv4" && kind != "dualstack" {
         let what = format!("`{ADDRESS_TYPE}` of API `{}` is `{kind}`", api.id);
         found.push(
-            Found::mistake(Place::of(api, &[ADDRESS_TYPE]), what)
+            Found::mistake(Location::of(api, &[ADDRESS_TYPE]), what)
                 .effect("AWS rejects the API")
                 .fix("write `ipv4` or `dualstack`"),
         );
@@ -74,7 +74,7 @@ fn known(api: &Resource, found: &mut Vec<Found>) {
                 Some(one) => format!("write `{one}`"),
                 None => "remove it, or correct its name".to_owned(),
             };
-            found.push(rejected(Place::from(entry).within(api), what, &fix));
+            found.push(rejected(Location::from(entry).within(api), what, &fix));
         }
     }
 }
@@ -89,9 +89,9 @@ fn request_parameters(api: &Resource, found: &mut Vec<Found>) {
                 "route `{}` has `{name}`, but only `$connect` can",
                 route.key
             );
-            let place = Place::of(api, &["Routes", &route.key, name]);
+            let location = Location::of(api, &["Routes", &route.key, name]);
             found.push(rejected(
-                place,
+                location,
                 what,
                 &format!("remove `{name}` from this route"),
             ));
@@ -108,20 +108,20 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-fn access_logs(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+fn access_logs(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
     let name = "AccessLogSettings";
     let settings = api.properties.entry(name);
-    let Some(Ok(settings)) = settings.map(|node| subject.scope.value(node)) else {
+    let Some(Ok(settings)) = settings.map(|node| input.evaluator.value(node)) else {
         return;
     };
     if !matches!(settings.value, Value::Map(_) | Value::Null) {
         let what = format!("`{name}` of API `{}` is {}", api.id, settings.kind());
         let fix = "write a map with `DestinationArn` and `Format`";
-        found.push(rejected(Place::of(api, &[name]), what, fix));
+        found.push(rejected(Location::of(api, &[name]), what, fix));
     }
 }
 
-fn domain(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+fn domain(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
     let Some(domain) = api
         .properties
         .entry("Domain")
@@ -135,14 +135,14 @@ fn domain(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
     if !matches!(domain.value, Value::Map(_)) {
         let what = format!("`Domain` of API `{}` is {}", api.id, domain.kind());
         let fix = "write a map with `DomainName` and `CertificateArn`";
-        found.push(rejected(Place::of(api, &["Domain"]), what, fix));
+        found.push(rejected(Location::of(api, &["Domain"]), what, fix));
         return;
     }
     for name in ["DomainName", "CertificateArn"] {
         if domain.entry(name).is_none_or(Node::is_null) {
             let what = format!("`Domain` of API `{}` has no `{name}`", api.id);
             let fix = format!("add `{name}`");
-            found.push(rejected(Place::of(api, &["Domain"]), what, &fix));
+            found.push(rejected(Location::of(api, &["Domain"]), what, &fix));
         }
     }
     if domain
@@ -150,20 +150,20 @@ fn domain(subject: &Subject<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
         .is_some_and(|node| !is_empty(node))
     {
         let what = format!("`Domain` of API `{}` has `MutualTlsAuthentication`", api.id);
-        let place = Place::of(api, &["Domain", "MutualTlsAuthentication"]);
+        let location = Location::of(api, &["Domain", "MutualTlsAuthentication"]);
         found.push(rejected(
-            place,
+            location,
             what,
             "remove it: WebSocket APIs do not support mutual TLS",
         ));
     }
     if let Some(paths) = domain.entry("BasePath") {
-        base_paths(subject, api, paths, found);
+        base_paths(input, api, paths, found);
     }
 }
 
-fn base_paths(subject: &Subject<'_, '_>, api: &Resource, node: &Node, found: &mut Vec<Found>) {
-    let parameters = subject.root.entry("Parameters");
+fn base_paths(input: &DoctorInput<'_, '_>, api: &Resource, node: &Node, found: &mut Vec<Found>) {
+    let parameters = input.root.entry("Parameters");
     // SAM replaces `Ref`s to parameters before it reads the property.
     let is_parameter = |node: &Node| match node.intrinsic() {
         Some(("Ref", name)) => name
@@ -171,15 +171,15 @@ fn base_paths(subject: &Subject<'_, '_>, api: &Resource, node: &Node, found: &mu
             .is_some_and(|name| parameters.is_some_and(|all| all.entry(name).is_some())),
         _ => false,
     };
-    let place = |node: &Node| match node.column {
-        0 => Place::of(api, &["Domain", "BasePath"]),
-        _ => Place::from(node).within(api),
+    let location = |node: &Node| match node.column {
+        0 => Location::of(api, &["Domain", "BasePath"]),
+        _ => Location::from(node).within(api),
     };
     if node.as_list().is_none() && node.as_text().is_none() {
         if !node.is_null() && !is_parameter(node) {
             let what = format!("`BasePath` of API `{}` is {}", api.id, node.kind());
             found.push(
-                Found::mistake(place(node), what)
+                Found::mistake(location(node), what)
                     .effect("SAM ignores it: the domain serves the API without a path")
                     .fix("write a text, a `!Ref` to a parameter, or a list of them"),
             );
@@ -194,7 +194,7 @@ fn base_paths(subject: &Subject<'_, '_>, api: &Resource, node: &Node, found: &mu
             Some(text) => {
                 let what = format!("`BasePath` of API `{}` is `{text}`", api.id);
                 let fix = "use letters, digits, `/`, `-` and `_` only";
-                found.push(rejected(place(item), what, fix));
+                found.push(rejected(location(item), what, fix));
             }
             None => {
                 let what = format!(
@@ -203,7 +203,7 @@ fn base_paths(subject: &Subject<'_, '_>, api: &Resource, node: &Node, found: &mu
                     item.kind()
                 );
                 let fix = "write each path as a text, or as a `!Ref` to a parameter";
-                found.push(rejected(place(item), what, fix));
+                found.push(rejected(location(item), what, fix));
             }
         }
     }

@@ -1,11 +1,11 @@
 //! The expression that selects a message's route (conformance D1).
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
+use crate::template::doctor::input::DoctorInput;
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for api in &subject.apis {
+    for api in &input.apis {
         let Some(expression) = api.expression.as_deref().filter(|text| !text.is_empty()) else {
             continue;
         };
@@ -22,13 +22,13 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         } else {
             "it does not depend on the message: all messages take the same route"
         };
-        let place = api.place("RouteSelectionExpression");
+        let location = api.location("RouteSelectionExpression");
         let what = format!(
             "the route selection expression of API `{}` is `{expression}`",
             api.name
         );
         found.push(
-            Found::mistake(place, what)
+            Found::mistake(location, what)
                 .effect(effect)
                 .fix("write `RouteSelectionExpression: $request.body.action`"),
         );

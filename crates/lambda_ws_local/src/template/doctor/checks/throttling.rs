@@ -1,39 +1,39 @@
 //! Limits that let no event through.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 use crate::template::resources::stage;
 use crate::template::syntax::Node;
 
 const LIMITS: [&str; 2] = ["ThrottlingRateLimit", "ThrottlingBurstLimit"];
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let scope = subject.scope;
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+    let evaluator = input.evaluator;
     let mut found = Vec::new();
-    for resource in scope.of_kind(stage::KIND) {
-        let of = stage::api(scope, resource).ok();
-        let Some(api) = subject.apis.iter().find(|api| of.as_ref() == Some(&api.id)) else {
+    for resource in evaluator.of_kind(stage::KIND) {
+        let of = stage::api(evaluator, resource).ok();
+        let Some(api) = input.apis.iter().find(|api| of.as_ref() == Some(&api.id)) else {
             continue;
         };
         let mut add = |settings: &Node, whose: &str| {
             for name in LIMITS {
                 let entry = settings.entries().iter().find(|entry| &*entry.key == name);
                 let Some(entry) = entry else { continue };
-                let limit = scope.text(&entry.value).ok();
+                let limit = evaluator.text(&entry.value).ok();
                 if limit.and_then(|text| text.trim().parse::<f64>().ok()) != Some(0.0) {
                     continue;
                 }
                 let what = format!("`{name}` of {whose} is 0");
                 let owner = api.resource.unwrap_or(resource);
                 found.push(
-                    Found::mistake(Place::from(entry).within(owner), what)
+                    Found::mistake(Location::from(entry).within(owner), what)
                         .effect("API Gateway rejects every handshake and every message with 429")
                         .fix("write the events per second that you need, or remove it: the account's limit then applies"),
                 );
             }
         };
-        let value = |node: Option<&Node>| node.and_then(|node| scope.value(node).ok());
+        let value = |node: Option<&Node>| node.and_then(|node| evaluator.value(node).ok());
         if let Some(settings) = value(resource.properties.entry("DefaultRouteSettings")) {
             add(&settings, &format!("API `{}`", api.name));
         }

@@ -1,8 +1,8 @@
 //! The time that a function has: API Gateway waits 29 s for it (conformance E5), and Lambda's default is 3 s.
 
 use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::Subject;
-use crate::template::doctor::location::Place;
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::location::Location;
 
 /// The longest time that API Gateway waits, in seconds.
 const INTEGRATION: u64 = 29;
@@ -11,16 +11,16 @@ const DEFAULT: u64 = 3;
 /// Lambda's maximum, in seconds; the reader rejects more.
 const MOST: u64 = 900;
 
-pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
+pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut found = Vec::new();
-    for handler in subject.routed() {
+    for handler in input.routed() {
         let resource = handler.resource;
-        let (id, place) = (&resource.id, Place::of(resource, &["Timeout"]));
+        let (id, location) = (&resource.id, Location::of(resource, &["Timeout"]));
         let given = resource
             .properties
             .entry("Timeout")
             .filter(|node| !node.is_null());
-        let seconds = match given.map(|node| subject.scope.text(node)) {
+        let seconds = match given.map(|node| input.evaluator.text(node)) {
             None => None,
             Some(text) => match text.ok().and_then(|text| text.trim().parse::<u64>().ok()) {
                 Some(seconds) => Some(seconds),
@@ -32,20 +32,20 @@ pub(super) fn look(subject: &Subject<'_, '_>) -> Vec<Found> {
         found.extend(match seconds {
             None => Some(
                 Found::remark(
-                    place,
+                    location,
                     format!("function `{id}` has no `Timeout`, and Lambda's default is {DEFAULT} s"),
                 )
                 .effect(short)
                 .fix(fix),
             ),
             Some(seconds) if seconds <= DEFAULT => Some(
-                Found::remark(place, format!("function `{id}` has a timeout of {seconds} s"))
+                Found::remark(location, format!("function `{id}` has a timeout of {seconds} s"))
                     .effect(short)
                     .fix(fix),
             ),
             Some(seconds) if (INTEGRATION + 1..=MOST).contains(&seconds) => Some(
                 Found::remark(
-                    place,
+                    location,
                     format!("function `{id}` has a timeout of {seconds} s, but API Gateway waits {INTEGRATION} s"),
                 )
                 .effect("after 29 s the client gets `Endpoint request timed out`, while the function runs on and costs")

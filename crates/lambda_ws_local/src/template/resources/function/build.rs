@@ -1,4 +1,4 @@
-use crate::template::evaluate::{Properties, Scope};
+use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::Resource;
 
@@ -15,9 +15,9 @@ pub enum Build {
     Other(Option<String>),
 }
 
-pub(crate) fn read(scope: &Scope<'_>, resource: &Resource) -> Result<Build, Problem> {
+pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Build, Problem> {
     let metadata = Properties::new(
-        scope,
+        evaluator,
         &resource.metadata,
         format!("the metadata of function `{}`", resource.id),
     )?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lambda::Asynchronous;
-use crate::template::evaluate::{Properties, Scope};
+use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Note, Problem};
 use crate::template::transform::Resource;
 
@@ -11,16 +11,16 @@ const KIND: &str = "AWS::Lambda::EventInvokeConfig";
 
 /// The settings of a function with this name on AWS: SAM's property, or a resource of its own.
 pub(crate) fn read(
-    scope: &Scope<'_>,
+    evaluator: &Evaluator<'_>,
     function: &Resource,
     properties: &Properties<'_, '_>,
     name: &str,
 ) -> Result<(Asynchronous, Vec<Note>), Problem> {
     let own = properties.map("EventInvokeConfig")?;
     let mut configs = vec![own];
-    for resource in scope.of_kind(KIND).filter(|one| !one.generated) {
+    for resource in evaluator.of_kind(KIND).filter(|one| !one.generated) {
         let owner = format!("`{}` ({KIND})", resource.id);
-        let config = Properties::new(scope, &resource.properties, owner)?;
+        let config = Properties::new(evaluator, &resource.properties, owner)?;
         let of = config.required("FunctionName")?;
         if of == name || of == function.id || of.ends_with(&format!(":function:{name}")) {
             configs.push(config);

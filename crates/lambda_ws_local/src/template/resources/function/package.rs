@@ -62,7 +62,7 @@ pub(crate) fn read(
     };
     let value = match properties.value(property) {
         Ok(value) => value,
-        Err(problem) if problem.is_only_here() => return elsewhere(Package::Bucket),
+        Err(problem) if problem.is_local_only() => return elsewhere(Package::Bucket),
         Err(problem) => return Err(problem),
     };
     let Some(value) = value else {
