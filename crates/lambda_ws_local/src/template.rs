@@ -46,7 +46,7 @@ pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
 use evaluate::Evaluator;
-use resources::{api, api_key, function, table, unsupported};
+use resources::{api, function, table, unsupported};
 use syntax::Report;
 
 /// What a template describes of a websocket application.
@@ -109,15 +109,6 @@ fn template(
     report: &Report,
 ) -> Result<Template, Problem> {
     let root = syntax::read(text, report)?;
-    if root.entries().is_empty() {
-        return Err(Problem::new(
-            root.line,
-            format!(
-                "a template is a map with `Resources`, and this is {}",
-                root.kind()
-            ),
-        ));
-    }
     let evaluator = Evaluator::new(&root, options, report);
     unsupported::check_transform(&root, &evaluator, report);
     unsupported::note_resources(&evaluator);
@@ -129,14 +120,14 @@ fn template(
         functions,
         apis,
         tables,
-        api_keys: api_key::read(&evaluator),
+        api_keys: api::keys(&evaluator),
         notes: Vec::new(),
     })
 }
 
 fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
     let mut functions = Vec::new();
-    for resource in function::resources(evaluator) {
+    for resource in evaluator.functions() {
         let routed = apis
             .iter()
             .flat_map(|api| &api.routes)

@@ -71,7 +71,6 @@ mod finding;
 mod input;
 mod invocation_target;
 mod library_rules;
-mod location;
 mod managed_policies;
 mod references;
 #[cfg(test)]
@@ -81,24 +80,15 @@ use std::path::Path;
 
 pub use examined::Examined;
 pub use finding::{Finding, Weight};
+pub use library_rules::LibraryRules;
 
 use checks::{CHECKS, REFERENCES};
-use input::DoctorInput;
+use finding::READER;
+use input::{DoctorInput, unwritten_resources};
 
 use super::evaluate::{Evaluator, Options};
 use super::resources::{api, function, table, unsupported};
 use super::syntax::{self, Node, Problem, Report, TemplateError};
-use super::transform::Resource;
-
-/// The functions that the rules of lambda_ws apply to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LibraryRules {
-    /// Those built from a crate whose `Cargo.toml` depends on lambda_ws.
-    #[default]
-    Detect,
-    /// All functions of the template.
-    Always,
-}
 
 /// The result of [`examine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,16 +99,13 @@ pub struct Examination {
     pub examined: Examined,
 }
 
-/// The name of the reader's findings.
-const READER: &str = "template";
-
-/// The names of all checks, as in [`Finding::check`].
+/// Returns the names of all checks, as in [`Finding::check`].
 pub fn checks() -> impl Iterator<Item = &'static str> {
     std::iter::once(READER).chain(CHECKS.iter().map(|(name, _)| *name))
 }
 
-/// Examines a template's text. The path tells where the code of its functions is. Restrictions of the local gateway,
-/// such as the export of another stack, are no findings.
+/// Examines a template's text. Code paths are relative to the folder of `path`. Limits of the local gateway, such as the
+/// export of another stack, are not findings.
 ///
 /// # Errors
 ///
@@ -131,9 +118,9 @@ pub fn examine(
 ) -> Result<Examination, TemplateError> {
     let report = Report::default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let examination = look(text, folder, options, rules, &report);
-    let (mut findings, examined, root) =
-        examination.map_err(|one| TemplateError::new(path, vec![one]))?;
+    let read = syntax::read(text, &report).map_err(|one| TemplateError::new(path, vec![one]));
+    let root = read?;
+    let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
         // The reader says more about a missing name.
         let line = problem.line().unwrap_or(0);
@@ -145,54 +132,38 @@ pub fn examine(
     Ok(Examination { findings, examined })
 }
 
-fn look(
-    text: &str,
+/// Reads the template, which reports its problems, and runs all checks.
+fn run_checks(
+    root: &Node,
     folder: &Path,
     options: &Options,
     rules: LibraryRules,
     report: &Report,
-) -> Result<(Vec<Finding>, Examined, Node), Problem> {
-    let root = syntax::read(text, report)?;
-    if root.entries().is_empty() {
-        let text = format!(
-            "a template is a map with `Resources`, and this is {}",
-            root.kind()
-        );
-        return Err(Problem::new(root.line, text));
-    }
-    let evaluator = Evaluator::lenient(&root, options, report);
-    unsupported::check_transform(&root, &evaluator, report);
+) -> (Vec<Finding>, Examined) {
+    let evaluator = Evaluator::lenient(root, options, report);
+    unsupported::check_transform(root, &evaluator, report);
     api::read(&evaluator);
-    for resource in function::resources(&evaluator) {
+    for resource in evaluator.functions() {
         if let Err(problems) = function::read(&evaluator, resource, folder) {
             problems.into_iter().for_each(|one| report.problem(one));
         }
     }
     let tables = table::read(&evaluator);
-    let input = DoctorInput::new(&root, &evaluator, tables, folder, rules);
+    let input = DoctorInput::new(root, &evaluator, tables, folder, rules);
     let mut findings = Vec::new();
-    for (name, look) in CHECKS {
-        for found in look(&input) {
-            let owner = found
-                .location
-                .owner
-                .as_deref()
-                .and_then(|id| input.resource(id));
-            findings.push(found.of(name, owner.and_then(Resource::construct)));
-        }
+    for (name, check) in CHECKS {
+        let found = check(&input).into_iter();
+        findings.extend(found.map(|one| Finding { check: name, ..one }));
     }
-    let examined = Examined::of(&input);
-    drop(input);
-    drop(evaluator);
-    Ok((findings, examined, root))
+    (findings, Examined::of(&input))
 }
 
 /// The reader's problems that are problems on AWS, too.
 fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
-    let open = !input::unwritten(root).is_empty();
+    let incomplete = !unwritten_resources(root).is_empty();
     // What is not in the template may come from a macro.
-    problems.retain(|one| !(one.is_local_only() || open && one.missing_name().is_some()));
+    problems.retain(|one| !(one.is_local_only() || incomplete && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()
 }

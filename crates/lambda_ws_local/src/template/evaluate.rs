@@ -1,4 +1,4 @@
-//! The values of parameters, conditions and intrinsic functions.
+//! The values of parameters, conditions, intrinsic functions and the names of resources.
 
 pub(crate) mod conditions;
 mod evaluator;
@@ -9,6 +9,6 @@ mod parameters;
 mod properties;
 pub(crate) mod resource_names;
 
-pub(crate) use evaluator::{Evaluator, STACK};
+pub(crate) use evaluator::Evaluator;
 pub use options::Options;
 pub(crate) use properties::Properties;

@@ -1,22 +1,20 @@
 //! The functions, WebSocket APIs and tables that a template declares.
 
 pub(crate) mod api;
-pub(crate) mod api_key;
 pub(crate) mod authorization;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod mock;
 pub(crate) mod model;
 pub(crate) mod route;
-pub(crate) mod stage;
+mod stage;
 pub(crate) mod table;
 pub(crate) mod unsupported;
 
 pub use api::Api;
 pub use authorization::{Authorization, Authorizer};
 pub use function::Function;
-pub use function::build::Build;
-pub use function::package::Package;
+pub use function::package::{Build, Package};
 pub use integration::Integration;
 pub use mock::Mock;
 pub use model::Models;

@@ -3,6 +3,7 @@
 mod function_parts;
 mod globals;
 pub(crate) mod resource;
+pub(crate) mod resource_type;
 mod websocket_api;
 
 pub(crate) use resource::Resource;

@@ -1,9 +1,9 @@
-//! What a policy names, by patterns.
+//! ARNs of policies, which may contain wildcards.
 
 use lambda_ws::wire::matches_pattern;
 
-/// Whether the ARN of a policy, perhaps with wildcards, names a thing. An ARN of another account than `account` may
-/// name anything: it was not made of the template.
+/// Whether the ARN of a policy, perhaps with wildcards, matches an ARN. A policy for another account than `account`
+/// matches anything, because the template does not contain its resources.
 pub(super) fn covers(policy: &str, arn: &str, account: &str) -> bool {
     let parts = |text: &'_ str| -> Option<(String, String, String)> {
         let parts: Vec<_> = text.splitn(6, ':').collect();

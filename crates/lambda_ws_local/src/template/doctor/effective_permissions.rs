@@ -2,15 +2,16 @@
 
 use lambda_ws::wire::matches_pattern;
 
-use crate::template::doctor::input::{DoctorInput, named};
-use crate::template::doctor::location::Location;
-use crate::template::doctor::{arn, managed_policies};
+use super::finding::Location;
+use super::input::DoctorInput;
+use super::references::referenced_resource;
+use super::{arn, managed_policies};
 use crate::template::syntax::Node;
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
 /// The permissions of a role.
-pub(super) struct EffectivePermissions<'t, 's, 'a> {
-    input: &'t DoctorInput<'s, 'a>,
+pub(super) struct EffectivePermissions<'d> {
+    input: &'d DoctorInput<'d>,
     statements: Vec<Statement>,
     /// Whether the template contains all of them.
     complete: bool,
@@ -23,20 +24,23 @@ struct Statement {
     location: Option<Location>,
 }
 
-impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
+impl<'d> EffectivePermissions<'d> {
     /// The permissions of a function.
-    pub(super) fn of(input: &'t DoctorInput<'s, 'a>, function: &Resource) -> Self {
+    pub(super) fn of(input: &'d DoctorInput<'d>, function: &Resource) -> Self {
         let mut this = Self {
             input,
             statements: Vec::new(),
-            complete: !connected(input, function),
+            // SAM's connectors give the function further permissions.
+            complete: function.properties.entry("Connectors").is_none()
+                && input
+                    .evaluator
+                    .of_type("AWS::Serverless::Connector")
+                    .next()
+                    .is_none(),
         };
-        let role = function
-            .properties
-            .entry("Role")
-            .filter(|role| !role.is_null());
+        let role = function.properties.non_null("Role");
         let id = match role {
-            Some(role) => match named(role) {
+            Some(role) => match referenced_resource(role) {
                 Some(id) => id,
                 None => return this.incomplete(),
             },
@@ -44,7 +48,10 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
             None => format!("{}Role", function.id),
         };
         match input.resource(&id) {
-            Some(one) if one.kind == "AWS::IAM::Role" && (role.is_some() || one.generated) => {
+            Some(one)
+                if one.resource_type == resource_type::ROLE
+                    && (role.is_some() || one.generated) =>
+            {
                 this.policies(one.properties.entry("Policies"));
                 this.policies(one.properties.entry("ManagedPolicyArns"));
             }
@@ -54,7 +61,7 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
         this
     }
 
-    /// Whether an action on a resource is allowed; yes, where the template does not contain it.
+    /// Whether an action on a resource is allowed; true if the template does not contain all permissions.
     pub(super) fn allows(&self, action: &str, arn: &str) -> bool {
         let account = &self.input.evaluator.options.account;
         let covers = |arn_of: &Option<String>| {
@@ -69,7 +76,7 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
                 .any(|one| one.names(action) && one.resources.iter().any(covers))
     }
 
-    /// Whether an action on any resource is allowed; yes, where the template does not contain it.
+    /// Whether an action on any resource is allowed; true if the template does not contain all permissions.
     pub(super) fn allows_any(&self, action: &str) -> bool {
         !self.complete || self.statements.iter().any(|one| one.names(action))
     }
@@ -99,15 +106,17 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
             self.complete = false;
             return;
         };
-        for policy in value.as_list().unwrap_or(std::slice::from_ref(&value)) {
+        for policy in value.items() {
             self.policy(policy);
         }
     }
 
     fn policy(&mut self, node: &Node) {
         let input = self.input;
-        let managed = named(node).and_then(|id| input.resource(&id));
-        if let Some(managed) = managed.filter(|one| one.kind == "AWS::IAM::ManagedPolicy") {
+        let managed = referenced_resource(node).and_then(|id| input.resource(&id));
+        if let Some(managed) =
+            managed.filter(|one| one.resource_type == resource_type::MANAGED_POLICY)
+        {
             return self.document(managed.properties.entry("PolicyDocument"));
         }
         let Ok(value) = input.evaluator.value(node) else {
@@ -116,7 +125,7 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
         };
         if let Some(name) = value.as_text() {
             let name = name.rsplit('/').next().unwrap_or(name);
-            match managed_policies::of_aws(name) {
+            match managed_policies::of_aws_policy(name) {
                 Some(actions) => self.allow(actions, Some("*".into())),
                 None => self.complete = false,
             }
@@ -129,7 +138,7 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
             return self.document(Some(document));
         }
         for entry in value.entries() {
-            let (parameter, actions) = managed_policies::of_sam(&entry.key);
+            let (parameter, actions) = managed_policies::of_sam_template(&entry.key);
             let resource = entry.value.entry(parameter);
             let resource = resource.and_then(|node| input.evaluator.text(node).ok());
             let resource = resource.map(|name| match parameter {
@@ -150,17 +159,13 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
 
     fn document(&mut self, document: Option<&Node>) {
         let evaluator = self.input.evaluator;
-        let statements = document
-            .and_then(|node| evaluator.value(node).ok())
-            .and_then(|node| evaluator.value(node.entry("Statement")?).ok());
+        let document = document.and_then(|node| evaluator.value(node).ok());
+        let statements = document.and_then(|node| evaluator.value(node.entry("Statement")?).ok());
         let Some(statements) = statements else {
             self.complete = false;
             return;
         };
-        for one in statements
-            .as_list()
-            .unwrap_or(std::slice::from_ref(&statements))
-        {
+        for one in statements.items() {
             self.statement(one);
         }
     }
@@ -202,7 +207,7 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
         let Ok(value) = evaluator.value(node) else {
             return vec![None];
         };
-        let items = value.as_list().unwrap_or(std::slice::from_ref(&value));
+        let items = value.items();
         items.iter().map(|item| evaluator.text(item).ok()).collect()
     }
 
@@ -210,21 +215,21 @@ impl<'t, 's, 'a> EffectivePermissions<'t, 's, 'a> {
     fn attached(&mut self, role: &str) {
         let input = self.input;
         for policy in &input.evaluator.resources {
-            let property = match &*policy.kind {
-                "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" => "Roles",
+            let property = match &*policy.resource_type {
+                "AWS::IAM::Policy" | resource_type::MANAGED_POLICY => "Roles",
                 "AWS::IAM::RolePolicy" => "RoleName",
                 _ => continue,
             };
             let Some(roles) = policy.properties.entry(property) else {
                 continue;
             };
-            for one in roles.as_list().unwrap_or(std::slice::from_ref(roles)) {
-                match named(one) {
+            for one in roles.items() {
+                match referenced_resource(one) {
                     Some(id) if id == role => {
                         self.document(policy.properties.entry("PolicyDocument"))
                     }
                     Some(_) => {}
-                    // Only AWS knows whose role that is.
+                    // Only AWS knows the role.
                     None => self.complete = false,
                 }
             }
@@ -238,11 +243,4 @@ impl Statement {
         let mut actions = self.actions.iter();
         actions.any(|one| matches_pattern(&one.to_ascii_lowercase(), &action))
     }
-}
-
-/// Whether SAM's connectors give the function further permissions.
-fn connected(input: &DoctorInput<'_, '_>, function: &Resource) -> bool {
-    let connectors = "AWS::Serverless::Connector";
-    function.properties.entry("Connectors").is_some()
-        || input.evaluator.of_kind(connectors).next().is_some()
 }

@@ -1,15 +1,14 @@
 //! The WebSocket APIs of a template with their routes.
 
-use crate::template::doctor::invocation_target::{self, InvocationTarget};
-use crate::template::doctor::location::Location;
+use super::finding::Location;
+use super::invocation_target::InvocationTarget;
 use crate::template::evaluate::{Evaluator, resource_names};
-use crate::template::resources::{api, authorization, integration, route, stage};
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
-/// A WebSocket API.
-pub(super) struct Api<'s> {
+/// A WebSocket API, complete or not.
+pub(super) struct ExaminedApi<'e> {
     /// The resource that creates it; `None` if only its routes are in the template.
-    pub(super) resource: Option<&'s Resource>,
+    pub(super) resource: Option<&'e Resource>,
     /// Its name in the template, or its id.
     pub(super) name: String,
     pub(super) id: String,
@@ -17,32 +16,26 @@ pub(super) struct Api<'s> {
     pub(super) expression: Option<String>,
     /// The names of its stages; `None` for a name that is unknown.
     pub(super) stages: Vec<Option<String>>,
-    pub(super) routes: Vec<Route<'s>>,
+    pub(super) routes: Vec<ExaminedRoute<'e>>,
 }
 
 /// A route with the resource behind it.
-pub(super) struct Route<'s> {
-    pub(super) resource: &'s Resource,
+pub(super) struct ExaminedRoute<'e> {
+    pub(super) resource: &'e Resource,
     /// The route key, if it is known.
     pub(super) key: Option<String>,
     /// The integration, if it is known.
-    pub(super) integration: Option<&'s Resource>,
-    pub(super) called: InvocationTarget<'s>,
+    pub(super) integration: Option<&'e Resource>,
+    pub(super) target: InvocationTarget<'e>,
     /// The authorizer, if the route has one and it is in the template.
-    pub(super) authorizer: Option<&'s Resource>,
+    pub(super) authorizer: Option<&'e Resource>,
 }
 
-impl Api<'_> {
-    /// The place of a property, or where it belongs.
+impl ExaminedApi<'_> {
+    /// The location of a property, or where it belongs.
     pub(super) fn location(&self, name: &str) -> Location {
-        match self.resource {
-            Some(resource) => Location::of(resource, &[name]),
-            None => Location {
-                line: 0,
-                column: 0,
-                owner: None,
-            },
-        }
+        let resource = self.resource;
+        resource.map_or(Location::default(), |one| Location::of(one, &[name]))
     }
 
     /// The names of its stages, if all of them are known.
@@ -60,66 +53,51 @@ impl Api<'_> {
     }
 }
 
-impl Route<'_> {
+impl ExaminedRoute<'_> {
     /// The key for messages.
     pub(super) fn name(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.resource.id)
     }
 }
 
-pub(super) fn text(evaluator: &Evaluator<'_>, resource: &Resource, name: &str) -> Option<String> {
-    evaluator.text(resource.properties.entry(name)?).ok()
-}
-
 /// Whether a resource creates a WebSocket API.
 pub(super) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bool {
-    match &*resource.kind {
-        api::SERVERLESS => true,
-        api::KIND => match resource.properties.entry("ProtocolType") {
-            Some(node) => match evaluator.text(node) {
-                Ok(protocol) => protocol == "WEBSOCKET",
-                // HTTP APIs have no such expression.
-                Err(_) => resource
-                    .properties
-                    .entry("RouteSelectionExpression")
-                    .is_some(),
-            },
-            None => false,
+    match &*resource.resource_type {
+        resource_type::SAM_WEBSOCKET_API => true,
+        resource_type::API => match evaluator.property(resource, "ProtocolType") {
+            Some(protocol) => protocol == "WEBSOCKET",
+            // Of an unknown protocol. HTTP APIs have no such expression.
+            None => ["ProtocolType", "RouteSelectionExpression"]
+                .iter()
+                .all(|name| resource.properties.entry(name).is_some()),
         },
         _ => false,
     }
 }
 
-pub(super) fn read<'s>(evaluator: &'s Evaluator<'_>) -> Vec<Api<'s>> {
-    let mut apis: Vec<Api<'s>> = Vec::new();
-    let mut others = Vec::new();
+/// Returns the WebSocket APIs of a template.
+pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
+    let mut apis = Vec::new();
+    let mut other_ids = Vec::new();
     for resource in &evaluator.resources {
-        let id = resource_names::short_id(&resource.id);
         if is_websocket(evaluator, resource) {
-            let stages = evaluator.of_kind(stage::KIND);
-            let stages = stages.filter(|one| stage::api(evaluator, one).is_ok_and(|of| of == id));
-            apis.push(Api {
-                resource: Some(resource),
-                name: resource.id.clone(),
-                expression: text(evaluator, resource, "RouteSelectionExpression"),
-                stages: stages.map(|one| stage::name(evaluator, one).ok()).collect(),
-                routes: Vec::new(),
-                id,
-            });
-        } else if matches!(&*resource.kind, api::KIND | "AWS::Serverless::HttpApi") {
-            others.push(id);
+            apis.push(api(evaluator, resource));
+        } else if [resource_type::API, resource_type::SAM_HTTP_API]
+            .contains(&&*resource.resource_type)
+        {
+            other_ids.push(resource_names::short_id(&resource.id));
         }
     }
-    for resource in evaluator.of_kind(route::KIND) {
+    for resource in evaluator.of_type(resource_type::ROUTE) {
         // Routes whose API is unknown belong to one API of their own.
-        let id = stage::api(evaluator, resource).unwrap_or_default();
-        if others.contains(&id) {
+        let id = resource_names::api_id(evaluator, resource).unwrap_or_default();
+        if other_ids.contains(&id) {
             continue;
         }
-        let route = route_of(evaluator, resource);
+        let route = route(evaluator, resource);
         match apis.iter_mut().find(|api| api.id == id) {
             Some(api) => api.routes.push(route),
-            None => apis.push(Api {
+            None => apis.push(ExaminedApi {
                 resource: None,
                 name: id.clone(),
                 expression: None,
@@ -129,7 +107,7 @@ pub(super) fn read<'s>(evaluator: &'s Evaluator<'_>) -> Vec<Api<'s>> {
             }),
         }
     }
-    // The routes of an HTTP API elsewhere look like `GET /path`, and `$default` may belong to either kind.
+    // The routes of another HTTP API look like `GET /path`, and `$default` may belong to either kind.
     apis.retain(|api| {
         let mut keys = api.routes.iter().filter_map(|one| one.key.as_deref());
         api.resource.is_some() || keys.any(|key| key != "$default" && !key.contains(' '))
@@ -137,27 +115,37 @@ pub(super) fn read<'s>(evaluator: &'s Evaluator<'_>) -> Vec<Api<'s>> {
     apis
 }
 
-fn route_of<'s>(evaluator: &'s Evaluator<'_>, resource: &'s Resource) -> Route<'s> {
-    let target = text(evaluator, resource, "Target");
-    let integration = target.as_deref().and_then(|target| {
+fn api<'e>(evaluator: &'e Evaluator<'_>, resource: &'e Resource) -> ExaminedApi<'e> {
+    let id = resource_names::short_id(&resource.id);
+    let stages = evaluator.of_type(resource_type::STAGE);
+    let stages = stages.filter(|one| resource_names::belongs_to(evaluator, one, &id));
+    ExaminedApi {
+        resource: Some(resource),
+        name: resource.id.clone(),
+        expression: evaluator.property(resource, "RouteSelectionExpression"),
+        stages: stages
+            .map(|one| resource_names::stage(evaluator, one).ok())
+            .collect(),
+        routes: Vec::new(),
+        id,
+    }
+}
+
+fn route<'e>(evaluator: &'e Evaluator<'_>, resource: &'e Resource) -> ExaminedRoute<'e> {
+    let target = evaluator.property(resource, "Target");
+    let integration = target.and_then(|target| {
         let id = target.strip_prefix("integrations/")?;
-        evaluator
-            .of_kind(integration::KIND)
-            .find(|one| resource_names::short_id(&one.id) == id)
+        evaluator.with_id(resource_type::INTEGRATION, id)
     });
-    let authorizer = text(evaluator, resource, "AuthorizerId").and_then(|id| {
-        evaluator
-            .of_kind(authorization::KIND)
-            .find(|one| resource_names::short_id(&one.id) == id)
-    });
-    Route {
+    let authorizer = evaluator.property(resource, "AuthorizerId");
+    ExaminedRoute {
         resource,
-        key: text(evaluator, resource, "RouteKey"),
-        called: match integration {
-            Some(integration) => invocation_target::of_integration(evaluator, integration),
+        key: evaluator.property(resource, "RouteKey"),
+        target: match integration {
+            Some(integration) => InvocationTarget::of_integration(evaluator, integration),
             None => InvocationTarget::Unknown,
         },
         integration,
-        authorizer,
+        authorizer: authorizer.and_then(|id| evaluator.with_id(resource_type::AUTHORIZER, &id)),
     }
 }

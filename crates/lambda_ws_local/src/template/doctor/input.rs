@@ -1,47 +1,48 @@
 use std::path::Path;
 
-use crate::template::doctor::examined_api::{self, Api, Route};
-use crate::template::doctor::location::Location;
-use crate::template::doctor::{LibraryRules, invocation_target, library_rules};
-use crate::template::evaluate::Evaluator;
-use crate::template::resources::{Table, function, unsupported};
+use super::examined_api::{self, ExaminedApi, ExaminedRoute};
+use super::finding::Location;
+use super::invocation_target::InvocationTarget;
+use super::library_rules::{self, LibraryRules};
+use crate::template::evaluate::{Evaluator, resource_names};
+use crate::template::resources::{Table, unsupported};
 use crate::template::syntax::{Entry, Node};
 use crate::template::transform::Resource;
 
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
-/// The template under examination. Unlike the reader's model it contains each part, whatever else is unknown.
-pub(super) struct DoctorInput<'s, 'a> {
+/// The template under examination. Unlike the reader's model it contains all parts, even if some values are unknown.
+pub(super) struct DoctorInput<'e> {
     /// The whole template.
-    pub(super) root: &'s Node,
-    pub(super) evaluator: &'s Evaluator<'a>,
-    pub(super) apis: Vec<Api<'s>>,
+    pub(super) root: &'e Node,
+    pub(super) evaluator: &'e Evaluator<'e>,
+    pub(super) apis: Vec<ExaminedApi<'e>>,
     pub(super) tables: Vec<Table>,
     /// The logical ids of the functions that the library's rules apply to.
-    library: Vec<&'s str>,
+    library: Vec<&'e str>,
 }
 
 /// The template does not contain the value.
 pub(super) struct Unknown;
 
 /// A function behind routes.
-pub(super) struct RoutedFunction<'t, 's> {
-    pub(super) resource: &'s Resource,
+pub(super) struct RoutedFunction<'d> {
+    pub(super) resource: &'d Resource,
     /// The APIs that call it.
-    pub(super) apis: Vec<&'t Api<'s>>,
+    pub(super) apis: Vec<&'d ExaminedApi<'d>>,
 }
 
-impl<'s, 'a> DoctorInput<'s, 'a> {
+impl<'e> DoctorInput<'e> {
     pub(super) fn new(
-        root: &'s Node,
-        evaluator: &'s Evaluator<'a>,
+        root: &'e Node,
+        evaluator: &'e Evaluator<'e>,
         tables: Vec<Table>,
         folder: &Path,
         rules: LibraryRules,
     ) -> Self {
-        let users = function::resources(evaluator).filter(|one| {
-            rules == LibraryRules::Always || library_rules::is_used(evaluator, one, folder)
+        let users = evaluator.functions().filter(|one| {
+            rules == LibraryRules::Always || library_rules::apply_to(evaluator, one, folder)
         });
         Self {
             root,
@@ -52,39 +53,58 @@ impl<'s, 'a> DoctorInput<'s, 'a> {
         }
     }
 
+    /// All routes, whatever their API.
+    pub(super) fn routes(&self) -> impl Iterator<Item = &ExaminedRoute<'e>> {
+        self.apis.iter().flat_map(|api| &api.routes)
+    }
+
+    /// The WebSocket API of a stage or a deployment.
+    pub(super) fn api_of(&self, part: &Resource) -> Option<&ExaminedApi<'e>> {
+        let id = resource_names::api_id(self.evaluator, part).ok()?;
+        self.apis.iter().find(|api| api.id == id)
+    }
+
     /// The functions behind routes.
-    pub(super) fn routed(&self) -> impl Iterator<Item = RoutedFunction<'_, 's>> {
-        function::resources(self.evaluator).filter_map(move |resource| {
-            let calls = |api: &&Api<'_>| api.routes.iter().any(|one| one.called.is(&resource.id));
+    pub(super) fn routed_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
+        self.evaluator.functions().filter_map(|resource| {
+            let calls =
+                |api: &&ExaminedApi<'_>| api.routes.iter().any(|one| one.target.is(&resource.id));
             let apis: Vec<_> = self.apis.iter().filter(calls).collect();
             (!apis.is_empty()).then_some(RoutedFunction { resource, apis })
         })
     }
 
     /// The functions behind routes that the library's rules apply to.
-    pub(super) fn handlers(&self) -> impl Iterator<Item = RoutedFunction<'_, 's>> {
-        self.routed().filter(|one| self.uses_library(one.resource))
+    pub(super) fn library_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
+        self.routed_functions()
+            .filter(|one| self.uses_library(one.resource))
     }
 
+    /// Whether the library's rules apply to a function.
     pub(super) fn uses_library(&self, function: &Resource) -> bool {
         self.library.contains(&&*function.id)
     }
 
+    /// Whether the library's rules apply to a function behind an API.
+    pub(super) fn api_uses_library(&self, api: &ExaminedApi<'_>) -> bool {
+        self.library_functions()
+            .any(|one| one.apis.iter().any(|other| other.id == api.id))
+    }
+
     /// The functions that are examined: those behind routes and authorizers, and those that use the library.
-    pub(super) fn functions(&self) -> impl Iterator<Item = &'s Resource> {
-        let evaluator = self.evaluator;
-        function::resources(evaluator).filter(move |one| {
-            let behind = |route: &Route<'s>| {
+    pub(super) fn examined_functions(&self) -> impl Iterator<Item = &Resource> {
+        self.evaluator.functions().filter(|one| {
+            let behind = |route: &ExaminedRoute<'_>| {
                 let authorizes = |authorizer| {
-                    invocation_target::of_authorizer(evaluator, authorizer).is(&one.id)
+                    InvocationTarget::of_authorizer(self.evaluator, authorizer).is(&one.id)
                 };
-                route.called.is(&one.id) || route.authorizer.is_some_and(authorizes)
+                route.target.is(&one.id) || route.authorizer.is_some_and(authorizes)
             };
-            self.uses_library(one) || self.apis.iter().flat_map(|api| &api.routes).any(behind)
+            self.uses_library(one) || self.routes().any(behind)
         })
     }
 
-    /// A variable of a function's environment, as the template writes it.
+    /// A variable of a function's environment, not evaluated.
     pub(super) fn variable(
         &self,
         function: &Resource,
@@ -97,85 +117,58 @@ impl<'s, 'a> DoctorInput<'s, 'a> {
                 None => return Ok(None),
             };
         }
-        let found = node.entries().iter().find(|entry| &*entry.key == name);
-        Ok(found.cloned())
+        Ok(node.find(name).cloned())
     }
 
-    /// The place of a variable, or where it belongs.
+    /// The location of a variable, or where it belongs.
     pub(super) fn location_of_variable(function: &Resource, name: &str) -> Location {
         Location::of(function, &["Environment", "Variables", name])
     }
 
-    /// A text of a resource, if the template contains it.
-    pub(super) fn text(&self, resource: &Resource, name: &str) -> Option<String> {
-        examined_api::text(self.evaluator, resource, name)
+    /// The table of a function's connections, if it is in the template.
+    pub(super) fn connections_table(&self, function: &RoutedFunction<'_>) -> Option<&Table> {
+        let variable = self.variable(function.resource, CONNECTIONS_TABLE).ok()??;
+        let name = self.evaluator.text(&variable.value).ok()?;
+        self.tables.iter().find(|table| table.name == name)
     }
 
     /// Whether the name of a resource on AWS is known.
     pub(super) fn has_known_name(&self, id: &str, property: &str) -> bool {
-        let name = self
-            .resource(id)
-            .and_then(|one| one.properties.entry(property));
+        let resource = self.resource(id);
+        let name = resource.and_then(|one| one.properties.entry(property));
         name.is_none_or(|name| self.evaluator.value(name).is_ok())
     }
 
     /// Whether the template has resources that are not written in it.
-    pub(super) fn is_open(&self) -> bool {
-        !unwritten(self.root).is_empty()
+    pub(super) fn has_unwritten_resources(&self) -> bool {
+        !unwritten_resources(self.root).is_empty()
     }
 
-    pub(super) fn resource(&self, id: &str) -> Option<&'s Resource> {
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        let parameters = self.root.entry("Parameters");
+        parameters.is_some_and(|all| all.entry(name).is_some())
+    }
+
+    pub(super) fn resource(&self, id: &str) -> Option<&'e Resource> {
         self.evaluator.resources.iter().find(|one| one.id == id)
     }
 
-    /// The names of the resources that a resource waits for explicitly.
-    pub(super) fn depends_on(&self, id: &str) -> Vec<&'s Node> {
+    /// The names under `DependsOn` of a resource.
+    pub(super) fn depends_on(&self, id: &str) -> &'e [Node] {
         let resources = self.root.entry("Resources");
         let resource = resources.and_then(|all| all.entry(id));
-        match resource.and_then(|one| one.entry("DependsOn")) {
-            Some(node) => match node.as_list() {
-                Some(items) => items.iter().collect(),
-                None => vec![node],
-            },
-            None => Vec::new(),
-        }
+        let names = resource.and_then(|one| one.entry("DependsOn"));
+        names.map(Node::items).unwrap_or_default()
     }
 }
 
-/// The macros and loops that create resources which are not written in the template.
-pub(super) fn unwritten(root: &Node) -> Vec<String> {
-    let resources = root.entry("Resources").map(Node::entries);
-    let loops = resources.unwrap_or_default().iter();
+/// The macros and loops that create resources which are not written in the template: one phrase each.
+pub(super) fn unwritten_resources(root: &Node) -> Vec<String> {
+    let loops = root.entries_of("Resources").iter();
     let loops = loops.filter(|one| one.key.starts_with("Fn::"));
-    let mut all: Vec<_> = loops
-        .map(|one| format!("the resources of `{}`", one.key))
-        .collect();
-    let transform = root.entry("Transform");
-    let macros = transform.map(|node| node.as_list().unwrap_or(std::slice::from_ref(node)));
-    for one in macros.unwrap_or_default() {
-        let name = one.as_text().or(one.entry("Name").and_then(Node::as_text));
-        let name = name.unwrap_or("?");
-        if !unsupported::SUPPORTED_MACROS.contains(&name) {
-            all.push(format!("the resources of the macro `{name}`"));
-        }
-    }
-    all
-}
-
-/// The resource that a value names, as `!Ref Role` or `!GetAtt Role.Arn`.
-pub(super) fn named(node: &Node) -> Option<String> {
-    match node.intrinsic()? {
-        ("Ref", name) => name.as_text().map(str::to_owned),
-        ("Fn::GetAtt", argument) => {
-            let first = argument.as_list().and_then(<[Node]>::first);
-            let name = first.unwrap_or(argument).as_text()?;
-            Some(name.split('.').next().unwrap_or(name).to_owned())
-        }
-        ("Fn::Sub", argument) => {
-            let inside = argument.as_text()?.strip_prefix("${")?.strip_suffix('}')?;
-            let name = inside.split('.').next()?;
-            (!inside.contains("${")).then(|| name.to_owned())
-        }
-        _ => None,
-    }
+    let loops = loops.map(|one| format!("the resources of `{}`", one.key));
+    let macros = unsupported::macros(root).into_iter();
+    let macros = macros.filter(|(name, _)| !unsupported::SUPPORTED_MACROS.contains(name));
+    let macros = macros.map(|(name, _)| format!("the resources of the macro `{name}`"));
+    loops.chain(macros).collect()
 }

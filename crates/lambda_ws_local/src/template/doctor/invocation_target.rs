@@ -1,19 +1,15 @@
 //! The function behind an integration or an authorizer, with the alias or version in its ARN.
 
-use crate::template::doctor::references;
+use super::references;
 use crate::template::evaluate::Evaluator;
-use crate::template::resources::function;
 use crate::template::syntax::Node;
 use crate::template::transform::Resource;
 
 /// The target of an integration or an authorizer.
-pub(super) enum InvocationTarget<'s> {
-    Function {
-        function: &'s Resource,
-        qualifier: Qualifier,
-    },
-    /// Something that is not a function of the template: a phrase for a message.
-    Elsewhere(String),
+pub(super) enum InvocationTarget<'e> {
+    Function(&'e Resource, Qualifier),
+    /// A target that is not a function of the template: a phrase for a message.
+    Other(String),
     Unknown,
 }
 
@@ -27,19 +23,48 @@ pub(super) enum Qualifier {
     Unknown,
 }
 
-impl InvocationTarget<'_> {
+impl<'e> InvocationTarget<'e> {
+    /// The target of an integration.
+    pub(super) fn of_integration(evaluator: &'e Evaluator<'_>, integration: &'e Resource) -> Self {
+        match evaluator.property(integration, "IntegrationType") {
+            Some(kind) if kind != "AWS_PROXY" && kind != "AWS" => {
+                Self::Other(format!("an integration of type {kind}"))
+            }
+            _ => Self::of_uri(evaluator, integration.properties.entry("IntegrationUri")),
+        }
+    }
+
+    /// The target of an authorizer.
+    pub(super) fn of_authorizer(evaluator: &'e Evaluator<'_>, authorizer: &'e Resource) -> Self {
+        Self::of_uri(evaluator, authorizer.properties.entry("AuthorizerUri"))
+    }
+
+    fn of_uri(evaluator: &'e Evaluator<'_>, uri: Option<&'e Node>) -> Self {
+        let Some(node) = uri else {
+            return Self::Unknown;
+        };
+        let Ok(uri) = evaluator.text(node) else {
+            // A part of the URI is unknown, but it may refer to the function.
+            let function = references::function(evaluator, node);
+            return function.map_or(Self::Unknown, |one| Self::Function(one, Qualifier::Unknown));
+        };
+        if !uri.contains(":function:") {
+            return Self::Other("an integration that does not call a function".to_owned());
+        }
+        let (name, qualifier) = parse(&uri);
+        match evaluator.function_named(name) {
+            Some(function) => Self::Function(function, qualifier),
+            None => Self::Other("a function outside of this template".to_owned()),
+        }
+    }
+
+    /// Whether the target is the function with that logical id.
     pub(super) fn is(&self, id: &str) -> bool {
-        matches!(self, Self::Function { function, .. } if function.id == id)
+        matches!(self, Self::Function(function, _) if function.id == id)
     }
 }
 
-impl Qualifier {
-    pub(super) fn parse(text: Option<&str>) -> Self {
-        text.map_or(Self::None, |text| Self::Is(text.to_owned()))
-    }
-}
-
-/// The name and the qualifier of a function: in its name, its ARN, or the path that API Gateway invokes.
+/// Returns the name and the qualifier in a function's name, its ARN, or the path that API Gateway invokes.
 pub(super) fn parse(text: &str) -> (&str, Qualifier) {
     let arn = match text.split_once(":lambda:path/2015-03-31/functions/") {
         Some((_, path)) => path.strip_suffix("/invocations").unwrap_or(path),
@@ -47,61 +72,7 @@ pub(super) fn parse(text: &str) -> (&str, Qualifier) {
     };
     let name = arn.split_once(":function:").map_or(arn, |(_, name)| name);
     match name.split_once(':') {
-        Some((name, qualifier)) => (name, Qualifier::parse(Some(qualifier))),
+        Some((name, qualifier)) => (name, Qualifier::Is(qualifier.to_owned())),
         None => (name, Qualifier::None),
-    }
-}
-
-pub(super) fn of_integration<'s>(
-    evaluator: &'s Evaluator<'_>,
-    integration: &'s Resource,
-) -> InvocationTarget<'s> {
-    let kind = integration.properties.entry("IntegrationType");
-    match kind.map(|node| evaluator.text(node)) {
-        Some(Ok(kind)) if kind != "AWS_PROXY" && kind != "AWS" => {
-            InvocationTarget::Elsewhere(format!("an integration of type {kind}"))
-        }
-        _ => of_uri(evaluator, integration.properties.entry("IntegrationUri")),
-    }
-}
-
-pub(super) fn of_authorizer<'s>(
-    evaluator: &'s Evaluator<'_>,
-    authorizer: &'s Resource,
-) -> InvocationTarget<'s> {
-    of_uri(evaluator, authorizer.properties.entry("AuthorizerUri"))
-}
-
-fn of_uri<'s>(evaluator: &'s Evaluator<'_>, uri: Option<&'s Node>) -> InvocationTarget<'s> {
-    let Some(node) = uri else {
-        return InvocationTarget::Unknown;
-    };
-    if let Ok(uri) = evaluator.text(node) {
-        if !uri.contains(":function:") {
-            return InvocationTarget::Elsewhere(
-                "an integration that does not call a function".to_owned(),
-            );
-        }
-        let (name, qualifier) = parse(&uri);
-        let mut functions = function::resources(evaluator);
-        let found =
-            functions.find(|one| function::name(evaluator, one).is_ok_and(|own| own == name));
-        return match found {
-            Some(function) => InvocationTarget::Function {
-                function,
-                qualifier,
-            },
-            None => InvocationTarget::Elsewhere("a function outside of this template".to_owned()),
-        };
-    }
-    // A part of the URI is unknown, but it may name the function.
-    let names = references::of(evaluator, node);
-    let mut functions = function::resources(evaluator);
-    match functions.find(|one| names.iter().any(|name| name.id == one.id)) {
-        Some(function) => InvocationTarget::Function {
-            function,
-            qualifier: Qualifier::Unknown,
-        },
-        None => InvocationTarget::Unknown,
     }
 }

@@ -1,12 +1,21 @@
-//! Which functions use this library: those built from a crate whose `Cargo.toml` depends on it.
+//! The functions that use this library: those built from a crate whose `Cargo.toml` depends on it.
 
 use std::path::{Path, PathBuf};
 
 use toml::Table;
 
 use crate::template::evaluate::Evaluator;
-use crate::template::syntax::Node;
 use crate::template::transform::Resource;
+
+/// The functions that the rules of lambda_ws apply to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LibraryRules {
+    /// Those built from a crate whose `Cargo.toml` depends on lambda_ws.
+    #[default]
+    Detect,
+    /// All functions of the template.
+    Always,
+}
 
 const LIBRARY: &str = "lambda_ws";
 const MANIFEST: &str = "Cargo.toml";
@@ -15,12 +24,9 @@ const CARGO_LAMBDA: &str = "rust-cargolambda";
 const MAX_STEPS: usize = 8;
 
 /// Whether a function is built from a crate that depends on the library. `folder` is the template's.
-pub(super) fn is_used(evaluator: &Evaluator<'_>, function: &Resource, folder: &Path) -> bool {
-    let text = |name: &str| {
-        let node = function.properties.entry(name)?;
-        evaluator.text(node).ok()
-    };
-    let metadata = |name: &str| function.metadata.entry(name).and_then(Node::as_text);
+pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &Path) -> bool {
+    let text = |name: &str| evaluator.property(function, name);
+    let metadata = |name: &str| function.metadata.text_of(name);
     let method = metadata("BuildMethod");
     let is_image = text("PackageType").as_deref() == Some("Image");
     let runs_rust = match (method, text("Runtime")) {

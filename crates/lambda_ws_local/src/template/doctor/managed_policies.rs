@@ -1,7 +1,7 @@
-//! Policies by name: what they allow of the actions that are examined.
+//! The examined actions that named policies allow.
 
-/// What a managed policy of AWS allows; `None` if it is not known.
-pub(super) fn of_aws(name: &str) -> Option<&'static [&'static str]> {
+/// Returns the actions that a managed policy of AWS allows; `None` if the policy is unknown.
+pub(super) fn of_aws_policy(name: &str) -> Option<&'static [&'static str]> {
     Some(match name {
         "AdministratorAccess" | "PowerUserAccess" => &["*"],
         "AmazonAPIGatewayInvokeFullAccess" => {
@@ -20,8 +20,8 @@ pub(super) fn of_aws(name: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// The parameter that names the resource of one of SAM's policy templates, and what it allows on it.
-pub(super) fn of_sam(name: &str) -> (&'static str, &'static [&'static str]) {
+/// Returns the parameter of a SAM policy template that names its resource, and the actions that it allows.
+pub(super) fn of_sam_template(name: &str) -> (&'static str, &'static [&'static str]) {
     match name {
         "DynamoDBCrudPolicy" => (
             "TableName",
@@ -54,7 +54,7 @@ pub(super) fn of_sam(name: &str) -> (&'static str, &'static [&'static str]) {
             ],
         ),
         "LambdaInvokePolicy" => ("FunctionName", &["lambda:InvokeFunction"]),
-        // None of the others has to do with these services.
+        // The other policy templates are for other services.
         _ => ("", &[]),
     }
 }

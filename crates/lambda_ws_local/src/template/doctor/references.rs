@@ -1,26 +1,27 @@
-//! The resources that a value names.
+//! The resources that a value refers to.
 
-use super::location::Location;
+use super::finding::Location;
 use crate::template::evaluate::{Evaluator, conditions};
 use crate::template::syntax::Node;
+use crate::template::transform::Resource;
 
 /// One `Ref`, `Fn::GetAtt`, or variable of `Fn::Sub`.
 pub(super) struct Reference {
     /// The logical id, or the name of a parameter.
     pub(super) id: String,
     pub(super) location: Location,
-    /// Whether the reference exists whatever the conditions are.
+    /// Whether the reference exists under all conditions.
     pub(super) certain: bool,
 }
 
-/// All references in a value. Branches of `Fn::If` that are not taken are left out.
+/// Returns all references in a value, except those in branches of `Fn::If` that are not taken.
 pub(super) fn of(evaluator: &Evaluator<'_>, node: &Node) -> Vec<Reference> {
     let mut found = Vec::new();
     collect(evaluator, node, true, &mut found);
     found
 }
 
-/// Templates are at most 64 levels deep, so that this recursion ends.
+/// The recursion is limited: templates have at most 64 levels.
 fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Vec<Reference>) {
     let mut add = |id: &str| {
         found.push(Reference {
@@ -32,10 +33,10 @@ fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Ve
     match node.intrinsic() {
         Some(("Ref", name)) => name.as_text().into_iter().for_each(add),
         Some(("Fn::GetAtt", argument)) => {
-            let first = argument.as_list().and_then(<[Node]>::first);
-            first
-                .unwrap_or(argument)
-                .as_text()
+            argument
+                .items()
+                .first()
+                .and_then(Node::as_text)
                 .into_iter()
                 .for_each(add);
         }
@@ -81,4 +82,26 @@ fn variables_of(text: &str) -> impl Iterator<Item = &str> {
     parts
         .filter_map(|part| Some(part.split_once('}')?.0.trim()))
         .filter(|name| !name.starts_with('!') && !name.is_empty())
+}
+
+/// Returns the function that a value refers to, even if the value is unknown.
+pub(super) fn function<'e>(evaluator: &'e Evaluator<'_>, node: &Node) -> Option<&'e Resource> {
+    let references = of(evaluator, node);
+    let mut functions = evaluator.functions();
+    functions.find(|one| references.iter().any(|reference| reference.id == one.id))
+}
+
+/// Returns the resource that a value is a reference to, such as `!Ref Role` or `!GetAtt Role.Arn`.
+pub(super) fn referenced_resource(node: &Node) -> Option<String> {
+    let (function, argument) = node.intrinsic()?;
+    let name = match function {
+        "Ref" => return argument.as_text().map(str::to_owned),
+        "Fn::GetAtt" => argument.items().first()?.as_text()?,
+        "Fn::Sub" => {
+            let name = argument.as_text()?.strip_prefix("${")?.strip_suffix('}')?;
+            (!name.contains("${")).then_some(name)?
+        }
+        _ => return None,
+    };
+    name.split('.').next().map(str::to_owned)
 }

@@ -16,10 +16,10 @@ pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Prob
             ),
         ));
     };
-    let Some(condition) = evaluator.condition(name) else {
+    let Some(condition) = evaluator.conditions.entry(name) else {
         return Err(Problem::new(line, format!("`Conditions` has no `{name}`")));
     };
-    let truth = evaluator.once(&format!("Condition {name}"), line, || {
+    let truth = evaluator.memoize(&format!("Condition {name}"), line, || {
         let truth = holds(evaluator, condition)?;
         Ok(Node::text(truth.to_string(), line))
     })?;
@@ -28,7 +28,7 @@ pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Prob
 
 /// Each level counts as a step, so that neither nesting nor conditions that refer to each other take the whole stack.
 fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
-    evaluator.step(node.line, || compared(evaluator, node))
+    evaluator.descend(node.line, || compared(evaluator, node))
 }
 
 fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {

@@ -4,27 +4,27 @@ use std::collections::{BTreeMap, HashMap};
 use super::options::Options;
 use super::parameters::{self, Parameter};
 use super::{conditions, intrinsics, resource_names};
-use crate::template::syntax::{Constructs, Node, Problem, Report, Value};
-use crate::template::transform::{Resource, resource};
+use crate::template::syntax::{Node, Problem, Report, Value};
+use crate::template::transform::{Resource, resource, resource_type};
 
-/// `AWS::StackName` of a template that is no stack.
-pub(crate) const STACK: &str = "local";
-/// How deep one value may lead to the next; each step takes some of the thread's stack.
-const MAX_STEPS: usize = 100;
+/// The local value of `AWS::StackName`.
+pub(super) const STACK: &str = "local";
+/// The limit of values that refer to each other; each level needs some of the thread's stack.
+const MAX_DEPTH: usize = 100;
 
-/// All that an expression of the template can refer to. Values are evaluated when they are needed, once.
+/// The values of a template. Each is evaluated when it is needed, once.
 pub(crate) struct Evaluator<'a> {
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
     pub(crate) resources: Vec<Resource>,
+    pub(super) mappings: Node,
+    pub(super) conditions: Node,
     parameters: BTreeMap<String, Parameter>,
     /// The resources that do not exist, and why.
     absent: HashMap<String, Option<Problem>>,
-    mappings: Node,
-    conditions: Node,
-    known: RefCell<HashMap<String, Result<Node, Problem>>>,
-    busy: RefCell<Vec<String>>,
-    steps: Cell<usize>,
+    cache: RefCell<HashMap<String, Result<Node, Problem>>>,
+    in_progress: RefCell<Vec<String>>,
+    depth: Cell<usize>,
     /// Whether parts with unknown values are read as far as possible, for a reader that reports mistakes only.
     lenient: bool,
 }
@@ -34,18 +34,16 @@ impl<'a> Evaluator<'a> {
         Self::build(template, options, report, false)
     }
 
-    /// A scope in which a value that only AWS knows hides nothing else: optional properties without a known value
-    /// count as absent, and resources with an unknown condition as present.
+    /// An evaluator in which an unknown value hides nothing else: an optional property without a known value counts as
+    /// absent, and a resource with an unknown condition as present.
     pub(crate) fn lenient(template: &Node, options: &'a Options, report: &'a Report) -> Self {
         Self::build(template, options, report, true)
     }
 
     fn build(template: &Node, options: &'a Options, report: &'a Report, lenient: bool) -> Self {
         let section = |name| {
-            template
-                .entry(name)
-                .cloned()
-                .unwrap_or(Node::null(template.line))
+            let node = template.entry(name).cloned();
+            node.unwrap_or(Node::null(template.line))
         };
         let parameters = parameters::read(template, options, report, lenient);
         let alias = |node: &Node| match node.intrinsic() {
@@ -57,36 +55,35 @@ impl<'a> Evaluator<'a> {
             Some(_) => None,
         };
         let resources = resource::read(template, report, alias);
-        report.locate(Constructs::new(template, &resources));
+        let written = resources.iter().filter(|one| !one.generated);
+        report.set_constructs(template, written.map(|one| (one.line, one.construct())));
         let mut evaluator = Self {
             options,
             report,
             resources,
-            parameters,
-            absent: HashMap::new(),
             mappings: section("Mappings"),
             conditions: section("Conditions"),
-            known: RefCell::default(),
-            busy: RefCell::default(),
-            steps: Cell::default(),
+            parameters,
+            absent: HashMap::new(),
+            cache: RefCell::default(),
+            in_progress: RefCell::default(),
+            depth: Cell::default(),
             lenient,
         };
-        evaluator.follow_stage();
-        evaluator.drop_absent();
+        evaluator.apply_stage_option();
+        evaluator.remove_absent();
         evaluator
     }
 
-    /// Where a stage is named by a parameter, `--stage` is that parameter's value, for all that refers to it.
-    fn follow_stage(&mut self) {
+    /// Sets the parameter that names a stage to the value of `--stage`, for all references to it.
+    fn apply_stage_option(&mut self) {
         let Some(stage) = &self.options.stage else {
             return;
         };
         for resource in &self.resources {
-            if resource.kind == "AWS::ApiGatewayV2::Stage"
-                && let Some(("Ref", name)) = resource
-                    .properties
-                    .entry("StageName")
-                    .and_then(Node::intrinsic)
+            if resource.resource_type == resource_type::STAGE
+                && let Some(name) = resource.properties.entry("StageName")
+                && let Some(("Ref", name)) = name.intrinsic()
                 && let Some(name) = name.as_text()
                 && !self.options.parameters.contains_key(name)
                 && let Some(parameter) = self.parameters.get_mut(name)
@@ -96,15 +93,15 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Forgets the resources whose condition is false, and those of no interest whose condition only AWS knows.
-    fn drop_absent(&mut self) {
+    /// Removes the resources whose condition is false, and irrelevant ones whose condition only AWS knows.
+    fn remove_absent(&mut self) {
         let resources = std::mem::take(&mut self.resources);
         let (mut present, mut seen) = (Vec::with_capacity(resources.len()), Vec::new());
         for resource in resources {
             let exists = match &resource.condition {
                 None => Ok(true),
                 Some(name) => match conditions::named(self, name) {
-                    Err(problem) if self.skips(&problem) => Ok(true),
+                    Err(problem) if self.counts_as_absent(&problem) => Ok(true),
                     exists => exists,
                 },
             };
@@ -122,11 +119,11 @@ impl<'a> Evaluator<'a> {
             }
         }
         self.resources = present;
-        // What was evaluated for a condition may not have seen the resources.
-        self.known.borrow_mut().clear();
+        // A value that a condition needed may have been evaluated without the resources.
+        self.cache.borrow_mut().clear();
     }
 
-    /// The resource that a function on `line` names.
+    /// Returns the resource that an expression on `line` names.
     pub(crate) fn resource(&self, id: &str, line: usize) -> Result<&Resource, Problem> {
         let found = self.resources.iter().find(|resource| resource.id == id);
         found.ok_or_else(|| match self.absent.get(id) {
@@ -142,22 +139,43 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    pub(crate) fn of_kind<'s>(&'s self, kind: &'s str) -> impl Iterator<Item = &'s Resource> {
-        self.resources
-            .iter()
-            .filter(move |resource| resource.kind == kind)
+    /// Returns the resources of a type, in the order of the template.
+    pub(crate) fn of_type<'e>(
+        &'e self,
+        resource_type: &'e str,
+    ) -> impl Iterator<Item = &'e Resource> {
+        let resources = self.resources.iter();
+        resources.filter(move |one| one.resource_type == resource_type)
     }
 
-    pub(crate) fn mapping(&self, name: &str) -> Option<&Node> {
-        self.mappings.entry(name)
+    /// Returns the resource of a type with the id that `Ref` returns.
+    pub(crate) fn with_id(&self, resource_type: &str, id: &str) -> Option<&Resource> {
+        let mut resources = self.resources.iter();
+        resources.find(|one| {
+            one.resource_type == resource_type && resource_names::short_id(&one.id) == id
+        })
     }
 
-    pub(crate) fn condition(&self, name: &str) -> Option<&Node> {
-        self.conditions.entry(name)
+    /// Returns the Lambda functions, in the order of the template.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &Resource> {
+        let types = [resource_type::SAM_FUNCTION, resource_type::FUNCTION];
+        let resources = self.resources.iter();
+        resources.filter(move |one| types.contains(&&*one.resource_type))
+    }
+
+    /// Returns the Lambda function with that name on AWS.
+    pub(crate) fn function_named(&self, name: &str) -> Option<&Resource> {
+        self.functions()
+            .find(|one| resource_names::function(self, one).is_ok_and(|own| own == name))
+    }
+
+    /// Returns the text of a property, if it is known.
+    pub(crate) fn property(&self, resource: &Resource, name: &str) -> Option<String> {
+        self.text(resource.properties.entry(name)?).ok()
     }
 
     /// `Ref name`: a pseudo parameter, a parameter, or a resource's name.
-    pub(crate) fn reference(&self, name: &str, line: usize) -> Result<Node, Problem> {
+    pub(super) fn reference(&self, name: &str, line: usize) -> Result<Node, Problem> {
         let text = |text: &str| Ok(Node::text(text, line));
         match name {
             "AWS::Region" => text(&self.options.region),
@@ -176,7 +194,7 @@ impl<'a> Evaluator<'a> {
             "AWS::NoValue" => Ok(Node::null(line)),
             _ => match self.parameters.get(name) {
                 Some(parameter) => parameter.value(name, line),
-                None => self.once(&format!("Ref {name}"), line, || {
+                None => self.memoize(&format!("Ref {name}"), line, || {
                     resource_names::reference(self, name, line)
                 }),
             },
@@ -184,30 +202,30 @@ impl<'a> Evaluator<'a> {
     }
 
     /// `Fn::GetAtt name.attribute`.
-    pub(crate) fn attribute(
+    pub(super) fn attribute(
         &self,
         name: &str,
         attribute: &str,
         line: usize,
     ) -> Result<Node, Problem> {
-        self.once(&format!("GetAtt {name}.{attribute}"), line, || {
+        self.memoize(&format!("GetAtt {name}.{attribute}"), line, || {
             resource_names::attribute(self, name, attribute, line)
         })
     }
 
-    /// Evaluates under a name: once, and not while it is being evaluated.
-    pub(crate) fn once(
+    /// Evaluates a named value once, and fails if the value needs itself.
+    pub(super) fn memoize(
         &self,
         name: &str,
         line: usize,
         evaluate: impl FnOnce() -> Result<Node, Problem>,
     ) -> Result<Node, Problem> {
-        if let Some(known) = self.known.borrow().get(name) {
-            return known.clone().map(|node| Node { line, ..node });
+        if let Some(result) = self.cache.borrow().get(name) {
+            return result.clone().map(|node| Node { line, ..node });
         }
-        let begin = self.busy.borrow().iter().position(|busy| busy == name);
+        let begin = self.in_progress.borrow().iter().position(|one| one == name);
         if let Some(begin) = begin {
-            let mut circle: Vec<_> = self.busy.borrow()[begin..]
+            let mut circle: Vec<_> = self.in_progress.borrow()[begin..]
                 .iter()
                 .map(|name| format!("`{name}`"))
                 .collect();
@@ -217,21 +235,21 @@ impl<'a> Evaluator<'a> {
                 format!("a value needs itself: {}", circle.join(" needs ")),
             ));
         }
-        self.busy.borrow_mut().push(name.to_owned());
+        self.in_progress.borrow_mut().push(name.to_owned());
         let result = evaluate();
-        self.busy.borrow_mut().pop();
-        self.known
+        self.in_progress.borrow_mut().pop();
+        self.cache
             .borrow_mut()
             .insert(name.to_owned(), result.clone());
         result
     }
 
-    /// The value without an intrinsic function at its top; what is inside of a map or a list is left as it is.
+    /// Returns the value of an intrinsic function, or the node itself. Values inside of a map or a list are not evaluated.
     pub(crate) fn value(&self, node: &Node) -> Result<Node, Problem> {
         if node.intrinsic().is_none() {
             return Ok(node.clone());
         }
-        self.step(node.line, || intrinsics::evaluate(self, node))
+        self.descend(node.line, || intrinsics::evaluate(self, node))
     }
 
     /// Whether the condition of a resource is unknown.
@@ -242,38 +260,38 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Whether a value with this problem counts as absent.
-    pub(crate) fn skips(&self, problem: &Problem) -> bool {
+    pub(crate) fn counts_as_absent(&self, problem: &Problem) -> bool {
         self.lenient && problem.is_local_only()
     }
 
-    /// A problem of a name that no resource of the template has. A lenient reader knows that AWS may have it.
-    pub(crate) fn outside(&self, line: usize, text: impl Into<String>) -> Problem {
+    /// A problem of a name that is not in the template. A lenient reader knows that AWS may have it.
+    pub(crate) fn not_in_template(&self, line: usize, text: impl Into<String>) -> Problem {
         match self.lenient {
             true => Problem::local_only(line, text),
             false => Problem::new(line, text),
         }
     }
 
-    /// Evaluates one step deeper, if that is not too deep.
-    pub(crate) fn step<T>(
+    /// Evaluates one level deeper, up to a limit.
+    pub(super) fn descend<T>(
         &self,
         line: usize,
         evaluate: impl FnOnce() -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        let steps = self.steps.get();
-        if steps >= MAX_STEPS {
+        let depth = self.depth.get();
+        if depth >= MAX_DEPTH {
             return Err(Problem::new(
                 line,
-                format!("this value leads over more than {MAX_STEPS} others"),
+                format!("this value leads over more than {MAX_DEPTH} others"),
             ));
         }
-        self.steps.set(steps + 1);
+        self.depth.set(depth + 1);
         let result = evaluate();
-        self.steps.set(steps);
+        self.depth.set(depth);
         result
     }
 
-    /// A value that must be a text. A list of texts becomes one text, as SAM writes a list parameter.
+    /// Returns a value that must be a text. A list of texts becomes one text, as SAM writes a list parameter.
     pub(crate) fn text(&self, node: &Node) -> Result<String, Problem> {
         let value = self.value(node)?;
         match &value.value {
@@ -290,7 +308,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// A value that must be a list; elements that evaluate to nothing are left out.
+    /// Returns a value that must be a list, without the elements that evaluate to nothing.
     pub(crate) fn list(&self, node: &Node) -> Result<Vec<Node>, Problem> {
         let value = self.value(node)?;
         let Some(items) = value.as_list() else {
@@ -302,7 +320,10 @@ impl<'a> Evaluator<'a> {
         let items = items
             .iter()
             .map(|item| self.value(item))
-            .filter(|item| item.as_ref().map_or_else(|one| !self.skips(one), |_| true))
+            .filter(|item| {
+                item.as_ref()
+                    .map_or_else(|one| !self.counts_as_absent(one), |_| true)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(items.into_iter().filter(|item| !item.is_null()).collect())
     }

@@ -219,7 +219,8 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
         evaluator.text(&keys[2])?,
     );
     let found = evaluator
-        .mapping(&map)
+        .mappings
+        .entry(&map)
         .and_then(|map| map.entry(&first))
         .and_then(|map| map.entry(&second));
     match found.or(default) {
@@ -229,4 +230,12 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
             format!("`Mappings` has no `{map}` with `{first}` and `{second}`"),
         )),
     }
+}
+
+/// Returns the first dynamic reference in a value, such as `{{resolve:ssm:/chat/color}}`, which CloudFormation resolves
+/// when it deploys.
+pub(crate) fn dynamic_reference(value: &str) -> Option<&str> {
+    let begin = value.find("{{resolve:")?;
+    let end = value[begin..].find("}}")? + 2;
+    Some(&value[begin..begin + end])
 }

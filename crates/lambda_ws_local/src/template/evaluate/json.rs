@@ -1,27 +1,27 @@
-//! Values of the template that are JSON of their own, such as a schema.
+//! Values of a template that are JSON.
 
 use serde_json::{Map, Number, Value as Json};
 
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
 
-/// The JSON of a value, evaluated to its leaves: what stands without quotes may be a number or a boolean.
-pub(crate) fn json(evaluator: &Evaluator<'_>, node: &Node) -> Result<Json, Problem> {
+/// Returns a value as JSON, evaluated to its leaves. Scalars are strings, except for unquoted numbers and booleans if
+/// `typed`.
+pub(crate) fn json(evaluator: &Evaluator<'_>, node: &Node, typed: bool) -> Result<Json, Problem> {
     let node = evaluator.value(node)?;
     Ok(match &node.value {
         Value::Null => Json::Null,
-        Value::Text(text) if node.plain => scalar(text),
+        Value::Text(text) if typed && node.plain => scalar(text),
         Value::Text(text) => Json::String(text.to_string()),
         Value::List(items) => {
-            let items = items.iter().map(|item| json(evaluator, item));
+            let items = items.iter().map(|item| json(evaluator, item, typed));
             Json::Array(items.collect::<Result<_, _>>()?)
         }
         Value::Map(entries) => {
-            let mut members = Map::new();
-            for entry in entries.iter() {
-                members.insert(entry.key.to_string(), json(evaluator, &entry.value)?);
-            }
-            Json::Object(members)
+            let members = entries
+                .iter()
+                .map(|one| Ok((one.key.to_string(), json(evaluator, &one.value, typed)?)));
+            Json::Object(members.collect::<Result<Map<_, _>, Problem>>()?)
         }
     })
 }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-/// What a template's reader gets from the command line instead of from the template.
+/// The values of a template that come from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// `--parameter-overrides`: values of the template's parameters, in place of their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// The stage's name in place of the template's `StageName`. Where an API has several stages, the one that is served.
+    /// The stage's name in place of the template's `StageName`. If an API has several stages, the one that is served.
     pub stage: Option<String>,
     /// The value of `AWS::Region`.
     pub region: String,
@@ -22,5 +22,13 @@ impl Default for Options {
             region: "us-east-1".into(),
             account: "000000000000".into(),
         }
+    }
+}
+
+impl Options {
+    /// Returns the ARN of a resource in the region and the account.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        let (region, account) = (&self.region, &self.account);
+        format!("arn:aws:{service}:{region}:{account}:{resource}")
     }
 }

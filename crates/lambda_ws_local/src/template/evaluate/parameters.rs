@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::options::Options;
-use crate::template::syntax::{Node, Problem, Report};
+use crate::template::syntax::{Node, Problem, Report, listed};
 
 /// A parameter of the template with the value it has in this reading.
 pub(crate) struct Parameter {
@@ -42,11 +42,7 @@ pub(crate) fn read(
         .filter(|name| entries.iter().all(|entry| *entry.key != ***name))
     {
         let known: Vec<_> = entries.iter().map(|entry| &*entry.key).collect();
-        let known = if known.is_empty() {
-            "none".to_owned()
-        } else {
-            known.join(", ")
-        };
+        let known = listed(&known);
         let text = format!(
             "--parameter-overrides sets `{name}`, which is no parameter of the template (parameters: {known})"
         );
@@ -55,7 +51,7 @@ pub(crate) fn read(
     let mut parameters = BTreeMap::new();
     for entry in entries {
         let given = options.parameters.get(&*entry.key);
-        let parameter = report.keep(parameter(
+        let parameter = report.ok(parameter(
             &entry.key,
             entry.line,
             &entry.value,

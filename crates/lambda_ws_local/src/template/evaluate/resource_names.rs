@@ -1,50 +1,89 @@
-//! What `Ref` and `Fn::GetAtt` say of the resources whose values a laptop knows.
+//! The names of resources: what `Ref` and `Fn::GetAtt` return for those whose values are known without AWS.
 
-use super::evaluator::Evaluator;
+use super::evaluator::{Evaluator, STACK};
 use super::intrinsics::bounded_text;
-use crate::template::resources::{api, api_key, authorization, function, stage, table};
 use crate::template::syntax::{Node, Problem};
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
-/// An id of 10 letters and digits, as API Gateway's are, but always the same for the same name.
+/// The length of the shortest name of a table.
+pub(crate) const MIN_TABLE_NAME: usize = 3;
+/// The number of the version that SAM publishes: here it is the only one.
+const FIRST_VERSION: &str = "1";
+
+/// Returns an id of 10 letters and digits, like those of API Gateway, but always the same for the same name.
 pub(crate) fn short_id(name: &str) -> String {
     // FNV-1a: stable over versions of Rust, which the standard hasher is not.
     let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
-    let digit = |hash: &mut u64| {
-        let digit = (*hash % 36) as u8;
-        *hash /= 36;
-        char::from(if digit < 10 {
-            b'0' + digit
-        } else {
-            b'a' + digit - 10
-        })
+    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digit = || {
+        let digit = digits[(hash % 36) as usize];
+        hash /= 36;
+        char::from(digit)
     };
-    (0..10).map(|_| digit(&mut hash)).collect()
+    (0..10).map(|_| digit()).collect()
 }
 
-/// The ARN of the function of that name.
-fn function_arn(evaluator: &Evaluator<'_>, name: &str) -> String {
-    format!(
-        "arn:aws:lambda:{}:{}:function:{name}",
-        evaluator.options.region, evaluator.options.account
+/// Returns the id of the API that a stage, a route or an integration belongs to.
+pub(crate) fn api_id(evaluator: &Evaluator<'_>, part: &Resource) -> Result<String, Problem> {
+    match part.properties.entry("ApiId") {
+        Some(id) => evaluator.text(id),
+        None => Err(Problem::new(
+            part.line,
+            format!("`{}` has no `ApiId`", part.id),
+        )),
+    }
+}
+
+/// Whether a stage, a route or an integration belongs to the API with that id.
+pub(crate) fn belongs_to(evaluator: &Evaluator<'_>, part: &Resource, api: &str) -> bool {
+    api_id(evaluator, part).is_ok_and(|id| id == api)
+}
+
+/// Returns the function's name on AWS: `FunctionName`, or the logical id.
+pub(crate) fn function(evaluator: &Evaluator<'_>, function: &Resource) -> Result<String, Problem> {
+    name_or_id(evaluator, function, "FunctionName")
+}
+
+/// Returns the table's name on AWS: `TableName`, or one that is derived from the logical id.
+pub(crate) fn table(evaluator: &Evaluator<'_>, table: &Resource) -> Result<String, Problem> {
+    let name = explicit_name(evaluator, table, "TableName")?;
+    Ok(
+        name.unwrap_or_else(|| match table.id.len() < MIN_TABLE_NAME {
+            // The name that AWS generates is long enough.
+            true => format!("{STACK}-{}", table.id),
+            false => table.id.clone(),
+        }),
     )
 }
 
-const ROLE: &str = "AWS::IAM::Role";
-const ALIAS: &str = "AWS::Lambda::Alias";
-const VERSION: &str = "AWS::Lambda::Version";
-/// The number of the version that SAM publishes: here it is the only one.
-const FIRST_VERSION: &str = "1";
+/// Returns the stage's name: that of the options, if the API has no other stage.
+pub(crate) fn stage(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<String, Problem> {
+    if let Some(name) = &evaluator.options.stage {
+        let id = api_id(evaluator, stage)?;
+        let stages = evaluator.of_type(resource_type::STAGE);
+        let mut others = stages.filter(|other| other.id != stage.id);
+        if !others.any(|other| belongs_to(evaluator, other, &id)) {
+            return Ok(name.clone());
+        }
+    }
+    match stage.properties.entry("StageName") {
+        Some(name) => evaluator.text(name),
+        None => Err(Problem::new(
+            stage.line,
+            format!("stage `{}` has no `StageName`", stage.id),
+        )),
+    }
+}
 
-/// The name that a resource has by its property `name`; `None` if it has none, or one that only AWS knows.
-pub(crate) fn own_name(
+/// Returns the name that a property gives to a resource; `None` without one, or if only AWS knows it.
+fn explicit_name(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
-    name: &str,
+    property: &str,
 ) -> Result<Option<String>, Problem> {
-    let Some(node) = resource.properties.entry(name) else {
+    let Some(node) = resource.properties.entry(property) else {
         return Ok(None);
     };
     let text = evaluator
@@ -56,7 +95,7 @@ pub(crate) fn own_name(
     match text {
         Err(problem) if problem.is_local_only() => {
             let id = &resource.id;
-            let text = format!("`{name}` of `{id}` is its logical id here: {problem}");
+            let text = format!("`{property}` of `{id}` is its logical id here: {problem}");
             evaluator.report.note(node.line, text);
             Ok(None)
         }
@@ -64,24 +103,38 @@ pub(crate) fn own_name(
     }
 }
 
-fn role_name(evaluator: &Evaluator<'_>, role: &Resource) -> Result<String, Problem> {
-    Ok(own_name(evaluator, role, "RoleName")?.unwrap_or_else(|| role.id.clone()))
+fn name_or_id(
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    property: &str,
+) -> Result<String, Problem> {
+    let name = explicit_name(evaluator, resource, property)?;
+    Ok(name.unwrap_or_else(|| resource.id.clone()))
 }
 
-/// The ARN of the function that an alias or a version is of, without one.
-fn arn_of(evaluator: &Evaluator<'_>, part: &Resource, line: usize) -> Result<String, Problem> {
-    let of = named(evaluator, part, "FunctionName", line)?;
-    Ok(match of.split(':').collect::<Vec<_>>()[..] {
+fn function_arn(evaluator: &Evaluator<'_>, name: &str) -> String {
+    evaluator.options.arn("lambda", &format!("function:{name}"))
+}
+
+/// The unqualified ARN of the function of an alias or a version.
+fn unqualified_arn(
+    evaluator: &Evaluator<'_>,
+    resource: &Resource,
+    line: usize,
+) -> Result<String, Problem> {
+    let function = required(evaluator, resource, "FunctionName", line)?;
+    Ok(match function.split(':').collect::<Vec<_>>()[..] {
         ["arn", .., "function", name] | ["arn", .., "function", name, _] => {
             function_arn(evaluator, name)
         }
-        _ => function_arn(evaluator, &of),
+        _ => function_arn(evaluator, &function),
     })
 }
 
 fn alias_arn(evaluator: &Evaluator<'_>, alias: &Resource, line: usize) -> Result<String, Problem> {
-    let name = named(evaluator, alias, "Name", line)?;
-    Ok(format!("{}:{name}", arn_of(evaluator, alias, line)?))
+    let name = required(evaluator, alias, "Name", line)?;
+    let arn = unqualified_arn(evaluator, alias, line)?;
+    Ok(format!("{arn}:{name}"))
 }
 
 fn version_arn(
@@ -89,9 +142,9 @@ fn version_arn(
     version: &Resource,
     line: usize,
 ) -> Result<String, Problem> {
-    let of = arn_of(evaluator, version, line)?;
+    let arn = unqualified_arn(evaluator, version, line)?;
     let number = version_number(evaluator, version, line)?;
-    Ok(format!("{of}:{number}"))
+    Ok(format!("{arn}:{number}"))
 }
 
 /// The number of a version: its position among the versions of its function.
@@ -100,16 +153,16 @@ fn version_number(
     version: &Resource,
     line: usize,
 ) -> Result<usize, Problem> {
-    let of = arn_of(evaluator, version, line)?;
-    let earlier = evaluator
-        .of_kind(VERSION)
-        .take_while(|one| one.id != version.id);
-    let same = earlier.filter(|one| arn_of(evaluator, one, line).is_ok_and(|own| own == of));
+    let arn = unqualified_arn(evaluator, version, line)?;
+    let versions = evaluator.of_type(resource_type::VERSION);
+    let earlier = versions.take_while(|one| one.id != version.id);
+    let same =
+        earlier.filter(|one| unqualified_arn(evaluator, one, line).is_ok_and(|other| other == arn));
     Ok(same.count() + 1)
 }
 
-/// `Ref name`.
-pub(crate) fn reference(
+/// Returns the value of `Ref name`.
+pub(super) fn reference(
     evaluator: &Evaluator<'_>,
     name: &str,
     line: usize,
@@ -119,26 +172,32 @@ pub(crate) fn reference(
         return attribute(evaluator, base, part, line);
     }
     let resource = evaluator.resource(name, line)?;
-    let text = match &*resource.kind {
-        function::SERVERLESS | function::LAMBDA => function::name(evaluator, resource)?,
-        table::SIMPLE | table::TABLE | table::GLOBAL => table::name(evaluator, resource)?,
-        api::SERVERLESS | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => short_id(name),
-        "AWS::ApiGateway::RestApi" => short_id(name),
-        ROLE => role_name(evaluator, resource)?,
-        ALIAS => alias_arn(evaluator, resource, line)?,
-        VERSION => version_arn(evaluator, resource, line)?,
-        stage::KIND => stage::name(evaluator, resource)?,
-        "AWS::Logs::LogGroup" => named(evaluator, resource, "LogGroupName", line)?,
-        "AWS::S3::Bucket" => named(evaluator, resource, "BucketName", line)?,
-        kind if kind.starts_with("AWS::ApiGatewayV2::") => short_id(name),
-        api_key::KIND | "AWS::ApiGateway::UsagePlan" => short_id(name),
+    let property = |name| required(evaluator, resource, name, line);
+    let text = match &*resource.resource_type {
+        resource_type::SAM_FUNCTION | resource_type::FUNCTION => function(evaluator, resource)?,
+        resource_type::SAM_TABLE | resource_type::TABLE | resource_type::GLOBAL_TABLE => {
+            table(evaluator, resource)?
+        }
+        resource_type::ROLE => name_or_id(evaluator, resource, "RoleName")?,
+        resource_type::ALIAS => alias_arn(evaluator, resource, line)?,
+        resource_type::VERSION => version_arn(evaluator, resource, line)?,
+        resource_type::STAGE => stage(evaluator, resource)?,
+        resource_type::LOG_GROUP => property("LogGroupName")?,
+        "AWS::S3::Bucket" => property("BucketName")?,
+        resource_type::SAM_WEBSOCKET_API
+        | resource_type::SAM_REST_API
+        | resource_type::SAM_HTTP_API
+        | resource_type::REST_API
+        | resource_type::API_KEY
+        | resource_type::USAGE_PLAN => short_id(name),
+        other if other.starts_with("AWS::ApiGatewayV2::") => short_id(name),
         _ => return Err(unknown(resource, &format!("Ref {name}"), line)),
     };
     bounded_text(text, line)
 }
 
-/// `Fn::GetAtt name.attribute`.
-pub(crate) fn attribute(
+/// Returns the value of `Fn::GetAtt name.attribute`.
+pub(super) fn attribute(
     evaluator: &Evaluator<'_>,
     name: &str,
     attribute: &str,
@@ -146,68 +205,53 @@ pub(crate) fn attribute(
 ) -> Result<Node, Problem> {
     let resource = evaluator.resource(name, line)?;
     let (region, account) = (&evaluator.options.region, &evaluator.options.account);
-    let text = match (&*resource.kind, attribute) {
-        (function::SERVERLESS | function::LAMBDA, "Arn") => {
-            function_arn(evaluator, &function::name(evaluator, resource)?)
+    let arn = || Ok::<_, Problem>(function_arn(evaluator, &function(evaluator, resource)?));
+    let text = match (&*resource.resource_type, attribute) {
+        (resource_type::SAM_FUNCTION | resource_type::FUNCTION, "Arn") => arn()?,
+        (resource_type::SAM_FUNCTION, "Alias") => {
+            let alias = required(evaluator, resource, "AutoPublishAlias", line)?;
+            format!("{}:{alias}", arn()?)
         }
-        (function::SERVERLESS, "Alias") => {
-            let alias = named(evaluator, resource, "AutoPublishAlias", line)?;
-            format!(
-                "{}:{alias}",
-                function_arn(evaluator, &function::name(evaluator, resource)?)
-            )
-        }
-        (function::SERVERLESS, "Version") => {
-            let arn = function_arn(evaluator, &function::name(evaluator, resource)?);
-            format!("{arn}:{FIRST_VERSION}")
-        }
-        (ROLE, "Arn") => {
+        (resource_type::SAM_FUNCTION, "Version") => format!("{}:{FIRST_VERSION}", arn()?),
+        (resource_type::ROLE, "Arn") => {
             let path = resource.properties.entry("Path");
             let path = path.map_or(Ok("/".to_owned()), |path| evaluator.text(path))?;
-            format!(
-                "arn:aws:iam::{account}:role{path}{}",
-                role_name(evaluator, resource)?
-            )
+            let name = name_or_id(evaluator, resource, "RoleName")?;
+            format!("arn:aws:iam::{account}:role{path}{name}")
         }
-        (ALIAS, "AliasArn") => alias_arn(evaluator, resource, line)?,
-        (VERSION, "FunctionArn") => version_arn(evaluator, resource, line)?,
-        (VERSION, "Version") => version_number(evaluator, resource, line)?.to_string(),
-        (table::SIMPLE | table::TABLE | table::GLOBAL, "Arn") => {
-            format!(
-                "arn:aws:dynamodb:{region}:{account}:table/{}",
-                table::name(evaluator, resource)?
-            )
+        (resource_type::ALIAS, "AliasArn") => alias_arn(evaluator, resource, line)?,
+        (resource_type::VERSION, "FunctionArn") => version_arn(evaluator, resource, line)?,
+        (resource_type::VERSION, "Version") => {
+            version_number(evaluator, resource, line)?.to_string()
         }
-        (api::SERVERLESS | api::KIND, "ApiId") => short_id(name),
-        (api::SERVERLESS | api::KIND, "ApiEndpoint") => {
-            format!(
-                "wss://{}.execute-api.{region}.amazonaws.com",
-                short_id(name)
-            )
+        (resource_type::SAM_TABLE | resource_type::TABLE | resource_type::GLOBAL_TABLE, "Arn") => {
+            let name = table(evaluator, resource)?;
+            evaluator.options.arn("dynamodb", &format!("table/{name}"))
         }
-        (authorization::KIND, "AuthorizerId") | (api_key::KIND, "APIKeyId") => short_id(name),
-        (api::SERVERLESS, "Stage") => {
+        (resource_type::SAM_WEBSOCKET_API | resource_type::API, "ApiId")
+        | (resource_type::AUTHORIZER, "AuthorizerId")
+        | (resource_type::API_KEY, "APIKeyId") => short_id(name),
+        (resource_type::SAM_WEBSOCKET_API | resource_type::API, "ApiEndpoint") => {
             let id = short_id(name);
-            let stage = evaluator.of_kind(stage::KIND).find(|stage| {
-                stage.generated && stage::api(evaluator, stage).ok().as_ref() == Some(&id)
-            });
-            stage::name(
-                evaluator,
-                stage.ok_or_else(|| Problem::missing(line, &format!("{name}.Stage")))?,
-            )?
+            format!("wss://{id}.execute-api.{region}.amazonaws.com")
+        }
+        (resource_type::SAM_WEBSOCKET_API, "Stage") => {
+            let id = short_id(name);
+            let found = evaluator
+                .of_type(resource_type::STAGE)
+                .find(|stage| stage.generated && belongs_to(evaluator, stage, &id));
+            let missing = || Problem::missing(line, &format!("{name}.Stage"));
+            stage(evaluator, found.ok_or_else(missing)?)?
         }
         _ => {
-            return Err(unknown(
-                resource,
-                &format!("GetAtt {name}.{attribute}"),
-                line,
-            ));
+            let expression = format!("GetAtt {name}.{attribute}");
+            return Err(unknown(resource, &expression, line));
         }
     };
     bounded_text(text, line)
 }
 
-fn named(
+fn required(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
     property: &str,
@@ -222,7 +266,7 @@ fn named(
 fn unknown(resource: &Resource, expression: &str, line: usize) -> Problem {
     let text = format!(
         "only AWS knows `{expression}` ({}); use a parameter instead and give its local value with --parameter-overrides",
-        resource.kind
+        resource.resource_type
     );
     Problem::local_only(line, text)
 }

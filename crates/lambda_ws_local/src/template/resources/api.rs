@@ -3,13 +3,10 @@ use std::collections::BTreeMap;
 use super::model;
 use super::route::{self, Route};
 use super::stage::{self, Throttling};
-use crate::gateway::ApiKeySource;
+use crate::gateway::{ApiKey, ApiKeySource};
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
-use crate::template::transform::Resource;
-
-pub(crate) const SERVERLESS: &str = "AWS::Serverless::WebSocketApi";
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Api";
+use crate::template::transform::{Resource, resource_type};
 
 /// A WebSocket API of the template, with the one stage that is served.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,40 +31,33 @@ pub struct Api {
     pub line: usize,
 }
 
-/// The template's WebSocket APIs, in its order.
+/// Returns the template's WebSocket APIs, in its order.
 pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Api> {
     report_orphans(evaluator);
     model::check(evaluator);
-    let resources = evaluator
-        .resources
-        .iter()
-        .filter(|resource| resource.kind == SERVERLESS || resource.kind == KIND);
+    let types = [resource_type::SAM_WEBSOCKET_API, resource_type::API];
+    let resources = evaluator.resources.iter();
     resources
-        .filter_map(|resource| evaluator.report.keep(api(evaluator, resource)).flatten())
+        .filter(|resource| types.contains(&&*resource.resource_type))
+        .filter_map(|resource| evaluator.report.ok(api(evaluator, resource)).flatten())
         .collect()
 }
 
 fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Problem> {
-    let properties = Properties::new(
-        evaluator,
-        &resource.properties,
-        format!("API `{}`", resource.id),
-    )?;
-    // An OpenAPI document makes HTTP APIs only.
-    let imported = |name| resource.properties.entry(name).is_some();
-    if resource.kind == KIND && (imported("Body") || imported("BodyS3Location")) {
-        return Ok(None);
-    }
-    if resource.kind == KIND {
+    let properties = Properties::of(evaluator, resource, "API")?;
+    if resource.resource_type == resource_type::API {
+        // An OpenAPI document creates HTTP APIs only.
+        let imported = |name| resource.properties.entry(name).is_some();
+        if imported("Body") || imported("BodyS3Location") {
+            return Ok(None);
+        }
         let protocol = properties.required("ProtocolType")?;
         if protocol != "WEBSOCKET" {
-            evaluator.report.note(
-                resource.line,
-                format!(
-                    "API `{}` speaks {protocol}, and only websockets are served",
-                    resource.id
-                ),
+            let text = format!(
+                "API `{}` speaks {protocol}, and only websockets are served",
+                resource.id
             );
+            evaluator.report.note(resource.line, text);
             return Ok(None);
         }
     }
@@ -75,7 +65,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     let routes = routes(evaluator, &id);
     let stage = evaluator
         .report
-        .keep(stage::of_api(evaluator, &resource.id, &id, resource.line));
+        .ok(stage::of_api(evaluator, &resource.id, &id, resource.line));
     let expression = properties
         .known_text("RouteSelectionExpression")?
         .filter(|expression| !expression.is_empty());
@@ -84,10 +74,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
             "{} has no `RouteSelectionExpression`; most have `$request.body.action`",
             properties.owner
         );
-        return Err(Problem::new(
-            properties.line("RouteSelectionExpression"),
-            text,
-        ));
+        return Err(properties.problem("RouteSelectionExpression", text));
     };
     let api_key_source = api_key_source(&properties)?;
     // Whether it is disabled does not matter, if only AWS knows.
@@ -96,23 +83,14 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
         disabled => disabled?,
     };
     if disabled {
-        let line = properties.line("DisableExecuteApiEndpoint");
-        evaluator.report.note(
-            line,
-            format!(
-                "{} is served although its execute-api endpoint is disabled",
-                properties.owner
-            ),
+        let text = format!(
+            "{} is served although its execute-api endpoint is disabled",
+            properties.owner
         );
+        properties.note("DisableExecuteApiEndpoint", text);
     }
-    if properties
-        .value("Domain")
-        .is_ok_and(|domain| domain.is_some())
-    {
-        evaluator.report.note(
-            properties.line("Domain"),
-            "custom domain names are not served",
-        );
+    if let Ok(Some(_)) = properties.value("Domain") {
+        properties.note("Domain", "custom domain names are not served");
     }
     Ok(stage.map(|stage| Api {
         logical_id: resource.id.clone(),
@@ -127,27 +105,20 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     }))
 }
 
-fn api_key_source(properties: &Properties<'_, '_>) -> Result<ApiKeySource, Problem> {
+fn api_key_source(properties: &Properties<'_>) -> Result<ApiKeySource, Problem> {
     let name = "ApiKeySelectionExpression";
     let Some(text) = properties.text(name)? else {
         return Ok(ApiKeySource::default());
     };
-    let problem = |error| {
-        Problem::new(
-            properties.line(name),
-            format!("{}: {error}", properties.owner),
-        )
-    };
+    let problem = |error| properties.problem(name, format!("{}: {error}", properties.owner));
     text.parse().map_err(problem)
 }
 
 fn routes(evaluator: &Evaluator<'_>, id: &str) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
-    for resource in evaluator
-        .of_kind(route::KIND)
-        .filter(|resource| stage::api(evaluator, resource).is_ok_and(|api| api == id))
-    {
-        let Some(route) = evaluator.report.keep(route::read(evaluator, resource)) else {
+    let parts = evaluator.of_type(resource_type::ROUTE);
+    for resource in parts.filter(|part| resource_names::belongs_to(evaluator, part, id)) {
+        let Some(route) = evaluator.report.ok(route::read(evaluator, resource)) else {
             continue;
         };
         match routes.iter().find(|first| first.key == route.key) {
@@ -165,35 +136,56 @@ fn routes(evaluator: &Evaluator<'_>, id: &str) -> Vec<Route> {
     routes
 }
 
-/// Reports the routes and stages of no API.
+/// Reports the routes and stages whose API is not in the template.
 fn report_orphans(evaluator: &Evaluator<'_>) {
-    let apis = ["AWS::Serverless::HttpApi", SERVERLESS, KIND];
-    let ids: Vec<_> = evaluator
+    let apis = [
+        resource_type::SAM_HTTP_API,
+        resource_type::SAM_WEBSOCKET_API,
+        resource_type::API,
+    ];
+    let apis = evaluator
         .resources
         .iter()
-        .filter(|one| apis.contains(&&*one.kind))
-        .map(|one| resource_names::short_id(&one.id))
-        .collect();
-    for part in evaluator
-        .of_kind(route::KIND)
-        .chain(evaluator.of_kind(stage::KIND))
+        .filter(|one| apis.contains(&&*one.resource_type));
+    let ids: Vec<_> = apis.map(|one| resource_names::short_id(&one.id)).collect();
+    let routes = evaluator.of_type(resource_type::ROUTE);
+    let stages = evaluator.of_type(resource_type::STAGE);
+    for (what, part) in routes
+        .map(|one| ("route", one))
+        .chain(stages.map(|one| ("stage", one)))
     {
-        let what = if part.kind == stage::KIND {
-            "stage"
-        } else {
-            "route"
-        };
-        let problem = match stage::api(evaluator, part) {
+        let owner = format!("{what} `{}`", part.id);
+        let problem = match resource_names::api_id(evaluator, part) {
             Ok(id) if ids.contains(&id) => continue,
-            Ok(id) => evaluator.outside(
+            Ok(id) => evaluator.not_in_template(
                 part.line,
-                format!(
-                    "{what} `{}` belongs to the API `{id}`, which is not in the template",
-                    part.id
-                ),
+                format!("{owner} belongs to the API `{id}`, which is not in the template"),
             ),
-            Err(problem) => problem.context(&format!("{what} `{}`", part.id)),
+            Err(problem) => problem.context(&owner),
         };
         evaluator.report.problem(problem);
     }
+}
+
+/// Returns the API keys that clients can use. On AWS a usage plan gives a key to an API; here every key is valid for
+/// every API (conformance B11).
+pub(crate) fn keys(evaluator: &Evaluator<'_>) -> Vec<ApiKey> {
+    let keys = evaluator.of_type(resource_type::API_KEY);
+    keys.filter_map(|resource| evaluator.report.ok(key(evaluator, resource)).flatten())
+        .collect()
+}
+
+fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<ApiKey>, Problem> {
+    let properties = Properties::of(evaluator, resource, "API key")?;
+    let why = if !properties.flag("Enabled")? {
+        "is not `Enabled: true`: no client can use it, as on AWS"
+    } else if let Some(value) = properties.text("Value")? {
+        let id = resource_names::short_id(&resource.id);
+        return Ok(Some(ApiKey { id, value }));
+    } else {
+        "has no `Value`, and AWS would make one up; name a key of your own with --api-key"
+    };
+    let text = format!("{} {why}", properties.owner);
+    evaluator.report.note(resource.line, text);
+    Ok(None)
 }

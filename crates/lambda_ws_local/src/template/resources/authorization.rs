@@ -1,21 +1,19 @@
 use lambda_ws::wire::IdentitySource;
 
-use super::{integration, stage};
+use super::integration;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Authorizer";
-
-/// Who may use a route; only `$connect` can have another than `None` (conformance B9).
+/// The authorization of a route; only `$connect` can have another than `None` (conformance B9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authorization {
     /// Everyone: `NONE`.
     #[default]
     None,
-    /// Who has signed the handshake: `AWS_IAM`.
+    /// Clients that sign the handshake: `AWS_IAM`.
     Iam,
-    /// Whom a Lambda authorizer allows: `CUSTOM`.
+    /// Clients that a Lambda authorizer allows: `CUSTOM`.
     Lambda(Authorizer),
 }
 
@@ -24,13 +22,13 @@ pub enum Authorization {
 pub struct Authorizer {
     /// The logical id of its function.
     pub function: String,
-    /// What a handshake must have before it is asked.
+    /// The identity sources that a handshake must contain before the authorizer is invoked.
     pub identity_sources: Vec<IdentitySource>,
     /// Its line in the template, counted from 1.
     pub line: usize,
 }
 
-/// What an authorizer of an HTTP API has and one of a WebSocket API has not.
+/// The properties of authorizers of HTTP APIs that WebSocket APIs do not support.
 const OF_HTTP_APIS: [&str; 4] = [
     "AuthorizerPayloadFormatVersion",
     "AuthorizerResultTtlInSeconds",
@@ -38,20 +36,19 @@ const OF_HTTP_APIS: [&str; 4] = [
     "JwtConfiguration",
 ];
 
-/// The `AuthorizationType` of a route.
+/// Reads the `AuthorizationType` of a route.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     route: &Resource,
     key: &str,
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
 ) -> Result<Authorization, Problem> {
     let kind = properties.text("AuthorizationType")?;
-    let line = properties.line("AuthorizationType");
     match kind.as_deref() {
         None | Some("NONE") => return Ok(Authorization::None),
         _ if key != "$connect" => {
             let text = format!("route `{key}` has an authorization, but only `$connect` can");
-            return Err(Problem::new(line, text));
+            return Err(properties.problem("AuthorizationType", text));
         }
         Some("AWS_IAM") => return Ok(Authorization::Iam),
         Some("CUSTOM") => {}
@@ -59,23 +56,23 @@ pub(crate) fn read(
             let text = format!(
                 "route `{key}` has the authorization {other}, but it can be NONE, AWS_IAM or CUSTOM"
             );
-            return Err(Problem::new(line, text));
+            return Err(properties.problem("AuthorizationType", text));
         }
     }
     let Some(id) = properties.known_text("AuthorizerId")? else {
         let text = format!(
             "route `{key}` has the authorization CUSTOM and no `AuthorizerId`; give it one, as in `!Ref Authorizer`"
         );
-        return Err(Problem::new(line, text));
+        return Err(properties.problem("AuthorizationType", text));
     };
-    let api = stage::api(evaluator, route)?;
-    let found = evaluator.of_kind(KIND).find(|one| {
-        resource_names::short_id(&one.id) == id
-            && stage::api(evaluator, one).is_ok_and(|own| own == api)
-    });
+    let api = resource_names::api_id(evaluator, route)?;
+    let found = evaluator.with_id(resource_type::AUTHORIZER, &id);
+    let found = found.filter(|one| resource_names::belongs_to(evaluator, one, &api));
     let Some(authorizer) = found else {
-        let text = format!("route `{key}`: `AuthorizerId` must be an `{KIND}` of the same API");
-        return Err(Problem::new(properties.line("AuthorizerId"), text));
+        let text = format!(
+            "route `{key}`: `AuthorizerId` must be an `AWS::ApiGatewayV2::Authorizer` of the same API"
+        );
+        return Err(properties.problem("AuthorizerId", text));
     };
     authorizer_of(evaluator, authorizer).map(Authorization::Lambda)
 }
@@ -89,18 +86,17 @@ fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Autho
     let kind = properties.required("AuthorizerType")?;
     if kind != "REQUEST" {
         let text = format!("{owner} is of type {kind}, but one of a WebSocket API is REQUEST");
-        return Err(Problem::new(properties.line("AuthorizerType"), text));
+        return Err(properties.problem("AuthorizerType", text));
     }
     for name in OF_HTTP_APIS {
         if properties.value(name)?.is_some() {
             let text = format!("{owner}: `{name}` is supported only for HTTP APIs; remove it");
-            return Err(Problem::new(properties.line(name), text));
+            return Err(properties.problem(name, text));
         }
     }
     if properties.value("IdentityValidationExpression")?.is_some() {
         let text = format!("{owner}: `IdentityValidationExpression` is not used, as on AWS");
-        let line = properties.line("IdentityValidationExpression");
-        evaluator.report.note(line, text);
+        properties.note("IdentityValidationExpression", text);
     }
     let mut identity_sources = Vec::new();
     for node in properties.list("IdentitySource")? {
@@ -110,16 +106,14 @@ fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Autho
         let text = format!("{owner} has no `AuthorizerUri`");
         return Err(Problem::new(resource.line, text));
     };
-    let function = integration::called(evaluator, uri, &owner).map_err(|problem| match problem
-        .is_local_only()
-    {
+    let function = integration::invoked_function(evaluator, uri, &owner);
+    let function = function.map_err(|problem| match problem.is_local_only() {
         true => problem.context(&owner),
         false => problem,
     })?;
     let role = properties.value("AuthorizerCredentialsArn");
     if !resource.generated && role.ok().flatten().is_none() {
-        let effect = "every client would see 500";
-        integration::permission(evaluator, resource, effect);
+        integration::note_missing_permission(evaluator, resource, "every client would see 500");
     }
     Ok(Authorizer {
         function,

@@ -1,29 +1,27 @@
 use std::time::Duration;
 
-use super::function;
 use super::mock::{self, Mock};
-use crate::template::evaluate::{Evaluator, Properties, resource_names};
-use crate::template::syntax::{Node, Problem};
-use crate::template::transform::Resource;
+use crate::template::evaluate::{Evaluator, Properties};
+use crate::template::syntax::{Node, Problem, listed};
+use crate::template::transform::{Resource, resource_type};
 
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Integration";
-/// The shortest time an integration may be given, in ms (conformance E5).
+/// The shortest timeout of an integration, in ms (conformance E5).
 const MIN_TIMEOUT_MS: u32 = 50;
-/// The longest time an integration may be given, and the default, in ms (conformance E5).
+/// The longest timeout of an integration and the default, in ms (conformance E5).
 const MAX_TIMEOUT_MS: u32 = 29_000;
 
-/// What answers the events of a route.
+/// The integration that answers the events of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Integration {
     /// The Lambda function with this logical id: `AWS_PROXY`.
     Function(String),
     /// A fixed response: `MOCK`.
     Mock(Mock),
-    /// Nothing on this machine. The text is why, as in "an integration of type HTTP".
+    /// An integration that the local gateway does not support. The text is the reason: "an integration of type HTTP".
     Unsupported(String),
 }
 
-/// The integration that a route's `Target` names, as `integrations/{id}`.
+/// Reads the integration that a route's `Target` names: `integrations/{id}`.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     target: &str,
@@ -31,9 +29,7 @@ pub(crate) fn read(
     line: usize,
 ) -> Result<(Integration, Duration), Problem> {
     let id = target.strip_prefix("integrations/");
-    let found = evaluator
-        .of_kind(KIND)
-        .find(|one| Some(&*resource_names::short_id(&one.id)) == id);
+    let found = id.and_then(|id| evaluator.with_id(resource_type::INTEGRATION, id));
     let Some(integration) = found else {
         let text = format!(
             "route `{route}`: `Target` must be `integrations/` and an integration of the template, as in `!Sub integrations/${{Integration}}`"
@@ -72,12 +68,10 @@ pub(crate) fn read(
         return unsupported(line, format!("an integration of type {kind}"), "");
     }
     let Some(uri) = integration.properties.entry("IntegrationUri") else {
-        return Err(Problem::new(
-            integration.line,
-            format!("{} has no `IntegrationUri`", properties.owner),
-        ));
+        let text = format!("{} has no `IntegrationUri`", properties.owner);
+        return Err(Problem::new(integration.line, text));
     };
-    let function = match called(evaluator, uri, &format!("route `{route}`")) {
+    let function = match invoked_function(evaluator, uri, &format!("route `{route}`")) {
         Ok(function) => function,
         Err(problem) if problem.is_local_only() => {
             let why = "a function that only AWS knows".to_owned();
@@ -86,36 +80,30 @@ pub(crate) fn read(
         Err(problem) => return Err(problem),
     };
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
-        permission(evaluator, integration, "every event would fail");
+        note_missing_permission(evaluator, integration, "every event would fail");
     }
     Ok((Integration::Function(function), timeout))
 }
 
-/// The logical id of the function that `user`, such as "route `say`", calls at this URI.
-pub(crate) fn called(
+/// Returns the logical id of the function that `user`, such as "route `say`", invokes at a URI.
+pub(crate) fn invoked_function(
     evaluator: &Evaluator<'_>,
     node: &Node,
     user: &str,
 ) -> Result<String, Problem> {
     let absent = |name: &str| {
-        let all: Vec<_> = function::resources(evaluator)
-            .map(|function| &*function.id)
-            .collect();
-        let all = if all.is_empty() {
-            "none".to_owned()
-        } else {
-            all.join(", ")
-        };
-        format!("{user} uses function `{name}`, which is not in the template (functions: {all})")
+        let functions: Vec<_> = evaluator.functions().map(|one| &*one.id).collect();
+        let functions = listed(&functions);
+        format!(
+            "{user} uses function `{name}`, which is not in the template (functions: {functions})"
+        )
     };
-    let uri =
-        evaluator
-            .text(node)
-            .map_err(|problem| match (problem.missing_name(), problem.line()) {
-                (Some(name), Some(line)) => Problem::new(line, absent(name)),
-                _ if problem.is_local_only() => problem,
-                _ => problem.context(user),
-            })?;
+    let uri = evaluator.text(node);
+    let uri = uri.map_err(|problem| match (problem.missing_name(), problem.line()) {
+        (Some(name), Some(line)) => Problem::new(line, absent(name)),
+        _ if problem.is_local_only() => problem,
+        _ => problem.context(user),
+    })?;
     let Some(name) = function_name(&uri) else {
         let text = format!(
             "{user} calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
@@ -127,11 +115,10 @@ pub(crate) fn called(
             format!("the stage decides that it is `{name}`; name a function of the template");
         return Err(Problem::local_only(node.line, text));
     }
-    let found = function::resources(evaluator)
-        .find(|one| function::name(evaluator, one).is_ok_and(|own| own == name));
-    found
-        .map(|function| function.id.clone())
-        .ok_or_else(|| evaluator.outside(node.line, absent(name)))
+    match evaluator.function_named(name) {
+        Some(function) => Ok(function.id.clone()),
+        None => Err(evaluator.not_in_template(node.line, absent(name))),
+    }
 }
 
 /// The name in a function's ARN, which may stand in the path that API Gateway invokes.
@@ -151,15 +138,12 @@ fn function_name(uri: &str) -> Option<&str> {
     }
 }
 
-/// Notes a function that API Gateway may not call, and what that has for an effect on AWS (conformance B9, E7).
-pub(crate) fn permission(evaluator: &Evaluator<'_>, caller: &Resource, effect: &str) {
-    let permissions = evaluator.of_kind("AWS::Lambda::Permission");
-    let mut permissions = permissions.filter(|permission| !permission.generated);
-    let allowed = permissions.any(|permission| {
-        let principal = permission
-            .properties
-            .entry("Principal")
-            .and_then(|principal| evaluator.text(principal).ok());
+/// Notes that API Gateway may not invoke any function, with the effect on AWS (conformance B9, E7).
+pub(crate) fn note_missing_permission(evaluator: &Evaluator<'_>, caller: &Resource, effect: &str) {
+    let permissions = evaluator.of_type(resource_type::PERMISSION);
+    let mut written = permissions.filter(|permission| !permission.generated);
+    let allowed = written.any(|permission| {
+        let principal = evaluator.property(permission, "Principal");
         principal.is_some_and(|principal| principal.starts_with("apigateway."))
     });
     if !allowed {

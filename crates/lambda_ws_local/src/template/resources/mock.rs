@@ -1,10 +1,8 @@
 //! Integrations of type `MOCK`: a fixed response without a function, as for a ping (conformance E9).
 
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
-use crate::template::syntax::{Node, Problem};
-use crate::template::transform::Resource;
-
-pub(crate) const RESPONSE: &str = "AWS::ApiGatewayV2::IntegrationResponse";
+use crate::template::syntax::Problem;
+use crate::template::transform::{Resource, resource_type};
 
 /// The response of a `MOCK` integration whose templates are plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +13,11 @@ pub struct Mock {
     pub body: Option<String>,
 }
 
-/// The response of a `MOCK` integration; the inner error is why it cannot be given here.
+/// Reads the response of a `MOCK` integration; the inner error is why the response is not supported.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     integration: &Resource,
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
 ) -> Result<Result<Mock, &'static str>, Problem> {
     let request = match selected(properties, "RequestTemplates")? {
         Ok(request) => request,
@@ -43,9 +41,9 @@ pub(crate) fn read(
     Ok(Ok(Mock { status, body }))
 }
 
-/// The template that `TemplateSelectionExpression` selects of a map of templates.
+/// The template that `TemplateSelectionExpression` selects from a map of templates.
 fn selected(
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
     name: &str,
 ) -> Result<Result<Option<String>, &'static str>, Problem> {
     let expression = properties.text("TemplateSelectionExpression")?;
@@ -59,13 +57,12 @@ fn selected(
         None => expression,
     };
     let templates = properties.map(name)?;
-    if let Some(template) = templates.text(key)? {
-        return Ok(Ok(Some(template)));
+    for key in [key, "$default"] {
+        if let Some(template) = templates.text(key)? {
+            return Ok(Ok(Some(template)));
+        }
     }
-    if let Some(template) = templates.text("$default")? {
-        return Ok(Ok(Some(template)));
-    }
-    // A single template is meant, whatever it is called.
+    // A single template is used, whatever its key.
     let mut names = templates.keys().map(|(name, _)| name);
     match (names.next(), names.next()) {
         (Some(only), None) => Ok(Ok(templates.text(only)?)),
@@ -73,7 +70,7 @@ fn selected(
     }
 }
 
-/// The `statusCode` that a request template without code has.
+/// The `statusCode` of a request template without code.
 fn status(template: &str) -> Option<u16> {
     let pattern =
         r#"^\s*\{\s*["']?statusCode["']?\s*:\s*["']?([1-5][0-9][0-9])["']?\s*,?\s*\}\s*$"#;
@@ -89,20 +86,18 @@ fn has_code(template: &str) -> bool {
 }
 
 /// The integration response for a status: that of a pattern, such as `/2\d\d/`, or else `$default`.
-fn response<'s, 'a>(
-    evaluator: &'s Evaluator<'a>,
+fn response<'e>(
+    evaluator: &'e Evaluator<'e>,
     integration: &Resource,
     status: u16,
-) -> Result<Option<Properties<'s, 'a>>, Problem> {
+) -> Result<Option<Properties<'e>>, Problem> {
     let id = resource_names::short_id(&integration.id);
     let mut default = None;
-    for one in evaluator.of_kind(RESPONSE) {
-        let of = one.properties.entry("IntegrationId");
-        if of.and_then(|of| evaluator.text(of).ok()).as_ref() != Some(&id) {
+    for one in evaluator.of_type(resource_type::INTEGRATION_RESPONSE) {
+        if evaluator.property(one, "IntegrationId").as_ref() != Some(&id) {
             continue;
         }
-        let owner = format!("integration response `{}`", one.id);
-        let properties = Properties::new(evaluator, &one.properties, owner)?;
+        let properties = Properties::of(evaluator, one, "integration response")?;
         let key = properties.required("IntegrationResponseKey")?;
         if key == "$default" {
             default = Some(properties);
@@ -121,15 +116,8 @@ fn matches(key: &str, status: u16) -> bool {
 
 /// Whether a resource is the response of an integration without a function.
 pub(crate) fn uses(evaluator: &Evaluator<'_>, response: &Resource) -> bool {
-    let text = |resource: &Resource, name| {
-        let node: Option<&Node> = resource.properties.entry(name);
-        node.and_then(|node| evaluator.text(node).ok())
-    };
-    let Some(id) = text(response, "IntegrationId") else {
-        return false;
-    };
-    evaluator.of_kind(super::integration::KIND).any(|one| {
-        resource_names::short_id(&one.id) == id
-            && text(one, "IntegrationType").is_some_and(|kind| kind != "AWS_PROXY")
-    })
+    let id = evaluator.property(response, "IntegrationId");
+    let integration = id.and_then(|id| evaluator.with_id(resource_type::INTEGRATION, &id));
+    let kind = integration.and_then(|one| evaluator.property(one, "IntegrationType"));
+    kind.is_some_and(|kind| kind != "AWS_PROXY")
 }

@@ -3,29 +3,26 @@ use std::collections::BTreeMap;
 use lambda_ws::selection::Expression;
 use serde_json::Value;
 
-use super::{route, stage};
 use crate::gateway::{self, BadSchema, Schema};
-use crate::template::evaluate::{Evaluator, Properties, json};
-use crate::template::syntax::Problem;
-use crate::template::transform::Resource;
+use crate::template::evaluate::{Evaluator, Properties, json, resource_names};
+use crate::template::syntax::{Problem, listed};
+use crate::template::transform::{Resource, resource_type};
 
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Model";
-
-/// What the messages of a route must look like (conformance D7).
+/// The models that the messages of a route must match (conformance D7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Models {
-    /// What selects a message's model: `ModelSelectionExpression`.
+    /// The expression that selects a message's model: `ModelSelectionExpression`.
     pub selection: Expression,
-    /// JSON Schemas by the keys of `RequestModels`; that of `$default` is for all other messages.
+    /// JSON Schemas by the keys of `RequestModels`; `$default` applies to all other messages.
     pub schemas: BTreeMap<String, Value>,
 }
 
 impl Models {
-    /// The same, as a gateway checks it.
+    /// Compiles the schemas for the gateway.
     ///
     /// # Errors
     ///
-    /// A schema that is none, which a template that was read does not have.
+    /// If a schema is not valid. The reader of a template rejects such a schema before.
     pub fn compile(&self) -> Result<gateway::Models, BadSchema> {
         let mut schemas = Vec::new();
         for (key, schema) in &self.schemas {
@@ -35,82 +32,79 @@ impl Models {
     }
 }
 
-/// Reports the models that API Gateway would not take, used or not.
+/// Whether the route of that key receives messages.
+pub(crate) fn has_messages(key: &str) -> bool {
+    !matches!(key, "$connect" | "$disconnect")
+}
+
+/// Reports the models that API Gateway rejects, used or not.
 pub(crate) fn check(evaluator: &Evaluator<'_>) {
-    for model in evaluator.of_kind(KIND) {
-        evaluator.report.keep(compiled(evaluator, model));
+    for model in evaluator.of_type(resource_type::MODEL) {
+        evaluator.report.ok(compiled(evaluator, model));
     }
 }
 
 fn compiled(evaluator: &Evaluator<'_>, model: &Resource) -> Result<(), Problem> {
-    let owner = format!("model `{}`", model.id);
-    let properties = Properties::new(evaluator, &model.properties, owner)?;
-    stage::api(evaluator, model)?;
+    let properties = Properties::of(evaluator, model, "model")?;
+    let owner = &properties.owner;
+    resource_names::api_id(evaluator, model)?;
     let name = properties.required("Name")?;
     if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric()) {
         let text = format!("`{name}` is no name of a model: only letters and digits");
-        return Err(Problem::new(properties.line("Name"), text));
+        return Err(properties.problem("Name", text));
     }
     if let Some(kind) = properties.text("ContentType")?
         && kind != "application/json"
     {
-        let text = format!(
-            "{} is of `{kind}`, but messages are only checked as application/json",
-            properties.owner
-        );
-        return Err(Problem::new(properties.line("ContentType"), text));
+        let text =
+            format!("{owner} is of `{kind}`, but messages are only checked as application/json");
+        return Err(properties.problem("ContentType", text));
     }
     let schema = schema(evaluator, model)?;
     Schema::compile(&schema).map(drop).map_err(|error| {
-        let text = format!(
-            "the `Schema` of {} cannot be checked: {error}",
-            properties.owner
-        );
-        Problem::new(properties.line("Schema"), text)
+        let text = format!("the `Schema` of {owner} cannot be checked: {error}");
+        properties.problem("Schema", text)
     })
 }
 
 /// A model's schema: a map, or a text that is JSON.
 fn schema(evaluator: &Evaluator<'_>, model: &Resource) -> Result<Value, Problem> {
+    let id = &model.id;
     let Some(node) = model.properties.entry("Schema") else {
-        let text = format!("model `{}` has no `Schema`", model.id);
+        let text = format!("model `{id}` has no `Schema`");
         return Err(Problem::new(model.line, text));
     };
-    let told = |problem: Problem| problem.context(&format!("`Schema` of model `{}`", model.id));
-    match json::json(evaluator, node).map_err(told)? {
+    let schema = json::json(evaluator, node, true);
+    match schema.map_err(|problem| problem.context(&format!("`Schema` of model `{id}`")))? {
         Value::String(text) => serde_json::from_str(&text).map_err(|error| {
-            let text = format!("`Schema` of model `{}` is no JSON: {error}", model.id);
+            let text = format!("`Schema` of model `{id}` is no JSON: {error}");
             Problem::new(node.line, text)
         }),
         schema => Ok(schema),
     }
 }
 
-/// The models of a route; `None` if its messages are not checked.
+/// Reads the models of a route; `None` if its messages are not checked.
 pub(crate) fn of_route(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
     key: &str,
 ) -> Result<Option<Models>, Problem> {
     let expression = properties.text("ModelSelectionExpression")?;
     let named = properties.map("RequestModels")?;
-    let (expression_line, models_line) = (
-        properties.line("ModelSelectionExpression"),
-        properties.line("RequestModels"),
-    );
     let Some(expression) = expression.filter(|expression| !expression.is_empty()) else {
         if !named.is_empty() {
             let text = format!(
                 "the `RequestModels` of route `{key}` check nothing without a `ModelSelectionExpression`, as on AWS"
             );
-            evaluator.report.note(models_line, text);
+            properties.note("RequestModels", text);
         }
         return Ok(None);
     };
-    if route::PREDEFINED[..2].contains(&key) {
+    if !has_messages(key) {
         let text = format!("route `{key}` has no messages that a model could check");
-        evaluator.report.note(expression_line, text);
+        properties.note("ModelSelectionExpression", text);
         return Ok(None);
     }
     // Written as in other expressions, where it needs no backslash.
@@ -120,13 +114,13 @@ pub(crate) fn of_route(
     };
     let selection = expression.parse::<Expression>().map_err(|error| {
         let text = format!("`ModelSelectionExpression` of route `{key}`: {error}");
-        Problem::new(expression_line, text)
+        properties.problem("ModelSelectionExpression", text)
     })?;
     if named.is_empty() {
         let text = format!(
             "route `{key}` has a `ModelSelectionExpression` and no `RequestModels`: every message fails, as on AWS"
         );
-        evaluator.report.note(expression_line, text);
+        properties.note("ModelSelectionExpression", text);
     }
     let mut schemas = BTreeMap::new();
     for (model, _) in named.keys() {
@@ -147,12 +141,11 @@ fn find<'s>(
     key: &str,
     line: usize,
 ) -> Result<&'s Resource, Problem> {
-    let api = stage::api(evaluator, route)?;
+    let api = resource_names::api_id(evaluator, route)?;
     let mut names = Vec::new();
-    for model in evaluator.of_kind(KIND) {
-        if stage::api(evaluator, model).is_ok_and(|other| other == api)
-            && let Some(own) = model.properties.entry("Name")
-            && let Ok(own) = evaluator.text(own)
+    for model in evaluator.of_type(resource_type::MODEL) {
+        if resource_names::belongs_to(evaluator, model, &api)
+            && let Some(own) = evaluator.property(model, "Name")
         {
             if own == name {
                 return Ok(model);
@@ -160,10 +153,7 @@ fn find<'s>(
             names.push(own);
         }
     }
-    let names = match names.is_empty() {
-        true => "none".to_owned(),
-        false => names.join(", "),
-    };
+    let names = listed(&names);
     let text = format!(
         "route `{key}` uses model `{name}`, which its API does not have (models: {names}); it is named by the model's `Name`"
     );

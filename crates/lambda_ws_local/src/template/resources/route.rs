@@ -2,33 +2,30 @@ use std::time::Duration;
 
 use super::authorization::{self, Authorization};
 use super::integration::{self, Integration};
-use super::mock::{self, Mock};
+use super::mock::Mock;
 use super::model::{self, Models};
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Route";
-/// What makes a route two-way.
-const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
 /// The route keys that begin with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
-/// A route of an API: what answers the events of its key.
+/// A route of an API: the integration that answers the events of its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// `$connect`, `$disconnect`, `$default`, or what the route selection expression must yield.
+    /// `$connect`, `$disconnect`, `$default`, or a result of the route selection expression.
     pub key: String,
-    /// What answers its events.
+    /// The integration that answers its events.
     pub integration: Integration,
     /// Whether the body that the function returns goes to the client: the route has a route response `$default`
     /// (conformance E2). Without effect on `$connect` and `$disconnect`.
     pub two_way: bool,
     /// How long API Gateway waits for the function: 50 ms to 29 s, 29 s by default (conformance E5).
     pub timeout: Duration,
-    /// What its messages must look like; anything, if there are none (conformance D7).
+    /// The models that its messages must match; any message is valid without them (conformance D7).
     pub models: Option<Models>,
-    /// Who may use it; only `$connect` can have one.
+    /// Its authorization; only `$connect` can have one.
     pub authorization: Authorization,
     /// Whether clients need an API key; only of `$connect` (conformance B11).
     pub api_key_required: bool,
@@ -37,7 +34,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// The logical id of the function behind it; `None` if something else answers.
+    /// The logical id of its function; `None` if its integration is not a function.
     pub fn function(&self) -> Option<&str> {
         match &self.integration {
             Integration::Function(id) => Some(id),
@@ -55,37 +52,25 @@ impl Route {
     }
 }
 
-/// What a route has that AWS may check and that is not checked here.
-const UNCHECKED: [&str; 1] = ["RequestParameters"];
-
 pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Route, Problem> {
-    let properties = Properties::new(
-        evaluator,
-        &resource.properties,
-        format!("route `{}`", resource.id),
-    )?;
+    let mut properties = Properties::of(evaluator, resource, "route")?;
     let key = properties.required("RouteKey")?;
-    let key_line = properties.line("RouteKey");
-    let properties = Properties::new(evaluator, &resource.properties, format!("route `{key}`"))?;
+    properties.owner = format!("route `{key}`");
     if key.is_empty() || key.starts_with('$') && !PREDEFINED.contains(&&*key) {
         let text = format!(
             "`{key}` is no route key: only $connect, $disconnect and $default begin with `$`"
         );
-        return Err(Problem::new(key_line, text));
+        return Err(properties.problem("RouteKey", text));
     }
     let authorization = authorization::read(evaluator, resource, &key, &properties)?;
     let api_key_required = properties.flag("ApiKeyRequired")?;
     if api_key_required && key != "$connect" {
         let text = format!("route `{key}` needs an API key, but only `$connect` can");
-        return Err(Problem::new(properties.line("ApiKeyRequired"), text));
+        return Err(properties.problem("ApiKeyRequired", text));
     }
-    for name in UNCHECKED {
-        if let Some(value) = resource.properties.entry(name) {
-            evaluator.report.note(
-                value.line,
-                format!("`{name}` of route `{key}` is not checked"),
-            );
-        }
+    if let Some(value) = resource.properties.entry("RequestParameters") {
+        let text = format!("`RequestParameters` of route `{key}` is not checked");
+        evaluator.report.note(value.line, text);
     }
     let models = model::of_route(evaluator, resource, &properties, &key)?;
     let two_way = two_way(evaluator, resource, &key, &properties)?;
@@ -95,8 +80,7 @@ pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Rou
     let two_way = match &integration {
         Integration::Mock(Mock { body: None, .. }) if two_way => {
             let text = format!(
-                "route `{key}` answers nothing: its mock integration has no `{}` with a `ResponseTemplates`",
-                mock::RESPONSE
+                "route `{key}` answers nothing: its mock integration has no `AWS::ApiGatewayV2::IntegrationResponse` with a `ResponseTemplates`"
             );
             evaluator.report.note(line, text);
             false
@@ -121,36 +105,31 @@ fn two_way(
     evaluator: &Evaluator<'_>,
     route: &Resource,
     key: &str,
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
 ) -> Result<bool, Problem> {
     let id = resource_names::short_id(&route.id);
-    let two_way = evaluator.of_kind(RESPONSE).any(|response| {
-        let text = |name| {
-            let node = response.properties.entry(name);
-            node.and_then(|node| evaluator.text(node).ok())
-        };
-        text("RouteId").as_ref() == Some(&id)
-            && text("RouteResponseKey").as_deref() == Some("$default")
+    let mut responses = evaluator.of_type(resource_type::ROUTE_RESPONSE);
+    let two_way = responses.any(|response| {
+        evaluator.property(response, "RouteId").as_ref() == Some(&id)
+            && evaluator.property(response, "RouteResponseKey").as_deref() == Some("$default")
     });
-    let selection = properties.text("RouteResponseSelectionExpression")?;
-    let line = properties.line("RouteResponseSelectionExpression");
-    let has_messages = !PREDEFINED[..2].contains(&key);
-    match selection.as_deref() {
+    let name = "RouteResponseSelectionExpression";
+    match properties.text(name)?.as_deref() {
         None => {}
-        Some("$default") if two_way || !has_messages => {}
+        Some("$default") if two_way || !model::has_messages(key) => {}
         Some("$default") => {
             let text = format!(
-                "{} has no `{RESPONSE}`: what the function returns is not sent, as on AWS",
+                "{} has no `AWS::ApiGatewayV2::RouteResponse`: what the function returns is not sent, as on AWS",
                 properties.owner
             );
-            evaluator.report.note(line, text);
+            properties.note(name, text);
         }
         Some(other) => {
             let text = format!(
-                "{}: `RouteResponseSelectionExpression` is `{other}`, but it can only be `$default`",
+                "{}: `{name}` is `{other}`, but it can only be `$default`",
                 properties.owner
             );
-            return Err(Problem::new(line, text));
+            return Err(properties.problem(name, text));
         }
     }
     Ok(two_way)

@@ -1,59 +1,28 @@
 use std::collections::BTreeMap;
 
-use super::{function, route};
 use crate::gateway::Rate;
-use crate::template::evaluate::{Evaluator, Properties};
+use crate::template::evaluate::intrinsics::dynamic_reference;
+use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
-use crate::template::transform::Resource;
+use crate::template::transform::resource_type;
 
-pub(crate) const KIND: &str = "AWS::ApiGatewayV2::Stage";
-
-/// The stage that is served of an API.
+/// The stage of an API that is served.
 pub(crate) struct Stage {
     pub(crate) name: String,
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) throttling: Throttling,
 }
 
-/// How fast the routes of a stage may be (conformance H).
+/// The rate limits of a stage's routes (conformance H).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Throttling {
-    /// Each route that is not in `routes`: `DefaultRouteSettings`.
+    /// The limit of each route that is not in `routes`: `DefaultRouteSettings`.
     pub default_route: Option<Rate>,
-    /// Routes by their keys: `RouteSettings`.
+    /// The limits by route key: `RouteSettings`.
     pub routes: BTreeMap<String, Rate>,
 }
 
-/// The id of the API that a stage, a route or an integration belongs to.
-pub(crate) fn api(evaluator: &Evaluator<'_>, part: &Resource) -> Result<String, Problem> {
-    match part.properties.entry("ApiId") {
-        Some(id) => evaluator.text(id),
-        None => Err(Problem::new(
-            part.line,
-            format!("`{}` has no `ApiId`", part.id),
-        )),
-    }
-}
-
-/// The stage's name: that of the options, where the API has no other stage.
-pub(crate) fn name(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<String, Problem> {
-    if let Some(name) = &evaluator.options.stage {
-        let id = api(evaluator, stage)?;
-        let others = evaluator.of_kind(KIND).filter(|other| other.id != stage.id);
-        if !{ others }.any(|other| api(evaluator, other).ok().as_ref() == Some(&id)) {
-            return Ok(name.clone());
-        }
-    }
-    match stage.properties.entry("StageName") {
-        Some(name) => evaluator.text(name),
-        None => Err(Problem::new(
-            stage.line,
-            format!("stage `{}` has no `StageName`", stage.id),
-        )),
-    }
-}
-
-/// The stage to serve of the API with that id.
+/// Reads the stage to serve of the API with that id.
 pub(crate) fn of_api(
     evaluator: &Evaluator<'_>,
     logical_id: &str,
@@ -61,19 +30,12 @@ pub(crate) fn of_api(
     line: usize,
 ) -> Result<Stage, Problem> {
     let mut stages = Vec::new();
-    for stage in evaluator.of_kind(KIND) {
-        // A stage of no API we know is reported with the parts of the APIs.
-        if api(evaluator, stage).is_ok_and(|api| api == id) {
-            stages.push((name(evaluator, stage)?, stage));
+    for stage in evaluator.of_type(resource_type::STAGE) {
+        // A stage whose API is not in the template is reported with the APIs.
+        if resource_names::belongs_to(evaluator, stage, id) {
+            stages.push((resource_names::stage(evaluator, stage)?, stage));
         }
     }
-    let names = || {
-        stages
-            .iter()
-            .map(|(name, _)| &**name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let served = match &evaluator.options.stage {
         Some(wanted) => stages.iter().find(|(name, _)| name == wanted),
         None => stages.first(),
@@ -85,31 +47,25 @@ pub(crate) fn of_api(
                 variables: BTreeMap::new(),
                 throttling: Throttling::default(),
             }),
-            Some(name) => Err(Problem::new(
-                line,
-                format!(
-                    "API `{logical_id}` has no stage `{name}` (stages: {})",
-                    names()
-                ),
-            )),
+            Some(name) => {
+                let names: Vec<_> = stages.iter().map(|(name, _)| &**name).collect();
+                let names = names.join(", ");
+                let text = format!("API `{logical_id}` has no stage `{name}` (stages: {names})");
+                Err(Problem::new(line, text))
+            }
             None => {
                 let text = format!(
-                    "API `{logical_id}` has no stage; add an `{KIND}`, or name one with --stage"
+                    "API `{logical_id}` has no stage; add an `AWS::ApiGatewayV2::Stage`, or name one with --stage"
                 );
                 Err(Problem::new(line, text))
             }
         };
     };
     for (other, resource) in stages.iter().filter(|(_, other)| other.id != stage.id) {
-        evaluator.report.note(
-            resource.line,
-            format!("stage `{other}` is not served; --stage {other} serves it instead of `{name}`"),
-        );
+        let text =
+            format!("stage `{other}` is not served; --stage {other} serves it instead of `{name}`");
+        evaluator.report.note(resource.line, text);
     }
-    let name_line = stage
-        .properties
-        .entry("StageName")
-        .map_or(stage.line, |name| name.line);
     let properties = Properties::new(evaluator, &stage.properties, format!("stage `{name}`"))?;
     if !properties.flag("AutoDeploy")? && stage.properties.entry("DeploymentId").is_none() {
         let text = format!(
@@ -118,29 +74,36 @@ pub(crate) fn of_api(
         evaluator.report.note(stage.line, text);
     }
     let throttling = throttling(evaluator, &properties, id)?;
-    let mut variables = BTreeMap::new();
-    let given = properties.map("StageVariables")?;
-    for (key, _) in given.keys() {
-        if let Some(text) = given.text(key)? {
-            if let Some(reference) = function::unresolved(&text) {
-                let text = format!(
-                    "the stage variable `{key}` is passed on with `{reference}`, which only AWS resolves"
-                );
-                evaluator.report.note(given.line(key), text);
-            }
-            variables.insert(key.to_owned(), text);
-        }
-    }
+    let variables = variables(&properties)?;
+    let line = stage.properties.entry("StageName");
+    let line = line.map_or(stage.line, |name| name.line);
     Ok(Stage {
-        name: valid(name, name_line)?.to_owned(),
+        name: valid(name, line)?.to_owned(),
         variables,
         throttling,
     })
 }
 
+fn variables(properties: &Properties<'_>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut variables = BTreeMap::new();
+    let given = properties.map("StageVariables")?;
+    for (key, _) in given.keys() {
+        if let Some(text) = given.text(key)? {
+            if let Some(reference) = dynamic_reference(&text) {
+                let text = format!(
+                    "the stage variable `{key}` is passed on with `{reference}`, which only AWS resolves"
+                );
+                given.note(key, text);
+            }
+            variables.insert(key.to_owned(), text);
+        }
+    }
+    Ok(variables)
+}
+
 fn throttling(
     evaluator: &Evaluator<'_>,
-    properties: &Properties<'_, '_>,
+    properties: &Properties<'_>,
     api: &str,
 ) -> Result<Throttling, Problem> {
     let default_route = rate(&properties.map("DefaultRouteSettings")?)?;
@@ -152,7 +115,7 @@ fn throttling(
                 "`RouteSettings` of {} names the route `{key}`, which its API does not have",
                 properties.owner
             );
-            return Err(Problem::new(settings.line(key), text));
+            return Err(settings.problem(key, text));
         }
         if let Some(rate) = rate(&settings.map(key)?)? {
             routes.insert(key.to_owned(), rate);
@@ -167,7 +130,7 @@ fn throttling(
                 "the throttling of {} is applied with --throttle only",
                 properties.owner
             );
-            evaluator.report.note(properties.line(name), text);
+            properties.note(name, text);
         }
     }
     Ok(Throttling {
@@ -176,8 +139,8 @@ fn throttling(
     })
 }
 
-/// The rate that settings have; what they leave open is the account's.
-fn rate(settings: &Properties<'_, '_>) -> Result<Option<Rate>, Problem> {
+/// The rate limit of route settings; missing values are those of the account.
+fn rate(settings: &Properties<'_>) -> Result<Option<Rate>, Problem> {
     let number = |name: &str| {
         let Some(text) = settings.text(name)? else {
             return Ok(None);
@@ -187,7 +150,7 @@ fn rate(settings: &Properties<'_, '_>) -> Result<Option<Rate>, Problem> {
         number.map(Some).ok_or_else(|| {
             let owner = &settings.owner;
             let text = format!("{owner}: `{name}` is `{text}`, but it is a number from 0");
-            Problem::new(settings.line(name), text)
+            settings.problem(name, text)
         })
     };
     let per_second = number("ThrottlingRateLimit")?;
@@ -198,11 +161,10 @@ fn rate(settings: &Properties<'_, '_>) -> Result<Option<Rate>, Problem> {
     }))
 }
 
-fn has_route(evaluator: &Evaluator<'_>, id: &str, key: &str) -> bool {
-    evaluator.of_kind(route::KIND).any(|one| {
-        let own = one.properties.entry("RouteKey");
-        let own = own.and_then(|own| evaluator.text(own).ok());
-        own.as_deref() == Some(key) && api(evaluator, one).is_ok_and(|api| api == id)
+fn has_route(evaluator: &Evaluator<'_>, api: &str, key: &str) -> bool {
+    evaluator.of_type(resource_type::ROUTE).any(|one| {
+        evaluator.property(one, "RouteKey").as_deref() == Some(key)
+            && resource_names::belongs_to(evaluator, one, api)
     })
 }
 

@@ -1,40 +1,41 @@
-//! Notes on what the template has and the local gateway does not: nothing that could matter to a websocket API is skipped
-//! silently.
+//! Notes on the parts of a template that the local gateway does not support. Nothing that could matter to a WebSocket API
+//! is skipped silently.
 
-use super::{api, mock, model};
+use super::mock;
 use crate::template::evaluate::Evaluator;
-use crate::template::syntax::{Node, Problem, Report, Value};
+use crate::template::syntax::{Node, Problem, Report};
+use crate::template::transform::resource_type;
 
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 
-/// The macros that the reader understands.
+/// The macros that the reader supports.
 pub(crate) const SUPPORTED_MACROS: [&str; 2] = [SERVERLESS, "AWS::LanguageExtensions"];
 
 pub(crate) fn note_resources(evaluator: &Evaluator<'_>) {
     for resource in evaluator.resources.iter().filter(|one| !one.generated) {
-        let (id, kind) = (&resource.id, &*resource.kind);
+        let (id, kind) = (&resource.id, &*resource.resource_type);
         let what = match kind {
             "AWS::ApiGatewayV2::ApiMapping" | "AWS::ApiGatewayV2::DomainName" => {
                 "custom domain names are not served"
             }
-            mock::RESPONSE if mock::uses(evaluator, resource) => continue,
-            mock::RESPONSE => "a proxy integration has no use for it",
-            "AWS::ApiGatewayV2::Authorizer"
-            | "AWS::ApiGatewayV2::Deployment"
-            | model::KIND
-            | "AWS::ApiGatewayV2::RouteResponse" => continue,
-            "AWS::ApiGatewayV2::Integration"
-            | "AWS::ApiGatewayV2::Route"
-            | "AWS::ApiGatewayV2::Stage"
-            | api::KIND => continue,
-            "AWS::ApiGateway::UsagePlan" => {
+            resource_type::INTEGRATION_RESPONSE if mock::uses(evaluator, resource) => continue,
+            resource_type::INTEGRATION_RESPONSE => "a proxy integration has no use for it",
+            resource_type::AUTHORIZER
+            | resource_type::DEPLOYMENT
+            | resource_type::MODEL
+            | resource_type::ROUTE_RESPONSE => continue,
+            resource_type::INTEGRATION
+            | resource_type::ROUTE
+            | resource_type::STAGE
+            | resource_type::API => continue,
+            resource_type::USAGE_PLAN => {
                 "usage plans are not reproduced: every API takes every API key, without throttling and quotas"
             }
-            "AWS::ApiGateway::RestApi" | "AWS::Serverless::Api" | "AWS::Serverless::HttpApi" => {
+            resource_type::REST_API | resource_type::SAM_REST_API | resource_type::SAM_HTTP_API => {
                 "only websocket APIs are served"
             }
-            "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" => {
+            resource_type::STACK | resource_type::APPLICATION => {
                 "the template of another stack is not read"
             }
             "AWS::CloudFormation::CustomResource" => "custom resources do not run",
@@ -43,45 +44,41 @@ pub(crate) fn note_resources(evaluator: &Evaluator<'_>) {
             _ if kind.starts_with("AWS::") && !kind.ends_with("::MODULE") => continue,
             _ => "what is not of AWS does not run",
         };
-        evaluator
-            .report
-            .note(resource.line, format!("`{id}` ({kind}): {what}"));
+        let text = format!("`{id}` ({kind}): {what}");
+        evaluator.report.note(resource.line, text);
     }
 }
 
-/// Notes the macros that the template names, and demands SAM's if it uses SAM's types.
-pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report: &Report) {
-    let macros = match template.entry("Transform") {
-        Some(list) => match &list.value {
-            Value::List(items) => items.to_vec(),
-            _ => vec![list.clone()],
-        },
-        None => Vec::new(),
-    };
-    let names: Vec<_> = macros
-        .iter()
+/// Returns the macros that a template names, with their lines.
+pub(crate) fn macros(template: &Node) -> Vec<(&str, usize)> {
+    let transform = template.entry("Transform").map(Node::items);
+    let macros = transform.unwrap_or_default().iter();
+    macros
         .map(|one| {
-            one.as_text()
-                .or(one.entry("Name").and_then(Node::as_text))
-                .unwrap_or("?")
+            let name = one.as_text().or(one.text_of("Name"));
+            (name.unwrap_or("?"), one.line)
         })
-        .collect();
-    for (name, node) in names.iter().zip(&macros) {
-        if !SUPPORTED_MACROS.contains(name) {
-            report.note(
-                node.line,
-                format!("the macro `{name}` does not run; the template is read as it is written"),
-            );
-        }
-    }
-    let sam = evaluator
-        .resources
+        .collect()
+}
+
+/// Notes the unsupported macros of a template, and reports the types of SAM without its transform.
+pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report: &Report) {
+    let macros = macros(template);
+    for (name, line) in macros
         .iter()
-        .find(|resource| resource.kind.starts_with("AWS::Serverless::"));
-    if let Some(resource) = sam.filter(|_| !names.contains(&SERVERLESS)) {
+        .filter(|one| !SUPPORTED_MACROS.contains(&one.0))
+    {
+        let text =
+            format!("the macro `{name}` does not run; the template is read as it is written");
+        report.note(*line, text);
+    }
+    let mut resources = evaluator.resources.iter();
+    let sam = resources.find(|one| one.resource_type.starts_with("AWS::Serverless::"));
+    let has_transform = macros.iter().any(|(name, _)| *name == SERVERLESS);
+    if let Some(resource) = sam.filter(|_| !has_transform) {
         let text = format!(
             "`{}` needs the line `Transform: {SERVERLESS}` in the template",
-            resource.kind
+            resource.resource_type
         );
         report.problem(Problem::new(resource.line, text));
     }

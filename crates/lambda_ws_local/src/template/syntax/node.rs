@@ -1,19 +1,23 @@
 use std::rc::Rc;
 
-/// A value of the template and the place where it stands. Cloning is cheap: aliases share their anchor's node.
+/// The functions of CloudFormation that have a short form, `!Name`; the long form is `Fn::Name`.
+const FUNCTIONS: &str = "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not \
+                         Or RefAll Select Split Sub ToJsonString Transform ValueOf ValueOfAll";
+
+/// A value of a template with its place. Cloning is cheap: aliases share the node of their anchor.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) line: usize,
-    /// Counted from 1; 0 of what the text does not have, as SAM's own resources.
+    /// Counted from 1; 0 if the value is not in the text, such as a resource that SAM generates.
     pub(crate) column: usize,
-    /// Whether it is a scalar without quotes, which JSON may have as a number or a boolean.
+    /// Whether it is a scalar without quotes, which may be a number or a boolean in JSON.
     pub(crate) plain: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
-    /// A YAML null, and what `AWS::NoValue` leaves.
+    /// A YAML null or `AWS::NoValue`.
     Null,
     Text(Rc<str>),
     List(Rc<[Node]>),
@@ -25,7 +29,7 @@ pub(crate) enum Value {
 pub(crate) struct Entry {
     pub(crate) key: Rc<str>,
     pub(crate) line: usize,
-    /// Counted from 1, as that of a node.
+    /// As of a node.
     pub(crate) column: usize,
     pub(crate) value: Node,
 }
@@ -42,22 +46,21 @@ impl Entry {
 }
 
 impl Node {
-    pub(crate) fn null(line: usize) -> Self {
+    pub(crate) fn new(value: Value, line: usize) -> Self {
         Self {
-            value: Value::Null,
+            value,
             line,
             column: 0,
             plain: false,
         }
     }
 
+    pub(crate) fn null(line: usize) -> Self {
+        Self::new(Value::Null, line)
+    }
+
     pub(crate) fn text(text: impl AsRef<str>, line: usize) -> Self {
-        Self {
-            value: Value::Text(text.as_ref().into()),
-            line,
-            column: 0,
-            plain: false,
-        }
+        Self::new(Value::Text(text.as_ref().into()), line)
     }
 
     /// An unquoted scalar. Booleans get one spelling, as SAM gives them; numbers keep theirs (an account id has a
@@ -76,24 +79,14 @@ impl Node {
     }
 
     pub(crate) fn list(items: Vec<Node>, line: usize) -> Self {
-        Self {
-            value: Value::List(items.into()),
-            line,
-            column: 0,
-            plain: false,
-        }
+        Self::new(Value::List(items.into()), line)
     }
 
     pub(crate) fn map(entries: Vec<Entry>, line: usize) -> Self {
-        Self {
-            value: Value::Map(entries.into()),
-            line,
-            column: 0,
-            plain: false,
-        }
+        Self::new(Value::Map(entries.into()), line)
     }
 
-    /// A map of one key, as every intrinsic function is.
+    /// A map with one key, such as an intrinsic function.
     pub(crate) fn single(key: &str, value: Node) -> Self {
         let (line, column) = (value.line, value.column);
         Self::map(vec![Entry::new(key, value)], line).in_column(column)
@@ -122,7 +115,12 @@ impl Node {
         }
     }
 
-    /// The entries of a map; nothing for any other value.
+    /// The items of a list; any other value is the only item.
+    pub(crate) fn items(&self) -> &[Node] {
+        self.as_list().unwrap_or(std::slice::from_ref(self))
+    }
+
+    /// The entries of a map; none for any other value.
     pub(crate) fn entries(&self) -> &[Entry] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -130,11 +128,29 @@ impl Node {
         }
     }
 
+    /// The entry of a key, with its place.
+    pub(crate) fn find(&self, key: &str) -> Option<&Entry> {
+        self.entries().iter().find(|entry| &*entry.key == key)
+    }
+
+    /// The value of a key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Node> {
-        self.entries()
-            .iter()
-            .find(|entry| &*entry.key == key)
-            .map(|entry| &entry.value)
+        self.find(key).map(|entry| &entry.value)
+    }
+
+    /// The value of a key, unless it is null.
+    pub(crate) fn non_null(&self, key: &str) -> Option<&Node> {
+        self.entry(key).filter(|node| !node.is_null())
+    }
+
+    /// The text of a key.
+    pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
+        self.entry(key)?.as_text()
+    }
+
+    /// The entries of the map under a key.
+    pub(crate) fn entries_of(&self, key: &str) -> &[Entry] {
+        self.entry(key).map(Self::entries).unwrap_or_default()
     }
 
     /// The function's name and argument, if this is an intrinsic function in its long form.
@@ -147,7 +163,7 @@ impl Node {
         }
     }
 
-    /// What this value is, for a message.
+    /// The type of this value, for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",
@@ -155,5 +171,16 @@ impl Node {
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
         }
+    }
+}
+
+/// Returns the long form of the tag `!suffix`; `None` if CloudFormation has no such function.
+pub(super) fn long_form(suffix: &str) -> Option<String> {
+    match suffix {
+        "Ref" | "Condition" => Some(suffix.to_owned()),
+        _ => FUNCTIONS
+            .split(' ')
+            .any(|name| name == suffix)
+            .then(|| format!("Fn::{suffix}")),
     }
 }

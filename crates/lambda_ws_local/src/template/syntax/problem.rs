@@ -1,6 +1,8 @@
-use std::fmt;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-/// One thing that is wrong in a template: where, what, and what helps.
+/// A fault of a template, with its place and a fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     line: usize,
@@ -12,7 +14,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of the thing on `line`; 0 when it is not on a line.
+    /// A problem on `line`; 0 if it is not on a line.
     pub(crate) fn new(line: usize, text: impl Into<String>) -> Self {
         Self {
             line,
@@ -24,7 +26,7 @@ impl Problem {
         }
     }
 
-    /// What only a laptop cannot do: on AWS the template is right.
+    /// A limit of the local gateway: on AWS the template is right.
     pub(crate) fn local_only(line: usize, text: impl Into<String>) -> Self {
         Self {
             local_only: true,
@@ -32,7 +34,7 @@ impl Problem {
         }
     }
 
-    /// A problem of one character, as YAML's own mistakes are.
+    /// A problem of one character, such as a syntax error.
     pub(crate) fn at(line: usize, column: usize, text: impl Into<String>) -> Self {
         Self {
             column,
@@ -40,7 +42,7 @@ impl Problem {
         }
     }
 
-    /// A name that nothing in the template has.
+    /// A name that is not in the template.
     pub(crate) fn missing(line: usize, name: &str) -> Self {
         let text = format!("`{name}` is not in the template");
         Self {
@@ -49,31 +51,31 @@ impl Problem {
         }
     }
 
-    /// Whether the template is right on AWS all the same.
+    /// Whether the template is right on AWS.
     pub(crate) fn is_local_only(&self) -> bool {
         self.local_only
     }
 
-    /// The name that nothing in the template has, if that is the problem.
+    /// The name that is not in the template, if that is the problem.
     pub(crate) fn missing_name(&self) -> Option<&str> {
         self.missing.as_deref()
     }
 
-    /// What is wrong, without what helps.
+    /// The fault, without the fix.
     pub(crate) fn fault(&self) -> &str {
         let fault = self.text.split("; ").next();
         fault.unwrap_or(&self.text)
     }
 
-    /// The same problem, told about the thing that suffers from it.
-    pub(crate) fn context(self, thing: &str) -> Self {
+    /// Names the part of the template that has the problem.
+    pub(crate) fn context(self, owner: &str) -> Self {
         Self {
-            text: format!("{thing}: {}", self.text),
+            text: format!("{owner}: {}", self.text),
             ..self
         }
     }
 
-    /// The same problem, of a construct of CDK.
+    /// Adds the CDK construct that has the problem.
     pub(crate) fn of_construct(self, construct: Option<&str>) -> Self {
         Self {
             construct: construct.map(str::to_owned),
@@ -81,7 +83,7 @@ impl Problem {
         }
     }
 
-    /// The construct of CDK that the line was made of, as `ChatStack/Chat/Resource`, if the template says so.
+    /// The CDK construct on the line, such as `ChatStack/Chat/Resource`, if the template names it.
     pub fn construct(&self) -> Option<&str> {
         self.construct.as_deref()
     }
@@ -91,15 +93,93 @@ impl Problem {
         (self.line > 0).then_some(self.line)
     }
 
-    /// The column, counted from 1, of a mistake in the YAML itself.
+    /// The column of a syntax error, counted from 1.
     pub fn column(&self) -> Option<usize> {
         (self.column > 0).then_some(self.column)
     }
 }
 
-/// The phrase alone; [`TemplateError`](crate::template::TemplateError) writes file and line before it.
+/// The phrase alone; [`TemplateError`] adds the file and the line.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// The problems of a template that cannot be used, in the order of their lines.
+///
+/// `Display` writes one problem per line: `template.yaml:31: fault; fix`. In a template from CDK, the construct follows
+/// the line.
+#[derive(Debug)]
+pub struct TemplateError {
+    path: PathBuf,
+    problems: Vec<Problem>,
+    source: Option<io::Error>,
+}
+
+impl TemplateError {
+    pub(crate) fn new(path: &Path, mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(Problem::line);
+        problems.dedup();
+        Self {
+            path: path.to_owned(),
+            problems,
+            source: None,
+        }
+    }
+
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let text = match source.kind() {
+            io::ErrorKind::NotFound => "there is no such file; name the template with --template",
+            _ => "the file cannot be read; name another template with --template",
+        };
+        Self {
+            source: Some(source),
+            ..Self::new(path, vec![Problem::new(0, text)])
+        }
+    }
+
+    /// The template's path, as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The problems, in the order of their lines.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{}", self.path.display())?;
+            for number in [problem.line(), problem.column()].into_iter().flatten() {
+                write!(f, ":{number}")?;
+            }
+            if let Some(construct) = problem.construct() {
+                write!(f, " ({construct})")?;
+            }
+            write!(f, ": {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for TemplateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}
+
+/// Returns names for a message: "a, b", or "none".
+pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+    match names.is_empty() {
+        true => "none".to_owned(),
+        false => names.join(", "),
     }
 }

@@ -1,17 +1,25 @@
-//! The resources that SAM makes beside a function or a state machine, under the logical ids that it gives them: templates
-//! refer to them. SAM's `AWS::Serverless::WebSocketApi` has a [file](super::websocket_api) of its own.
+//! The resources that SAM generates for a function or a state machine, with the logical ids that templates refer to.
 
 use super::resource::Resource;
-use crate::template::resources::function::SERVERLESS;
+use super::resource_type;
 use crate::template::syntax::{Entry, Node};
 
-/// What SAM makes of an event source: the ends of logical ids, and their kinds.
+/// The resources of an event source: the ends of their logical ids, and their types.
 type Parts = &'static [(&'static str, &'static str)];
 
 const RULE: (&str, &str) = ("", "AWS::Events::Rule");
-const MAPPING: Parts = &[("", "AWS::Lambda::EventSourceMapping")];
+const MAPPING: Parts = &[("", resource_type::EVENT_SOURCE_MAPPING)];
 
-/// The properties that SAM moves into the role that it makes.
+/// The resources that all functions with a `DeploymentPreference` share.
+const SHARED: [(&str, &str); 2] = [
+    (
+        "ServerlessDeploymentApplication",
+        "AWS::CodeDeploy::Application",
+    ),
+    ("CodeDeployServiceRole", resource_type::ROLE),
+];
+
+/// The properties that SAM moves into the role that it generates.
 const OF_ROLE: [&str; 4] = [
     "DeadLetterQueue",
     "EventInvokeConfig",
@@ -19,11 +27,14 @@ const OF_ROLE: [&str; 4] = [
     "Policies",
 ];
 
-/// The parts of an event source, besides its permission.
+/// The resources of an event source, except its permission.
 fn parts(kind: &str) -> Parts {
     match kind {
         "Schedule" | "CloudWatchEvent" | "EventBridgeRule" => &[RULE],
-        "ScheduleV2" => &[("", "AWS::Scheduler::Schedule"), ("Role", "AWS::IAM::Role")],
+        "ScheduleV2" => &[
+            ("", "AWS::Scheduler::Schedule"),
+            ("Role", resource_type::ROLE),
+        ],
         "SNS" => &[("", "AWS::SNS::Subscription")],
         "CloudWatchLogs" => &[("", "AWS::Logs::SubscriptionFilter")],
         "IoTRule" => &[("", "AWS::IoT::TopicRule")],
@@ -34,7 +45,7 @@ fn parts(kind: &str) -> Parts {
     }
 }
 
-/// Who may call the function for an event of this type.
+/// The principal that calls the function for an event of this type.
 fn principal(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "Schedule" | "CloudWatchEvent" | "EventBridgeRule" => "events.amazonaws.com",
@@ -48,13 +59,13 @@ fn principal(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// The resources that SAM makes of another. `resolve` evaluates the name of an alias.
+/// Returns the resources that SAM generates from another one. `resolve` evaluates the name of an alias.
 pub(crate) fn expand(
     resource: &Resource,
     resolve: impl Fn(&Node) -> Option<String>,
 ) -> Vec<Resource> {
-    let is_function = resource.kind == SERVERLESS;
-    if !is_function && resource.kind != "AWS::Serverless::StateMachine" {
+    let is_function = resource.resource_type == resource_type::SAM_FUNCTION;
+    if !is_function && resource.resource_type != "AWS::Serverless::StateMachine" {
         return Vec::new();
     }
     let mut of = Owner {
@@ -62,19 +73,19 @@ pub(crate) fn expand(
         made: Vec::new(),
     };
     if of.property("Role").is_none() {
-        // What the function may do is what its role may do, so that the role names what these name.
+        // The role has the references of these properties.
         let entries = OF_ROLE.iter().filter_map(|name| {
             let node = of.property(name)?;
             Some(Entry::new(name, node.clone()))
         });
         let entries = entries.collect();
-        of.make("Role", "AWS::IAM::Role", entries);
+        of.make("Role", resource_type::ROLE, entries);
     }
     if is_function {
         of.alias(resolve);
         of.url();
         of.destinations();
-        for event in of.property("Events").map(Node::entries).unwrap_or_default() {
+        for event in resource.properties.entries_of("Events") {
             of.event(event);
         }
     }
@@ -88,8 +99,7 @@ struct Owner<'r> {
 
 impl<'r> Owner<'r> {
     fn property(&self, name: &str) -> Option<&'r Node> {
-        let node = self.resource.properties.entry(name);
-        node.filter(|node| !node.is_null())
+        self.resource.properties.non_null(name)
     }
 
     /// `Ref` to the function.
@@ -107,21 +117,13 @@ impl<'r> Owner<'r> {
         self.make_named(id, kind, entries);
     }
 
-    fn make_named(&mut self, id: String, kind: &str, entries: Vec<Entry>) {
-        let line = self.resource.line;
-        self.made.push(Resource {
-            id,
-            kind: kind.to_owned(),
-            condition: self.resource.condition.clone(),
-            properties: Node::map(entries, line),
-            metadata: Node::null(line),
-            line,
-            column: 0,
-            generated: true,
-        });
+    fn make_named(&mut self, id: String, resource_type: &str, entries: Vec<Entry>) {
+        let owner = self.resource;
+        let part = Resource::generated(owner, id, resource_type, entries, owner.line);
+        self.made.push(part);
     }
 
-    /// That others may call the function.
+    /// The permission of another service to call the function.
     fn permission(&mut self, end: &str, principal: &str, source: Option<Node>) {
         let mut entries = vec![
             Entry::new("Action", self.text("lambda:InvokeFunction")),
@@ -129,7 +131,7 @@ impl<'r> Owner<'r> {
             Entry::new("Principal", self.text(principal)),
         ];
         entries.extend(source.map(|source| Entry::new("SourceArn", source)));
-        self.make(end, "AWS::Lambda::Permission", entries);
+        self.make(end, resource_type::PERMISSION, entries);
     }
 
     fn alias(&mut self, resolve: impl Fn(&Node) -> Option<String>) {
@@ -142,21 +144,11 @@ impl<'r> Owner<'r> {
             Entry::new("FunctionName", self.itself()),
             Entry::new("Name", node.clone()),
         ];
-        self.make(&end, "AWS::Lambda::Alias", entries);
+        self.make(&end, resource_type::ALIAS, entries);
         if self.property("DeploymentPreference").is_some() {
-            self.make(
-                "DeploymentGroup",
-                "AWS::CodeDeploy::DeploymentGroup",
-                Vec::new(),
-            );
-            let shared = [
-                (
-                    "ServerlessDeploymentApplication",
-                    "AWS::CodeDeploy::Application",
-                ),
-                ("CodeDeployServiceRole", "AWS::IAM::Role"),
-            ];
-            for (id, kind) in shared {
+            let group = "AWS::CodeDeploy::DeploymentGroup";
+            self.make("DeploymentGroup", group, Vec::new());
+            for (id, kind) in SHARED {
                 self.make_named(id.to_owned(), kind, Vec::new());
             }
         }
@@ -165,17 +157,14 @@ impl<'r> Owner<'r> {
     fn url(&mut self) {
         if self.property("FunctionUrlConfig").is_some() {
             self.make("Url", "AWS::Lambda::Url", Vec::new());
-            // Both let everyone call the URL, and nobody the function by another way.
+            // Both permit calls of the URL only.
             for end in ["UrlPublicPermissions", "URLInvokeAllowPublicAccess"] {
-                self.make(
-                    end,
-                    "AWS::Lambda::Permission",
-                    vec![
-                        Entry::new("Action", self.text("lambda:InvokeFunctionUrl")),
-                        Entry::new("FunctionName", self.itself()),
-                        Entry::new("Principal", self.text("*")),
-                    ],
-                );
+                let entries = vec![
+                    Entry::new("Action", self.text("lambda:InvokeFunctionUrl")),
+                    Entry::new("FunctionName", self.itself()),
+                    Entry::new("Principal", self.text("*")),
+                ];
+                self.make(end, resource_type::PERMISSION, entries);
             }
         }
     }
@@ -186,14 +175,14 @@ impl<'r> Owner<'r> {
         };
         self.make(
             "EventInvokeConfig",
-            "AWS::Lambda::EventInvokeConfig",
+            resource_type::EVENT_INVOKE_CONFIG,
             Vec::new(),
         );
-        let destinations = config.entry("DestinationConfig").map(Node::entries);
-        for one in destinations.unwrap_or_default() {
+        let destinations = config.entries_of("DestinationConfig");
+        for one in destinations {
             let given = one.value.entry("Destination").is_some();
-            let kind = match one.value.entry("Type").and_then(Node::as_text) {
-                Some("SQS") if !given => ("Queue", "AWS::SQS::Queue"),
+            let kind = match one.value.text_of("Type") {
+                Some("SQS") if !given => ("Queue", resource_type::QUEUE),
                 Some("SNS") if !given => ("Topic", "AWS::SNS::Topic"),
                 _ => continue,
             };
@@ -207,7 +196,7 @@ impl<'r> Owner<'r> {
 
     fn event(&mut self, event: &Entry) {
         let (name, node) = (&*event.key, &event.value);
-        let Some(kind) = node.entry("Type").and_then(Node::as_text) else {
+        let Some(kind) = node.text_of("Type") else {
             return;
         };
         let property = |name| node.entry("Properties").and_then(|node| node.entry(name));
@@ -218,9 +207,9 @@ impl<'r> Owner<'r> {
             && property("SqsSubscription").is_some_and(|node| node.as_text() != Some("false"))
         {
             for (end, part) in [
-                ("Queue", "AWS::SQS::Queue"),
+                ("Queue", resource_type::QUEUE),
                 ("QueuePolicy", "AWS::SQS::QueuePolicy"),
-                ("EventSourceMapping", "AWS::Lambda::EventSourceMapping"),
+                ("EventSourceMapping", resource_type::EVENT_SOURCE_MAPPING),
             ] {
                 self.make(&format!("{name}{end}"), part, Vec::new());
             }
@@ -237,18 +226,13 @@ impl<'r> Owner<'r> {
         let api = match property(id) {
             Some(api) => api.clone(),
             None => {
-                let (kind, part) = match kind {
-                    "Api" => (
-                        "AWS::Serverless::Api",
-                        ("ProdStage", "AWS::ApiGateway::Stage"),
-                    ),
-                    _ => (
-                        "AWS::Serverless::HttpApi",
-                        ("ApiGatewayDefaultStage", "AWS::ApiGateway::Stage"),
-                    ),
+                let (kind, stage) = match kind {
+                    "Api" => (resource_type::SAM_REST_API, "ProdStage"),
+                    _ => (resource_type::SAM_HTTP_API, "ApiGatewayDefaultStage"),
                 };
                 self.make_named(implicit.to_owned(), kind, Vec::new());
-                self.make_named(format!("{implicit}{}", part.0), part.1, Vec::new());
+                let stage = format!("{implicit}{stage}");
+                self.make_named(stage, "AWS::ApiGateway::Stage", Vec::new());
                 Node::single("Ref", self.text(implicit))
             }
         };

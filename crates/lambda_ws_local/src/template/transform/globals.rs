@@ -1,8 +1,9 @@
-//! SAM's `Globals`: properties that every function, API or table of the template shares.
+//! SAM's `Globals`: shared properties of all functions, APIs or tables.
 
 use crate::template::syntax::{Entry, Node, Value};
 
-/// The properties of a resource after SAM's merge: maps key by key, lists one after the other, and of anything else its own.
+/// Merges `Globals` into the properties of a resource as SAM does: maps by key, lists one after the other. Other values
+/// of the resource win.
 pub(crate) fn merge(
     globals: Option<&Node>,
     kind: &str,
@@ -26,7 +27,7 @@ pub(crate) fn merge(
         .filter(|entry| !ignored(&entry.key))
         .cloned()
         .collect();
-    // A resource without properties of its own still has those of all.
+    // A resource without properties still has the shared ones.
     let own = if own.is_null() {
         Node::map(Vec::new(), own.line)
     } else {

@@ -1,27 +1,48 @@
 use std::collections::HashMap;
 
-use super::{function_parts, globals, websocket_api};
+use super::{function_parts, globals, resource_type, websocket_api};
 use crate::template::syntax::{Entry, Node, Problem, Report};
 
-/// One resource of the template, SAM's Globals merged in, its values not yet evaluated.
+/// A resource of the template, with SAM's `Globals` and without evaluated values.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) id: String,
-    pub(crate) kind: String,
+    /// Its `Type`.
+    pub(crate) resource_type: String,
     /// The name of the condition under which it exists.
     pub(crate) condition: Option<Node>,
     pub(crate) properties: Node,
     pub(crate) metadata: Node,
     pub(crate) line: usize,
     pub(crate) column: usize,
-    /// Whether SAM makes this resource from another, which also gives the API its permission to call the function.
+    /// Whether SAM generates this resource from another one.
     pub(crate) generated: bool,
 }
 
 impl Resource {
-    /// Whether its kind is one that is read, so that it matters whether it exists.
+    /// A resource that SAM generates from another one.
+    pub(super) fn generated(
+        from: &Resource,
+        id: String,
+        resource_type: &str,
+        properties: Vec<Entry>,
+        line: usize,
+    ) -> Self {
+        Self {
+            id,
+            resource_type: resource_type.to_owned(),
+            condition: from.condition.clone(),
+            properties: Node::map(properties, line),
+            metadata: Node::null(line),
+            line,
+            column: 0,
+            generated: true,
+        }
+    }
+
+    /// Whether it matters to the reader that it exists.
     pub(crate) fn is_read(&self) -> bool {
-        let kind = self.kind.strip_prefix("AWS::").unwrap_or_default();
+        let kind = self.resource_type.strip_prefix("AWS::").unwrap_or_default();
         match kind.split_once("::") {
             Some(("ApiGatewayV2", part)) => !["ApiMapping", "DomainName"].contains(&part),
             Some(("Lambda", part)) => part != "Permission",
@@ -30,14 +51,13 @@ impl Resource {
         }
     }
 
-    /// The construct of CDK that it was made of, as `ChatStack/Chat/Resource`.
+    /// Its CDK construct, such as `ChatStack/Chat/Resource`.
     pub(crate) fn construct(&self) -> Option<&str> {
-        self.metadata.entry("aws:cdk:path")?.as_text()
+        self.metadata.text_of("aws:cdk:path")
     }
 }
 
-/// The template's `Resources`, those that SAM would generate from others included. `resolve` evaluates the name of an
-/// alias.
+/// Reads the template's `Resources` and adds those that SAM generates. `resolve` evaluates the name of an alias.
 pub(crate) fn read(
     template: &Node,
     report: &Report,
@@ -57,11 +77,11 @@ pub(crate) fn read(
     let mut resources = Vec::new();
     let mut lines = HashMap::new();
     for entry in section.entries() {
-        let Some(resource) = report.keep(resource(entry, globals)) else {
+        let Some(resource) = report.ok(resource(entry, globals)) else {
             continue;
         };
-        let generated = match &*resource.kind {
-            "AWS::Serverless::WebSocketApi" => websocket_api::expand(&resource, report),
+        let generated = match &*resource.resource_type {
+            resource_type::SAM_WEBSOCKET_API => websocket_api::expand(&resource, report),
             _ => Vec::new(),
         };
         lines.insert(resource.id.clone(), resource.line);
@@ -83,7 +103,7 @@ pub(crate) fn read(
         .iter()
         .flat_map(|one| function_parts::expand(one, &resolve));
     let mut generated: Vec<_> = generated.collect();
-    // Where the template has a resource of its own, or two functions have the same API, there is one.
+    // A resource of the template replaces a generated one, and functions share a generated API.
     generated.retain(|one| lines.insert(one.id.clone(), one.line).is_none());
     resources.extend(generated);
     resources
@@ -92,39 +112,29 @@ pub(crate) fn read(
 fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> {
     let (id, node) = (&*entry.key, &entry.value);
     if id.starts_with("Fn::") {
-        return Err(Problem::local_only(
-            entry.line,
-            format!("`{id}` makes resources only on AWS; write them out"),
-        ));
+        let text = format!("`{id}` makes resources only on AWS; write them out");
+        return Err(Problem::local_only(entry.line, text));
     }
-    let Some(kind) = node.entry("Type").and_then(Node::as_text) else {
-        return Err(Problem::new(
-            entry.line,
-            format!("resource `{id}` has no `Type`"),
-        ));
+    let Some(kind) = node.text_of("Type") else {
+        let text = format!("resource `{id}` has no `Type`");
+        return Err(Problem::new(entry.line, text));
     };
     let own = match node.entry("Properties") {
         Some(own) if own.is_null() || !own.entries().is_empty() => own.clone(),
         Some(own) if own.as_list().is_some() || own.as_text().is_some() => {
-            return Err(Problem::new(
-                own.line,
-                format!(
-                    "the properties of `{id}` must be a map, and this is {}",
-                    own.kind()
-                ),
-            ));
+            let kind = own.kind();
+            let text = format!("the properties of `{id}` must be a map, and this is {kind}");
+            return Err(Problem::new(own.line, text));
         }
         _ => Node::null(entry.line),
     };
+    let metadata = node.entry("Metadata").cloned();
     Ok(Resource {
         id: id.to_owned(),
-        kind: kind.to_owned(),
+        resource_type: kind.to_owned(),
         condition: node.entry("Condition").cloned(),
         properties: globals::merge(globals, kind, &own, node.entry("IgnoreGlobals")),
-        metadata: node
-            .entry("Metadata")
-            .cloned()
-            .unwrap_or(Node::null(entry.line)),
+        metadata: metadata.unwrap_or(Node::null(entry.line)),
         line: entry.line,
         column: entry.column,
         generated: false,

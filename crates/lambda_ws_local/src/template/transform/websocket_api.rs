@@ -1,20 +1,20 @@
-//! SAM's `AWS::Serverless::WebSocketApi`, taken apart into the API Gateway resources that SAM makes of it.
+//! The API Gateway resources that SAM generates from an `AWS::Serverless::WebSocketApi`.
 
 use super::resource::Resource;
-use crate::template::resources::route;
+use super::resource_type;
 use crate::template::syntax::{Entry, Node, Problem, Report};
 
 /// SAM's name of a stage that the template does not name.
 const DEFAULT_STAGE: &str = "default";
 
-/// The `Stage`, the `Authorizer`, and for each route the `Route`, the `Integration` and the permission, under the logical ids
-/// that SAM gives them.
+/// Returns the `Stage`, the `Authorizer`, and for each route the `Route`, the `Integration` and the permission, with the
+/// logical ids of SAM.
 pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     let properties = &api.properties;
     let mut parts = vec![stage(api)];
     let routes = properties.entry("Routes");
-    let auth = properties.entry("Auth").filter(|auth| !auth.is_null());
-    let auth = auth.and_then(|auth| report.keep(Auth::read(api, auth)));
+    let auth = properties.non_null("Auth");
+    let auth = auth.and_then(|auth| report.ok(Auth::read(api, auth)));
     if let Some(auth) = &auth {
         parts.extend(auth.authorizer.clone());
         let function = auth.authorizer.as_ref();
@@ -27,7 +27,7 @@ pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     match routes {
         Some(routes) if routes.intrinsic().is_none() && !routes.entries().is_empty() => {
             for entry in routes.entries() {
-                parts.extend(report.keep(route(api, entry, &auth)).into_iter().flatten());
+                parts.extend(report.ok(route(api, entry, &auth)).into_iter().flatten());
             }
         }
         _ => {
@@ -42,29 +42,22 @@ pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     parts
 }
 
-fn part(api: &Resource, id: String, kind: &str, line: usize, mut entries: Vec<Entry>) -> Resource {
-    entries.push(Entry::new(
-        "ApiId",
-        Node::single("Ref", Node::text(&api.id, line)),
-    ));
-    Resource {
-        id,
-        kind: format!("AWS::ApiGatewayV2::{kind}"),
-        condition: api.condition.clone(),
-        properties: Node::map(entries, line),
-        metadata: Node::null(line),
-        line,
-        column: 0,
-        generated: true,
-    }
+fn part(
+    api: &Resource,
+    id: String,
+    resource_type: &str,
+    line: usize,
+    mut entries: Vec<Entry>,
+) -> Resource {
+    let reference = Node::single("Ref", Node::text(&api.id, line));
+    entries.push(Entry::new("ApiId", reference));
+    Resource::generated(api, id, resource_type, entries, line)
 }
 
 fn copied(from: &Node, keys: &[&str]) -> Vec<Entry> {
-    from.entries()
-        .iter()
-        .filter(|entry| keys.contains(&&*entry.key))
-        .cloned()
-        .collect()
+    let entries = from.entries().iter();
+    let copied = entries.filter(|entry| keys.contains(&&*entry.key));
+    copied.cloned().collect()
 }
 
 fn stage(api: &Resource) -> Resource {
@@ -80,23 +73,19 @@ fn stage(api: &Resource) -> Resource {
         entries.push(Entry::new("StageName", Node::text(DEFAULT_STAGE, api.line)));
     }
     entries.push(Entry::new("AutoDeploy", Node::text("true", api.line)));
-    let id = match entries
-        .iter()
-        .find(|entry| &*entry.key == "StageName")
-        .and_then(|entry| entry.value.as_text())
-    {
+    let mut names = entries.iter().filter(|entry| &*entry.key == "StageName");
+    let id = match names.next().and_then(|entry| entry.value.as_text()) {
         Some(DEFAULT_STAGE) => format!("{}DefaultStage", api.id),
         Some(name) => format!("{}{name}Stage", api.id),
         None => format!("{}Stage", api.id),
     };
-    part(api, id, "Stage", api.line, entries)
+    part(api, id, resource_type::STAGE, api.line, entries)
 }
 
 fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resource>, Problem> {
     let (key, spec, line) = (&*entry.key, &entry.value, entry.line);
     let name = match key.strip_prefix('$') {
-        Some(name) if route::PREDEFINED.contains(&key) => name,
-        // What else begins with `$` is refused with the other keys of the API.
+        // An unknown key with `$` is reported with the other keys of the API.
         Some(name) => name,
         None if !key.is_empty() && key.chars().all(char::is_alphanumeric) => key,
         None => {
@@ -137,8 +126,8 @@ fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resou
         parts.push(Entry::new("TimeoutInMillis", timeout.clone()));
     }
     Ok(vec![
-        part(api, route, "Route", line, entries),
-        part(api, integration, "Integration", line, parts),
+        part(api, route, resource_type::ROUTE, line, entries),
+        part(api, integration, resource_type::INTEGRATION, line, parts),
         permission(
             api,
             format!("{base}Permission"),
@@ -148,7 +137,7 @@ fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resou
     ])
 }
 
-/// That API Gateway may call a function; `source` is what follows the API's id in the ARN.
+/// The permission of API Gateway to call a function; `source` follows the API's id in the ARN.
 fn permission(api: &Resource, id: String, function: &Node, source: &str) -> Resource {
     let line = function.line;
     let arn = format!(
@@ -161,18 +150,14 @@ fn permission(api: &Resource, id: String, function: &Node, source: &str) -> Reso
         Entry::new("Principal", Node::text("apigateway.amazonaws.com", line)),
         Entry::new("SourceArn", Node::single("Fn::Sub", Node::text(arn, line))),
     ];
-    Resource {
-        kind: "AWS::Lambda::Permission".to_owned(),
-        properties: Node::map(entries, line),
-        ..part(api, id, "Permission", line, Vec::new())
-    }
+    Resource::generated(api, id, resource_type::PERMISSION, entries, line)
 }
 
 /// SAM's `Auth`: the authorization of `$connect`, and the authorizer that it needs.
 struct Auth {
     of_connect: Vec<Entry>,
     authorizer: Option<Resource>,
-    /// Whether API Gateway takes on a role to call it, and so needs no permission.
+    /// Whether API Gateway assumes a role to call it, and needs no permission.
     has_role: bool,
 }
 
@@ -182,7 +167,7 @@ impl Auth {
             let text = format!("`Auth` of API `{}` {text}", api.id);
             Err(Problem::new(line, text))
         };
-        let given = |name| auth.entry(name).filter(|node| !node.is_null());
+        let given = |name| auth.non_null(name);
         let Some(kind) = given("AuthType") else {
             return problem(auth.line, "has no `AuthType`");
         };
@@ -218,7 +203,8 @@ impl Auth {
                     Node::text("REQUEST", kind.line),
                 ));
                 entries.push(Entry::new("AuthorizerUri", function.clone()));
-                this.authorizer = Some(part(api, id, "Authorizer", auth.line, entries));
+                this.authorizer =
+                    Some(part(api, id, resource_type::AUTHORIZER, auth.line, entries));
                 Ok(this)
             }
             (Some("CUSTOM"), None) => problem(
@@ -233,16 +219,9 @@ impl Auth {
     }
 }
 
-/// The first letter in upper case and all others in lower case, which is how SAM writes a route key in a logical id.
+/// The first letter in upper case and all others in lower case, as in the logical ids of SAM.
 fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
-    letters
-        .next()
-        .map(|first| {
-            first
-                .to_uppercase()
-                .chain(letters.flat_map(char::to_lowercase))
-                .collect()
-        })
-        .unwrap_or_default()
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters.flat_map(char::to_lowercase)).collect()
 }

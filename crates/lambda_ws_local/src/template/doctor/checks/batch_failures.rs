@@ -1,58 +1,51 @@
 //! Queues in front of functions of the library, which report each failed message by itself (conformance K11).
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::invocation_target;
-use crate::template::doctor::location::Location;
-use crate::template::doctor::references;
-use crate::template::resources::function::{self, SERVERLESS};
+use crate::template::doctor::{invocation_target, references};
 use crate::template::syntax::Node;
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
 const TYPES: &str = "FunctionResponseTypes";
 const REPORT: &str = "ReportBatchItemFailures";
-const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let evaluator = input.evaluator;
-    let mut found = Vec::new();
-    let mut add = |location: Location, trigger: &str, function: &str| {
-        let what = format!(
-            "the SQS trigger `{trigger}` of function `{function}` does not have `{TYPES}: [{REPORT}]`"
-        );
-        found.push(
-            Found::mistake(location, what)
-                .effect("Lambda deletes the messages that failed, and they are lost")
-                .fix(format!("write `{TYPES}: [{REPORT}]`")),
-        );
-    };
-    let users = function::resources(evaluator).filter(|one| input.uses_library(one));
-    for function in users.filter(|one| one.kind == SERVERLESS) {
-        let events = function.properties.entry("Events").map(Node::entries);
-        for event in events.unwrap_or_default() {
-            let kind = event.value.entry("Type").and_then(Node::as_text);
+    let users = evaluator.functions().filter(|one| input.uses_library(one));
+    let mut findings = Vec::new();
+    for function in users.filter(|one| one.resource_type == resource_type::SAM_FUNCTION) {
+        for event in function.properties.entries_of("Events") {
             let properties = event.value.entry("Properties");
-            if kind == Some("SQS") && !reports(input, properties) {
+            if event.value.text_of("Type") == Some("SQS") && !reports(input, properties) {
                 let location = Location::of(function, &["Events", &event.key]);
-                add(location, &event.key, &function.id);
+                findings.push(finding(location, &event.key, &function.id));
             }
         }
     }
-    for mapping in evaluator.of_kind(MAPPING).filter(|one| !one.generated) {
-        let Some(function) = function_of(input, mapping) else {
-            continue;
-        };
-        if input.uses_library(function)
+    let mappings = evaluator.of_type(resource_type::EVENT_SOURCE_MAPPING);
+    for mapping in mappings.filter(|one| !one.generated) {
+        if let Some(function) = function_of(input, mapping)
+            && input.uses_library(function)
             && is_queue(input, mapping)
             && !reports(input, Some(&mapping.properties))
         {
-            add(Location::of(mapping, &[TYPES]), &mapping.id, &function.id);
+            let location = Location::of(mapping, &[TYPES]);
+            findings.push(finding(location, &mapping.id, &function.id));
         }
     }
-    found
+    findings
 }
 
-fn reports(input: &DoctorInput<'_, '_>, properties: Option<&Node>) -> bool {
+fn finding(location: Location, trigger: &str, function: &str) -> Finding {
+    let what = format!(
+        "the SQS trigger `{trigger}` of function `{function}` does not have `{TYPES}: [{REPORT}]`"
+    );
+    Finding::mistake(location, what)
+        .effect("Lambda deletes the messages that failed, and they are lost")
+        .fix(format!("write `{TYPES}: [{REPORT}]`"))
+}
+
+fn reports(input: &DoctorInput<'_>, properties: Option<&Node>) -> bool {
     let Some(types) = properties.and_then(|node| node.entry(TYPES)) else {
         return false;
     };
@@ -62,23 +55,17 @@ fn reports(input: &DoctorInput<'_, '_>, properties: Option<&Node>) -> bool {
     })
 }
 
-fn function_of<'s>(input: &DoctorInput<'s, '_>, mapping: &Resource) -> Option<&'s Resource> {
-    let evaluator = input.evaluator;
+fn function_of<'e>(input: &DoctorInput<'e>, mapping: &Resource) -> Option<&'e Resource> {
     let node = mapping.properties.entry("FunctionName")?;
-    match evaluator.text(node) {
-        Ok(text) => {
-            let (name, _) = invocation_target::parse(&text);
-            function::resources(evaluator)
-                .find(|one| function::name(evaluator, one).is_ok_and(|own| own == name))
-        }
-        Err(_) => {
-            let names = references::of(evaluator, node);
-            function::resources(evaluator).find(|one| names.iter().any(|name| name.id == one.id))
-        }
+    match input.evaluator.text(node) {
+        Ok(text) => input
+            .evaluator
+            .function_named(invocation_target::parse(&text).0),
+        Err(_) => references::function(input.evaluator, node),
     }
 }
 
-fn is_queue(input: &DoctorInput<'_, '_>, mapping: &Resource) -> bool {
+fn is_queue(input: &DoctorInput<'_>, mapping: &Resource) -> bool {
     let Some(source) = mapping.properties.entry("EventSourceArn") else {
         return false;
     };
@@ -87,7 +74,7 @@ fn is_queue(input: &DoctorInput<'_, '_>, mapping: &Resource) -> bool {
     }
     let names = references::of(input.evaluator, source);
     let mut resources = names.iter().filter_map(|name| input.resource(&name.id));
-    resources.any(|one| one.kind == "AWS::SQS::Queue")
+    resources.any(|one| one.resource_type == resource_type::QUEUE)
 }
 
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
 use crate::template::doctor::references;
-use crate::template::resources::function::{LAMBDA, SERVERLESS};
 use crate::template::syntax::Node;
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
 /// Properties that SAM moves into resources of their own, which depend on this one.
 const SEPARATE: [&str; 10] = [
@@ -27,7 +25,7 @@ const SEPARATE: [&str; 10] = [
 /// For each resource, the resources that it waits for, with the places where it names them.
 type Graph = BTreeMap<String, Vec<(String, Location)>>;
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let graph = graph(input);
     let mut reported: Vec<&str> = Vec::new();
     let mut found = Vec::new();
@@ -45,14 +43,14 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
 }
 
 /// The id of the role that SAM generates for a resource.
-fn generated_role(input: &DoctorInput<'_, '_>, resource: &Resource) -> Option<String> {
+fn generated_role(input: &DoctorInput<'_>, resource: &Resource) -> Option<String> {
     let properties = &resource.properties;
-    let has_role = properties.entry("Role").is_some_and(|role| !role.is_null());
+    let has_role = properties.non_null("Role").is_some();
     let role = input.resource(&format!("{}Role", resource.id))?;
     (role.generated && !has_role).then(|| role.id.clone())
 }
 
-fn graph(input: &DoctorInput<'_, '_>) -> Graph {
+fn graph(input: &DoctorInput<'_>) -> Graph {
     let evaluator = input.evaluator;
     let mut graph = Graph::new();
     let exists = |id: &str| input.resource(id).is_some();
@@ -64,7 +62,7 @@ fn graph(input: &DoctorInput<'_, '_>) -> Graph {
         graph.entry(from.to_owned()).or_default().extend(edges);
     };
     for resource in &evaluator.resources {
-        let sam = resource.kind.starts_with("AWS::Serverless::");
+        let sam = resource.resource_type.starts_with("AWS::Serverless::");
         for entry in resource.properties.entries() {
             if !sam || !SEPARATE.contains(&&*entry.key) {
                 add(&resource.id, &entry.value, resource);
@@ -115,9 +113,14 @@ fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Location
     None
 }
 
-fn finding(input: &DoctorInput<'_, '_>, cycle: &[(&str, &Location)]) -> Found {
-    let kind = |id: &str| input.resource(id).map_or("", |one| &*one.kind);
-    let is_function = |id: &str| matches!(kind(id), SERVERLESS | LAMBDA);
+fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
+    let kind = |id: &str| input.resource(id).map_or("", |one| &*one.resource_type);
+    let is_function = |id: &str| {
+        matches!(
+            kind(id),
+            resource_type::SAM_FUNCTION | resource_type::FUNCTION
+        )
+    };
     let is_policy = |id: &str| kind(id).starts_with("AWS::IAM::");
     let mut names: Vec<_> = cycle.iter().map(|(id, _)| format!("`{id}`")).collect();
     names.extend(names.first().cloned());
@@ -139,13 +142,13 @@ fn finding(input: &DoctorInput<'_, '_>, cycle: &[(&str, &Location)]) -> Found {
             (fix, cycle[0].1)
         }
     };
-    Found::mistake(location.clone(), what)
+    Finding::mistake(location.clone(), what)
         .effect("CloudFormation rejects the template: `Circular dependency between resources`")
         .fix(fix)
 }
 
 /// How a function may be allowed to invoke itself.
-fn by_name(input: &DoctorInput<'_, '_>, id: &str) -> String {
+fn by_name(input: &DoctorInput<'_>, id: &str) -> String {
     let in_cdk = input
         .resource(id)
         .is_some_and(|one| one.construct().is_some());

@@ -1,29 +1,18 @@
 //! The table of connections: string keys `pk` and `sk`, and items that expire by `exp`.
 
-use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput, RoutedFunction, Unknown};
-use crate::template::doctor::location::Location;
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput, Unknown};
 use crate::template::resources::Table;
 use crate::template::transform::Resource;
 
 const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
 const EXPIRY: &str = "exp";
 
-/// The table of a function's connections, if it is in the template.
-pub(super) fn of<'t>(
-    input: &'t DoctorInput<'_, '_>,
-    handler: &RoutedFunction<'_, '_>,
-) -> Option<&'t Table> {
-    let variable = input.variable(handler.resource, CONNECTIONS_TABLE).ok()??;
-    let name = input.evaluator.text(&variable.value).ok()?;
-    input.tables.iter().find(|table| table.name == name)
-}
-
 /// Whether the function has the name of its table.
-pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn variable(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for handler in input.handlers() {
-        let resource = handler.resource;
+    for function in input.library_functions() {
+        let resource = function.resource;
         let location = DoctorInput::location_of_variable(resource, CONNECTIONS_TABLE);
         let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
         let variable = match input.variable(resource, CONNECTIONS_TABLE) {
@@ -34,7 +23,7 @@ pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                     resource.id
                 );
                 found.push(
-                    Found::mistake(location, what)
+                    Finding::mistake(location, what)
                         .effect(
                             "the function exits when it starts, and every handshake fails with 502",
                         )
@@ -58,7 +47,7 @@ pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
             );
             found.push(
-                Found::mistake(location, what)
+                Finding::mistake(location, what)
                     .effect("DynamoDB does not find the table, and every handshake fails")
                     .fix(fix),
             );
@@ -73,7 +62,7 @@ pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 "`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name"
             );
             found.push(
-                Found::remark(location, what)
+                Finding::remark(location, what)
                     .effect("every handshake fails if the table does not exist")
                     .fix(fix),
             );
@@ -83,7 +72,7 @@ pub(super) fn variable(input: &DoctorInput<'_, '_>) -> Vec<Found> {
 }
 
 /// A table to refer to.
-fn example(input: &DoctorInput<'_, '_>) -> String {
+fn example(input: &DoctorInput<'_>) -> String {
     let table = input
         .tables
         .iter()
@@ -103,10 +92,10 @@ fn keys_of(table: &Table) -> Vec<&str> {
 }
 
 /// The tables of connections, each once.
-fn tables<'t>(input: &'t DoctorInput<'_, '_>) -> Vec<(&'t Table, &'t Resource)> {
+fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<(&'t Table, &'t Resource)> {
     let mut tables: Vec<(&Table, &Resource)> = Vec::new();
-    for handler in input.handlers() {
-        if let Some(table) = of(input, &handler)
+    for function in input.library_functions() {
+        if let Some(table) = input.connections_table(&function)
             && let Some(resource) = input.resource(&table.logical_id)
             && tables.iter().all(|(other, _)| other.name != table.name)
         {
@@ -117,7 +106,7 @@ fn tables<'t>(input: &'t DoctorInput<'_, '_>) -> Vec<(&'t Table, &'t Resource)> 
 }
 
 /// Whether its keys are those of the library.
-pub(super) fn keys(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (table, resource) in tables(input) {
         let schema = |name: &str, of: &str| {
@@ -136,7 +125,7 @@ pub(super) fn keys(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 "the keys of table `{}` are not the strings `pk` and `sk`",
                 table.logical_id
             );
-            let fix = match resource.kind.starts_with("AWS::Serverless::") {
+            let fix = match resource.resource_type.starts_with("AWS::Serverless::") {
                 true => {
                     "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
                 }
@@ -145,7 +134,7 @@ pub(super) fn keys(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 }
             };
             found.push(
-                Found::mistake(Location::of(resource, &["KeySchema"]), what)
+                Finding::mistake(Location::of(resource, &["KeySchema"]), what)
                     .effect("DynamoDB rejects every item, and every handshake fails")
                     .fix(fix),
             );
@@ -155,7 +144,7 @@ pub(super) fn keys(input: &DoctorInput<'_, '_>) -> Vec<Found> {
 }
 
 /// Whether its items expire.
-pub(super) fn time_to_live(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (table, resource) in tables(input) {
         let what = match table.ttl_attribute.as_deref() {
@@ -168,7 +157,7 @@ pub(super) fn time_to_live(input: &DoctorInput<'_, '_>) -> Vec<Found> {
         };
         let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
         found.push(
-            Found::remark(location, what)
+            Finding::remark(location, what)
                 .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
                 .fix(format!(
                     "write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"

@@ -1,120 +1,99 @@
 //! Whether the routes are deployed.
 
-use crate::template::doctor::checks::route_response::RESPONSE;
-use crate::template::doctor::examined_api::Api;
-use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{DoctorInput, named};
-use crate::template::doctor::location::Location;
-use crate::template::doctor::references;
+use crate::template::doctor::examined_api::ExaminedApi;
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::references::{self, referenced_resource};
 use crate::template::evaluate::resource_names;
-use crate::template::resources::stage;
 use crate::template::syntax::Node;
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
-const KIND: &str = "AWS::ApiGatewayV2::Deployment";
-
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
-    let mut found = stages(input);
-    for deployment in input.evaluator.of_kind(KIND).filter(|one| !one.generated) {
-        let of = stage::api(input.evaluator, deployment).ok();
-        if let Some(api) = input.apis.iter().find(|api| of.as_ref() == Some(&api.id)) {
-            found.extend(order(input, deployment, api));
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let mut findings = undeployed_stages(input);
+    let deployments = input.evaluator.of_type(resource_type::DEPLOYMENT);
+    for deployment in deployments.filter(|one| !one.generated) {
+        if let Some(api) = input.api_of(deployment) {
+            findings.extend(order(input, deployment, api));
         }
     }
-    found
+    findings
 }
 
 /// Whether a property has that text; an unknown value may be anything.
-fn may_be(input: &DoctorInput<'_, '_>, resource: &Resource, name: &str, text: &str) -> bool {
+fn may_be(input: &DoctorInput<'_>, resource: &Resource, name: &str, text: &str) -> bool {
     let value = resource.properties.entry(name);
     value.is_some_and(|value| input.evaluator.text(value).map_or(true, |own| own == text))
 }
 
 /// Stages without a deployment.
-fn stages(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+fn undeployed_stages(input: &DoctorInput<'_>) -> Vec<Finding> {
     let evaluator = input.evaluator;
-    let mut found = Vec::new();
-    for part in evaluator.of_kind(stage::KIND) {
-        let of = stage::api(evaluator, part).ok();
-        let is_ours = input
-            .apis
-            .iter()
-            .any(|api| api.resource.is_some() && of.as_ref() == Some(&api.id));
-        let has = |name| {
-            part.properties
-                .entry(name)
-                .is_some_and(|node| !node.is_null())
-        };
-        if !is_ours || may_be(input, part, "AutoDeploy", "true") || has("DeploymentId") {
-            continue;
-        }
-        let name = stage::name(evaluator, part).ok();
-        let deployed = evaluator.of_kind(KIND).any(|one| {
+    let mut findings = Vec::new();
+    for stage in evaluator.of_type(resource_type::STAGE) {
+        let api = input.api_of(stage).filter(|api| api.resource.is_some());
+        let Some(api) = api else { continue };
+        let name = resource_names::stage(evaluator, stage).ok();
+        let deploys = |one: &Resource| {
             let names_it = |name: &String| may_be(input, one, "StageName", name);
             one.properties.entry("StageName").is_some()
                 && name.as_ref().is_none_or(names_it)
-                && stage::api(evaluator, one).map_or(true, |api| of.as_ref() == Some(&api))
-        });
-        if deployed {
+                && resource_names::api_id(evaluator, one).map_or(true, |id| id == api.id)
+        };
+        if may_be(input, stage, "AutoDeploy", "true")
+            || stage.properties.non_null("DeploymentId").is_some()
+            || evaluator.of_type(resource_type::DEPLOYMENT).any(deploys)
+        {
             continue;
         }
-        let name = name.unwrap_or_else(|| part.id.clone());
+        let name = name.unwrap_or_else(|| stage.id.clone());
         let what = format!("stage `{name}` has neither `AutoDeploy` nor a deployment");
-        found.push(
-            Found::mistake(Location::of(part, &["StageName"]), what)
+        findings.push(
+            Finding::mistake(Location::of(stage, &["StageName"]), what)
                 .effect("the stage contains no routes, and every handshake fails with 403")
                 .fix("write `AutoDeploy: true`"),
         );
     }
-    found
+    findings
 }
 
-/// Routes that a deployment does not wait for.
-fn order(input: &DoctorInput<'_, '_>, deployment: &Resource, api: &Api<'_>) -> Vec<Found> {
-    let waits_for = closure(input, &deployment.id);
-    let waits = |resource: &Resource| waits_for.contains(&resource.id);
-    let missed: Vec<_> = api
-        .routes
-        .iter()
-        .filter(|route| !waits(route.resource))
-        .collect();
+/// Routes and route responses that a deployment does not wait for.
+fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) -> Vec<Finding> {
     let id = &deployment.id;
-    let location = || {
-        let depends = input.depends_on(id);
-        let first = depends
-            .first()
-            .map(|node| Location::from(*node).within(deployment));
-        first.unwrap_or_else(|| Location::of(deployment, &[]))
-    };
-    let ids = |resources: Vec<&Resource>| {
-        let ids: Vec<_> = resources.iter().map(|one| &*one.id).collect();
-        format!("add `DependsOn: [{}]` to the deployment", ids.join(", "))
+    let earlier = earlier_resources(input, id);
+    let waits = |resource: &Resource| earlier.contains(&resource.id);
+    let routes = api.routes.iter();
+    let missed: Vec<_> = routes.filter(|route| !waits(route.resource)).collect();
+    let missed_ids = missed.iter().map(|route| &*route.resource.id).collect();
+    let location = match input.depends_on(id).first() {
+        Some(node) => Location::from(node).within(deployment),
+        None => Location::of(deployment, &[]),
     };
     if missed.len() == api.routes.len() && api.resource.is_some() {
-        let (what, fix) = match api.routes.is_empty() {
-            true => (
-                format!(
+        let finding = match api.routes.is_empty() {
+            true => {
+                let what = format!(
                     "deployment `{id}` deploys API `{}`, which has no routes",
                     api.name
-                ),
-                "add a route, or remove the deployment and write `AutoDeploy: true` in the stage"
-                    .to_owned(),
-            ),
-            false => (
-                format!(
+                );
+                Finding::mistake(location, what).fix(
+                    "add a route, or remove the deployment and write `AutoDeploy: true` in the stage",
+                )
+            }
+            false => {
+                let what = format!(
                     "deployment `{id}` does not wait for any route of API `{}`",
                     api.name
-                ),
-                ids(missed.iter().map(|route| route.resource).collect()),
-            ),
+                );
+                Finding::mistake(location, what).fix(depends_on(missed_ids))
+            }
         };
         let effect = "CloudFormation may create it first and fails: `At least one route is required before deploying the Api`";
-        return vec![Found::mistake(location(), what).effect(effect).fix(fix)];
+        return vec![finding.effect(effect)];
     }
     if !is_used(input, deployment) {
         return Vec::new();
     }
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     if !missed.is_empty() {
         let keys: Vec<_> = missed
             .iter()
@@ -125,46 +104,50 @@ fn order(input: &DoctorInput<'_, '_>, deployment: &Resource, api: &Api<'_>) -> V
             if keys.len() == 1 { "" } else { "s" },
             keys.join(", ")
         );
-        found.push(
-            Found::mistake(location(), what)
+        findings.push(
+            Finding::mistake(location.clone(), what)
                 .effect("the stage may be deployed without these routes")
-                .fix(ids(missed.iter().map(|route| route.resource).collect())),
+                .fix(depends_on(missed_ids)),
         );
     }
-    let late: Vec<_> = input
-        .evaluator
-        .of_kind(RESPONSE)
+    let responses = input.evaluator.of_type(resource_type::ROUTE_RESPONSE);
+    let late: Vec<_> = responses
         .filter(|one| {
-            let of = input.text(one, "RouteId");
+            let of = input.evaluator.property(one, "RouteId");
             let mut routes = api.routes.iter();
             !waits(one)
                 && routes.any(|route| of == Some(resource_names::short_id(&route.resource.id)))
         })
+        .map(|one| &*one.id)
         .collect();
     if !late.is_empty() {
         let what = format!("deployment `{id}` does not wait for the route responses");
-        found.push(
-            Found::remark(location(), what)
+        findings.push(
+            Finding::remark(location, what)
                 .effect("the stage may be deployed without them, and replies then reach no client")
-                .fix(ids(late)),
+                .fix(depends_on(late)),
         );
     }
-    found
+    findings
+}
+
+fn depends_on(ids: Vec<&str>) -> String {
+    format!("add `DependsOn: [{}]` to the deployment", ids.join(", "))
 }
 
 /// Whether a stage that does not deploy itself uses the deployment.
-fn is_used(input: &DoctorInput<'_, '_>, deployment: &Resource) -> bool {
+fn is_used(input: &DoctorInput<'_>, deployment: &Resource) -> bool {
     let names = |stage: &&Resource| {
         let node = stage.properties.entry("DeploymentId");
-        node.and_then(named).as_deref() == Some(&*deployment.id)
+        node.and_then(referenced_resource).as_deref() == Some(&*deployment.id)
     };
-    let mut stages = input.evaluator.of_kind(stage::KIND).filter(names);
+    let mut stages = input.evaluator.of_type(resource_type::STAGE).filter(names);
     deployment.properties.entry("StageName").is_some()
         || stages.any(|one| !may_be(input, one, "AutoDeploy", "true"))
 }
 
-/// The logical ids of all resources that exist before that one.
-fn closure(input: &DoctorInput<'_, '_>, id: &str) -> Vec<String> {
+/// The logical ids of all resources that CloudFormation creates before that one.
+fn earlier_resources(input: &DoctorInput<'_>, id: &str) -> Vec<String> {
     let mut known: Vec<String> = vec![id.to_owned()];
     let mut next = 0;
     while let Some(id) = known.get(next).cloned() {

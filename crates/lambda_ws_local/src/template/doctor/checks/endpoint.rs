@@ -1,23 +1,26 @@
 //! The endpoint of the management API (conformance K7).
 
-use crate::template::doctor::examined_api::Api;
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::examined_api::ExaminedApi;
+use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::{DoctorInput, ENDPOINT, RoutedFunction, Unknown};
-use crate::template::resources::stage;
+use crate::template::evaluate::resource_names;
 use crate::template::syntax::Node;
+use crate::template::transform::resource_type;
 
-/// The effect of a path that is not the API's.
-const REFUSED: &str = "every message to a client fails with 403 `Forbidden`";
+/// The effect of a wrong path.
+const FORBIDDEN: &str = "every message to a client fails with 403 `Forbidden`";
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
-    let handlers = input.handlers();
-    handlers.filter_map(|handler| of(input, &handler)).collect()
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let functions = input.library_functions();
+    functions
+        .filter_map(|function| of(input, &function))
+        .collect()
 }
 
-fn of(input: &DoctorInput<'_, '_>, handler: &RoutedFunction<'_, '_>) -> Option<Found> {
-    let resource = handler.resource;
+fn of(input: &DoctorInput<'_>, function: &RoutedFunction<'_>) -> Option<Finding> {
+    let resource = function.resource;
     let location = DoctorInput::location_of_variable(resource, ENDPOINT);
-    let api = handler.apis.iter().find(|api| api.resource.is_some())?;
+    let api = function.apis.iter().find(|api| api.resource.is_some())?;
     let fix = format!(
         "write `{ENDPOINT}: !Sub https://{}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}/{}`",
         api.reference(),
@@ -28,27 +31,24 @@ fn of(input: &DoctorInput<'_, '_>, handler: &RoutedFunction<'_, '_>) -> Option<F
         Ok(None) => {
             let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
             let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
-            return Some(Found::remark(location, what).effect(effect).fix(fix));
+            return Some(Finding::remark(location, what).effect(effect).fix(fix));
         }
         Err(Unknown) => return None,
     };
     let url = input.evaluator.text(&variable.value).ok()?;
-    let (what, effect) = wrong(input, &handler.apis, &url)?;
+    let (what, effect) = wrong(input, &function.apis, &url)?;
     Some(
-        Found::mistake(location, format!("`{ENDPOINT}` {what}"))
+        Finding::mistake(location, format!("`{ENDPOINT}` {what}"))
             .effect(effect)
             .fix(fix),
     )
 }
 
 /// The stage as the template writes it.
-fn stage_of(input: &DoctorInput<'_, '_>, api: &Api<'_>) -> String {
-    let stages = input.evaluator.of_kind(stage::KIND);
-    let mut stages =
-        stages.filter(|one| stage::api(input.evaluator, one).is_ok_and(|of| of == api.id));
-    let name = stages
-        .next()
-        .and_then(|stage| stage.properties.entry("StageName"));
+fn stage_of(input: &DoctorInput<'_>, api: &ExaminedApi<'_>) -> String {
+    let mut stages = input.evaluator.of_type(resource_type::STAGE);
+    let stage = stages.find(|one| resource_names::belongs_to(input.evaluator, one, &api.id));
+    let name = stage.and_then(|stage| stage.properties.entry("StageName"));
     match name.and_then(Node::intrinsic) {
         Some(("Ref", name)) => format!("${{{}}}", name.as_text().unwrap_or("StageName")),
         _ => api
@@ -63,8 +63,8 @@ fn stage_of(input: &DoctorInput<'_, '_>, api: &Api<'_>) -> String {
 
 /// What is wrong with the endpoint, and the effect.
 fn wrong(
-    input: &DoctorInput<'_, '_>,
-    apis: &[&Api<'_>],
+    input: &DoctorInput<'_>,
+    apis: &[&ExaminedApi<'_>],
     url: &str,
 ) -> Option<(String, &'static str)> {
     let unreachable = "every message to a client fails before it is sent";
@@ -84,7 +84,7 @@ fn wrong(
     if host.contains(".execute-api.") {
         let id = host.split('.').next().unwrap_or(host);
         if path.is_empty() {
-            return Some(("has no stage after its host".to_owned(), REFUSED));
+            return Some(("has no stage after its host".to_owned(), FORBIDDEN));
         }
         let api = apis.iter().find(|api| api.id == id)?;
         let stages = api.known_stages()?;
@@ -102,7 +102,7 @@ fn wrong(
                 stages.join(", ")
             ),
         };
-        return Some((text, REFUSED));
+        return Some((text, FORBIDDEN));
     }
     let stage = apis
         .iter()
@@ -111,15 +111,15 @@ fn wrong(
         let text = format!(
             "has the stage `{path}` after a custom domain, whose path is a base path instead"
         );
-        return Some((text, REFUSED));
+        return Some((text, FORBIDDEN));
     }
     None
 }
 
 /// The base paths of the template's domains; `None` if they are not known.
-fn base_paths(input: &DoctorInput<'_, '_>) -> Option<Vec<String>> {
+fn base_paths(input: &DoctorInput<'_>) -> Option<Vec<String>> {
     let mut paths = Vec::new();
-    for mapping in input.evaluator.of_kind("AWS::ApiGatewayV2::ApiMapping") {
+    for mapping in input.evaluator.of_type("AWS::ApiGatewayV2::ApiMapping") {
         if let Some(key) = mapping.properties.entry("ApiMappingKey") {
             paths.push(input.evaluator.text(key).ok()?);
         }
@@ -130,7 +130,7 @@ fn base_paths(input: &DoctorInput<'_, '_>) -> Option<Vec<String>> {
             continue;
         };
         let base = input.evaluator.value(base).ok()?;
-        for one in base.as_list().unwrap_or(std::slice::from_ref(&base)) {
+        for one in base.items() {
             paths.push(input.evaluator.text(one).ok()?.trim_matches('/').to_owned());
         }
     }

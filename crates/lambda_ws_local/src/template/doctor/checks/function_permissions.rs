@@ -1,16 +1,15 @@
 //! The permissions that a function of the library needs.
 
-use crate::template::doctor::checks::connections_table;
 use crate::template::doctor::effective_permissions::EffectivePermissions;
-use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{DoctorInput, RoutedFunction, named};
-use crate::template::doctor::location::Location;
-use crate::template::resources::function;
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::{DoctorInput, RoutedFunction};
+use crate::template::doctor::references::referenced_resource;
+use crate::template::evaluate::resource_names;
 
 const MANAGE: &str = "execute-api:ManageConnections";
-/// Posting, asking whether a connection is open, closing.
+/// To send to a connection, to query it, and to close it.
 const VERBS: [&str; 3] = ["POST", "GET", "DELETE"];
-/// The library's calls; transactions need the permissions of their parts.
+/// The actions of the library; transactions need the permissions of their parts.
 const DYNAMODB: [&str; 7] = [
     "BatchGetItem",
     "BatchWriteItem",
@@ -22,15 +21,15 @@ const DYNAMODB: [&str; 7] = [
 ];
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// The place where the permission is given, or where it belongs.
+/// The location of the permission, or where it belongs.
 fn location(
-    permissions: &EffectivePermissions<'_, '_, '_>,
-    handler: &RoutedFunction<'_, '_>,
+    permissions: &EffectivePermissions<'_>,
+    function: &RoutedFunction<'_>,
     action: &str,
 ) -> Location {
-    let own = || match handler.resource.properties.entry("Policies") {
-        Some(_) => Location::of(handler.resource, &["Policies"]),
-        None => Location::of(handler.resource, &["Role"]),
+    let own = || match function.resource.properties.entry("Policies") {
+        Some(_) => Location::of(function.resource, &["Policies"]),
+        None => Location::of(function.resource, &["Role"]),
     };
     permissions.location(action).unwrap_or_else(own)
 }
@@ -44,30 +43,28 @@ fn listed(words: &[&str]) -> String {
     }
 }
 
-/// Whether it may post to, ask for and close its connections (conformance G3).
-pub(super) fn manage_connections(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+/// Whether a function may send to, query and close its connections (conformance G3).
+pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
     let options = &input.evaluator.options;
-    let mut found = Vec::new();
-    for handler in input.handlers() {
-        let permissions = EffectivePermissions::of(input, handler.resource);
-        for api in &handler.apis {
-            let arn = |stage: &str, verb: &str| {
-                format!(
-                    "arn:aws:execute-api:{}:{}:{}/{stage}/{verb}/@connections/id",
-                    options.region, options.account, api.id
-                )
+    let mut findings = Vec::new();
+    for function in input.library_functions() {
+        let permissions = EffectivePermissions::of(input, function.resource);
+        for api in &function.apis {
+            let allowed_in = |stage: &str, verb: &str| {
+                let path = format!("{}/{stage}/{verb}/@connections/id", api.id);
+                permissions.allows(MANAGE, &options.arn("execute-api", &path))
             };
-            let allowed = |verb: &&str| match api.known_stages() {
-                Some(stages) if !api.id.is_empty() => stages
-                    .iter()
-                    .all(|stage| permissions.allows(MANAGE, &arn(stage, verb))),
+            let allowed = |verb: &str| match api.known_stages() {
+                Some(stages) if !api.id.is_empty() => {
+                    stages.iter().all(|stage| allowed_in(stage, verb))
+                }
                 _ => permissions.allows_any(MANAGE),
             };
             let denied: Vec<_> = VERBS.into_iter().filter(|verb| !allowed(verb)).collect();
             if denied.is_empty() {
                 continue;
             }
-            let (id, verbs) = (&handler.resource.id, listed(&denied));
+            let (id, verbs) = (&function.resource.id, listed(&denied));
             let what = format!(
                 "function `{id}` may not {verbs} the connections of API `{}`",
                 api.name
@@ -84,60 +81,56 @@ pub(super) fn manage_connections(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 api.reference(),
                 listed(&VERBS)
             );
-            found.push(
-                Found::mistake(location(&permissions, &handler, MANAGE), what)
+            findings.push(
+                Finding::mistake(location(&permissions, &function, MANAGE), what)
                     .effect(effect)
                     .fix(fix),
             );
         }
     }
-    found
+    findings
 }
 
-/// Whether it may use its table.
-pub(super) fn dynamodb(input: &DoctorInput<'_, '_>) -> Vec<Found> {
-    let options = &input.evaluator.options;
+/// Whether a function may use its table.
+pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for handler in input.handlers() {
-        let Some(table) = connections_table::of(input, &handler) else {
+    for function in input.library_functions() {
+        let Some(table) = input.connections_table(&function) else {
             continue;
         };
-        let arn = format!(
-            "arn:aws:dynamodb:{}:{}:table/{}",
-            options.region, options.account, table.name
-        );
-        let permissions = EffectivePermissions::of(input, handler.resource);
-        let allowed = |action: &str| match input.has_known_name(&table.logical_id, "TableName") {
-            true => permissions.allows(action, &arn),
-            false => permissions.allows_any(action),
-        };
-        let denied = DYNAMODB
-            .into_iter()
-            .filter(|action| !allowed(&format!("dynamodb:{action}")));
+        let resource = format!("table/{}", table.name);
+        let arn = input.evaluator.options.arn("dynamodb", &resource);
+        let permissions = EffectivePermissions::of(input, function.resource);
+        let has_known_name = input.has_known_name(&table.logical_id, "TableName");
+        let denied = DYNAMODB.into_iter().filter(|action| {
+            let action = format!("dynamodb:{action}");
+            match has_known_name {
+                true => !permissions.allows(&action, &arn),
+                false => !permissions.allows_any(&action),
+            }
+        });
         let denied: Vec<_> = denied.collect();
         if denied.is_empty() {
             continue;
         }
         let allowed = DYNAMODB.into_iter().find(|action| !denied.contains(action));
         let allowed = allowed.unwrap_or("GetItem");
-        let location = location(&permissions, &handler, &format!("dynamodb:{allowed}"));
+        let location = location(&permissions, &function, &format!("dynamodb:{allowed}"));
         let what = format!(
             "function `{}` may not {} in table `{}`",
-            handler.resource.id,
+            function.resource.id,
             listed(&denied),
             table.logical_id
         );
-        let names: Vec<_> = denied
-            .iter()
-            .map(|name| format!("`dynamodb:{name}`"))
-            .collect();
+        let names = denied.iter().map(|name| format!("`dynamodb:{name}`"));
+        let names: Vec<_> = names.collect();
         let fix = format!(
             "allow {} on `!GetAtt {}.Arn`",
             names.join(", "),
             table.logical_id
         );
         found.push(
-            Found::mistake(location, what)
+            Finding::mistake(location, what)
                 .effect("these calls fail with `AccessDeniedException`: handshakes fail, or closed connections remain")
                 .fix(fix),
         );
@@ -145,19 +138,18 @@ pub(super) fn dynamodb(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     found
 }
 
-/// Whether it may invoke itself, for follow-up tasks.
-pub(super) fn itself(input: &DoctorInput<'_, '_>) -> Vec<Found> {
-    let options = &input.evaluator.options;
+/// Whether a function may invoke itself, for follow-up tasks.
+pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for handler in input.handlers() {
-        let resource = handler.resource;
-        let Ok(name) = function::name(input.evaluator, resource) else {
+    for function in input.library_functions() {
+        let resource = function.resource;
+        let Ok(name) = resource_names::function(input.evaluator, resource) else {
             continue;
         };
-        let arn = format!(
-            "arn:aws:lambda:{}:{}:function:{name}",
-            options.region, options.account
-        );
+        let arn = input
+            .evaluator
+            .options
+            .arn("lambda", &format!("function:{name}"));
         let permissions = EffectivePermissions::of(input, resource);
         let known = input.has_known_name(&resource.id, "FunctionName");
         if permissions.allows(INVOKE, &arn)
@@ -167,12 +159,8 @@ pub(super) fn itself(input: &DoctorInput<'_, '_>) -> Vec<Found> {
             continue;
         }
         let id = &resource.id;
-        let role = match resource
-            .properties
-            .entry("Role")
-            .filter(|role| !role.is_null())
-        {
-            Some(role) => named(role).unwrap_or_else(|| "Role".to_owned()),
+        let role = match resource.properties.non_null("Role") {
+            Some(role) => referenced_resource(role).unwrap_or_else(|| "Role".to_owned()),
             None => format!("{id}Role"),
         };
         let what = format!("function `{id}` may not invoke itself");
@@ -182,7 +170,7 @@ pub(super) fn itself(input: &DoctorInput<'_, '_>) -> Vec<Found> {
              circular dependency"
         );
         found.push(
-            Found::remark(location(&permissions, &handler, INVOKE), what)
+            Finding::remark(location(&permissions, &function, INVOKE), what)
                 .effect("`opened` does not run, and a broadcast that exceeds one invocation is not completed")
                 .fix(fix),
         );

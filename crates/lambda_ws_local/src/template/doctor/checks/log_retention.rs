@@ -1,35 +1,39 @@
 //! The retention of logs.
 
-use crate::template::doctor::finding::Found;
-use crate::template::doctor::input::{DoctorInput, named};
-use crate::template::doctor::location::Location;
-use crate::template::resources::function;
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::references::referenced_resource;
+use crate::template::evaluate::resource_names;
+use crate::template::transform::resource_type;
 
-const KIND: &str = "AWS::Logs::LogGroup";
 const RETENTION: &str = "RetentionInDays";
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for handler in input.routed() {
-        let resource = handler.resource;
-        let Ok(name) = function::name(input.evaluator, resource) else {
+    for function in input.routed_functions() {
+        let resource = function.resource;
+        let Ok(name) = resource_names::function(input.evaluator, resource) else {
             continue;
         };
         let config = resource.properties.entry("LoggingConfig");
         let config = config.and_then(|config| input.evaluator.value(config).ok());
         let chosen = config.as_ref().and_then(|config| config.entry("LogGroup"));
         let group = match chosen {
-            Some(node) => match named(node).and_then(|id| input.resource(&id)) {
+            Some(node) => match referenced_resource(node).and_then(|id| input.resource(&id)) {
                 Some(group) => Some(group),
                 // A group that is named, or from elsewhere.
                 None => continue,
             },
-            None => input.evaluator.of_kind(KIND).find(|group| {
-                let own = format!("/aws/lambda/{name}");
-                input
-                    .text(group, "LogGroupName")
-                    .is_none_or(|group| group == own)
-            }),
+            None => input
+                .evaluator
+                .of_type(resource_type::LOG_GROUP)
+                .find(|group| {
+                    let own = format!("/aws/lambda/{name}");
+                    input
+                        .evaluator
+                        .property(group, "LogGroupName")
+                        .is_none_or(|group| group == own)
+                }),
         };
         let (location, what) = match group {
             Some(group) if group.properties.entry(RETENTION).is_some() => continue,
@@ -48,11 +52,11 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
         let fix = match group {
             Some(_) => format!("write `{RETENTION}: 14`"),
             None => format!(
-                "add an `{KIND}` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
+                "add an `AWS::Logs::LogGroup` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
             ),
         };
         found.push(
-            Found::remark(location, what)
+            Finding::remark(location, what)
                 .effect("the stored logs cost more every month")
                 .fix(fix),
         );

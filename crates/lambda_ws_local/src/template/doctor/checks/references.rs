@@ -1,25 +1,22 @@
 //! References to names that are not in the template.
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
-use crate::template::doctor::references::of;
-use crate::template::syntax::Node;
+use crate::template::doctor::references;
 use crate::template::transform::Resource;
 
-/// That every reference names something.
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let evaluator = input.evaluator;
-    if input.is_open() {
+    if input.has_unwritten_resources() {
         return Vec::new();
     }
-    let parameters = input.root.entry("Parameters");
     let exists = |id: &str| {
-        let generated =
-            |one: &&Resource| one.kind.starts_with("AWS::Serverless::") && id.starts_with(&one.id);
+        let generated = |one: &&Resource| {
+            one.resource_type.starts_with("AWS::Serverless::") && id.starts_with(&one.id)
+        };
         id.starts_with("AWS::")
             || id.starts_with("Serverless")
-            || parameters.is_some_and(|all| all.entry(id).is_some())
+            || input.has_parameter(id)
             || evaluator.resources.iter().any(|one| one.id == id)
             || evaluator.resources.iter().find(generated).is_some()
             || evaluator
@@ -31,14 +28,14 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     let mut add = |id: &str, location: Location, owner: &str| {
         let what = format!("{owner} names `{id}`, which is not in the template");
         found.push(
-            Found::mistake(location, what)
+            Finding::mistake(location, what)
                 .effect("CloudFormation rejects the template")
                 .fix("correct the name, or add the resource or parameter"),
         );
     };
     for resource in evaluator.resources.iter().filter(|one| !one.generated) {
         let owner = format!("`{}`", resource.id);
-        for one in of(evaluator, &resource.properties) {
+        for one in references::of(evaluator, &resource.properties) {
             if !exists(&one.id) {
                 add(&one.id, one.location.within(resource), &owner);
             }
@@ -51,18 +48,10 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
             }
         }
     }
-    for output in input
-        .root
-        .entry("Outputs")
-        .map(Node::entries)
-        .unwrap_or_default()
-    {
-        for one in output
-            .value
-            .entry("Value")
-            .map(|node| of(evaluator, node))
-            .unwrap_or_default()
-        {
+    for output in input.root.entries_of("Outputs") {
+        let value = output.value.entry("Value");
+        let references = value.map(|node| references::of(evaluator, node));
+        for one in references.unwrap_or_default() {
             if !exists(&one.id) {
                 add(&one.id, one.location, &format!("output `{}`", output.key));
             }

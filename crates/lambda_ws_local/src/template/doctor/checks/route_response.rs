@@ -1,55 +1,54 @@
 //! Replies of two-way routes: a route response alone makes a route two-way (conformance E2).
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
 use crate::template::evaluate::resource_names;
-use crate::template::resources::route;
+use crate::template::resources::model;
+use crate::template::transform::resource_type;
 
-pub(super) const RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
 const SELECTION: &str = "RouteResponseSelectionExpression";
 const KEY: &str = "RouteResponseKey";
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for route in input.apis.iter().flat_map(|api| &api.routes) {
+    for route in input.routes() {
         let resource = route.resource;
-        // On the other two no body reaches a client in any case.
-        let Some(key) = &route.key else { continue };
-        if route::PREDEFINED[..2].contains(&&**key) {
+        // The body of `$connect` or `$disconnect` never reaches a client.
+        let key = route.key.as_deref();
+        let Some(key) = key.filter(|key| model::has_messages(key)) else {
             continue;
-        }
+        };
         let id = resource_names::short_id(&resource.id);
-        let mut responses = input.evaluator.of_kind(RESPONSE).filter(|response| {
-            let of = response.properties.entry("RouteId");
-            // A response whose route is unknown may belong to this route.
-            of.is_none_or(|of| input.evaluator.text(of).map_or(true, |of| of == id))
-        });
-        let selection = resource
-            .properties
-            .entry(SELECTION)
-            .filter(|node| !node.is_null());
+        let mut responses = input
+            .evaluator
+            .of_type(resource_type::ROUTE_RESPONSE)
+            .filter(|response| {
+                let of = response.properties.entry("RouteId");
+                // A response whose route is unknown may belong to this route.
+                of.is_none_or(|of| input.evaluator.text(of).map_or(true, |of| of == id))
+            });
+        let selection = resource.properties.non_null(SELECTION);
         if selection.is_some() && responses.next().is_none() {
             let what = format!("route `{key}` has `{SELECTION}` but no route response");
             let fix = format!(
-                "add an `{RESPONSE}` with `RouteId: !Ref {}` and `{KEY}: $default`",
+                "add an `AWS::ApiGatewayV2::RouteResponse` with `RouteId: !Ref {}` and `{KEY}: $default`",
                 resource.id
             );
             found.push(
-                Found::mistake(Location::of(resource, &[SELECTION]), what)
+                Finding::mistake(Location::of(resource, &[SELECTION]), what)
                     .effect("the body that the function returns does not reach the client")
                     .fix(fix),
             );
         }
     }
-    for response in input.evaluator.of_kind(RESPONSE) {
-        let Some(key) = input.text(response, KEY) else {
+    for response in input.evaluator.of_type(resource_type::ROUTE_RESPONSE) {
+        let Some(key) = input.evaluator.property(response, KEY) else {
             continue;
         };
         if key != "$default" {
             let what = format!("`{KEY}` of `{}` is `{key}`", response.id);
             found.push(
-                Found::mistake(Location::of(response, &[KEY]), what)
+                Finding::mistake(Location::of(response, &[KEY]), what)
                     .effect("AWS rejects the route response")
                     .fix(format!("write `{KEY}: $default`")),
             );

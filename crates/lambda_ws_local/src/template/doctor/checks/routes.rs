@@ -1,35 +1,36 @@
 //! Routes that an API should have.
 
-use crate::template::doctor::examined_api::{Api, Route};
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::examined_api::{ExaminedApi, ExaminedRoute};
+use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::DoctorInput;
-use crate::template::resources::api::SERVERLESS;
-use crate::template::resources::{function, route};
+use crate::template::resources::route;
+use crate::template::transform::resource_type;
 
-/// Whether a route is in the template, be it right or wrong.
-fn has(api: &Api<'_>, key: &str) -> bool {
-    // A route whose key is unknown may be the one.
+/// Whether a route is in the template, correct or not.
+fn has(api: &ExaminedApi<'_>, key: &str) -> bool {
+    // A route with an unknown key may be this one.
     api.routes
         .iter()
         .any(|one| one.key.as_deref().is_none_or(|own| own == key))
 }
 
 /// The APIs whose routes are all in the template.
-fn complete<'t, 's>(input: &'t DoctorInput<'s, '_>) -> impl Iterator<Item = &'t Api<'s>> {
+fn complete<'d>(input: &'d DoctorInput<'_>) -> impl Iterator<Item = &'d ExaminedApi<'d>> {
     // A route whose API is unknown may belong to any of them.
-    let scattered = input.apis.iter().any(|api| api.id.is_empty());
-    let all = input.apis.iter();
-    all.filter(move |api| api.resource.is_some() && !scattered && !input.is_open())
+    let complete =
+        input.apis.iter().all(|api| !api.id.is_empty()) && !input.has_unwritten_resources();
+    let apis = input.apis.iter();
+    apis.filter(move |api| complete && api.resource.is_some())
 }
 
 /// How to add a route.
-fn addition(input: &DoctorInput<'_, '_>, api: &Api<'_>, key: &str) -> String {
-    let mut functions = function::resources(input.evaluator);
-    let called = |id: &str| api.routes.iter().any(|route| route.called.is(id));
+fn addition(input: &DoctorInput<'_>, api: &ExaminedApi<'_>, key: &str) -> String {
+    let mut functions = input.evaluator.functions();
+    let called = |id: &str| api.routes.iter().any(|route| route.target.is(id));
     let function = functions.find(|one| called(&one.id));
     let function = function.map_or("Function", |one| &*one.id);
     match api.resource {
-        Some(resource) if resource.kind == SERVERLESS => {
+        Some(resource) if resource.resource_type == resource_type::SAM_WEBSOCKET_API => {
             format!("add `{key}: {{ FunctionArn: !GetAtt {function}.Arn }}` to its `Routes`")
         }
         _ => format!("add an `AWS::ApiGatewayV2::Route` with `RouteKey: {key}`"),
@@ -37,36 +38,27 @@ fn addition(input: &DoctorInput<'_, '_>, api: &Api<'_>, key: &str) -> String {
 }
 
 /// The route for messages that no other route matches (conformance D4).
-pub(super) fn default(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn default(input: &DoctorInput<'_>) -> Vec<Finding> {
     let without = complete(input).filter(|api| !has(api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.name);
         let location = api.location("Routes");
-        let message = |one: &Route<'_>| {
+        let message = |one: &ExaminedRoute<'_>| {
             one.key.as_deref().is_some_and(|key| !route::PREDEFINED.contains(&key))
         };
-        let library = input
-            .handlers()
-            .any(|one| one.apis.iter().any(|other| other.id == api.id));
-        let found = match library && !api.routes.iter().any(message) {
-            true => Found::mistake(location, what).effect("no message reaches the function: each is answered with `Forbidden`"),
-            false => Found::remark(location, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
+        let found = match input.api_uses_library(api) && !api.routes.iter().any(message) {
+            true => Finding::mistake(location, what).effect("no message reaches the function: each is answered with `Forbidden`"),
+            false => Finding::remark(location, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
         };
         found.fix(addition(input, api, "$default"))
     });
     found.collect()
 }
 
-/// The routes by which the library records connections and forgets them.
-pub(super) fn lifecycle(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+/// The routes with which the library records and removes connections.
+pub(super) fn lifecycle(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for api in complete(input) {
-        let uses_library = input
-            .handlers()
-            .any(|one| one.apis.iter().any(|other| other.id == api.id));
-        if !uses_library {
-            continue;
-        }
+    for api in complete(input).filter(|api| input.api_uses_library(api)) {
         for (key, effect) in [
             (
                 "$connect",
@@ -80,7 +72,7 @@ pub(super) fn lifecycle(input: &DoctorInput<'_, '_>) -> Vec<Found> {
             if !has(api, key) {
                 let what = format!("API `{}` has no route `{key}`", api.name);
                 found.push(
-                    Found::mistake(api.location("Routes"), what)
+                    Finding::mistake(api.location("Routes"), what)
                         .effect(effect)
                         .fix(addition(input, api, key)),
                 );

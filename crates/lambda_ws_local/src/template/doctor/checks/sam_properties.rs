@@ -1,11 +1,9 @@
 //! Properties of `AWS::Serverless::WebSocketApi` that SAM rejects and that the reader does not need.
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
-use crate::template::resources::api;
 use crate::template::syntax::{Node, Value};
-use crate::template::transform::Resource;
+use crate::template::transform::{Resource, resource_type};
 
 const ADDRESS_TYPE: &str = "IpAddressType";
 /// The properties that SAM knows.
@@ -30,11 +28,11 @@ const KNOWN: [&str; 18] = [
     "Tags",
 ];
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in input.apis.iter().filter_map(|api| api.resource) {
         address_type(input, resource, &mut found);
-        if resource.kind == api::SERVERLESS {
+        if resource.resource_type == resource_type::SAM_WEBSOCKET_API {
             known(resource, &mut found);
             request_parameters(resource, &mut found);
             access_logs(input, resource, &mut found);
@@ -44,27 +42,27 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
     found
 }
 
-fn rejected(location: Location, what: String, fix: &str) -> Found {
-    Found::mistake(location, what)
+fn rejected(location: Location, what: String, fix: &str) -> Finding {
+    Finding::mistake(location, what)
         .effect("SAM rejects the template")
         .fix(fix)
 }
 
-fn address_type(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
-    let Some(kind) = input.text(api, ADDRESS_TYPE) else {
+fn address_type(input: &DoctorInput<'_>, api: &Resource, found: &mut Vec<Finding>) {
+    let Some(kind) = input.evaluator.property(api, ADDRESS_TYPE) else {
         return;
     };
     if kind != "ipv4" && kind != "dualstack" {
         let what = format!("`{ADDRESS_TYPE}` of API `{}` is `{kind}`", api.id);
         found.push(
-            Found::mistake(Location::of(api, &[ADDRESS_TYPE]), what)
+            Finding::mistake(Location::of(api, &[ADDRESS_TYPE]), what)
                 .effect("AWS rejects the API")
                 .fix("write `ipv4` or `dualstack`"),
         );
     }
 }
 
-fn known(api: &Resource, found: &mut Vec<Found>) {
+fn known(api: &Resource, found: &mut Vec<Finding>) {
     for entry in api.properties.entries() {
         let name = &*entry.key;
         if !KNOWN.contains(&name) && !name.starts_with("Fn::") {
@@ -79,10 +77,9 @@ fn known(api: &Resource, found: &mut Vec<Found>) {
     }
 }
 
-fn request_parameters(api: &Resource, found: &mut Vec<Found>) {
+fn request_parameters(api: &Resource, found: &mut Vec<Finding>) {
     let name = "RequestParameters";
-    let routes = api.properties.entry("Routes").map(Node::entries);
-    for route in routes.unwrap_or_default() {
+    for route in api.properties.entries_of("Routes") {
         let given = route.value.entry(name).filter(|node| !is_empty(node));
         if given.is_some() && &*route.key != "$connect" {
             let what = format!(
@@ -108,7 +105,7 @@ fn is_empty(node: &Node) -> bool {
     }
 }
 
-fn access_logs(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
+fn access_logs(input: &DoctorInput<'_>, api: &Resource, found: &mut Vec<Finding>) {
     let name = "AccessLogSettings";
     let settings = api.properties.entry(name);
     let Some(Ok(settings)) = settings.map(|node| input.evaluator.value(node)) else {
@@ -121,12 +118,8 @@ fn access_logs(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Foun
     }
 }
 
-fn domain(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
-    let Some(domain) = api
-        .properties
-        .entry("Domain")
-        .filter(|node| !node.is_null())
-    else {
+fn domain(input: &DoctorInput<'_>, api: &Resource, found: &mut Vec<Finding>) {
+    let Some(domain) = api.properties.non_null("Domain") else {
         return;
     };
     if domain.intrinsic().is_some() {
@@ -162,13 +155,10 @@ fn domain(input: &DoctorInput<'_, '_>, api: &Resource, found: &mut Vec<Found>) {
     }
 }
 
-fn base_paths(input: &DoctorInput<'_, '_>, api: &Resource, node: &Node, found: &mut Vec<Found>) {
-    let parameters = input.root.entry("Parameters");
+fn base_paths(input: &DoctorInput<'_>, api: &Resource, node: &Node, found: &mut Vec<Finding>) {
     // SAM replaces `Ref`s to parameters before it reads the property.
     let is_parameter = |node: &Node| match node.intrinsic() {
-        Some(("Ref", name)) => name
-            .as_text()
-            .is_some_and(|name| parameters.is_some_and(|all| all.entry(name).is_some())),
+        Some(("Ref", name)) => name.as_text().is_some_and(|name| input.has_parameter(name)),
         _ => false,
     };
     let location = |node: &Node| match node.column {
@@ -179,14 +169,14 @@ fn base_paths(input: &DoctorInput<'_, '_>, api: &Resource, node: &Node, found: &
         if !node.is_null() && !is_parameter(node) {
             let what = format!("`BasePath` of API `{}` is {}", api.id, node.kind());
             found.push(
-                Found::mistake(location(node), what)
+                Finding::mistake(location(node), what)
                     .effect("SAM ignores it: the domain serves the API without a path")
                     .fix("write a text, a `!Ref` to a parameter, or a list of them"),
             );
         }
         return;
     }
-    for item in node.as_list().unwrap_or(std::slice::from_ref(node)) {
+    for item in node.items() {
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || "/-_".contains(letter);
         match item.as_text() {
             Some(text) if text.chars().all(allowed) => {}

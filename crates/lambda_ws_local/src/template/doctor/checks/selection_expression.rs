@@ -1,9 +1,9 @@
 //! The expression that selects a message's route (conformance D1).
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::DoctorInput;
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for api in &input.apis {
         let Some(expression) = api.expression.as_deref().filter(|text| !text.is_empty()) else {
@@ -28,7 +28,7 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
             api.name
         );
         found.push(
-            Found::mistake(location, what)
+            Finding::mistake(location, what)
                 .effect(effect)
                 .fix("write `RouteSelectionExpression: $request.body.action`"),
         );

@@ -1,25 +1,24 @@
 //! Limits that let no event through.
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
-use crate::template::resources::stage;
 use crate::template::syntax::Node;
+use crate::template::transform::resource_type;
 
 const LIMITS: [&str; 2] = ["ThrottlingRateLimit", "ThrottlingBurstLimit"];
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let evaluator = input.evaluator;
     let mut found = Vec::new();
-    for resource in evaluator.of_kind(stage::KIND) {
-        let of = stage::api(evaluator, resource).ok();
-        let Some(api) = input.apis.iter().find(|api| of.as_ref() == Some(&api.id)) else {
+    for resource in evaluator.of_type(resource_type::STAGE) {
+        let Some(api) = input.api_of(resource) else {
             continue;
         };
         let mut add = |settings: &Node, whose: &str| {
             for name in LIMITS {
-                let entry = settings.entries().iter().find(|entry| &*entry.key == name);
-                let Some(entry) = entry else { continue };
+                let Some(entry) = settings.find(name) else {
+                    continue;
+                };
                 let limit = evaluator.text(&entry.value).ok();
                 if limit.and_then(|text| text.trim().parse::<f64>().ok()) != Some(0.0) {
                     continue;
@@ -27,7 +26,7 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 let what = format!("`{name}` of {whose} is 0");
                 let owner = api.resource.unwrap_or(resource);
                 found.push(
-                    Found::mistake(Location::from(entry).within(owner), what)
+                    Finding::mistake(Location::from(entry).within(owner), what)
                         .effect("API Gateway rejects every handshake and every message with 429")
                         .fix("write the events per second that you need, or remove it: the account's limit then applies"),
                 );

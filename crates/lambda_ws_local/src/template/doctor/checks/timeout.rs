@@ -1,8 +1,7 @@
 //! The time that a function has: API Gateway waits 29 s for it (conformance E5), and Lambda's default is 3 s.
 
-use crate::template::doctor::finding::Found;
+use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::doctor::location::Location;
 
 /// The longest time that API Gateway waits, in seconds.
 const INTEGRATION: u64 = 29;
@@ -11,15 +10,12 @@ const DEFAULT: u64 = 3;
 /// Lambda's maximum, in seconds; the reader rejects more.
 const MOST: u64 = 900;
 
-pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for handler in input.routed() {
-        let resource = handler.resource;
+    for function in input.routed_functions() {
+        let resource = function.resource;
         let (id, location) = (&resource.id, Location::of(resource, &["Timeout"]));
-        let given = resource
-            .properties
-            .entry("Timeout")
-            .filter(|node| !node.is_null());
+        let given = resource.properties.non_null("Timeout");
         let seconds = match given.map(|node| input.evaluator.text(node)) {
             None => None,
             Some(text) => match text.ok().and_then(|text| text.trim().parse::<u64>().ok()) {
@@ -31,7 +27,7 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
         let fix = format!("write `Timeout: {INTEGRATION}`");
         found.extend(match seconds {
             None => Some(
-                Found::remark(
+                Finding::remark(
                     location,
                     format!("function `{id}` has no `Timeout`, and Lambda's default is {DEFAULT} s"),
                 )
@@ -39,12 +35,12 @@ pub(super) fn look(input: &DoctorInput<'_, '_>) -> Vec<Found> {
                 .fix(fix),
             ),
             Some(seconds) if seconds <= DEFAULT => Some(
-                Found::remark(location, format!("function `{id}` has a timeout of {seconds} s"))
+                Finding::remark(location, format!("function `{id}` has a timeout of {seconds} s"))
                     .effect(short)
                     .fix(fix),
             ),
             Some(seconds) if (INTEGRATION + 1..=MOST).contains(&seconds) => Some(
-                Found::remark(
+                Finding::remark(
                     location,
                     format!("function `{id}` has a timeout of {seconds} s, but API Gateway waits {INTEGRATION} s"),
                 )

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use saphyr_parser::{Event, Marker, ScalarStyle, Span};
 use serde::de::IgnoredAny;
 
-use super::problem::Problem;
+use crate::template::syntax::Problem;
 
 /// An event and its place.
 type Placed = (Event<'static>, Span);
