@@ -85,7 +85,7 @@ pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
         } else if [resource_type::API, resource_type::SAM_HTTP_API]
             .contains(&&*resource.resource_type)
         {
-            other_ids.push(resource_names::short_id(&resource.id));
+            other_ids.push(resource.short_id());
         }
     }
     for resource in evaluator.of_type(resource_type::ROUTE) {
@@ -116,7 +116,7 @@ pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
 }
 
 fn api<'e>(evaluator: &'e Evaluator<'_>, resource: &'e Resource) -> ExaminedApi<'e> {
-    let id = resource_names::short_id(&resource.id);
+    let id = resource.short_id();
     let stages = evaluator.of_type(resource_type::STAGE);
     let stages = stages.filter(|one| resource_names::belongs_to(evaluator, one, &id));
     ExaminedApi {

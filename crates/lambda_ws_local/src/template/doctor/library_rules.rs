@@ -20,7 +20,7 @@ pub enum LibraryRules {
 const LIBRARY: &str = "lambda_ws";
 const MANIFEST: &str = "Cargo.toml";
 const CARGO_LAMBDA: &str = "rust-cargolambda";
-/// How many folders above the code may have the manifest, and how many path dependencies may lead to the library.
+/// The limit of folders above the code that may contain the manifest, and of path dependencies up to the library.
 const MAX_STEPS: usize = 8;
 
 /// Whether a function is built from a crate that depends on the library. `folder` is the template's.
@@ -53,7 +53,7 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
         return false;
     };
     let code = Path::new(&code);
-    // A finished program lies in a folder of its name, as `target/lambda/chat`.
+    // A built program is in a folder of its name: `target/lambda/chat`.
     let built = code.components().any(|part| part.as_os_str() == "target");
     let steps = match built || method == Some(CARGO_LAMBDA) {
         true => MAX_STEPS,
@@ -139,7 +139,7 @@ impl Packages {
         }
     }
 
-    /// Whether a package depends on the library, perhaps by way of other packages of the project.
+    /// Whether a package depends on the library, directly or through other packages of the project.
     fn depends(&self, folder: &Path, manifest: &Table, steps: usize) -> bool {
         let name = manifest
             .get("package")

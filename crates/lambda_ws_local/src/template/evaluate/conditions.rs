@@ -33,8 +33,7 @@ fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
 
 fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     let wrong = || {
-        Problem::new(
-            node.line,
+        node.problem(
             "a condition is one of `Fn::And`, `Fn::Equals`, `Fn::Not`, `Fn::Or` and `Condition`",
         )
     };

@@ -5,10 +5,8 @@ use super::options::Options;
 use super::parameters::{self, Parameter};
 use super::{conditions, intrinsics, resource_names};
 use crate::template::syntax::{Node, Problem, Report, Value};
-use crate::template::transform::{Resource, resource, resource_type};
+use crate::template::transform::{self, Resource, resource_type};
 
-/// The local value of `AWS::StackName`.
-pub(super) const STACK: &str = "local";
 /// The limit of values that refer to each other; each level needs some of the thread's stack.
 const MAX_DEPTH: usize = 100;
 
@@ -54,7 +52,7 @@ impl<'a> Evaluator<'a> {
             }
             Some(_) => None,
         };
-        let resources = resource::read(template, report, alias);
+        let resources = transform::read(template, report, alias);
         let written = resources.iter().filter(|one| !one.generated);
         report.set_constructs(template, written.map(|one| (one.line, one.construct())));
         let mut evaluator = Self {
@@ -151,9 +149,7 @@ impl<'a> Evaluator<'a> {
     /// Returns the resource of a type with the id that `Ref` returns.
     pub(crate) fn with_id(&self, resource_type: &str, id: &str) -> Option<&Resource> {
         let mut resources = self.resources.iter();
-        resources.find(|one| {
-            one.resource_type == resource_type && resource_names::short_id(&one.id) == id
-        })
+        resources.find(|one| one.resource_type == resource_type && one.short_id() == id)
     }
 
     /// Returns the Lambda functions, in the order of the template.
@@ -174,34 +170,20 @@ impl<'a> Evaluator<'a> {
         self.text(resource.properties.entry(name)?).ok()
     }
 
-    /// `Ref name`: a pseudo parameter, a parameter, or a resource's name.
+    /// Returns the value of `Ref name`: a pseudo parameter, a parameter, or a resource's name.
     pub(super) fn reference(&self, name: &str, line: usize) -> Result<Node, Problem> {
-        let text = |text: &str| Ok(Node::text(text, line));
-        match name {
-            "AWS::Region" => text(&self.options.region),
-            "AWS::AccountId" => text(&self.options.account),
-            "AWS::Partition" => text("aws"),
-            "AWS::URLSuffix" => text("amazonaws.com"),
-            "AWS::StackName" => text(STACK),
-            "AWS::StackId" => {
-                let (region, account) = (&self.options.region, &self.options.account);
-                text(&format!(
-                    "arn:aws:cloudformation:{region}:{account}:stack/{STACK}/{}",
-                    resource_names::short_id(STACK)
-                ))
-            }
-            "AWS::NotificationARNs" => Ok(Node::list(Vec::new(), line)),
-            "AWS::NoValue" => Ok(Node::null(line)),
-            _ => match self.parameters.get(name) {
-                Some(parameter) => parameter.value(name, line),
-                None => self.memoize(&format!("Ref {name}"), line, || {
-                    resource_names::reference(self, name, line)
-                }),
-            },
+        if let Some(value) = parameters::pseudo(self.options, name, line) {
+            return Ok(value);
+        }
+        match self.parameters.get(name) {
+            Some(parameter) => parameter.value(name, line),
+            None => self.memoize(&format!("Ref {name}"), line, || {
+                resource_names::reference(self, name, line)
+            }),
         }
     }
 
-    /// `Fn::GetAtt name.attribute`.
+    /// Returns the value of `Fn::GetAtt name.attribute`.
     pub(super) fn attribute(
         &self,
         name: &str,
@@ -223,24 +205,21 @@ impl<'a> Evaluator<'a> {
         if let Some(result) = self.cache.borrow().get(name) {
             return result.clone().map(|node| Node { line, ..node });
         }
-        let begin = self.in_progress.borrow().iter().position(|one| one == name);
-        if let Some(begin) = begin {
-            let mut circle: Vec<_> = self.in_progress.borrow()[begin..]
+        let in_progress = self.in_progress.borrow();
+        if let Some(begin) = in_progress.iter().position(|one| one == name) {
+            let cycle = in_progress[begin..]
                 .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            circle.push(format!("`{name}`"));
-            return Err(Problem::new(
-                line,
-                format!("a value needs itself: {}", circle.join(" needs ")),
-            ));
+                .map(|name| format!("`{name}` needs "));
+            let cycle: String = cycle.collect();
+            let text = format!("a value needs itself: {cycle}`{name}`");
+            return Err(Problem::new(line, text));
         }
+        drop(in_progress);
         self.in_progress.borrow_mut().push(name.to_owned());
         let result = evaluate();
         self.in_progress.borrow_mut().pop();
-        self.cache
-            .borrow_mut()
-            .insert(name.to_owned(), result.clone());
+        let mut cache = self.cache.borrow_mut();
+        cache.insert(name.to_owned(), result.clone());
         result
     }
 
@@ -301,10 +280,7 @@ impl<'a> Evaluator<'a> {
                 .filter_map(Node::as_text)
                 .collect::<Vec<_>>()
                 .join(",")),
-            _ => Err(Problem::new(
-                node.line,
-                format!("a text belongs here, and this is {}", value.kind()),
-            )),
+            _ => Err(node.problem(format!("a text belongs here, and this is {}", value.kind()))),
         }
     }
 
@@ -312,19 +288,17 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn list(&self, node: &Node) -> Result<Vec<Node>, Problem> {
         let value = self.value(node)?;
         let Some(items) = value.as_list() else {
-            return Err(Problem::new(
-                node.line,
-                format!("a list belongs here, and this is {}", value.kind()),
-            ));
+            return Err(node.problem(format!("a list belongs here, and this is {}", value.kind())));
         };
-        let items = items
-            .iter()
-            .map(|item| self.value(item))
-            .filter(|item| {
-                item.as_ref()
-                    .map_or_else(|one| !self.counts_as_absent(one), |_| true)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(items.into_iter().filter(|item| !item.is_null()).collect())
+        let mut present = Vec::new();
+        for item in items {
+            match self.value(item) {
+                Ok(item) if item.is_null() => {}
+                Ok(item) => present.push(item),
+                Err(problem) if self.counts_as_absent(&problem) => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(present)
     }
 }

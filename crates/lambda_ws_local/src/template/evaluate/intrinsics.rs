@@ -46,20 +46,15 @@ pub(crate) fn arguments<'n, const N: usize>(
     function: &str,
 ) -> Result<&'n [Node; N], Problem> {
     let items = argument.as_list().and_then(|items| items.try_into().ok());
-    items.ok_or_else(|| {
-        Problem::new(
-            argument.line,
-            format!("`{function}` takes a list of {N} values"),
-        )
-    })
+    items.ok_or_else(|| argument.problem(format!("`{function}` takes a list of {N} values")))
 }
 
 fn literal<'n>(node: &'n Node, function: &str) -> Result<&'n str, Problem> {
     node.as_text().ok_or_else(|| {
-        Problem::new(
-            node.line,
-            format!("`{function}` takes a name, and this is {}", node.kind()),
-        )
+        node.problem(format!(
+            "`{function}` takes a name, and this is {}",
+            node.kind()
+        ))
     })
 }
 
@@ -87,10 +82,8 @@ fn attribute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem
         _ => {
             let dotted = argument.as_text().and_then(|text| text.split_once('.'));
             let wrong = || {
-                Problem::new(
-                    argument.line,
-                    "`Fn::GetAtt` takes a resource and an attribute, as in `Table.Arn`",
-                )
+                argument
+                    .problem("`Fn::GetAtt` takes a resource and an attribute, as in `Table.Arn`")
             };
             let (name, attribute) = dotted.ok_or_else(wrong)?;
             (name.to_owned(), attribute.to_owned())
@@ -103,10 +96,7 @@ fn substitute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Proble
     let (text, variables) = match argument.as_list() {
         Some([text, variables]) => (text, Some(variables)),
         Some(_) => {
-            return Err(Problem::new(
-                argument.line,
-                "`Fn::Sub` takes a text, or a list of a text and a map",
-            ));
+            return Err(argument.problem("`Fn::Sub` takes a text, or a list of a text and a map"));
         }
         None => (argument, None),
     };
@@ -179,10 +169,9 @@ fn select(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
         .and_then(|index| items.as_list()?.get(index));
     let wrong = || {
         let count = items.as_list().map_or(0, <[Node]>::len);
-        Problem::new(
-            argument.line,
-            format!("`Fn::Select` has no item {index}: the list has {count}, counted from 0"),
-        )
+        argument.problem(format!(
+            "`Fn::Select` has no item {index}: the list has {count}, counted from 0"
+        ))
     };
     evaluator.value(item.ok_or_else(wrong)?)
 }
@@ -191,7 +180,7 @@ fn split(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [delimiter, text] = arguments(argument, "Fn::Split")?;
     let delimiter = literal(delimiter, "Fn::Split")?;
     if delimiter.is_empty() {
-        return Err(Problem::new(argument.line, "`Fn::Split` needs a delimiter"));
+        return Err(argument.problem("`Fn::Split` needs a delimiter"));
     }
     let text = evaluator.text(text)?;
     Ok(Node::list(
@@ -207,10 +196,7 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
         Some([keys @ .., last]) if keys.len() == 3 => (keys, last.entry("DefaultValue")),
         Some(keys) if keys.len() == 3 => (keys, None),
         _ => {
-            return Err(Problem::new(
-                argument.line,
-                "`Fn::FindInMap` takes a mapping and two keys",
-            ));
+            return Err(argument.problem("`Fn::FindInMap` takes a mapping and two keys"));
         }
     };
     let (map, first, second) = (
@@ -225,10 +211,9 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
         .and_then(|map| map.entry(&second));
     match found.or(default) {
         Some(value) => evaluator.value(value),
-        None => Err(Problem::new(
-            argument.line,
-            format!("`Mappings` has no `{map}` with `{first}` and `{second}`"),
-        )),
+        None => Err(argument.problem(format!(
+            "`Mappings` has no `{map}` with `{first}` and `{second}`"
+        ))),
     }
 }
 

@@ -2,15 +2,38 @@ use std::collections::BTreeMap;
 
 use super::options::Options;
 use crate::template::syntax::{Node, Problem, Report, listed};
+use crate::template::transform::short_id;
 
-/// A parameter of the template with the value it has in this reading.
+/// The local value of `AWS::StackName`.
+pub(super) const STACK: &str = "local";
+
+/// Returns the value of a pseudo parameter.
+pub(super) fn pseudo(options: &Options, name: &str, line: usize) -> Option<Node> {
+    let text = match name {
+        "AWS::Region" => options.region.clone(),
+        "AWS::AccountId" => options.account.clone(),
+        "AWS::Partition" => "aws".to_owned(),
+        "AWS::URLSuffix" => "amazonaws.com".to_owned(),
+        "AWS::StackName" => STACK.to_owned(),
+        "AWS::StackId" => {
+            let id = short_id(STACK);
+            options.arn("cloudformation", &format!("stack/{STACK}/{id}"))
+        }
+        "AWS::NotificationARNs" => return Some(Node::list(Vec::new(), line)),
+        "AWS::NoValue" => return Some(Node::null(line)),
+        _ => return None,
+    };
+    Some(Node::text(text, line))
+}
+
+/// A parameter of the template with its value.
 pub(crate) struct Parameter {
-    /// A text, or a list of texts for the list types; the error is why it has none, and what helps.
+    /// A text, or a list of texts for the list types; the error is the reason why it has none, and the fix.
     value: Result<Node, String>,
 }
 
 impl Parameter {
-    /// A parameter with a value from elsewhere.
+    /// A parameter with that value.
     pub(crate) fn of(value: &str) -> Self {
         Self {
             value: Ok(Node::text(value, 0)),
@@ -27,7 +50,7 @@ impl Parameter {
     }
 }
 
-/// The template's `Parameters` with their values: overrides first, then defaults.
+/// Reads the template's `Parameters` with their values: overrides first, then defaults.
 pub(crate) fn read(
     template: &Node,
     options: &Options,
@@ -58,8 +81,8 @@ pub(crate) fn read(
             given.map(String::as_str),
             report,
         ));
-        // A parameter that is wrong is known all the same, or each `Ref` to it would be reported too. A lenient reader
-        // needs the difference between an unknown value and none.
+        // A wrong parameter has a value, or each `Ref` to it would be reported too. To a lenient reader its value is
+        // unknown.
         let parameter = parameter.unwrap_or(Parameter {
             value: match lenient {
                 true => Err(format!(
@@ -90,7 +113,7 @@ fn parameter(
         .entry("Default")
         .map(|default| default.as_text().unwrap_or_default());
     let Some(text) = given.or(default) else {
-        // It matters only where its value is used.
+        // Only a use of its value is a problem.
         let why = format!("parameter `{name}` has no default; give its value with");
         return Ok(Parameter { value: Err(why) });
     };

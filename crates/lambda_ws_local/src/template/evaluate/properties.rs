@@ -29,7 +29,7 @@ impl<'e> Properties<'e> {
             });
         }
         let text = format!("{owner}: a map belongs here, and this is {}", node.kind());
-        Err(Problem::new(node.line, text))
+        Err(node.problem(text))
     }
 
     /// Returns the properties of a resource, which messages call "`what` `id`".

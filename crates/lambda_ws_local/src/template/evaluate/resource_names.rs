@@ -1,7 +1,8 @@
 //! The names of resources: what `Ref` and `Fn::GetAtt` return for those whose values are known without AWS.
 
-use super::evaluator::{Evaluator, STACK};
+use super::evaluator::Evaluator;
 use super::intrinsics::bounded_text;
+use super::parameters::STACK;
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
 
@@ -10,29 +11,11 @@ pub(crate) const MIN_TABLE_NAME: usize = 3;
 /// The number of the version that SAM publishes: here it is the only one.
 const FIRST_VERSION: &str = "1";
 
-/// Returns an id of 10 letters and digits, like those of API Gateway, but always the same for the same name.
-pub(crate) fn short_id(name: &str) -> String {
-    // FNV-1a: stable over versions of Rust, which the standard hasher is not.
-    let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
-    let mut digit = || {
-        let digit = digits[(hash % 36) as usize];
-        hash /= 36;
-        char::from(digit)
-    };
-    (0..10).map(|_| digit()).collect()
-}
-
 /// Returns the id of the API that a stage, a route or an integration belongs to.
 pub(crate) fn api_id(evaluator: &Evaluator<'_>, part: &Resource) -> Result<String, Problem> {
     match part.properties.entry("ApiId") {
         Some(id) => evaluator.text(id),
-        None => Err(Problem::new(
-            part.line,
-            format!("`{}` has no `ApiId`", part.id),
-        )),
+        None => Err(part.problem(format!("`{}` has no `ApiId`", part.id))),
     }
 }
 
@@ -70,10 +53,7 @@ pub(crate) fn stage(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<Strin
     }
     match stage.properties.entry("StageName") {
         Some(name) => evaluator.text(name),
-        None => Err(Problem::new(
-            stage.line,
-            format!("stage `{}` has no `StageName`", stage.id),
-        )),
+        None => Err(stage.problem(format!("stage `{}` has no `StageName`", stage.id))),
     }
 }
 
@@ -189,8 +169,8 @@ pub(super) fn reference(
         | resource_type::SAM_HTTP_API
         | resource_type::REST_API
         | resource_type::API_KEY
-        | resource_type::USAGE_PLAN => short_id(name),
-        other if other.starts_with("AWS::ApiGatewayV2::") => short_id(name),
+        | resource_type::USAGE_PLAN => resource.short_id(),
+        other if other.starts_with("AWS::ApiGatewayV2::") => resource.short_id(),
         _ => return Err(unknown(resource, &format!("Ref {name}"), line)),
     };
     bounded_text(text, line)
@@ -230,13 +210,13 @@ pub(super) fn attribute(
         }
         (resource_type::SAM_WEBSOCKET_API | resource_type::API, "ApiId")
         | (resource_type::AUTHORIZER, "AuthorizerId")
-        | (resource_type::API_KEY, "APIKeyId") => short_id(name),
+        | (resource_type::API_KEY, "APIKeyId") => resource.short_id(),
         (resource_type::SAM_WEBSOCKET_API | resource_type::API, "ApiEndpoint") => {
-            let id = short_id(name);
+            let id = resource.short_id();
             format!("wss://{id}.execute-api.{region}.amazonaws.com")
         }
         (resource_type::SAM_WEBSOCKET_API, "Stage") => {
-            let id = short_id(name);
+            let id = resource.short_id();
             let found = evaluator
                 .of_type(resource_type::STAGE)
                 .find(|stage| stage.generated && belongs_to(evaluator, stage, &id));

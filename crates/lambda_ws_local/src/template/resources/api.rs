@@ -61,7 +61,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
             return Ok(None);
         }
     }
-    let id = resource_names::short_id(&resource.id);
+    let id = resource.short_id();
     let routes = routes(evaluator, &id);
     let stage = evaluator
         .report
@@ -147,7 +147,7 @@ fn report_orphans(evaluator: &Evaluator<'_>) {
         .resources
         .iter()
         .filter(|one| apis.contains(&&*one.resource_type));
-    let ids: Vec<_> = apis.map(|one| resource_names::short_id(&one.id)).collect();
+    let ids: Vec<_> = apis.map(|one| one.short_id()).collect();
     let routes = evaluator.of_type(resource_type::ROUTE);
     let stages = evaluator.of_type(resource_type::STAGE);
     for (what, part) in routes
@@ -180,7 +180,7 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<ApiKey>,
     let why = if !properties.flag("Enabled")? {
         "is not `Enabled: true`: no client can use it, as on AWS"
     } else if let Some(value) = properties.text("Value")? {
-        let id = resource_names::short_id(&resource.id);
+        let id = resource.short_id();
         return Ok(Some(ApiKey { id, value }));
     } else {
         "has no `Value`, and AWS would make one up; name a key of your own with --api-key"

@@ -104,7 +104,7 @@ fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Autho
     }
     let Some(uri) = resource.properties.entry("AuthorizerUri") else {
         let text = format!("{owner} has no `AuthorizerUri`");
-        return Err(Problem::new(resource.line, text));
+        return Err(resource.problem(text));
     };
     let function = integration::invoked_function(evaluator, uri, &owner);
     let function = function.map_err(|problem| match problem.is_local_only() {
@@ -131,5 +131,5 @@ fn identity_source(
         .text(node)
         .map_err(|problem| problem.context(owner))?;
     let read = source.parse();
-    read.map_err(|error| Problem::new(node.line, format!("{owner}: {error}")))
+    read.map_err(|error| node.problem(format!("{owner}: {error}")))
 }

@@ -69,7 +69,7 @@ pub(crate) fn read(
     }
     let Some(uri) = integration.properties.entry("IntegrationUri") else {
         let text = format!("{} has no `IntegrationUri`", properties.owner);
-        return Err(Problem::new(integration.line, text));
+        return Err(integration.problem(text));
     };
     let function = match invoked_function(evaluator, uri, &format!("route `{route}`")) {
         Ok(function) => function,
@@ -108,7 +108,7 @@ pub(crate) fn invoked_function(
         let text = format!(
             "{user} calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
         );
-        return Err(Problem::new(node.line, text));
+        return Err(node.problem(text));
     };
     if name.contains("${stageVariables.") {
         let text =

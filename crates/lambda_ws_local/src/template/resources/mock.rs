@@ -1,6 +1,6 @@
 //! Integrations of type `MOCK`: a fixed response without a function, as for a ping (conformance E9).
 
-use crate::template::evaluate::{Evaluator, Properties, resource_names};
+use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
 
@@ -91,7 +91,7 @@ fn response<'e>(
     integration: &Resource,
     status: u16,
 ) -> Result<Option<Properties<'e>>, Problem> {
-    let id = resource_names::short_id(&integration.id);
+    let id = integration.short_id();
     let mut default = None;
     for one in evaluator.of_type(resource_type::INTEGRATION_RESPONSE) {
         if evaluator.property(one, "IntegrationId").as_ref() != Some(&id) {

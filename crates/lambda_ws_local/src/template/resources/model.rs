@@ -72,13 +72,13 @@ fn schema(evaluator: &Evaluator<'_>, model: &Resource) -> Result<Value, Problem>
     let id = &model.id;
     let Some(node) = model.properties.entry("Schema") else {
         let text = format!("model `{id}` has no `Schema`");
-        return Err(Problem::new(model.line, text));
+        return Err(model.problem(text));
     };
     let schema = json::json(evaluator, node, true);
     match schema.map_err(|problem| problem.context(&format!("`Schema` of model `{id}`")))? {
         Value::String(text) => serde_json::from_str(&text).map_err(|error| {
             let text = format!("`Schema` of model `{id}` is no JSON: {error}");
-            Problem::new(node.line, text)
+            node.problem(text)
         }),
         schema => Ok(schema),
     }

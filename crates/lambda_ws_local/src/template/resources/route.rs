@@ -4,7 +4,7 @@ use super::authorization::{self, Authorization};
 use super::integration::{self, Integration};
 use super::mock::Mock;
 use super::model::{self, Models};
-use crate::template::evaluate::{Evaluator, Properties, resource_names};
+use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
 
@@ -107,7 +107,7 @@ fn two_way(
     key: &str,
     properties: &Properties<'_>,
 ) -> Result<bool, Problem> {
-    let id = resource_names::short_id(&route.id);
+    let id = route.short_id();
     let mut responses = evaluator.of_type(resource_type::ROUTE_RESPONSE);
     let two_way = responses.any(|response| {
         evaluator.property(response, "RouteId").as_ref() == Some(&id)

@@ -187,10 +187,7 @@ fn index(evaluator: &Evaluator<'_>, node: &Node, table: &Properties<'_>) -> Resu
     index.insert("IndexName".into(), properties.required("IndexName")?.into());
     for name in ["KeySchema", "Projection"] {
         let Some(value) = properties.value(name)? else {
-            return Err(Problem::new(
-                node.line,
-                format!("{} has no `{name}`", properties.owner),
-            ));
+            return Err(node.problem(format!("{} has no `{name}`", properties.owner)));
         };
         index.insert(name.into(), json(evaluator, &value, false)?);
     }

@@ -3,7 +3,7 @@
 
 use super::mock;
 use crate::template::evaluate::Evaluator;
-use crate::template::syntax::{Node, Problem, Report};
+use crate::template::syntax::{Node, Report};
 use crate::template::transform::resource_type;
 
 /// SAM's transform, without which no `AWS::Serverless` resource exists.
@@ -80,6 +80,6 @@ pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report
             "`{}` needs the line `Transform: {SERVERLESS}` in the template",
             resource.resource_type
         );
-        report.problem(Problem::new(resource.line, text));
+        report.problem(resource.problem(text));
     }
 }

@@ -42,13 +42,10 @@ pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
     };
     match root {
         Some(root) if !root.entries().is_empty() => Ok(root),
-        Some(root) if !root.is_null() => Err(Problem::new(
-            root.line,
-            format!(
-                "a template is a map with `Resources`, and this is {}",
-                root.kind()
-            ),
-        )),
+        Some(root) if !root.is_null() => Err(root.problem(format!(
+            "a template is a map with `Resources`, and this is {}",
+            root.kind()
+        ))),
         _ => Err(Problem::new(
             0,
             "the file is empty; a template needs at least `Resources`",

@@ -1,5 +1,7 @@
 use std::rc::Rc;
 
+use super::problem::Problem;
+
 /// The functions of CloudFormation that have a short form, `!Name`; the long form is `Fn::Name`.
 const FUNCTIONS: &str = "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not \
                          Or RefAll Select Split Sub ToJsonString Transform ValueOf ValueOfAll";
@@ -35,6 +37,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// A problem on the line of the key.
+    pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
+        Problem::new(self.line, text)
+    }
+
     pub(crate) fn new(key: &str, value: Node) -> Self {
         Self {
             key: key.into(),
@@ -161,6 +168,11 @@ impl Node {
             }
             _ => None,
         }
+    }
+
+    /// A problem on the line of this value.
+    pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
+        Problem::new(self.line, text)
     }
 
     /// The type of this value, for a message.

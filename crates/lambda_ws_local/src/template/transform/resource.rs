@@ -1,7 +1,4 @@
-use std::collections::HashMap;
-
-use super::{function_parts, globals, resource_type, websocket_api};
-use crate::template::syntax::{Entry, Node, Problem, Report};
+use crate::template::syntax::{Entry, Node, Problem};
 
 /// A resource of the template, with SAM's `Globals` and without evaluated values.
 #[derive(Clone, Debug)]
@@ -40,6 +37,11 @@ impl Resource {
         }
     }
 
+    /// A problem on the line of the resource.
+    pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
+        Problem::new(self.line, text)
+    }
+
     /// Whether it matters to the reader that it exists.
     pub(crate) fn is_read(&self) -> bool {
         let kind = self.resource_type.strip_prefix("AWS::").unwrap_or_default();
@@ -51,92 +53,28 @@ impl Resource {
         }
     }
 
+    /// Its id on AWS, if API Gateway gives it one.
+    pub(crate) fn short_id(&self) -> String {
+        short_id(&self.id)
+    }
+
     /// Its CDK construct, such as `ChatStack/Chat/Resource`.
     pub(crate) fn construct(&self) -> Option<&str> {
         self.metadata.text_of("aws:cdk:path")
     }
 }
 
-/// Reads the template's `Resources` and adds those that SAM generates. `resolve` evaluates the name of an alias.
-pub(crate) fn read(
-    template: &Node,
-    report: &Report,
-    resolve: impl Fn(&Node) -> Option<String>,
-) -> Vec<Resource> {
-    let Some(section) = template.entry("Resources") else {
-        report.problem(Problem::new(0, "the template has no `Resources`"));
-        return Vec::new();
+/// Returns an id of 10 letters and digits, like those of API Gateway, but always the same for the same name.
+pub(crate) fn short_id(name: &str) -> String {
+    // FNV-1a: stable over versions of Rust, which the standard hasher is not.
+    let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut digit = || {
+        let digit = digits[(hash % 36) as usize];
+        hash /= 36;
+        char::from(digit)
     };
-    if section.entries().is_empty() {
-        report.problem(Problem::new(
-            section.line,
-            "`Resources` is empty; it maps each resource's name to its type and properties",
-        ));
-    }
-    let globals = template.entry("Globals");
-    let mut resources = Vec::new();
-    let mut lines = HashMap::new();
-    for entry in section.entries() {
-        let Some(resource) = report.ok(resource(entry, globals)) else {
-            continue;
-        };
-        let generated = match &*resource.resource_type {
-            resource_type::SAM_WEBSOCKET_API => websocket_api::expand(&resource, report),
-            _ => Vec::new(),
-        };
-        lines.insert(resource.id.clone(), resource.line);
-        resources.push(resource);
-        for one in generated {
-            if let Some(line) = lines.get(&one.id) {
-                let text = format!(
-                    "SAM names a part of this API `{}`, as something on line {line} is named; rename one",
-                    one.id
-                );
-                report.problem(Problem::new(one.line, text));
-            } else {
-                lines.insert(one.id.clone(), one.line);
-                resources.push(one);
-            }
-        }
-    }
-    let generated = resources
-        .iter()
-        .flat_map(|one| function_parts::expand(one, &resolve));
-    let mut generated: Vec<_> = generated.collect();
-    // A resource of the template replaces a generated one, and functions share a generated API.
-    generated.retain(|one| lines.insert(one.id.clone(), one.line).is_none());
-    resources.extend(generated);
-    resources
-}
-
-fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> {
-    let (id, node) = (&*entry.key, &entry.value);
-    if id.starts_with("Fn::") {
-        let text = format!("`{id}` makes resources only on AWS; write them out");
-        return Err(Problem::local_only(entry.line, text));
-    }
-    let Some(kind) = node.text_of("Type") else {
-        let text = format!("resource `{id}` has no `Type`");
-        return Err(Problem::new(entry.line, text));
-    };
-    let own = match node.entry("Properties") {
-        Some(own) if own.is_null() || !own.entries().is_empty() => own.clone(),
-        Some(own) if own.as_list().is_some() || own.as_text().is_some() => {
-            let kind = own.kind();
-            let text = format!("the properties of `{id}` must be a map, and this is {kind}");
-            return Err(Problem::new(own.line, text));
-        }
-        _ => Node::null(entry.line),
-    };
-    let metadata = node.entry("Metadata").cloned();
-    Ok(Resource {
-        id: id.to_owned(),
-        resource_type: kind.to_owned(),
-        condition: node.entry("Condition").cloned(),
-        properties: globals::merge(globals, kind, &own, node.entry("IgnoreGlobals")),
-        metadata: metadata.unwrap_or(Node::null(entry.line)),
-        line: entry.line,
-        column: entry.column,
-        generated: false,
-    })
+    (0..10).map(|_| digit()).collect()
 }

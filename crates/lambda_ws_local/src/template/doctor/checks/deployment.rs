@@ -115,8 +115,7 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
         .filter(|one| {
             let of = input.evaluator.property(one, "RouteId");
             let mut routes = api.routes.iter();
-            !waits(one)
-                && routes.any(|route| of == Some(resource_names::short_id(&route.resource.id)))
+            !waits(one) && routes.any(|route| of == Some(route.resource.short_id()))
         })
         .map(|one| &*one.id)
         .collect();

@@ -98,7 +98,7 @@ fn authorizer_caller<'d>(
         return None;
     };
     let role = authorizer.properties.non_null("AuthorizerCredentialsArn");
-    let id = resource_names::short_id(&authorizer.id);
+    let id = authorizer.short_id();
     role.is_none().then(|| Caller {
         api,
         function,

@@ -2,7 +2,6 @@
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
-use crate::template::evaluate::resource_names;
 use crate::template::resources::model;
 use crate::template::transform::resource_type;
 
@@ -18,7 +17,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
         let Some(key) = key.filter(|key| model::has_messages(key)) else {
             continue;
         };
-        let id = resource_names::short_id(&resource.id);
+        let id = resource.short_id();
         let mut responses = input
             .evaluator
             .of_type(resource_type::ROUTE_RESPONSE)

@@ -80,19 +80,15 @@ pub(super) fn read(
 
 fn variable(evaluator: &Evaluator<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
     if RESERVED.contains(&name) {
-        return Err(Problem::new(
-            node.line,
-            "Lambda sets this name itself and refuses it here; choose another",
-        ));
+        return Err(
+            node.problem("Lambda sets this name itself and refuses it here; choose another")
+        );
     }
     let named = |(index, letter): (usize, char)| {
         letter.is_ascii_alphabetic() || index > 0 && (letter.is_ascii_digit() || letter == '_')
     };
     if name.len() < 2 || !name.chars().enumerate().all(named) {
-        return Err(Problem::new(
-            node.line,
-            "Lambda takes names of a letter and then letters, digits and `_`",
-        ));
+        return Err(node.problem("Lambda takes names of a letter and then letters, digits and `_`"));
     }
     let value = evaluator.value(node)?;
     if value.is_null() {

@@ -89,7 +89,7 @@ pub(crate) fn read(
         properties.owner,
         value.kind()
     );
-    Err(Problem::new(value.line, text))
+    Err(value.problem(text))
 }
 
 /// How `sam build` builds a function's program: the function's `Metadata`.

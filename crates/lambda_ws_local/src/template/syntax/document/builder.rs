@@ -11,6 +11,19 @@ const MAX_DEPTH: usize = 64;
 /// How many values there may be, each alias counted with all that it repeats.
 const MAX_NODES: usize = 50_000;
 
+/// A place in the text, counted from 1.
+#[derive(Clone, Copy)]
+struct Position {
+    line: usize,
+    column: usize,
+}
+
+impl Position {
+    fn problem(self, text: impl Into<String>) -> Problem {
+        Problem::at(self.line, self.column, text)
+    }
+}
+
 /// A finished value with its size, counted as if aliases were copies.
 #[derive(Clone)]
 struct Tree {
@@ -23,8 +36,7 @@ struct Tree {
 struct Open {
     anchor: usize,
     tag: Option<String>,
-    line: usize,
-    column: usize,
+    at: Position,
     nodes: usize,
     depth: usize,
     parts: Parts,
@@ -32,19 +44,23 @@ struct Open {
 
 enum Parts {
     List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        /// The line of each entry.
-        lines: HashMap<Rc<str>, usize>,
-        merges: Vec<Node>,
-        key: Option<Key>,
-    },
+    Map(OpenMap),
+}
+
+#[derive(Default)]
+struct OpenMap {
+    entries: Vec<Entry>,
+    /// The line of each entry.
+    lines: HashMap<Rc<str>, usize>,
+    /// The values of merge keys (`<<`).
+    merges: Vec<Node>,
+    /// The key whose value has not been read.
+    key: Option<Key>,
 }
 
 struct Key {
     text: Rc<str>,
-    line: usize,
-    column: usize,
+    at: Position,
     merge: bool,
 }
 
@@ -54,16 +70,6 @@ pub(super) struct Builder<'r> {
     open: Vec<Open>,
     anchors: HashMap<usize, Tree>,
     pub(super) root: Option<Node>,
-}
-
-/// Adds a key with its line; returns the line where it was given before.
-fn add_key<K: Eq + Hash>(lines: &mut HashMap<K, usize>, key: K, line: usize) -> Option<usize> {
-    let mut first = None;
-    lines
-        .entry(key)
-        .and_modify(|line| first = Some(*line))
-        .or_insert(line);
-    first
 }
 
 impl<'r> Builder<'r> {
@@ -77,65 +83,43 @@ impl<'r> Builder<'r> {
     }
 
     pub(super) fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
-        let (line, column) = (span.start.line(), span.start.col() + 1);
+        let at = Position {
+            line: span.start.line(),
+            column: span.start.col() + 1,
+        };
         match event {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_none() => Ok(()),
-            Event::DocumentStart(_) => Err(Problem::at(
-                line,
-                column,
-                "a second document begins here; a template is one",
-            )),
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(tree) => {
-                    let tree = tree.clone();
-                    self.add(tree, None, line, column)
-                }
-                None => Err(Problem::at(
-                    line,
-                    column,
-                    "an alias stands inside its own anchor",
-                )),
-            },
+            Event::DocumentStart(_) => {
+                Err(at.problem("a second document begins here; a template is one"))
+            }
+            Event::Alias(anchor) => {
+                let tree = self.anchors.get(&anchor).cloned();
+                let tree =
+                    tree.ok_or_else(|| at.problem("an alias stands inside its own anchor"))?;
+                self.add(tree, None, at)
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let node = if plain {
-                    Node::plain(&text, line)
-                } else {
-                    Node::text(&text, line)
+                let node = match plain {
+                    true => Node::plain(&text, at.line),
+                    false => Node::text(&text, at.line),
                 };
-                let node = node.in_column(column);
-                let key = plain.then_some(&*text);
-                let tag = self.function(tag.as_deref(), line)?;
-                self.finish(
-                    Tree {
-                        node,
-                        nodes: 1,
-                        depth: 0,
-                    },
-                    anchor,
-                    tag,
-                    key,
-                    column,
-                )
+                let tree = Tree {
+                    node: node.in_column(at.column),
+                    nodes: 1,
+                    depth: 0,
+                };
+                let tag = self.function(tag.as_deref(), at.line)?;
+                self.finish(tree, anchor, tag, plain.then_some(&*text), at)
             }
-            Event::SequenceStart(anchor, tag) => self.begin(
-                anchor,
-                tag.as_deref(),
-                Parts::List(Vec::new()),
-                line,
-                column,
-            ),
+            Event::SequenceStart(anchor, tag) => {
+                self.begin(anchor, tag.as_deref(), Parts::List(Vec::new()), at)
+            }
             Event::MappingStart(anchor, tag) => {
-                let parts = Parts::Map {
-                    entries: Vec::new(),
-                    lines: HashMap::new(),
-                    merges: Vec::new(),
-                    key: None,
-                };
-                self.begin(anchor, tag.as_deref(), parts, line, column)
+                self.begin(anchor, tag.as_deref(), Parts::Map(OpenMap::default()), at)
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(column),
+            Event::SequenceEnd | Event::MappingEnd => self.end(at.column),
         }
     }
 
@@ -144,18 +128,16 @@ impl<'r> Builder<'r> {
         anchor: usize,
         tag: Option<&Tag>,
         parts: Parts,
-        line: usize,
-        column: usize,
+        at: Position,
     ) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(too_deep(line, column));
+            return Err(too_deep(at));
         }
-        let tag = self.function(tag, line)?;
+        let tag = self.function(tag, at.line)?;
         self.open.push(Open {
             anchor,
             tag,
-            line,
-            column,
+            at,
             nodes: 1,
             depth: 0,
             parts,
@@ -164,38 +146,34 @@ impl<'r> Builder<'r> {
     }
 
     fn end(&mut self, column: usize) -> Result<(), Problem> {
-        let Some(Open {
-            anchor,
-            tag,
-            line,
-            column: begin,
-            nodes,
-            depth,
-            parts,
-        }) = self.open.pop()
-        else {
+        let Some(open) = self.open.pop() else {
             return Ok(());
         };
-        let node = match parts {
-            Parts::List(items) => Node::list(items, line),
-            Parts::Map {
-                entries, merges, ..
-            } => Node::map(merged(entries, &merges, self.report), line),
+        let node = match open.parts {
+            Parts::List(items) => Node::list(items, open.at.line),
+            Parts::Map(map) => {
+                let entries = merged(map.entries, &map.merges, self.report);
+                Node::map(entries, open.at.line)
+            }
         };
-        let node = node.in_column(begin);
-        self.finish(Tree { node, nodes, depth }, anchor, tag, None, column)
+        let tree = Tree {
+            node: node.in_column(open.at.column),
+            nodes: open.nodes,
+            depth: open.depth,
+        };
+        let at = Position { column, ..open.at };
+        self.finish(tree, open.anchor, open.tag, None, at)
     }
 
-    /// Gives a value its function, remembers it under its anchor, and puts it where it belongs.
+    /// Applies the function of the tag, stores the value under its anchor, and adds it to its parent.
     fn finish(
         &mut self,
         mut tree: Tree,
         anchor: usize,
         tag: Option<String>,
         key: Option<&str>,
-        column: usize,
+        at: Position,
     ) -> Result<(), Problem> {
-        let line = tree.node.line;
         if let Some(function) = tag {
             tree = Tree {
                 node: Node::single(&function, tree.node),
@@ -206,16 +184,10 @@ impl<'r> Builder<'r> {
         if anchor > 0 {
             self.anchors.insert(anchor, tree.clone());
         }
-        self.add(tree, key, line, column)
+        self.add(tree, key, at)
     }
 
-    fn add(
-        &mut self,
-        tree: Tree,
-        plain: Option<&str>,
-        line: usize,
-        column: usize,
-    ) -> Result<(), Problem> {
+    fn add(&mut self, tree: Tree, plain: Option<&str>, at: Position) -> Result<(), Problem> {
         let level = self.open.len();
         let Some(open) = self.open.last_mut() else {
             self.root = Some(tree.node);
@@ -224,57 +196,19 @@ impl<'r> Builder<'r> {
         open.nodes += tree.nodes;
         open.depth = open.depth.max(tree.depth + 1);
         if open.nodes > MAX_NODES {
-            return Err(Problem::at(
-                line,
-                column,
-                format!("aliases repeat more than {MAX_NODES} values here"),
-            ));
+            return Err(at.problem(format!("aliases repeat more than {MAX_NODES} values here")));
         }
         if level + tree.depth > MAX_DEPTH {
-            return Err(too_deep(line, column));
+            return Err(too_deep(at));
         }
         match &mut open.parts {
             Parts::List(items) => items.push(tree.node),
-            Parts::Map {
-                entries,
-                lines,
-                merges,
-                key,
-            } => match key.take() {
-                Some(Key { merge: true, .. }) => merges.push(tree.node),
-                Some(name) => {
-                    if let Some(first) = add_key(lines, name.text.clone(), name.line) {
-                        let text =
-                            format!("the key `{}` was given before, on line {first}", name.text);
-                        self.report.problem(Problem::new(name.line, text));
-                    } else {
-                        entries.push(Entry {
-                            key: name.text,
-                            line: name.line,
-                            column: name.column,
-                            value: tree.node,
-                        });
-                    }
-                }
-                None => {
-                    let text = match (plain, &tree.node.value) {
-                        (Some(plain), _) => plain.into(),
-                        (None, Value::Text(text)) => text.clone(),
-                        _ => return Err(Problem::at(line, column, "a key must be a text")),
-                    };
-                    *key = Some(Key {
-                        text,
-                        line,
-                        column,
-                        merge: plain == Some("<<"),
-                    });
-                }
-            },
+            Parts::Map(map) => map.add(tree.node, plain, at, self.report)?,
         }
         Ok(())
     }
 
-    /// The long form of a function's tag; a tag of YAML's own schema changes nothing.
+    /// The long form of a function's tag; `None` for a tag of YAML's own schema.
     fn function(&self, tag: Option<&Tag>, line: usize) -> Result<Option<String>, Problem> {
         let Some(tag) = tag.filter(|tag| {
             !(tag.is_yaml_core_schema() || tag.handle.is_empty() && tag.suffix == "!")
@@ -294,26 +228,67 @@ impl<'r> Builder<'r> {
     }
 }
 
-fn too_deep(line: usize, column: usize) -> Problem {
-    Problem::at(
-        line,
-        column,
-        format!("values are nested deeper than {MAX_DEPTH} levels"),
-    )
+impl OpenMap {
+    /// Adds a key, or the value of the last key. `plain` is the text of an unquoted scalar.
+    fn add(
+        &mut self,
+        node: Node,
+        plain: Option<&str>,
+        at: Position,
+        report: &Report,
+    ) -> Result<(), Problem> {
+        let Some(key) = self.key.take() else {
+            let text = match (plain, &node.value) {
+                (Some(plain), _) => plain.into(),
+                (None, Value::Text(text)) => text.clone(),
+                _ => return Err(at.problem("a key must be a text")),
+            };
+            let merge = plain == Some("<<");
+            self.key = Some(Key { text, at, merge });
+            return Ok(());
+        };
+        if key.merge {
+            self.merges.push(node);
+        } else if let Some(first) = add_key(&mut self.lines, key.text.clone(), key.at.line) {
+            let text = format!("the key `{}` was given before, on line {first}", key.text);
+            report.problem(Problem::new(key.at.line, text));
+        } else {
+            self.entries.push(Entry {
+                key: key.text,
+                line: key.at.line,
+                column: key.at.column,
+                value: node,
+            });
+        }
+        Ok(())
+    }
 }
 
-/// The entries of a map: its own first, then those of the merged maps that it does not have.
+/// Adds a key with its line; returns the line where it was given before.
+fn add_key<K: Eq + Hash>(lines: &mut HashMap<K, usize>, key: K, line: usize) -> Option<usize> {
+    let mut first = None;
+    lines
+        .entry(key)
+        .and_modify(|line| first = Some(*line))
+        .or_insert(line);
+    first
+}
+
+fn too_deep(at: Position) -> Problem {
+    at.problem(format!("values are nested deeper than {MAX_DEPTH} levels"))
+}
+
+/// The entries of a map, followed by the entries of the merged maps whose keys are new.
 fn merged(mut entries: Vec<Entry>, merges: &[Node], report: &Report) -> Vec<Entry> {
     let mut keys: HashSet<_> = match merges.is_empty() {
         true => return entries,
         false => entries.iter().map(|entry| entry.key.clone()).collect(),
     };
     for merge in merges {
-        let maps = merge.as_list().unwrap_or(std::slice::from_ref(merge));
-        for map in maps {
+        for map in merge.items() {
             if !matches!(map.value, Value::Map(_)) {
                 let text = format!("`<<` merges maps, and this is {}", map.kind());
-                report.problem(Problem::new(map.line, text));
+                report.problem(map.problem(text));
             }
             for entry in map.entries() {
                 if keys.insert(entry.key.clone()) {
