@@ -1,8 +1,8 @@
-//! The deployment template, read for what a laptop can run: SAM's or CloudFormation's `template.yaml` (or JSON).
+//! The deployment template, SAM's or CloudFormation's `template.yaml` (or JSON), as far as it runs locally.
 //!
 //! [`Template::read`] evaluates parameters, conditions and intrinsic functions, and yields the functions, WebSocket APIs
-//! and DynamoDB tables. What it cannot reproduce it does not ignore: what would behave differently is a problem of the
-//! [`TemplateError`], what is merely absent is a [`Note`], each with its line.
+//! and DynamoDB tables. A part that would behave differently is a problem of the [`TemplateError`]. A part that is only
+//! missing is a [`Note`]. Both have a line.
 //!
 //! ```
 //! use lambda_ws_local::template::{Options, Template};
@@ -26,6 +26,7 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
+// A layer imports only from the layers before it: syntax, transform, evaluate, resources, doctor.
 pub mod doctor;
 mod evaluate;
 mod resources;
@@ -34,8 +35,8 @@ mod syntax;
 mod tests;
 mod transform;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 pub use evaluate::Options;
 pub use resources::{
@@ -49,21 +50,20 @@ use evaluate::Evaluator;
 use resources::{api, function, table, unsupported};
 use syntax::Report;
 
-/// What a template describes of a websocket application.
+/// The parts of a websocket application that a template declares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// The template's file, as it was given.
+    /// The path of the template, as given.
     pub path: PathBuf,
-    /// Its Lambda functions, however they are packaged; one that no route uses and that cannot be read is left out, with a
-    /// note.
+    /// Its Lambda functions, with any package. An invalid function that no route uses is left out, with a note.
     pub functions: Vec<Function>,
     /// Its WebSocket APIs; there may be none.
     pub apis: Vec<Api>,
     /// Its DynamoDB tables.
     pub tables: Vec<Table>,
-    /// The keys that clients may use, of every API of the template.
+    /// The API keys that clients may use, valid for every API of the template.
     pub api_keys: Vec<ApiKey>,
-    /// What was read and is deliberately not reproduced, in the order of the lines.
+    /// The parts that are not reproduced, in the order of their lines.
     pub notes: Vec<Note>,
 }
 
@@ -74,10 +74,8 @@ impl Template {
     ///
     /// If the file cannot be read, and as [`Template::parse`].
     pub fn read(path: &Path, options: &Options) -> Result<Self, TemplateError> {
-        let bytes = fs::read(path).map_err(|error| TemplateError::unreadable(path, error))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            TemplateError::unreadable(path, io::Error::new(io::ErrorKind::InvalidData, error))
-        })?;
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| TemplateError::unreadable(path, error))?;
         Self::parse(&text, path, options)
     }
 
@@ -85,8 +83,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// All problems at once: what is no YAML or no template, what contradicts itself or refers to nothing, a parameter
-    /// without a value, and whatever would behave differently here than on AWS.
+    /// All problems at once: syntax errors, contradictions, references to missing names, parameters without a value, and
+    /// parts that would behave differently here than on AWS.
     pub fn parse(text: &str, path: &Path, options: &Options) -> Result<Self, TemplateError> {
         let report = Report::default();
         let template = template(text, path, options, &report);
@@ -128,20 +126,17 @@ fn template(
 fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
     let mut functions = Vec::new();
     for resource in evaluator.functions() {
-        let routed = apis
-            .iter()
-            .flat_map(|api| &api.routes)
-            .any(|route| route.functions().any(|function| function == resource.id));
+        let mut routes = apis.iter().flat_map(|api| &api.routes);
+        let routed = routes.any(|route| route.functions().any(|id| id == resource.id));
         match function::read(evaluator, resource, folder) {
             Ok((function, notes)) => {
                 functions.push(function);
-                notes
-                    .into_iter()
-                    .for_each(|note| evaluator.report.add(note));
+                notes.into_iter().for_each(|one| evaluator.report.add(one));
             }
-            Err(problems) if routed => problems
-                .into_iter()
-                .for_each(|problem| evaluator.report.problem(problem)),
+            Err(problems) if routed => {
+                let report = &evaluator.report;
+                problems.into_iter().for_each(|one| report.problem(one));
+            }
             Err(problems) => {
                 let why: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 let text = format!(

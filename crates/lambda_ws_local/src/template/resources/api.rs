@@ -63,13 +63,10 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     }
     let id = resource.short_id();
     let routes = routes(evaluator, &id);
-    let stage = evaluator
-        .report
-        .ok(stage::of_api(evaluator, &resource.id, &id, resource.line));
-    let expression = properties
-        .known_text("RouteSelectionExpression")?
-        .filter(|expression| !expression.is_empty());
-    let Some(route_selection_expression) = expression else {
+    let stage = stage::of_api(evaluator, &resource.id, &id, resource.line);
+    let stage = evaluator.report.ok(stage);
+    let expression = properties.known_text("RouteSelectionExpression")?;
+    let Some(route_selection_expression) = expression.filter(|one| !one.is_empty()) else {
         let text = format!(
             "{} has no `RouteSelectionExpression`; most have `$request.body.action`",
             properties.owner
@@ -77,7 +74,23 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
         return Err(properties.problem("RouteSelectionExpression", text));
     };
     let api_key_source = api_key_source(&properties)?;
-    // Whether it is disabled does not matter, if only AWS knows.
+    note_unsupported(&properties)?;
+    Ok(stage.map(|stage| Api {
+        logical_id: resource.id.clone(),
+        id,
+        route_selection_expression,
+        stage: stage.name,
+        stage_variables: stage.variables,
+        throttling: stage.throttling,
+        api_key_source,
+        routes,
+        line: resource.line,
+    }))
+}
+
+/// Notes the properties of an API that are not reproduced.
+fn note_unsupported(properties: &Properties<'_>) -> Result<(), Problem> {
+    // An unknown value does not matter.
     let disabled = match properties.flag("DisableExecuteApiEndpoint") {
         Err(problem) if problem.is_local_only() => false,
         disabled => disabled?,
@@ -92,17 +105,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     if let Ok(Some(_)) = properties.value("Domain") {
         properties.note("Domain", "custom domain names are not served");
     }
-    Ok(stage.map(|stage| Api {
-        logical_id: resource.id.clone(),
-        id,
-        route_selection_expression,
-        stage: stage.name,
-        stage_variables: stage.variables,
-        throttling: stage.throttling,
-        api_key_source,
-        routes,
-        line: resource.line,
-    }))
+    Ok(())
 }
 
 fn api_key_source(properties: &Properties<'_>) -> Result<ApiKeySource, Problem> {

@@ -53,31 +53,33 @@ pub(crate) fn read(
     folder: &Path,
 ) -> Result<(Function, Vec<Note>), Vec<Problem>> {
     let properties = Properties::of(evaluator, resource, "function").map_err(|one| vec![one])?;
-    let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    let environment =
-        environment::read(evaluator, resource, &properties, &mut problems, &mut notes);
-    let function = function(evaluator, resource, &properties, folder, environment);
-    match function {
-        Ok((function, config_notes)) if problems.is_empty() => {
-            notes.extend(config_notes);
-            notes.extend(self::notes(resource, &properties));
-            Ok((function, notes))
-        }
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
+    let mut notes = notes(&properties);
+    let environment = environment::read(evaluator, &properties, &mut notes);
+    let function = function(evaluator, resource, &properties, folder, &mut notes);
+    match (function, environment) {
+        (Ok(function), Ok(environment)) => Ok((
+            Function {
+                environment,
+                ..function
+            },
+            notes,
+        )),
+        (function, environment) => {
+            let mut problems = environment.err().unwrap_or_default();
+            problems.extend(function.err());
             Err(problems)
         }
     }
 }
 
+/// Reads a function without its environment.
 fn function(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
     properties: &Properties<'_>,
     folder: &Path,
-    environment: BTreeMap<String, String>,
-) -> Result<(Function, Vec<Note>), Problem> {
+    notes: &mut Vec<Note>,
+) -> Result<Function, Problem> {
     let (package, code) = package::read(resource, properties, folder)?;
     // An image has both inside.
     let named = |name| match package {
@@ -96,8 +98,8 @@ fn function(
         return Err(properties.problem("Architectures", text));
     }
     let name = resource_names::function(evaluator, resource)?;
-    let (asynchronous, notes) = asynchronous(evaluator, resource, properties, &name)?;
-    let function = Function {
+    let asynchronous = asynchronous(evaluator, resource, properties, &name, notes)?;
+    Ok(Function {
         logical_id: resource.id.clone(),
         name,
         handler: named("Handler")?,
@@ -106,7 +108,7 @@ fn function(
         package,
         code,
         build: package::build(evaluator, resource)?,
-        environment,
+        environment: BTreeMap::new(),
         timeout: Duration::from_secs(properties.number("Timeout", 1..=900)?.unwrap_or(3).into()),
         memory_mb: properties
             .number("MemorySize", 128..=10_240)?
@@ -114,8 +116,7 @@ fn function(
         asynchronous,
         construct: resource.construct().map(str::to_owned),
         line: resource.line,
-    };
-    Ok((function, notes))
+    })
 }
 
 /// Reads the `EventInvokeConfig` of a function: SAM's property, or a resource of its own.
@@ -124,13 +125,11 @@ fn asynchronous(
     function: &Resource,
     properties: &Properties<'_>,
     name: &str,
-) -> Result<(Asynchronous, Vec<Note>), Problem> {
-    let own = properties.map("EventInvokeConfig")?;
-    let mut configs = vec![own];
-    for resource in evaluator
-        .of_type(resource_type::EVENT_INVOKE_CONFIG)
-        .filter(|one| !one.generated)
-    {
+    notes: &mut Vec<Note>,
+) -> Result<Asynchronous, Problem> {
+    let mut configs = vec![properties.map("EventInvokeConfig")?];
+    let resources = evaluator.of_type(resource_type::EVENT_INVOKE_CONFIG);
+    for resource in resources.filter(|one| !one.generated) {
         let owner = format!("`{}` (AWS::Lambda::EventInvokeConfig)", resource.id);
         let config = Properties::new(evaluator, &resource.properties, owner)?;
         let of = config.required("FunctionName")?;
@@ -139,7 +138,6 @@ fn asynchronous(
         }
     }
     let mut asynchronous = Asynchronous::default();
-    let mut notes = Vec::new();
     for config in configs {
         if let Some(retries) = config.number("MaximumRetryAttempts", 0..=2)? {
             asynchronous.retries = retries;
@@ -155,23 +153,26 @@ fn asynchronous(
             notes.push(Note::new(config.line("DestinationConfig"), text));
         }
     }
-    Ok((asynchronous, notes))
+    Ok(asynchronous)
 }
 
-fn notes(resource: &Resource, properties: &Properties<'_>) -> Vec<Note> {
+/// Notes on the properties of a function that are not reproduced.
+fn notes(properties: &Properties<'_>) -> Vec<Note> {
+    let owner = &properties.owner;
     let mut notes = Vec::new();
     for (key, node) in properties.keys() {
-        let line = node.line;
         match key {
             "Layers" => {
-                let text = format!("layers of {} are not loaded", properties.owner);
-                notes.push(Note::new(line, text));
+                notes.push(Note::new(
+                    node.line,
+                    format!("layers of {owner} are not loaded"),
+                ));
             }
             "Events" => notes.extend(node.entries().iter().map(|event| {
                 let kind = event.value.text_of("Type").unwrap_or("unknown");
                 let text = format!(
-                    "event `{}` ({kind}) of function `{}` does not happen locally",
-                    event.key, resource.id
+                    "event `{}` ({kind}) of {owner} does not happen locally",
+                    event.key
                 );
                 Note::new(event.line, text)
             })),

@@ -36,10 +36,9 @@ pub(crate) fn read(
         );
         return Err(Problem::new(line, text));
     };
-    let owner = if integration.generated {
-        format!("route `{route}`")
-    } else {
-        format!("integration `{}`", integration.id)
+    let owner = match integration.generated {
+        true => format!("route `{route}`"),
+        false => format!("integration `{}`", integration.id),
     };
     let properties = Properties::new(evaluator, &integration.properties, owner)?;
     let kind = properties.required("IntegrationType")?;
@@ -55,34 +54,48 @@ pub(crate) fn read(
         };
         let text = format!("route `{route}` has {why}, which is not run here: {effect}{more}");
         evaluator.report.warn(line, text);
-        Ok((Integration::Unsupported(why), timeout))
+        Integration::Unsupported(why)
     };
-    if kind != "AWS_PROXY" {
-        let line = properties.line("IntegrationType");
-        if kind == "MOCK" {
-            return match mock::read(evaluator, integration, &properties)? {
-                Ok(mock) => Ok((Integration::Mock(mock), timeout)),
-                Err(why) => unsupported(line, format!("an integration of type MOCK ({why})"), ""),
-            };
-        }
-        return unsupported(line, format!("an integration of type {kind}"), "");
-    }
+    let line = properties.line("IntegrationType");
+    let integration = match &*kind {
+        "AWS_PROXY" => match proxied_function(evaluator, integration, &properties, route) {
+            Ok(function) => Integration::Function(function),
+            Err(problem) if problem.is_local_only() => {
+                let why = "a function that only AWS knows".to_owned();
+                let uri = integration.properties.entry("IntegrationUri");
+                unsupported(
+                    uri.map_or(line, |uri| uri.line),
+                    why,
+                    &format!(" ({problem})"),
+                )
+            }
+            Err(problem) => return Err(problem),
+        },
+        "MOCK" => match mock::read(evaluator, integration, &properties)? {
+            Ok(mock) => Integration::Mock(mock),
+            Err(why) => unsupported(line, format!("an integration of type MOCK ({why})"), ""),
+        },
+        _ => unsupported(line, format!("an integration of type {kind}"), ""),
+    };
+    Ok((integration, timeout))
+}
+
+/// The logical id of the function of an integration of type `AWS_PROXY`.
+fn proxied_function(
+    evaluator: &Evaluator<'_>,
+    integration: &Resource,
+    properties: &Properties<'_>,
+    route: &str,
+) -> Result<String, Problem> {
     let Some(uri) = integration.properties.entry("IntegrationUri") else {
         let text = format!("{} has no `IntegrationUri`", properties.owner);
         return Err(integration.problem(text));
     };
-    let function = match invoked_function(evaluator, uri, &format!("route `{route}`")) {
-        Ok(function) => function,
-        Err(problem) if problem.is_local_only() => {
-            let why = "a function that only AWS knows".to_owned();
-            return unsupported(uri.line, why, &format!(" ({problem})"));
-        }
-        Err(problem) => return Err(problem),
-    };
+    let function = invoked_function(evaluator, uri, &format!("route `{route}`"))?;
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
         note_missing_permission(evaluator, integration, "every event would fail");
     }
-    Ok((Integration::Function(function), timeout))
+    Ok(function)
 }
 
 /// Returns the logical id of the function that `user`, such as "route `say`", invokes at a URI.

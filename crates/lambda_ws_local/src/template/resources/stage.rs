@@ -41,25 +41,24 @@ pub(crate) fn of_api(
         None => stages.first(),
     };
     let Some((name, stage)) = served else {
-        return match &evaluator.options.stage {
-            Some(name) if stages.is_empty() => Ok(Stage {
-                name: valid(name, line)?.to_owned(),
-                variables: BTreeMap::new(),
-                throttling: Throttling::default(),
-            }),
+        let text = match &evaluator.options.stage {
+            Some(name) if stages.is_empty() => {
+                return Ok(Stage {
+                    name: valid(name, line)?.to_owned(),
+                    variables: BTreeMap::new(),
+                    throttling: Throttling::default(),
+                });
+            }
             Some(name) => {
                 let names: Vec<_> = stages.iter().map(|(name, _)| &**name).collect();
                 let names = names.join(", ");
-                let text = format!("API `{logical_id}` has no stage `{name}` (stages: {names})");
-                Err(Problem::new(line, text))
+                format!("API `{logical_id}` has no stage `{name}` (stages: {names})")
             }
-            None => {
-                let text = format!(
-                    "API `{logical_id}` has no stage; add an `AWS::ApiGatewayV2::Stage`, or name one with --stage"
-                );
-                Err(Problem::new(line, text))
-            }
+            None => format!(
+                "API `{logical_id}` has no stage; add an `AWS::ApiGatewayV2::Stage`, or name one with --stage"
+            ),
         };
+        return Err(Problem::new(line, text));
     };
     for (other, resource) in stages.iter().filter(|(_, other)| other.id != stage.id) {
         let text =

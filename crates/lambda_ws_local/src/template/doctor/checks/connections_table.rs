@@ -1,94 +1,68 @@
 //! The table of connections: string keys `pk` and `sk`, and items that expire by `exp`.
 
 use crate::template::doctor::finding::{Finding, Location};
-use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput, Unknown};
+use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput};
 use crate::template::resources::Table;
 use crate::template::transform::Resource;
 
 const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
 const EXPIRY: &str = "exp";
 
-/// Whether the function has the name of its table.
+/// Whether the functions have the names of their tables.
 pub(super) fn variable(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for function in input.library_functions() {
-        let resource = function.resource;
-        let location = DoctorInput::location_of_variable(resource, CONNECTIONS_TABLE);
-        let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
-        let variable = match input.variable(resource, CONNECTIONS_TABLE) {
-            Ok(Some(variable)) => variable,
-            Ok(None) => {
-                let what = format!(
-                    "function `{}` has no variable `{CONNECTIONS_TABLE}`",
-                    resource.id
-                );
-                found.push(
-                    Finding::mistake(location, what)
-                        .effect(
-                            "the function exits when it starts, and every handshake fails with 502",
-                        )
-                        .fix(fix),
-                );
-                continue;
-            }
-            Err(Unknown) => continue,
-        };
-        // A name from a parameter or another stack may well exist.
-        let Some(name) = variable.value.as_text() else {
-            continue;
-        };
-        let is_named = |table: &Table| {
-            let resource = input.resource(&table.logical_id);
-            resource.is_some_and(|one| one.properties.entry("TableName").is_some())
-        };
-        let mut tables = input.tables.iter();
-        if tables.any(|table| table.logical_id == name && !is_named(table)) {
-            let what = format!(
-                "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
-            );
-            found.push(
-                Finding::mistake(location, what)
-                    .effect("DynamoDB does not find the table, and every handshake fails")
-                    .fix(fix),
-            );
-            continue;
-        }
-        let mut tables = input.tables.iter();
-        let may_be = |table: &Table| {
-            table.name == name || !input.has_known_name(&table.logical_id, "TableName")
-        };
-        if !tables.any(may_be) {
-            let what = format!(
-                "`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name"
-            );
-            found.push(
-                Finding::remark(location, what)
-                    .effect("every handshake fails if the table does not exist")
-                    .fix(fix),
-            );
-        }
-    }
-    found
+    let functions = input.library_functions();
+    functions
+        .filter_map(|function| wrong_variable(input, function.resource))
+        .collect()
 }
 
-/// A table to refer to.
-fn example(input: &DoctorInput<'_>) -> String {
-    let table = input
-        .tables
-        .iter()
-        .find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
-    table
-        .or(input.tables.first())
-        .map_or("Connections".to_owned(), |table| table.logical_id.clone())
+fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
+    let location = DoctorInput::location_of_variable(function, CONNECTIONS_TABLE);
+    let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
+    let Some(variable) = input.variable(function, CONNECTIONS_TABLE).ok()? else {
+        let id = &function.id;
+        let what = format!("function `{id}` has no variable `{CONNECTIONS_TABLE}`");
+        let effect = "the function exits when it starts, and every handshake fails with 502";
+        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+    };
+    // A name from a parameter or another stack may exist.
+    let name = variable.value.as_text()?;
+    let is_logical_id = |table: &Table| {
+        let resource = input.resource(&table.logical_id);
+        let is_named = resource.is_some_and(|one| one.properties.entry("TableName").is_some());
+        table.logical_id == name && !is_named
+    };
+    if input.tables.iter().any(is_logical_id) {
+        let what = format!(
+            "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
+        );
+        let effect = "DynamoDB does not find the table, and every handshake fails";
+        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+    }
+    let may_be =
+        |table: &Table| table.name == name || !input.has_known_name(&table.logical_id, "TableName");
+    if input.tables.iter().any(may_be) {
+        return None;
+    }
+    let what =
+        format!("`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name");
+    let effect = "every handshake fails if the table does not exist";
+    Some(Finding::remark(location, what).effect(effect).fix(fix))
+}
+
+/// A table for a reference in a fix.
+fn example<'d>(input: &'d DoctorInput<'_>) -> &'d str {
+    let mut tables = input.tables.iter();
+    let table = tables.find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
+    let table = table.or(input.tables.first());
+    table.map_or("Connections", |table| &table.logical_id)
 }
 
 fn keys_of(table: &Table) -> Vec<&str> {
-    let schema = table.create["KeySchema"].as_array();
-    let names = schema
-        .into_iter()
-        .flatten()
-        .filter_map(|key| key["AttributeName"].as_str());
-    names.collect()
+    let schema = table.create["KeySchema"].as_array().into_iter().flatten();
+    schema
+        .filter_map(|key| key["AttributeName"].as_str())
+        .collect()
 }
 
 /// The tables of connections, each once.
@@ -105,66 +79,57 @@ fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<(&'t Table, &'t Resource)> {
     tables
 }
 
-/// Whether its keys are those of the library.
+/// Whether the keys of the tables are those of the library.
 pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for (table, resource) in tables(input) {
-        let schema = |name: &str, of: &str| {
-            let list = table.create[of].as_array();
-            let mut list = list.into_iter().flatten();
-            list.find(|one| one["AttributeName"] == name).cloned()
+    let tables = tables(input).into_iter();
+    let wrong = tables.filter(|(table, _)| !has_right_keys(table));
+    let findings = wrong.map(|(table, resource)| {
+        let id = &table.logical_id;
+        let what = format!("the keys of table `{id}` are not the strings `pk` and `sk`");
+        let fix = match resource.resource_type.starts_with("AWS::Serverless::") {
+            true => {
+                "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
+            }
+            false => {
+                "declare `pk` and `sk` with `AttributeType: S`, `pk` as HASH and `sk` as RANGE key"
+            }
         };
-        let right = keys_of(table).len() == KEYS.len()
-            && KEYS.into_iter().all(|(name, kind)| {
-                schema(name, "KeySchema").is_some_and(|key| key["KeyType"] == kind)
-                    && schema(name, "AttributeDefinitions")
-                        .is_some_and(|one| one["AttributeType"] == "S")
-            });
-        if !right {
-            let what = format!(
-                "the keys of table `{}` are not the strings `pk` and `sk`",
-                table.logical_id
-            );
-            let fix = match resource.resource_type.starts_with("AWS::Serverless::") {
-                true => {
-                    "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
-                }
-                false => {
-                    "declare `pk` and `sk` with `AttributeType: S`, `pk` as HASH and `sk` as RANGE key"
-                }
-            };
-            found.push(
-                Finding::mistake(Location::of(resource, &["KeySchema"]), what)
-                    .effect("DynamoDB rejects every item, and every handshake fails")
-                    .fix(fix),
-            );
-        }
-    }
-    found
+        Finding::mistake(Location::of(resource, &["KeySchema"]), what)
+            .effect("DynamoDB rejects every item, and every handshake fails")
+            .fix(fix)
+    });
+    findings.collect()
 }
 
-/// Whether its items expire.
+fn has_right_keys(table: &Table) -> bool {
+    let has = |list: &str, name: &str, property: &str, value: &str| {
+        let mut list = table.create[list].as_array().into_iter().flatten();
+        let first = list.find(|one| one["AttributeName"] == name);
+        first.is_some_and(|one| one[property] == value)
+    };
+    keys_of(table).len() == KEYS.len()
+        && KEYS.into_iter().all(|(name, kind)| {
+            has("KeySchema", name, "KeyType", kind)
+                && has("AttributeDefinitions", name, "AttributeType", "S")
+        })
+}
+
+/// Whether the items of the tables expire.
 pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for (table, resource) in tables(input) {
+    let findings = tables(input).into_iter().filter_map(|(table, resource)| {
+        let id = &table.logical_id;
         let what = match table.ttl_attribute.as_deref() {
-            Some(EXPIRY) => continue,
-            Some(other) => format!(
-                "items of table `{}` expire by `{other}`, not by `{EXPIRY}`",
-                table.logical_id
-            ),
-            None => format!("items of table `{}` never expire", table.logical_id),
+            Some(EXPIRY) => return None,
+            Some(other) => format!("items of table `{id}` expire by `{other}`, not by `{EXPIRY}`"),
+            None => format!("items of table `{id}` never expire"),
         };
         let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
-        found.push(
-            Finding::remark(location, what)
-                .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
-                .fix(format!(
-                    "write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"
-                )),
-        );
-    }
-    found
+        let finding = Finding::remark(location, what)
+            .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
+            .fix(format!("write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"));
+        Some(finding)
+    });
+    findings.collect()
 }
 
 #[cfg(test)]

@@ -61,34 +61,14 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
     let id = &deployment.id;
     let earlier = earlier_resources(input, id);
     let waits = |resource: &Resource| earlier.contains(&resource.id);
-    let routes = api.routes.iter();
-    let missed: Vec<_> = routes.filter(|route| !waits(route.resource)).collect();
-    let missed_ids = missed.iter().map(|route| &*route.resource.id).collect();
     let location = match input.depends_on(id).first() {
         Some(node) => Location::from(node).within(deployment),
         None => Location::of(deployment, &[]),
     };
+    let routes = api.routes.iter();
+    let missed: Vec<_> = routes.filter(|route| !waits(route.resource)).collect();
     if missed.len() == api.routes.len() && api.resource.is_some() {
-        let finding = match api.routes.is_empty() {
-            true => {
-                let what = format!(
-                    "deployment `{id}` deploys API `{}`, which has no routes",
-                    api.name
-                );
-                Finding::mistake(location, what).fix(
-                    "add a route, or remove the deployment and write `AutoDeploy: true` in the stage",
-                )
-            }
-            false => {
-                let what = format!(
-                    "deployment `{id}` does not wait for any route of API `{}`",
-                    api.name
-                );
-                Finding::mistake(location, what).fix(depends_on(missed_ids))
-            }
-        };
-        let effect = "CloudFormation may create it first and fails: `At least one route is required before deploying the Api`";
-        return vec![finding.effect(effect)];
+        return vec![too_early(location, id, api)];
     }
     if !is_used(input, deployment) {
         return Vec::new();
@@ -97,7 +77,7 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
     if !missed.is_empty() {
         let keys: Vec<_> = missed
             .iter()
-            .map(|route| format!("`{}`", route.name()))
+            .map(|one| format!("`{}`", one.name()))
             .collect();
         let what = format!(
             "deployment `{id}` does not wait for route{} {}",
@@ -107,19 +87,17 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
         findings.push(
             Finding::mistake(location.clone(), what)
                 .effect("the stage may be deployed without these routes")
-                .fix(depends_on(missed_ids)),
+                .fix(depends_on(missed.iter().map(|one| one.resource))),
         );
     }
     let responses = input.evaluator.of_type(resource_type::ROUTE_RESPONSE);
-    let late: Vec<_> = responses
-        .filter(|one| {
-            let of = input.evaluator.property(one, "RouteId");
-            let mut routes = api.routes.iter();
-            !waits(one) && routes.any(|route| of == Some(route.resource.short_id()))
-        })
-        .map(|one| &*one.id)
-        .collect();
-    if !late.is_empty() {
+    let late = responses.filter(|one| {
+        let of = input.evaluator.property(one, "RouteId");
+        let mut routes = api.routes.iter();
+        !waits(one) && routes.any(|route| of == Some(route.resource.short_id()))
+    });
+    let mut late = late.peekable();
+    if late.peek().is_some() {
         let what = format!("deployment `{id}` does not wait for the route responses");
         findings.push(
             Finding::remark(location, what)
@@ -130,7 +108,26 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
     findings
 }
 
-fn depends_on(ids: Vec<&str>) -> String {
+/// A deployment that waits for no route.
+fn too_early(location: Location, id: &str, api: &ExaminedApi<'_>) -> Finding {
+    let name = &api.name;
+    let finding = match api.routes.is_empty() {
+        true => Finding::mistake(
+            location,
+            format!("deployment `{id}` deploys API `{name}`, which has no routes"),
+        )
+        .fix("add a route, or remove the deployment and write `AutoDeploy: true` in the stage"),
+        false => Finding::mistake(
+            location,
+            format!("deployment `{id}` does not wait for any route of API `{name}`"),
+        )
+        .fix(depends_on(api.routes.iter().map(|one| one.resource))),
+    };
+    finding.effect("CloudFormation may create it first and fails: `At least one route is required before deploying the Api`")
+}
+
+fn depends_on<'d>(resources: impl Iterator<Item = &'d Resource>) -> String {
+    let ids: Vec<_> = resources.map(|one| &*one.id).collect();
     format!("add `DependsOn: [{}]` to the deployment", ids.join(", "))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::template::doctor::examined_api::ExaminedApi;
 use crate::template::doctor::finding::Finding;
-use crate::template::doctor::input::{DoctorInput, ENDPOINT, RoutedFunction, Unknown};
+use crate::template::doctor::input::{DoctorInput, ENDPOINT, RoutedFunction};
 use crate::template::evaluate::resource_names;
 use crate::template::syntax::Node;
 use crate::template::transform::resource_type;
@@ -26,22 +26,15 @@ fn of(input: &DoctorInput<'_>, function: &RoutedFunction<'_>) -> Option<Finding>
         api.reference(),
         stage_of(input, api)
     );
-    let variable = match input.variable(resource, ENDPOINT) {
-        Ok(Some(variable)) => variable,
-        Ok(None) => {
-            let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
-            let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
-            return Some(Finding::remark(location, what).effect(effect).fix(fix));
-        }
-        Err(Unknown) => return None,
+    let Some(variable) = input.variable(resource, ENDPOINT).ok()? else {
+        let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
+        let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
+        return Some(Finding::remark(location, what).effect(effect).fix(fix));
     };
     let url = input.evaluator.text(&variable.value).ok()?;
     let (what, effect) = wrong(input, &function.apis, &url)?;
-    Some(
-        Finding::mistake(location, format!("`{ENDPOINT}` {what}"))
-            .effect(effect)
-            .fix(fix),
-    )
+    let finding = Finding::mistake(location, format!("`{ENDPOINT}` {what}"));
+    Some(finding.effect(effect).fix(fix))
 }
 
 /// The stage as the template writes it.

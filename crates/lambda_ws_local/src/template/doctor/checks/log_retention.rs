@@ -4,64 +4,48 @@ use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
 use crate::template::doctor::references::referenced_resource;
 use crate::template::evaluate::resource_names;
-use crate::template::transform::resource_type;
+use crate::template::transform::{Resource, resource_type};
 
 const RETENTION: &str = "RetentionInDays";
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for function in input.routed_functions() {
-        let resource = function.resource;
-        let Ok(name) = resource_names::function(input.evaluator, resource) else {
-            continue;
-        };
-        let config = resource.properties.entry("LoggingConfig");
-        let config = config.and_then(|config| input.evaluator.value(config).ok());
-        let chosen = config.as_ref().and_then(|config| config.entry("LogGroup"));
-        let group = match chosen {
-            Some(node) => match referenced_resource(node).and_then(|id| input.resource(&id)) {
-                Some(group) => Some(group),
-                // A group that is named, or from elsewhere.
-                None => continue,
-            },
-            None => input
-                .evaluator
-                .of_type(resource_type::LOG_GROUP)
-                .find(|group| {
-                    let own = format!("/aws/lambda/{name}");
-                    input
-                        .evaluator
-                        .property(group, "LogGroupName")
-                        .is_none_or(|group| group == own)
-                }),
-        };
-        let (location, what) = match group {
-            Some(group) if group.properties.entry(RETENTION).is_some() => continue,
-            Some(group) => (
-                Location::of(group, &[]),
-                format!("log group `{}` never deletes its logs", group.id),
-            ),
-            None => (
-                Location::of(resource, &["LoggingConfig"]),
-                format!(
-                    "function `{}` has no log group with a retention: its logs are never deleted",
-                    resource.id
-                ),
-            ),
-        };
-        let fix = match group {
-            Some(_) => format!("write `{RETENTION}: 14`"),
-            None => format!(
+    let functions = input.routed_functions();
+    functions
+        .filter_map(|function| of(input, function.resource))
+        .collect()
+}
+
+fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
+    let evaluator = input.evaluator;
+    let name = resource_names::function(evaluator, function).ok()?;
+    let config = function.properties.entry("LoggingConfig");
+    let config = config.and_then(|config| evaluator.value(config).ok());
+    let group = match config.as_ref().and_then(|config| config.entry("LogGroup")) {
+        // A log group with a fixed name, or outside of the template, is not examined.
+        Some(node) => Some(input.resource(&referenced_resource(node)?)?),
+        None => evaluator.of_type(resource_type::LOG_GROUP).find(|group| {
+            let group = evaluator.property(group, "LogGroupName");
+            group.is_none_or(|group| group == format!("/aws/lambda/{name}"))
+        }),
+    };
+    let finding = match group {
+        Some(group) if group.properties.entry(RETENTION).is_some() => return None,
+        Some(group) => {
+            let what = format!("log group `{}` never deletes its logs", group.id);
+            Finding::remark(Location::of(group, &[]), what).fix(format!("write `{RETENTION}: 14`"))
+        }
+        None => {
+            let what = format!(
+                "function `{}` has no log group with a retention: its logs are never deleted",
+                function.id
+            );
+            let fix = format!(
                 "add an `AWS::Logs::LogGroup` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
-            ),
-        };
-        found.push(
-            Finding::remark(location, what)
-                .effect("the stored logs cost more every month")
-                .fix(fix),
-        );
-    }
-    found
+            );
+            Finding::remark(Location::of(function, &["LoggingConfig"]), what).fix(fix)
+        }
+    };
+    Some(finding.effect("the stored logs cost more every month"))
 }
 
 #[cfg(test)]

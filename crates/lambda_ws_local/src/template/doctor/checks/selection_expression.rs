@@ -1,39 +1,30 @@
 //! The expression that selects a message's route (conformance D1).
 
+use crate::template::doctor::examined_api::ExaminedApi;
 use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::DoctorInput;
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for api in &input.apis {
-        let Some(expression) = api.expression.as_deref().filter(|text| !text.is_empty()) else {
-            continue;
-        };
-        let effect = if expression.contains("request.body.") {
-            let reads =
-                expression.starts_with("$request.body.") || expression.contains("${request.body.");
-            if reads {
-                continue;
-            }
-            "API Gateway takes it as a fixed text: all messages take the same route"
-        } else if expression == r"\$default" || expression == "$default" {
-            // One route for all messages: the function selects.
-            continue;
-        } else {
-            "it does not depend on the message: all messages take the same route"
-        };
-        let location = api.location("RouteSelectionExpression");
-        let what = format!(
-            "the route selection expression of API `{}` is `{expression}`",
-            api.name
-        );
-        found.push(
-            Finding::mistake(location, what)
-                .effect(effect)
-                .fix("write `RouteSelectionExpression: $request.body.action`"),
-        );
+    input.apis.iter().filter_map(of).collect()
+}
+
+fn of(api: &ExaminedApi<'_>) -> Option<Finding> {
+    let expression = api.expression.as_deref().filter(|text| !text.is_empty())?;
+    let reads = expression.starts_with("$request.body.") || expression.contains("${request.body.");
+    // With one route for all messages, the function selects.
+    if reads || [r"\$default", "$default"].contains(&expression) {
+        return None;
     }
-    found
+    let effect = match expression.contains("request.body.") {
+        true => "API Gateway takes it as a fixed text: all messages take the same route",
+        false => "it does not depend on the message: all messages take the same route",
+    };
+    let name = &api.name;
+    let what = format!("the route selection expression of API `{name}` is `{expression}`");
+    let finding = Finding::mistake(api.location("RouteSelectionExpression"), what)
+        .effect(effect)
+        .fix("write `RouteSelectionExpression: $request.body.action`");
+    Some(finding)
 }
 
 #[cfg(test)]

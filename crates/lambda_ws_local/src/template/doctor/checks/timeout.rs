@@ -2,55 +2,57 @@
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
+use crate::template::transform::Resource;
 
 /// The longest time that API Gateway waits, in seconds.
 const INTEGRATION: u64 = 29;
 /// Lambda's default, in seconds: a cold start and one slow database call may take longer.
 const DEFAULT: u64 = 3;
 /// Lambda's maximum, in seconds; the reader rejects more.
-const MOST: u64 = 900;
+const MAX: u64 = 900;
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for function in input.routed_functions() {
-        let resource = function.resource;
-        let (id, location) = (&resource.id, Location::of(resource, &["Timeout"]));
-        let given = resource.properties.non_null("Timeout");
-        let seconds = match given.map(|node| input.evaluator.text(node)) {
-            None => None,
-            Some(text) => match text.ok().and_then(|text| text.trim().parse::<u64>().ok()) {
-                Some(seconds) => Some(seconds),
-                None => continue,
-            },
-        };
-        let short = "Lambda stops the function during a slow cold start or a long broadcast";
-        let fix = format!("write `Timeout: {INTEGRATION}`");
-        found.extend(match seconds {
-            None => Some(
-                Finding::remark(
-                    location,
-                    format!("function `{id}` has no `Timeout`, and Lambda's default is {DEFAULT} s"),
-                )
+    let functions = input.routed_functions();
+    functions
+        .filter_map(|function| of(input, function.resource))
+        .collect()
+}
+
+fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
+    let seconds = match function.properties.non_null("Timeout") {
+        Some(node) => Some(
+            input
+                .evaluator
+                .text(node)
+                .ok()?
+                .trim()
+                .parse::<u64>()
+                .ok()?,
+        ),
+        None => None,
+    };
+    let id = &function.id;
+    let remark = |what| Finding::remark(Location::of(function, &["Timeout"]), what);
+    let short = "Lambda stops the function during a slow cold start or a long broadcast";
+    let fix = format!("write `Timeout: {INTEGRATION}`");
+    Some(match seconds {
+        None => remark(format!(
+            "function `{id}` has no `Timeout`, and Lambda's default is {DEFAULT} s"
+        ))
+        .effect(short)
+        .fix(fix),
+        Some(seconds) if seconds <= DEFAULT => {
+            remark(format!("function `{id}` has a timeout of {seconds} s"))
                 .effect(short)
-                .fix(fix),
-            ),
-            Some(seconds) if seconds <= DEFAULT => Some(
-                Finding::remark(location, format!("function `{id}` has a timeout of {seconds} s"))
-                    .effect(short)
-                    .fix(fix),
-            ),
-            Some(seconds) if (INTEGRATION + 1..=MOST).contains(&seconds) => Some(
-                Finding::remark(
-                    location,
-                    format!("function `{id}` has a timeout of {seconds} s, but API Gateway waits {INTEGRATION} s"),
-                )
-                .effect("after 29 s the client gets `Endpoint request timed out`, while the function runs on and costs")
-                .fix(format!("{fix}, and move longer work to another function or a follow-up task")),
-            ),
-            Some(_) => None,
-        });
-    }
-    found
+                .fix(fix)
+        }
+        Some(seconds) if (INTEGRATION + 1..=MAX).contains(&seconds) => remark(format!(
+            "function `{id}` has a timeout of {seconds} s, but API Gateway waits {INTEGRATION} s"
+        ))
+        .effect("after 29 s the client gets `Endpoint request timed out`, while the function runs on and costs")
+        .fix(format!("{fix}, and move longer work to another function or a follow-up task")),
+        Some(_) => return None,
+    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::template::evaluate::intrinsics::dynamic_reference;
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Note, Problem};
-use crate::template::transform::Resource;
 
 /// The variables that Lambda sets itself and rejects in a function's configuration.
 const RESERVED: &[&str] = &[
@@ -32,30 +31,20 @@ const RESERVED: &[&str] = &[
 /// Reads `Environment.Variables`; a variable that only AWS knows is empty.
 pub(super) fn read(
     evaluator: &Evaluator<'_>,
-    resource: &Resource,
     properties: &Properties<'_>,
-    problems: &mut Vec<Problem>,
     notes: &mut Vec<Note>,
-) -> BTreeMap<String, String> {
-    let variables = properties
-        .map("Environment")
-        .and_then(|environment| environment.map("Variables"));
-    let variables = match variables {
-        Ok(variables) => variables,
-        Err(problem) => {
-            problems.push(problem);
-            return BTreeMap::new();
-        }
-    };
-    let mut environment = BTreeMap::new();
+) -> Result<BTreeMap<String, String>, Vec<Problem>> {
+    let environment = properties.map("Environment");
+    let variables = environment.and_then(|environment| environment.map("Variables"));
+    let variables = variables.map_err(|problem| vec![problem])?;
+    let (mut environment, mut problems) = (BTreeMap::new(), Vec::new());
     for (name, node) in variables.keys() {
+        let owner = format!("variable `{name}` of {}", properties.owner);
         match variable(evaluator, name, node) {
             Ok(Some(value)) => {
                 if let Some(reference) = dynamic_reference(&value) {
                     let text = format!(
-                        "variable `{name}` of function `{}` is passed on with `{reference}`, which only AWS resolves; set it \
-                         with --env {name}=VALUE",
-                        resource.id
+                        "{owner} is passed on with `{reference}`, which only AWS resolves; set it with --env {name}=VALUE"
                     );
                     notes.push(Note::new(node.line, text));
                 }
@@ -63,19 +52,18 @@ pub(super) fn read(
             }
             Ok(None) => {}
             Err(problem) if problem.is_local_only() => {
-                let text = format!(
-                    "variable `{name}` of function `{}` is empty: {}; set it with --env {name}=VALUE",
-                    resource.id,
-                    problem.fault()
-                );
+                let fault = problem.fault();
+                let text = format!("{owner} is empty: {fault}; set it with --env {name}=VALUE");
                 notes.push(Note::warning(node.line, text));
                 environment.insert(name.to_owned(), String::new());
             }
-            Err(problem) => problems
-                .push(problem.context(&format!("variable `{name}` of function `{}`", resource.id))),
+            Err(problem) => problems.push(problem.context(&owner)),
         }
     }
-    environment
+    match problems.is_empty() {
+        true => Ok(environment),
+        false => Err(problems),
+    }
 }
 
 fn variable(evaluator: &Evaluator<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
