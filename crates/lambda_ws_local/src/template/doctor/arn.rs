@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_from_elsewhere_may_be_anything() {
+    fn an_arn_of_another_account_matches_anything() {
         let table = "arn:aws:dynamodb:us-east-1:000000000000:table/chat";
         for (policy, does) in [
             ("*", true),

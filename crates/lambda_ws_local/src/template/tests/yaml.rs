@@ -18,7 +18,7 @@ fn a_missing_file_names_the_option() {
 }
 
 #[test]
-fn a_file_that_is_no_template_is_told() {
+fn a_file_that_is_not_a_template_is_a_problem() {
     insta::assert_snapshot!(
         [
             errors(""),
@@ -91,7 +91,7 @@ fn unquoted_booleans_have_one_spelling_and_numbers_keep_theirs() {
 }
 
 #[test]
-fn what_is_not_of_aws_is_noted() {
+fn a_resource_of_another_provider_is_noted() {
     let text = SAM.replace("  Settings:\n", "  Mine:\n    Type: Custom::Thing\n  Nested:\n    Type: AWS::Serverless::Application\n  Bucket:\n    Type: AWS::S3::Bucket\n  Settings:\n");
     let text = text.replace(
         "Transform: AWS::Serverless-2016-10-31",

@@ -139,7 +139,7 @@ mod tests {
     const VARIABLE: &str = "          CONNECTIONS_TABLE: !Ref Connections\n";
 
     #[test]
-    fn the_function_is_told_of_its_table() {
+    fn a_missing_or_wrong_table_variable_is_a_finding() {
         let finding = finds(&without(SAM, VARIABLE), "connections-table");
         assert_eq!(finding.fix, "write `CONNECTIONS_TABLE: !Ref Connections`");
         for (name, said) in [
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_from_elsewhere_is_not_judged() {
+    fn a_table_outside_of_the_template_is_not_examined() {
         for elsewhere in ["!ImportValue Table", "!Ref TableName"] {
             let text = broken(
                 SAM,
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn its_items_end_by_exp() {
+    fn items_must_expire_by_exp() {
         let right = "TimeToLiveSpecification: { AttributeName: exp, Enabled: true }";
         for wrong in [
             "TableClass: STANDARD",

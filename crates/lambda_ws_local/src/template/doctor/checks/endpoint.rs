@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_function_is_told_where_to_post() {
+    fn a_function_without_an_endpoint_is_a_finding() {
         let line = format!("          AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI: {RIGHT}\n");
         let finding = finds(&without(SAM, &line), "endpoint");
         assert!(
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_so_correctly() {
+    fn a_wrong_endpoint_is_a_finding() {
         for (value, said) in [
             (
                 "!Sub wss://${Api}.execute-api.us-east-1.amazonaws.com/dev",
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_right_is_not_judged() {
+    fn an_endpoint_that_may_be_right_is_not_a_finding() {
         for value in [
             "https://chat.example.com",
             "https://chat.example.com/chat",

@@ -187,7 +187,7 @@ mod tests {
     const ANY: &str = "${Api}/*/*/@connections/*";
 
     #[test]
-    fn a_function_may_post_ask_and_close() {
+    fn a_function_needs_permission_to_send_to_query_and_close_connections() {
         for (resource, said) in [
             (
                 "${Api}/dev/POST/@connections/*",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_from_elsewhere_is_not_judged() {
+    fn a_role_outside_of_the_template_is_not_examined() {
         let role = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
         let text = broken(SAM, "      Timeout: 29\n", role);
         is_right(&broken(

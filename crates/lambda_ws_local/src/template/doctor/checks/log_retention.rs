@@ -54,7 +54,7 @@ mod tests {
     use crate::template::doctor::tests::{SAM, broken, finds, is_right, without};
 
     #[test]
-    fn logs_end() {
+    fn a_log_group_without_retention_is_a_remark() {
         for (from, to) in [
             (
                 "      RetentionInDays: 14\n",

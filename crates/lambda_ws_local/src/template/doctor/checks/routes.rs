@@ -87,7 +87,7 @@ mod tests {
     use crate::template::doctor::tests::{RAW, SAM, broken, finds, without};
 
     #[test]
-    fn what_no_route_takes_needs_one() {
+    fn an_api_without_a_default_route_is_a_finding() {
         let text = without(SAM, "        $default: { FunctionArn: !GetAtt Chat.Arn }\n");
         let finding = finds(&text, "default-route");
         assert_eq!(finding.what, "API `Api` has no route `$default`");
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_wrong_is_there() {
+    fn an_invalid_route_is_not_a_missing_route() {
         let from = "$default: { FunctionArn: !GetAtt Chat.Arn }";
         let finding = finds(
             &broken(SAM, from, &from.replace("Chat", "Chta")),

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_without_one_is_refused() {
+    fn an_api_without_a_selection_expression_is_rejected() {
         let text = broken(
             SAM,
             "      RouteSelectionExpression: $request.body.action\n",
