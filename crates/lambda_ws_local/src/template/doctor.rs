@@ -2,7 +2,7 @@
 //!
 //! A template that AWS accepts may still be wrong: a message without a route, a reply that never arrives, a function
 //! that API Gateway may not call. [`examine`] reports each of these with its effect on AWS and a fix. A value that only
-//! AWS knows hides nothing else, and [`Examined`] states what was examined.
+//! AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
 //!
 //! # Mistakes and remarks
 //!
@@ -122,7 +122,7 @@ pub fn examine(
     let root = read?;
     let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
-        // The reader says more about a missing name.
+        // The reader's problem with a missing name contains more.
         let line = problem.line().unwrap_or(0);
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
         findings.push(Finding::of_reader(&problem));

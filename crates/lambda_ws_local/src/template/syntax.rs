@@ -1,4 +1,4 @@
-//! The text of a template as a tree of nodes, and what is found wrong while it is read.
+//! The text of a template as a tree of nodes, with its problems and notes.
 
 mod document;
 mod node;

@@ -66,7 +66,7 @@ pub(super) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bo
         resource_type::SAM_WEBSOCKET_API => true,
         resource_type::API => match evaluator.property(resource, "ProtocolType") {
             Some(protocol) => protocol == "WEBSOCKET",
-            // Of an unknown protocol. HTTP APIs have no such expression.
+            // The protocol is unknown, but HTTP APIs have no such expression.
             None => ["ProtocolType", "RouteSelectionExpression"]
                 .iter()
                 .all(|name| resource.properties.entry(name).is_some()),
@@ -89,7 +89,7 @@ pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
         }
     }
     for resource in evaluator.of_type(resource_type::ROUTE) {
-        // Routes whose API is unknown belong to one API of their own.
+        // All routes with an unknown API form one API.
         let id = resource_names::api_id(evaluator, resource).unwrap_or_default();
         if other_ids.contains(&id) {
             continue;

@@ -53,7 +53,7 @@ impl<'e> DoctorInput<'e> {
         }
     }
 
-    /// All routes, whatever their API.
+    /// The routes of all APIs.
     pub(super) fn routes(&self) -> impl Iterator<Item = &ExaminedRoute<'e>> {
         self.apis.iter().flat_map(|api| &api.routes)
     }

@@ -26,7 +26,7 @@ pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Prob
     Ok(truth.as_text() == Some("true"))
 }
 
-/// Each level counts as a step, so that neither nesting nor conditions that refer to each other take the whole stack.
+/// Limits the depth, so that nested and circular conditions do not exhaust the stack.
 fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     evaluator.descend(node.line, || compared(evaluator, node))
 }
@@ -56,7 +56,7 @@ fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     }
 }
 
-/// `decisive` if one of the conditions is, whatever only AWS knows of the others.
+/// Returns `decisive` if one of the conditions has that value, even if others are unknown.
 fn decided(evaluator: &Evaluator<'_>, list: &Node, decisive: bool) -> Result<bool, Problem> {
     let (mut is_decided, mut unknown) = (false, None);
     for one in list.as_list().unwrap_or_default() {

@@ -23,7 +23,7 @@ pub(crate) struct Evaluator<'a> {
     cache: RefCell<HashMap<String, Result<Node, Problem>>>,
     in_progress: RefCell<Vec<String>>,
     depth: Cell<usize>,
-    /// Whether parts with unknown values are read as far as possible, for a reader that reports mistakes only.
+    /// Whether parts with unknown values are read as far as possible, to report mistakes only.
     lenient: bool,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// Removes the resources whose condition is false, and irrelevant ones whose condition only AWS knows.
+    /// Removes the resources with a false condition, and irrelevant ones with an unknown condition.
     fn remove_absent(&mut self) {
         let resources = std::mem::take(&mut self.resources);
         let (mut present, mut seen) = (Vec::with_capacity(resources.len()), Vec::new());

@@ -4,7 +4,7 @@ use super::conditions;
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem};
 
-/// The longest text a function may make, in bytes: templates double texts with a few lines.
+/// The longest text of a function, in bytes: a few lines of a template can double a text many times.
 const MAX_TEXT: usize = 256 * 1024;
 
 /// The value of an intrinsic function in its long form.
@@ -58,7 +58,7 @@ fn literal<'n>(node: &'n Node, function: &str) -> Result<&'n str, Problem> {
     })
 }
 
-/// A text that is not too long.
+/// Returns a text that is within the limit.
 pub(crate) fn bounded_text(text: String, line: usize) -> Result<Node, Problem> {
     if text.len() > MAX_TEXT {
         return Err(Problem::new(
@@ -161,7 +161,7 @@ fn join(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
 fn select(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [index, items] = arguments(argument, "Fn::Select")?;
     let index = evaluator.text(index)?;
-    // Only the one that is selected needs a value.
+    // Only the selected item needs a value.
     let items = evaluator.value(items)?;
     let item = index
         .parse::<usize>()

@@ -32,7 +32,7 @@ impl<'e> Properties<'e> {
         Err(node.problem(text))
     }
 
-    /// Returns the properties of a resource, which messages call "`what` `id`".
+    /// Returns the properties of a resource. `what` is its kind in messages, such as "function".
     pub(crate) fn of(
         evaluator: &'e Evaluator<'e>,
         resource: &Resource,

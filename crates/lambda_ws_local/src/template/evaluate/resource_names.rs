@@ -1,4 +1,4 @@
-//! The names of resources: what `Ref` and `Fn::GetAtt` return for those whose values are known without AWS.
+//! The names of resources, and the values of `Ref` and `Fn::GetAtt` that are known without AWS.
 
 use super::evaluator::Evaluator;
 use super::intrinsics::bounded_text;

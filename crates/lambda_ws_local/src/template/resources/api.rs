@@ -15,15 +15,15 @@ pub struct Api {
     pub logical_id: String,
     /// Its id in URLs: 10 letters and digits, always the same for the same logical id.
     pub id: String,
-    /// What selects a message's route, as `$request.body.action` (conformance D1).
+    /// The expression that selects a message's route, such as `$request.body.action` (conformance D1).
     pub route_selection_expression: String,
     /// The stage's name: 1 to 128 letters, digits, `_` and `-`.
     pub stage: String,
     /// `StageVariables`, evaluated.
     pub stage_variables: BTreeMap<String, String>,
-    /// How fast the stage's routes may be.
+    /// The rate limits of the stage's routes.
     pub throttling: Throttling,
-    /// Where a client's API key is looked for, if its `$connect` needs one (conformance B11).
+    /// The place of a client's API key, if `$connect` needs one (conformance B11).
     pub api_key_source: ApiKeySource,
     /// Its routes, each key once.
     pub routes: Vec<Route>,

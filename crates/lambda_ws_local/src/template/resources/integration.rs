@@ -134,7 +134,7 @@ pub(crate) fn invoked_function(
     }
 }
 
-/// The name in a function's ARN, which may stand in the path that API Gateway invokes.
+/// The name in a function's ARN, which may be part of the path that API Gateway invokes.
 fn function_name(uri: &str) -> Option<&str> {
     let arn = match uri.split_once(":lambda:path/2015-03-31/functions/") {
         Some((gateway, path)) if gateway.contains(":apigateway:") => {

@@ -4,7 +4,7 @@ use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
 
-/// The response of a `MOCK` integration whose templates are plain text.
+/// The response of a `MOCK` integration with plain-text templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mock {
     /// The `statusCode` of its request template, 200 without one. It matters to `$connect` only.

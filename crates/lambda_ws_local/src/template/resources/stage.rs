@@ -31,7 +31,7 @@ pub(crate) fn of_api(
 ) -> Result<Stage, Problem> {
     let mut stages = Vec::new();
     for stage in evaluator.of_type(resource_type::STAGE) {
-        // A stage whose API is not in the template is reported with the APIs.
+        // A stage without an API in the template is reported with the APIs.
         if resource_names::belongs_to(evaluator, stage, id) {
             stages.push((resource_names::stage(evaluator, stage)?, stage));
         }

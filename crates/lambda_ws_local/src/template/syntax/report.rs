@@ -58,7 +58,7 @@ impl Report {
         self.add(Note::new(line, text));
     }
 
-    /// Adds a note on what does not work without further settings.
+    /// Adds a note on a part that does not work without further settings.
     pub(crate) fn warn(&self, line: usize, text: impl Into<String>) {
         self.add(Note::warning(line, text));
     }

@@ -138,7 +138,7 @@ fn denied(input: &DoctorInput<'_>, caller: &Caller<'_>) -> Option<Finding> {
             // A permission that SAM generates for something else cannot be fixed.
             (faults.is_empty() || !permission.generated).then_some(faults)
         });
-        // The permission for this source is the one that was meant.
+        // The permission for this source is the intended one.
         all.min_by_key(|faults| (faults.iter().any(|one| one.of_source), faults.len()))
     };
     // One permission may cover one stage, and another the next.

@@ -45,7 +45,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The type that a misspelt one is meant to be.
+/// The correct spelling of a misspelt type.
 fn misspelt(own: &str) -> Option<&'static str> {
     let normalized = |text: &str| {
         let text = text.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! Replies of two-way routes: a route response alone makes a route two-way (conformance E2).
+//! Route responses: they make a route two-way (conformance E2).
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -23,7 +23,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
             .of_type(resource_type::ROUTE_RESPONSE)
             .filter(|response| {
                 let of = response.properties.entry("RouteId");
-                // A response whose route is unknown may belong to this route.
+                // A response of an unknown route may belong to this route.
                 of.is_none_or(|of| input.evaluator.text(of).map_or(true, |of| of == id))
             });
         let selection = resource.properties.non_null(SELECTION);

@@ -14,7 +14,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
         let Some(api) = input.api_of(resource) else {
             continue;
         };
-        let mut add = |settings: &Node, whose: &str| {
+        let mut add = |settings: &Node, owner: &str| {
             for name in LIMITS {
                 let Some(entry) = settings.find(name) else {
                     continue;
@@ -23,10 +23,10 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
                 if limit.and_then(|text| text.trim().parse::<f64>().ok()) != Some(0.0) {
                     continue;
                 }
-                let what = format!("`{name}` of {whose} is 0");
-                let owner = api.resource.unwrap_or(resource);
+                let what = format!("`{name}` of {owner} is 0");
+                let resource = api.resource.unwrap_or(resource);
                 found.push(
-                    Finding::mistake(Location::from(entry).within(owner), what)
+                    Finding::mistake(Location::from(entry).within(resource), what)
                         .effect("API Gateway rejects every handshake and every message with 429")
                         .fix("write the events per second that you need, or remove it: the account's limit then applies"),
                 );

@@ -11,7 +11,7 @@ use crate::template::syntax::Problem;
 /// An event and its place.
 type Placed = (Event<'static>, Span);
 
-/// The events of a text that is JSON. The error says where it is not.
+/// Returns the events of a JSON text. The error contains the place of a syntax error.
 pub(crate) fn events(text: &str) -> Result<Vec<Placed>, Problem> {
     let _: IgnoredAny = serde_json::from_str(text).map_err(|error| not_json(&error, 0, 0))?;
     // From here on the text is JSON: each byte below begins or ends a token.
