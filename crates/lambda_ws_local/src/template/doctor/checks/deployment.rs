@@ -148,7 +148,7 @@ fn earlier_resources(input: &DoctorInput<'_>, id: &str) -> Vec<String> {
     let mut next = 0;
     while let Some(id) = known.get(next).cloned() {
         next += 1;
-        let depends = input.depends_on(&id).into_iter().filter_map(Node::as_text);
+        let depends = input.depends_on(&id).iter().filter_map(Node::as_text);
         let mut names: Vec<_> = depends.map(str::to_owned).collect();
         if let Some(resource) = input.resource(&id) {
             let references = references::of(input.evaluator, &resource.properties);
