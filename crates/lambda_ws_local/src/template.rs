@@ -1,8 +1,8 @@
-//! The deployment template, read for what a laptop can run: SAM's or CloudFormation's `template.yaml` (or JSON).
+//! The deployment template, SAM's or CloudFormation's `template.yaml` (or JSON), as far as it runs locally.
 //!
 //! [`Template::read`] evaluates parameters, conditions and intrinsic functions, and yields the functions, WebSocket APIs
-//! and DynamoDB tables. What it cannot reproduce it does not ignore: what would behave differently is a problem of the
-//! [`TemplateError`], what is merely absent is a [`Note`], each with its line.
+//! and DynamoDB tables. A part that would behave differently is a problem of the [`TemplateError`]. A part that is only
+//! missing is a [`Note`]. Both have a line.
 //!
 //! ```
 //! use lambda_ws_local::template::{Options, Template};
@@ -26,84 +26,44 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
-mod api;
-mod api_key;
-mod asynchronous;
-mod authorization;
-mod build;
-mod condition;
-mod construct;
+// A layer imports only from the layers before it: syntax, transform, evaluate, resources, doctor.
 pub mod doctor;
-mod document;
-mod error;
-mod expression;
-mod function;
-mod globals;
-mod integration;
-mod intrinsic;
-mod json;
-mod json_document;
-mod merge;
-mod mock;
-mod model;
-mod node;
-mod note;
-mod options;
-mod package;
-mod parameter;
-mod physical;
-mod problem;
-mod properties;
-mod report;
-mod resource;
-mod route;
-mod sam;
-mod scope;
-mod stage;
-mod table;
+mod evaluate;
+mod resources;
+mod syntax;
 #[cfg(test)]
 mod tests;
-mod unread;
-mod websocket_api;
+mod transform;
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-pub use api::Api;
-pub use authorization::{Authorization, Authorizer};
-pub use build::Build;
-pub use error::TemplateError;
-pub use function::Function;
-pub use integration::Integration;
-pub use mock::Mock;
-pub use model::Models;
-pub use note::Note;
-pub use options::Options;
-pub use package::Package;
-pub use problem::Problem;
-pub use route::Route;
-pub use stage::Throttling;
-pub use table::Table;
+pub use evaluate::Options;
+pub use resources::{
+    Api, Authorization, Authorizer, Build, Function, Integration, Mock, Models, Package, Route,
+    Table, Throttling,
+};
+pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
-use report::Report;
-use scope::Scope;
+use evaluate::Evaluator;
+use resources::{api, function, table, unsupported};
+use syntax::Report;
 
-/// What a template describes of a websocket application.
+/// The parts of a websocket application that a template declares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
-    /// The template's file, as it was given.
+    /// The path of the template, as given.
     pub path: PathBuf,
-    /// Its Lambda functions, however they are packaged; one that no route uses and that cannot be read is left out, with a
-    /// note.
+    /// Its Lambda functions, with any package. An invalid function that no route uses is left out, with a note.
     pub functions: Vec<Function>,
     /// Its WebSocket APIs; there may be none.
     pub apis: Vec<Api>,
     /// Its DynamoDB tables.
     pub tables: Vec<Table>,
-    /// The keys that clients may use, of every API of the template.
+    /// The API keys that clients may use, valid for every API of the template.
     pub api_keys: Vec<ApiKey>,
-    /// What was read and is deliberately not reproduced, in the order of the lines.
+    /// The parts that are not reproduced, in the order of their lines.
     pub notes: Vec<Note>,
 }
 
@@ -114,10 +74,8 @@ impl Template {
     ///
     /// If the file cannot be read, and as [`Template::parse`].
     pub fn read(path: &Path, options: &Options) -> Result<Self, TemplateError> {
-        let bytes = fs::read(path).map_err(|error| TemplateError::unreadable(path, error))?;
-        let text = String::from_utf8(bytes).map_err(|error| {
-            TemplateError::unreadable(path, io::Error::new(io::ErrorKind::InvalidData, error))
-        })?;
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| TemplateError::unreadable(path, error))?;
         Self::parse(&text, path, options)
     }
 
@@ -125,8 +83,8 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// All problems at once: what is no YAML or no template, what contradicts itself or refers to nothing, a parameter
-    /// without a value, and whatever would behave differently here than on AWS.
+    /// All problems at once: syntax errors, contradictions, references to missing names, parameters without a value, and
+    /// parts that would behave differently here than on AWS.
     pub fn parse(text: &str, path: &Path, options: &Options) -> Result<Self, TemplateError> {
         let report = Report::default();
         let template = template(text, path, options, &report);
@@ -148,47 +106,37 @@ fn template(
     options: &Options,
     report: &Report,
 ) -> Result<Template, Problem> {
-    let root = document::read(text, report)?;
-    if root.entries().is_empty() {
-        return Err(Problem::new(
-            root.line,
-            format!(
-                "a template is a map with `Resources`, and this is {}",
-                root.kind()
-            ),
-        ));
-    }
-    let scope = Scope::new(&root, options, report);
-    unread::check_transform(&root, &scope, report);
-    unread::note_resources(&scope);
-    let apis = api::read(&scope);
-    let tables = table::read(&scope);
-    let functions = functions(&scope, &apis, path.parent().unwrap_or(Path::new("")));
+    let root = syntax::read(text, report)?;
+    let evaluator = Evaluator::new(&root, options, report);
+    unsupported::check_transform(&root, &evaluator, report);
+    unsupported::note_resources(&evaluator);
+    let apis = api::read(&evaluator);
+    let tables = table::read(&evaluator);
+    let functions = functions(&evaluator, &apis, path.parent().unwrap_or(Path::new("")));
     Ok(Template {
         path: path.to_owned(),
         functions,
         apis,
         tables,
-        api_keys: api_key::read(&scope),
+        api_keys: api::keys(&evaluator),
         notes: Vec::new(),
     })
 }
 
-fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
+fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
     let mut functions = Vec::new();
-    for resource in function::resources(scope) {
-        let routed = apis
-            .iter()
-            .flat_map(|api| &api.routes)
-            .any(|route| route.functions().any(|function| function == resource.id));
-        match function::read(scope, resource, folder) {
+    for resource in evaluator.functions() {
+        let mut routes = apis.iter().flat_map(|api| &api.routes);
+        let routed = routes.any(|route| route.functions().any(|id| id == resource.id));
+        match function::read(evaluator, resource, folder) {
             Ok((function, notes)) => {
                 functions.push(function);
-                notes.into_iter().for_each(|note| scope.report.add(note));
+                notes.into_iter().for_each(|one| evaluator.report.add(one));
             }
-            Err(problems) if routed => problems
-                .into_iter()
-                .for_each(|problem| scope.report.problem(problem)),
+            Err(problems) if routed => {
+                let report = &evaluator.report;
+                problems.into_iter().for_each(|one| report.problem(one));
+            }
             Err(problems) => {
                 let why: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 let text = format!(
@@ -196,7 +144,7 @@ fn functions(scope: &Scope<'_>, apis: &[Api], folder: &Path) -> Vec<Function> {
                     resource.id,
                     why.join("; ")
                 );
-                scope.report.note(resource.line, text);
+                evaluator.report.note(resource.line, text);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A template that AWS accepts may still be wrong: a message without a route, a reply that never arrives, a function
 //! that API Gateway may not call. [`examine`] reports each of these with its effect on AWS and a fix. A value that only
-//! AWS knows hides nothing else, and [`Examined`] states what was examined.
+//! AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
 //!
 //! # Mistakes and remarks
 //!
@@ -62,56 +62,33 @@
 //! # Ok::<(), lambda_ws_local::template::TemplateError>(())
 //! ```
 
-mod apis;
-mod batches;
-mod called;
-mod circular;
-mod connections_table;
-mod deployment;
-mod endpoint;
+mod arn;
+mod checks;
+mod effective_permissions;
 mod examined;
+mod examined_api;
 mod finding;
-mod grants;
-mod library;
-mod logs;
-mod managed;
-mod pattern;
-mod permission;
-mod place;
-mod policy;
+mod input;
+mod invocation_target;
+mod library_rules;
+mod managed_policies;
 mod references;
-mod route_response;
-mod routes;
-mod sam;
-mod selection;
-mod subject;
 #[cfg(test)]
 mod tests;
-mod throttling;
-mod timeout;
 
 use std::path::Path;
 
 pub use examined::Examined;
 pub use finding::{Finding, Weight};
+pub use library_rules::LibraryRules;
 
-use super::node::Node;
-use super::report::Report;
-use super::resource::Resource;
-use super::scope::Scope;
-use super::{Options, Problem, TemplateError, api, document, function, table, unread};
-use finding::Found;
-use subject::Subject;
+use checks::{CHECKS, REFERENCES};
+use finding::READER;
+use input::{DoctorInput, unwritten_resources};
 
-/// The functions that the rules of lambda_ws apply to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LibraryRules {
-    /// Those built from a crate whose `Cargo.toml` depends on lambda_ws.
-    #[default]
-    Detect,
-    /// All functions of the template.
-    Always,
-}
+use super::evaluate::{Evaluator, Options};
+use super::resources::{api, function, table, unsupported};
+use super::syntax::{self, Node, Problem, Report, TemplateError};
 
 /// The result of [`examine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,44 +99,13 @@ pub struct Examination {
     pub examined: Examined,
 }
 
-/// A check's name and function.
-type Check = (&'static str, fn(&Subject<'_, '_>) -> Vec<Found>);
-
-/// The name of the reader's findings.
-const READER: &str = "template";
-const REFERENCES: &str = "references";
-
-const CHECKS: &[Check] = &[
-    ("template-kind", examined::kinds),
-    (REFERENCES, references::look),
-    ("circular-dependency", circular::look),
-    ("sam", sam::look),
-    ("selection-expression", selection::look),
-    ("default-route", routes::default),
-    ("lifecycle-routes", routes::lifecycle),
-    ("route-response", route_response::look),
-    ("deployment", deployment::look),
-    ("throttling", throttling::look),
-    ("lambda-permission", permission::look),
-    ("timeout", timeout::look),
-    ("connections-table", connections_table::variable),
-    ("table-keys", connections_table::keys),
-    ("table-ttl", connections_table::time_to_live),
-    ("endpoint", endpoint::look),
-    ("manage-connections", policy::manage_connections),
-    ("dynamodb-actions", policy::dynamodb),
-    ("invoke-itself", policy::itself),
-    ("batch-failures", batches::look),
-    ("log-retention", logs::look),
-];
-
-/// The names of all checks, as in [`Finding::check`].
+/// Returns the names of all checks, as in [`Finding::check`].
 pub fn checks() -> impl Iterator<Item = &'static str> {
     std::iter::once(READER).chain(CHECKS.iter().map(|(name, _)| *name))
 }
 
-/// Examines a template's text. The path tells where the code of its functions is. Restrictions of the local gateway,
-/// such as the export of another stack, are no findings.
+/// Examines a template's text. Code paths are relative to the folder of `path`. Limits of the local gateway, such as the
+/// export of another stack, are not findings.
 ///
 /// # Errors
 ///
@@ -172,11 +118,11 @@ pub fn examine(
 ) -> Result<Examination, TemplateError> {
     let report = Report::default();
     let folder = path.parent().unwrap_or(Path::new(""));
-    let examination = look(text, folder, options, rules, &report);
-    let (mut findings, examined, root) =
-        examination.map_err(|one| TemplateError::new(path, vec![one]))?;
+    let read = syntax::read(text, &report).map_err(|one| TemplateError::new(path, vec![one]));
+    let root = read?;
+    let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
-        // The reader says more about a missing name.
+        // The reader's problem with a missing name contains more.
         let line = problem.line().unwrap_or(0);
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
         findings.push(Finding::of_reader(&problem));
@@ -186,54 +132,38 @@ pub fn examine(
     Ok(Examination { findings, examined })
 }
 
-fn look(
-    text: &str,
+/// Reads the template, which reports its problems, and runs all checks.
+fn run_checks(
+    root: &Node,
     folder: &Path,
     options: &Options,
     rules: LibraryRules,
     report: &Report,
-) -> Result<(Vec<Finding>, Examined, Node), Problem> {
-    let root = document::read(text, report)?;
-    if root.entries().is_empty() {
-        let text = format!(
-            "a template is a map with `Resources`, and this is {}",
-            root.kind()
-        );
-        return Err(Problem::new(root.line, text));
-    }
-    let scope = Scope::lenient(&root, options, report);
-    unread::check_transform(&root, &scope, report);
-    api::read(&scope);
-    for resource in function::resources(&scope) {
-        if let Err(problems) = function::read(&scope, resource, folder) {
+) -> (Vec<Finding>, Examined) {
+    let evaluator = Evaluator::lenient(root, options, report);
+    unsupported::check_transform(root, &evaluator, report);
+    api::read(&evaluator);
+    for resource in evaluator.functions() {
+        if let Err(problems) = function::read(&evaluator, resource, folder) {
             problems.into_iter().for_each(|one| report.problem(one));
         }
     }
-    let tables = table::read(&scope);
-    let subject = Subject::new(&root, &scope, tables, folder, rules);
+    let tables = table::read(&evaluator);
+    let input = DoctorInput::new(root, &evaluator, tables, folder, rules);
     let mut findings = Vec::new();
-    for (name, look) in CHECKS {
-        for found in look(&subject) {
-            let owner = found
-                .place
-                .owner
-                .as_deref()
-                .and_then(|id| subject.resource(id));
-            findings.push(found.of(name, owner.and_then(Resource::construct)));
-        }
+    for (name, check) in CHECKS {
+        let found = check(&input).into_iter();
+        findings.extend(found.map(|one| Finding { check: name, ..one }));
     }
-    let examined = Examined::of(&subject);
-    drop(subject);
-    drop(scope);
-    Ok((findings, examined, root))
+    (findings, Examined::of(&input))
 }
 
 /// The reader's problems that are problems on AWS, too.
 fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
-    let open = !subject::unwritten(root).is_empty();
+    let incomplete = !unwritten_resources(root).is_empty();
     // What is not in the template may come from a macro.
-    problems.retain(|one| !(one.is_only_here() || open && one.missing_name().is_some()));
+    problems.retain(|one| !(one.is_local_only() || incomplete && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()
 }

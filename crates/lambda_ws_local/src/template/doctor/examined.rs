@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use super::super::{api, function};
-use super::apis::is_websocket;
-use super::called::Called;
-use super::finding::Found;
-use super::grants::Grants;
-use super::place::Place;
-use super::subject::{Subject, unwritten};
+use super::effective_permissions::EffectivePermissions;
+use super::examined_api::is_websocket;
+use super::input::{DoctorInput, unwritten_resources};
+use super::invocation_target::InvocationTarget;
+use crate::template::transform::resource_type;
 
 /// What an examination covered, and what it could not cover.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,58 +22,32 @@ pub struct Examined {
 }
 
 impl Examined {
-    pub(super) fn of(subject: &Subject<'_, '_>) -> Self {
-        let routes = || subject.apis.iter().flat_map(|api| &api.routes);
-        let mut this = Self {
-            apis: subject
-                .apis
-                .iter()
-                .filter(|api| api.resource.is_some())
-                .count(),
-            routes: routes().count(),
-            functions: subject.functions().count(),
-            left_out: unwritten(subject.root),
-        };
-        let written = subject.scope.resources.iter().filter(|one| !one.generated);
-        for resource in written {
-            let why = match &*resource.kind {
-                "AWS::CloudFormation::Stack" | "AWS::Serverless::Application" => {
-                    "it is another template"
-                }
-                "AWS::Serverless::HttpApi"
-                | "AWS::Serverless::Api"
-                | "AWS::ApiGateway::RestApi" => "it is not a WebSocket API",
-                api::KIND if !is_websocket(subject.scope, resource) => "it is not a WebSocket API",
-                _ => continue,
-            };
-            this.left_out
-                .push(format!("`{}` ({}): {why}", resource.id, resource.kind));
-        }
-        for route in routes() {
-            let why = match &route.called {
-                Called::Function { .. } => continue,
-                Called::Elsewhere(what) => format!("it has {what}"),
-                Called::Unknown => "its function is unknown".to_owned(),
-            };
-            this.left_out
-                .push(format!("the function of route `{}`: {why}", route.name()));
-        }
-        for handler in subject.handlers() {
-            if !Grants::of(subject, handler.resource).is_complete() {
-                let id = &handler.resource.id;
-                let text = format!(
+    pub(super) fn of(input: &DoctorInput<'_>) -> Self {
+        let functions = input.examined_functions().count();
+        let mut left_out = unwritten_resources(input.root);
+        left_out.extend(resources_left_out(input));
+        left_out.extend(targets_left_out(input));
+        for function in input.library_functions() {
+            if !EffectivePermissions::of(input, function.resource).is_complete() {
+                let id = &function.resource.id;
+                left_out.push(format!(
                     "the permissions of function `{id}`: this template does not contain all of them"
-                );
-                this.left_out.push(text);
+                ));
             }
         }
-        let uses_library = |one: &&_| subject.uses_library(one);
-        if this.functions > 0 && !function::resources(subject.scope).any(|one| uses_library(&one)) {
+        let mut all = input.evaluator.functions();
+        if functions > 0 && !all.any(|one| input.uses_library(one)) {
             let text =
                 "the rules of lambda_ws: no function is known to use it; --lambda-ws applies them";
-            this.left_out.push(text.to_owned());
+            left_out.push(text.to_owned());
         }
-        this
+        let apis = input.apis.iter();
+        Self {
+            apis: apis.filter(|api| api.resource.is_some()).count(),
+            routes: input.routes().count(),
+            functions,
+            left_out,
+        }
     }
 
     /// Whether the template contains nothing that can be examined.
@@ -99,62 +71,39 @@ impl fmt::Display for Examined {
     }
 }
 
-/// Types and protocols that are misspelt, so that a part would not be examined.
-pub(super) fn kinds(subject: &Subject<'_, '_>) -> Vec<Found> {
-    let mut found = Vec::new();
-    for resource in &subject.scope.resources {
-        let known = [
-            api::SERVERLESS,
-            api::KIND,
-            function::SERVERLESS,
-            function::LAMBDA,
-            "AWS::ApiGatewayV2::Route",
-            "AWS::ApiGatewayV2::Integration",
-            "AWS::ApiGatewayV2::Stage",
-            "AWS::ApiGatewayV2::Deployment",
-            "AWS::ApiGatewayV2::Authorizer",
-            "AWS::ApiGatewayV2::RouteResponse",
-            "AWS::Lambda::Permission",
-        ];
-        let kind = &*resource.kind;
-        let plain = |text: &str| {
-            text.to_ascii_lowercase()
-                .replace("apigatewayv2", "apigateway")
+fn resources_left_out(input: &DoctorInput<'_>) -> impl Iterator<Item = String> {
+    let resources = input.evaluator.resources.iter();
+    let written = resources.filter(|one| !one.generated);
+    written.filter_map(|resource| {
+        let why = match &*resource.resource_type {
+            resource_type::STACK | resource_type::APPLICATION => "it is another template",
+            resource_type::SAM_HTTP_API | resource_type::SAM_REST_API | resource_type::REST_API => {
+                "it is not a WebSocket API"
+            }
+            resource_type::API if !is_websocket(input.evaluator, resource) => {
+                "it is not a WebSocket API"
+            }
+            _ => return None,
         };
-        let alike =
-            |one: &&str| plain(one) == plain(kind) && !kind.starts_with("AWS::ApiGateway::");
-        if !known.contains(&kind)
-            && let Some(right) = known.into_iter().find(alike)
-        {
-            let what = format!(
-                "`{}` has the type `{kind}`, which does not exist",
-                resource.id
-            );
-            found.push(
-                Found::mistake(Place::of(resource, &[]), what)
-                    .effect("CloudFormation rejects the template")
-                    .fix(format!("write `Type: {right}`")),
-            );
-        }
-        if kind == api::KIND
-            && let Some(protocol) = subject.text(resource, "ProtocolType")
-            && protocol != "HTTP"
-            && protocol != "WEBSOCKET"
-        {
-            let what = format!("`ProtocolType` of API `{}` is `{protocol}`", resource.id);
-            found.push(
-                Found::mistake(Place::of(resource, &["ProtocolType"]), what)
-                    .effect("AWS rejects the API, and none of its parts was examined")
-                    .fix("write `ProtocolType: WEBSOCKET`"),
-            );
-        }
-    }
-    found
+        let (id, resource_type) = (&resource.id, &resource.resource_type);
+        Some(format!("`{id}` ({resource_type}): {why}"))
+    })
+}
+
+fn targets_left_out(input: &DoctorInput<'_>) -> impl Iterator<Item = String> {
+    input.routes().filter_map(|route| {
+        let why = match &route.target {
+            InvocationTarget::Function(..) => return None,
+            InvocationTarget::Other(what) => format!("it has {what}"),
+            InvocationTarget::Unknown => "its function is unknown".to_owned(),
+        };
+        Some(format!("the function of route `{}`: {why}", route.name()))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{RAW, SAM, broken, examination, finds};
+    use crate::template::doctor::tests::{RAW, SAM, broken, examination};
 
     #[test]
     fn fault_f3_an_examination_counts_what_it_covers() {
@@ -190,19 +139,6 @@ mod tests {
             assert!(examined.is_nothing());
             assert_eq!(examined.left_out, [why]);
         }
-    }
-
-    #[test]
-    fn fault_f3_a_misspelt_protocol_or_type_is_a_finding() {
-        let text = "Resources:\n  Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: WEBSOCKETS, Name: a } }\n";
-        assert!(examination(text).examined.is_nothing());
-        finds(text, "template-kind");
-        let text = "Resources:\n  Api: { Type: AWS::Serverless::WebsocketApi, Properties: { Routes: {} } }\nTransform: AWS::Serverless-2016-10-31\n";
-        assert!(examination(text).examined.is_nothing());
-        assert_eq!(
-            finds(text, "template-kind").fix,
-            "write `Type: AWS::Serverless::WebSocketApi`"
-        );
     }
 
     #[test]

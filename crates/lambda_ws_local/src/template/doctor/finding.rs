@@ -1,7 +1,10 @@
 use std::fmt;
 
-use super::place::Place;
-use super::{Problem, READER};
+use crate::template::syntax::{Entry, Node, Problem};
+use crate::template::transform::Resource;
+
+/// The name of the check whose findings are the problems of the template's reader.
+pub(super) const READER: &str = "template";
 
 /// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -45,30 +48,26 @@ impl fmt::Display for Weight {
     }
 }
 
-/// The result of a check, before it gets the name of the check.
-pub(super) struct Found {
-    pub(super) place: Place,
-    weight: Weight,
-    what: String,
-    effect: String,
-    fix: String,
-}
-
-impl Found {
-    pub(super) fn mistake(place: Place, what: impl Into<String>) -> Self {
+impl Finding {
+    /// A mistake without effect and fix. The caller of the check sets the check's name.
+    pub(super) fn mistake(location: Location, what: impl Into<String>) -> Self {
         Self {
-            place,
+            check: "",
             weight: Weight::Mistake,
+            line: location.line,
+            column: location.column,
+            cdk_path: location.cdk_path,
             what: what.into(),
             effect: String::new(),
             fix: String::new(),
         }
     }
 
-    pub(super) fn remark(place: Place, what: impl Into<String>) -> Self {
+    /// A remark without effect and fix.
+    pub(super) fn remark(location: Location, what: impl Into<String>) -> Self {
         Self {
             weight: Weight::Remark,
-            ..Self::mistake(place, what)
+            ..Self::mistake(location, what)
         }
     }
 
@@ -86,33 +85,77 @@ impl Found {
         }
     }
 
-    pub(super) fn of(self, check: &'static str, construct: Option<&str>) -> Finding {
-        Finding {
-            check,
-            weight: self.weight,
-            line: self.place.line,
-            column: self.place.column,
-            cdk_path: construct.map(str::to_owned),
-            what: self.what,
-            effect: self.effect,
-            fix: self.fix,
+    /// A problem of the template's reader.
+    pub(super) fn of_reader(problem: &Problem) -> Self {
+        let location = Location {
+            line: problem.line().unwrap_or(0),
+            column: problem.column().unwrap_or(0),
+            cdk_path: problem.construct().map(str::to_owned),
+        };
+        let text = problem.to_string();
+        let (what, fix) = text.split_once("; ").unwrap_or((&text, ""));
+        let finding = Self::mistake(location, what)
+            .effect("CloudFormation rejects the template, or the first event fails")
+            .fix(fix);
+        Self {
+            check: READER,
+            ..finding
         }
     }
 }
 
-impl Finding {
-    /// A problem of the template's reader.
-    pub(super) fn of_reader(problem: &Problem) -> Self {
-        let place = Place {
-            line: problem.line().unwrap_or(0),
-            column: problem.column().unwrap_or(0),
-            owner: None,
+/// A place in a template: line and column are counted from 1, or 0 for the whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Location {
+    line: usize,
+    column: usize,
+    cdk_path: Option<String>,
+}
+
+impl Location {
+    /// The location of a property, or of the innermost part of its path that the resource has.
+    pub(super) fn of(resource: &Resource, path: &[&str]) -> Self {
+        let mut location = Self {
+            line: resource.line,
+            column: resource.column,
+            cdk_path: None,
         };
-        let text = problem.to_string();
-        let (what, fix) = text.split_once("; ").unwrap_or((&text, ""));
-        Found::mistake(place, what)
-            .effect("CloudFormation rejects the template, or the first event fails")
-            .fix(fix)
-            .of(READER, problem.construct())
+        let mut node = &resource.properties;
+        for name in path {
+            let Some(entry) = node.find(name) else {
+                break;
+            };
+            location = entry.into();
+            node = &entry.value;
+        }
+        location.within(resource)
+    }
+
+    /// Adds the CDK construct of the resource that contains the location.
+    pub(super) fn within(self, resource: &Resource) -> Self {
+        Self {
+            cdk_path: resource.construct().map(str::to_owned),
+            ..self
+        }
+    }
+}
+
+impl From<&Entry> for Location {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            line: entry.line,
+            column: entry.column,
+            cdk_path: None,
+        }
+    }
+}
+
+impl From<&Node> for Location {
+    fn from(node: &Node) -> Self {
+        Self {
+            line: node.line,
+            column: node.column,
+            cdk_path: None,
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::super::Options;
-use super::{Examination, Finding, LibraryRules, checks, examine};
+use crate::template::doctor::finding::Finding;
+use crate::template::doctor::{Examination, LibraryRules, checks, examine};
+use crate::template::evaluate::Options;
 
 pub(super) const SAM: &str = include_str!("tests/sam.yaml");
 pub(super) const RAW: &str = include_str!("tests/raw.yaml");
@@ -53,7 +54,7 @@ pub(super) fn is_right(text: &str) {
 }
 
 #[test]
-fn what_is_right_has_no_finding() {
+fn a_right_template_has_no_finding() {
     is_right(SAM);
     is_right(RAW);
 }
@@ -70,7 +71,7 @@ fn a_finding_has_the_place_of_its_fix() {
 }
 
 #[test]
-fn what_refers_to_nothing_is_found() {
+fn a_reference_to_a_missing_name_is_a_finding() {
     let text = broken(SAM, "!Ref Connections", "!Ref Conections");
     let findings = all(&text);
     assert!(
@@ -80,7 +81,7 @@ fn what_refers_to_nothing_is_found() {
 }
 
 #[test]
-fn what_only_aws_can_evaluate_is_no_finding() {
+fn a_value_that_only_aws_knows_is_not_a_finding() {
     let variable = "          CONNECTIONS_TABLE:";
     for value in ["!ImportValue Peer", "!GetAtt Queue.QueueUrl", "!Ref Stage"] {
         let text = broken(
@@ -98,7 +99,7 @@ fn what_only_aws_can_evaluate_is_no_finding() {
 }
 
 #[test]
-fn a_file_that_is_no_template_is_an_error() {
+fn a_file_that_is_not_a_template_is_an_error() {
     for text in ["", "- a", "Resources: [", "a text"] {
         let path = Path::new("template.yaml");
         let rules = LibraryRules::Always;

@@ -14,7 +14,7 @@ fn a_template_of_plain_resources_is_read_as_a_whole() {
 }
 
 #[test]
-fn the_template_of_this_repository_is_read_and_nothing_but_its_throttling_waits_to_be_asked_for() {
+fn the_template_of_this_repository_is_read_with_a_note_on_throttling_only() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     let template = Template::read(&path, &staged("test")).unwrap();
     let (api, chat) = (&template.apis[0], &template.functions[0]);
@@ -50,7 +50,7 @@ fn a_template_may_be_json() {
 }
 
 #[test]
-fn a_template_without_a_websocket_api_has_none() {
+fn a_template_may_have_no_websocket_api() {
     let http = "Resources:\n  Http:\n    Type: AWS::ApiGatewayV2::Api\n    Properties: { ProtocolType: HTTP }\n";
     let template = read(http);
     assert!(template.apis.is_empty());
@@ -95,7 +95,7 @@ fn two_apis_have_their_own_routes() {
 }
 
 #[test]
-fn the_stage_option_renames_the_stage_for_all_who_refer_to_it() {
+fn the_stage_option_renames_the_stage_for_all_references() {
     let template = parse(SAM, &staged("test")).unwrap();
     assert_eq!(template.apis[0].stage, "test");
     assert!(
@@ -155,7 +155,7 @@ fn a_route_to_a_function_that_is_not_there_names_those_that_are() {
 }
 
 #[test]
-fn what_would_behave_differently_is_refused_with_its_line() {
+fn a_part_that_would_behave_differently_is_a_problem_with_its_line() {
     let change = |from: &str, to: &str| errors(&RAW.replacen(from, to, 1));
     insta::assert_snapshot!(
         [
@@ -189,7 +189,7 @@ fn what_would_behave_differently_is_refused_with_its_line() {
 }
 
 #[test]
-fn what_sam_would_refuse_is_refused() {
+fn values_that_sam_rejects_are_problems() {
     let change = |from: &str, to: &str| errors(&SAM.replacen(from, to, 1));
     insta::assert_snapshot!(
         [
@@ -246,7 +246,7 @@ fn fault_f1_an_expression_on_connect_is_not_noted_because_no_body_reaches_a_clie
 }
 
 #[test]
-fn what_aws_would_not_do_is_noted() {
+fn a_part_without_effect_on_aws_is_noted() {
     let text = RAW
         .replace("apigateway.amazonaws.com", "events.amazonaws.com")
         .replace("      DeploymentId: !Ref Deployment\n", "");

@@ -234,7 +234,7 @@ fn every_wrong_variable_is_reported() {
 }
 
 #[test]
-fn what_lambda_would_refuse_is_refused() {
+fn values_that_lambda_rejects_are_problems() {
     let change = |from: &str, to: &str| errors(&SAM.replacen(from, to, 1));
     insta::assert_snapshot!(
         [

@@ -96,7 +96,7 @@ fn fault_f7_f16_roles_aliases_and_versions_have_values() {
             "!Sub 'https://${ServerlessHttpApi}.x'",
             format!(
                 "https://{}.x",
-                crate::template::physical::short_id("ServerlessHttpApi")
+                crate::template::transform::short_id("ServerlessHttpApi")
             ),
         ),
     ] {

@@ -23,7 +23,7 @@ fn error_of_timeout(expression: &str) -> String {
 }
 
 #[test]
-fn short_and_long_forms_mean_the_same() {
+fn short_and_long_forms_are_equal() {
     for (short, long, expected) in [
         ("!Ref AWS::Region", "{ Ref: AWS::Region }", "us-east-1"),
         (
@@ -114,7 +114,7 @@ fn conditions_choose_values_and_resources() {
 }
 
 #[test]
-fn what_is_not_selected_needs_no_value() {
+fn an_item_that_is_not_selected_needs_no_value() {
     assert_eq!(value("", "!Select [0, [a, !Ref Queue]]"), "a");
     assert_eq!(
         value(
@@ -126,7 +126,7 @@ fn what_is_not_selected_needs_no_value() {
 }
 
 #[test]
-fn a_mistake_in_a_function_is_told() {
+fn a_mistake_in_a_function_is_a_problem() {
     insta::assert_snapshot!(
         [
             error("", "!Ref Tabel"),
@@ -147,7 +147,7 @@ fn a_mistake_in_a_function_is_told() {
 }
 
 #[test]
-fn a_circle_of_names_is_told_and_not_followed() {
+fn a_cycle_of_names_is_a_problem() {
     let text = with_variables("", "V1: !Ref Table").replace(
         "    Type: AWS::Serverless::SimpleTable\n",
         "    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: !Sub '${Chat}-a' }\n",

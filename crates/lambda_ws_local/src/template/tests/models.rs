@@ -100,7 +100,7 @@ fn d7_sam_s_routes_have_models_too() {
 }
 
 #[test]
-fn a_model_that_aws_would_not_take_is_told_with_its_line() {
+fn a_model_that_aws_rejects_is_a_problem_with_its_line() {
     let object = model("{ type: object }");
     let change = |from: &str, to: &str| errors(&with(&object.replacen(from, to, 1), CHECKED));
     insta::assert_snapshot!(

@@ -78,7 +78,7 @@ fn a_long_chain_of_names_does_not_exhaust_the_stack() {
 }
 
 #[test]
-fn a_file_larger_than_cloudformation_takes_is_refused() {
+fn a_file_larger_than_the_limit_of_cloudformation_is_rejected() {
     assert!(errors(&"#".repeat(1024 * 1024 + 1)).contains("is larger than 1048576 bytes"));
 }
 

@@ -31,7 +31,7 @@ fn items_end_only_where_time_to_live_is_enabled() {
 }
 
 #[test]
-fn what_dynamodb_would_refuse_is_refused() {
+fn values_that_dynamodb_rejects_are_problems() {
     let change = |text: &str, from: &str, to: &str| errors(&text.replacen(from, to, 1));
     insta::assert_snapshot!(
         [

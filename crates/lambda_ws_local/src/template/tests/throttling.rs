@@ -43,7 +43,7 @@ fn settings_that_limit_nothing_are_not_noted() {
 }
 
 #[test]
-fn a_limit_that_aws_would_not_take_is_told_with_its_line() {
+fn a_limit_that_aws_rejects_is_a_problem_with_its_line() {
     let change = |to: &str| errors(&RAW.replace("        ThrottlingRateLimit: 10\n", to));
     insta::assert_snapshot!(
         [

@@ -18,7 +18,7 @@ fn a_missing_file_names_the_option() {
 }
 
 #[test]
-fn a_file_that_is_no_template_is_told() {
+fn a_file_that_is_not_a_template_is_a_problem() {
     insta::assert_snapshot!(
         [
             errors(""),
@@ -91,7 +91,7 @@ fn unquoted_booleans_have_one_spelling_and_numbers_keep_theirs() {
 }
 
 #[test]
-fn what_is_not_of_aws_is_noted() {
+fn a_resource_of_another_provider_is_noted() {
     let text = SAM.replace("  Settings:\n", "  Mine:\n    Type: Custom::Thing\n  Nested:\n    Type: AWS::Serverless::Application\n  Bucket:\n    Type: AWS::S3::Bucket\n  Settings:\n");
     let text = text.replace(
         "Transform: AWS::Serverless-2016-10-31",
@@ -163,9 +163,9 @@ fn yaml_in_braces_is_not_json() {
 
 #[test]
 fn the_columns_of_json_are_counted_in_letters() {
-    let report = crate::template::report::Report::default();
+    let report = crate::template::syntax::Report::default();
     let text = r#"{"é": ["é", 1, {"Ref": "a"}]}"#;
-    let root = crate::template::document::read(text, &report).unwrap();
+    let root = crate::template::syntax::read(text, &report).unwrap();
     let items = root.entries()[0].value.as_list().unwrap();
     let columns: Vec<_> = items.iter().map(|item| item.column).collect();
     assert_eq!(columns, [8, 13, 16]);

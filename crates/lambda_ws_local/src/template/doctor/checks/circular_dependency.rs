@@ -1,0 +1,249 @@
+//! Resources that wait for each other, most often a function that may invoke itself.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::DoctorInput;
+use crate::template::doctor::references;
+use crate::template::syntax::Node;
+use crate::template::transform::{Resource, resource_type};
+
+/// Properties that SAM moves into resources of their own, which depend on this one.
+const SEPARATE: [&str; 10] = [
+    "Auth",
+    "AutoPublishAlias",
+    "Connectors",
+    "DeploymentPreference",
+    "Domain",
+    "EventInvokeConfig",
+    "Events",
+    "FunctionUrlConfig",
+    "Policies",
+    "Routes",
+];
+
+/// For each resource, the resources that it waits for, with the places where it names them.
+type Graph = BTreeMap<String, Vec<(String, Location)>>;
+
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let graph = graph(input);
+    let mut reported: Vec<&str> = Vec::new();
+    let mut found = Vec::new();
+    // In the template's order, so that a function comes before its generated role.
+    for resource in &input.evaluator.resources {
+        if reported.contains(&&*resource.id) {
+            continue;
+        }
+        if let Some(cycle) = cycle(&graph, &resource.id) {
+            reported.extend(cycle.iter().map(|(from, _)| *from));
+            found.push(finding(input, &cycle));
+        }
+    }
+    found
+}
+
+/// The id of the role that SAM generates for a resource.
+fn generated_role(input: &DoctorInput<'_>, resource: &Resource) -> Option<String> {
+    let properties = &resource.properties;
+    let has_role = properties.non_null("Role").is_some();
+    let role = input.resource(&format!("{}Role", resource.id))?;
+    (role.generated && !has_role).then(|| role.id.clone())
+}
+
+fn graph(input: &DoctorInput<'_>) -> Graph {
+    let evaluator = input.evaluator;
+    let mut graph = Graph::new();
+    let exists = |id: &str| input.resource(id).is_some();
+    let mut add = |from: &str, node: &Node, owner: &Resource| {
+        let edges = references::of(evaluator, node)
+            .into_iter()
+            .filter(|one| one.certain && exists(&one.id));
+        let edges = edges.map(|one| (one.id, one.location.within(owner)));
+        graph.entry(from.to_owned()).or_default().extend(edges);
+    };
+    for resource in &evaluator.resources {
+        let sam = resource.resource_type.starts_with("AWS::Serverless::");
+        for entry in resource.properties.entries() {
+            if !sam || !SEPARATE.contains(&&*entry.key) {
+                add(&resource.id, &entry.value, resource);
+            }
+        }
+    }
+    for resource in &evaluator.resources {
+        let edges = graph.entry(resource.id.clone()).or_default();
+        if let Some(role) = generated_role(input, resource) {
+            edges.push((role, Location::of(resource, &[])));
+        }
+        for node in input.depends_on(&resource.id) {
+            if let Some(id) = node.as_text() {
+                edges.push((id.to_owned(), Location::from(node).within(resource)));
+            }
+        }
+    }
+    graph
+}
+
+/// The shortest way from a resource to itself: each step's beginning and place.
+fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Location)>> {
+    let mut came_from: HashMap<&str, (&'g str, &'g Location)> = HashMap::new();
+    let (start, _) = graph.get_key_value(start)?;
+    let mut queue = VecDeque::from([&**start]);
+    while let Some(id) = queue.pop_front() {
+        for (next, location) in graph.get(id).into_iter().flatten() {
+            if came_from.contains_key(&**next) {
+                continue;
+            }
+            came_from.insert(next, (id, location));
+            if next == start {
+                let mut steps = Vec::new();
+                let mut at = &**start;
+                loop {
+                    let step = came_from[at];
+                    steps.push(step);
+                    at = step.0;
+                    if at == start {
+                        steps.reverse();
+                        return Some(steps);
+                    }
+                }
+            }
+            queue.push_back(next);
+        }
+    }
+    None
+}
+
+fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
+    let kind = |id: &str| input.resource(id).map_or("", |one| &*one.resource_type);
+    let is_function = |id: &str| {
+        matches!(
+            kind(id),
+            resource_type::SAM_FUNCTION | resource_type::FUNCTION
+        )
+    };
+    let is_policy = |id: &str| kind(id).starts_with("AWS::IAM::");
+    let mut names: Vec<_> = cycle.iter().map(|(id, _)| format!("`{id}`")).collect();
+    names.extend(names.first().cloned());
+    let what = format!("circular dependency: {}", names.join(" needs "));
+    let function = cycle.iter().map(|(id, _)| *id).find(|id| is_function(id));
+    // The last step of a policy leads to the function.
+    let mut steps = cycle.iter().rev();
+    let by_policy = steps.find(|(from, _)| is_policy(from));
+    let (fix, location) = match (function, by_policy) {
+        (Some(id), Some((_, location))) => (by_name(input, id), *location),
+        (Some(id), None) if cycle.len() == 1 => {
+            let fix = format!(
+                "remove `{id}` from its own properties: the variable `AWS_LAMBDA_FUNCTION_NAME` contains its name"
+            );
+            (fix, cycle[0].1)
+        }
+        _ => {
+            let fix = "replace one of these references by a fixed name".to_owned();
+            (fix, cycle[0].1)
+        }
+    };
+    Finding::mistake(location.clone(), what)
+        .effect("CloudFormation rejects the template: `Circular dependency between resources`")
+        .fix(fix)
+}
+
+/// How a function may be allowed to invoke itself.
+fn by_name(input: &DoctorInput<'_>, id: &str) -> String {
+    let in_cdk = input
+        .resource(id)
+        .is_some_and(|one| one.construct().is_some());
+    let policy = match in_cdk {
+        true => "instead of `grantInvoke`, create a `new iam.Policy` in the stack and attach it with `attachToRole`".to_owned(),
+        false => format!(
+            "move the statement that names `{id}` to an `AWS::IAM::Policy` of its own, attached to the role with `Roles`"
+        ),
+    };
+    format!(
+        "{policy}; or give the function a fixed `FunctionName` and write \
+         `!Sub arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:NAME`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{RAW, SAM, broken, finds, is_right, without};
+
+    const BESIDE: &str = "  ChatInvokesItself:
+    Type: AWS::IAM::Policy
+    Properties:
+      PolicyName: invokes-itself
+      Roles: [!Ref ChatRole]
+      PolicyDocument:
+        Statement: { Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt Chat.Arn }
+";
+
+    /// The statement among the function's own policies, with that resource.
+    fn within(resource: &str) -> String {
+        let statement = format!(
+            "      Policies:\n        - Statement: {{ Effect: Allow, Action: lambda:InvokeFunction, Resource: {resource} }}\n"
+        );
+        broken(&without(SAM, BESIDE), "      Policies:\n", &statement)
+    }
+
+    #[test]
+    fn fault_f28_a_function_whose_own_policies_name_it_is_a_circular_dependency() {
+        for resource in [
+            "!GetAtt Chat.Arn",
+            "!Sub '${Chat.Arn}:*'",
+            "!Sub 'arn:aws:lambda:us-east-1:1:function:${Chat}'",
+        ] {
+            let text = within(resource);
+            let finding = finds(&text, "circular-dependency");
+            assert_eq!(
+                finding.what,
+                "circular dependency: `Chat` needs `ChatRole` needs `Chat`"
+            );
+            let line = text.lines().nth(finding.line - 1).expect("a line");
+            assert!(line.contains("lambda:InvokeFunction"), "{line}");
+        }
+    }
+
+    #[test]
+    fn fault_f28_both_suggested_ways_to_invoke_itself_work() {
+        is_right(SAM);
+        let name =
+            "!Sub 'arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:chat'";
+        let fixed = within(name);
+        is_right(&broken(
+            &fixed,
+            "      CodeUri: .\n",
+            "      CodeUri: .\n      FunctionName: chat\n",
+        ));
+    }
+
+    #[test]
+    fn fault_f28_a_function_that_waits_for_a_policy_that_names_it_is_a_circular_dependency() {
+        // The shape of CDK's `grantInvoke`.
+        let text = broken(
+            RAW,
+            "    Type: AWS::Lambda::Function\n",
+            "    Type: AWS::Lambda::Function\n    DependsOn: [Itself, Role]\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
+        );
+        let finding = finds(&text, "circular-dependency");
+        assert_eq!(
+            finding.what,
+            "circular dependency: `Chat` needs `Itself` needs `Chat`"
+        );
+        assert!(finding.fix.contains("attachToRole"), "{finding:?}");
+    }
+
+    #[test]
+    fn a_function_that_names_itself_in_a_variable_is_a_circular_dependency() {
+        let variable = "          CONNECTIONS_TABLE:";
+        let text = broken(
+            SAM,
+            variable,
+            &format!("          SELF: !Ref Chat\n{variable}"),
+        );
+        let finding = finds(&text, "circular-dependency");
+        assert!(
+            finding.fix.contains("AWS_LAMBDA_FUNCTION_NAME"),
+            "{finding:?}"
+        );
+    }
+}

@@ -1,0 +1,285 @@
+//! The permissions that a function of the library needs.
+
+use crate::template::doctor::effective_permissions::EffectivePermissions;
+use crate::template::doctor::finding::{Finding, Location};
+use crate::template::doctor::input::{DoctorInput, RoutedFunction};
+use crate::template::doctor::references::referenced_resource;
+use crate::template::evaluate::resource_names;
+
+const MANAGE: &str = "execute-api:ManageConnections";
+/// To send to a connection, to query it, and to close it.
+const VERBS: [&str; 3] = ["POST", "GET", "DELETE"];
+/// The actions of the library; transactions need the permissions of their parts.
+const DYNAMODB: [&str; 7] = [
+    "BatchGetItem",
+    "BatchWriteItem",
+    "DeleteItem",
+    "GetItem",
+    "PutItem",
+    "Query",
+    "UpdateItem",
+];
+const INVOKE: &str = "lambda:InvokeFunction";
+
+/// The location of the permission, or where it belongs.
+fn location(
+    permissions: &EffectivePermissions<'_>,
+    function: &RoutedFunction<'_>,
+    action: &str,
+) -> Location {
+    let own = || match function.resource.properties.entry("Policies") {
+        Some(_) => Location::of(function.resource, &["Policies"]),
+        None => Location::of(function.resource, &["Role"]),
+    };
+    permissions.location(action).unwrap_or_else(own)
+}
+
+/// Words with commas, and an `and` before the last.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Whether a function may send to, query and close its connections (conformance G3).
+pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let options = &input.evaluator.options;
+    let mut findings = Vec::new();
+    for function in input.library_functions() {
+        let permissions = EffectivePermissions::of(input, function.resource);
+        for api in &function.apis {
+            let allowed_in = |stage: &str, verb: &str| {
+                let path = format!("{}/{stage}/{verb}/@connections/id", api.id);
+                permissions.allows(MANAGE, &options.arn("execute-api", &path))
+            };
+            let allowed = |verb: &str| match api.known_stages() {
+                Some(stages) if !api.id.is_empty() => {
+                    stages.iter().all(|stage| allowed_in(stage, verb))
+                }
+                _ => permissions.allows_any(MANAGE),
+            };
+            let denied: Vec<_> = VERBS.into_iter().filter(|verb| !allowed(verb)).collect();
+            if denied.is_empty() {
+                continue;
+            }
+            let (id, verbs) = (&function.resource.id, listed(&denied));
+            let what = format!(
+                "function `{id}` may not {verbs} the connections of API `{}`",
+                api.name
+            );
+            let effect = match denied.contains(&"POST") {
+                true => "every message to a client fails with 403",
+                false => {
+                    "the function cannot confirm that a connection is gone, or cannot close one: 403"
+                }
+            };
+            let fix = format!(
+                "allow `{MANAGE}` on `arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:\
+                 {}/*/*/@connections/*`, or only for {}",
+                api.reference(),
+                listed(&VERBS)
+            );
+            findings.push(
+                Finding::mistake(location(&permissions, &function, MANAGE), what)
+                    .effect(effect)
+                    .fix(fix),
+            );
+        }
+    }
+    findings
+}
+
+/// Whether a function may use its table.
+pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for function in input.library_functions() {
+        let Some(table) = input.connections_table(&function) else {
+            continue;
+        };
+        let resource = format!("table/{}", table.name);
+        let arn = input.evaluator.options.arn("dynamodb", &resource);
+        let permissions = EffectivePermissions::of(input, function.resource);
+        let has_known_name = input.has_known_name(&table.logical_id, "TableName");
+        let denied = DYNAMODB.into_iter().filter(|action| {
+            let action = format!("dynamodb:{action}");
+            match has_known_name {
+                true => !permissions.allows(&action, &arn),
+                false => !permissions.allows_any(&action),
+            }
+        });
+        let denied: Vec<_> = denied.collect();
+        if denied.is_empty() {
+            continue;
+        }
+        let allowed = DYNAMODB.into_iter().find(|action| !denied.contains(action));
+        let allowed = allowed.unwrap_or("GetItem");
+        let location = location(&permissions, &function, &format!("dynamodb:{allowed}"));
+        let what = format!(
+            "function `{}` may not {} in table `{}`",
+            function.resource.id,
+            listed(&denied),
+            table.logical_id
+        );
+        let names = denied.iter().map(|name| format!("`dynamodb:{name}`"));
+        let names: Vec<_> = names.collect();
+        let fix = format!(
+            "allow {} on `!GetAtt {}.Arn`",
+            names.join(", "),
+            table.logical_id
+        );
+        found.push(
+            Finding::mistake(location, what)
+                .effect("these calls fail with `AccessDeniedException`: handshakes fail, or closed connections remain")
+                .fix(fix),
+        );
+    }
+    found
+}
+
+/// Whether a function may invoke itself, for follow-up tasks.
+pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for function in input.library_functions() {
+        let resource = function.resource;
+        let Ok(name) = resource_names::function(input.evaluator, resource) else {
+            continue;
+        };
+        let arn = input
+            .evaluator
+            .options
+            .arn("lambda", &format!("function:{name}"));
+        let permissions = EffectivePermissions::of(input, resource);
+        let known = input.has_known_name(&resource.id, "FunctionName");
+        if permissions.allows(INVOKE, &arn)
+            || permissions.allows(INVOKE, &format!("{arn}:live"))
+            || !known && permissions.allows_any(INVOKE)
+        {
+            continue;
+        }
+        let id = &resource.id;
+        let role = match resource.properties.non_null("Role") {
+            Some(role) => referenced_resource(role).unwrap_or_else(|| "Role".to_owned()),
+            None => format!("{id}Role"),
+        };
+        let what = format!("function `{id}` may not invoke itself");
+        let fix = format!(
+            "if it uses `opened` or large broadcasts, add an `AWS::IAM::Policy` of its own with `Roles: [!Ref {role}]` \
+             that allows `{INVOKE}` on `!GetAtt {id}.Arn`; a policy inside of the function or its role would be a \
+             circular dependency"
+        );
+        found.push(
+            Finding::remark(location(&permissions, &function, INVOKE), what)
+                .effect("`opened` does not run, and a broadcast that exceeds one invocation is not completed")
+                .fix(fix),
+        );
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::checks::function_permissions::DYNAMODB;
+    use crate::template::doctor::finding::Weight;
+    use crate::template::doctor::tests::{SAM, all, broken, finds, is_right};
+
+    const ANY: &str = "${Api}/*/*/@connections/*";
+
+    #[test]
+    fn a_function_needs_permission_to_send_to_query_and_close_connections() {
+        for (resource, said) in [
+            (
+                "${Api}/dev/POST/@connections/*",
+                "may not GET and DELETE the",
+            ),
+            ("${Api}/prod/*", "may not POST, GET and DELETE the"),
+            ("other/*", "may not POST, GET and DELETE the"),
+        ] {
+            let finding = finds(&broken(SAM, ANY, resource), "manage-connections");
+            assert!(finding.what.contains(said), "{}", finding.what);
+        }
+        let text = broken(SAM, "execute-api:ManageConnections", "execute-api:Invoke");
+        let finding = finds(&text, "manage-connections");
+        assert!(finding.effect.contains("403"), "{finding:?}");
+        for right in ["${Api}/*", "*/dev/*/@connections/*", "${Other}/*"] {
+            let text = broken(SAM, ANY, right);
+            is_right(&broken(
+                &text,
+                "Resources:\n",
+                "Parameters:\n  Other: { Type: String }\nResources:\n",
+            ));
+        }
+    }
+
+    #[test]
+    fn a_function_may_use_its_table() {
+        for action in DYNAMODB {
+            let text = broken(SAM, &format!("dynamodb:{action},"), "");
+            let finding = finds(&text, "dynamodb-actions");
+            assert!(
+                finding.what.contains(&format!("may not {action} in")),
+                "{}",
+                finding.what
+            );
+        }
+    }
+
+    #[test]
+    fn policies_are_read_however_they_are_written() {
+        let crud = "        - DynamoDBCrudPolicy: { TableName: !Ref Connections }\n";
+        let with_crud = broken(
+            SAM,
+            "      Policies:\n",
+            &format!("      Policies:\n{crud}"),
+        );
+        is_right(&broken(&with_crud, "dynamodb:", "sqs:"));
+        let managed = "        - AmazonAPIGatewayInvokeFullAccess\n";
+        let with_managed = broken(
+            SAM,
+            "      Policies:\n",
+            &format!("      Policies:\n{managed}"),
+        );
+        is_right(&broken(
+            &with_managed,
+            "execute-api:ManageConnections",
+            "execute-api:Invoke",
+        ));
+        for unknown in [
+            "CompanyPolicy",
+            "!ImportValue Policy",
+            "!Sub 'arn:aws:iam::1:policy/x'",
+        ] {
+            let line = format!("      Policies:\n        - {unknown}\n");
+            let text = broken(SAM, "      Policies:\n", &line);
+            is_right(&broken(
+                &text,
+                "execute-api:ManageConnections",
+                "sqs:SendMessage",
+            ));
+        }
+    }
+
+    #[test]
+    fn a_role_outside_of_the_template_is_not_examined() {
+        let role = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
+        let text = broken(SAM, "      Timeout: 29\n", role);
+        is_right(&broken(
+            &text,
+            "execute-api:ManageConnections",
+            "sqs:SendMessage",
+        ));
+    }
+
+    #[test]
+    fn a_function_that_may_not_invoke_itself_is_a_remark() {
+        let text = broken(
+            SAM,
+            "Action: lambda:InvokeFunction",
+            "Action: lambda:GetFunction",
+        );
+        let finding = finds(&text, "invoke-itself");
+        assert_eq!(finding.weight, Weight::Remark);
+        assert!(all(SAM).is_empty());
+    }
+}

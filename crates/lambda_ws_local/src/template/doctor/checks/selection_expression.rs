@@ -1,0 +1,66 @@
+//! The expression that selects a message's route (conformance D1).
+
+use crate::template::doctor::examined_api::ExaminedApi;
+use crate::template::doctor::finding::Finding;
+use crate::template::doctor::input::DoctorInput;
+
+pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
+    input.apis.iter().filter_map(of).collect()
+}
+
+fn of(api: &ExaminedApi<'_>) -> Option<Finding> {
+    let expression = api.expression.as_deref().filter(|text| !text.is_empty())?;
+    let reads = expression.starts_with("$request.body.") || expression.contains("${request.body.");
+    // With one route for all messages, the function selects.
+    if reads || [r"\$default", "$default"].contains(&expression) {
+        return None;
+    }
+    let effect = match expression.contains("request.body.") {
+        true => "API Gateway takes it as a fixed text: all messages take the same route",
+        false => "it does not depend on the message: all messages take the same route",
+    };
+    let name = &api.name;
+    let what = format!("the route selection expression of API `{name}` is `{expression}`");
+    let finding = Finding::mistake(api.location("RouteSelectionExpression"), what)
+        .effect(effect)
+        .fix("write `RouteSelectionExpression: $request.body.action`");
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right};
+
+    const RIGHT: &str = "$request.body.action";
+
+    #[test]
+    fn a_message_selects_its_route() {
+        for wrong in ["action", "request.body.action", "$request.header.action"] {
+            let finding = finds(&broken(SAM, RIGHT, wrong), "selection-expression");
+            assert!(
+                finding.what.ends_with(&format!("is `{wrong}`")),
+                "{finding:?}"
+            );
+        }
+        for right in [
+            "${request.body.service}/${request.body.action}",
+            r"\$default",
+        ] {
+            is_right(&broken(SAM, RIGHT, right));
+        }
+    }
+
+    #[test]
+    fn an_api_without_a_selection_expression_is_rejected() {
+        let text = broken(
+            SAM,
+            "      RouteSelectionExpression: $request.body.action\n",
+            "",
+        );
+        assert!(
+            finds(&text, "template")
+                .what
+                .contains("RouteSelectionExpression")
+        );
+    }
+}

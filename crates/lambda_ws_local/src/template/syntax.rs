@@ -1,0 +1,13 @@
+//! The text of a template as a tree of nodes, with its problems and notes.
+
+mod document;
+mod node;
+mod problem;
+mod report;
+
+pub(crate) use document::read;
+pub(crate) use node::{Entry, Node, Value};
+pub(crate) use problem::listed;
+pub use problem::{Problem, TemplateError};
+pub use report::Note;
+pub(crate) use report::Report;

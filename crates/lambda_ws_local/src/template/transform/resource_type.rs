@@ -1,0 +1,33 @@
+//! The resource types, as a template writes them under `Type`.
+
+pub(crate) const ALIAS: &str = "AWS::Lambda::Alias";
+pub(crate) const API: &str = "AWS::ApiGatewayV2::Api";
+pub(crate) const API_KEY: &str = "AWS::ApiGateway::ApiKey";
+pub(crate) const APPLICATION: &str = "AWS::Serverless::Application";
+pub(crate) const AUTHORIZER: &str = "AWS::ApiGatewayV2::Authorizer";
+pub(crate) const DEPLOYMENT: &str = "AWS::ApiGatewayV2::Deployment";
+pub(crate) const EVENT_INVOKE_CONFIG: &str = "AWS::Lambda::EventInvokeConfig";
+pub(crate) const EVENT_SOURCE_MAPPING: &str = "AWS::Lambda::EventSourceMapping";
+pub(crate) const FUNCTION: &str = "AWS::Lambda::Function";
+pub(crate) const GLOBAL_TABLE: &str = "AWS::DynamoDB::GlobalTable";
+pub(crate) const INTEGRATION: &str = "AWS::ApiGatewayV2::Integration";
+pub(crate) const INTEGRATION_RESPONSE: &str = "AWS::ApiGatewayV2::IntegrationResponse";
+pub(crate) const LOG_GROUP: &str = "AWS::Logs::LogGroup";
+pub(crate) const MANAGED_POLICY: &str = "AWS::IAM::ManagedPolicy";
+pub(crate) const MODEL: &str = "AWS::ApiGatewayV2::Model";
+pub(crate) const PERMISSION: &str = "AWS::Lambda::Permission";
+pub(crate) const QUEUE: &str = "AWS::SQS::Queue";
+pub(crate) const REST_API: &str = "AWS::ApiGateway::RestApi";
+pub(crate) const ROLE: &str = "AWS::IAM::Role";
+pub(crate) const ROUTE: &str = "AWS::ApiGatewayV2::Route";
+pub(crate) const ROUTE_RESPONSE: &str = "AWS::ApiGatewayV2::RouteResponse";
+pub(crate) const SAM_FUNCTION: &str = "AWS::Serverless::Function";
+pub(crate) const SAM_HTTP_API: &str = "AWS::Serverless::HttpApi";
+pub(crate) const SAM_REST_API: &str = "AWS::Serverless::Api";
+pub(crate) const SAM_TABLE: &str = "AWS::Serverless::SimpleTable";
+pub(crate) const SAM_WEBSOCKET_API: &str = "AWS::Serverless::WebSocketApi";
+pub(crate) const STACK: &str = "AWS::CloudFormation::Stack";
+pub(crate) const STAGE: &str = "AWS::ApiGatewayV2::Stage";
+pub(crate) const TABLE: &str = "AWS::DynamoDB::Table";
+pub(crate) const USAGE_PLAN: &str = "AWS::ApiGateway::UsagePlan";
+pub(crate) const VERSION: &str = "AWS::Lambda::Version";
