@@ -1,9 +1,9 @@
 //! A local Amazon API Gateway for WebSocket APIs.
 //!
-//! The binary `lambda-ws-local` serves the function of a SAM or CloudFormation template, or any program
-//! that runs on AWS Lambda, on a laptop: websockets in front of it, the API Gateway Management API and
-//! DynamoDB behind it. The function cannot tell it from AWS: it is the same binary, with the same SDKs,
-//! told by the SDKs' own variables where to find AWS.
+//! The binary `lambda-ws-local` runs a Lambda function on your machine: the function of a SAM or CloudFormation template,
+//! or any program that uses the Lambda Runtime API. It serves websockets to clients, and the management API, DynamoDB and
+//! Lambda's Invoke API to the function. The function needs no changes, because the AWS SDKs read the addresses of these
+//! servers from environment variables.
 //!
 //! ```text
 //! $ lambda-ws-local -- cargo run
@@ -15,26 +15,37 @@
 //! credentials test/test
 //! ```
 //!
-//! The library has the parts:
+//! # Manual
 //!
-//! | module | is |
+//! The crate's `README.md` is the introduction. The manual is in its folder `docs`:
+//!
+//! - `quickstart.md`: a new project, and a project without a template
+//! - `commands.md`: every command and option
+//! - `templates.md`: what is read from SAM, CloudFormation, CDK and Serverless Framework templates
+//! - `faults.md`: failures on purpose, throttling and fast timers
+//! - `console.md`: the console and the admin API
+//! - `doctor.md`: mistakes in a template, found before deployment
+//! - `languages.md`: other languages, SAM CLI and cargo-lambda
+//! - `security.md`: loopback, origins, TLS and other machines
+//! - `limits.md`: limits and differences from AWS
+//!
+//! # Modules
+//!
+//! | module | content |
 //! |---|---|
-//! | [`template`] | what a template declares: APIs, routes, functions, tables |
-//! | [`function`] | a function's processes, behind the Lambda Runtime API |
+//! | [`template`] | the parts of a template: APIs, routes, functions, tables; the doctor |
+//! | [`function`] | the processes of a function, behind the Lambda Runtime API |
 //! | [`gateway`] | websockets, their events, and the management API |
 //! | [`dynamodb`] | an embedded DynamoDB |
-//! | [`signature`] | AWS Signature Version 4, signed and verified |
-//! | [`faults`] | what AWS does wrong now and then, on purpose |
-//! | [`admin`] | the admin API of a running gateway |
-//! | [`console`] | a page that shows what happens in it |
-//! | [`lambda`] | Lambda's Invoke API, for functions that invoke others |
-//! | [`remote`] | a function that somebody else runs |
-//! | [`guard`] | who may talk to local servers: no web page from elsewhere |
+//! | [`lambda`] | Lambda's Invoke API |
+//! | [`remote`] | a function that another tool runs |
+//! | [`faults`] | failures on purpose |
+//! | [`console`], [`admin`] | the console and the admin API of a running gateway |
+//! | [`guard`] | the rule that rejects web pages of other origins |
+//! | [`conformance`] | each behavior of API Gateway, with its status and its tests |
 //!
-//! What the gateway reproduces is a numbered list of how the real service behaves; tests are named
-//! after its lines, such as `f2_a_frame_over_32_kb_closes_the_connection_with_1009`. It does not do:
-//! permessage-deflate, usage plans, custom domains, and integrations other than Lambda's. A template that needs
-//! one of the latter is told so, with the line. DynamoDB takes signatures unverified.
+//! Tests are named after the numbers of the conformance table, such as
+//! `f2_a_frame_over_32_kb_closes_the_connection_with_1009`.
 
 pub mod activity;
 pub mod admin;

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// What AWS's own runtime for Node.js does, in little: asks the Runtime API for events and gives them to a handler.
+// A small replacement for the managed runtime of Node.js. It passes events of the Runtime API to a handler.
 import http from "node:http";
 
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(":");
 const agent = new http.Agent({ keepAlive: true });
 
-// Not `fetch`: it gives up after five minutes without an event.
+// `fetch` is not used, because it times out after five minutes without an event.
 function call(method, path, value) {
     return new Promise((resolve, reject) => {
         const options = { host, port, agent, method, path: `/2018-06-01/runtime/${path}` };
@@ -28,7 +28,7 @@ const [file, name] = (process.env._HANDLER ?? "").includes(".")
 const { [name]: handler } = await import(new URL(`${file}.mjs`, import.meta.url));
 
 for (;;) {
-    // It waits for as long as there is no event.
+    // This request waits until there is an event.
     const { headers, body } = await call("GET", "invocation/next");
     const awsRequestId = headers["lambda-runtime-aws-request-id"];
     const context = { awsRequestId, invokedFunctionArn: headers["lambda-runtime-invoked-function-arn"] };

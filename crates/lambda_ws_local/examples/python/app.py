@@ -1,4 +1,4 @@
-"""An ordinary Lambda handler: it shouts back what it hears."""
+"""An ordinary Lambda handler. It replies with the text in upper case."""
 
 import json
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What AWS's own runtime for Python does, in little: asks the Runtime API for events and gives them to a handler."""
+"""A small replacement for the managed runtime of Python. It passes events of the Runtime API to a handler."""
 
 import importlib
 import json
@@ -18,7 +18,7 @@ def run(handler):
         urllib.request.urlopen(urllib.request.Request(f"{api}/{path}", data=data)).close()
 
     while True:
-        # It waits for as long as there is no event.
+        # This request waits until there is an event.
         with urllib.request.urlopen(f"{api}/invocation/next") as response:
             event, headers = json.load(response), response.headers
         context = types.SimpleNamespace(

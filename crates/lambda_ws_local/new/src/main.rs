@@ -1,9 +1,9 @@
-//! Rooms: whoever has joined one hears what is said in it.
+//! Chat rooms: a message in a room reaches every member of that room.
 
-use lambda_ws_protocol::{Connection, Error, Json, Opening, Query, Rooms, Router, User};
+use lambda_ws::{Connection, Error, Json, Opening, Query, Rooms, Router, User};
 use serde::{Deserialize, Serialize};
 
-// One thread: a function has one event at a time.
+// One thread is enough: Lambda gives a process one event at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_ws::run(router()).await
@@ -17,7 +17,7 @@ fn router() -> Router {
 }
 
 #[derive(Deserialize)]
-struct Who {
+struct ConnectQuery {
     user: String,
 }
 
@@ -32,10 +32,10 @@ struct Say {
     text: String,
 }
 
-/// What clients hear.
+/// A message to the clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-enum Heard<'a> {
+enum ServerMessage<'a> {
     Joined {
         room: &'a str,
         user: &'a str,
@@ -47,9 +47,9 @@ enum Heard<'a> {
     },
 }
 
-// Anybody may claim to be anybody: `lambda_ws::auth` has the ways to ask for proof.
-async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
-    me.user(&who.user)?;
+// Any client can claim any name. `lambda_ws::auth` describes how to authenticate users.
+async fn connect(me: Opening, Query(query): Query<ConnectQuery>) -> Result<(), Error> {
+    me.user(&query.user)?;
     Ok(())
 }
 
@@ -60,12 +60,13 @@ async fn join(
 ) -> Result<(), Error> {
     me.join(&room).await?;
     let (room, user) = (&*room, &*user);
-    let all = me.room(room);
-    all.send(Json(Heard::Joined { room, user })).await?;
+    let members = me.room(room);
+    let message = ServerMessage::Joined { room, user };
+    members.send(Json(message)).await?;
     Ok(())
 }
 
-// Whoever names a room could talk into it: only its members may.
+// The library delivers to any room. This check restricts a room to its members.
 async fn say(
     me: Connection,
     User(user): User,
@@ -76,8 +77,9 @@ async fn say(
         return Err(Error::client("not_there", format!("join `{room}` first")));
     }
     let (room, user, text) = (&*room, &*user, &*text);
-    let all = me.room(room);
-    all.send(Json(Heard::Said { room, user, text })).await?;
+    let members = me.room(room);
+    let message = ServerMessage::Said { room, user, text };
+    members.send(Json(message)).await?;
     Ok(())
 }
 
@@ -87,7 +89,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn a_room_hears_what_is_said_in_it() {
+    async fn members_of_a_room_receive_its_messages() {
         let gateway = Gateway::new(router());
         let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
         let mut bob = gateway.connect("/?user=bob").await.expect("accepted");
@@ -110,9 +112,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_connects_without_a_name() {
+    async fn a_connection_without_a_user_is_rejected() {
         let gateway = Gateway::new(router());
-        let refused = gateway.connect("/").await.expect_err("no name");
-        assert_eq!(refused.status, 400);
+        let rejected = gateway.connect("/").await.expect_err("no user");
+        assert_eq!(rejected.status, 400);
     }
 }
