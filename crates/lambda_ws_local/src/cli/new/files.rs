@@ -1,4 +1,4 @@
-//! The files of a new project, which are a template of cargo-lambda, too.
+//! The files of a new project.
 
 /// A file of a new project.
 pub(super) struct File {
@@ -7,21 +7,22 @@ pub(super) struct File {
 }
 
 macro_rules! files {
-    ($($path:literal),* $(,)?) => {
-        &[$(File { path: $path, text: include_str!(concat!("../../../new/", $path)) }),*]
+    ($($path:literal in $source:literal),* $(,)?) => {
+        &[$(File { path: $path, text: include_str!(concat!("../../../new/", $source)) }),*]
     };
 }
 
 pub(super) const FILES: &[File] = files![
-    ".gitignore",
-    "Cargo.toml",
-    "README.md",
-    "events/1-connect.json",
-    "events/2-join.json",
-    "events/3-say.json",
-    "events/4-disconnect.json",
-    "src/main.rs",
-    "template.yaml",
+    ".gitignore" in ".gitignore",
+    // Cargo packages no folder that contains a `Cargo.toml`.
+    "Cargo.toml" in "Cargo.toml.template",
+    "README.md" in "README.md",
+    "events/1-connect.json" in "events/1-connect.json",
+    "events/2-join.json" in "events/2-join.json",
+    "events/3-say.json" in "events/3-say.json",
+    "events/4-disconnect.json" in "events/4-disconnect.json",
+    "src/main.rs" in "src/main.rs",
+    "template.yaml" in "template.yaml",
 ];
 
 impl File {
@@ -38,8 +39,6 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    const TEMPLATE: &str = include_str!("../../../new/CargoLambda.toml");
-
     #[test]
     fn every_blank_is_filled() {
         for file in FILES {
@@ -50,21 +49,6 @@ mod tests {
                 file.path
             );
         }
-    }
-
-    #[test]
-    fn cargo_lambda_fills_the_same_blanks() {
-        // It fills these by itself.
-        let always = ["Cargo.toml", "README.md", "src/main.rs"];
-        for file in FILES.iter().filter(|file| file.text.contains("{{")) {
-            let told = TEMPLATE.contains(&format!("render_files = [\"{}\"]", file.path));
-            assert!(told || always.contains(&file.path), "{}", file.path);
-        }
-        let version = super::super::published();
-        assert!(
-            TEMPLATE.contains(&format!("default = '\"{version}\"'")),
-            "{TEMPLATE}"
-        );
     }
 
     #[test]
@@ -83,8 +67,8 @@ mod tests {
                     .expect("inside")
                     .to_string_lossy()
                     .into_owned();
-                let known =
-                    name == "CargoLambda.toml" || FILES.iter().any(|file| file.path == name);
+                let name = name.strip_suffix(".template").unwrap_or(&name);
+                let known = FILES.iter().any(|file| file.path == name);
                 assert!(known, "{name} is left out of new projects");
             }
         }
