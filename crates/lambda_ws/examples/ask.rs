@@ -1,7 +1,7 @@
-//! Two-way: the answer to a message travels on the integration's own way back, without a post.
+//! A two-way route: the response of the integration reaches the client without a separate post.
 //!
-//! The API must know the route, with `RouteResponseSelectionExpression: $default` and a route response
-//! `$default`. By the route `$default` the same handler works too; then its answer is posted.
+//! The template needs a route `add` with a route response `$default`. Without it the message arrives through
+//! the route `$default`. The same handler then works, and its response is posted.
 
 use lambda_ws::{Error, Json, Router};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ fn router() -> Router {
     Router::new().two_way("add", add)
 }
 
-// Answers come in any order: `id` tells the client which question this is the answer to.
+// Responses arrive in any order. The `id` connects a response to its question.
 #[derive(Deserialize)]
 struct Question {
     id: u64,
@@ -46,7 +46,7 @@ mod tests {
     const QUESTION: &str = r#"{"action":"add","id":7,"numbers":[1,2]}"#;
 
     #[tokio::test]
-    async fn a_question_is_answered_with_or_without_a_route_of_its_own() {
+    async fn a_question_gets_a_response_with_and_without_a_route_of_its_own() {
         let api = Gateway::new(router());
         for gateway in [api.clone().two_way(["add"]), api] {
             let mut ann = gateway.connect("/").await.expect("accepted");
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wrong_question_is_answered_with_what_is_wrong() {
+    async fn a_sum_that_overflows_returns_an_error() {
         let gateway = Gateway::new(router()).two_way(["add"]);
         let mut ann = gateway.connect("/").await.expect("accepted");
         ann.send(r#"{"action":"add","id":7,"numbers":[9223372036854775807,1]}"#)

@@ -1,8 +1,9 @@
 //! The function as the Lambda authorizer of its own API.
 //!
-//! In the template: an authorizer of type `REQUEST` with this function's ARN, the identity source
-//! `route.request.querystring.token`, and `AuthorizationType: CUSTOM` on the route `$connect`. It costs
-//! an invocation more per connection; what it says is in the API's access log, and in every event.
+//! The template needs an authorizer of type `REQUEST` with the ARN of this function and the identity source
+//! `route.request.querystring.token`. The route `$connect` needs `AuthorizationType: CUSTOM`.
+//! The authorizer costs one more invocation per connection. The API's access log and every event contain its
+//! principal and context.
 
 use lambda_ws::auth::{Policy, Token};
 use lambda_ws::{Authorizer, Error, Opening, Router};
@@ -23,9 +24,9 @@ fn router() -> Router {
 async fn authorize(token: Token) -> Result<Policy, Error> {
     match token.as_str() {
         "s3cret" => Ok(Policy::allow("ann").context("admin", true)),
-        // Known, and not allowed: the client sees 403.
+        // A known user who is not allowed: the client sees 403.
         "banned" => Ok(Policy::deny("eve")),
-        // 401.
+        // The client sees 401.
         _ => Err(Error::unauthorized("the token is unknown")),
     }
 }
@@ -34,7 +35,7 @@ async fn authorize(token: Token) -> Result<Policy, Error> {
 #[serde(rename_all = "camelCase")]
 struct Caller {
     principal_id: String,
-    // It comes as the text `"true"`: `Authorizer` knows.
+    // API Gateway passes the text `"true"`. `Authorizer` converts it.
     admin: bool,
 }
 
@@ -56,7 +57,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn the_authorizer_decides_who_connects_and_as_whom() {
+    async fn the_authorizer_allows_or_denies_clients_and_names_the_user() {
         let gateway = Gateway::new(router()).authorizer(["route.request.querystring.token"]);
         let mut ann = gateway.connect("/?token=s3cret").await.expect("accepted");
         ann.send(r#"{"action":"whoami"}"#).await;

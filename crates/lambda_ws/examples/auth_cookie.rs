@@ -1,7 +1,7 @@
-//! The session cookie of the page that opens the connection.
+//! Authentication with the session cookie of the page that opens the connection.
 //!
-//! The API needs a custom domain of the page's own site, such as `ws.example.com` for
-//! `app.example.com`: else the browser does not send the cookie.
+//! The API needs a custom domain on the page's own site, such as `ws.example.com` for `app.example.com`.
+//! Otherwise the browser does not send the cookie.
 
 use lambda_ws::auth::{Cookies, Origins};
 use lambda_ws::{Error, Opening, Router};
@@ -11,14 +11,15 @@ async fn main() -> Result<(), Error> {
     lambda_ws::run(router()).await
 }
 
-// Without this list the program does not compile: any page could connect as the user who visits it.
+// The list prevents other pages from connecting as the user who visits them. The program does not compile
+// without it.
 fn router() -> Router {
     let origins = Origins::new(["https://app.example.com"]);
     Router::new().connect(connect).with_state(origins)
 }
 
 async fn connect(me: Opening, cookies: Cookies) -> Result<(), Error> {
-    // A real application looks the session up in its database.
+    // A real application reads the session from its database.
     let session = cookies.token("__Host-session")?;
     if !session.matches("s3cret") {
         return Err(Error::unauthorized("the session is over"));
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_the_applications_own_page_connects_with_a_cookie() {
+    async fn only_pages_of_an_allowed_origin_connect_with_a_cookie() {
         let (own, good) = ("https://app.example.com", "__Host-session=s3cret");
         assert_eq!(status(own, good).await, None);
         assert_eq!(status("https://evil.example", good).await, Some(403));

@@ -1,9 +1,10 @@
-//! The token of an identity provider: Cognito, Auth0, Keycloak, Entra. With the feature `jwt`.
+//! Authentication with the JWT of an identity provider: Cognito, Auth0, Keycloak, Entra. It needs the feature
+//! `jwt`.
 //!
-//! | variable | |
+//! | variable | value |
 //! |---|---|
-//! | `ISSUER` | such as `https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf` |
-//! | `AUDIENCE` | the application's id with the provider |
+//! | `ISSUER` | the issuer, such as `https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEf` |
+//! | `AUDIENCE` | the id of the application at the provider |
 
 use lambda_ws::auth::{Issuer, Jwt, Keys};
 use lambda_ws::{Error, Opening, Router, User};
@@ -12,7 +13,7 @@ use serde::Deserialize;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let (issuer, audience) = (std::env::var("ISSUER")?, std::env::var("AUDIENCE")?);
-    // Fetched when the first client comes; where the document is, the provider's documentation says.
+    // The keys are fetched for the first client. The URL is in the provider's documentation.
     let keys = Keys::url(&format!("{issuer}/.well-known/jwks.json"))?;
     lambda_ws::run(router(Issuer::new(issuer, audience, keys))).await
 }
@@ -24,7 +25,7 @@ fn router(issuer: Issuer) -> Router {
         .with_state(issuer)
 }
 
-/// The claims that this application needs.
+/// The claims that this application reads.
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
@@ -46,11 +47,11 @@ mod tests {
     use lambda_ws::auth::{Issuer, Keys};
     use lambda_ws::testing::Gateway;
 
-    /// A provider's keys, and a token of it that is valid until 2100.
+    /// The keys of a provider, and a token that is valid until 2100.
     const FIXTURE: &str = include_str!("../src/auth/jwt/tests/rs256.json");
 
     #[tokio::test]
-    async fn who_the_provider_vouches_for_is_connected() {
+    async fn a_valid_token_connects_and_a_forged_one_does_not() {
         let fixture: serde_json::Value = serde_json::from_str(FIXTURE).unwrap();
         let keys = Keys::fixed(&fixture["jwks"].to_string()).expect("keys");
         let issuer = Issuer::new("https://issuer.example", "chat", keys);

@@ -1,5 +1,7 @@
-//! A ticket: what a page gets from the application's HTTPS API, where it is logged in, and connects
-//! with, once, as `wss://..?ticket=TICKET`.
+//! Authentication with a ticket that opens one connection.
+//!
+//! A page is logged in at the application's HTTPS API. It gets a ticket there, and connects to
+//! `wss://..?ticket=TICKET`.
 
 use lambda_ws::auth::{Ticket, Tickets};
 use lambda_ws::store::StoreError;
@@ -18,32 +20,29 @@ fn router() -> Router {
         .route("whoami", async |User(user): User| user)
 }
 
-/// What a ticket stands for.
+/// The content of a ticket.
 #[derive(Serialize, Deserialize)]
 struct Pass {
     user: String,
     room: String,
 }
 
-// The ticket is the last argument: whoever an argument before it refuses may use it again.
+// The ticket is the last argument. If an earlier extractor rejects the client, the ticket stays valid.
 async fn connect(me: Opening, Ticket(pass): Ticket<Pass>) -> Result<(), Error> {
     me.user(&pass.user)?;
     me.join(&pass.room)?;
     Ok(())
 }
 
-/// What the handler of the HTTPS API's `POST /ticket` does, in whatever program that is: it makes
-/// `Tickets::from_env()` once, and needs to write to the table of the connections.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "it is a part of another program")
-)]
+/// Issues a ticket. The handler of `POST /ticket` in the HTTPS API calls it. That program creates
+/// `Tickets::from_env()` once and needs write access to the connections table.
+#[cfg_attr(not(test), expect(dead_code, reason = "it belongs to another program"))]
 async fn new_ticket(tickets: &Tickets, user: &str) -> Result<String, StoreError> {
     let pass = Pass {
         user: user.to_owned(),
         room: "tea".to_owned(),
     };
-    // The page connects at once.
+    // 30 seconds are enough, because the page connects at once.
     tickets.issue(&pass, Duration::from_secs(30)).await
 }
 
@@ -54,7 +53,7 @@ mod tests {
     use std::time::Duration;
 
     #[tokio::test]
-    async fn a_ticket_is_good_for_one_connection() {
+    async fn a_ticket_opens_one_connection() {
         let gateway = Gateway::new(router());
         let ticket = new_ticket(&gateway.tickets(), "ann")
             .await
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_ticket_is_over_after_30_s() {
+    async fn a_ticket_expires_after_30_s() {
         let gateway = Gateway::new(router());
         let ticket = new_ticket(&gateway.tickets(), "ann")
             .await

@@ -1,10 +1,10 @@
-//! A token that the application knows, from programs and from browsers.
+//! Authentication with a token that the application knows.
 //!
-//! | client | |
+//! | client | sends |
 //! |---|---|
 //! | program | the header `Authorization: Bearer TOKEN` |
 //! | browser | `new WebSocket(url, ["chat.v1", "bearer", TOKEN])` |
-//! | any | `wss://..?token=TOKEN`: mind that URLs are logged |
+//! | any | `wss://..?token=TOKEN`; URLs are logged |
 
 use lambda_ws::auth::Token;
 use lambda_ws::{Accept, Error, FromRef, Opening, Protocols, Router, State, User};
@@ -28,7 +28,7 @@ struct App {
     users: Users,
 }
 
-/// The users by their tokens. A real application asks its database.
+/// The tokens and their users. A real application reads them from its database.
 #[derive(Clone)]
 struct Users(Arc<[(&'static str, &'static str)]>);
 
@@ -44,13 +44,13 @@ async fn connect(
     protocols: Protocols,
     State(users): State<Users>,
 ) -> Result<Accept, Error> {
-    // `matches`, because the time that `==` takes tells how much of a guess is right.
+    // `matches` takes the same time for every wrong token. `==` would reveal how much of it is right.
     let mut users = users.0.iter();
     let Some((_, user)) = users.find(|(secret, _)| token.matches(secret)) else {
         return Err(Error::unauthorized("the token is unknown"));
     };
     me.user(user)?;
-    // Without a choice it is `bearer`, if the token came that way: browsers insist on one.
+    // Browsers require a sub-protocol. Without a choice the library returns `bearer` if the client offered it.
     Ok(protocols.choose(&["chat.v1"]).unwrap_or_default())
 }
 
@@ -60,7 +60,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn a_browser_brings_its_token_as_a_protocol_and_gets_the_other_one() {
+    async fn a_browser_sends_its_token_as_a_sub_protocol_and_gets_the_other_one() {
         let gateway = Gateway::new(router());
         let request = gateway.request("/").protocol("chat.v1");
         let request = request.protocol("bearer").protocol("s3cret");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_uses_the_header_or_the_query() {
+    async fn a_program_sends_its_token_in_the_header_or_the_query() {
         let gateway = Gateway::new(router());
         let header = gateway.request("/").header("Authorization", "Bearer pa55");
         assert!(header.connect().await.is_ok());
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_is_turned_away() {
+    async fn a_client_without_a_valid_token_is_rejected() {
         let gateway = Gateway::new(router());
         for uri in ["/", "/?token=guess"] {
             assert_eq!(gateway.connect(uri).await.unwrap_err().status, 401);

@@ -1,4 +1,4 @@
-//! Sends every message back.
+//! Sends every message back to its sender.
 
 use lambda_ws::{Connection, Error, Router};
 
@@ -22,7 +22,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn a_client_hears_its_own_words() {
+    async fn a_client_receives_its_own_message() {
         let gateway = Gateway::new(router());
         let mut ann = gateway.connect("/").await.expect("accepted");
         ann.send("hello").await;

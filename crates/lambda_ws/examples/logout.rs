@@ -1,4 +1,4 @@
-//! A user who logs out is thrown out of all devices.
+//! Closes all connections of a user who logs out.
 
 use lambda_ws::{Error, Opening, Query, Router, Sender, User};
 use serde::Deserialize;
@@ -33,7 +33,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn who_logs_out_is_thrown_out_of_all_devices() {
+    async fn a_logout_closes_all_connections_of_the_user() {
         let gateway = Gateway::new(router());
         let phone = gateway.connect("/?user=ann").await.expect("accepted");
         let laptop = gateway.connect("/?user=ann").await.expect("accepted");

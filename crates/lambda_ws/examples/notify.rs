@@ -1,7 +1,7 @@
-//! Not a function of a WebSocket API: a job that tells clients what changed.
+//! A job outside the function that tells clients what has changed.
 //!
-//! It needs `CONNECTIONS_TABLE` and `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, which an event would
-//! tell; the permission `execute-api:ManageConnections`; and access to the table.
+//! It needs `CONNECTIONS_TABLE` and `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, because it has no event that
+//! contains the endpoint. It also needs `execute-api:ManageConnections` and access to the table.
 
 use lambda_ws::{Delivery, Error, Json, SendError, Sender};
 use serde::Serialize;
@@ -19,21 +19,21 @@ async fn main() -> Result<(), Error> {
         symbol: "TEA",
         cents: 420,
     };
-    let delivery = tell(&sender, &price).await?;
-    println!("{} heard it, {} were gone", delivery.sent, delivery.gone);
+    let delivery = publish(&sender, &price).await?;
+    println!("{} sent, {} gone", delivery.sent, delivery.gone);
     for (id, error) in delivery.failures {
-        eprintln!("{id} did not hear it: {error}");
+        eprintln!("{id} got no message: {error}");
     }
     Ok(())
 }
 
-async fn tell(sender: &Sender, price: &Price) -> Result<Delivery, SendError> {
+async fn publish(sender: &Sender, price: &Price) -> Result<Delivery, SendError> {
     sender.room("prices").send(Json(price)).await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Price, tell};
+    use super::{Price, publish};
     use lambda_ws::testing::Gateway;
     use lambda_ws::{Error, Opening, Router};
 
@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_in_the_room_hears_the_price() {
+    async fn clients_in_the_room_receive_the_price() {
         let gateway = Gateway::new(Router::new().connect(connect));
         let mut ann = gateway.connect("/").await.expect("accepted");
         let bob = gateway.connect("/").await.expect("accepted");
@@ -53,7 +53,7 @@ mod tests {
             symbol: "TEA",
             cents: 420,
         };
-        let delivery = tell(&gateway.sender(), &tea).await.expect("sent");
+        let delivery = publish(&gateway.sender(), &tea).await.expect("sent");
         assert_eq!(delivery.sent, 1);
         assert_eq!(ann.recv().await, r#"{"symbol":"TEA","cents":420}"#);
     }

@@ -1,5 +1,4 @@
-//! A poll: everybody votes once, and whoever comes later finds the count. Votes outlive connections,
-//! and are over after a day.
+//! A poll in which each user votes once. Votes and counts outlive connections, and expire after a day.
 
 use futures_util::TryStreamExt;
 use lambda_ws::store::StoreError;
@@ -22,7 +21,7 @@ fn router() -> Router {
         .route("count", count)
 }
 
-/// What a user voted for, by the user's name.
+/// The vote of a user. The key is the user's name.
 #[derive(Serialize, Deserialize)]
 struct Vote {
     option: String,
@@ -32,7 +31,7 @@ impl Namespaced for Vote {
     const NAMESPACE: &'static str = "votes";
 }
 
-/// How many voted for an option, by its name.
+/// The number of votes for an option. The key is the option's name.
 #[derive(Serialize, Deserialize)]
 struct Count(u32);
 
@@ -64,7 +63,7 @@ async fn vote(
         }
         once => drop(once?),
     }
-    // If this fails, a vote is kept and not counted: who needs it exact counts the votes.
+    // If this fails, the vote is stored but not counted. Count the votes instead if the number must be exact.
     let more = |count: Option<Count>| Count(count.map_or(0, |count| count.0) + 1);
     let count = counts.with_ttl(DAY).update(&vote.option, more).await?;
     let news = BTreeMap::from([(vote.option, count)]);
@@ -76,7 +75,7 @@ async fn count(counts: Kv<Count>) -> Result<Json<BTreeMap<String, Count>>, Error
     let mut all = BTreeMap::new();
     let mut options = counts.keys("");
     while let Some(option) = options.try_next().await? {
-        // It may be over by now.
+        // It may have expired by now.
         if let Some(count) = counts.get(&option).await? {
             all.insert(option, count);
         }
@@ -100,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everybody_votes_once_and_whoever_comes_later_finds_the_count() {
+    async fn each_user_votes_once_and_later_clients_see_the_count() {
         let gateway = Gateway::new(router());
         let mut ann = voted(&gateway, "ann", "tea").await;
         let bob = voted(&gateway, "bob", "tea").await;
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_poll_is_over_after_a_day() {
+    async fn a_poll_expires_after_a_day() {
         let gateway = Gateway::new(router());
         voted(&gateway, "ann", "tea").await;
         gateway.advance(DAY).await;

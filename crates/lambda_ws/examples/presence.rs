@@ -1,5 +1,5 @@
-//! Presence: a room is told which users come and go, however many tabs they open, and a new client gets the
-//! list of users.
+//! Presence: a room hears when users join and leave, each once for all tabs. A new client gets the list of
+//! users.
 
 use futures_util::TryStreamExt;
 use lambda_ws::{
@@ -29,7 +29,7 @@ struct Who {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-enum Heard {
+enum ServerMessage {
     Here { users: Vec<String> },
     Joined { users: Vec<String> },
     Left { users: Vec<String> },
@@ -41,9 +41,9 @@ async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn opened(_: Connection, sender: Sender) -> Result<Json<Heard>, Error> {
+async fn opened(_: Connection, sender: Sender) -> Result<Json<ServerMessage>, Error> {
     let users = sender.presence(ROOM).users().try_collect().await?;
-    Ok(Json(Heard::Here { users }))
+    Ok(Json(ServerMessage::Here { users }))
 }
 
 async fn joined(
@@ -52,12 +52,15 @@ async fn joined(
     sender: Sender,
 ) -> Result<(), Error> {
     let others = sender.room(room).except(&id);
-    others.send(Json(Heard::Joined { users })).await?;
+    others.send(Json(ServerMessage::Joined { users })).await?;
     Ok(())
 }
 
 async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
-    sender.room(room).send(Json(Heard::Left { users })).await?;
+    sender
+        .room(room)
+        .send(Json(ServerMessage::Left { users }))
+        .await?;
     Ok(())
 }
 
@@ -67,7 +70,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn a_user_with_two_tabs_comes_once_and_leaves_once() {
+    async fn a_user_with_two_tabs_joins_once_and_leaves_once() {
         let gateway = Gateway::new(router());
         let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
         assert_eq!(ann.recv().await, r#"{"type":"here","users":["ann"]}"#);

@@ -1,4 +1,4 @@
-//! Rooms: join one, talk in it, leave it.
+//! Rooms: clients join, send messages and leave.
 
 use lambda_ws::{Connection, Error, Json, Rooms, Router};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ struct Say {
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
-enum Heard<'a> {
+enum ServerMessage<'a> {
     Joined { room: &'a str },
     Said { room: &'a str, text: &'a str },
 }
@@ -36,17 +36,21 @@ enum Heard<'a> {
 async fn join(me: Connection, Json(Room { room }): Json<Room>) -> Result<(), Error> {
     me.join(&room).await?;
     let others = me.room(&room).except(me.id());
-    others.send(Json(Heard::Joined { room: &room })).await?;
+    others
+        .send(Json(ServerMessage::Joined { room: &room }))
+        .await?;
     Ok(())
 }
 
-// Whoever names a room could talk into it: only its members may.
+// `Connection::room` also sends for clients outside the room, so the handler checks the membership.
 async fn say(me: Connection, rooms: Rooms, Json(say): Json<Say>) -> Result<(), Error> {
     let (room, text) = (&say.room, &say.text);
     if !rooms.0.contains(room) {
         return Err(Error::client("not_there", format!("join `{room}` first")));
     }
-    me.room(room).send(Json(Heard::Said { room, text })).await?;
+    me.room(room)
+        .send(Json(ServerMessage::Said { room, text }))
+        .await?;
     Ok(())
 }
 
@@ -61,7 +65,7 @@ mod tests {
     use lambda_ws::testing::Gateway;
 
     #[tokio::test]
-    async fn a_room_hears_what_is_said_in_it_and_nobody_else_does() {
+    async fn only_members_send_to_a_room_and_receive_its_messages() {
         let gateway = Gateway::new(router());
         let mut ann = gateway.connect("/").await.expect("accepted");
         let mut bob = gateway.connect("/").await.expect("accepted");

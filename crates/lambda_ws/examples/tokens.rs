@@ -1,7 +1,7 @@
-//! A stream of many small pieces to one client, in order: the words of a language model, say.
+//! A stream of many small pieces to one client, in order, such as the words of a language model.
 //!
-//! Each message is posted when the one before has arrived, so they cannot overtake each other. A post
-//! takes some milliseconds and costs money: pieces that come within 50 ms are one message.
+//! Each message is posted after the previous post has returned, so the order is kept. A post takes some
+//! milliseconds and costs money. The pieces of 50 ms are therefore joined to one message.
 
 use futures_util::stream::{self, Stream, StreamExt};
 use lambda_ws::{BoxError, Connection, Error, Json, Router, SendError};
@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 /// How long pieces are collected before they are sent.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// A text of so many bytes is sent before that.
+/// A text of this size is sent before that time.
 const MOST_BYTES: usize = 16 * 1024;
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,10 +30,10 @@ struct Ask {
     prompt: String,
 }
 
-/// What the client hears: texts, and then one of the other two, so that it knows the end.
+/// The messages to the client: texts, and then `Done` or `Failed`, so that the client knows the end.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Heard<'a> {
+enum ServerMessage<'a> {
     Text { text: &'a str },
     Done,
     Failed,
@@ -43,7 +43,7 @@ async fn ask(me: Connection, Json(ask): Json<Ask>) -> Result<(), Error> {
     relay(&me, model(&ask.prompt)).await
 }
 
-/// Stands in for a language model, which fails when it is asked for `failure`.
+/// Stands in for a language model. It fails at the word `failure`.
 fn model(prompt: &str) -> impl Stream<Item = Result<String, BoxError>> + Send + use<> {
     let words = prompt.split_inclusive(' ').map(|word| match word.trim() {
         "failure" => Err("the model is overloaded".into()),
@@ -52,20 +52,20 @@ fn model(prompt: &str) -> impl Stream<Item = Result<String, BoxError>> + Send + 
     stream::iter(words.collect::<Vec<_>>())
 }
 
-/// Sends all pieces, and how it ended. What came before a failure is sent, too.
+/// Sends all pieces and then the result. Pieces before a failure are sent too.
 async fn relay(
     me: &Connection,
     pieces: impl Stream<Item = Result<String, BoxError>> + Send,
 ) -> Result<(), Error> {
     let mut texts = pin!(collected(pieces, EVERY));
     while let Some(text) = texts.next().await {
-        let heard = match &text {
-            Ok(text) => Heard::Text { text },
-            Err(_) => Heard::Failed,
+        let message = match &text {
+            Ok(text) => ServerMessage::Text { text },
+            Err(_) => ServerMessage::Failed,
         };
-        match me.send(Json(heard)).await {
+        match me.send(Json(message)).await {
             Ok(()) => {}
-            // Nobody is listening any more: to drop the stream is to stop the model.
+            // The client has disconnected. Dropping the stream stops the model.
             Err(SendError::Gone) => return Ok(()),
             Err(error) => return Err(error.into()),
         }
@@ -74,12 +74,12 @@ async fn relay(
             return Ok(());
         }
     }
-    me.send(Json(Heard::Done)).await?;
+    me.send(Json(ServerMessage::Done)).await?;
     Ok(())
 }
 
-/// Joins the pieces that come within `every` of the first of them. Nothing is lost at the end, nor
-/// before an error, which is an item of its own.
+/// Joins the pieces that arrive within `every` after the first one. No piece is lost at the end or before an
+/// error. An error is an item of its own.
 fn collected(
     pieces: impl Stream<Item = Result<String, BoxError>> + Send,
     every: Duration,
@@ -94,7 +94,7 @@ fn collected(
             Err(error) => return Some((Err(error), (pieces, None))),
         };
         let due = Instant::now() + every;
-        // The time and the size are asked for because pieces that are there already never time out.
+        // The loop checks time and size, because pieces that are already available never time out.
         while Instant::now() < due && text.len() < MOST_BYTES {
             let Ok(Some(piece)) = timeout_at(due, pieces.next()).await else {
                 break;
@@ -119,47 +119,47 @@ mod tests {
         let mut ann: Client = gateway.connect("/").await.expect("accepted");
         let ask = serde_json::json!({"action": "ask", "prompt": prompt});
         ann.send(Json(ask)).await;
-        let heard = ann.recv_all().into_iter();
-        heard
+        let received = ann.recv_all().into_iter();
+        received
             .map(|json| serde_json::from_str(&json).unwrap())
             .collect()
     }
 
-    fn text(heard: &[Value]) -> String {
-        heard
+    fn text(received: &[Value]) -> String {
+        received
             .iter()
-            .filter_map(|heard| heard["text"].as_str())
+            .filter_map(|received| received["text"].as_str())
             .collect()
     }
 
     #[tokio::test]
-    async fn all_pieces_arrive_in_order_in_few_messages_and_then_the_end() {
+    async fn all_pieces_arrive_in_order_in_few_messages_before_the_end() {
         let words: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
-        let heard = asked(&words.join(" ")).await;
-        assert_eq!(text(&heard), words.join(" "));
-        assert!(heard.len() < 100, "{} messages", heard.len());
-        assert_eq!(heard.last().unwrap()["type"], "done");
+        let received = asked(&words.join(" ")).await;
+        assert_eq!(text(&received), words.join(" "));
+        assert!(received.len() < 100, "{} messages", received.len());
+        assert_eq!(received.last().unwrap()["type"], "done");
     }
 
     #[tokio::test]
-    async fn what_is_there_at_once_is_more_than_one_message_if_it_is_long() {
+    async fn a_long_text_is_split_into_several_messages() {
         let words = "word ".repeat(10_000);
-        let heard = asked(&words[..30_000]).await;
-        assert_eq!(text(&heard), &words[..30_000]);
-        assert!(heard.len() > 2);
+        let received = asked(&words[..30_000]).await;
+        assert_eq!(text(&received), &words[..30_000]);
+        assert!(received.len() > 2);
     }
 
     #[tokio::test]
-    async fn what_came_before_a_failure_arrives_and_the_client_learns_of_it() {
-        let heard = asked("one two failure three").await;
-        assert_eq!(text(&heard), "one two ");
-        assert_eq!(heard.last().unwrap()["type"], "failed");
-        let heard = asked("failure").await;
-        assert_eq!(heard.len(), 1);
+    async fn pieces_before_a_failure_arrive_and_the_client_gets_the_failure() {
+        let received = asked("one two failure three").await;
+        assert_eq!(text(&received), "one two ");
+        assert_eq!(received.last().unwrap()["type"], "failed");
+        let received = asked("failure").await;
+        assert_eq!(received.len(), 1);
     }
 
     #[tokio::test]
-    async fn a_piece_is_not_kept_for_longer_than_it_may() {
+    async fn a_piece_is_not_held_longer_than_allowed() {
         let pieces = stream::iter(["a", "b", "c"]).map(|piece| Ok(piece.to_owned()));
         let texts: Vec<_> = collected(pieces, Duration::ZERO)
             .map(Result::unwrap)

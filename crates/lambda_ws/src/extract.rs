@@ -11,7 +11,7 @@
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
 //! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
 //! | [`Close`] | `$disconnect` | |
-//! | [`PresenceChange`] | `joined`, `left` | who, and in which room |
+//! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | who, and in which room |
 //!
 //! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
 //! where there is nothing to extract.

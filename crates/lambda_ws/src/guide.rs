@@ -1,0 +1,73 @@
+#![doc = include_str!("../docs/guide.md")]
+
+#[doc = include_str!("../docs/getting_started.md")]
+pub mod getting_started {}
+
+#[doc = include_str!("../docs/routing.md")]
+pub mod routing {}
+
+#[doc = include_str!("../docs/handlers.md")]
+pub mod handlers {}
+
+#[doc = include_str!("../docs/layers.md")]
+pub mod layers {}
+
+#[doc = include_str!("../docs/connections.md")]
+pub mod connections {}
+
+#[doc = include_str!("../docs/sending.md")]
+pub mod sending {}
+
+#[doc = include_str!("../docs/delivery.md")]
+pub mod delivery {}
+
+#[doc = include_str!("../docs/tasks.md")]
+pub mod tasks {}
+
+#[doc = include_str!("../docs/presence.md")]
+pub mod presence {}
+
+#[doc = include_str!("../docs/key_value.md")]
+pub mod key_value {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../docs/authentication.md")]
+pub mod authentication {}
+
+#[doc = include_str!("../docs/publishing.md")]
+pub mod publishing {}
+
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {}
+
+#[doc = include_str!("../docs/local_gateway.md")]
+pub mod local_gateway {}
+
+#[doc = include_str!("../docs/deployment.md")]
+pub mod deployment {}
+
+#[doc = include_str!("../docs/limits.md")]
+pub mod limits {}
+
+#[doc = include_str!("../docs/costs.md")]
+pub mod costs {}
+
+#[doc = include_str!("../docs/cookbook.md")]
+pub mod cookbook {}
+
+#[doc = include_str!("../docs/glossary.md")]
+pub mod glossary {}
+
+/// Tables that map the calls of other tools to this library.
+pub mod coming_from {
+    #[doc = include_str!("../docs/coming_from/aws_sdk.md")]
+    pub mod aws_sdk {}
+
+    #[doc = include_str!("../docs/coming_from/chalice.md")]
+    pub mod chalice {}
+
+    #[doc = include_str!("../docs/coming_from/nitric.md")]
+    pub mod nitric {}
+}
