@@ -57,6 +57,9 @@ pub mod costs {}
 #[doc = include_str!("../docs/cookbook.md")]
 pub mod cookbook {}
 
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}
+
 #[doc = include_str!("../docs/glossary.md")]
 pub mod glossary {}
 

@@ -61,6 +61,7 @@
 //! | [Operations](operations) | metrics, alarms and logs |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
+//! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |
 //! | [Glossary](guide::glossary) | the terms of this documentation |
 //!
 //! Tables for users of [Nitric](guide::coming_from::nitric), [Chalice](guide::coming_from::chalice) and the
