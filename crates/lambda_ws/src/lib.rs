@@ -355,12 +355,12 @@
 //!
 //! # State and layers
 //!
-//! What all handlers share is the router's state; a layer of [tower](https://docs.rs/tower) sees every
-//! event, and may add an [`Extension`] to it.
+//! What all handlers share is the router's state; a [layer](Router::layer) of [tower](https://docs.rs/tower) sees
+//! every event, and may add an [`Extension`] to it.
 //!
 //! ```
 //! use lambda_ws::{AnyEvent, Extension, Router, State};
-//! use tower::ServiceBuilder;
+//! use tower::util::MapRequestLayer;
 //!
 //! #[derive(Clone)]
 //! struct Greeting(&'static str);
@@ -373,13 +373,11 @@
 //! }
 //!
 //! let router = Router::new().fallback(greet).with_state(Greeting("hello"));
-//! let app = ServiceBuilder::new()
-//!     .map_request(|mut event: AnyEvent| {
-//!         let stage = Stage(event.context().stage().to_owned());
-//!         event.extensions_mut().insert(stage);
-//!         event
-//!     })
-//!     .service(router);
+//! let app = router.layer(MapRequestLayer::new(|mut event: AnyEvent| {
+//!     let stage = Stage(event.context().stage().to_owned());
+//!     event.extensions.insert(stage);
+//!     event
+//! }));
 //! # use lambda_ws::testing::Gateway;
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mut ann = Gateway::new(app).connect("/").await.unwrap();
@@ -501,7 +499,7 @@ pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Asked, Authorize, Connect, Disconnect, Event, Joined, Kind, Left, Message, Opened,
+    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Joined, Kind, Left, Message, Opened,
 };
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
@@ -514,6 +512,6 @@ pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::PresenceChange;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
-pub use router::Router;
+pub use router::{Router, RouterService};
 pub use sender::{Audience, Delivery, RoomPresence, Sender};
 pub use task::Remaining;

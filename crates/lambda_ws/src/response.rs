@@ -23,8 +23,6 @@ pub struct Response {
     pub(crate) body: Body,
     /// Whether API Gateway itself sends the body: the route is two-way.
     pub(crate) two_way: bool,
-    /// Whether something is to be done once the connection that is accepted is open.
-    pub(crate) opened: bool,
 }
 
 /// What the client is told.
@@ -45,7 +43,6 @@ impl Response {
             headers: HeaderMap::new(),
             body: Body::Nothing,
             two_way: false,
-            opened: false,
         }
     }
 

@@ -63,7 +63,6 @@
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
 mod answer;
-mod app;
 mod authorizer;
 mod client;
 mod clock;

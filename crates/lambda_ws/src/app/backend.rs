@@ -12,7 +12,7 @@ use crate::error::BoxError;
 use crate::error::SendError;
 use crate::metrics::Metric;
 use crate::metrics::Metrics;
-use crate::presence::{PresenceLedger, PresenceState};
+use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::sender::{
     self, Cleanup, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients, TaskHandOff,
 };
@@ -82,9 +82,9 @@ impl Backend {
         }
     }
 
-    /// The same for a program that serves events: its senders note whom it has to see off.
-    pub(super) fn hosted(mut self) -> Self {
-        self.presences = Some(Arc::default());
+    /// The same for a program that serves events with a router of these hooks: its senders store departures.
+    pub(super) fn hosted(mut self, hooks: Option<Hooks>) -> Self {
+        self.presences = Some(Arc::new(PresenceState::new(hooks)));
         self
     }
 

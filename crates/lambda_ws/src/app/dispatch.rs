@@ -18,18 +18,20 @@ use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::SendError;
 use crate::error::{BoxError, Error};
-use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message};
+use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Message};
 use crate::json::Json;
 use crate::metrics::Metric;
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::PendingChange;
 use crate::response::{Body, IntoResponse, Response};
+use crate::router::{Router, RouterService};
 use crate::sender::{Cleanup, Sender};
 use crate::store::check_name;
 use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 use http::{Extensions, StatusCode};
+use lambda_runtime::tower::ServiceExt;
 use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent, OfferedProtocols};
 use late::Late;
 use serde::Serialize;
@@ -37,7 +39,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use tower_service::Service;
 use tracing::{Instrument, Span, debug, error, error_span, warn};
 
 /// How long an event waits for its clean-up.
@@ -93,25 +94,24 @@ impl<'a> InvocationContext<'a> {
 /// How long before Lambda ends an invocation the last message is sent.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Serves events with a service.
-#[derive(Clone)]
-pub(crate) struct Dispatcher<S> {
-    service: S,
-    backend: Arc<Backend>,
+/// Serves events with a router.
+pub(crate) struct Dispatcher {
+    router: Arc<Router>,
+    /// The router in its layers, if it has any.
+    layered: Option<RouterService>,
+    backend: Backend,
     /// Connections that have been opened since, and that no task was queued for.
-    late: Arc<Mutex<Vec<Late>>>,
+    late: Mutex<Vec<Late>>,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
-    pub(crate) fn new(service: S, backend: Backend) -> Self {
+impl Dispatcher {
+    pub(crate) fn new(router: Router, backend: Backend) -> Self {
+        let router = Arc::new(router);
         Self {
-            service,
-            backend: Arc::new(backend.hosted()),
-            late: Arc::default(),
+            layered: router.layered(),
+            backend: backend.hosted(router.presence_hooks()),
+            router,
+            late: Mutex::default(),
         }
     }
 
@@ -228,11 +228,11 @@ where
         let offer = OfferedProtocols::of(&data.headers);
         let event = event(
             context.clone(),
-            data,
+            EventData::Connect(data),
             sender.clone(),
             RecordCache::default(),
         );
-        let mut response = self.respond(AnyEvent::Connect(event)).await;
+        let mut response = self.respond(event).await;
         log(&response);
         if !response.status.is_success() {
             self.count(Metric::Refusals);
@@ -262,7 +262,7 @@ where
         }
         let registered = Instant::now();
         self.count(Metric::Connects);
-        let arrived = self.arrivals(&context, &record).await;
+        let arrived = self.arrivals(&record).await;
         for (room, payload) in announcements {
             let others = sender.room(&*room).except(context.connection_id());
             match others.send(payload).await {
@@ -277,7 +277,7 @@ where
                 ),
             }
         }
-        if response.opened {
+        if self.router.handles_opened() {
             self.queue_opened(context.clone()).await;
         }
         if !arrived.is_empty() {
@@ -316,8 +316,9 @@ where
 
     async fn message(&self, context: Context, data: Message, sender: Sender) -> LambdaResponse {
         let known = RecordCache::default();
+        let data = EventData::Message(data);
         let event = event(context.clone(), data, sender.clone(), known.clone());
-        let response = self.respond(AnyEvent::Message(event)).await;
+        let response = self.respond(event).await;
         log(&response);
         let reply = self.answer_message(response, &context, &sender).await;
         if let Some(arrived) = known.arrived() {
@@ -376,7 +377,6 @@ where
         }
         let (id, at) = (context.connection_id(), context.connected_at());
         self.backend.gone.remember(id, self.backend.clock().now());
-        self.ask_hooks(&context).await;
         if self.backend.presences().are_kept() {
             self.store_departure(id, at, &sender).await;
         }
@@ -391,8 +391,9 @@ where
                 return LambdaResponse::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
             }
         };
+        let data = EventData::Disconnect(data);
         let event = event(context, data, sender, RecordCache::removed(record));
-        let response = self.respond(AnyEvent::Disconnect(event)).await;
+        let response = self.respond(event).await;
         log(&response);
         LambdaResponse::new(&response, None)
     }
@@ -419,23 +420,22 @@ where
         }
     }
 
+    /// Calls the handler of an event, within the layers.
     async fn respond(&self, event: AnyEvent) -> Response {
-        // The event in which users come and go may be another client's.
-        let is_beside = matches!(event, AnyEvent::Joined(_) | AnyEvent::Left(_));
-        let mut service = self.service.clone();
-        let response = async {
-            let ready = future::poll_fn(|cx| service.poll_ready(cx)).await;
-            ready.map_err(Into::into)?;
-            service.call(event).await.map_err(Into::into)
+        let Some(layered) = &self.layered else {
+            return self.router.respond(event).await;
         };
-        let response: Result<Response, BoxError> = match is_beside {
-            true => match AssertUnwindSafe(response).catch_unwind().await {
-                Ok(response) => response,
-                Err(panic) => Err(Failure::panic(&*panic).into()),
-            },
-            false => response.await,
-        };
+        let response = layered.clone().oneshot(event).await;
         response.unwrap_or_else(|error| IntoResponse::<Message>::into_response(Error::from(error)))
+    }
+
+    /// Calls a handler whose panic must not end the event, which may be another client's.
+    async fn respond_isolated(&self, event: AnyEvent) -> Response {
+        let response = AssertUnwindSafe(self.respond(event)).catch_unwind().await;
+        response.unwrap_or_else(|panic| {
+            let error = Error::from(BoxError::from(Failure::panic(&*panic)));
+            IntoResponse::<Message>::into_response(error)
+        })
     }
 }
 
@@ -473,7 +473,7 @@ fn socket<'a>(
     Some((kind, id.into(), context))
 }
 
-fn event<K>(context: Context, data: K, sender: Sender, known: RecordCache) -> Event<K> {
+fn event(context: Context, data: EventData, sender: Sender, known: RecordCache) -> AnyEvent {
     Event {
         data,
         extensions: Extensions::new(),

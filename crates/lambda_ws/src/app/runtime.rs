@@ -8,8 +8,6 @@
 use super::dispatch::{Dispatcher, InvocationContext, UnknownEvent};
 use super::failure::Failure;
 use crate::error::{BoxError, Error};
-use crate::event::AnyEvent;
-use crate::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -18,7 +16,6 @@ use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use std::panic::AssertUnwindSafe;
-use tower_service::Service;
 use tracing::error;
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
@@ -72,11 +69,7 @@ impl Runtime {
     /// # Errors
     ///
     /// Why the Runtime API does not answer.
-    pub(super) async fn run<S>(&self, host: Dispatcher<S>) -> Result<(), BoxError>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone,
-        S::Error: Into<BoxError>,
-    {
+    pub(super) async fn run(&self, host: Dispatcher) -> Result<(), BoxError> {
         loop {
             let Some(invocation) = self.next().await? else {
                 continue;
@@ -161,11 +154,7 @@ impl Runtime {
 
 impl Invocation {
     /// Calls the host, and reports why it failed, or panicked.
-    async fn handle<S>(&self, host: &Dispatcher<S>) -> Result<Vec<u8>, Failure>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone,
-        S::Error: Into<BoxError>,
-    {
+    async fn handle(&self, host: &Dispatcher) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;

@@ -75,7 +75,7 @@ fn router() -> (Router, Ends) {
 }
 
 /// A host whose store fails at the operations named.
-fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher<Router>, Memory) {
+fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher, Memory) {
     let store = Memory::new();
     let failing = InterceptedStore {
         store: store.clone(),
@@ -94,7 +94,7 @@ fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher<Router>, 
     (Dispatcher::new(router, backend), store)
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) -> Result<Value, BoxError> {
+async fn call(host: &Dispatcher, event: &str) -> Result<Value, BoxError> {
     Ok(serde_json::to_value(
         host.call(event, InvocationContext::default()).await?,
     )?)

@@ -119,15 +119,11 @@ fn router() -> Router {
 }
 
 /// A function whose metrics are read.
-async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher<Router>, Lines) {
+async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher, Lines) {
     function_of(router(), namespace, name).await
 }
 
-async fn function_of(
-    router: Router,
-    namespace: &str,
-    name: Option<&str>,
-) -> (Dispatcher<Router>, Lines) {
+async fn function_of(router: Router, namespace: &str, name: Option<&str>) -> (Dispatcher, Lines) {
     let (world, store, lines) = (World::default(), Memory::new(), Lines::default());
     for member in ["ann", "bob", "gone", "lied-about", "slow", "odd"] {
         let at = Timestamp::from_millis(NOW.millis() - 60_000);
@@ -147,7 +143,7 @@ async fn function_of(
     (Dispatcher::new(router, backend), lines)
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) {
+async fn call(host: &Dispatcher, event: &str) {
     let _ = host.call(event, InvocationContext::default()).await;
 }
 

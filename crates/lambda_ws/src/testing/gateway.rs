@@ -4,9 +4,7 @@ use super::client::Client;
 use super::request::{Refusal, Request};
 use super::shared::Shared;
 use crate::auth::Tickets;
-use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
+use crate::router::Router;
 use crate::sender::Sender;
 use crate::store::Memory;
 use crate::{ConnectionId, Timestamp};
@@ -15,7 +13,6 @@ use lambda_ws_protocol::{CloseReason, authorizer::IdentitySource, event::Request
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tower_service::Service;
 
 /// An API in memory; clones are the same API.
 ///
@@ -66,15 +63,10 @@ impl Invocation {
 }
 
 impl Gateway {
-    /// An API whose events `service` serves: a [`Router`](crate::Router), with or without layers.
-    pub fn new<S>(service: S) -> Self
-    where
-        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
+    /// An API whose events `router` serves.
+    pub fn new(router: Router) -> Self {
         Self {
-            shared: Shared::new(service),
+            shared: Shared::new(router),
             api: Arc::new(Api {
                 expression: Expression::default(),
                 routes: BTreeMap::from([("$default".to_owned(), false)]),

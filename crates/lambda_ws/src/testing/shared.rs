@@ -1,14 +1,12 @@
 //! What a gateway and its clients share.
 
-use super::app::{App, Invoked};
 use super::clock::StandingClock;
 use super::gateway::Invocation;
 use super::socket::{Ended, Sockets};
 use super::wire::Wire;
-use crate::app::{Backend, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
+use crate::router::Router;
 use crate::sender::Sender;
 use crate::store::{InterceptedStore, Memory, StoreError};
 use crate::task::Tasks;
@@ -22,7 +20,6 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::Notify;
-use tower_service::Service;
 
 pub(super) const API: &str = "a1b2c3d4e5";
 pub(super) const STAGE: &str = "test";
@@ -33,7 +30,7 @@ const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
 /// What a gateway and its clients share.
 pub(super) struct Shared {
-    app: App,
+    dispatcher: Arc<Dispatcher>,
     pub(super) store: Memory,
     pub(super) sender: Sender,
     now: AtomicU64,
@@ -44,12 +41,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new<S>(service: S) -> Arc<Self>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
+    pub(super) fn new(router: Router) -> Arc<Self> {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();
             let wire = Transports::one(Arc::new(Wire(shared.clone())));
@@ -67,7 +59,7 @@ impl Shared {
                 .without_join_batches();
             let sender = backend.sender().expect("one transport needs no event");
             Self {
-                app: App::new(service, backend),
+                dispatcher: Arc::new(Dispatcher::new(router, backend)),
                 store,
                 sender,
                 now: AtomicU64::new(BEGINNING.millis()),
@@ -150,9 +142,16 @@ impl Shared {
         }
     }
 
-    /// Runs the application with an event of no API.
-    pub(super) fn call(&self, json: String) -> Invoked {
-        self.app.invoke(json)
+    /// Invokes the application with an event.
+    pub(super) fn call(
+        &self,
+        json: String,
+    ) -> impl Future<Output = Result<Vec<u8>, BoxError>> + Send + 'static {
+        let dispatcher = self.dispatcher.clone();
+        async move {
+            let response = dispatcher.call(&json, InvocationContext::default()).await?;
+            Ok(serde_json::to_vec(&response)?)
+        }
     }
 
     /// Runs the application. It goes on if the gateway gives up on it (conformance E5).
@@ -165,7 +164,7 @@ impl Shared {
         let json = serde_json::to_string(event).expect("strings and numbers are always JSON");
         let seen = Invocation::new(event_type, context, &json);
         self.invocations().push(seen);
-        let (action, call) = (self.action(), self.app.invoke(json));
+        let (action, call) = (self.action(), self.call(json));
         let task = tokio::spawn(async move {
             let response = call.await;
             drop(action);

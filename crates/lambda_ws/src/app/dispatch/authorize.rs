@@ -6,13 +6,12 @@ use crate::auth::Policy;
 use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::BoxError;
-use crate::event::{AnyEvent, Authorize};
+use crate::event::{Authorize, EventData};
 use crate::metrics::Metric;
-use crate::response::{Body, Response};
+use crate::response::Body;
 use crate::sender::Sender;
 use http::StatusCode;
 use serde_json::value::RawValue;
-use tower_service::Service;
 use tracing::{debug, error};
 
 /// Why an authorizer returns no policy.
@@ -29,11 +28,7 @@ pub(crate) enum AuthorizerError {
     Policy(String),
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     pub(super) async fn authorize(
         &self,
         context: Context,
@@ -41,8 +36,9 @@ where
         sender: Sender,
     ) -> Result<LambdaResponse, BoxError> {
         let method_arn = data.method_arn.clone();
+        let data = EventData::Authorize(data);
         let event = event(context, data, sender, RecordCache::default());
-        let response = self.respond(AnyEvent::Authorize(event)).await;
+        let response = self.respond(event).await;
         log(&response);
         let refused = |error: AuthorizerError| {
             self.count(Metric::Refusals);

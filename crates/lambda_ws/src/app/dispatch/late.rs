@@ -3,15 +3,12 @@
 use super::{Dispatcher, InvocationContext, about};
 use crate::app::failure::Failure;
 use crate::context::Context;
-use crate::error::BoxError;
-use crate::event::{AnyEvent, Opened};
-use crate::response::Response;
+use crate::event::Opened;
 use crate::sender::Cleanup;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tower_service::Service;
 use tracing::{Instrument, error};
 
 /// How many connections are followed up at once.
@@ -60,11 +57,7 @@ fn lock(late: &Mutex<Vec<Late>>) -> MutexGuard<'_, Vec<Late>> {
     late.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     pub(super) fn late(&self) -> MutexGuard<'_, Vec<Late>> {
         lock(&self.late)
     }

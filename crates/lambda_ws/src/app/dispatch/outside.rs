@@ -5,13 +5,10 @@ use super::{Dispatcher, InvocationContext, SETTLE, UnknownEvent};
 use crate::app::backend::Particulars;
 use crate::app::lambda_response::LambdaResponse;
 use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
 use crate::task::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tower_service::Service;
 use tracing::{Instrument, error, error_span};
 
 /// An event of no API: a task, something to publish, or several such.
@@ -72,11 +69,7 @@ struct Failed {
     item_identifier: String,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     /// The response to an event of no API.
     pub(super) async fn outside(
         &self,

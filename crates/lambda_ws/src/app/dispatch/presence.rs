@@ -5,11 +5,10 @@ use crate::app::backend::Particulars;
 use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::BoxError;
-use crate::event::{AnyEvent, Asked, Joined, Left};
+use crate::event::{EventData, Joined, Left};
 use crate::id::new_id;
 use crate::presence::PresenceChange;
 use crate::presence::{ChangeKind, Hooks, PendingChange, PendingShard, Shard, Users};
-use crate::response::Response;
 use crate::sender::{Cleanup, Sender};
 use crate::store::{Record, StoreError, value_expiry};
 use crate::task::{MOST_HOPS, Sweep, Task};
@@ -18,7 +17,6 @@ use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
-use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, warn};
 
 /// The number of hooks that run at once, and of rooms that are read or written.
@@ -36,17 +34,12 @@ const SWEEP_WINDOW: Duration = Duration::from_millis(500);
 /// The most bytes of names that one call of a hook has.
 const NAMES: usize = 16 * 1024;
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     /// Makes the user of a new connection present, and returns the rooms for which that is a change.
-    pub(super) async fn arrivals(&self, context: &Context, record: &Record) -> Vec<String> {
+    pub(super) async fn arrivals(&self, record: &Record) -> Vec<String> {
         let Some(user) = record.user.as_ref().filter(|_| !record.rooms.is_empty()) else {
             return Vec::new();
         };
-        self.ask_hooks(context).await;
         if !self.backend.presences().are_kept() {
             return Vec::new();
         }
@@ -71,7 +64,7 @@ where
         context: &Context,
         sender: &Sender,
     ) {
-        let hooks = self.backend.presences().hooks().flatten();
+        let hooks = self.backend.presences().hooks();
         if hooks.is_none_or(|hooks| !hooks.announces_joins) {
             return;
         }
@@ -117,14 +110,14 @@ where
     async fn joined(&self, presence: PresenceChange, context: &Context, sender: &Sender) {
         let (room, users) = (&presence.room, presence.users.len());
         let span = error_span!("joined", route = "$joined", room, users);
-        let data = Joined { presence };
+        let data = EventData::Joined(Joined { presence });
         let event = event(
             context.clone(),
             data,
             sender.clone(),
             RecordCache::default(),
         );
-        let response = self.respond(AnyEvent::Joined(event));
+        let response = self.respond_isolated(event);
         async { log(&response.await) }.instrument(span).await;
     }
 
@@ -134,10 +127,7 @@ where
         // The announcement of a departure may find other connections gone.
         for _ in 0..MOST_HOPS {
             let mut departures = presences.departures();
-            if let Some(first) = departures.first() {
-                self.ask_hooks(&self.context_of(first, "")).await;
-            }
-            let Some(Hooks { grace, .. }) = presences.hooks().flatten() else {
+            let Some(Hooks { grace, .. }) = presences.hooks() else {
                 return;
             };
             if grace > Duration::ZERO && !departures.is_empty() {
@@ -403,20 +393,11 @@ where
                 let (room, users) = (&presence.room, presence.users.len());
                 let span = error_span!("left", route = "$left", room, users);
                 let context = self.context_of(change, "$left");
-                let event = event(context, Left { presence }, sender, RecordCache::default());
-                let response = self.respond(AnyEvent::Left(event));
+                let data = EventData::Left(Left { presence });
+                let event = event(context, data, sender, RecordCache::default());
+                let response = self.respond_isolated(event);
                 async { log(&response.await) }.instrument(span).await;
             }
-        }
-    }
-
-    /// Asks the router for its hooks, if no event has reached it yet.
-    pub(super) async fn ask_hooks(&self, context: &Context) {
-        if self.backend.presences().hooks().is_none() {
-            let (cleanup, particulars) = (Cleanup::awaited(), Particulars::default());
-            let sender = self.backend.sender_for(context, cleanup, particulars);
-            let event = event(context.clone(), Asked, sender, RecordCache::default());
-            log(&self.respond(AnyEvent::Asked(event)).await);
         }
     }
 

@@ -9,16 +9,15 @@ use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::BoxError;
 use crate::error::SendError;
-use crate::event::{AnyEvent, Opened};
+use crate::event::{EventData, Opened};
 use crate::id::new_id;
 use crate::metrics::Metric;
 use crate::payload::Payload;
-use crate::response::{Body, Response};
+use crate::response::Body;
 use crate::sender::{Cleanup, Sender};
 use crate::task::{Send, Task, TaskError};
 use serde::Serialize;
 use std::error::Error;
-use tower_service::Service;
 use tracing::{Instrument, debug, error, error_span, info, warn};
 
 /// The answer to a task: nobody reads it but whoever invokes one by hand.
@@ -30,11 +29,7 @@ enum Outcome {
     Known,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     pub(super) async fn task(
         &self,
         task: Task,
@@ -113,8 +108,13 @@ where
             debug!("the client has gone before it was greeted");
             return LambdaResponse::json(&Outcome::Known);
         }
-        let event = event(context.clone(), Opened, sender.clone(), known.clone());
-        let mut response = self.respond(AnyEvent::Opened(event)).await;
+        let event = event(
+            context.clone(),
+            EventData::Opened(Opened),
+            sender.clone(),
+            known.clone(),
+        );
+        let mut response = self.respond(event).await;
         match response.error() {
             Some(error) if error.is_gone() => {
                 debug!("the client has gone before it was greeted");

@@ -73,12 +73,12 @@ impl Transport for Empty {
     }
 }
 
-fn host(router: Router, transport: impl Transport) -> Dispatcher<Router> {
+fn host(router: Router, transport: impl Transport) -> Dispatcher {
     let transports = Transports::one(Arc::new(transport));
     Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports))
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) -> Result<(), BoxError> {
+async fn call(host: &Dispatcher, event: &str) -> Result<(), BoxError> {
     let occasion = InvocationContext {
         request_id: Some("8f507cfc-xmpl-4697-b07a-ac58fc914c95"),
         trace_id: Some("Root=1-6566f071-707e729138f4d74b451e8c20"),

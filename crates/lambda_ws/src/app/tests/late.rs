@@ -15,7 +15,7 @@ fn ann_connects() -> String {
 /// A function that cannot invoke itself, whose clients are greeted by `greet`.
 fn function<F>(
     greet: impl Fn() -> F + Clone + Send + Sync + 'static,
-) -> (Dispatcher<Router>, Arc<AtomicUsize>)
+) -> (Dispatcher, Arc<AtomicUsize>)
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -30,7 +30,7 @@ where
 }
 
 /// Another client's message: how long its answer takes.
-async fn bob_speaks(host: &Dispatcher<Router>) -> Duration {
+async fn bob_speaks(host: &Dispatcher) -> Duration {
     let began = Instant::now();
     let event = event!("say").replace("\"$default\"", "\"say\"");
     let reply = call(host, &event).await.unwrap();

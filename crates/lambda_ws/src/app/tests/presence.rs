@@ -317,11 +317,11 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self) -> Dispatcher<Router> {
+    fn process(&self) -> Dispatcher {
         self.process_of(hooked(&self.said))
     }
 
-    fn process_of(&self, router: Router) -> Dispatcher<Router> {
+    fn process_of(&self, router: Router) -> Dispatcher {
         let backend = self.backend().with_tasks(Arc::new(self.clone()), 3);
         Dispatcher::new(router, backend)
     }
@@ -344,7 +344,7 @@ impl World {
         event.to_string()
     }
 
-    async fn connects(&self, host: &Dispatcher<Router>, id: &str, user: &str, rooms: &[&str]) {
+    async fn connects(&self, host: &Dispatcher, id: &str, user: &str, rooms: &[&str]) {
         let query = json!({"user": [user], "room": rooms});
         let reply = call(host, &self.event("CONNECT", id, &query, ""))
             .await
@@ -352,12 +352,12 @@ impl World {
         assert_eq!(reply["statusCode"], 200);
     }
 
-    async fn disconnects(&self, host: &Dispatcher<Router>, id: &str) {
+    async fn disconnects(&self, host: &Dispatcher, id: &str) {
         let event = self.event("DISCONNECT", id, &Value::Null, "");
         call(host, &event).await.unwrap();
     }
 
-    async fn says(&self, host: &Dispatcher<Router>, id: &str, message: &str) {
+    async fn says(&self, host: &Dispatcher, id: &str, message: &str) {
         call(host, &self.event("MESSAGE", id, &Value::Null, message))
             .await
             .unwrap();
@@ -755,29 +755,27 @@ async fn a_note_that_comes_too_late_for_a_task_calls_for_another() {
 async fn layers_see_who_comes_and_goes_and_one_that_answers_itself_hides_no_hook() {
     let log = Said::default();
     let seen = Said::default();
-    let service = {
+    let layer = {
         let seen = seen.clone();
-        tower::ServiceBuilder::new()
-            .map_request(move |event: crate::AnyEvent| {
-                let name = match &event {
-                    crate::AnyEvent::Joined(event) => format!("{:?}", event.data.presence),
-                    crate::AnyEvent::Left(event) => {
-                        let context = event.context();
-                        format!(
-                            "{} {} {}",
-                            context.route_key(),
-                            context.api_id(),
-                            context.stage()
-                        )
-                    }
-                    _ => return event,
-                };
-                seen.lock().unwrap().push(name);
-                event
-            })
-            .service(hooked(&log))
+        tower::util::MapRequestLayer::new(move |event: crate::AnyEvent| {
+            let name = match &event.data {
+                crate::EventData::Joined(joined) => format!("{:?}", joined.presence),
+                crate::EventData::Left(_) => {
+                    let context = event.context();
+                    format!(
+                        "{} {} {}",
+                        context.route_key(),
+                        context.api_id(),
+                        context.stage()
+                    )
+                }
+                _ => return event,
+            };
+            seen.lock().unwrap().push(name);
+            event
+        })
     };
-    let gateway = Gateway::new(service);
+    let gateway = Gateway::new(hooked(&log).layer(layer));
     let ann = gateway.connect("/?user=ann&room=tea").await.unwrap();
     ann.close().await;
     assert_eq!(said(&log), ["ann joined tea", "ann left tea"]);

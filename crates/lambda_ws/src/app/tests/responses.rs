@@ -9,7 +9,8 @@ use lambda_ws_protocol::response::ProxyResponse;
 use proptest::prelude::*;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tower_service::Service;
+use tower::layer::layer_fn;
+use tower::service_fn;
 
 macro_rules! events {
     ($($name:literal)*) => {
@@ -27,22 +28,22 @@ fn event(name: &str) -> &'static str {
 }
 
 /// A host that answers every event with `response`.
-fn answering<F>(response: F) -> Dispatcher<impl Answer>
+fn answering<F>(response: F) -> Dispatcher
 where
-    F: Fn() -> Response + Clone + Send + 'static,
+    F: Fn() -> Response + Clone + Send + Sync + 'static,
 {
-    let service = tower::service_fn(move |_| std::future::ready(Ok::<_, Infallible>(response())));
+    let layer = layer_fn(move |_| {
+        let response = response.clone();
+        service_fn(move |_: AnyEvent| std::future::ready(Ok::<_, Infallible>(response())))
+    });
     let transports = Transports::one(Arc::new(LogOnly));
-    Dispatcher::new(service, Backend::new(Arc::new(Memory::new()), transports))
+    let backend = Backend::new(Arc::new(Memory::new()), transports);
+    Dispatcher::new(Router::new().layer(layer), backend)
 }
-
-trait Answer: Service<AnyEvent, Response = Response, Error = Infallible> + Clone {}
-
-impl<T: Service<AnyEvent, Response = Response, Error = Infallible> + Clone> Answer for T {}
 
 async fn reply<F>(response: F, event: &str) -> String
 where
-    F: Fn() -> Response + Clone + Send + 'static,
+    F: Fn() -> Response + Clone + Send + Sync + 'static,
 {
     let reply = answering(response)
         .call(event, InvocationContext::default())

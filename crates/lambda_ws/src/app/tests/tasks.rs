@@ -87,7 +87,7 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self, rate: u32) -> Dispatcher<Router> {
+    fn process(&self, rate: u32) -> Dispatcher {
         async fn shout(me: Connection) -> Result<Json<[usize; 2]>, Error> {
             let delivery = me.room("tea").send("hello").await?;
             let rest = delivery.rest.is_some();
