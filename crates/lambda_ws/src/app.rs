@@ -3,6 +3,7 @@
 mod backend;
 mod dispatch;
 mod environment;
+mod error;
 mod failure;
 mod from_env;
 mod lambda_response;

@@ -4,7 +4,6 @@ mod opening;
 mod record_cache;
 
 pub use opening::Opening;
-pub(crate) use opening::Registration;
 pub(crate) use record_cache::RecordCache;
 
 use crate::error::SendError;
@@ -170,7 +169,7 @@ impl Connection {
             return Ok(());
         };
         if kept.touch(room, &user).await? {
-            self.known.arrive(room);
+            self.sender.effects().join(user, room);
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! What happened to a connection.
 
 use crate::ConnectionId;
-use crate::connection::{RecordCache, Registration};
+use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::presence::PresenceChange;
 use crate::sender::Sender;
 use http::{Extensions, HeaderMap};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
 /// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
@@ -36,7 +36,6 @@ pub struct Connect {
     pub headers: HeaderMap,
     /// The query string, percent-encoded, without `?`.
     pub query: String,
-    pub(crate) declared: Arc<Mutex<Registration>>,
 }
 
 /// A client sent a message (conformance C2).

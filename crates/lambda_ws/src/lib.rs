@@ -469,6 +469,7 @@ mod clock;
 pub mod coming_from;
 mod connection;
 mod context;
+mod effects;
 mod error;
 mod event;
 pub mod extract;

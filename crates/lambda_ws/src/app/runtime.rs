@@ -5,7 +5,8 @@
 //! Its loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
 //! its HTTP client and its error report.
 
-use super::dispatch::{Dispatcher, InvocationContext, UnknownEvent};
+use super::dispatch::{Dispatcher, InvocationContext};
+use super::error::UnknownEvent;
 use super::failure::Failure;
 use crate::error::{BoxError, Error};
 use bytes::Bytes;

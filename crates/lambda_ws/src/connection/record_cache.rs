@@ -3,7 +3,7 @@
 use crate::sender::Sender;
 use crate::store::{Record, StoreError};
 use crate::{ConnectionId, Timestamp};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 
 /// The record of an event's connection, read when it is first asked for; clones share it.
@@ -15,8 +15,6 @@ struct Parts {
     record: Mutex<Option<Option<Record>>>,
     /// The user never changes.
     user: OnceLock<Option<String>>,
-    /// The rooms in which the event made the user present.
-    arrived: std::sync::Mutex<Vec<String>>,
 }
 
 impl RecordCache {
@@ -64,21 +62,5 @@ impl RecordCache {
         }
         let record = self.record(sender, id, at).await?;
         Ok(record.and_then(|record| record.user))
-    }
-
-    /// Remembers that the event made the user present in a room.
-    pub(crate) fn arrive(&self, room: &str) {
-        let arrived = self.0.arrived.lock();
-        arrived
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(room.to_owned());
-    }
-
-    /// The user of the event, and the rooms in which the event made the user present. Takes the rooms.
-    pub(crate) fn arrived(&self) -> Option<(String, Vec<String>)> {
-        let arrived = self.0.arrived.lock();
-        let rooms = std::mem::take(&mut *arrived.unwrap_or_else(PoisonError::into_inner));
-        let user = self.0.user.get().cloned().flatten()?;
-        (!rooms.is_empty()).then_some((user, rooms))
     }
 }

@@ -313,7 +313,7 @@ async fn tasks_are_counted() {
     assert_eq!(lines.one()["TasksHandedOn"], 1);
     call(
         &host,
-        r#"{"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}"#,
+        r#"{"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}"#,
     )
     .await;
     let line = lines.one();

@@ -194,7 +194,7 @@ async fn greetings_presences_tasks_and_publishes_are_told_apart() {
     // There are no tasks here: the next event greets.
     let unknown = call(
         &host,
-        r#"{"lambdaWsTask": {"form": 2, "id": "t1", "hop": 3}}"#,
+        r#"{"lambdaWsTask": {"form": 3, "id": "t1", "hop": 3}}"#,
     )
     .await;
     assert!(unknown.is_err());

@@ -146,7 +146,9 @@ async fn what_an_event_has_no_time_for_is_done_by_tasks_that_share_the_rate() {
     let tasks = world.queued();
     let rate = |event: &String| {
         let event: Value = serde_json::from_str(event).unwrap();
-        event["lambdaWsTask"]["send"]["rate"].as_u64().unwrap()
+        event["lambdaWsTask"]["kind"]["send"]["rate"]
+            .as_u64()
+            .unwrap()
     };
     assert_eq!(tasks.iter().map(rate).collect::<Vec<_>>(), [100, 100, 100]);
     let began = Instant::now();
@@ -166,7 +168,9 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
     world.shout(300, 20).await;
     let share = |event: &str| {
         let event: Value = serde_json::from_str(event).unwrap();
-        event["lambdaWsTask"]["send"]["full"].as_u64().unwrap()
+        event["lambdaWsTask"]["kind"]["send"]["full"]
+            .as_u64()
+            .unwrap()
     };
     let tasks = world.queued();
     for (number, task) in tasks.iter().enumerate() {
@@ -305,7 +309,7 @@ async fn a_task_of_another_version_is_refused() {
     let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
     let error = world.work(&event, 10).await.unwrap_err().to_string();
     assert!(error.contains("form 9"), "{error}");
-    let event = json!({"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}).to_string();
+    let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
     assert!(world.work(&event, 10).await.is_err());
 }
 
