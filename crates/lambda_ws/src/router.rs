@@ -1,5 +1,6 @@
 //! Routes to handlers.
 
+mod handler_timer;
 mod handlers;
 mod layer;
 mod presence;
@@ -8,6 +9,8 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use handler_timer::HandlerTimer;
 pub use layer::RouterService;
 
 use crate::event::{Authorize, Connect, Disconnect, Message, Opened};

@@ -64,17 +64,17 @@
 
 mod answer;
 mod authorizer;
+mod backend;
 mod client;
-mod clock;
 mod gateway;
 mod request;
 mod shared;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use answer::answer;
 pub use client::Client;
-pub use gateway::{Gateway, Invocation};
+pub use gateway::Gateway;
 pub use request::{Refusal, Request};
+pub use shared::Invocation;

@@ -1,10 +1,10 @@
 //! Calls the handler of an event.
 
 use super::Router;
+use super::handler_timer::HandlerTimer;
 use super::route::Route;
 use crate::error::Error;
 use crate::event::{AnyEvent, Authorize, Event, EventData, Kind, Message, Opened};
-use crate::metrics::Metrics;
 use crate::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use lambda_ws_protocol::selection::{Member, member};
@@ -18,7 +18,7 @@ impl Router {
 
     /// Calls the handler of an event, without layers.
     pub(crate) async fn respond(&self, event: AnyEvent) -> Response {
-        let timer = event.sender.metrics().map(Metrics::watch);
+        let metrics = event.sender.metrics().cloned();
         let handlers = &self.handlers;
         let (data, event) = event.split();
         let is_message = matches!(data, EventData::Message(_));
@@ -40,12 +40,15 @@ impl Router {
         let Some(response) = response else {
             return Response::default();
         };
-        let Some(mut timer) = timer else {
+        let Some(metrics) = metrics else {
             return response.await;
         };
-        timer.at(route, is_message);
+        if is_message {
+            metrics.message(route);
+        }
+        let timer = HandlerTimer::new(metrics, route);
         let response = response.await;
-        timer.ends(&response);
+        timer.end(&response);
         response
     }
 
