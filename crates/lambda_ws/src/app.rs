@@ -184,7 +184,7 @@ impl App {
             }
             None => backend,
         };
-        let host = Dispatcher::new(self.router, backend);
+        let dispatcher = Dispatcher::new(self.router, backend);
         if environment.is_concurrent {
             warn!(
                 "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \
@@ -194,7 +194,7 @@ impl App {
         if environment.is_restored {
             runtime.restored().await?;
         }
-        runtime.run(host).await.map_err(Error::from)
+        runtime.run(dispatcher).await.map_err(Error::from)
     }
 }
 

@@ -117,17 +117,17 @@ impl Dispatcher {
     pub(crate) async fn call(
         &self,
         json: &str,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, Failure> {
         let metrics = self.backend.metrics();
         // Written before Lambda has the response, and freezes the program.
         let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
         let deferred = self.take_deferred();
-        let response = self.respond_to(json, occasion);
+        let response = self.respond_to(json, invocation);
         if deferred.is_empty() {
             return response.await.map_err(Failure::from);
         }
-        let deferred = Box::pin(self.run_deferred(deferred, occasion));
+        let deferred = Box::pin(self.run_deferred(deferred, invocation));
         let response = match future::select(Box::pin(response), deferred).await {
             Either::Left((response, deferred)) => {
                 // Unfinished ones are put back.
@@ -144,27 +144,27 @@ impl Dispatcher {
     async fn respond_to(
         &self,
         json: &str,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, BoxError> {
-        let invocation = Invocation::read(json, occasion.trace_id)?;
-        let span = match invocation.context() {
-            Some(context) => about(context, context.route_key(), occasion),
+        let event = Invocation::read(json, invocation.trace_id)?;
+        let span = match event.context() {
+            Some(context) => about(context, context.route_key(), invocation),
             None => error_span!(
                 "outside",
-                requestId = occasion.request_id,
-                xrayTraceId = occasion.trace_id
+                requestId = invocation.request_id,
+                xrayTraceId = invocation.trace_id
             ),
         };
-        let occasion = match invocation.is_awaited() {
-            true => occasion.awaited(),
-            false => occasion,
+        let invocation = match event.is_awaited() {
+            true => invocation.awaited(),
+            false => invocation,
         };
         let scope = EventScope {
             effects: Effects::spawned(),
-            deadline: occasion.deadline,
+            deadline: invocation.deadline,
         };
         let work = async {
-            let response = match invocation {
+            let response = match event {
                 Invocation::Message(context, data) => Ok(self.message(context, data, &scope).await),
                 Invocation::Connect(context, data) => {
                     Ok(Box::pin(self.connect(context, data, &scope)).await)
@@ -175,7 +175,7 @@ impl Dispatcher {
                 Invocation::Authorize(context, data) => {
                     Box::pin(self.authorize(context, data, &scope)).await
                 }
-                Invocation::Task(json) => Box::pin(self.task(json, occasion, &scope)).await,
+                Invocation::Task(json) => Box::pin(self.task(json, invocation, &scope)).await,
                 Invocation::Publish(json) => Box::pin(self.publish(json, &scope)).await,
                 Invocation::Records(records) => {
                     Box::pin(self.publish_records(records, &scope)).await
@@ -227,14 +227,14 @@ fn event(context: Context, data: EventData, sender: Sender, known: RecordCache) 
 
 /// What all lines of an event say. Of the highest level, so that a warning says it where no more than
 /// warnings are logged.
-fn about(context: &Context, route: &str, occasion: InvocationContext<'_>) -> Span {
+fn about(context: &Context, route: &str, invocation: InvocationContext<'_>) -> Span {
     error_span!(
         "event",
         route,
         connection = %context.connection_id(),
         request = context.request_id(),
-        requestId = occasion.request_id,
-        xrayTraceId = occasion.trace_id,
+        requestId = invocation.request_id,
+        xrayTraceId = invocation.trace_id,
     )
 }
 

@@ -70,12 +70,12 @@ impl Runtime {
     /// # Errors
     ///
     /// Why the Runtime API does not answer.
-    pub(super) async fn run(&self, host: Dispatcher) -> Result<(), BoxError> {
+    pub(super) async fn run(&self, dispatcher: Dispatcher) -> Result<(), BoxError> {
         loop {
             let Some(invocation) = self.next().await? else {
                 continue;
             };
-            let result = invocation.handle(&host).await;
+            let result = invocation.handle(&dispatcher).await;
             self.report(&invocation, result).await?;
         }
     }
@@ -154,12 +154,12 @@ impl Runtime {
 }
 
 impl Invocation {
-    /// Calls the host, and reports why it failed, or panicked.
-    async fn handle(&self, host: &Dispatcher) -> Result<Vec<u8>, Failure> {
+    /// Calls the dispatcher, and reports why it failed, or panicked.
+    async fn handle(&self, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;
-            let reply = host.call(event, self.occasion()).await?;
+            let reply = dispatcher.call(event, self.context()).await?;
             serde_json::to_vec(&reply).map_err(|error| Failure::from(BoxError::from(error)))
         };
         let result = match AssertUnwindSafe(called).catch_unwind().await {
@@ -173,7 +173,7 @@ impl Invocation {
         result
     }
 
-    fn occasion(&self) -> InvocationContext<'_> {
+    fn context(&self) -> InvocationContext<'_> {
         let deadline = self
             .text(&DEADLINE)
             .and_then(|deadline| deadline.parse().ok());

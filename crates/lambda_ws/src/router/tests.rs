@@ -57,7 +57,7 @@ async fn the_member_that_routes_are_selected_on_can_be_another() {
 }
 
 #[tokio::test]
-async fn what_no_route_is_for_goes_to_the_fallback() {
+async fn unmatched_messages_go_to_the_fallback() {
     let router = Router::new().route("say", key);
     let mut ann = client(
         router.fallback(async |text: String| format!("? {text}")),
@@ -77,7 +77,7 @@ async fn what_no_route_is_for_goes_to_the_fallback() {
 }
 
 #[tokio::test]
-async fn without_a_fallback_the_client_is_told_what_is_expected() {
+async fn without_a_fallback_unmatched_messages_get_an_error() {
     let mut ann = client(Router::new().route("say", key).route("ask", key), &[]).await;
     let told = async |ann: &mut Client, message: &str| {
         let (code, message) = error(ann, message).await;

@@ -40,8 +40,8 @@ use std::sync::Arc;
 /// If a handler does, and outside of a Tokio runtime.
 pub async fn answer(router: Router, json: &str) -> Result<Value, BoxError> {
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
-    let reply = host.call(json, InvocationContext::default()).await?;
+    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let reply = dispatcher.call(json, InvocationContext::default()).await?;
     Ok(serde_json::to_value(&reply)?)
 }
 

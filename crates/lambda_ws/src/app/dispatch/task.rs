@@ -26,11 +26,11 @@ impl Dispatcher {
     pub(super) async fn task(
         &self,
         json: &RawValue,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
         self.count(Metric::TasksBegun);
-        let done = self.run_task(json, occasion, scope).await;
+        let done = self.run_task(json, invocation, scope).await;
         if let Err(error) = &done
             && !matches!(error.downcast_ref(), Some(TaskError::Running))
         {
@@ -42,7 +42,7 @@ impl Dispatcher {
     async fn run_task(
         &self,
         json: &RawValue,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
         let Task { id, hop, kind, .. } = Task::read(json.get())?;
@@ -50,7 +50,7 @@ impl Dispatcher {
         let work = async {
             match kind {
                 TaskKind::Opened(context) => {
-                    let about = about(&context, Opened::ROUTE, occasion);
+                    let about = about(&context, Opened::ROUTE, invocation);
                     let origin = EventOrigin::Opened(context.connection_id().clone());
                     let opened = self.opened(context, origin, scope);
                     opened.instrument(about).await

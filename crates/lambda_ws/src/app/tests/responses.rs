@@ -27,7 +27,7 @@ fn event(name: &str) -> &'static str {
     EVENTS.iter().find(|(n, _)| *n == name).expect("an event").1
 }
 
-/// A host that answers every event with `response`.
+/// A dispatcher that answers every event with `response`.
 fn answering<F>(response: F) -> Dispatcher
 where
     F: Fn() -> Response + Clone + Send + Sync + 'static,
@@ -104,11 +104,11 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
             IntoResponse::<TwoWay>::into_response(Response::default())
         });
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);
-        let reply = host
+        let reply = dispatcher
             .call(&asked, InvocationContext::default())
             .await
             .unwrap();

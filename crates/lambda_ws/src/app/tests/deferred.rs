@@ -26,28 +26,28 @@ where
         greet()
     };
     let router = Router::new().opened(greet).two_way("say", async || "heard");
-    (host(router, &[]).0, calls)
+    (dispatcher(router, &[]).0, calls)
 }
 
 /// Another client's message: how long its answer takes.
-async fn bob_speaks(host: &Dispatcher) -> Duration {
+async fn bob_speaks(dispatcher: &Dispatcher) -> Duration {
     let began = Instant::now();
     let event = event!("say").replace("\"$default\"", "\"say\"");
-    let reply = call(host, &event).await.unwrap();
+    let reply = call(dispatcher, &event).await.unwrap();
     assert_eq!(reply["body"], "heard");
     began.elapsed()
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_l5_a_greeting_that_takes_long_delays_another_clients_answer_by_a_second() {
-    let (host, calls) = function(std::future::pending);
-    call(&host, &ann_connects()).await.unwrap();
+    let (dispatcher, calls) = function(std::future::pending);
+    call(&dispatcher, &ann_connects()).await.unwrap();
     for attempts in 1..=3 {
-        let took = bob_speaks(&host).await;
+        let took = bob_speaks(&dispatcher).await;
         assert!(took <= Duration::from_millis(1100), "{took:?}");
         assert_eq!(calls.load(Relaxed), attempts);
     }
-    assert_eq!(bob_speaks(&host).await, Duration::ZERO);
+    assert_eq!(bob_speaks(&dispatcher).await, Duration::ZERO);
     assert_eq!(calls.load(Relaxed), 3);
 }
 
@@ -55,7 +55,7 @@ async fn fault_l5_a_greeting_that_takes_long_delays_another_clients_answer_by_a_
 async fn fault_l5_one_greeting_that_takes_long_holds_up_no_other() {
     let (first, greeted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let done = greeted.clone();
-    let (host, _) = function(move || {
+    let (dispatcher, _) = function(move || {
         let (is_first, done) = (first.fetch_add(1, Relaxed) == 0, done.clone());
         async move {
             if is_first {
@@ -66,20 +66,20 @@ async fn fault_l5_one_greeting_that_takes_long_holds_up_no_other() {
     });
     for id in ["AaVuMkdHd_QnW8c=", "BaVuMkdHd_QnW8c="] {
         let event = ann_connects().replace(ANN, id);
-        call(&host, &event).await.unwrap();
+        call(&dispatcher, &event).await.unwrap();
     }
     // The second event of this test is beside the first greeting, and puts it back.
-    bob_speaks(&host).await;
-    bob_speaks(&host).await;
+    bob_speaks(&dispatcher).await;
+    bob_speaks(&dispatcher).await;
     assert_eq!(greeted.load(Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn fault_l5_a_greeting_that_panics_fails_no_other_clients_event() {
-    let (host, calls) = function(|| async { panic!("the pot fell") });
-    call(&host, &ann_connects()).await.unwrap();
-    assert_eq!(bob_speaks(&host).await, Duration::ZERO);
-    bob_speaks(&host).await;
+    let (dispatcher, calls) = function(|| async { panic!("the pot fell") });
+    call(&dispatcher, &ann_connects()).await.unwrap();
+    assert_eq!(bob_speaks(&dispatcher).await, Duration::ZERO);
+    bob_speaks(&dispatcher).await;
     assert_eq!(calls.load(Relaxed), 1, "it is not tried again");
 }
 
@@ -95,7 +95,7 @@ async fn fault_l5_a_hook_that_panics_fails_no_clients_event() {
     }
 
     let router = Router::new().connect(join).joined(panics).left(panics);
-    let (host, _) = host(router, &[]);
-    let reply = call(&host, &ann_connects()).await.unwrap();
+    let (dispatcher, _) = dispatcher(router, &[]);
+    let reply = call(&dispatcher, &ann_connects()).await.unwrap();
     assert_eq!(reply["statusCode"], 200);
 }
