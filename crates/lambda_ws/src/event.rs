@@ -138,7 +138,7 @@ pub struct Event<K> {
     pub extensions: Extensions,
     pub(crate) context: Context,
     pub(crate) sender: Sender,
-    pub(crate) known: RecordCache,
+    pub(crate) record_cache: RecordCache,
 }
 
 impl<K> Event<K> {
@@ -161,14 +161,14 @@ impl<K> Event<K> {
             extensions,
             context,
             sender,
-            known,
+            record_cache,
         } = self;
         let rest = Event {
             data: (),
             extensions,
             context,
             sender,
-            known,
+            record_cache,
         };
         (data, rest)
     }
@@ -182,7 +182,7 @@ impl Event<()> {
             extensions: self.extensions,
             context: self.context,
             sender: self.sender,
-            known: self.known,
+            record_cache: self.record_cache,
         }
     }
 }

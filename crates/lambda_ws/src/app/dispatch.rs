@@ -215,13 +215,13 @@ impl Dispatcher {
     }
 }
 
-fn event(context: Context, data: EventData, sender: Sender, known: RecordCache) -> AnyEvent {
+fn event(context: Context, data: EventData, sender: Sender, record_cache: RecordCache) -> AnyEvent {
     Event {
         data,
         extensions: Extensions::new(),
         context,
         sender,
-        known,
+        record_cache,
     }
 }
 

@@ -25,8 +25,8 @@ macro_rules! event {
     };
 }
 
-mod deferred;
 mod errors;
+mod opened;
 mod presence;
 mod publish;
 mod responses;

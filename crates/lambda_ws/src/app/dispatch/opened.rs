@@ -136,14 +136,14 @@ impl Dispatcher {
     ) -> Result<LambdaResponse, BoxError> {
         let sender = self.backend.sender_for(&context, scope, origin);
         let (id, at) = (context.connection_id(), context.connected_at());
-        let known = RecordCache::default();
-        let record = known.record(&sender, id, at).await?;
+        let record_cache = RecordCache::default();
+        let record = record_cache.read(&sender, id, at).await?;
         if record.is_none_or(|record| record.gone) {
             debug!("the client has gone before it was greeted");
             return LambdaResponse::json(&Outcome::Known);
         }
         let data = EventData::Opened(Opened);
-        let event = event(context.clone(), data, sender.clone(), known);
+        let event = event(context.clone(), data, sender.clone(), record_cache);
         let mut response = self.respond(event).await;
         match response.error() {
             Some(error) if error.is_gone() => {

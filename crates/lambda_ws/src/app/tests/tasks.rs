@@ -16,12 +16,12 @@ const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
 /// Everything around functions that is theirs together: a store, clients, a queue, a clock.
 #[derive(Clone)]
-struct World {
-    store: Memory,
+pub(super) struct World {
+    pub(super) store: Memory,
     got: Arc<Mutex<BTreeMap<ConnectionId, usize>>>,
     queue: Arc<Mutex<Vec<String>>>,
     /// Refuses to queue.
-    closed: bool,
+    pub(super) closed: bool,
     began: Instant,
 }
 
@@ -65,7 +65,7 @@ impl Clock for World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             store: Memory::new(),
             got: Arc::default(),
@@ -124,12 +124,12 @@ impl World {
         Ok(serde_json::to_value(reply)?)
     }
 
-    fn queued(&self) -> Vec<String> {
+    pub(super) fn queued(&self) -> Vec<String> {
         std::mem::take(&mut self.queue.lock().unwrap())
     }
 
     /// How many clients got so many messages.
-    fn got(&self) -> BTreeMap<usize, usize> {
+    pub(super) fn got(&self) -> BTreeMap<usize, usize> {
         let mut counts = BTreeMap::new();
         for count in self.got.lock().unwrap().values() {
             *counts.entry(*count).or_default() += 1;
@@ -311,70 +311,4 @@ async fn a_task_of_another_version_is_refused() {
     assert!(error.contains("form 9"), "{error}");
     let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
     assert!(world.work(&event, 10).await.is_err());
-}
-
-fn greeting() -> Router {
-    async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
-        me.user(&who.user)?;
-        me.join("tea")?;
-        Ok(())
-    }
-
-    async fn greet(me: Connection, User(user): User, Rooms(rooms): Rooms) -> Result<String, Error> {
-        me.send("welcome").await?;
-        Ok(format!("{user} in {rooms:?}"))
-    }
-
-    Router::new().connect(connect).opened(greet)
-}
-
-#[derive(Deserialize)]
-struct Who {
-    user: String,
-}
-
-#[tokio::test]
-async fn a_new_client_gets_its_welcome_messages() {
-    let gateway = Gateway::new(greeting());
-    let mut ann = gateway.connect("/?user=ann").await.unwrap();
-    assert_eq!(ann.recv().await, "welcome");
-    assert_eq!(ann.recv().await, r#"ann in ["tea"]"#);
-    gateway.connect("/").await.unwrap_err();
-}
-
-#[tokio::test]
-async fn only_a_connected_client_is_welcomed() {
-    let world = World::new();
-    let dispatcher = |world: &World| {
-        let transports = Transports::one(Arc::new(world.clone()));
-        let backend = Backend::new(Arc::new(world.store.clone()), transports);
-        let backend = backend.with_tasks(Arc::new(world.clone()), 3);
-        Dispatcher::new(greeting(), backend)
-    };
-    call(&dispatcher(&world), event!("connect-without-user"))
-        .await
-        .unwrap();
-    assert!(world.queued().is_empty());
-    call(&dispatcher(&world), event!("connect")).await.unwrap();
-    let [task] = <[String; 1]>::try_from(world.queued()).unwrap();
-    assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "done");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-    call(&dispatcher(&world), &ann_leaves()).await.unwrap();
-    assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "known");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-}
-
-#[tokio::test]
-async fn an_opened_handler_that_cannot_be_queued_runs_with_the_next_event() {
-    let mut world = World::new();
-    world.closed = true;
-    let transports = Transports::one(Arc::new(world.clone()));
-    let backend = Backend::new(Arc::new(world.store.clone()), transports);
-    let dispatcher = Dispatcher::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
-    call(&dispatcher, event!("connect")).await.unwrap();
-    assert!(world.got().is_empty());
-    call(&dispatcher, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-    call(&dispatcher, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
 }

@@ -1,6 +1,8 @@
-//! Connections that have been opened without a task that follows.
+//! The `opened` handler, in a task and beside the next event.
 
+use super::tasks::World;
 use super::*;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -98,4 +100,65 @@ async fn fault_l5_a_hook_that_panics_fails_no_clients_event() {
     let (dispatcher, _) = dispatcher(router, &[]);
     let reply = call(&dispatcher, &ann_connects()).await.unwrap();
     assert_eq!(reply["statusCode"], 200);
+}
+
+fn welcoming() -> Router {
+    async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
+        me.user(&who.user)?;
+        me.join("tea")?;
+        Ok(())
+    }
+
+    async fn greet(me: Connection, User(user): User, Rooms(rooms): Rooms) -> Result<String, Error> {
+        me.send("welcome").await?;
+        Ok(format!("{user} in {rooms:?}"))
+    }
+
+    Router::new().connect(connect).opened(greet)
+}
+
+#[tokio::test]
+async fn a_new_client_gets_its_welcome_messages() {
+    let gateway = Gateway::new(welcoming());
+    let mut ann = gateway.connect("/?user=ann").await.unwrap();
+    assert_eq!(ann.recv().await, "welcome");
+    assert_eq!(ann.recv().await, r#"ann in ["tea"]"#);
+    gateway.connect("/").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn only_a_connected_client_is_welcomed() {
+    let world = World::new();
+    let dispatcher = |world: &World| {
+        let transports = Transports::one(Arc::new(world.clone()));
+        let backend = Backend::new(Arc::new(world.store.clone()), transports);
+        let backend = backend.with_tasks(Arc::new(world.clone()), 3);
+        Dispatcher::new(welcoming(), backend)
+    };
+    call(&dispatcher(&world), event!("connect-without-user"))
+        .await
+        .unwrap();
+    assert!(world.queued().is_empty());
+    call(&dispatcher(&world), event!("connect")).await.unwrap();
+    let [task] = <[String; 1]>::try_from(world.queued()).unwrap();
+    assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "done");
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    call(&dispatcher(&world), &ann_leaves()).await.unwrap();
+    assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "known");
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+}
+
+#[tokio::test]
+async fn an_opened_handler_that_cannot_be_queued_runs_with_the_next_event() {
+    let mut world = World::new();
+    world.closed = true;
+    let transports = Transports::one(Arc::new(world.clone()));
+    let backend = Backend::new(Arc::new(world.store.clone()), transports);
+    let dispatcher = Dispatcher::new(welcoming(), backend.with_tasks(Arc::new(world.clone()), 3));
+    call(&dispatcher, event!("connect")).await.unwrap();
+    assert!(world.got().is_empty());
+    call(&dispatcher, event!("disconnect-idle")).await.unwrap();
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    call(&dispatcher, event!("disconnect-idle")).await.unwrap();
+    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
 }
