@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
 use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt;
+use tower::util::MapResponseLayer;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_time().build();
@@ -53,14 +53,14 @@ fn refusal(key: &str, body: &str) -> Option<String> {
     let code = Arc::new(Mutex::new(None));
     let seen = code.clone();
     let router = Router::new().route(key, async || ());
-    let service = router.map_response(move |response: Response| {
+    let router = router.layer(MapResponseLayer::new(move |response: Response| {
         let code = response.error().map(|error| error.code().to_owned());
         *seen.lock().expect("nobody panics with it") = code;
         response
-    });
+    }));
     let context = json!({"eventType": "MESSAGE", "routeKey": "$default", "connectionId": "c"});
     let event = json!({"requestContext": context, "body": body});
-    let answer = RUNTIME.block_on(testing::answer(service, &event.to_string()));
+    let answer = RUNTIME.block_on(testing::answer(router, &event.to_string()));
     answer.expect("the event is a good one");
     code.lock().expect("nobody panics with it").take()
 }

@@ -3,6 +3,7 @@
 mod backend;
 mod dispatch;
 mod environment;
+mod error;
 mod failure;
 mod from_env;
 mod lambda_response;
@@ -32,19 +33,17 @@ pub(crate) use backend::{Backend, Transports};
 pub(crate) use dispatch::{Dispatcher, InvocationContext};
 pub(crate) use environment::Environment;
 
-use crate::error::{BoxError, Error};
-use crate::event::AnyEvent;
+use crate::error::Error;
 use crate::metrics::Metric;
-use crate::response::Response;
+use crate::router::Router;
 use crate::store::{DynStore, Store};
 use crate::transport::{DynTransport, Transport};
 use std::sync::Arc;
 use std::time::Instant;
-use tower_service::Service;
 use tracing::warn;
 
-/// Serves the events of a WebSocket API with `service`, a [`Router`](crate::Router) with or without
-/// layers, for as long as Lambda sends any: the last line of a program.
+/// Serves the events of a WebSocket API with `router`, for as long as Lambda sends any: the last line of a
+/// program.
 ///
 /// ```no_run
 /// use lambda_ws::{Error, Router};
@@ -104,13 +103,8 @@ use tracing::warn;
 ///
 /// Outside Lambda, and if a variable is missing or wrong: at once, with what to do. Later errors are
 /// answers to their event.
-pub async fn run<S>(service: S) -> Result<(), Error>
-where
-    S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    App::new(service).run().await
+pub async fn run(router: Router) -> Result<(), Error> {
+    App::new(router).run().await
 }
 
 /// A program that serves the events of a WebSocket API: what [`run`] runs, with choices.
@@ -125,23 +119,18 @@ where
 /// # }
 /// ```
 #[must_use = "an app does nothing until you call `run`"]
-pub struct App<S> {
-    service: S,
+pub struct App {
+    router: Router,
     store: Option<Arc<dyn DynStore>>,
     transport: Option<Arc<dyn DynTransport>>,
     config: Option<sdk::SdkConfig>,
 }
 
-impl<S> App<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    /// An app of `service`, with everything else from the environment.
-    pub fn new(service: S) -> Self {
+impl App {
+    /// An app that serves events with `router`, with everything else from the environment.
+    pub fn new(router: Router) -> Self {
         Self {
-            service,
+            router,
             store: None,
             transport: None,
             config: None,
@@ -195,7 +184,7 @@ where
             }
             None => backend,
         };
-        let host = Dispatcher::new(self.service, backend);
+        let dispatcher = Dispatcher::new(self.router, backend);
         if environment.is_concurrent {
             warn!(
                 "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \
@@ -205,11 +194,11 @@ where
         if environment.is_restored {
             runtime.restored().await?;
         }
-        runtime.run(host).await.map_err(Error::from)
+        runtime.run(dispatcher).await.map_err(Error::from)
     }
 }
 
-impl<S> std::fmt::Debug for App<S> {
+impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()
     }

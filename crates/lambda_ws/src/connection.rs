@@ -4,7 +4,6 @@ mod opening;
 mod record_cache;
 
 pub use opening::Opening;
-pub(crate) use opening::Registration;
 pub(crate) use record_cache::RecordCache;
 
 use crate::error::SendError;
@@ -31,16 +30,21 @@ pub struct Connection {
     id: ConnectionId,
     at: Timestamp,
     sender: Sender,
-    known: RecordCache,
+    record_cache: RecordCache,
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, at: Timestamp, sender: Sender, known: RecordCache) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        at: Timestamp,
+        sender: Sender,
+        record_cache: RecordCache,
+    ) -> Self {
         Self {
             id,
             at,
             sender,
-            known,
+            record_cache,
         }
     }
 
@@ -83,7 +87,7 @@ impl Connection {
         let user = self.kept_user().await?;
         let expires = Record::expiry(self.at, self.sender.now());
         let joined = self.sender.store().join(&self.id, self.at, room, expires);
-        self.known.forget().await;
+        self.record_cache.invalidate().await;
         joined.await?;
         self.arrive(user, room).await
     }
@@ -96,7 +100,7 @@ impl Connection {
     pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
         let user = self.kept_user().await?;
-        self.known.forget().await;
+        self.record_cache.invalidate().await;
         self.depart(user, vec![room.to_owned()]).await;
         self.sender.store().leave(&self.id, self.at, room).await
     }
@@ -112,12 +116,15 @@ impl Connection {
         check_name(room)?;
         const ATTEMPTS: usize = 20;
         for _ in 0..ATTEMPTS {
-            let record = self.known.record(&self.sender, &self.id, self.at).await?;
+            let record = self
+                .record_cache
+                .read(&self.sender, &self.id, self.at)
+                .await?;
             let record = record.ok_or(StoreError::NotConnected)?;
             if record.rooms.len() == 1 && record.rooms.contains(room) {
                 return Ok(Vec::new());
             }
-            self.known.forget().await;
+            self.record_cache.invalidate().await;
             let is_new = !record.rooms.contains(room);
             let left = record.rooms.iter().filter(|left| *left != room);
             let left: Vec<_> = left.cloned().collect();
@@ -147,9 +154,12 @@ impl Connection {
     /// [`StoreError::BadSession`] if JSON cannot express it, [`StoreError::NotConnected`].
     pub async fn save<T: Serialize>(&self, session: &T) -> Result<(), StoreError> {
         let session = encode(session)?;
-        let record = self.known.record(&self.sender, &self.id, self.at).await?;
+        let record = self
+            .record_cache
+            .read(&self.sender, &self.id, self.at)
+            .await?;
         let record = record.ok_or(StoreError::NotConnected)?;
-        self.known.forget().await;
+        self.record_cache.invalidate().await;
         let store = self.sender.store();
         let saved = store.save(&self.id, self.at, &session, record.version);
         saved.await.map(drop)
@@ -159,7 +169,11 @@ impl Connection {
     /// the record may be gone.
     async fn kept_user(&self) -> Result<Option<String>, StoreError> {
         match self.sender.kept() {
-            Some(_) => self.known.user(&self.sender, &self.id, self.at).await,
+            Some(_) => {
+                self.record_cache
+                    .user(&self.sender, &self.id, self.at)
+                    .await
+            }
             None => Ok(None),
         }
     }
@@ -170,7 +184,7 @@ impl Connection {
             return Ok(());
         };
         if kept.touch(room, &user).await? {
-            self.known.arrive(room);
+            self.sender.effects().join(user, room);
         }
         Ok(())
     }

@@ -1,13 +1,13 @@
 //! What happened to a connection.
 
 use crate::ConnectionId;
-use crate::connection::{RecordCache, Registration};
+use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::presence::PresenceChange;
 use crate::sender::Sender;
 use http::{Extensions, HeaderMap};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
 /// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
@@ -36,7 +36,6 @@ pub struct Connect {
     pub headers: HeaderMap,
     /// The query string, percent-encoded, without `?`.
     pub query: String,
-    pub(crate) declared: Arc<Mutex<Registration>>,
 }
 
 /// A client sent a message (conformance C2).
@@ -76,11 +75,6 @@ pub struct Left {
     /// The room and its users.
     pub presence: PresenceChange,
 }
-
-/// A question of the library to its router: whether it keeps presences. No handler sees it.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct Asked;
 
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
@@ -140,11 +134,11 @@ impl Kind for Left {}
 pub struct Event<K> {
     /// What the event says itself.
     pub data: K,
-    /// What layers around the router added.
+    /// What [layers](crate::Router::layer) added, for the extractor [`Extension`](crate::Extension).
     pub extensions: Extensions,
     pub(crate) context: Context,
     pub(crate) sender: Sender,
-    pub(crate) known: RecordCache,
+    pub(crate) record_cache: RecordCache,
 }
 
 impl<K> Event<K> {
@@ -159,69 +153,59 @@ impl<K> Event<K> {
     pub fn connection_id(&self) -> &ConnectionId {
         self.context.connection_id()
     }
+
+    /// Splits the event into its data and the rest.
+    pub(crate) fn split(self) -> (K, Event<()>) {
+        let Self {
+            data,
+            extensions,
+            context,
+            sender,
+            record_cache,
+        } = self;
+        let rest = Event {
+            data: (),
+            extensions,
+            context,
+            sender,
+            record_cache,
+        };
+        (data, rest)
+    }
 }
 
-/// An event of any kind: what the [`Router`](crate::Router) is a service of, and what layers see.
+impl Event<()> {
+    /// Joins the rest of an event with its data.
+    pub(crate) fn with<K>(self, data: K) -> Event<K> {
+        Event {
+            data,
+            extensions: self.extensions,
+            context: self.context,
+            sender: self.sender,
+            record_cache: self.record_cache,
+        }
+    }
+}
+
+/// An event of any kind: what a [layer](crate::Router::layer) sees.
+pub type AnyEvent = Event<EventData>;
+
+/// The data of an event of any kind.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum AnyEvent {
-    /// A question of API Gateway, before `$connect`.
-    Authorize(Event<Authorize>),
+pub enum EventData {
+    /// API Gateway asks for authorization, before `$connect`.
+    Authorize(Authorize),
     /// `$connect`.
-    Connect(Event<Connect>),
+    Connect(Connect),
     /// After `$connect`.
-    Opened(Event<Opened>),
+    Opened(Opened),
     /// A message.
-    Message(Event<Message>),
+    Message(Message),
     /// `$disconnect`.
-    Disconnect(Event<Disconnect>),
-    /// A user has joined a room.
-    Joined(Event<Joined>),
-    /// A user has left a room.
-    Left(Event<Left>),
-    /// A question of the library, where it has not yet seen its router: nothing has happened.
-    Asked(Event<Asked>),
-}
-
-impl AnyEvent {
-    /// Which connection, which route, when, from where: see [`Event::context`].
-    pub fn context(&self) -> &Context {
-        match self {
-            Self::Authorize(event) => &event.context,
-            Self::Connect(event) => &event.context,
-            Self::Opened(event) => &event.context,
-            Self::Message(event) => &event.context,
-            Self::Disconnect(event) => &event.context,
-            Self::Joined(event) => &event.context,
-            Self::Left(event) => &event.context,
-            Self::Asked(event) => &event.context,
-        }
-    }
-
-    /// What layers added, for the extractor [`Extension`](crate::Extension).
-    pub fn extensions_mut(&mut self) -> &mut Extensions {
-        match self {
-            Self::Authorize(event) => &mut event.extensions,
-            Self::Connect(event) => &mut event.extensions,
-            Self::Opened(event) => &mut event.extensions,
-            Self::Message(event) => &mut event.extensions,
-            Self::Disconnect(event) => &mut event.extensions,
-            Self::Joined(event) => &mut event.extensions,
-            Self::Left(event) => &mut event.extensions,
-            Self::Asked(event) => &mut event.extensions,
-        }
-    }
-
-    pub(crate) fn sender(&self) -> &Sender {
-        match self {
-            Self::Authorize(event) => &event.sender,
-            Self::Connect(event) => &event.sender,
-            Self::Opened(event) => &event.sender,
-            Self::Message(event) => &event.sender,
-            Self::Disconnect(event) => &event.sender,
-            Self::Joined(event) => &event.sender,
-            Self::Left(event) => &event.sender,
-            Self::Asked(event) => &event.sender,
-        }
-    }
+    Disconnect(Disconnect),
+    /// Users have joined a room.
+    Joined(Joined),
+    /// Users have left a room.
+    Left(Left),
 }

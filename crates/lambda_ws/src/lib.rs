@@ -83,6 +83,7 @@ pub mod auth;
 mod clock;
 mod connection;
 mod context;
+mod effects;
 mod error;
 mod event;
 pub mod extract;
@@ -114,7 +115,7 @@ pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Asked, Authorize, Connect, Disconnect, Event, Joined, Kind, Left, Message, Opened,
+    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Joined, Kind, Left, Message, Opened,
 };
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
@@ -127,6 +128,6 @@ pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::PresenceChange;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
-pub use router::Router;
+pub use router::{Router, RouterService};
 pub use sender::{Audience, Delivery, RoomPresence, Sender};
 pub use task::Remaining;

@@ -6,13 +6,11 @@
 
 mod aggregates;
 mod document;
-mod handler_timer;
 mod kind;
 mod sample;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use handler_timer::HandlerTimer;
 pub(crate) use kind::Metric;
 
 use crate::clock::Clock;
@@ -21,7 +19,7 @@ use crate::sender::Delivery;
 use aggregates::{Aggregates, Label};
 use document::Scope;
 use std::io::Write;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Takes a line.
@@ -106,9 +104,19 @@ impl Metrics {
         tally.note(Label::Nothing, Metric::BroadcastTime, millis(time));
     }
 
-    /// Begins to watch a handler.
-    pub(crate) fn watch(self: &Arc<Self>) -> HandlerTimer {
-        HandlerTimer::new(self.clone())
+    /// Counts a message that a client sent to a route.
+    pub(crate) fn message(&self, route: &str) {
+        let route = Label::Route(route.to_owned());
+        self.tally().add(route, Metric::Messages, 1);
+    }
+
+    /// Adds the call of a route's handler.
+    pub(crate) fn handler(&self, route: String, time: Duration, failed: bool) {
+        let route = Label::Route(route);
+        let mut tally = self.tally();
+        // Also 0, so that there is a rate.
+        tally.add(route.clone(), Metric::Failures, failed.into());
+        tally.note(route, Metric::HandlerTime, millis(time));
     }
 
     /// Writes what was counted, when this is dropped: also if the event ends in a panic.

@@ -1,15 +1,12 @@
 //! What handlers return.
 
-mod accept;
-
-pub use accept::Accept;
-
 use crate::Json;
 use crate::auth::Policy;
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
 use crate::payload::{IntoPayload, Payload};
-use http::{HeaderMap, StatusCode};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use std::convert::Infallible;
 
 /// The response to an event.
@@ -23,8 +20,6 @@ pub struct Response {
     pub(crate) body: Body,
     /// Whether API Gateway itself sends the body: the route is two-way.
     pub(crate) two_way: bool,
-    /// Whether something is to be done once the connection that is accepted is open.
-    pub(crate) opened: bool,
 }
 
 /// What the client is told.
@@ -45,7 +40,6 @@ impl Response {
             headers: HeaderMap::new(),
             body: Body::Nothing,
             two_way: false,
-            opened: false,
         }
     }
 
@@ -154,6 +148,37 @@ impl IntoResponse<Authorize> for Policy {
 impl IntoResponse<Connect> for StatusCode {
     fn into_response(self) -> Response {
         Response::new(self)
+    }
+}
+
+/// Accepts a client, perhaps with one of the sub-protocols it offers.
+///
+/// A client that offers sub-protocols closes the connection if none is chosen (conformance B8).
+#[derive(Debug, Clone, Default)]
+pub struct Accept {
+    protocol: Option<HeaderValue>,
+}
+
+impl Accept {
+    /// Accepts the client without a sub-protocol.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses a sub-protocol. One that is no valid header value is as good as none.
+    pub fn protocol(mut self, protocol: &str) -> Self {
+        self.protocol = HeaderValue::from_str(protocol).ok();
+        self
+    }
+}
+
+impl IntoResponse<Connect> for Accept {
+    fn into_response(self) -> Response {
+        let mut response = Response::default();
+        if let Some(protocol) = self.protocol {
+            response.headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        response
     }
 }
 

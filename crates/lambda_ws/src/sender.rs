@@ -3,10 +3,10 @@
 mod attempts;
 mod audience;
 mod broadcast;
-mod cleanup;
 mod delivery;
 mod driven;
 mod endpoint;
+mod event_origin;
 mod gone_check;
 mod gone_memory;
 mod hand_off;
@@ -23,9 +23,9 @@ mod tests;
 
 pub use audience::Audience;
 pub(crate) use broadcast::Checkpoint;
-pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use event_origin::EventOrigin;
 pub(crate) use gone_memory::GoneMemory;
 pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
 pub use presence::RoomPresence;
@@ -33,6 +33,7 @@ pub(crate) use rate_limiter::{RateLimiter, SEND_RATE};
 pub(crate) use slow::{SLOW_CLOSE, SlowClients};
 
 use crate::clock::{Clock, SystemClock};
+use crate::effects::Effects;
 use crate::error::BoxError;
 use crate::error::SendError;
 use crate::metrics::Metrics;
@@ -100,25 +101,18 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn DynStore>,
     pub(crate) transport: Arc<dyn DynTransport>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cleanup: Cleanup,
+    pub(crate) effects: Effects,
+    pub(crate) origin: EventOrigin,
     /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
     pub(crate) api: Option<String>,
     /// The connections that have ended, as far as the process knows.
     pub(crate) gone: Arc<GoneMemory>,
     pub(crate) endpoint: Arc<Endpoint>,
-    /// The connection whose `$connect` this event is.
-    pub(crate) opening: Option<ConnectionId>,
-    /// The open connection that this event belongs to.
-    pub(crate) alive: Option<ConnectionId>,
     pub(crate) rate_limiter: Arc<RateLimiter>,
     /// When messages to many must have returned.
     pub(crate) deadline: Option<Instant>,
     /// Who goes on then.
     pub(crate) relay: Option<TaskHandOff>,
-    /// Whether a connection that was opened a moment ago is waited for.
-    pub(crate) greets: bool,
-    /// Whether messages to many leave out the connection that is opening, as one who cannot hear yet.
-    pub(crate) spares: bool,
     /// Who keeps presences; nobody, where there is no router.
     pub(crate) presences: Option<Arc<PresenceState>>,
     /// Who counts; nobody, unless it is asked for.
@@ -145,17 +139,14 @@ impl Sender {
             store: Arc::new(store),
             transport: Arc::new(transport),
             clock: Arc::new(SystemClock),
-            cleanup: Cleanup::awaited(),
+            effects: Effects::inline(),
+            origin: EventOrigin::Outside,
             api: Some(api.to_owned()),
             gone: Arc::default(),
             endpoint: Arc::default(),
-            opening: None,
-            alive: None,
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
             relay: None,
-            greets: false,
-            spares: false,
             presences: None,
             metrics: None,
         })
@@ -229,7 +220,7 @@ impl Sender {
             GoneCheck::Gone(record) => {
                 let (sender, id) = (self.clone(), id.clone());
                 let clean_up = async move { sender.clean_up(&id, record, &Scope::Everyone).await };
-                self.0.cleanup.run(clean_up).await;
+                self.0.effects.run(clean_up).await;
                 Err(SendError::Gone)
             }
         }
@@ -346,6 +337,11 @@ impl Sender {
             .await
     }
 
+    /// The effects of the event that the sender belongs to.
+    pub(crate) fn effects(&self) -> &Effects {
+        &self.0.effects
+    }
+
     pub(crate) fn metrics(&self) -> Option<&Arc<Metrics>> {
         self.0.metrics.as_ref()
     }
@@ -396,7 +392,7 @@ impl Sender {
     /// Refuses an id that no connection can have, and the connection that is just being opened (conformance G7).
     fn check_open(&self, id: &ConnectionId) -> Result<(), SendError> {
         check_name(id.as_str())?;
-        match self.0.opening.as_ref() == Some(id) {
+        match self.0.origin.handshake() == Some(id) {
             true => Err(SendError::NotOpen),
             false => Ok(()),
         }

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 /// The form of tasks. A function that finds another one is of another version, and says so.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 
 /// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
 pub(crate) const MOST_HOPS: u32 = 16;
@@ -44,15 +44,19 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// How many tasks there were in a row, with this one.
     pub(crate) hop: u32,
-    /// A connection that has been opened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) opened: Option<Context>,
-    /// A part of a message to many.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) send: Option<Send>,
-    /// The announcement of joins or departures.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) sweep: Option<Sweep>,
+    pub(crate) kind: TaskKind,
+}
+
+/// The work of a task.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum TaskKind {
+    /// Calls the `opened` handler of a connection.
+    Opened(Context),
+    /// Sends a part of a broadcast.
+    Send(Send),
+    /// Announces joins or departures.
+    Sweep(Sweep),
 }
 
 /// The announcement of joins or departures that wait in a shard.
@@ -87,36 +91,12 @@ struct TaskEvent<'a> {
 }
 
 impl Task {
-    pub(crate) fn opened(id: String, context: Context) -> Self {
-        Self {
-            form: FORM,
-            id,
-            hop: 1,
-            opened: Some(context),
-            send: None,
-            sweep: None,
-        }
-    }
-
-    pub(crate) fn send(id: String, hop: u32, send: Send) -> Self {
+    pub(crate) fn new(id: String, hop: u32, kind: TaskKind) -> Self {
         Self {
             form: FORM,
             id,
             hop,
-            opened: None,
-            send: Some(send),
-            sweep: None,
-        }
-    }
-
-    pub(crate) fn sweep(id: String, hop: u32, sweep: Sweep) -> Self {
-        Self {
-            form: FORM,
-            id,
-            hop,
-            opened: None,
-            send: None,
-            sweep: Some(sweep),
+            kind,
         }
     }
 

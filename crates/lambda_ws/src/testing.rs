@@ -63,19 +63,18 @@
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
 mod answer;
-mod app;
 mod authorizer;
+mod backend;
 mod client;
-mod clock;
 mod gateway;
 mod request;
 mod shared;
 mod socket;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use answer::answer;
 pub use client::Client;
-pub use gateway::{Gateway, Invocation};
+pub use gateway::Gateway;
 pub use request::{Refusal, Request};
+pub use shared::Invocation;

@@ -8,13 +8,15 @@ pub(crate) use transports::Transports;
 use crate::ConnectionId;
 use crate::clock::{Clock, SystemClock};
 use crate::context::Context;
+use crate::effects::Effects;
 use crate::error::BoxError;
 use crate::error::SendError;
 use crate::metrics::Metric;
 use crate::metrics::Metrics;
-use crate::presence::{PresenceLedger, PresenceState};
+use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::sender::{
-    self, Cleanup, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients, TaskHandOff,
+    self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
+    TaskHandOff,
 };
 use crate::store::DynStore;
 use crate::task::Tasks;
@@ -47,23 +49,22 @@ pub(crate) struct Backend {
     metrics: Option<Arc<Metrics>>,
 }
 
-/// What is particular to a sender.
-#[derive(Default)]
-pub(super) struct Particulars {
-    /// The connection whose `$connect` this is.
-    pub(super) opening: Option<ConnectionId>,
-    /// The open connection that the event belongs to.
-    pub(super) alive: Option<ConnectionId>,
-    /// The connection is about to be open.
-    pub(super) greets: bool,
-    /// When messages to many must have returned.
+/// The part of an invocation that its senders share.
+#[derive(Clone)]
+pub(super) struct EventScope {
+    pub(super) effects: Effects,
+    /// When broadcasts must have returned.
     pub(super) deadline: Option<Instant>,
-    /// A share of the present and of the full rate, instead of the rate_limiter.
-    pub(super) rate: Option<(u32, u32)>,
-    /// The task this is done in, and how many there were in a row.
-    pub(super) parent: Option<(String, u32)>,
-    /// Messages to many leave out the connection whose `$connect` this is.
-    pub(super) spares: bool,
+}
+
+/// The share of a task in a broadcast.
+pub(super) struct TaskShare {
+    /// The id of the task, and its position in the chain of tasks.
+    pub(super) task: (String, u32),
+    /// The messages per second at first.
+    pub(super) rate: u32,
+    /// The messages per second to which the task returns.
+    pub(super) full_rate: u32,
 }
 
 impl Backend {
@@ -82,9 +83,9 @@ impl Backend {
         }
     }
 
-    /// The same for a program that serves events: its senders note whom it has to see off.
-    pub(super) fn hosted(mut self) -> Self {
-        self.presences = Some(Arc::default());
+    /// The same for a program that serves events with a router of these hooks: its senders store departures.
+    pub(super) fn hosted(mut self, hooks: Option<Hooks>) -> Self {
+        self.presences = Some(Arc::new(PresenceState::new(hooks)));
         self
     }
 
@@ -162,74 +163,74 @@ impl Backend {
         self.transports.url()
     }
 
-    /// A sender for use outside of events, if the management API is known without one.
+    /// Returns a sender for use outside of events, if the management API is known without one.
     pub(crate) fn sender(&self) -> Option<Sender> {
-        self.sender_without_event(Cleanup::awaited(), Particulars::default())
+        self.sender_without_event(&EventScope {
+            effects: Effects::inline(),
+            deadline: None,
+        })
     }
 
-    /// The same for an event that is none of an API.
-    pub(super) fn sender_without_event(
-        &self,
-        cleanup: Cleanup,
-        particulars: Particulars,
-    ) -> Option<Sender> {
+    /// Returns the sender of an invocation without a connection.
+    pub(super) fn sender_without_event(&self, scope: &EventScope) -> Option<Sender> {
         let (route, api) = self.transports.known()?;
-        Some(self.sender_through(route, api, cleanup, particulars))
+        Some(self.sender_through(route, api, scope, EventOrigin::Outside, None))
     }
 
-    /// The sender of an event.
+    /// Returns the sender of an event.
     pub(super) fn sender_for(
         &self,
         context: &Context,
-        cleanup: Cleanup,
-        particulars: Particulars,
+        scope: &EventScope,
+        origin: EventOrigin,
     ) -> Sender {
         let (route, api) = self.transports.of(context);
-        self.sender_through(route, Some(api), cleanup, particulars)
+        self.sender_through(route, Some(api), scope, origin, None)
     }
 
-    /// The sender for the connections of `api`, which is `<apiId>/<stage>`.
+    /// Returns the sender for the connections of `api`, which is `<apiId>/<stage>`.
     pub(super) fn sender_at(
         &self,
         api: Option<&str>,
-        cleanup: Cleanup,
-        particulars: Particulars,
+        scope: &EventScope,
+        share: Option<TaskShare>,
     ) -> Option<Sender> {
         let (route, known) = self.transports.at(api)?;
         let api = known.or_else(|| api.map(str::to_owned));
-        Some(self.sender_through(route, api, cleanup, particulars))
+        Some(self.sender_through(route, api, scope, EventOrigin::Outside, share))
     }
 
     fn sender_through(
         &self,
         (transport, endpoint): Route,
         api: Option<String>,
-        cleanup: Cleanup,
-        particulars: Particulars,
+        scope: &EventScope,
+        origin: EventOrigin,
+        share: Option<TaskShare>,
     ) -> Sender {
-        let share = particulars.rate.map(|(rate, full)| {
-            let rate_limiter = RateLimiter::with(full, self.rate_limiter.slow().clone());
-            Arc::new(rate_limiter.starting_at(rate))
-        });
+        let rate_limiter = match &share {
+            Some(share) => {
+                let slow = self.rate_limiter.slow().clone();
+                Arc::new(RateLimiter::with(share.full_rate, slow).starting_at(share.rate))
+            }
+            None => self.rate_limiter.clone(),
+        };
         Sender::from(sender::Inner {
             store: self.store.clone(),
             transport,
             clock: self.clock.clone(),
-            cleanup,
+            effects: scope.effects.clone(),
+            origin,
             api,
             gone: self.gone.clone(),
             endpoint,
-            opening: particulars.opening,
-            alive: particulars.alive,
-            rate_limiter: share.unwrap_or_else(|| self.rate_limiter.clone()),
-            deadline: particulars.deadline,
+            rate_limiter,
+            deadline: scope.deadline,
             relay: self.tasks.clone().map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
-                parent: particulars.parent,
+                parent: share.map(|share| share.task),
             }),
-            greets: particulars.greets,
-            spares: particulars.spares,
             presences: self.presences.clone(),
             metrics: self.metrics.clone(),
         })

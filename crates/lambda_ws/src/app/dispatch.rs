@@ -1,54 +1,47 @@
 //! From an event's JSON to the response's.
 
 mod authorize;
-mod late;
-mod outside;
+mod connect;
+mod disconnect;
+mod invocation;
+mod message;
+mod opened;
 mod presence;
-mod protocol;
 mod publish;
+mod records;
+mod sweep;
 mod task;
 
-pub(super) use authorize::AuthorizerError;
-pub(super) use publish::PublishError;
-
-use super::backend::{Backend, Particulars};
+use super::backend::{Backend, EventScope};
 use super::failure::Failure;
 use super::lambda_response::LambdaResponse;
+use crate::Timestamp;
 use crate::connection::RecordCache;
 use crate::context::Context;
-use crate::error::SendError;
+use crate::effects::Effects;
 use crate::error::{BoxError, Error};
-use crate::event::{AnyEvent, Authorize, Connect, Disconnect, Event, Message};
-use crate::json::Json;
+use crate::event::{AnyEvent, Event, EventData, Message};
 use crate::metrics::Metric;
-use crate::payload::{IntoPayload, Payload};
-use crate::presence::PendingChange;
-use crate::response::{Body, IntoResponse, Response};
-use crate::sender::{Cleanup, Sender};
-use crate::store::check_name;
-use crate::{ConnectionId, Timestamp};
+use crate::response::{IntoResponse, Response};
+use crate::router::{Router, RouterService};
+use crate::sender::Sender;
 use futures_util::FutureExt;
 use futures_util::future::{self, Either};
-use http::{Extensions, StatusCode};
-use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent, OfferedProtocols};
-use late::Late;
-use serde::Serialize;
+use http::Extensions;
+use invocation::Invocation;
+use lambda_runtime::tower::ServiceExt;
+use opened::Deferred;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use tower_service::Service;
-use tracing::{Instrument, Span, debug, error, error_span, warn};
+use tracing::{Instrument, Span, debug, error, error_span};
 
 /// How long an event waits for its clean-up.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// How long `$connect` and messages may send to many: API Gateway gives up at 29 s (conformance E5).
 const DEADLINE: Duration = Duration::from_secs(25);
-
-/// How long after it was registered a connection that is opening may have been closed by another event. Who
-/// closes one repeats that for longer.
-const CLOSE_CHECK: Duration = Duration::from_secs(1);
 
 /// When an event was given to the program, and as which invocation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -93,25 +86,24 @@ impl<'a> InvocationContext<'a> {
 /// How long before Lambda ends an invocation the last message is sent.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Serves events with a service.
-#[derive(Clone)]
-pub(crate) struct Dispatcher<S> {
-    service: S,
-    backend: Arc<Backend>,
-    /// Connections that have been opened since, and that no task was queued for.
-    late: Arc<Mutex<Vec<Late>>>,
+/// Serves events with a router.
+pub(crate) struct Dispatcher {
+    router: Arc<Router>,
+    /// The router in its layers, if it has any.
+    layered: Option<RouterService>,
+    backend: Backend,
+    /// Connections whose `opened` handlers run beside the next event.
+    deferred: Mutex<Vec<Deferred>>,
 }
 
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
-    pub(crate) fn new(service: S, backend: Backend) -> Self {
+impl Dispatcher {
+    pub(crate) fn new(router: Router, backend: Backend) -> Self {
+        let router = Arc::new(router);
         Self {
-            service,
-            backend: Arc::new(backend.hosted()),
-            late: Arc::default(),
+            layered: router.layered(),
+            backend: backend.hosted(router.presence_hooks()),
+            router,
+            deferred: Mutex::default(),
         }
     }
 
@@ -125,292 +117,77 @@ where
     pub(crate) async fn call(
         &self,
         json: &str,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, Failure> {
         let metrics = self.backend.metrics();
         // Written before Lambda has the response, and freezes the program.
         let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
-        let late = std::mem::take(&mut *self.late());
-        let answer = self.answer(json, occasion);
-        if late.is_empty() {
-            return answer.await.map_err(Failure::from);
+        let deferred = self.take_deferred();
+        let response = self.respond_to(json, invocation);
+        if deferred.is_empty() {
+            return response.await.map_err(Failure::from);
         }
-        let follow_up = Box::pin(self.follow_up(late, occasion));
-        let reply = match future::select(Box::pin(answer), follow_up).await {
-            Either::Left((reply, follow_up)) => {
-                // What is not done by then is put back.
-                let _ = timeout(SETTLE, follow_up).await;
-                reply
+        let deferred = Box::pin(self.run_deferred(deferred, invocation));
+        let response = match future::select(Box::pin(response), deferred).await {
+            Either::Left((response, deferred)) => {
+                // Unfinished ones are put back.
+                let _ = timeout(SETTLE, deferred).await;
+                response
             }
-            Either::Right(((), answer)) => answer.await,
+            Either::Right(((), response)) => response.await,
         };
-        reply.map_err(Failure::from)
+        response.map_err(Failure::from)
     }
 
-    // What is large and not a message's is in boxes: the future of every event is moved several times on its way
-    // into Lambda's runtime, as large as the largest of them.
-    async fn answer(
+    // Large futures are boxed, except that of a message: the future of every event is moved several times on its way
+    // into Lambda's runtime, and is as large as the largest of them.
+    async fn respond_to(
         &self,
         json: &str,
-        occasion: InvocationContext<'_>,
+        invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, BoxError> {
-        let incoming: Result<IncomingEvent<'_>, _> = serde_json::from_str(json);
-        let mut incoming = incoming.map_err(UnknownEvent::because)?;
-        let Some((kind, id, mut context)) = socket(&mut incoming) else {
-            return Box::pin(self.outside(json, occasion)).await;
-        };
-        let closed = Disconnect {
-            code: context
-                .disconnect_status_code
-                .and_then(|code| code.try_into().ok()),
-            reason: context.disconnect_reason.take(),
-        };
-        let context = Context::new(id, &mut context, occasion.trace_id);
-        let span = about(&context, context.route_key(), occasion);
-        let cleanup = Cleanup::beside();
-        let answer = async {
-            let occasion = match kind {
-                EventType::Disconnect => occasion,
-                _ => occasion.awaited(),
-            };
-            let particulars = Particulars {
-                opening: (kind == EventType::Connect).then(|| context.connection_id().clone()),
-                alive: (kind == EventType::Message).then(|| context.connection_id().clone()),
-                deadline: occasion.deadline,
-                ..Particulars::default()
-            };
-            let beside = cleanup.clone();
-            let sender = self.backend.sender_for(&context, beside, particulars);
-            let reply = match kind {
-                EventType::Connect if let Some(method_arn) = incoming.method_arn.take() => {
-                    let data = Authorize {
-                        headers: incoming.headers()?,
-                        query: incoming.query()?,
-                        method_arn,
-                    };
-                    self.authorize(context, data, sender).await?
-                }
-                EventType::Connect => {
-                    let data = Connect {
-                        headers: incoming.headers()?,
-                        query: incoming.query()?,
-                        declared: Arc::default(),
-                    };
-                    Box::pin(self.connect(context, data, sender, (occasion, &cleanup))).await
-                }
-                EventType::Disconnect => Box::pin(self.disconnect(context, closed, sender)).await,
-                EventType::Message | EventType::Other => {
-                    let body = incoming.body.take().unwrap_or_default();
-                    let data = Message {
-                        body,
-                        selected: None,
-                    };
-                    self.message(context, data, sender).await
-                }
-            };
-            cleanup.settle(SETTLE).await;
-            if self.backend.presences().has_changes() {
-                Box::pin(self.settle_presences(occasion)).await;
-            }
-            Ok(reply)
-        };
-        answer.instrument(span).await
-    }
-
-    async fn connect(
-        &self,
-        context: Context,
-        data: Connect,
-        sender: Sender,
-        (occasion, cleanup): (InvocationContext<'_>, &Cleanup),
-    ) -> LambdaResponse {
-        let declared = data.declared.clone();
-        let offer = OfferedProtocols::of(&data.headers);
-        let event = event(
-            context.clone(),
-            data,
-            sender.clone(),
-            RecordCache::default(),
-        );
-        let mut response = self.respond(AnyEvent::Connect(event)).await;
-        log(&response);
-        if !response.status.is_success() {
-            self.count(Metric::Refusals);
-            return LambdaResponse::new(&response, None);
-        }
-        protocol::choose(&mut response, &offer);
-        let (record, announcements) = {
-            let mut declared = declared.lock().unwrap_or_else(PoisonError::into_inner);
-            let (id, at) = (context.connection_id().clone(), context.connected_at());
-            let record = declared.record(id, at, context.api(), sender.now());
-            (record, std::mem::take(&mut declared.announcements))
-        };
-        if let Err(error) = self.backend.store.register(&record).await {
-            // A client that is connected is always registered: this one will not be connected.
-            error!(
-                error = &error as &dyn std::error::Error,
-                "the connection is not registered"
-            );
-            if let Err(error) = self.backend.store.remove(&record.id, record.at).await {
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what was written of it is left to expire"
-                );
-            }
-            self.count(Metric::Refusals);
-            return LambdaResponse::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
-        }
-        let registered = Instant::now();
-        self.count(Metric::Connects);
-        let arrived = self.arrivals(&context, &record).await;
-        for (room, payload) in announcements {
-            let others = sender.room(&*room).except(context.connection_id());
-            match others.send(payload).await {
-                Ok(delivery) if delivery.rest.is_some() => {
-                    error!(room, "not everybody heard the announcement in time");
-                }
-                Ok(_) => {}
-                Err(error) => error!(
-                    room,
-                    error = &error as &dyn std::error::Error,
-                    "not announced"
-                ),
-            }
-        }
-        if response.opened {
-            self.queue_opened(context.clone()).await;
-        }
-        if !arrived.is_empty() {
-            let particulars = Particulars {
-                opening: Some(record.id.clone()),
-                deadline: occasion.deadline,
-                spares: true,
-                ..Particulars::default()
-            };
-            let sender = self
-                .backend
-                .sender_for(&context, cleanup.clone(), particulars);
-            let user = record.user.unwrap_or_default();
-            self.announce_joins((user, arrived), &context, &sender)
-                .await;
-        }
-        if registered.elapsed() >= CLOSE_CHECK && self.is_closed(&record.id, record.at).await {
-            debug!("the connection was closed during its handshake");
-            self.count(Metric::Refusals);
-            return LambdaResponse::new(&Response::new(StatusCode::FORBIDDEN), None);
-        }
-        LambdaResponse::new(&response, None)
-    }
-
-    /// Whether a connection was closed since it was registered. Its record is removed then.
-    async fn is_closed(&self, id: &ConnectionId, at: Timestamp) -> bool {
-        let now = self.backend.clock().now();
-        let found = self.backend.store.record(id, now).await;
-        let is_closed = found.is_ok_and(|record| record.is_none_or(|record| record.gone));
-        if is_closed && let Err(error) = self.backend.store.remove(id, at).await {
-            let error = &error as &dyn std::error::Error;
-            warn!(error, "the record of a closed connection is left to expire");
-        }
-        is_closed
-    }
-
-    async fn message(&self, context: Context, data: Message, sender: Sender) -> LambdaResponse {
-        let known = RecordCache::default();
-        let event = event(context.clone(), data, sender.clone(), known.clone());
-        let response = self.respond(AnyEvent::Message(event)).await;
-        log(&response);
-        let reply = self.answer_message(response, &context, &sender).await;
-        if let Some(arrived) = known.arrived() {
-            self.announce_joins(arrived, &context, &sender).await;
-        }
-        reply
-    }
-
-    /// Has a message's sender told what the handler returned.
-    async fn answer_message(
-        &self,
-        mut response: Response,
-        context: &Context,
-        sender: &Sender,
-    ) -> LambdaResponse {
-        let payload = match std::mem::take(&mut response.body) {
-            Body::Nothing | Body::Policy(_) => None,
-            Body::Text(payload) => Some(payload),
-            Body::Failure(error) => match frame(&error, context.request_id()) {
-                Ok(frame) => Some(frame),
-                Err(too_large) => {
-                    error!(
-                        error = &too_large as &dyn std::error::Error,
-                        "the client is not told of its error"
-                    );
-                    None
-                }
-            },
-        };
-        let Some(payload) = payload else {
-            return LambdaResponse::new(&response, None);
-        };
-        if response.two_way {
-            let body = payload.text().to_owned();
-            return LambdaResponse::new(&response, Some(body));
-        }
-        match sender.send(context.connection_id(), payload).await {
-            Ok(()) => {}
-            Err(SendError::Gone) => debug!("the client has gone before it was answered"),
-            Err(error) => error!(
-                error = &error as &dyn std::error::Error,
-                "the client is not answered"
+        let event = Invocation::read(json, invocation.trace_id)?;
+        let span = match event.context() {
+            Some(context) => about(context, context.route_key(), invocation),
+            None => error_span!(
+                "outside",
+                requestId = invocation.request_id,
+                xrayTraceId = invocation.trace_id
             ),
-        }
-        LambdaResponse::new(&response, None)
-    }
-
-    async fn disconnect(
-        &self,
-        context: Context,
-        data: Disconnect,
-        sender: Sender,
-    ) -> LambdaResponse {
-        if let Some(metrics) = self.backend.metrics() {
-            metrics.disconnect(data.code);
-        }
-        let (id, at) = (context.connection_id(), context.connected_at());
-        self.backend.gone.remember(id, self.backend.clock().now());
-        self.ask_hooks(&context).await;
-        if self.backend.presences().are_kept() {
-            self.store_departure(id, at, &sender).await;
-        }
-        let record = match self.backend.store.remove(id, at).await {
-            Ok(record) => record,
-            Err(error) => {
-                // The next message to it finds it gone, and its record expires.
-                error!(
-                    error = &error as &dyn std::error::Error,
-                    "the connection is not removed"
-                );
-                return LambdaResponse::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
-            }
         };
-        let event = event(context, data, sender, RecordCache::removed(record));
-        let response = self.respond(AnyEvent::Disconnect(event)).await;
-        log(&response);
-        LambdaResponse::new(&response, None)
-    }
-
-    /// Stores that a connection leaves its rooms, before it is removed: a process that ends in between loses
-    /// no departure, and a connection that is not removed keeps its user present.
-    async fn store_departure(&self, id: &ConnectionId, at: Timestamp, sender: &Sender) {
-        match self.backend.store.record(id, sender.now()).await {
-            Ok(record) => {
-                let record = record.filter(|record| record.at == at && !record.gone);
-                let departure = record.as_ref().and_then(PendingChange::departure);
-                sender.depart(departure.as_slice()).await;
+        let invocation = match event.is_awaited() {
+            true => invocation.awaited(),
+            false => invocation,
+        };
+        let scope = EventScope {
+            effects: Effects::spawned(),
+            deadline: invocation.deadline,
+        };
+        let work = async {
+            let response = match event {
+                Invocation::Message(context, data) => Ok(self.message(context, data, &scope).await),
+                Invocation::Connect(context, data) => {
+                    Ok(Box::pin(self.connect(context, data, &scope)).await)
+                }
+                Invocation::Disconnect(context, data) => {
+                    Ok(Box::pin(self.disconnect(context, data, &scope)).await)
+                }
+                Invocation::Authorize(context, data) => {
+                    Box::pin(self.authorize(context, data, &scope)).await
+                }
+                Invocation::Task(json) => Box::pin(self.task(json, invocation, &scope)).await,
+                Invocation::Publish(json) => Box::pin(self.publish(json, &scope)).await,
+                Invocation::Records(records) => {
+                    Box::pin(self.publish_records(records, &scope)).await
+                }
+            };
+            scope.effects.settle(SETTLE).await;
+            if self.backend.presences().has_changes() {
+                Box::pin(self.settle_presences(&scope)).await;
             }
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                error!(error, "the departure of a user is not stored");
-            }
-        }
+            response
+        };
+        work.instrument(span).await
     }
 
     fn count(&self, metric: Metric) {
@@ -419,80 +196,45 @@ where
         }
     }
 
+    /// Calls the handler of an event, within the layers.
     async fn respond(&self, event: AnyEvent) -> Response {
-        // The event in which users come and go may be another client's.
-        let is_beside = matches!(event, AnyEvent::Joined(_) | AnyEvent::Left(_));
-        let mut service = self.service.clone();
-        let response = async {
-            let ready = future::poll_fn(|cx| service.poll_ready(cx)).await;
-            ready.map_err(Into::into)?;
-            service.call(event).await.map_err(Into::into)
+        let Some(layered) = &self.layered else {
+            return self.router.respond(event).await;
         };
-        let response: Result<Response, BoxError> = match is_beside {
-            true => match AssertUnwindSafe(response).catch_unwind().await {
-                Ok(response) => response,
-                Err(panic) => Err(Failure::panic(&*panic).into()),
-            },
-            false => response.await,
-        };
+        let response = layered.clone().oneshot(event).await;
         response.unwrap_or_else(|error| IntoResponse::<Message>::into_response(Error::from(error)))
     }
-}
 
-/// The event is not one that the library knows.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "unknown event: expected `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a \
-     `requestContext.connectionId`; or `publish`, by itself or in the records of SNS or SQS or the detail of \
-     EventBridge"
-)]
-pub(crate) struct UnknownEvent(#[source] Option<BoxError>);
-
-impl UnknownEvent {
-    pub(super) fn because(error: impl Into<BoxError>) -> Self {
-        Self(Some(error.into()))
+    /// Calls a handler whose panic must not end the event, which may be another client's.
+    async fn respond_isolated(&self, event: AnyEvent) -> Response {
+        let response = AssertUnwindSafe(self.respond(event)).catch_unwind().await;
+        response.unwrap_or_else(|panic| {
+            let error = Error::from(BoxError::from(Failure::panic(&*panic)));
+            IntoResponse::<Message>::into_response(error)
+        })
     }
 }
 
-/// What a socket's event is about.
-fn socket<'a>(
-    incoming: &mut IncomingEvent<'a>,
-) -> Option<(EventType, ConnectionId, IncomingContext<'a>)> {
-    // An authorizer's event looks like a CONNECT.
-    let authorizes = incoming.kind.as_deref() == Some("REQUEST") && incoming.method_arn.is_some();
-    if incoming.kind.is_some() && !authorizes {
-        return None;
-    }
-    incoming.method_arn.take_if(|_| !authorizes);
-    let mut context = incoming.request_context.take()?;
-    let kind = context
-        .event_type
-        .filter(|kind| *kind != EventType::Other)?;
-    let id = context.connection_id.take()?;
-    check_name(&id).ok()?;
-    Some((kind, id.into(), context))
-}
-
-fn event<K>(context: Context, data: K, sender: Sender, known: RecordCache) -> Event<K> {
+fn event(context: Context, data: EventData, sender: Sender, record_cache: RecordCache) -> AnyEvent {
     Event {
         data,
         extensions: Extensions::new(),
         context,
         sender,
-        known,
+        record_cache,
     }
 }
 
 /// What all lines of an event say. Of the highest level, so that a warning says it where no more than
 /// warnings are logged.
-fn about(context: &Context, route: &str, occasion: InvocationContext<'_>) -> Span {
+fn about(context: &Context, route: &str, invocation: InvocationContext<'_>) -> Span {
     error_span!(
         "event",
         route,
         connection = %context.connection_id(),
         request = context.request_id(),
-        requestId = occasion.request_id,
-        xrayTraceId = occasion.trace_id,
+        requestId = invocation.request_id,
+        xrayTraceId = invocation.trace_id,
     )
 }
 
@@ -507,32 +249,4 @@ fn log(response: &Response) {
         Some(error) => error!(?error, "the handler failed"),
         None => {}
     }
-}
-
-/// What the client of a failed message is told.
-fn frame(error: &Error, request_id: &str) -> Result<Payload, SendError> {
-    #[derive(Serialize)]
-    struct Frame<'a> {
-        error: Told<'a>,
-    }
-
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Told<'a> {
-        code: &'a str,
-        message: &'a str,
-        request_id: &'a str,
-    }
-
-    let told = |message: &str| {
-        let (code, message) = (error.code(), message);
-        let error = Told {
-            code,
-            message,
-            request_id,
-        };
-        Json(Frame { error }).into_payload()
-    };
-    let message = error.message();
-    told(&message).or_else(|_| told("the error's message is too large"))
 }

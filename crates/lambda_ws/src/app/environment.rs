@@ -326,11 +326,13 @@ impl Environment {
     }
 }
 
-/// What a variable says, which has to be a number.
-fn number(name: &str, said: Option<&str>, default: u32, least: u32) -> Result<u32, Error> {
-    let Some(said) = said else { return Ok(default) };
-    let number = said.parse().ok().filter(|number| *number >= least);
-    number.ok_or_else(|| format!("{name} is `{said}`: it is a number of at least {least}").into())
+/// Reads a number from a variable.
+fn number(name: &str, value: Option<&str>, default: u32, least: u32) -> Result<u32, Error> {
+    let Some(value) = value else {
+        return Ok(default);
+    };
+    let number = value.parse().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| format!("{name} is `{value}`: it is a number of at least {least}").into())
 }
 
 fn no_table() -> Error {
@@ -342,116 +344,4 @@ fn no_table() -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::read(|name| {
-            let found = variables.iter().find(|(n, _)| *n == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    #[test]
-    fn outside_lambda_one_line_says_how_to_run_it() {
-        let error = environment(&[]).runtime().err().unwrap();
-        let line = format!("{error:?}");
-        assert!(line.contains("lambda-ws-local -- cargo run") && !line.contains('\n'));
-        assert!(
-            environment(&[(RUNTIME_API, "127.0.0.1:9001")])
-                .runtime()
-                .is_ok()
-        );
-    }
-
-    #[tokio::test]
-    async fn without_a_table_the_start_fails_and_says_what_to_set() {
-        let error = environment(&[])
-            .function(None, None, None)
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains(TABLE), "{error}");
-        let error = environment(&[(TABLE, "")])
-            .function(None, None, None)
-            .await
-            .unwrap_err();
-        assert!(error.to_string().contains("App::store"), "{error}");
-    }
-
-    #[cfg(feature = "sdk")]
-    #[tokio::test]
-    async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
-        let some = environment(&[(TABLE, "table"), ("AWS_REGION", "eu-west-1")]);
-        let error = some.function(None, None, None).await.unwrap_err();
-        let error = error.to_string();
-        assert!(
-            error.contains("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
-            "{error}"
-        );
-        assert!(!error.contains("AWS_REGION,"), "{error}");
-        let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
-        let config = config.build();
-        some.function(None, None, Some(config)).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn under_sam_local_nothing_reaches_aws() {
-        let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
-        let backend = backend.function(None, None, None).await.unwrap();
-        assert_eq!(backend.url(), Some("log:"));
-    }
-
-    #[cfg(feature = "apigateway")]
-    #[tokio::test]
-    async fn under_sam_local_the_function_invokes_itself_only_where_it_is_told() {
-        let config = SdkConfig::builder()
-            .region(aws_config::Region::from_static("us-east-1"))
-            .credentials_provider(
-                aws_credential_types::provider::SharedCredentialsProvider::new(
-                    aws_credential_types::Credentials::new("test", "test", None, None, "test"),
-                ),
-            )
-            .build();
-        let function = (FUNCTION_NAME, "Chat");
-        let lambda = (LAMBDA_ENDPOINT, "http://127.0.0.1:3002");
-        let tasks = |variables: &[_]| environment(variables).tasks(&config).unwrap().is_some();
-        assert!(tasks(&[function]));
-        assert!(!tasks(&[function, (SAM_LOCAL, "true")]));
-        assert!(tasks(&[function, (SAM_LOCAL, "true"), lambda]));
-    }
-
-    #[tokio::test]
-    async fn a_store_and_a_transport_that_are_given_are_used() {
-        let memory: Arc<dyn DynStore> = Arc::new(Memory::new());
-        let log: Arc<dyn DynTransport> = Arc::new(LogOnly);
-        let backend = environment(&[])
-            .function(Some(memory), Some(log), None)
-            .await
-            .unwrap();
-        assert_eq!(backend.url(), Some("log:"));
-    }
-
-    #[test]
-    fn the_default_rate_is_half_of_the_quota_of_the_region() {
-        let rate = |variables: &[_]| environment(variables).send_rate().unwrap();
-        assert_eq!(rate(&[]), 5000);
-        assert_eq!(rate(&[(REGION, "us-east-1")]), 5000);
-        for small in ["eu-south-2", "af-south-1", "mx-central-1"] {
-            assert_eq!(rate(&[(REGION, small)]), 1250, "{small}");
-            assert_eq!(rate(&[(REGION, small), (RATE, "77")]), 77);
-        }
-        assert!(environment(&[(RATE, "0")]).send_rate().is_err());
-    }
-
-    #[test]
-    fn metrics_are_off_unless_a_namespace_is_given_that_cloudwatch_takes() {
-        assert!(environment(&[]).metrics().unwrap().is_none());
-        let good = environment(&[(METRICS, "Chat/prod"), (FUNCTION_NAME, "chat")]);
-        assert!(good.metrics().unwrap().is_some());
-        for bad in ["AWS/Lambda", ":chat", "a chat", "chät", &"x".repeat(256)] {
-            let error = environment(&[(METRICS, bad)]).metrics().err();
-            let error = error.expect(bad).to_string();
-            assert!(error.contains(METRICS), "{error}");
-        }
-    }
-}
+mod tests;

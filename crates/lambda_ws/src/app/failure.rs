@@ -1,6 +1,6 @@
 //! The report of a failed invocation.
 
-use super::dispatch::{AuthorizerError, PublishError, UnknownEvent};
+use super::error::{AuthorizerError, PublishError, UnknownEvent};
 use crate::error::SendError;
 use crate::error::{BoxError, chain};
 use crate::store::StoreError;

@@ -5,11 +5,10 @@
 //! Its loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
 //! its HTTP client and its error report.
 
-use super::dispatch::{Dispatcher, InvocationContext, UnknownEvent};
+use super::dispatch::{Dispatcher, InvocationContext};
+use super::error::UnknownEvent;
 use super::failure::Failure;
 use crate::error::{BoxError, Error};
-use crate::event::AnyEvent;
-use crate::response::Response;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
@@ -18,7 +17,6 @@ use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use std::panic::AssertUnwindSafe;
-use tower_service::Service;
 use tracing::error;
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
@@ -72,16 +70,12 @@ impl Runtime {
     /// # Errors
     ///
     /// Why the Runtime API does not answer.
-    pub(super) async fn run<S>(&self, host: Dispatcher<S>) -> Result<(), BoxError>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone,
-        S::Error: Into<BoxError>,
-    {
+    pub(super) async fn run(&self, dispatcher: Dispatcher) -> Result<(), BoxError> {
         loop {
             let Some(invocation) = self.next().await? else {
                 continue;
             };
-            let result = invocation.handle(&host).await;
+            let result = invocation.handle(&dispatcher).await;
             self.report(&invocation, result).await?;
         }
     }
@@ -160,16 +154,12 @@ impl Runtime {
 }
 
 impl Invocation {
-    /// Calls the host, and reports why it failed, or panicked.
-    async fn handle<S>(&self, host: &Dispatcher<S>) -> Result<Vec<u8>, Failure>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone,
-        S::Error: Into<BoxError>,
-    {
+    /// Calls the dispatcher, and reports why it failed, or panicked.
+    async fn handle(&self, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;
-            let reply = host.call(event, self.occasion()).await?;
+            let reply = dispatcher.call(event, self.context()).await?;
             serde_json::to_vec(&reply).map_err(|error| Failure::from(BoxError::from(error)))
         };
         let result = match AssertUnwindSafe(called).catch_unwind().await {
@@ -183,7 +173,7 @@ impl Invocation {
         result
     }
 
-    fn occasion(&self) -> InvocationContext<'_> {
+    fn context(&self) -> InvocationContext<'_> {
         let deadline = self
             .text(&DEADLINE)
             .and_then(|deadline| deadline.parse().ok());

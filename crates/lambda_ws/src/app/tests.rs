@@ -26,7 +26,7 @@ macro_rules! event {
 }
 
 mod errors;
-mod late;
+mod opened;
 mod presence;
 mod publish;
 mod responses;
@@ -74,8 +74,8 @@ fn router() -> (Router, Ends) {
     (router.with_state(ends.clone()), ends)
 }
 
-/// A host whose store fails at the operations named.
-fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher<Router>, Memory) {
+/// A dispatcher whose store fails at the operations named.
+fn dispatcher(router: Router, fails: &'static [&'static str]) -> (Dispatcher, Memory) {
     let store = Memory::new();
     let failing = InterceptedStore {
         store: store.clone(),
@@ -94,9 +94,9 @@ fn host(router: Router, fails: &'static [&'static str]) -> (Dispatcher<Router>, 
     (Dispatcher::new(router, backend), store)
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) -> Result<Value, BoxError> {
+async fn call(dispatcher: &Dispatcher, event: &str) -> Result<Value, BoxError> {
     Ok(serde_json::to_value(
-        host.call(event, InvocationContext::default()).await?,
+        dispatcher.call(event, InvocationContext::default()).await?,
     )?)
 }
 
@@ -118,8 +118,8 @@ fn ann_leaves() -> String {
 
 #[tokio::test]
 async fn a_connection_is_registered_when_its_handler_has_accepted() {
-    let (host, store) = host(router().0, &[]);
-    let reply = call(&host, event!("connect")).await.unwrap();
+    let (dispatcher, store) = dispatcher(router().0, &[]);
+    let reply = call(&dispatcher, event!("connect")).await.unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 200}));
     let record = record(&store, ANN).await.unwrap();
     assert_eq!(record.user.as_deref(), Some("ann"));
@@ -130,30 +130,32 @@ async fn a_connection_is_registered_when_its_handler_has_accepted() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_of_a_connection_that_is_refused() {
-    let (host, store) = host(router().0, &["register", "remove"]);
-    let reply = call(&host, event!("connect-without-user")).await.unwrap();
+async fn a_rejected_connection_is_not_stored() {
+    let (dispatcher, store) = dispatcher(router().0, &["register", "remove"]);
+    let reply = call(&dispatcher, event!("connect-without-user"))
+        .await
+        .unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 400}));
     let eve = event!("connect").replace("\"ann\"", "\"eve\"");
-    let reply = call(&host, &eve).await.unwrap();
+    let reply = call(&dispatcher, &eve).await.unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 403}));
     assert!(record(&store, ANN).await.is_none());
 }
 
 #[tokio::test]
-async fn a_store_that_fails_refuses_the_handshake_with_503() {
+async fn a_failing_store_rejects_the_handshake_with_503() {
     for fails in [&["register"][..], &["register", "remove"]] {
-        let (host, store) = host(router().0, fails);
-        let reply = call(&host, event!("connect")).await.unwrap();
+        let (dispatcher, store) = dispatcher(router().0, fails);
+        let reply = call(&dispatcher, event!("connect")).await.unwrap();
         assert_eq!(reply, serde_json::json!({"statusCode": 503}));
         assert!(record(&store, ANN).await.is_none());
     }
 }
 
 #[tokio::test]
-async fn an_announcement_that_fails_refuses_nobody() {
-    let (host, store) = host(router().0, &["page"]);
-    let reply = call(&host, event!("connect")).await.unwrap();
+async fn a_failing_announcement_rejects_nobody() {
+    let (dispatcher, store) = dispatcher(router().0, &["page"]);
+    let reply = call(&dispatcher, event!("connect")).await.unwrap();
     assert_eq!(reply["statusCode"], 200);
     assert!(record(&store, ANN).await.is_some());
 }
@@ -169,12 +171,12 @@ async fn announcements_reach_the_others_and_not_the_newcomer() {
 }
 
 #[tokio::test]
-async fn a_disconnect_removes_first_and_then_tells_what_was_known() {
+async fn a_disconnect_handler_sees_the_removed_record() {
     let (router, ends) = router();
-    let (host, store) = host(router, &[]);
-    call(&host, event!("connect")).await.unwrap();
+    let (dispatcher, store) = dispatcher(router, &[]);
+    call(&dispatcher, event!("connect")).await.unwrap();
     for _ in 0..2 {
-        let reply = call(&host, &ann_leaves()).await.unwrap();
+        let reply = call(&dispatcher, &ann_leaves()).await.unwrap();
         assert_eq!(reply, serde_json::json!({"statusCode": 200}));
     }
     assert!(record(&store, ANN).await.is_none());
@@ -187,21 +189,21 @@ async fn a_disconnect_removes_first_and_then_tells_what_was_known() {
 #[tokio::test]
 async fn a_connection_that_was_found_gone_still_has_its_disconnect() {
     let (router, ends) = router();
-    let (host, store) = host(router, &[]);
-    call(&host, event!("connect")).await.unwrap();
+    let (dispatcher, store) = dispatcher(router, &[]);
+    call(&dispatcher, event!("connect")).await.unwrap();
     let at = record(&store, ANN).await.unwrap().at;
     Store::mark_gone(&store, &ANN.into(), at).await.unwrap();
-    call(&host, &ann_leaves()).await.unwrap();
+    call(&dispatcher, &ann_leaves()).await.unwrap();
     assert!(ends.lock().unwrap()[0].starts_with(r#"Some(User("ann")) ["all", "tea"] "#));
 }
 
 #[tokio::test]
-async fn a_disconnect_of_a_later_connection_with_the_same_id_is_another_ones() {
+async fn a_disconnect_does_not_touch_a_later_connection_with_the_same_id() {
     let (router, ends) = router();
-    let (host, store) = host(router, &[]);
-    call(&host, event!("connect")).await.unwrap();
+    let (dispatcher, store) = dispatcher(router, &[]);
+    call(&dispatcher, event!("connect")).await.unwrap();
     let late = ann_leaves().replace("1767607441796", "1767607441795");
-    call(&host, &late).await.unwrap();
+    call(&dispatcher, &late).await.unwrap();
     assert!(record(&store, ANN).await.is_some());
     assert!(ends.lock().unwrap()[0].starts_with("None [] None"));
 }
@@ -209,18 +211,18 @@ async fn a_disconnect_of_a_later_connection_with_the_same_id_is_another_ones() {
 #[tokio::test]
 async fn a_store_that_fails_at_the_disconnect_answers_503_and_runs_no_handler() {
     let (router, ends) = router();
-    let (host, _) = host(router, &["remove"]);
-    let reply = call(&host, event!("disconnect-idle")).await.unwrap();
+    let (dispatcher, _) = dispatcher(router, &["remove"]);
+    let reply = call(&dispatcher, event!("disconnect-idle")).await.unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 503}));
     assert!(ends.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_close_code_that_is_none_is_none() {
+async fn a_close_code_out_of_range_is_none() {
     let (router, ends) = router();
-    let (host, _) = host(router, &[]);
+    let (dispatcher, _) = dispatcher(router, &[]);
     let odd = event!("disconnect-idle").replace(": 1001", ": 123456");
-    call(&host, &odd).await.unwrap();
+    call(&dispatcher, &odd).await.unwrap();
     assert_eq!(*ends.lock().unwrap(), ["None [] None None"]);
 }
 
@@ -244,8 +246,8 @@ async fn an_event_of_another_source_is_an_error_that_says_what_is_expected() {
         "hello",
         "",
     ] {
-        let (host, _) = host(router().0, &[]);
-        let error = call(&host, json).await.expect_err(json).to_string();
+        let (dispatcher, _) = dispatcher(router().0, &[]);
+        let error = call(&dispatcher, json).await.expect_err(json).to_string();
         assert!(
             error.contains("CONNECT, MESSAGE or DISCONNECT"),
             "{json}: {error}"
@@ -280,10 +282,10 @@ async fn messages_of_one_connection_change_its_session_one_after_the_other() {
 }
 
 #[test]
-fn a_deadline_that_has_passed_is_none() {
+fn a_deadline_in_the_past_is_ignored() {
     let ends = |deadline: u64| {
-        let occasion = InvocationContext::of(deadline, None, None);
-        occasion.deadline.is_some()
+        let invocation = InvocationContext::of(deadline, None, None);
+        invocation.deadline.is_some()
     };
     let now = Timestamp::now().millis();
     assert!(ends(now + 10_000));

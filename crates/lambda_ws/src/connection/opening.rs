@@ -1,12 +1,12 @@
 //! A connection whose handshake is under way.
 
 use super::encode;
+use crate::ConnectionId;
+use crate::effects::Effects;
 use crate::error::SendError;
-use crate::payload::{IntoPayload, Payload};
-use crate::store::{MAX_ROOMS, Record, StoreError, check_name};
-use crate::{ConnectionId, Timestamp};
+use crate::payload::IntoPayload;
+use crate::store::{MAX_ROOMS, StoreError, check_name};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A connection whose handshake is under way: an argument of `$connect` handlers.
 ///
@@ -32,39 +32,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Clone)]
 pub struct Opening {
     id: ConnectionId,
-    declared: Arc<Mutex<Registration>>,
-}
-
-/// What is to be true of a connection once its handshake is accepted.
-#[derive(Debug, Default)]
-pub(crate) struct Registration {
-    user: Option<String>,
-    rooms: Vec<String>,
-    session: Option<String>,
-    /// Messages to rooms.
-    pub(crate) announcements: Vec<(String, Payload)>,
-}
-
-impl Registration {
-    /// The record to register.
-    pub(crate) fn record(
-        &mut self,
-        id: ConnectionId,
-        at: Timestamp,
-        api: String,
-        now: Timestamp,
-    ) -> Record {
-        let mut record = Record::new(id, at, api, now);
-        record.user = self.user.take();
-        record.rooms.extend(self.rooms.drain(..));
-        record.session = self.session.take();
-        record
-    }
+    effects: Effects,
 }
 
 impl Opening {
-    pub(crate) fn new(id: ConnectionId, declared: Arc<Mutex<Registration>>) -> Self {
-        Self { id, declared }
+    pub(crate) fn new(id: ConnectionId, effects: Effects) -> Self {
+        Self { id, effects }
     }
 
     /// The connection's id.
@@ -79,7 +52,7 @@ impl Opening {
     /// [`StoreError::BadName`].
     pub fn user(&self, user: &str) -> Result<(), StoreError> {
         check_name(user)?;
-        self.declared().user = Some(user.to_owned());
+        self.effects.registration().user = Some(user.to_owned());
         Ok(())
     }
 
@@ -90,12 +63,12 @@ impl Opening {
     /// [`StoreError::BadName`], [`StoreError::TooManyRooms`].
     pub fn join(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
-        let mut declared = self.declared();
-        if !declared.rooms.iter().any(|joined| joined == room) {
-            if declared.rooms.len() == MAX_ROOMS {
+        let mut registration = self.effects.registration();
+        if !registration.rooms.iter().any(|joined| joined == room) {
+            if registration.rooms.len() == MAX_ROOMS {
                 return Err(StoreError::TooManyRooms);
             }
-            declared.rooms.push(room.to_owned());
+            registration.rooms.push(room.to_owned());
         }
         Ok(())
     }
@@ -107,7 +80,7 @@ impl Opening {
     /// [`StoreError::SessionTooLarge`] over 32 KB of JSON, [`StoreError::BadSession`] if JSON cannot
     /// express it.
     pub fn save<T: Serialize>(&self, session: &T) -> Result<(), StoreError> {
-        self.declared().session = Some(encode(session)?);
+        self.effects.registration().session = Some(encode(session)?);
         Ok(())
     }
 
@@ -119,11 +92,7 @@ impl Opening {
     pub fn announce(&self, room: &str, message: impl IntoPayload) -> Result<(), SendError> {
         check_name(room)?;
         let announcement = (room.to_owned(), message.into_payload()?);
-        self.declared().announcements.push(announcement);
+        self.effects.registration().announcements.push(announcement);
         Ok(())
-    }
-
-    fn declared(&self) -> MutexGuard<'_, Registration> {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

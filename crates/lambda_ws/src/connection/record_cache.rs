@@ -3,10 +3,10 @@
 use crate::sender::Sender;
 use crate::store::{Record, StoreError};
 use crate::{ConnectionId, Timestamp};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 
-/// The record of an event's connection, read when it is first asked for; clones share it.
+/// The record of an event's connection, read at its first use; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RecordCache(Arc<Parts>);
 
@@ -15,12 +15,10 @@ struct Parts {
     record: Mutex<Option<Option<Record>>>,
     /// The user never changes.
     user: OnceLock<Option<String>>,
-    /// The rooms in which the event made the user present.
-    arrived: std::sync::Mutex<Vec<String>>,
 }
 
 impl RecordCache {
-    /// What a removal returned: nothing will be read.
+    /// A cache of the record that a removal returned.
     pub(crate) fn removed(record: Option<Record>) -> Self {
         Self(Arc::new(Parts {
             record: Mutex::new(Some(record)),
@@ -28,15 +26,15 @@ impl RecordCache {
         }))
     }
 
-    /// The record of the connection that was opened `at`.
-    pub(crate) async fn record(
+    /// Returns the record of the connection that was opened `at`.
+    pub(crate) async fn read(
         &self,
         sender: &Sender,
         id: &ConnectionId,
         at: Timestamp,
     ) -> Result<Option<Record>, StoreError> {
-        let mut known = self.0.record.lock().await;
-        if let Some(record) = &*known {
+        let mut cached = self.0.record.lock().await;
+        if let Some(record) = &*cached {
             return Ok(record.clone());
         }
         let record = sender.store().record(id, sender.now()).await?;
@@ -44,15 +42,15 @@ impl RecordCache {
         if let Some(record) = &record {
             self.0.user.get_or_init(|| record.user.clone());
         }
-        Ok(known.insert(record).clone())
+        Ok(cached.insert(record).clone())
     }
 
-    /// Makes the next question read again, after a change.
-    pub(crate) async fn forget(&self) {
+    /// Makes the next use read again, after a change.
+    pub(crate) async fn invalidate(&self) {
         *self.0.record.lock().await = None;
     }
 
-    /// The user of the connection that was opened `at`, if it is one's and still registered.
+    /// Returns the user of the connection that was opened `at`, if it has one and is still registered.
     pub(crate) async fn user(
         &self,
         sender: &Sender,
@@ -62,23 +60,7 @@ impl RecordCache {
         if let Some(user) = self.0.user.get() {
             return Ok(user.clone());
         }
-        let record = self.record(sender, id, at).await?;
+        let record = self.read(sender, id, at).await?;
         Ok(record.and_then(|record| record.user))
-    }
-
-    /// Remembers that the event made the user present in a room.
-    pub(crate) fn arrive(&self, room: &str) {
-        let arrived = self.0.arrived.lock();
-        arrived
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(room.to_owned());
-    }
-
-    /// The user of the event, and the rooms in which the event made the user present. Takes the rooms.
-    pub(crate) fn arrived(&self) -> Option<(String, Vec<String>)> {
-        let arrived = self.0.arrived.lock();
-        let rooms = std::mem::take(&mut *arrived.unwrap_or_else(PoisonError::into_inner));
-        let user = self.0.user.get().cloned().flatten()?;
-        (!rooms.is_empty()).then_some((user, rooms))
     }
 }

@@ -89,7 +89,7 @@ impl<S: Sync> FromEvent<Connect, S> for Opening {
     type Rejection = Infallible;
 
     async fn from_event(event: &Event<Connect>, _: &S) -> Result<Self, Infallible> {
-        let declared = event.data.declared.clone();
-        Ok(Self::new(event.connection_id().clone(), declared))
+        let effects = event.sender.effects().clone();
+        Ok(Self::new(event.connection_id().clone(), effects))
     }
 }

@@ -73,7 +73,7 @@ macro_rules! open {
                     event.connection_id().clone(),
                     event.context.connected_at(),
                     event.sender.clone(),
-                    event.known.clone(),
+                    event.record_cache.clone(),
                 ))
             }
         }

@@ -24,7 +24,7 @@ pub struct Rooms(pub Vec<String>);
 
 async fn record<K: Kind>(event: &Event<K>) -> Result<Option<Record>, StoreError> {
     let (id, at) = (event.connection_id(), event.context.connected_at());
-    event.known.record(&event.sender, id, at).await
+    event.record_cache.read(&event.sender, id, at).await
 }
 
 fn present<T>(found: Option<T>, what: &str) -> Result<T, Error> {

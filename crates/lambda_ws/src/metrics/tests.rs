@@ -6,6 +6,7 @@ use super::*;
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
 use crate::payload::Payload;
+use crate::router::HandlerTimer;
 use crate::store::{Memory, Record, Store};
 use crate::task::Tasks;
 use crate::transport::{Inspection, Transport};
@@ -15,6 +16,7 @@ use futures_util::future::BoxFuture;
 use lines::Lines;
 use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 /// An hour after what `events/` tell of.
 const NOW: Timestamp = Timestamp::from_secs(1_767_611_040);
@@ -119,15 +121,11 @@ fn router() -> Router {
 }
 
 /// A function whose metrics are read.
-async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher<Router>, Lines) {
+async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher, Lines) {
     function_of(router(), namespace, name).await
 }
 
-async fn function_of(
-    router: Router,
-    namespace: &str,
-    name: Option<&str>,
-) -> (Dispatcher<Router>, Lines) {
+async fn function_of(router: Router, namespace: &str, name: Option<&str>) -> (Dispatcher, Lines) {
     let (world, store, lines) = (World::default(), Memory::new(), Lines::default());
     for member in ["ann", "bob", "gone", "lied-about", "slow", "odd"] {
         let at = Timestamp::from_millis(NOW.millis() - 60_000);
@@ -147,8 +145,8 @@ async fn function_of(
     (Dispatcher::new(router, backend), lines)
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) {
-    let _ = host.call(event, InvocationContext::default()).await;
+async fn call(dispatcher: &Dispatcher, event: &str) {
+    let _ = dispatcher.call(event, InvocationContext::default()).await;
 }
 
 fn message(body: &Value) -> String {
@@ -159,7 +157,7 @@ fn message(body: &Value) -> String {
 
 #[tokio::test]
 async fn every_line_has_the_embedded_metric_format() {
-    let (host, lines) = function("Chat/prod", Some("chat")).await;
+    let (dispatcher, lines) = function("Chat/prod", Some("chat")).await;
     for event in [
         CONNECT,
         &CONNECT.replace("\"ann\"", "\"eve\""),
@@ -171,19 +169,19 @@ async fn every_line_has_the_embedded_metric_format() {
         DISCONNECT,
         r#"{"publish": {"room": "tea", "data": "hello"}}"#,
     ] {
-        call(&host, event).await;
+        call(&dispatcher, event).await;
         // Whoever reads an event's log finds its metrics there.
         assert!(!lines.take_valid().is_empty(), "{event}");
     }
     // Those that nobody knows are told by nothing.
-    call(&host, "{}").await;
+    call(&dispatcher, "{}").await;
     assert_eq!(lines.take_valid(), Vec::<Value>::new());
 }
 
 #[tokio::test]
 async fn an_event_is_counted_where_it_belongs() {
-    let (host, lines) = function("Chat", Some("chat")).await;
-    call(&host, CONNECT).await;
+    let (dispatcher, lines) = function("Chat", Some("chat")).await;
+    call(&dispatcher, CONNECT).await;
     let line = lines.one();
     assert_eq!(line["Connects"], 1);
     assert_eq!(
@@ -193,12 +191,16 @@ async fn an_event_is_counted_where_it_belongs() {
     assert_eq!(line["Failures"], 0);
     assert!(line["HandlerTime"][0].is_number() && line.get("Messages").is_none());
 
-    call(&host, &CONNECT.replace("\"ann\"", "\"eve\"")).await;
+    call(&dispatcher, &CONNECT.replace("\"ann\"", "\"eve\"")).await;
     let line = lines.one();
     assert_eq!((&line["Refusals"], line.get("Connects")), (&json!(1), None));
     assert_eq!(line["Failures"], 0, "a refusal is what the handler is for");
 
-    call(&host, &message(&json!({"action": "say", "text": "fail"}))).await;
+    call(
+        &dispatcher,
+        &message(&json!({"action": "say", "text": "fail"})),
+    )
+    .await;
     let line = lines.one();
     assert_eq!(
         (&line["Messages"], &line["Failures"]),
@@ -206,7 +208,7 @@ async fn an_event_is_counted_where_it_belongs() {
     );
     assert_eq!(line["Route"], "say");
 
-    call(&host, DISCONNECT).await;
+    call(&dispatcher, DISCONNECT).await;
     let line = lines.one();
     assert_eq!(
         (&line["Disconnects"], &line["Code"]),
@@ -216,9 +218,9 @@ async fn an_event_is_counted_where_it_belongs() {
 
 #[tokio::test]
 async fn what_clients_make_up_is_no_dimension() {
-    let (host, lines) = function("Chat", None).await;
+    let (dispatcher, lines) = function("Chat", None).await;
     for action in ["nosuch", "$connect", &"x".repeat(5000)] {
-        call(&host, &message(&json!({"action": action}))).await;
+        call(&dispatcher, &message(&json!({"action": action}))).await;
         assert_eq!(lines.one()["Route"], "$default");
     }
     for (code, label) in [
@@ -228,17 +230,17 @@ async fn what_clients_make_up_is_no_dimension() {
     ] {
         let mut event: Value = serde_json::from_str(DISCONNECT).unwrap();
         event["requestContext"]["disconnectStatusCode"] = code;
-        call(&host, &event.to_string()).await;
+        call(&dispatcher, &event.to_string()).await;
         assert_eq!(lines.one()["Code"], label);
     }
-    call(&host, &message(&json!({"action": "größe"}))).await;
+    call(&dispatcher, &message(&json!({"action": "größe"}))).await;
     assert_eq!(lines.one()["Route"], "gr??e", "CloudWatch takes ASCII only");
 }
 
 #[tokio::test]
 async fn what_became_of_messages_is_counted_by_outcome() {
-    let (host, lines) = function("Chat", None).await;
-    call(&host, &message(&json!({"action": "whisper"}))).await;
+    let (dispatcher, lines) = function("Chat", None).await;
+    call(&dispatcher, &message(&json!({"action": "whisper"}))).await;
     let line = lines.one();
     for (metric, count) in [
         ("Sent", 2),
@@ -251,7 +253,7 @@ async fn what_became_of_messages_is_counted_by_outcome() {
     ] {
         assert_eq!(line[metric], count, "{metric}");
     }
-    call(&host, SAY).await;
+    call(&dispatcher, SAY).await;
     let line = lines.one();
     let counts = ["Sent", "Gone", "Throttled", "Failed"].map(|name| line[name].clone());
     // Who was gone has been removed.
@@ -262,8 +264,12 @@ async fn what_became_of_messages_is_counted_by_outcome() {
 
 #[tokio::test]
 async fn more_values_than_a_document_takes_are_in_several() {
-    let (host, lines) = function("Chat", None).await;
-    call(&host, &message(&json!({"action": "say", "times": 250}))).await;
+    let (dispatcher, lines) = function("Chat", None).await;
+    call(
+        &dispatcher,
+        &message(&json!({"action": "say", "times": 250})),
+    )
+    .await;
     let all = lines.take_valid();
     assert_eq!(all.len(), 3);
     let values = all.iter().flat_map(|line| line["Audience"].as_array());
@@ -274,9 +280,9 @@ async fn more_values_than_a_document_takes_are_in_several() {
 
 #[tokio::test]
 async fn a_handler_that_panics_is_told_of_at_once() {
-    let (host, lines) = function("Chat", None).await;
+    let (dispatcher, lines) = function("Chat", None).await;
     let event = message(&json!({"action": "say", "text": "panic"}));
-    let call = host.call(&event, InvocationContext::default());
+    let call = dispatcher.call(&event, InvocationContext::default());
     assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
     let line = lines.one();
     assert_eq!(
@@ -287,11 +293,11 @@ async fn a_handler_that_panics_is_told_of_at_once() {
 
 #[tokio::test]
 async fn each_event_has_lines_of_its_own_also_about_several_routes() {
-    let (host, lines) = function("Chat", None).await;
-    let metrics = host.metrics().expect("it counts");
+    let (dispatcher, lines) = function("Chat", None).await;
+    let metrics = dispatcher.metrics().expect("it counts");
     for route in ["a", "b"] {
-        let mut watch = metrics.watch();
-        watch.at(route, true);
+        metrics.message(route);
+        drop(HandlerTimer::new(metrics.clone(), route));
     }
     metrics.disconnect(Some(1006));
     drop(metrics.line(&World::default()));
@@ -301,7 +307,7 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
         .map(|l| l["Route"].clone())
         .collect();
     assert_eq!(routes, ["a", "b"]);
-    call(&host, SAY).await;
+    call(&dispatcher, SAY).await;
     let line = lines.one();
     assert_eq!(
         (&line["Route"], line.get("Disconnects")),
@@ -312,12 +318,12 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
 #[tokio::test]
 async fn tasks_are_counted() {
     let router = router().opened(async || "hello");
-    let (host, lines) = function_of(router, "Chat", None).await;
-    call(&host, CONNECT).await;
+    let (dispatcher, lines) = function_of(router, "Chat", None).await;
+    call(&dispatcher, CONNECT).await;
     assert_eq!(lines.one()["TasksHandedOn"], 1);
     call(
-        &host,
-        r#"{"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}"#,
+        &dispatcher,
+        r#"{"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}"#,
     )
     .await;
     let line = lines.one();

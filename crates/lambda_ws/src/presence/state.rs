@@ -4,7 +4,7 @@ use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard};
 use crate::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tracing::warn;
 
@@ -23,8 +23,8 @@ pub(crate) struct Hooks {
 /// The presence state of a process.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceState {
-    /// The router's, once an event has reached it.
-    hooks: OnceLock<Option<Hooks>>,
+    /// The router's, if it keeps presences.
+    hooks: Option<Hooks>,
     changes: Mutex<Changes>,
     has_warned: AtomicBool,
 }
@@ -40,19 +40,21 @@ struct Changes {
 }
 
 impl PresenceState {
-    /// The router reports its hooks: with every event, before a handler sees it.
-    pub(crate) fn tell(&self, hooks: Option<Hooks>) {
-        self.hooks.get_or_init(|| hooks);
+    pub(crate) fn new(hooks: Option<Hooks>) -> Self {
+        Self {
+            hooks,
+            ..Self::default()
+        }
     }
 
-    /// The router's hooks, if that is known.
-    pub(crate) fn hooks(&self) -> Option<Option<Hooks>> {
-        self.hooks.get().copied()
+    /// The router's hooks, if it keeps presences.
+    pub(crate) fn hooks(&self) -> Option<Hooks> {
+        self.hooks
     }
 
-    /// Whether presences are kept, as far as is known.
+    /// Whether presences are kept.
     pub(crate) fn are_kept(&self) -> bool {
-        matches!(self.hooks(), Some(Some(_)))
+        self.hooks.is_some()
     }
 
     /// Stores departures, before the connections are removed, for a sweep after the grace. Without a grace
@@ -63,11 +65,9 @@ impl PresenceState {
         has_tasks: bool,
         departures: &[PendingChange],
     ) {
-        let hooks = self.hooks();
-        let grace = hooks.flatten().map_or(Duration::ZERO, |hooks| hooks.grace);
-        if hooks == Some(None) {
+        let Some(Hooks { grace, .. }) = self.hooks else {
             return;
-        }
+        };
         if !has_tasks || grace.is_zero() {
             return self.remember(departures);
         }

@@ -4,7 +4,8 @@ use crate::testing::{Client, Gateway};
 use crate::{AnyEvent, ConnectionId, Extension, FromRef, RouteKey, Router, State};
 use http::StatusCode;
 use serde_json::{Value, json};
-use tower::{Layer, ServiceBuilder};
+use tower::layer::layer_fn;
+use tower::util::MapRequestLayer;
 
 async fn key(RouteKey(key): RouteKey) -> String {
     key
@@ -56,7 +57,7 @@ async fn the_member_that_routes_are_selected_on_can_be_another() {
 }
 
 #[tokio::test]
-async fn what_no_route_is_for_goes_to_the_fallback() {
+async fn unmatched_messages_go_to_the_fallback() {
     let router = Router::new().route("say", key);
     let mut ann = client(
         router.fallback(async |text: String| format!("? {text}")),
@@ -76,7 +77,7 @@ async fn what_no_route_is_for_goes_to_the_fallback() {
 }
 
 #[tokio::test]
-async fn without_a_fallback_the_client_is_told_what_is_expected() {
+async fn without_a_fallback_unmatched_messages_get_an_error() {
     let mut ann = client(Router::new().route("say", key).route("ask", key), &[]).await;
     let told = async |ann: &mut Client, message: &str| {
         let (code, message) = error(ann, message).await;
@@ -199,14 +200,12 @@ async fn layers_see_every_event_and_may_add_to_it() {
     let router = Router::new().connect(connect).route("tenant", tenant);
     let router = router.route("none", none);
     let router = router.route("missing", async |_: Extension<u8>| ());
-    let service = ServiceBuilder::new()
-        .map_request(|mut event: AnyEvent| {
-            let name = format!("tenant of {}", event.context().connection_id());
-            event.extensions_mut().insert(Tenant(name));
-            event
-        })
-        .service(router);
-    let gateway = Gateway::new(service);
+    let router = router.layer(MapRequestLayer::new(|mut event: AnyEvent| {
+        let name = format!("tenant of {}", event.context().connection_id());
+        event.extensions.insert(Tenant(name));
+        event
+    }));
+    let gateway = Gateway::new(router);
     let mut ann = gateway.connect("/").await.unwrap();
     let name = format!("tenant of {}", ann.id());
     assert_eq!(answer(&mut ann, r#"{"action":"tenant"}"#).await, name);
@@ -219,11 +218,30 @@ async fn layers_see_every_event_and_may_add_to_it() {
 
 #[tokio::test]
 async fn a_layer_that_fails_is_an_internal_error() {
-    let fails = tower::layer::layer_fn(|_: Router| {
+    let fails = layer_fn(|_| {
         tower::service_fn(async |_: AnyEvent| Err::<crate::Response, _>("overloaded"))
     });
-    let gateway = Gateway::new(fails.layer(Router::new()));
+    let gateway = Gateway::new(Router::new().layer(fails));
     assert_eq!(gateway.connect("/").await.unwrap_err().status, 500);
+}
+
+#[tokio::test]
+async fn the_last_layer_sees_an_event_first_and_wraps_handlers_that_are_added_later() {
+    let append = |number: u8| {
+        MapRequestLayer::new(move |mut event: AnyEvent| {
+            let mut seen: Vec<u8> = event.extensions.remove().unwrap_or_default();
+            seen.push(number);
+            event.extensions.insert(seen);
+            event
+        })
+    };
+    let other = Router::new().layer(append(3));
+    let router = Router::new().layer(append(1)).layer(append(2));
+    let router = router
+        .merge(other)
+        .fallback(async |Extension(seen): Extension<Vec<u8>>| format!("{seen:?}"));
+    let mut ann = client(router, &[]).await;
+    assert_eq!(answer(&mut ann, "hello").await, "[3, 2, 1]");
 }
 
 #[test]

@@ -132,9 +132,7 @@ impl Audience {
 
     async fn each(self, message: Option<Payload>) -> Result<Delivery, SendError> {
         let mut except = self.except;
-        if self.sender.0.spares {
-            except.extend(self.sender.0.opening.clone());
-        }
+        except.extend(self.sender.0.origin.excluded().cloned());
         let mut work = Remaining::all(self.scope, except);
         work.message = message;
         self.sender.deliver(work, Resumed::No).await

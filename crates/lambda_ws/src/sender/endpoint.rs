@@ -48,7 +48,7 @@ impl Sender {
     /// Looks for the connection of this event, which is alive, if nothing else has proven the endpoint.
     pub(super) async fn prove_endpoint(&self) -> bool {
         if !self.is_endpoint_proven()
-            && let Some(alive) = &self.0.alive
+            && let Some(alive) = self.0.origin.alive()
         {
             // A success proves it.
             let _ = self.inspect(alive).await;

@@ -1,7 +1,7 @@
 //! Confirms that a connection is gone.
 
-use super::Sender;
 use super::attempts::Request;
+use super::{EventOrigin, Sender};
 use crate::ConnectionId;
 use crate::error::SendError;
 use crate::metrics::Metric;
@@ -76,7 +76,7 @@ impl Sender {
         }
         let pauses = match is_young {
             _ if is_closed => &OPENING_PAUSES[..],
-            true if self.0.greets => &OPENING_PAUSES[..],
+            true if matches!(self.0.origin, EventOrigin::Opened(_)) => &OPENING_PAUSES[..],
             true => &YOUNG_PAUSES[..],
             false => &[CONFIRMATION],
         };

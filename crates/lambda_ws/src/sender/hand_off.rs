@@ -3,7 +3,7 @@
 use crate::error::BoxError;
 use crate::id::new_id;
 use crate::task::Remaining;
-use crate::task::{MOST_HOPS, Send, Task, Tasks};
+use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
 use std::sync::Arc;
 
 /// How many tasks share a message to many, unless `SEND_TASKS` says otherwise.
@@ -53,12 +53,14 @@ impl TaskHandOff {
                 full: Some(share(full)),
                 rest: part,
             };
-            let task = Task::send(id, hop, send);
+            let task = Task::new(id, hop, TaskKind::Send(send));
             let Err(error) = self.tasks.queue(task.event()).await else {
                 queued += 1;
                 continue;
             };
-            let part = task.send.expect("it was made of one").rest;
+            let TaskKind::Send(Send { rest: part, .. }) = task.kind else {
+                unreachable!("the task was made for a part of a broadcast");
+            };
             left = Some(match left {
                 Some((mut rest, first)) => {
                     rest.add(part);

@@ -100,9 +100,9 @@ impl RoomPresence {
     fn check(&self) -> Result<(), StoreError> {
         check_name(&self.room)?;
         let presences = self.sender.presences();
-        match presences.and_then(|presences| presences.hooks()) {
-            Some(None) => Err(StoreError::NoPresence),
-            _ => Ok(()),
+        match presences.is_none_or(|presences| presences.are_kept()) {
+            true => Ok(()),
+            false => Err(StoreError::NoPresence),
         }
     }
 }

@@ -93,7 +93,7 @@ impl<'a> Removal<'a> {
         }
         let under_way = self.under_way;
         let work = async move { under_way.collect::<()>().await };
-        self.sender.0.cleanup.run(work).await;
+        self.sender.0.effects.run(work).await;
     }
 
     fn begin(&mut self) {

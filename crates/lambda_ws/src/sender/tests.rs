@@ -7,8 +7,9 @@ mod one;
 mod slow;
 mod unread;
 
-use super::{Cleanup, Delivery, Inner, RateLimiter, SEND_RATE, Sender};
+use super::{Delivery, EventOrigin, Inner, RateLimiter, SEND_RATE, Sender};
 use crate::clock::Clock;
+use crate::effects::Effects;
 use crate::error::SendError;
 use crate::payload::Payload;
 use crate::store::{Memory, Record, Scope, Slice, Store};
@@ -135,11 +136,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        Self::opening(None)
-    }
-
-    fn opening(opening: Option<ConnectionId>) -> Self {
-        Self::with(|inner| inner.opening = opening)
+        Self::with(|_| {})
     }
 
     fn with(change: impl FnOnce(&mut Inner)) -> Self {
@@ -148,17 +145,14 @@ impl Bench {
             store: Arc::new(store.clone()),
             transport: Arc::new(script.clone()),
             clock: Arc::new(script.clone()),
-            cleanup: Cleanup::awaited(),
+            effects: Effects::inline(),
+            origin: EventOrigin::Outside,
             api: Some(API.to_owned()),
             gone: Arc::default(),
             endpoint: Arc::default(),
-            opening: None,
-            alive: None,
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
             relay: None,
-            greets: false,
-            spares: false,
             presences: None,
             metrics: None,
         };

@@ -2,15 +2,13 @@
 
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
+use crate::router::Router;
 use crate::store::Memory;
 use crate::transport::LogOnly;
 use serde_json::Value;
 use std::sync::Arc;
-use tower_service::Service;
 
-/// What `service` answers to one raw event, by the same code as on Lambda: for events that are kept in
+/// What `router` answers to one raw event, by the same code as on Lambda: for events that are kept in
 /// files, or taken from a log.
 ///
 /// There is nobody else: the store is new and empty, and what is sent is logged instead. For clients
@@ -40,14 +38,10 @@ use tower_service::Service;
 /// # Panics
 ///
 /// If a handler does, and outside of a Tokio runtime.
-pub async fn answer<S>(service: S, json: &str) -> Result<Value, BoxError>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+pub async fn answer(router: Router, json: &str) -> Result<Value, BoxError> {
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Dispatcher::new(service, Backend::new(Arc::new(Memory::new()), transports));
-    let reply = host.call(json, InvocationContext::default()).await?;
+    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let reply = dispatcher.call(json, InvocationContext::default()).await?;
     Ok(serde_json::to_value(&reply)?)
 }
 
@@ -55,7 +49,7 @@ where
 mod tests {
     use super::*;
     use crate::auth::Policy;
-    use crate::{Connection, Error, Opening, Router};
+    use crate::{Connection, Error, Opening};
     use serde_json::json;
 
     const CONNECT: &str = include_str!("../../../../events/connect.json");

@@ -1,7 +1,6 @@
 //! A client of the gateway.
 
-use super::gateway::Gateway;
-use super::shared::Shared;
+use super::shared::{Handle, Shared};
 use super::socket::State;
 use crate::ConnectionId;
 use crate::error::SendError;
@@ -16,26 +15,26 @@ use std::fmt::Write as _;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// A connected client: see [`Gateway::connect`].
+/// A connected client: see [`Gateway::connect`](super::Gateway::connect).
 ///
 /// One that goes out of scope stays connected; [`Client::close`] closes it.
 pub struct Client {
-    gateway: Gateway,
+    handle: Handle,
     id: ConnectionId,
     protocol: Option<String>,
 }
 
 impl Client {
-    pub(super) fn new(gateway: Gateway, id: ConnectionId, protocol: Option<String>) -> Self {
+    pub(super) fn new(handle: Handle, id: ConnectionId, protocol: Option<String>) -> Self {
         Self {
-            gateway,
+            handle,
             id,
             protocol,
         }
     }
 
     fn shared(&self) -> &Arc<Shared> {
-        &self.gateway.shared
+        &self.handle.shared
     }
 
     /// The connection's id.
@@ -93,7 +92,7 @@ impl Client {
 
     /// Invokes the route of a message (conformance D2 to D4, E1 to E5).
     async fn deliver(&self, text: &str) {
-        let (shared, api) = (self.shared(), &self.gateway.api);
+        let (shared, api) = (self.shared(), &self.handle.api);
         let (request_id, now) = (shared.new_id(), shared.now());
         let answer = |message: String| {
             let now = shared.now();

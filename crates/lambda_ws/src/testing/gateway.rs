@@ -2,85 +2,36 @@
 
 use super::client::Client;
 use super::request::{Refusal, Request};
-use super::shared::Shared;
+use super::shared::{Api, Handle, Invocation, Shared};
+use crate::Timestamp;
 use crate::auth::Tickets;
-use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
+use crate::router::Router;
 use crate::sender::Sender;
 use crate::store::Memory;
-use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::CloseReason;
 use lambda_ws_protocol::selection::Expression;
-use lambda_ws_protocol::{CloseReason, authorizer::IdentitySource, event::RequestContext};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tower_service::Service;
 
 /// An API in memory; clones are the same API.
 ///
 /// It knows the routes `$connect`, `$disconnect` and `$default`, selects on `$request.body.action`,
 /// and its time stands still: see [the module](crate::testing) for an example.
 #[derive(Clone)]
-pub struct Gateway {
-    pub(super) shared: Arc<Shared>,
-    pub(super) api: Arc<Api>,
-}
-
-/// What an API's template says.
-#[derive(Debug, Clone)]
-pub(super) struct Api {
-    pub(super) expression: Expression,
-    /// The routes of messages, and whether they are two-way.
-    pub(super) routes: BTreeMap<String, bool>,
-    /// The identity sources of the authorizer, if there is one.
-    pub(super) authorizer: Option<Vec<IdentitySource>>,
-}
-
-/// An event the application has seen.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Invocation {
-    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `REQUEST`, if the authorizer was asked.
-    pub event_type: String,
-    /// The route the gateway selected.
-    pub route_key: String,
-    /// The connection.
-    pub connection_id: ConnectionId,
-    /// The event's id, which error frames name.
-    pub request_id: String,
-    /// The event as it was sent.
-    pub json: serde_json::Value,
-}
-
-impl Invocation {
-    pub(super) fn new(event_type: &str, context: &RequestContext<'_>, json: &str) -> Self {
-        Self {
-            event_type: event_type.to_owned(),
-            route_key: context.route_key.to_owned(),
-            connection_id: context.connection_id.into(),
-            request_id: context.request_id.to_owned(),
-            json: serde_json::from_str(json).unwrap_or_default(),
-        }
-    }
-}
+pub struct Gateway(Handle);
 
 impl Gateway {
-    /// An API whose events `service` serves: a [`Router`](crate::Router), with or without layers.
-    pub fn new<S>(service: S) -> Self
-    where
-        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
-        Self {
-            shared: Shared::new(service),
+    /// An API whose events `router` serves.
+    pub fn new(router: Router) -> Self {
+        Self(Handle {
+            shared: Shared::start(router),
             api: Arc::new(Api {
                 expression: Expression::default(),
                 routes: BTreeMap::from([("$default".to_owned(), false)]),
                 authorizer: None,
             }),
-        }
+        })
     }
 
     /// Adds routes that the API itself knows, besides `$connect`, `$disconnect` and `$default`.
@@ -96,13 +47,13 @@ impl Gateway {
     /// Removes the route `$default`: a message that selects no other is answered by API Gateway
     /// itself, with an error frame (conformance D4).
     pub fn without_default(mut self) -> Self {
-        Arc::make_mut(&mut self.api).routes.remove("$default");
+        Arc::make_mut(&mut self.0.api).routes.remove("$default");
         self
     }
 
     fn routes<'k>(mut self, keys: impl IntoIterator<Item = &'k str>, two_way: bool) -> Self {
         let routes = keys.into_iter().map(|key| (key.to_owned(), two_way));
-        Arc::make_mut(&mut self.api).routes.extend(routes);
+        Arc::make_mut(&mut self.0.api).routes.extend(routes);
         self
     }
 
@@ -143,7 +94,7 @@ impl Gateway {
                 Err(error) => panic!("{error}"),
             }
         }
-        Arc::make_mut(&mut self.api).authorizer = Some(read);
+        Arc::make_mut(&mut self.0.api).authorizer = Some(read);
         self
     }
 
@@ -155,7 +106,7 @@ impl Gateway {
     #[track_caller]
     pub fn expression(mut self, expression: &str) -> Self {
         match expression.parse() {
-            Ok(expression) => Arc::make_mut(&mut self.api).expression = expression,
+            Ok(expression) => Arc::make_mut(&mut self.0.api).expression = expression,
             Err(error) => panic!("{error}"),
         }
         self
@@ -185,14 +136,14 @@ impl Gateway {
     /// # }
     /// ```
     pub fn request(&self, uri: &str) -> Request {
-        Request::new(self.clone(), uri)
+        Request::new(self.0.clone(), uri)
     }
 
     /// Moves the clock, and closes on the way whom API Gateway closes: who has been idle for 10
     /// minutes or connected for 2 hours. Their `$disconnect` follows, each at its time (conformance
     /// F5, F6).
     pub async fn advance(&self, duration: Duration) {
-        let shared = &self.shared;
+        let shared = &self.0.shared;
         let _action = shared.action();
         let until = shared.now() + duration;
         loop {
@@ -214,7 +165,7 @@ impl Gateway {
 
     /// The time, as the application's events have it.
     pub fn now(&self) -> Timestamp {
-        self.shared.now()
+        self.0.shared.now()
     }
 
     /// Invokes the application with an event that is none of its API's: what others
@@ -242,7 +193,7 @@ impl Gateway {
     ///
     /// The function's error, as its caller sees it.
     pub async fn invoke(&self, event: serde_json::Value) -> Result<serde_json::Value, String> {
-        let shared = &self.shared;
+        let shared = &self.0.shared;
         let _action = shared.action();
         let done = shared.call(event.to_string()).await;
         shared.tell_ends().await;
@@ -252,7 +203,7 @@ impl Gateway {
 
     /// Sends as a program does that serves no events: a job, another function.
     pub fn sender(&self) -> Sender {
-        self.shared.sender.clone()
+        self.0.shared.sender.clone()
     }
 
     /// Issues tickets as a program does that serves no events: a page's HTTPS API.
@@ -262,19 +213,17 @@ impl Gateway {
 
     /// The store of the connections.
     pub fn store(&self) -> &Memory {
-        &self.shared.store
+        &self.0.shared.store
     }
 
     /// The events the application has seen, in order.
     pub fn events(&self) -> Vec<Invocation> {
-        self.shared.invocations().clone()
+        self.0.shared.invocations().clone()
     }
 }
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("api", &self.api)
-            .finish_non_exhaustive()
+        self.0.fmt(f)
     }
 }

@@ -1,8 +1,7 @@
 //! Handshakes.
 
 use super::client::Client;
-use super::gateway::Gateway;
-use super::shared::DOMAIN;
+use super::shared::{DOMAIN, Handle};
 use super::socket::{Socket, State};
 use crate::ConnectionId;
 use http::StatusCode;
@@ -10,11 +9,11 @@ use lambda_ws_protocol::event::Pairs;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A client's request to open a connection: see [`Gateway::request`].
+/// A client's request to open a connection: see [`Gateway::request`](super::Gateway::request).
 #[must_use = "a request does nothing until you call `connect`"]
 #[derive(Debug)]
 pub struct Request {
-    gateway: Gateway,
+    handle: Handle,
     query: Pairs,
     headers: Pairs,
     protocols: Vec<String>,
@@ -33,12 +32,12 @@ pub struct Refusal {
 }
 
 impl Request {
-    pub(super) fn new(gateway: Gateway, uri: &str) -> Self {
+    pub(super) fn new(handle: Handle, uri: &str) -> Self {
         let query = uri.split_once('?').map_or("", |(_, query)| query);
         let query = query.split('#').next().unwrap_or_default();
         let query: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
         Self {
-            gateway,
+            handle,
             query: query.into_iter().collect(),
             headers: Pairs::default(),
             protocols: Vec::new(),
@@ -61,7 +60,7 @@ impl Request {
 
     /// What the API's authorizer said of the client: `principalId` and the members of its context,
     /// in every event of the connection. Numbers and booleans become text (conformance C1). The
-    /// application is not asked any more, if it is the authorizer ([`Gateway::authorizer`]).
+    /// application is not asked any more, if it is the authorizer ([`Gateway::authorizer`](super::Gateway::authorizer)).
     ///
     /// # Panics
     ///
@@ -99,9 +98,9 @@ impl Request {
     /// [`Refusal`].
     pub async fn connect(self) -> Result<Client, Refusal> {
         let headers = self.all_headers();
-        let (gateway, authorizer) = (self.gateway, self.authorizer);
+        let (handle, authorizer) = (self.handle, self.authorizer);
         let asked = authorizer.is_none();
-        let shared = gateway.shared.clone();
+        let shared = handle.shared.clone();
         let _action = shared.action();
         let id = ConnectionId::from(shared.new_id());
         let now = shared.now();
@@ -127,7 +126,7 @@ impl Request {
         let query = Some(&self.query).filter(|query| !query.is_empty());
         event.query_string_parameters = query;
         event.multi_value_query_string_parameters = query;
-        let said = match &gateway.api.authorizer {
+        let said = match &handle.api.authorizer {
             Some(sources) if asked => shared.authorize(sources, &event).await,
             _ => Ok(None),
         };
@@ -159,7 +158,7 @@ impl Request {
         });
         shared.tell_ends().await;
         match status {
-            Ok(protocol) => Ok(Client::new(gateway, id, protocol)),
+            Ok(protocol) => Ok(Client::new(handle, id, protocol)),
             Err(status) => Err(Refusal {
                 status: StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY),
             }),

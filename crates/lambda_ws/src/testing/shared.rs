@@ -1,39 +1,82 @@
-//! What a gateway and its clients share.
+//! The state that a gateway and its clients share.
 
-use super::app::{App, Invoked};
-use super::clock::StandingClock;
-use super::gateway::Invocation;
 use super::socket::{Ended, Sockets};
-use super::wire::Wire;
-use crate::app::{Backend, Transports};
+use crate::app::{Dispatcher, InvocationContext};
 use crate::error::BoxError;
-use crate::event::AnyEvent;
-use crate::response::Response;
 use crate::sender::Sender;
-use crate::store::{InterceptedStore, Memory, StoreError};
-use crate::task::Tasks;
+use crate::store::Memory;
 use crate::{ConnectionId, Timestamp};
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use lambda_ws_protocol::authorizer::IdentitySource;
 use lambda_ws_protocol::event::{self, ConnectionDetails, Identity, ProxyRequest, RequestContext};
 use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
 use lambda_ws_protocol::response::{ErrorFrame, ProxyResponse};
+use lambda_ws_protocol::selection::Expression;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-use tower_service::Service;
 
 pub(super) const API: &str = "a1b2c3d4e5";
 pub(super) const STAGE: &str = "test";
 pub(super) const DOMAIN: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
 
-/// The time at the beginning of every test: 5 January 2026, 10:04.
-const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
+/// An API and its state: what a gateway, its requests and its clients hold.
+#[derive(Clone)]
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) api: Arc<Api>,
+}
 
-/// What a gateway and its clients share.
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("api", &self.api)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an API's template says.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) expression: Expression,
+    /// The routes of messages, and whether they are two-way.
+    pub(super) routes: BTreeMap<String, bool>,
+    /// The identity sources of the authorizer, if there is one.
+    pub(super) authorizer: Option<Vec<IdentitySource>>,
+}
+
+/// An event that the application received.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Invocation {
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `REQUEST`, if the authorizer was asked.
+    pub event_type: String,
+    /// The route the gateway selected.
+    pub route_key: String,
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// The event's id, which error frames name.
+    pub request_id: String,
+    /// The event as it was sent.
+    pub json: serde_json::Value,
+}
+
+impl Invocation {
+    pub(super) fn new(event_type: &str, context: &RequestContext<'_>, json: &str) -> Self {
+        Self {
+            event_type: event_type.to_owned(),
+            route_key: context.route_key.to_owned(),
+            connection_id: context.connection_id.into(),
+            request_id: context.request_id.to_owned(),
+            json: serde_json::from_str(json).unwrap_or_default(),
+        }
+    }
+}
+
+/// The state that a gateway and its clients share.
 pub(super) struct Shared {
-    app: App,
+    dispatcher: Arc<Dispatcher>,
     pub(super) store: Memory,
     pub(super) sender: Sender,
     now: AtomicU64,
@@ -44,39 +87,22 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new<S>(service: S) -> Arc<Self>
-    where
-        S: Service<AnyEvent, Response = Response> + Clone + Send + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
-        Arc::new_cyclic(|shared: &Weak<Self>| {
-            let store = Memory::new();
-            let wire = Transports::one(Arc::new(Wire(shared.clone())));
-            let remote = InterceptedStore {
-                store: store.clone(),
-                // As a remote one does, it lets others go first: what they break by that must show.
-                before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
-                    Box::pin(tokio::task::yield_now().map(Ok))
-                },
-            };
-            let backend = Backend::new(Arc::new(remote), wire);
-            let backend = backend
-                .with_clock(StandingClock(shared.clone()))
-                .with_tasks(Arc::new(Queue(shared.clone())), 4)
-                .without_join_batches();
-            let sender = backend.sender().expect("one transport needs no event");
-            Self {
-                app: App::new(service, backend),
-                store,
-                sender,
-                now: AtomicU64::new(BEGINNING.millis()),
-                random: Mutex::new(fastrand::Rng::with_seed(7)),
-                sockets: Mutex::default(),
-                changed: Notify::new(),
-                invocations: Mutex::default(),
-            }
-        })
+    pub(super) fn new(
+        dispatcher: Dispatcher,
+        store: Memory,
+        sender: Sender,
+        beginning: Timestamp,
+    ) -> Self {
+        Self {
+            dispatcher: Arc::new(dispatcher),
+            store,
+            sender,
+            now: AtomicU64::new(beginning.millis()),
+            random: Mutex::new(fastrand::Rng::with_seed(7)),
+            sockets: Mutex::default(),
+            changed: Notify::new(),
+            invocations: Mutex::default(),
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -129,7 +155,7 @@ impl Shared {
         Action(self.clone())
     }
 
-    fn task(self: &Arc<Self>) -> Task {
+    pub(super) fn task(self: &Arc<Self>) -> Task {
         self.change(|sockets| sockets.tasks += 1);
         Task {
             shared: self.clone(),
@@ -150,9 +176,16 @@ impl Shared {
         }
     }
 
-    /// Runs the application with an event of no API.
-    pub(super) fn call(&self, json: String) -> Invoked {
-        self.app.invoke(json)
+    /// Invokes the application with an event.
+    pub(super) fn call(
+        &self,
+        json: String,
+    ) -> impl Future<Output = Result<Vec<u8>, BoxError>> + Send + 'static {
+        let dispatcher = self.dispatcher.clone();
+        async move {
+            let response = dispatcher.call(&json, InvocationContext::default()).await?;
+            Ok(serde_json::to_vec(&response)?)
+        }
     }
 
     /// Runs the application. It goes on if the gateway gives up on it (conformance E5).
@@ -165,7 +198,7 @@ impl Shared {
         let json = serde_json::to_string(event).expect("strings and numbers are always JSON");
         let seen = Invocation::new(event_type, context, &json);
         self.invocations().push(seen);
-        let (action, call) = (self.action(), self.app.invoke(json));
+        let (action, call) = (self.action(), self.call(json));
         let task = tokio::spawn(async move {
             let response = call.await;
             drop(action);
@@ -219,25 +252,6 @@ impl Shared {
     }
 }
 
-/// The asynchronous invocations: each begins at once, and goes on beside all others.
-struct Queue(Weak<Shared>);
-
-impl Tasks for Queue {
-    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
-        if let Some(shared) = self.0.upgrade() {
-            let (task, call) = (shared.task(), shared.call(event));
-            tokio::spawn(async move {
-                let done = call.await;
-                drop(task);
-                if let Err(error) = done {
-                    tracing::error!(error = &*error, "a task failed");
-                }
-            });
-        }
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
-
 /// Why an invocation has no response.
 pub(super) enum Failure {
     /// A function error, with its message.
@@ -255,8 +269,8 @@ impl Drop for Action {
     }
 }
 
-/// An invocation that the application asked itself for, until it ends.
-struct Task {
+/// A task of the application, until it ends.
+pub(super) struct Task {
     shared: Arc<Shared>,
     _action: Action,
 }

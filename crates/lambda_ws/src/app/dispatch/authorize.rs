@@ -1,48 +1,34 @@
 //! An authorizer's event.
 
 use super::{Dispatcher, event, log};
+use crate::app::backend::EventScope;
+use crate::app::error::AuthorizerError;
 use crate::app::lambda_response::LambdaResponse;
 use crate::auth::Policy;
 use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::BoxError;
-use crate::event::{AnyEvent, Authorize};
+use crate::event::{Authorize, EventData};
 use crate::metrics::Metric;
-use crate::response::{Body, Response};
-use crate::sender::Sender;
+use crate::response::Body;
+use crate::sender::EventOrigin;
 use http::StatusCode;
 use serde_json::value::RawValue;
-use tower_service::Service;
 use tracing::{debug, error};
 
-/// Why an authorizer returns no policy.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AuthorizerError {
-    /// The failure that API Gateway answers with 401; any other is a 500 (conformance B9).
-    #[error("Unauthorized")]
-    Unauthorized,
-    /// The handler failed.
-    #[error("the authorizer failed with {0}")]
-    Failed(StatusCode),
-    /// The policy cannot be sent.
-    #[error("{0}")]
-    Policy(String),
-}
-
-impl<S> Dispatcher<S>
-where
-    S: Service<AnyEvent, Response = Response> + Clone,
-    S::Error: Into<BoxError>,
-{
+impl Dispatcher {
     pub(super) async fn authorize(
         &self,
         context: Context,
         data: Authorize,
-        sender: Sender,
+        scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
         let method_arn = data.method_arn.clone();
+        let origin = EventOrigin::Handshake(context.connection_id().clone());
+        let sender = self.backend.sender_for(&context, scope, origin);
+        let data = EventData::Authorize(data);
         let event = event(context, data, sender, RecordCache::default());
-        let response = self.respond(AnyEvent::Authorize(event)).await;
+        let response = self.respond(event).await;
         log(&response);
         let refused = |error: AuthorizerError| {
             self.count(Metric::Refusals);

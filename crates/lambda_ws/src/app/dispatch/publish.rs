@@ -1,42 +1,15 @@
 //! What others publish through the function.
 
-use crate::error::BoxError;
-use crate::error::SendError;
+use super::Dispatcher;
+use crate::app::backend::EventScope;
+use crate::app::error::PublishError;
+use crate::app::lambda_response::LambdaResponse;
+use crate::error::{BoxError, SendError};
 use crate::payload::{IntoPayload, Payload};
 use crate::sender::{Delivery, Sender};
 use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-
-/// Why an event is not published.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PublishError {
-    /// The event is not of the documented form, or names what cannot exist.
-    #[error("{0}: {FORM}")]
-    Invalid(String),
-    /// The function cannot tell where the connections are.
-    #[error(
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: what is published does not tell where its \
-         connections are; it is https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
-    )]
-    NoEndpoint,
-    /// The invocation's time was not enough, and no task goes on.
-    #[error(
-        "there was not time for all: {sent} were sent to; let the function invoke itself, or give it more time"
-    )]
-    Incomplete { sent: usize },
-    /// Every message of a batch of SQS failed.
-    #[error("none of the {messages} messages of the batch is published")]
-    Batch {
-        messages: usize,
-        /// Why the first one failed.
-        #[source]
-        first: BoxError,
-    },
-    /// A message before it in a FIFO queue failed.
-    #[error("a message before it in the queue failed")]
-    OutOfOrder,
-}
 
 /// What is published, and to whom.
 #[derive(Deserialize)]
@@ -71,9 +44,6 @@ fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
-const FORM: &str = "expected {\"publish\": {\"room\" or \"user\" or \"connection\": NAME, or \"everyone\": \
-    true, and \"data\": text or any JSON}}";
-
 /// How many envelopes around `publish` are opened: EventBridge in SNS in SQS has three.
 const ENVELOPES: usize = 4;
 
@@ -81,9 +51,25 @@ fn invalid(problem: impl ToString) -> PublishError {
     PublishError::Invalid(problem.to_string())
 }
 
+impl Dispatcher {
+    pub(super) async fn publish(
+        &self,
+        json: &RawValue,
+        scope: &EventScope,
+    ) -> Result<LambdaResponse, BoxError> {
+        let published = self.publisher(scope)?.publish(json.get()).await?;
+        LambdaResponse::json(&published)
+    }
+
+    pub(super) fn publisher(&self, scope: &EventScope) -> Result<Sender, PublishError> {
+        let sender = self.backend.sender_without_event(scope);
+        sender.ok_or(PublishError::NoEndpoint)
+    }
+}
+
 impl Sender {
     /// Publishes what stands behind `publish`.
-    pub(super) async fn publish(&self, json: &str) -> Result<Published, BoxError> {
+    async fn publish(&self, json: &str) -> Result<Published, BoxError> {
         let publish: Publish<'_> = serde_json::from_str(json).map_err(invalid)?;
         let payload = payload(publish.data.ok_or_else(|| invalid("no data"))?)?;
         let audience = match publish {

@@ -73,18 +73,18 @@ impl Transport for Empty {
     }
 }
 
-fn host(router: Router, transport: impl Transport) -> Dispatcher<Router> {
+fn dispatcher(router: Router, transport: impl Transport) -> Dispatcher {
     let transports = Transports::one(Arc::new(transport));
     Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports))
 }
 
-async fn call(host: &Dispatcher<Router>, event: &str) -> Result<(), BoxError> {
-    let occasion = InvocationContext {
+async fn call(dispatcher: &Dispatcher, event: &str) -> Result<(), BoxError> {
+    let invocation = InvocationContext {
         request_id: Some("8f507cfc-xmpl-4697-b07a-ac58fc914c95"),
         trace_id: Some("Root=1-6566f071-707e729138f4d74b451e8c20"),
         ..InvocationContext::default()
     };
-    host.call(event, occasion).await?;
+    dispatcher.call(event, invocation).await?;
     Ok(())
 }
 
@@ -114,14 +114,14 @@ fn connecting() -> String {
 async fn a_line_says_which_client_which_event_and_which_invocation_it_is_about() {
     for level in ["info", "error"] {
         let (written, _guard) = Written::at(level, true);
-        let host = host(
+        let dispatcher = dispatcher(
             Router::new()
                 .connect(connect)
                 .route("say", async || Err::<(), Error>("the pot is empty".into())),
             LogOnly,
         );
-        call(&host, CONNECT).await.unwrap();
-        call(&host, SAY).await.unwrap();
+        call(&dispatcher, CONNECT).await.unwrap();
+        call(&dispatcher, SAY).await.unwrap();
         let lines = written.json();
         let failed = lines.iter().find(|line| line["level"] == "ERROR").unwrap();
         assert_eq!(failed["message"], "the handler failed");
@@ -150,7 +150,7 @@ async fn a_line_says_which_client_which_event_and_which_invocation_it_is_about()
 async fn text_lines_say_the_same() {
     let (written, _guard) = Written::at("warn", false);
     let failing = Router::new().fallback(async || Err::<(), Error>("the pot is empty".into()));
-    call(&host(failing, LogOnly), SAY).await.unwrap();
+    call(&dispatcher(failing, LogOnly), SAY).await.unwrap();
     let text = written.text();
     for part in [
         "the handler failed",
@@ -183,18 +183,18 @@ async fn an_error_is_told_with_all_its_causes() {
 }
 
 #[tokio::test]
-async fn greetings_presences_tasks_and_publishes_are_told_apart() {
+async fn log_lines_name_their_handler() {
     let (written, _guard) = Written::at("info", true);
     let router = Router::new()
         .connect(connect)
         .opened(async || Err::<(), Error>("no greeting".into()))
         .joined(async |_: PresenceChange| Err::<(), Error>("no herald".into()));
-    let host = host(router, LogOnly);
-    call(&host, &connecting()).await.unwrap();
+    let dispatcher = dispatcher(router, LogOnly);
+    call(&dispatcher, &connecting()).await.unwrap();
     // There are no tasks here: the next event greets.
     let unknown = call(
-        &host,
-        r#"{"lambdaWsTask": {"form": 2, "id": "t1", "hop": 3}}"#,
+        &dispatcher,
+        r#"{"lambdaWsTask": {"form": 3, "id": "t1", "hop": 3}}"#,
     )
     .await;
     assert!(unknown.is_err());
@@ -224,10 +224,10 @@ async fn who_leaves_before_being_greeted_is_no_error() {
         me.send("hello").await?;
         Ok(())
     }
-    let host = host(Router::new().connect(connect).opened(greet), Empty);
-    call(&host, &connecting()).await.unwrap();
+    let dispatcher = dispatcher(Router::new().connect(connect).opened(greet), Empty);
+    call(&dispatcher, &connecting()).await.unwrap();
     // With the next event, because there are no tasks here.
-    let _ = call(&host, "{}").await;
+    let _ = call(&dispatcher, "{}").await;
     let lines = written.json();
     let gone = lines.iter().find(|line| {
         let message = line["message"].as_str().unwrap_or_default();
@@ -264,7 +264,7 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
                 Err::<(), Error>(Error::client("no", "hunter2"))
             })
             .route("echo", async |text: String| text);
-        let host = host(router, LogOnly);
+        let dispatcher = dispatcher(router, LogOnly);
         for (header, value) in [
             ("Authorization", "Bearer hunter2"),
             ("Sec-WebSocket-Protocol", "bearer, hunter2"),
@@ -275,7 +275,7 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
             event["multiValueHeaders"][header] = json!([value]);
             event["queryStringParameters"] = json!({"token": SECRET, "user": "ann"});
             event["multiValueQueryStringParameters"] = json!({"token": [SECRET], "user": ["ann"]});
-            call(&host, &event.to_string()).await.unwrap();
+            call(&dispatcher, &event.to_string()).await.unwrap();
         }
         for body in [
             r#"{"action": "hunter2"}"#,
@@ -284,14 +284,14 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
             r#"{"action": "ask"}"#,
             r#"{"action": "echo", "text": "hunter2"}"#,
         ] {
-            call(&host, &message(body)).await.unwrap();
+            call(&dispatcher, &message(body)).await.unwrap();
         }
         for event in [
             r#"{"publish": {"room": "tea", "data": "hunter2"}}"#,
             r#"{"publish": {"room": "tea", "data": {"hunter2": 1}}}"#,
             r#"{"Records": [{"messageId": "1", "body": "{\"publish\": {\"everyone\": true, \"data\": \"hunter2\"}}"}]}"#,
         ] {
-            call(&host, event).await.unwrap();
+            call(&dispatcher, event).await.unwrap();
         }
         let text = written.text();
         assert!(text.contains("the client is refused"), "it logs: {text}");

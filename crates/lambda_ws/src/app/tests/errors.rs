@@ -25,7 +25,7 @@ where
 }
 
 #[tokio::test]
-async fn a_client_is_told_what_it_did_wrong_and_nothing_else() {
+async fn a_client_gets_client_errors_and_no_internal_ones() {
     let (code, message) = told(async || Err::<(), _>(Error::client("full", "try later"))).await;
     assert_eq!((code.as_str(), &*message), (Some("full"), "try later"));
 
@@ -47,7 +47,7 @@ async fn a_client_is_told_what_it_did_wrong_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_be_sent_is_the_clients_to_know() {
+async fn a_message_that_is_too_large_is_an_error_for_the_client() {
     async fn say(me: Connection) -> Result<(), Error> {
         me.send("x".repeat(200_000)).await?;
         Ok(())
@@ -65,7 +65,7 @@ async fn what_is_too_large_to_be_sent_is_the_clients_to_know() {
 }
 
 #[tokio::test]
-async fn an_error_too_large_to_be_told_is_only_logged() {
+async fn an_error_that_is_too_large_is_only_logged() {
     async fn error() -> Result<(), Error> {
         Err(Error::client("x".repeat(200_000), "code"))
     }
@@ -76,7 +76,7 @@ async fn an_error_too_large_to_be_told_is_only_logged() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_client_that_has_gone_is_no_failure() {
+async fn a_response_to_a_client_that_is_gone_is_not_a_failure() {
     async fn answer(me: Connection) -> Result<String, SendError> {
         me.close().await?;
         Ok("too late".to_owned())

@@ -210,12 +210,12 @@ async fn fault_m5_a_batch_of_which_every_message_fails_is_an_invocation_that_fai
 #[tokio::test]
 async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
     let (router, _) = router();
-    let (host, _) = host(router, &[]);
+    let (dispatcher, _) = dispatcher(router, &[]);
     let long = "x".repeat(257);
     for kind in ["room", "user", "connection"] {
         for name in ["", &long] {
             let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
-            let failure = host
+            let failure = dispatcher
                 .call(&event, InvocationContext::default())
                 .await
                 .unwrap_err();
@@ -227,7 +227,7 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
-    let failure = host
+    let failure = dispatcher
         .call(&nobody, InvocationContext::default())
         .await
         .unwrap_err();
@@ -239,9 +239,9 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
 async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
     let (router, _) = router();
     let backend = Backend::new(Arc::new(Memory::new()), Transports::nowhere());
-    let host = Dispatcher::new(router, backend);
+    let dispatcher = Dispatcher::new(router, backend);
     let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
-    let error = call(&host, &event).await.unwrap_err().to_string();
+    let error = call(&dispatcher, &event).await.unwrap_err().to_string();
     assert!(
         error.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
         "{error}"

@@ -9,7 +9,8 @@ use lambda_ws_protocol::response::ProxyResponse;
 use proptest::prelude::*;
 use std::convert::Infallible;
 use std::sync::Arc;
-use tower_service::Service;
+use tower::layer::layer_fn;
+use tower::service_fn;
 
 macro_rules! events {
     ($($name:literal)*) => {
@@ -26,23 +27,23 @@ fn event(name: &str) -> &'static str {
     EVENTS.iter().find(|(n, _)| *n == name).expect("an event").1
 }
 
-/// A host that answers every event with `response`.
-fn answering<F>(response: F) -> Dispatcher<impl Answer>
+/// A dispatcher that answers every event with `response`.
+fn answering<F>(response: F) -> Dispatcher
 where
-    F: Fn() -> Response + Clone + Send + 'static,
+    F: Fn() -> Response + Clone + Send + Sync + 'static,
 {
-    let service = tower::service_fn(move |_| std::future::ready(Ok::<_, Infallible>(response())));
+    let layer = layer_fn(move |_| {
+        let response = response.clone();
+        service_fn(move |_: AnyEvent| std::future::ready(Ok::<_, Infallible>(response())))
+    });
     let transports = Transports::one(Arc::new(LogOnly));
-    Dispatcher::new(service, Backend::new(Arc::new(Memory::new()), transports))
+    let backend = Backend::new(Arc::new(Memory::new()), transports);
+    Dispatcher::new(Router::new().layer(layer), backend)
 }
-
-trait Answer: Service<AnyEvent, Response = Response, Error = Infallible> + Clone {}
-
-impl<T: Service<AnyEvent, Response = Response, Error = Infallible> + Clone> Answer for T {}
 
 async fn reply<F>(response: F, event: &str) -> String
 where
-    F: Fn() -> Response + Clone + Send + 'static,
+    F: Fn() -> Response + Clone + Send + Sync + 'static,
 {
     let reply = answering(response)
         .call(event, InvocationContext::default())
@@ -103,11 +104,11 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
             IntoResponse::<TwoWay>::into_response(Response::default())
         });
     let transports = Transports::one(Arc::new(LogOnly));
-    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);
-        let reply = host
+        let reply = dispatcher
             .call(&asked, InvocationContext::default())
             .await
             .unwrap();

@@ -16,12 +16,12 @@ const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
 /// Everything around functions that is theirs together: a store, clients, a queue, a clock.
 #[derive(Clone)]
-struct World {
-    store: Memory,
+pub(super) struct World {
+    pub(super) store: Memory,
     got: Arc<Mutex<BTreeMap<ConnectionId, usize>>>,
     queue: Arc<Mutex<Vec<String>>>,
     /// Refuses to queue.
-    closed: bool,
+    pub(super) closed: bool,
     began: Instant,
 }
 
@@ -65,7 +65,7 @@ impl Clock for World {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             store: Memory::new(),
             got: Arc::default(),
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self, rate: u32) -> Dispatcher<Router> {
+    fn process(&self, rate: u32) -> Dispatcher {
         async fn shout(me: Connection) -> Result<Json<[usize; 2]>, Error> {
             let delivery = me.room("tea").send("hello").await?;
             let rest = delivery.rest.is_some();
@@ -104,32 +104,32 @@ impl World {
 
     /// Has a message sent to all; how many tasks were given what was left, and whether there is a rest.
     async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
-        let occasion = InvocationContext {
+        let invocation = InvocationContext {
             deadline: Some(Instant::now() + SECOND * seconds),
             ..InvocationContext::default()
         };
         let event = event!("say").replace("\"$default\"", "\"say\"");
-        let reply = self.process(rate).call(&event, occasion).await;
+        let reply = self.process(rate).call(&event, invocation).await;
         let reply = serde_json::to_value(reply.unwrap()).unwrap();
         let counts: [u64; 2] = serde_json::from_str(reply["body"].as_str().unwrap()).unwrap();
         (counts[0], counts[1] > 0)
     }
 
     async fn work(&self, event: &str, seconds: u32) -> Result<Value, BoxError> {
-        let occasion = InvocationContext {
+        let invocation = InvocationContext {
             deadline: Some(Instant::now() + SECOND * seconds),
             ..InvocationContext::default()
         };
-        let reply = self.process(10_000).call(event, occasion).await?;
+        let reply = self.process(10_000).call(event, invocation).await?;
         Ok(serde_json::to_value(reply)?)
     }
 
-    fn queued(&self) -> Vec<String> {
+    pub(super) fn queued(&self) -> Vec<String> {
         std::mem::take(&mut self.queue.lock().unwrap())
     }
 
     /// How many clients got so many messages.
-    fn got(&self) -> BTreeMap<usize, usize> {
+    pub(super) fn got(&self) -> BTreeMap<usize, usize> {
         let mut counts = BTreeMap::new();
         for count in self.got.lock().unwrap().values() {
             *counts.entry(*count).or_default() += 1;
@@ -139,14 +139,16 @@ impl World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_event_has_no_time_for_is_done_by_tasks_that_share_the_rate() {
+async fn tasks_share_the_rate_and_send_the_rest_of_a_broadcast() {
     let world = World::crowd(9000).await;
     assert_eq!(world.shout(300, 20).await, (3, false));
     assert!(world.began.elapsed() < SECOND * 2, "it is known at once");
     let tasks = world.queued();
     let rate = |event: &String| {
         let event: Value = serde_json::from_str(event).unwrap();
-        event["lambdaWsTask"]["send"]["rate"].as_u64().unwrap()
+        event["lambdaWsTask"]["kind"]["send"]["rate"]
+            .as_u64()
+            .unwrap()
     };
     assert_eq!(tasks.iter().map(rate).collect::<Vec<_>>(), [100, 100, 100]);
     let began = Instant::now();
@@ -166,7 +168,9 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
     world.shout(300, 20).await;
     let share = |event: &str| {
         let event: Value = serde_json::from_str(event).unwrap();
-        event["lambdaWsTask"]["send"]["full"].as_u64().unwrap()
+        event["lambdaWsTask"]["kind"]["send"]["full"]
+            .as_u64()
+            .unwrap()
     };
     let tasks = world.queued();
     for (number, task) in tasks.iter().enumerate() {
@@ -190,7 +194,7 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_can_be_done_in_time_needs_no_task() {
+async fn a_broadcast_that_fits_into_the_event_needs_no_task() {
     let world = World::crowd(3000).await;
     assert_eq!(world.shout(300, 20).await, (0, false));
     assert_eq!(world.got(), BTreeMap::from([(1, 3000)]));
@@ -215,7 +219,7 @@ async fn a_task_that_has_no_time_left_goes_on_in_another_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_is_killed_loses_nobody_and_repeats_at_most_what_it_did_in_two_seconds() {
+async fn a_killed_task_skips_nobody_and_repeats_at_most_two_seconds() {
     let world = World::crowd(9000).await;
     world.shout(300, 20).await;
     let tasks = world.queued();
@@ -237,7 +241,7 @@ async fn a_worker_that_is_killed_loses_nobody_and_repeats_at_most_what_it_did_in
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
+async fn a_task_that_is_killed_after_the_hand_off_hands_off_the_same_again() {
     let world = World::crowd(9000).await;
     world.shout(300, 20).await;
     let first = world.queued().swap_remove(0);
@@ -256,12 +260,12 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
     let backend = Backend::new(Arc::new(wrapped), transports)
         .with_clock(world.clone())
         .with_tasks(Arc::new(world.clone()), 3);
-    let host = Dispatcher::new(Router::new(), backend);
-    let occasion = InvocationContext {
+    let dispatcher = Dispatcher::new(Router::new(), backend);
+    let invocation = InvocationContext {
         deadline: Some(Instant::now() + SECOND * 8),
         ..InvocationContext::default()
     };
-    let work = tokio::time::timeout(SECOND * 20, host.call(&first, occasion));
+    let work = tokio::time::timeout(SECOND * 20, dispatcher.call(&first, invocation));
     assert!(work.await.is_err());
     let second = world.queued();
     assert_eq!(second.len(), 1);
@@ -275,7 +279,7 @@ async fn a_worker_that_hands_on_and_is_killed_then_hands_on_the_same_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tasks_in_a_row_have_an_end_that_is_told() {
+async fn a_chain_of_tasks_ends_after_16_with_an_error() {
     let world = World::crowd(3000).await;
     world.shout(100, 20).await;
     let task = world.queued().swap_remove(0);
@@ -289,7 +293,7 @@ async fn tasks_in_a_row_have_an_end_that_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_tasks_the_event_does_what_it_can_and_says_what_is_left() {
+async fn without_tasks_a_broadcast_returns_the_remaining_recipients() {
     let mut world = World::crowd(9000).await;
     world.closed = true;
     let (tasks, rest) = world.shout(300, 20).await;
@@ -305,72 +309,6 @@ async fn a_task_of_another_version_is_refused() {
     let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
     let error = world.work(&event, 10).await.unwrap_err().to_string();
     assert!(error.contains("form 9"), "{error}");
-    let event = json!({"lambdaWsTask": {"form": 2, "id": "a", "hop": 1}}).to_string();
+    let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
     assert!(world.work(&event, 10).await.is_err());
-}
-
-fn greeting() -> Router {
-    async fn connect(me: Opening, Query(who): Query<Who>) -> Result<(), Error> {
-        me.user(&who.user)?;
-        me.join("tea")?;
-        Ok(())
-    }
-
-    async fn greet(me: Connection, User(user): User, Rooms(rooms): Rooms) -> Result<String, Error> {
-        me.send("welcome").await?;
-        Ok(format!("{user} in {rooms:?}"))
-    }
-
-    Router::new().connect(connect).opened(greet)
-}
-
-#[derive(Deserialize)]
-struct Who {
-    user: String,
-}
-
-#[tokio::test]
-async fn a_new_client_is_greeted_once_it_can_hear() {
-    let gateway = Gateway::new(greeting());
-    let mut ann = gateway.connect("/?user=ann").await.unwrap();
-    assert_eq!(ann.recv().await, "welcome");
-    assert_eq!(ann.recv().await, r#"ann in ["tea"]"#);
-    gateway.connect("/").await.unwrap_err();
-}
-
-#[tokio::test]
-async fn only_who_is_accepted_and_still_there_is_greeted() {
-    let world = World::new();
-    let host = |world: &World| {
-        let transports = Transports::one(Arc::new(world.clone()));
-        let backend = Backend::new(Arc::new(world.store.clone()), transports);
-        let backend = backend.with_tasks(Arc::new(world.clone()), 3);
-        Dispatcher::new(greeting(), backend)
-    };
-    call(&host(&world), event!("connect-without-user"))
-        .await
-        .unwrap();
-    assert!(world.queued().is_empty());
-    call(&host(&world), event!("connect")).await.unwrap();
-    let [task] = <[String; 1]>::try_from(world.queued()).unwrap();
-    assert_eq!(call(&host(&world), &task).await.unwrap(), "done");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-    call(&host(&world), &ann_leaves()).await.unwrap();
-    assert_eq!(call(&host(&world), &task).await.unwrap(), "known");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-}
-
-#[tokio::test]
-async fn a_greeting_that_cannot_be_queued_is_done_with_the_next_event() {
-    let mut world = World::new();
-    world.closed = true;
-    let transports = Transports::one(Arc::new(world.clone()));
-    let backend = Backend::new(Arc::new(world.store.clone()), transports);
-    let host = Dispatcher::new(greeting(), backend.with_tasks(Arc::new(world.clone()), 3));
-    call(&host, event!("connect")).await.unwrap();
-    assert!(world.got().is_empty());
-    call(&host, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
-    call(&host, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
 }

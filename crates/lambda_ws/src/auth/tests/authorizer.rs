@@ -4,12 +4,13 @@ use super::{gateway, refusal};
 use crate::auth::{Cookies, Origins, Policy, Token};
 use crate::testing::Gateway;
 use crate::{
-    AnyEvent, Authorizer, ConnectionId, Context, Error, Opening, Protocols, Query, Router, Sender,
+    AnyEvent, Authorizer, ConnectionId, Context, Error, EventData, Opening, Protocols, Query,
+    Router, Sender,
 };
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -162,22 +163,21 @@ async fn b10_c4_the_event_has_the_documented_form() {
 
 #[tokio::test]
 async fn layers_see_the_authorizers_events_too() {
-    let service =
-        ServiceBuilder::new()
-            .map_request(|mut event: AnyEvent| {
-                if let AnyEvent::Authorize(event) = &event {
-                    assert!(event.data.method_arn.ends_with("/$connect"));
-                }
-                event.extensions_mut().insert(7_u8);
-                event
-            })
-            .service(Router::new().authorize(
-                async |crate::Extension(seven): crate::Extension<u8>| match seven {
-                    7 => Policy::allow("ann"),
-                    _ => Policy::deny("ann"),
-                },
-            ));
-    let gateway = Gateway::new(service).authorizer([]);
+    let layer = MapRequestLayer::new(|mut event: AnyEvent| {
+        if let EventData::Authorize(data) = &event.data {
+            assert!(data.method_arn.ends_with("/$connect"));
+        }
+        event.extensions.insert(7_u8);
+        event
+    });
+    let router =
+        Router::new().authorize(
+            async |crate::Extension(seven): crate::Extension<u8>| match seven {
+                7 => Policy::allow("ann"),
+                _ => Policy::deny("ann"),
+            },
+        );
+    let gateway = Gateway::new(router.layer(layer)).authorizer([]);
     assert!(gateway.connect("/").await.is_ok());
 }
 

@@ -6,7 +6,7 @@ use crate::testing::{Gateway, Request};
 use crate::{Accept, AnyEvent, Error, Opening, Protocols, Router};
 use http::StatusCode;
 use std::sync::{Arc, Mutex};
-use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
 
 const ORIGIN: &str = "https://app.example.com";
 
@@ -203,13 +203,11 @@ fn what_is_no_origin_panics_at_start_up() {
 async fn what_is_shown_of_a_handshake_has_no_secrets() {
     let shown = Arc::new(Mutex::new(String::new()));
     let seen = shown.clone();
-    let service = ServiceBuilder::new()
-        .map_request(move |event: AnyEvent| {
-            seen.lock().unwrap().push_str(&format!("{event:?}"));
-            event
-        })
-        .service(Router::new().connect(connect));
-    let gateway = Gateway::new(service);
+    let layer = MapRequestLayer::new(move |event: AnyEvent| {
+        seen.lock().unwrap().push_str(&format!("{event:?}"));
+        event
+    });
+    let gateway = Gateway::new(Router::new().connect(connect).layer(layer));
     let request = gateway
         .request("/?token=s3cret")
         .header("Authorization", "Bearer s3cret");

@@ -175,7 +175,7 @@ async fn fault_h3_an_endpoint_that_has_reached_a_connection_is_not_suspected() {
 
 #[tokio::test]
 async fn fault_h3_the_connection_of_the_event_proves_the_endpoint() {
-    let bench = Bench::with(|inner| inner.alive = Some("ann".into()));
+    let bench = Bench::with(|inner| inner.origin = EventOrigin::Connected("ann".into()));
     let ids = crowd(&bench, 40).await;
     ids.iter().for_each(|id| bench.script.tell(id, &[Gone]));
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();

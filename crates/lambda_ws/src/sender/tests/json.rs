@@ -37,13 +37,13 @@ fn fault_l2_a_range_that_is_none_is_rejected_when_it_is_read() {
 
 #[test]
 fn fault_l1_a_task_that_names_what_cannot_exist_is_not_valid() {
-    let good = json!({"form": 2, "id": "a", "hop": 1, "send": {"rate": 1, "rest":
-        {"scope": {"room": "tea"}, "ids": ["a"], "except": ["b"], "ranges": []}}});
+    let good = json!({"form": 3, "id": "a", "hop": 1, "kind": {"send": {"rate": 1, "rest":
+        {"scope": {"room": "tea"}, "ids": ["a"], "except": ["b"], "ranges": []}}}});
     assert!(Task::read(&good.to_string()).is_ok());
     for pointer in [
-        "/send/rest/scope/room",
-        "/send/rest/ids/0",
-        "/send/rest/except/0",
+        "/kind/send/rest/scope/room",
+        "/kind/send/rest/ids/0",
+        "/kind/send/rest/except/0",
     ] {
         for name in [String::new(), "x".repeat(257)] {
             let mut bad = good.clone();

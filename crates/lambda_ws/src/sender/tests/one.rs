@@ -85,7 +85,7 @@ async fn what_json_cannot_express_is_not_posted() {
 #[tokio::test]
 async fn g7_the_connection_that_is_being_opened_is_not_asked() {
     let ann = ConnectionId::from("ann");
-    let bench = Bench::opening(Some(ann.clone()));
+    let bench = Bench::with(|inner| inner.origin = EventOrigin::Handshake(ann.clone()));
     bench.member("ann", YOUNG).await;
     let sent = bench.sender.send(&ann, "hello").await;
     assert!(matches!(sent, Err(SendError::NotOpen)), "{sent:?}");
@@ -238,7 +238,7 @@ async fn fault_m1_closing_a_connection_that_is_opening_marks_it_and_is_repeated(
 
 #[tokio::test]
 async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
-    let cleanup = Cleanup::beside();
+    let effects = Effects::spawned();
     let done = Arc::new(Mutex::new(0));
     for _ in 0..3 {
         let done = done.clone();
@@ -246,10 +246,10 @@ async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
             tokio::task::yield_now().await;
             *done.lock().unwrap() += 1;
         };
-        cleanup.run(work).await;
+        effects.run(work).await;
     }
     assert_eq!(*done.lock().unwrap(), 0, "nobody waits yet");
-    cleanup.settle(Duration::from_secs(60)).await;
+    effects.settle(Duration::from_secs(60)).await;
     assert_eq!(*done.lock().unwrap(), 3);
 
     let (finish, finished) = tokio::sync::oneshot::channel();
@@ -258,8 +258,8 @@ async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
         let _ = going.await;
         let _ = finish.send(());
     };
-    cleanup.run(work).await;
-    cleanup.settle(Duration::ZERO).await;
+    effects.run(work).await;
+    effects.settle(Duration::ZERO).await;
     go.send(()).unwrap();
     finished.await.expect("it goes on after the event");
 }

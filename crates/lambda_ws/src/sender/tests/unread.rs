@@ -5,7 +5,7 @@ use crate::error::BoxError;
 use crate::sender::TaskHandOff;
 use crate::store::{InterceptedStore, StoreError};
 use crate::task::Remaining;
-use crate::task::{Task, Tasks};
+use crate::task::{Task, TaskKind, Tasks};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Keeps the tasks that are queued.
@@ -80,8 +80,10 @@ async fn fault_l15_tasks_go_on_with_a_page_that_cannot_be_read() {
     for event in queued {
         let event: serde_json::Value = serde_json::from_str(&event).unwrap();
         let task = Task::read(&event["lambdaWsTask"].to_string()).unwrap();
-        let rest = task.send.unwrap().rest;
-        bench.sender.resume(rest).await.unwrap();
+        let TaskKind::Send(send) = task.kind else {
+            panic!("expected a part of a broadcast");
+        };
+        bench.sender.resume(send.rest).await.unwrap();
     }
     each_has_one(&bench);
 }

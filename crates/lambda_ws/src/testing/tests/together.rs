@@ -47,16 +47,15 @@ async fn who_is_closed_cannot_send() {
 
 #[tokio::test]
 async fn a_router_in_layers_is_served_too() {
-    use tower::ServiceBuilder;
+    use tower::util::MapRequestLayer;
     let counted = Arc::new(Mutex::new(0));
     let counter = counted.clone();
-    let service = ServiceBuilder::new()
-        .map_request(move |event: crate::AnyEvent| {
-            *counter.lock().unwrap() += 1;
-            event
-        })
-        .service(Router::new().fallback(echo));
-    let mut ann = connected(&Gateway::new(service)).await;
+    let layer = MapRequestLayer::new(move |event: crate::AnyEvent| {
+        *counter.lock().unwrap() += 1;
+        event
+    });
+    let router = Router::new().fallback(echo).layer(layer);
+    let mut ann = connected(&Gateway::new(router)).await;
     ann.send("hello").await;
     assert_eq!(ann.recv().await, "hello");
     assert_eq!(*counted.lock().unwrap(), 2);

@@ -1,0 +1,153 @@
+//! `$connect`.
+
+use super::{Dispatcher, event, log};
+use crate::app::backend::EventScope;
+use crate::app::lambda_response::LambdaResponse;
+use crate::connection::RecordCache;
+use crate::context::Context;
+use crate::event::{Connect, EventData};
+use crate::metrics::Metric;
+use crate::payload::Payload;
+use crate::response::Response;
+use crate::sender::{EventOrigin, Sender};
+use crate::store::Record;
+use crate::{ConnectionId, Timestamp};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+use http::{HeaderValue, StatusCode};
+use lambda_ws_protocol::event::{BEARER, OfferedProtocols};
+use std::error::Error;
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{debug, error, warn};
+
+/// How long after its registration another event may have closed a connection whose handshake runs. A sender that
+/// closes a connection repeats that for longer.
+const CLOSE_CHECK: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    pub(super) async fn connect(
+        &self,
+        context: Context,
+        data: Connect,
+        scope: &EventScope,
+    ) -> LambdaResponse {
+        let offer = OfferedProtocols::of(&data.headers);
+        let id = context.connection_id();
+        let origin = EventOrigin::Handshake(id.clone());
+        let sender = self.backend.sender_for(&context, scope, origin);
+        let event = event(
+            context.clone(),
+            EventData::Connect(data),
+            sender.clone(),
+            RecordCache::default(),
+        );
+        let mut response = self.respond(event).await;
+        log(&response);
+        if !response.status.is_success() {
+            return self.refuse(&response);
+        }
+        choose_protocol(&mut response, &offer);
+        let (record, announcements) = {
+            let mut registration = scope.effects.registration();
+            let (id, at) = (id.clone(), context.connected_at());
+            let record = registration.take_record(id, at, context.api(), sender.now());
+            (record, std::mem::take(&mut registration.announcements))
+        };
+        if !self.register(&record).await {
+            return self.refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        let registered = Instant::now();
+        self.count(Metric::Connects);
+        let joins = self.make_present(&record).await;
+        announce(&sender, id, announcements).await;
+        if self.router.handles_opened() {
+            self.queue_opened(context.clone()).await;
+        }
+        if let Some(joins) = joins {
+            let origin = EventOrigin::JoinedInHandshake(id.clone());
+            let sender = self.backend.sender_for(&context, scope, origin);
+            self.announce_joins(joins, &context, &sender).await;
+        }
+        if registered.elapsed() >= CLOSE_CHECK && self.is_closed(id, record.at).await {
+            debug!("the connection was closed during its handshake");
+            return self.refuse(&Response::new(StatusCode::FORBIDDEN));
+        }
+        LambdaResponse::new(&response, None)
+    }
+
+    fn refuse(&self, response: &Response) -> LambdaResponse {
+        self.count(Metric::Refusals);
+        LambdaResponse::new(response, None)
+    }
+
+    /// Stores a connection. Whether it is stored: a client that is connected always is.
+    async fn register(&self, record: &Record) -> bool {
+        let store = &self.backend.store;
+        let Err(error) = store.register(record).await else {
+            return true;
+        };
+        error!(
+            error = &error as &dyn Error,
+            "the connection is not registered"
+        );
+        if let Err(error) = store.remove(&record.id, record.at).await {
+            warn!(
+                error = &error as &dyn Error,
+                "what was written of it is left to expire"
+            );
+        }
+        false
+    }
+
+    /// Whether a connection was closed since it was registered. Its record is removed then.
+    async fn is_closed(&self, id: &ConnectionId, at: Timestamp) -> bool {
+        let now = self.backend.clock().now();
+        let found = self.backend.store.record(id, now).await;
+        let is_closed = found.is_ok_and(|record| record.is_none_or(|record| record.gone));
+        if is_closed && let Err(error) = self.backend.store.remove(id, at).await {
+            let error = &error as &dyn Error;
+            warn!(error, "the record of a closed connection is left to expire");
+        }
+        is_closed
+    }
+}
+
+/// Sends the announcements of a connection to its rooms.
+async fn announce(sender: &Sender, id: &ConnectionId, announcements: Vec<(String, Payload)>) {
+    for (room, payload) in announcements {
+        match sender.room(&*room).except(id).send(payload).await {
+            Ok(delivery) if delivery.rest.is_some() => {
+                error!(room, "not everybody heard the announcement in time");
+            }
+            Ok(_) => {}
+            Err(error) => error!(room, error = &error as &dyn Error, "not announced"),
+        }
+    }
+}
+
+/// Answers a token that the client offers as a sub-protocol, and logs why a client will close the connection
+/// (conformance B8).
+fn choose_protocol(response: &mut Response, offer: &OfferedProtocols) {
+    // What is offered is not logged: some clients bring a token as if it were a protocol.
+    let chosen = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
+    let known = |name: &str| offer.protocols.iter().any(|p| p == name);
+    match chosen.map(|chosen| chosen.to_str().unwrap_or_default()) {
+        Some(BEARER) if offer.token.is_some() => {}
+        Some(chosen) if known(chosen) => {}
+        Some(chosen) => warn!(
+            chosen,
+            offered = offer.protocols.len(),
+            "the client did not offer the sub-protocol it gets: browsers close such a connection"
+        ),
+        None if offer.token.is_some() => {
+            let bearer = HeaderValue::from_static(BEARER);
+            response.headers.insert(SEC_WEBSOCKET_PROTOCOL, bearer);
+        }
+        None if offer.protocols.is_empty() => {}
+        None => warn!(
+            offered = offer.protocols.len(),
+            "the client offers sub-protocols and gets none: browsers close such a connection; \
+             return what `Protocols::choose` makes of them"
+        ),
+    }
+}

@@ -1,0 +1,43 @@
+//! The measurement of a handler's call.
+
+use crate::event::Opened;
+use crate::metrics::Metrics;
+use crate::response::Response;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Measures how long a handler takes, and whether it fails. A panic is a failure.
+pub(crate) struct HandlerTimer {
+    metrics: Arc<Metrics>,
+    began: Instant,
+    route: String,
+    failed: bool,
+}
+
+impl HandlerTimer {
+    /// Begins the call of the handler of a route.
+    pub(crate) fn new(metrics: Arc<Metrics>, route: &str) -> Self {
+        Self {
+            metrics,
+            began: Instant::now(),
+            route: route.to_owned(),
+            failed: false,
+        }
+    }
+
+    /// Ends the call.
+    pub(super) fn end(mut self, response: &Response) {
+        self.failed = response.error().is_some_and(|error| {
+            // A client that leaves before its welcome message is no failure of the handler.
+            !(error.is_client() || self.route == Opened::ROUTE && error.is_gone())
+        });
+    }
+}
+
+impl Drop for HandlerTimer {
+    fn drop(&mut self) {
+        let failed = self.failed || std::thread::panicking();
+        let route = std::mem::take(&mut self.route);
+        self.metrics.handler(route, self.began.elapsed(), failed);
+    }
+}

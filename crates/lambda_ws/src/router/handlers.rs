@@ -1,0 +1,52 @@
+//! The handlers of a router that are not routes.
+
+use super::route::Route;
+use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
+
+/// Lists the handlers once, for everything that is done with all of them.
+macro_rules! handlers {
+    ($($name:ident: $kind:ty,)*) => {
+        /// The handlers of a router that are not routes.
+        #[derive(Clone)]
+        pub(super) struct Handlers<S> {
+            $(pub(super) $name: Option<Route<$kind, S>>,)*
+        }
+
+        impl<S> Default for Handlers<S> {
+            fn default() -> Self {
+                Self { $($name: None,)* }
+            }
+        }
+
+        impl<S: Clone + Send + Sync + 'static> Handlers<S> {
+            /// Adds the handlers of another router.
+            #[track_caller]
+            pub(super) fn merge(&mut self, other: Self) {
+                $(if let Some(handler) = other.$name {
+                    set(&mut self.$name, stringify!($name), handler);
+                })*
+            }
+
+            pub(super) fn with_state(self, state: &S) -> Handlers<()> {
+                Handlers { $($name: self.$name.map(|handler| handler.with_state(state)),)* }
+            }
+        }
+    };
+}
+
+handlers! {
+    authorize: Authorize,
+    connect: Connect,
+    opened: Opened,
+    disconnect: Disconnect,
+    joined: Joined,
+    left: Left,
+    fallback: Message,
+}
+
+/// Sets what may be set once.
+#[track_caller]
+pub(super) fn set<T>(slot: &mut Option<T>, name: &str, value: T) {
+    let old = slot.replace(value);
+    assert!(old.is_none(), "`{name}` is defined twice");
+}
