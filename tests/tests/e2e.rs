@@ -16,6 +16,7 @@ mod e2e {
     mod help;
     mod invoke;
     mod languages;
+    mod layers;
     mod new_project;
     mod operations;
     mod own_project;

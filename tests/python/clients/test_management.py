@@ -1,43 +1,38 @@
-"""The management API, as boto3 speaks it."""
+"""boto3 calls the management API."""
 
-import contextlib
 import datetime
 import unittest
 
-import gateway
+from harness.client import Client, has_connections
+from harness.gateway import serve_for
+from harness.programs import eventually
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
-# Well formed, and nobody's.
-NOBODY = "AaVuMkdHd_QnW8c="
+# A valid id that no connection has.
+UNKNOWN_ID = "AaVuMkdHd_QnW8c="
 
 
 class Management(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        gateway.serve_for(cls)
+        serve_for(cls)
         cls.api = cls.gateway.client("apigatewaymanagementapi")
 
     def setUp(self):
-        url = f"{self.gateway.websocket}?user=ann"
-        client = connect(url, open_timeout=gateway.PATIENCE, user_agent_header="ann/1")
-        stack = contextlib.ExitStack()
-        self.addCleanup(stack.close)
-        self.ann = stack.enter_context(client)
-        self.assertIn("welcome", self.ann.recv(timeout=gateway.PATIENCE))
-        (self.id,) = gateway.eventually("a connection", self.gateway.connections)
+        self.ann = self.enterContext(Client(self.gateway, "user=ann", user_agent_header="ann/1"))
+        (self.id,) = eventually("a connection", self.gateway.connections)
 
     def tearDown(self):
-        self.ann.close()
-        gateway.eventually("its end", lambda: not self.gateway.connections())
+        self.ann.socket.close()
+        has_connections(self.gateway, 0)
 
     def test_a_post_reaches_the_client(self):
         self.api.post_to_connection(ConnectionId=self.id, Data="grüß dich".encode())
-        self.assertEqual(self.ann.recv(timeout=gateway.PATIENCE), "grüß dich")
-        # F3: 128 KB, which reach the client in frames of 32 KB.
+        self.assertEqual(self.ann.receive_text(), "grüß dich")
+        # F3: the limit is 128 KB. The client receives frames of 32 KB.
         largest = "x" * (128 * 1024)
         self.api.post_to_connection(ConnectionId=self.id, Data=largest.encode())
-        self.assertEqual(self.ann.recv(timeout=gateway.PATIENCE), largest)
+        self.assertEqual(self.ann.receive_text(), largest)
 
     def test_a_connection_is_described(self):
         before = self.api.get_connection(ConnectionId=self.id)
@@ -52,19 +47,19 @@ class Management(unittest.TestCase):
     def test_a_deleted_connection_is_closed_and_disconnected(self):
         self.api.delete_connection(ConnectionId=self.id)
         with self.assertRaises(ConnectionClosed) as closed:
-            self.ann.recv(timeout=gateway.PATIENCE)
+            self.ann.receive_text()
         # G9.
         self.assertEqual(closed.exception.rcvd.code, 1000)
         self.assertEqual(closed.exception.rcvd.reason, "Connection Closed Normally")
         # `$disconnect` has removed it.
-        gateway.eventually("its end", lambda: not self.gateway.connections())
+        has_connections(self.gateway, 0)
         self.is_gone(self.id)
 
-    def test_who_has_left_is_gone(self):
-        self.ann.close()
-        gateway.eventually("its end", lambda: not self.gateway.connections())
+    def test_a_client_that_has_left_is_gone(self):
+        self.ann.socket.close()
+        has_connections(self.gateway, 0)
         self.is_gone(self.id)
-        self.is_gone(NOBODY)
+        self.is_gone(UNKNOWN_ID)
 
     def is_gone(self, id):
         calls = [
@@ -76,12 +71,12 @@ class Management(unittest.TestCase):
             with self.assertRaises(self.api.exceptions.GoneException):
                 call()
 
-    def test_data_of_more_than_128_kb_is_refused(self):
+    def test_data_of_more_than_128_kb_is_rejected(self):
         data = b"x" * (128 * 1024 + 1)
         with self.assertRaises(self.api.exceptions.PayloadTooLargeException):
             self.api.post_to_connection(ConnectionId=self.id, Data=data)
 
-    def test_what_is_not_signed_as_it_should_be_is_refused(self):
+    def test_a_request_with_a_wrong_signature_is_rejected(self):
         # G3.
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -111,11 +106,11 @@ class Management(unittest.TestCase):
             ),
         ]:
             with self.subTest(options=options):
-                self.is_refused(options, code, message)
+                self.is_rejected(options, code, message)
         self.api.post_to_connection(ConnectionId=self.id, Data=b"only this")
-        self.assertEqual(self.ann.recv(timeout=gateway.PATIENCE), "only this")
+        self.assertEqual(self.ann.receive_text(), "only this")
 
-    def is_refused(self, options, code, message):
+    def is_rejected(self, options, code, message):
         from botocore.exceptions import ClientError
 
         api = self.gateway.client("apigatewaymanagementapi", **options)
@@ -125,23 +120,19 @@ class Management(unittest.TestCase):
             lambda: api.delete_connection(ConnectionId=self.id),
         ]
         for call in calls:
-            with self.assertRaises(ClientError) as refused:
+            with self.assertRaises(ClientError) as rejected:
                 call()
-            error = refused.exception.response
+            error = rejected.exception.response
             self.assertEqual(error["Error"]["Code"], code)
             self.assertEqual(error["ResponseMetadata"]["HTTPStatusCode"], 403)
             self.assertTrue(error["Error"]["Message"].startswith(message), error)
 
-    def test_what_is_no_id_is_refused(self):
+    def test_an_invalid_id_is_rejected(self):
         from botocore.exceptions import ClientError
 
-        with self.assertRaises(ClientError) as refused:
+        with self.assertRaises(ClientError) as rejected:
             self.api.post_to_connection(ConnectionId="non-existing-id", Data=b"x")
-        error = refused.exception.response
+        error = rejected.exception.response
         self.assertEqual(error["Error"]["Code"], "BadRequestException")
         self.assertEqual(error["ResponseMetadata"]["HTTPStatusCode"], 400)
         self.assertIn("Invalid connectionId", error["Error"]["Message"])
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -2,14 +2,14 @@
 
 import json
 import unittest
-import urllib.request
 
-from browser import Browser
-from gateway import eventually, serve_for
+from harness.browser import Browser
+from harness.gateway import serve_for
+from harness.programs import eventually, fetch_json
 
 
 class ChatPage(unittest.TestCase):
-    """Two people in two tabs: each has a name of its own."""
+    """Two users in two tabs. Each has their own name."""
 
     @classmethod
     def setUpClass(cls):
@@ -18,7 +18,7 @@ class ChatPage(unittest.TestCase):
         cls.addClassCleanup(cls.browser.quit)
 
     def enter(self, name, room="lobby"):
-        """Comes in, in a new tab."""
+        """Opens the chat in a new tab."""
         self.browser.driver.switch_to.new_window("tab")
         self.browser.driver.get(self.gateway.page)
         self.browser.fill("#name", name)
@@ -35,7 +35,7 @@ class ChatPage(unittest.TestCase):
         self.browser.fill("#text", text)
         self.browser.click("#send")
 
-    def test_two_people_chat(self):
+    def test_two_users_chat(self):
         see = self.browser.see
         ann = self.enter("ann")
         see(".note", "Welcome, ann!")
@@ -63,12 +63,10 @@ class ChatPage(unittest.TestCase):
         self.assertEqual(self.browser.nameless(), [])
         self.assertEqual(self.browser.complaints(), [])
 
-    def test_a_connection_comes_back_by_itself_and_over_a_reload(self):
+    def test_a_connection_returns_by_itself_and_after_a_reload(self):
         self.enter("cat", "attic")
         user = json.dumps({"connection": self.connection_of("attic")}).encode()
-        request = urllib.request.Request(f"{self.gateway.console}api/close", user, method="POST")
-        with urllib.request.urlopen(request) as answer:
-            self.assertEqual(json.load(answer)["status"], 204)
+        self.assertEqual(fetch_json(f"{self.gateway.console}api/close", user)["status"], 204)
         self.browser.see(".note", "It comes back by itself")
         self.browser.see(".note", "You are back in attic")
         self.browser.see("#state", "online")
@@ -80,24 +78,15 @@ class ChatPage(unittest.TestCase):
         self.browser.see(".message .text", "still here")
 
     def connection_of(self, room):
-        """The connection in a room."""
-        dynamodb = self.gateway.client("dynamodb")
-        (table,) = dynamodb.list_tables()["TableNames"]
-        key = {":room": {"S": f"R#{room}"}}
+        """Returns the id of the only connection in a room."""
 
         def look():
-            found = dynamodb.query(
-                TableName=table,
-                ConsistentRead=True,
-                KeyConditionExpression="pk = :room",
-                ExpressionAttributeValues=key,
-            )
-            return found["Items"]
+            return [sk for pk, sk in self.gateway.keys() if pk == f"R#{room}"]
 
         (member,) = eventually(f"a member of {room}", look)
-        return member["sk"]["S"].split("#")[1]
+        return member.split("#")[1]
 
-    def test_a_name_that_is_none_is_told_before_anything_is_asked(self):
+    def test_an_invalid_name_is_reported_before_a_request(self):
         self.browser.driver.switch_to.new_window("tab")
         self.browser.driver.get(self.gateway.page)
         self.browser.fill("#name", "no name")
@@ -111,7 +100,3 @@ class ChatPage(unittest.TestCase):
         self.assertFalse(self.browser.overflows())
         self.browser.click("#menu")
         self.browser.see("#people", "dan")
-
-
-if __name__ == "__main__":
-    unittest.main()

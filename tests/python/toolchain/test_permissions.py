@@ -1,11 +1,11 @@
-"""What the function calls is what its policies allow, no more and no less."""
+"""The policies allow exactly the calls of the function."""
 
 import fnmatch
-import pathlib
 import unittest
 
-import toolchain
-from gateway import ROOT, eventually, serve
+from harness.client import Client, chat, has_connections
+from harness.gateway import serve
+from harness.programs import ROOT, TARGET, TIMEOUT, build
 from samcli.yamlhelper import yaml_parse
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -14,7 +14,7 @@ SERVICES = {"dynamodb", "execute-api", "lambda"}
 
 
 def allowed():
-    """The actions and resources of the policies in the template: ARNs without account, region and API."""
+    """Returns the actions and resources of the template's policies: ARNs without account, region and API."""
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"]
     documents = list(resources["Chat"]["Properties"]["Policies"])
     documents += [
@@ -36,16 +36,16 @@ def listed(one):
 
 
 def plain(resource):
-    """A resource as the gateway names it."""
+    """Returns the gateway's name of a resource."""
     match resource:
         case {"Fn::GetAtt": ["Connections", "Arn"]}:
             return "table/Connections"
-        # Of the function, in whatever version: AWS asks for the ARN with the version if the call names one.
+        # In any version: AWS checks the ARN with the version if the call names a version.
         case {"Fn::GetAtt": ["Chat", "Arn"]} | {"Fn::Sub": "${Chat.Arn}:*"}:
             return "function:Chat*"
         case {"Fn::Sub": text} if ":${ChatApi}/${StageName}/" in text:
             return text.rpartition("/${StageName}/")[2]
-    raise AssertionError(f"{resource} is no resource that a call could be compared with")
+    raise AssertionError(f"{resource} is not a resource that this suite can compare")
 
 
 class Permissions(unittest.TestCase):
@@ -58,55 +58,55 @@ class Permissions(unittest.TestCase):
             self.called |= {(action, resource) for action, resources in actions.items() for resource in resources}
 
     def chat(self):
-        """Every path of the chat, and of the library behind it."""
+        """Uses every path of the chat, and of the library."""
         with serve() as gateway:
-            toolchain.chat(self, gateway)
-            with toolchain.Client(gateway, "ann") as ann:
-                ann.say(action="join", room="tea")
-                self.assertEqual(ann.hear()["type"], "entered")
-                ann.say(action="direct", to="ann", text="hello, me")
-                self.assertEqual(ann.hear()["type"], "direct")
-                ann.say(action="direct", to="nobody", text="hello")
-                self.assertEqual(ann.hear()["error"]["code"], "no_such_user")
-            eventually("an empty table", lambda: not gateway.connections())
+            chat(self, gateway)
+            with Client(gateway, "user=ann") as ann:
+                ann.send(action="join", room="tea")
+                self.assertEqual(ann.receive()["type"], "entered")
+                ann.send(action="direct", to="ann", text="hello, me")
+                self.assertEqual(ann.receive()["type"], "direct")
+                ann.send(action="direct", to="nobody", text="hello")
+                self.assertEqual(ann.receive()["error"]["code"], "no_such_user")
+            has_connections(gateway, 0)
             self.note(gateway)
 
     def example(self, name, *queries):
-        """A program of the library's examples, and clients of it that have connected."""
-        program = toolchain.TARGET / "debug/examples" / name
+        """Serves an example of the library, and connects clients."""
+        program = TARGET / "debug/examples" / name
         gateway = self.enterContext(serve("--", str(program)))
         clients = []
         for query in queries:
-            client = connect(f"{gateway.websocket}?{query}", open_timeout=toolchain.PATIENCE)
+            client = connect(f"{gateway.websocket}?{query}", open_timeout=TIMEOUT)
             clients.append(self.enterContext(client))
         return gateway, clients
 
-    def test_the_policies_allow_what_is_called_and_nothing_else(self):
-        toolchain.build("-p=lambda_ws", "--example=logout", "--example=poll", "--example=presence")
+    def test_the_policies_allow_exactly_the_calls(self):
+        build("-p=lambda_ws", "--example=logout", "--example=poll", "--example=presence")
         self.chat()
 
-        # Values of the application's own.
+        # The application's own values.
         gateway, (ann,) = self.example("poll", "user=ann")
         for _ in range(2):
             ann.send('{"action":"vote","option":"tea"}')
-            ann.recv(timeout=toolchain.PATIENCE)
+            ann.recv(timeout=TIMEOUT)
         ann.send('{"action":"count"}')
-        self.assertEqual(ann.recv(timeout=toolchain.PATIENCE), '{"tea":1}')
+        self.assertEqual(ann.recv(timeout=TIMEOUT), '{"tea":1}')
         self.note(gateway)
 
-        # Who is there.
+        # Presence.
         gateway, (ann, bob) = self.example("presence", "user=ann", "user=bob")
         bob.close()
-        while "left" not in ann.recv(timeout=toolchain.PATIENCE):
+        while "left" not in ann.recv(timeout=TIMEOUT):
             pass
         self.note(gateway)
 
-        # Throwing somebody out.
+        # Disconnecting a user.
         gateway, (phone, laptop) = self.example("logout", "user=ann", "user=ann")
         phone.send('{"action":"logout"}')
         with self.assertRaises(ConnectionClosed):
-            laptop.recv(timeout=toolchain.PATIENCE)
-        eventually("an empty table", lambda: not gateway.connections())
+            laptop.recv(timeout=TIMEOUT)
+        has_connections(gateway, 0)
         self.note(gateway)
 
         allowed_pairs = allowed()
@@ -120,7 +120,3 @@ class Permissions(unittest.TestCase):
 
         self.assertEqual([call for call in sorted(self.called) if not is_allowed(call)], [], "called and not allowed")
         self.assertEqual([pair for pair in sorted(allowed_pairs) if not is_called(pair)], [], "allowed and not called")
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -1,11 +1,11 @@
-"""Very many clients, which cost next to nothing."""
+"""Thousands of clients that need little memory and processor time."""
 
 import asyncio
 import resource
 import threading
 import urllib.parse
 
-from gateway import PATIENCE
+from .programs import TIMEOUT
 
 # How many connect at once.
 AT_ONCE = 100
@@ -17,7 +17,7 @@ HANDSHAKE = (
 
 
 class Crowd:
-    """Open websockets, of which some say something all the time."""
+    """Open websockets. Some of them send messages all the time."""
 
     def __init__(self, url, clients, talking):
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -33,8 +33,8 @@ class Crowd:
 
     def __enter__(self):
         self.thread.start()
-        if not self.open.wait(PATIENCE):
-            raise AssertionError(f"{self.clients} clients do not connect within {PATIENCE} s")
+        if not self.open.wait(TIMEOUT):
+            raise AssertionError(f"{self.clients} clients do not connect within {TIMEOUT} s")
         if self.failed:
             raise AssertionError("a client cannot connect") from self.failed
         return self
@@ -52,7 +52,7 @@ class Crowd:
         try:
             connecting = [self.connect(places) for _ in range(self.clients)]
             connected = await asyncio.gather(*connecting)
-        except Exception as error:  # told where it is waited for
+        except Exception as error:  # __enter__ raises it
             self.failed = error
             return
         finally:
@@ -76,7 +76,7 @@ class Crowd:
             return reader, writer
 
     async def talk(self, reader, writer):
-        """Says something, and again when there is an answer."""
+        """Sends a message, and the next one after each answer."""
         said = b"nonsense"
         frame = bytes([0x81, 0x80 | len(said), 0, 0, 0, 0]) + said
         while True:

@@ -1,13 +1,12 @@
 """The console's page, in a browser."""
 
-import json
 import unittest
 import urllib.parse
-import urllib.request
 
-from browser import Browser
-from crowd import Crowd
-from gateway import eventually, serve_for
+from harness.browser import Browser
+from harness.crowd import Crowd
+from harness.gateway import serve_for
+from harness.programs import eventually, fetch_json
 
 VIEWS = ["clients", "invocations", "connections", "tables", "figures", "knobs"]
 
@@ -67,9 +66,7 @@ class Console(unittest.TestCase):
         button.click()
 
     def ask(self, path):
-        url = urllib.parse.urljoin(self.gateway.console, path)
-        with urllib.request.urlopen(url) as answer:
-            return json.load(answer)
+        return fetch_json(urllib.parse.urljoin(self.gateway.console, path))
 
     def test_a_refused_connect_shows_401_and_leads_to_its_invocation(self):
         card = self.connect("user=")
@@ -80,7 +77,7 @@ class Console(unittest.TestCase):
         self.browser.see(".detail h2", "$connect")
         self.browser.see(".detail h2 .pill.bad", "401")
 
-    def test_clients_talk_and_their_lint_marks_what_is_no_json(self):
+    def test_clients_talk_and_their_lint_marks_invalid_json(self):
         ann, bob = self.connect("user=ann\nroom=tea"), self.connect("user=bob\nroom=tea")
         eventually("an open client", lambda: bob.get_attribute("data-state") == "open")
         self.send(ann, '{"action":"say","text":"hello"}')
@@ -110,7 +107,7 @@ class Console(unittest.TestCase):
         self.browser.see(".replayed .code", '"statusCode": 200')
         eventually("the invocation of the replay", lambda: len(self.browser.all(".row", "who")) > before)
 
-    def test_the_console_posts_and_closes_in_the_backend_s_place(self):
+    def test_the_console_posts_and_closes_like_a_backend(self):
         card = self.connect("user=dan\nroom=cellar")
         eventually("an open client", lambda: card.get_attribute("data-state") == "open")
         self.view("connections")
@@ -142,7 +139,7 @@ class Console(unittest.TestCase):
         self.browser.click("label", "Stop processes between events")
         eventually("a freeze", lambda: self.ask("api/knobs")["freeze"] is True)
 
-    def test_tables_and_figures_show_what_there_is(self):
+    def test_tables_and_figures_show_the_gateways_data(self):
         card = self.connect("user=eve\nroom=garden")
         eventually("an open client", lambda: card.get_attribute("data-state") == "open")
         self.view("tables")
@@ -151,7 +148,7 @@ class Console(unittest.TestCase):
         self.view("figures")
         self.browser.see(".figures tbody th", "$connect")
 
-    def test_what_was_set_survives_a_reload(self):
+    def test_settings_survive_a_reload(self):
         self.browser.click("#theme")
         self.view("invocations")
         self.browser.fill("input[type=search]", "needle")
@@ -162,7 +159,7 @@ class Console(unittest.TestCase):
         self.assertEqual(field.get_attribute("value"), "needle")
         self.assertEqual(self.browser.run("return document.documentElement.dataset.theme"), "light")
 
-    def test_every_view_fits_a_phone_has_names_for_all_and_breaks_no_policy(self):
+    def test_every_view_fits_a_phone_has_labels_and_breaks_no_policy(self):
         self.addCleanup(self.browser.resize, 1400, 900)
         self.connect("user=fay\nroom=hall")
         for width, scheme in [(390, "dark"), (1400, "light")]:
@@ -212,7 +209,3 @@ class CrowdedConsole(unittest.TestCase):
             see(".chart", "5,000 open")
         eventually("an empty list", lambda: self.browser.run("return console_model.connections.size") == 0)
         self.assertEqual(self.browser.complaints(), [])
-
-
-if __name__ == "__main__":
-    unittest.main()

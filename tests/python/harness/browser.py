@@ -1,17 +1,14 @@
-"""Debian's Chromium, and how the suites of this folder look at a page."""
+"""Debian's Chromium, and functions that look at a page."""
 
-import pathlib
 import shutil
-import sys
 import tempfile
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python"))
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
-from gateway import PATIENCE, eventually  # noqa: E402
-from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
-from selenium.webdriver.chrome.options import Options  # noqa: E402
-from selenium.webdriver.chrome.service import Service  # noqa: E402
+from .programs import TIMEOUT, eventually
 
 # Nothing but the page: no sandbox for root, no GPU, and no talk with anybody.
 FLAGS = [
@@ -58,7 +55,7 @@ class Browser:
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = Service(shutil.which("chromedriver"))
         self.driver = webdriver.Chrome(options=options, service=service)
-        self.driver.set_script_timeout(PATIENCE)
+        self.driver.set_script_timeout(TIMEOUT)
 
     def quit(self):
         """Ends it."""

@@ -1,0 +1,1 @@
+"""What the Python suites share: programs and deadlines, the local gateway, clients, a browser, Lambda emulators."""
