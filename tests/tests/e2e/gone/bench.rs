@@ -5,8 +5,9 @@ use futures_util::future::{join, join_all};
 use lambda_ws::store::{Memory, Record, Scope, Slice, Store};
 use lambda_ws::transport::{ApiGateway, Transport};
 use lambda_ws::{Audience, ConnectionId, Delivery, SendError, Sender, Timestamp};
+use lambda_ws_local::activity::{Observers, Operation, OperationKind};
 use lambda_ws_local::gateway::{
-    Api, Fault, Gateway, Integration, Invocation, Observed, Options, Outcome, Route, Script, What,
+    Api, Fault, Gateway, Integration, Invocation, Options, Outcome, Route, Script,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -58,7 +59,7 @@ type Lies = Arc<Mutex<HashMap<String, Box<dyn Iterator<Item = Fault> + Send>>>>;
 /// One call of the management API.
 struct Call {
     id: ConnectionId,
-    what: What,
+    kind: OperationKind,
     status: u16,
     when: Instant,
 }
@@ -83,9 +84,9 @@ impl Bench {
         let noted = calls.clone();
         let mut options = Options::default();
         options.script = Some(script);
-        options.observer = Some(Arc::new(move |observed: &Observed<'_>| {
-            noted.lock().unwrap().extend(Call::of(observed));
-        }));
+        options.observers = Observers::default().with(move |operation: &Operation<'_>| {
+            noted.lock().unwrap().extend(Call::of(operation));
+        });
         let gateway = Gateway::new(api, options);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -194,10 +195,10 @@ impl Bench {
     }
 
     /// What the management API was asked about a connection, and with which status it answered.
-    pub(super) fn calls(&self, id: &ConnectionId) -> Vec<(What, u16)> {
+    pub(super) fn calls(&self, id: &ConnectionId) -> Vec<(OperationKind, u16)> {
         let calls = self.calls.lock().unwrap();
         let calls = calls.iter().filter(|call| call.id == *id);
-        calls.map(|call| (call.what, call.status)).collect()
+        calls.map(|call| (call.kind, call.status)).collect()
     }
 
     /// The time between these calls.
@@ -241,17 +242,17 @@ impl Bench {
 }
 
 impl Call {
-    fn of(observed: &Observed<'_>) -> Option<Self> {
+    fn of(observed: &Operation<'_>) -> Option<Self> {
         let Outcome::Status(status) = observed.outcome else {
             return None;
         };
         Some(Self {
             id: observed.connection_id.into(),
-            what: observed.what,
+            kind: observed.kind,
             status,
             when: Instant::now(),
         })
-        .filter(|call| call.what != What::Connect)
+        .filter(|call| call.kind != OperationKind::Connect)
     }
 }
 

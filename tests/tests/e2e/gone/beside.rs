@@ -3,7 +3,7 @@
 use super::bench::{API, Bench, OLD, counts};
 use lambda_ws::transport::{ApiGateway, Inspection, Transport};
 use lambda_ws::{ConnectionId, Payload, SendError, Sender};
-use lambda_ws_local::gateway::What::{Inspect, Post};
+use lambda_ws_local::activity::OperationKind::{Inspect, Post};
 use lambda_ws_protocol::table_layout;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};

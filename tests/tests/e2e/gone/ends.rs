@@ -3,8 +3,8 @@
 use super::bench::{Bench, OLD, counts};
 use lambda_ws::store::{Scope, Store};
 use lambda_ws::{SendError, Timestamp};
+use lambda_ws_local::activity::OperationKind::{Inspect, Post};
 use lambda_ws_local::gateway::Fault;
-use lambda_ws_local::gateway::What::{Inspect, Post};
 use std::slice::from_ref;
 use std::sync::{Arc, Mutex};
 use tests::within;

@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, OLD, counts};
 use lambda_ws::SendError;
+use lambda_ws_local::activity::OperationKind::{Inspect, Post};
 use lambda_ws_local::gateway::Fault::Gone;
-use lambda_ws_local::gateway::What::{Inspect, Post};
 use std::iter::{once, repeat, repeat_n};
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::bench::{Bench, OLD, counts};
 use lambda_ws::SendError;
+use lambda_ws_local::activity::OperationKind::Post;
 use lambda_ws_local::gateway::Fault::{Failing, Gone, Throttled};
-use lambda_ws_local::gateway::What::Post;
 use std::iter::{once, repeat};
 
 #[tokio::test]
