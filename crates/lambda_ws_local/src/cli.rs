@@ -21,6 +21,7 @@ mod project;
 mod publish;
 mod record;
 mod reload;
+mod report;
 mod responder;
 mod sign;
 mod signals;

@@ -10,6 +10,7 @@ use super::output::{Printer, Style};
 use super::project::{Endpoints, Project};
 use super::record::{Recorder, Size};
 use super::reload::{Reload, Watched};
+use super::report::{Notice, Reporter};
 use super::signals::Signals;
 use super::throttle::AccountLimits;
 use super::tls::TlsArgs;
@@ -144,8 +145,9 @@ impl Dev {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let printer = Arc::new(Printer::start());
+        let reporter = printer.reporter(!self.quiet, self.verbose);
         let mut serving = tokio::select! {
-            serving = self.start(&printer) => serving?,
+            serving = self.start(&reporter) => serving?,
             () = signals.next() => return Err(Failure::new("interrupted before the function was served")),
         };
         if !serving.faults.plan().is_off() {
@@ -187,16 +189,15 @@ impl Dev {
         }
     }
 
-    async fn start(&self, printer: &Arc<Printer>) -> Result<Serving<'_>, Failure> {
+    async fn start(&self, reporter: &Reporter) -> Result<Serving<'_>, Failure> {
         let project = Project::read(&self.common, &self.elsewhere)?;
         self.elsewhere.check(&project, &self.common)?;
         for note in &project.template().notes {
             let path = project.template().path.display();
-            let label = match note.is_warning {
-                true => printer.style().bad("warning:"),
-                false => printer.style().faint("note:"),
-            };
-            printer.line(format!("{label} {path}: {note}"));
+            match note.is_warning {
+                true => reporter.warning(format!("{path}: {note}")),
+                false => reporter.note(format!("{path}: {note}")),
+            }
         }
         let api = project.api()?;
         let tls = self.tls.read(&self.common.allow_host)?;
@@ -219,20 +220,20 @@ impl Dev {
             .common
             .bind_near(Server::Lambda, self.lambda_port, "--lambda-port")
             .await?;
-        self.common.warn_of_exposure(self.no_auth, printer);
+        self.common.warn_of_exposure(self.no_auth, reporter);
         let recorder = match &self.record {
             Some(folder) => Some(Recorder::start(
                 folder,
                 self.record_limit,
                 self.record_size,
-                printer,
+                reporter,
             )?),
             None => None,
         };
         // Before anything is built, so that no change is missed.
         let watched = match self.no_reload {
             true => None,
-            false => Watched::start(&project, &self.common, &self.watch, printer).await,
+            false => Watched::start(&project, &self.common, &self.watch, reporter).await,
         };
         let (mut programs, mut remotes) = (HashMap::new(), HashMap::new());
         for function in project.functions() {
@@ -268,7 +269,7 @@ impl Dev {
             .collect();
         let lambda_address = lambda_listener.local_addr()?;
         let served_functions = served(&project, &functions, &remotes);
-        let lambda = self.lambda(served_functions.clone(), &feed, printer);
+        let lambda = self.lambda(served_functions.clone(), &feed, reporter);
         let serving_lambda = lambda.clone();
         tokio::spawn(async move { serving_lambda.serve(lambda_listener).await });
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -280,10 +281,9 @@ impl Dev {
         };
         let needed = api.routes.iter().any(|route| route.api_key_required);
         if needed && served.api_keys.accepted.is_empty() {
-            let note = printer.style().faint("note:");
-            printer.line(format!(
-                "{note} nobody can connect without an API key, and there is none: name one with --api-key"
-            ));
+            reporter.note(
+                "nobody can connect without an API key, and there is none: name one with --api-key",
+            );
         }
         let function = |name: &str| -> Result<Arc<dyn Integration>, Failure> {
             let Some(function) = functions.get(name) else {
@@ -353,14 +353,11 @@ impl Dev {
             admin_audience: self.common.audience(Server::Admin),
             console_audience: self.common.audience(Server::Console),
         }));
-        let hint = EndpointHint::new(printer);
-        let (shown, verbose) = ((!self.quiet).then(|| printer.clone()), self.verbose);
-        let hinting = hint.clone();
+        let hint = EndpointHint::new(reporter);
+        let (hinting, shown) = (hint.clone(), reporter.clone());
         options.observer = Some(Arc::new(move |observed| {
             hinting.observed(observed);
-            if let Some(printer) = &shown {
-                printer.observed(observed, verbose);
-            }
+            shown.report(Notice::Observed(observed));
         }));
         options.tls = tls;
         let secure = options.tls.is_some();
@@ -393,7 +390,7 @@ impl Dev {
             if let Some(remote) = remotes.remove(&function.logical_id) {
                 let all = project.environment_elsewhere(function, &self.common, &endpoints);
                 let needed = environment::for_others(&function.environment, &all);
-                elsewhere::print_environment(printer, function, &remote, &needed);
+                elsewhere::print_environment(reporter, function, &remote, &needed);
                 functions[&function.logical_id].started(Runner::Elsewhere(remote));
                 continue;
             }
@@ -405,13 +402,14 @@ impl Dev {
             config.freeze = (!self.no_freeze).then_some(FREEZE_AFTER);
             config.feed = feed.clone();
             let (log, mut lines) = mpsc::channel::<LogLine>(LOG);
-            let (printer, name, feed) = (printer.clone(), function.name.clone(), feed.clone());
+            let (reporter, name, feed) = (reporter.clone(), function.name.clone(), feed.clone());
             let hint = hint.clone();
             tokio::spawn(async move {
                 while let Some(line) = lines.recv().await {
                     hint.log(&line.text);
-                    printer.log(&name, &line);
-                    feed.log(&name, &line);
+                    let (function, line) = (&*name, &line);
+                    reporter.report(Notice::Log { function, line });
+                    feed.log(&name, line);
                 }
             });
             let started = Function::start(config, log).await?;
@@ -419,7 +417,7 @@ impl Dev {
         }
         let reload = watched.map(|watched| Reload {
             common: &self.common,
-            printer: printer.clone(),
+            reporter: reporter.clone(),
             project,
             functions: functions.clone(),
             programs,
@@ -441,7 +439,7 @@ impl Dev {
             recorder,
             reload,
             lambda,
-            printer: printer.clone(),
+            reporter: reporter.clone(),
             gateway: served_gateway,
             stop: Some(stop),
             ended: Box::pin(async { drop(serving.await) }),
@@ -449,15 +447,15 @@ impl Dev {
     }
 
     /// Lambda's Invoke API of all functions.
-    fn lambda(&self, served: Vec<lambda::Served>, feed: &Feed, printer: &Arc<Printer>) -> Lambda {
-        let printer = printer.clone();
+    fn lambda(&self, served: Vec<lambda::Served>, feed: &Feed, reporter: &Reporter) -> Lambda {
+        let reporter = reporter.clone();
         let options = lambda::Options {
             guard: self.common.guard(),
             region: self.common.region.clone(),
             retry_delay: Duration::from_secs(self.lambda_retry_delay.into()),
             feed: feed.clone(),
             observer: Some(Arc::new(move |lost| {
-                printer.line(format!("{} {lost}", printer.style().bad("error:")));
+                reporter.report(Notice::Error(&lost.to_string()));
             })),
         };
         Lambda::new(served, options)
@@ -526,7 +524,7 @@ struct Serving<'a> {
     recorder: Option<Arc<Recorder>>,
     reload: Option<Reload<'a>>,
     lambda: Lambda,
-    printer: Arc<Printer>,
+    reporter: Reporter,
     gateway: Gateway,
     stop: Option<oneshot::Sender<()>>,
     /// Resolves when the gateway has ended.
@@ -569,22 +567,19 @@ impl Serving<'_> {
 
     /// Closes every connection, waits for their `$disconnect`, and ends the function's processes.
     async fn stop(&mut self) {
-        let style = self.printer.style();
         let open = self.gateway.connections();
         if open >= MANY {
-            self.printer.line(format!(
-                "{} closing {open} connections and handling their $disconnect: Ctrl-C again ends at once",
-                style.faint("note:")
+            self.reporter.note(format!(
+                "closing {open} connections and handling their $disconnect: Ctrl-C again ends at once"
             ));
         }
         drop(self.stop.take());
         (&mut self.ended).await;
         match self.lambda.stop() {
             0 => {}
-            n => self.printer.line(format!(
-                "{} asynchronous events that still wait are lost: {n}",
-                style.bad("warning:")
-            )),
+            n => self
+                .reporter
+                .warning(format!("asynchronous events that still wait are lost: {n}")),
         }
         for function in &self.functions {
             function.stop().await;

@@ -2,8 +2,8 @@
 
 use super::Common;
 use super::failure::Failure;
-use super::output::Printer;
 use super::project::Project;
+use super::report::{Notice, Reporter};
 use clap::Args;
 use lambda_ws_local::remote::Remote;
 use lambda_ws_local::template::Function;
@@ -85,20 +85,19 @@ impl Elsewhere {
 
 /// Prints the environment for whoever runs the function, to be copied.
 pub(super) fn print_environment(
-    printer: &Printer,
+    reporter: &Reporter,
     function: &Function,
     remote: &Remote,
     environment: &BTreeMap<String, String>,
 ) {
-    let style = printer.style();
     let title = format!(
         "# the environment of {}, for whoever runs it behind {}; in a file, for `cargo lambda watch --env-file`:",
         function.name,
         remote.url()
     );
-    printer.line(style.faint(&title));
+    reporter.report(Notice::Comment(&title));
     for (name, value) in environment {
-        printer.line(format!("{name}={value}"));
+        reporter.line(format!("{name}={value}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A hint for functions whose posts do not come here.
 
-use super::output::Printer;
+use super::report::Reporter;
 use lambda_ws_local::gateway::{Observed, Outcome, What};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -11,7 +11,7 @@ const MESSAGES: u32 = 10;
 /// Looks for the signs of a function that builds `https://{apiId}.execute-api.{region}.amazonaws.com/{stage}` itself: its
 /// posts go to AWS, whose answer it may not log.
 pub(super) struct EndpointHint {
-    printer: Arc<Printer>,
+    reporter: Reporter,
     /// Messages that were handled without an answer, while nothing was posted.
     silent: AtomicU32,
     called: AtomicBool,
@@ -19,9 +19,9 @@ pub(super) struct EndpointHint {
 }
 
 impl EndpointHint {
-    pub(super) fn new(printer: &Arc<Printer>) -> Arc<Self> {
+    pub(super) fn new(reporter: &Reporter) -> Arc<Self> {
         Arc::new(Self {
-            printer: printer.clone(),
+            reporter: reporter.clone(),
             silent: AtomicU32::new(0),
             called: AtomicBool::new(false),
             given: AtomicBool::new(false),
@@ -62,9 +62,8 @@ impl EndpointHint {
         if self.given.swap(true, Ordering::Relaxed) {
             return;
         }
-        let note = self.printer.style().faint("note:");
-        self.printer.line(format!(
-            "{note} {sign}: a function that builds https://{{apiId}}.execute-api.{{region}}.amazonaws.com/{{stage}} itself \
+        self.reporter.note(format!(
+            "{sign}: a function that builds https://{{apiId}}.execute-api.{{region}}.amazonaws.com/{{stage}} itself \
              posts to AWS. Leave the endpoint to the SDK, which reads AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, or see \
              `lambda-ws-local --help`, at the end"
         ));
@@ -101,13 +100,13 @@ mod tests {
 
     #[test]
     fn fault_f20_a_function_that_handles_messages_and_posts_nothing_is_noticed_once() {
-        let printer = Arc::new(Printer::start());
-        let silent = EndpointHint::new(&printer);
+        let reporter = Reporter::new(|_| {});
+        let silent = EndpointHint::new(&reporter);
         let signs = (0..30).filter_map(|_| silent.sign(What::Message, &Outcome::Done));
         assert_eq!(signs.count(), 1);
-        let answers = EndpointHint::new(&printer);
+        let answers = EndpointHint::new(&reporter);
         assert!((0..30).all(|_| answers.sign(What::Message, &Outcome::Answered).is_none()));
-        let posts = EndpointHint::new(&printer);
+        let posts = EndpointHint::new(&reporter);
         assert_eq!(posts.sign(What::Post, &Outcome::Status(200)), None);
         assert!((0..30).all(|_| posts.sign(What::Message, &Outcome::Done).is_none()));
     }

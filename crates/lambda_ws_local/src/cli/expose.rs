@@ -2,7 +2,7 @@
 
 use super::Common;
 use super::failure::Failure;
-use super::output::Printer;
+use super::report::Reporter;
 use clap::ValueEnum;
 use lambda_ws_local::gateway::Audience;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -59,14 +59,12 @@ impl Common {
     }
 
     /// Warns of what other machines reach.
-    pub(super) fn warn_of_exposure(&self, unsigned: bool, printer: &Printer) {
-        let style = printer.style();
-        for (index, line) in self.exposure(unsigned).into_iter().enumerate() {
-            let label = match index {
-                0 => style.bad("warning:"),
-                _ => style.faint("note:"),
-            };
-            printer.line(format!("{label} {line}"));
+    pub(super) fn warn_of_exposure(&self, unsigned: bool, reporter: &Reporter) {
+        for (index, line) in self.exposure(unsigned).iter().enumerate() {
+            match index {
+                0 => reporter.warning(line),
+                _ => reporter.note(line),
+            }
         }
     }
 

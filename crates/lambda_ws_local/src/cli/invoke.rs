@@ -8,9 +8,10 @@ use super::elsewhere::Elsewhere;
 use super::expose::Server;
 use super::failure::Failure;
 use super::integration::{LateFunction, Runner};
-use super::output::Printer;
+use super::output::{Printer, millis};
 use super::project::{Endpoints, Project};
 use super::record::json_or_text;
+use super::report::{Notice, Reporter};
 use super::responder;
 use super::signals::Signals;
 use clap::Args;
@@ -139,10 +140,11 @@ impl Invoke {
             (_, None) => return Err(Failure::new("say with --function which one to invoke")),
         };
         let program = project.program(function, &self.common).await?;
-        let mut endpoints = self.endpoints(&project, printer).await?;
+        let reporter = printer.reporter(true, false);
+        let mut endpoints = self.endpoints(&project, &reporter).await?;
         let late = LateFunction::new(&function.name, Feed::default());
         let lost = Arc::new(AtomicUsize::new(0));
-        let lambda = self.lambda(function, &late, &lost, printer);
+        let lambda = self.lambda(function, &late, &lost, &reporter);
         let listener = self.common.bind_near(Server::Lambda, 0, "--port").await?;
         endpoints.lambda = Some(format!("http://{}", reachable(listener.local_addr()?)));
         let serving = lambda.clone();
@@ -150,10 +152,10 @@ impl Invoke {
         let config = project.config(function, program, &self.common, &endpoints);
         let (log, mut lines) = mpsc::channel(1000);
         let name = function.name.clone();
-        let logged = printer.clone();
         tokio::spawn(async move {
             while let Some(line) = lines.recv().await {
-                logged.log(&name, &line);
+                let (function, line) = (&*name, &line);
+                reporter.report(Notice::Log { function, line });
             }
         });
         late.started(Runner::Here(Function::start(config, log).await?));
@@ -195,9 +197,9 @@ impl Invoke {
         function: &template::Function,
         late: &LateFunction,
         lost: &Arc<AtomicUsize>,
-        printer: &Arc<Printer>,
+        reporter: &Reporter,
     ) -> Lambda {
-        let (lost, printer) = (lost.clone(), printer.clone());
+        let (lost, reporter) = (lost.clone(), reporter.clone());
         let served = lambda::Served {
             name: function.name.clone(),
             elsewhere: None,
@@ -211,7 +213,7 @@ impl Invoke {
             retry_delay: Duration::ZERO,
             observer: Some(Arc::new(move |event| {
                 lost.fetch_add(1, Ordering::Relaxed);
-                printer.line(format!("{} {event}", printer.style().bad("error:")));
+                reporter.report(Notice::Error(&event.to_string()));
             })),
             ..lambda::Options::default()
         };
@@ -222,7 +224,7 @@ impl Invoke {
     async fn endpoints(
         &self,
         project: &Project,
-        printer: &Arc<Printer>,
+        reporter: &Reporter,
     ) -> Result<Endpoints, Failure> {
         let guard = self.common.guard();
         let management = match &self.management_endpoint {
@@ -235,7 +237,7 @@ impl Invoke {
                     .first()
                     .map_or("dev", |api| &api.stage);
                 let url = format!("http://{}/{stage}", reachable(listener.local_addr()?));
-                tokio::spawn(responder::serve(listener, guard.clone(), printer.clone()));
+                tokio::spawn(responder::serve(listener, guard.clone(), reporter.clone()));
                 url
             }
         };
@@ -271,7 +273,7 @@ impl Invoke {
         let started = Instant::now();
         let id = request_id();
         let response = Target::invoke(function, event.to_string().into(), &id).await;
-        let millis = started.elapsed().as_secs_f64() * 1000.0;
+        let time = millis(started.elapsed());
         let verdict = Kind::of(event).judge(response.as_deref());
         let (line, response) = match response {
             Ok(response) => {
@@ -295,7 +297,7 @@ impl Invoke {
                 Ok(_) => style.good("ok"),
                 Err(_) => style.bad("failed"),
             },
-            style.faint(&format!("{millis:.1} ms"))
+            style.faint(&time)
         );
         if let Ok(Some(text)) | Err(text) = &verdict {
             done.push_str(&format!(" {text}"));

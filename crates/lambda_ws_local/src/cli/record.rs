@@ -3,7 +3,7 @@
 //! They hold what clients send: tokens and all. Nobody but the user can read them.
 
 use super::failure::Failure;
-use super::output::Printer;
+use super::report::Reporter;
 use bytes::Bytes;
 use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
 use serde::{Deserialize, Serialize};
@@ -84,7 +84,7 @@ pub(super) struct Recorder {
     /// The next number, and the last one.
     numbers: Mutex<(u64, u64)>,
     limit: u64,
-    printer: Arc<Printer>,
+    reporter: Reporter,
     written: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
@@ -114,7 +114,7 @@ impl Recorder {
         folder: &Path,
         limit: u64,
         size_limit: Size,
-        printer: &Arc<Printer>,
+        reporter: &Reporter,
     ) -> Result<Arc<Recorder>, Failure> {
         let what = format!(
             "cannot record into {}: choose another folder",
@@ -135,7 +135,7 @@ impl Recorder {
             room: size_limit.0,
             size_limit,
             shared: shared.clone(),
-            printer: printer.clone(),
+            reporter: reporter.clone(),
         };
         std::thread::spawn(move || {
             writer.write(received);
@@ -147,7 +147,7 @@ impl Recorder {
             shared,
             numbers: Mutex::new((last, end)),
             limit,
-            printer: printer.clone(),
+            reporter: reporter.clone(),
             written: Mutex::new(Some(written)),
         }))
     }
@@ -173,7 +173,7 @@ impl Recorder {
         {
             let end = END.as_secs();
             let slow = format!("the last events are not recorded: the disk took more than {end} s");
-            self.printer.line(slow);
+            self.reporter.line(slow);
         }
     }
 
@@ -191,7 +191,7 @@ impl Recorder {
                     let full = format!(
                         "recording ends after {limit} events: raise --record-limit for more"
                     );
-                    self.printer.line(full);
+                    self.reporter.line(full);
                 }
                 return None;
             }
@@ -261,7 +261,7 @@ struct Writer {
     room: u64,
     size_limit: Size,
     shared: Arc<Shared>,
-    printer: Arc<Printer>,
+    reporter: Reporter,
 }
 
 impl Writer {
@@ -281,7 +281,7 @@ impl Writer {
                      into another folder"
                 );
                 self.shared.stopped.store(true, Ordering::Relaxed);
-                self.printer.line(failed);
+                self.reporter.line(failed);
                 return;
             }
             self.count();
@@ -295,7 +295,7 @@ impl Writer {
             n => {
                 let slow =
                     format!("{n} events or responses are not recorded: the disk is too slow");
-                self.printer.line(slow);
+                self.reporter.line(slow);
             }
         }
     }
@@ -326,7 +326,7 @@ impl Writer {
         } else if !self.shared.stopped.swap(true, Ordering::Relaxed) {
             let limit = self.size_limit;
             let full = format!("recording ends at {limit}: raise --record-size for more");
-            self.printer.line(full);
+            self.reporter.line(full);
         }
         rest.is_some()
     }
@@ -447,8 +447,8 @@ mod tests {
     }
 
     async fn record_up_to(folder: &Path, limit: u64, size: Size, routes: &[&str]) {
-        let printer = Arc::new(Printer::start());
-        let recorder = Recorder::start(folder, limit, size, &printer).expect("a recorder");
+        let reporter = Reporter::new(|_| {});
+        let recorder = Recorder::start(folder, limit, size, &reporter).expect("a recorder");
         let integration = recorder.around("Chat", Echo);
         for route in routes {
             // The function's answer does not depend on the recorder.
@@ -551,8 +551,8 @@ mod tests {
     async fn a_folder_that_is_gone_ends_the_recording_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let gone = folder.path().join("gone");
-        let printer = Arc::new(Printer::start());
-        let recorder = Recorder::start(&gone, 10, LARGE, &printer).expect("a recorder");
+        let reporter = Reporter::new(|_| {});
+        let recorder = Recorder::start(&gone, 10, LARGE, &reporter).expect("a recorder");
         std::fs::remove_dir(&gone).expect("a folder");
         let integration = recorder.around("Chat", Echo);
         while !recorder.shared.stopped.load(Ordering::Relaxed) {
@@ -571,7 +571,7 @@ mod tests {
     #[tokio::test]
     async fn a_folder_that_cannot_be_written_is_an_error_at_the_start() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let printer = Arc::new(Printer::start());
-        assert!(Recorder::start(&file.path().join("x"), 1, LARGE, &printer).is_err());
+        let reporter = Reporter::new(|_| {});
+        assert!(Recorder::start(&file.path().join("x"), 1, LARGE, &reporter).is_err());
     }
 }

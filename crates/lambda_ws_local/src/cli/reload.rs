@@ -3,8 +3,8 @@
 use super::elsewhere::Elsewhere;
 use super::failure::Failure;
 use super::integration::LateFunction;
-use super::output::Printer;
 use super::project::{Endpoints, Project};
+use super::report::{Notice, Reporter};
 use super::sources::Sources;
 use super::watch::{Changes, Watch};
 use super::{Common, code};
@@ -13,8 +13,7 @@ use lambda_ws_local::template::{Api, Function, Template};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 /// What a reload looks at.
 pub(super) struct Watched {
@@ -28,7 +27,7 @@ pub(super) struct Watched {
 /// What a reload needs besides.
 pub(super) struct Reload<'a> {
     pub(super) common: &'a Common,
-    pub(super) printer: Arc<Printer>,
+    pub(super) reporter: Reporter,
     /// What is served.
     pub(super) project: Project,
     pub(super) functions: HashMap<String, LateFunction>,
@@ -49,12 +48,12 @@ impl Watched {
         project: &Project,
         common: &Common,
         chosen: &[PathBuf],
-        printer: &Printer,
+        reporter: &Reporter,
     ) -> Option<Watched> {
         let watch = match Watch::start() {
             Ok(watch) => watch,
             Err(error) => {
-                unwatched(printer, &error.to_string());
+                unwatched(reporter, &error.to_string());
                 return None;
             }
         };
@@ -66,12 +65,12 @@ impl Watched {
             chosen: chosen.to_owned(),
         };
         for function in project.functions() {
-            this.look(project, function, common, printer).await;
+            this.look(project, function, common, reporter).await;
         }
         let folder = this.template.as_deref().and_then(Path::parent);
         let folder = folder.map(Path::to_owned);
         if let Err(error) = this.watch.add(&folder) {
-            unwatched(printer, &error.to_string());
+            unwatched(reporter, &error.to_string());
         }
         Some(this)
     }
@@ -82,7 +81,7 @@ impl Watched {
         project: &Project,
         function: &Function,
         common: &Common,
-        printer: &Printer,
+        reporter: &Reporter,
     ) {
         let sources = match project.given(function, common) {
             Some((program, args)) if is_cargo_run(program, args) => {
@@ -104,7 +103,7 @@ impl Watched {
             Ok(self.watch.add(&directories)?)
         });
         if let Err(failure) = added {
-            unwatched(printer, failure.text());
+            unwatched(reporter, failure.text());
         }
     }
 
@@ -189,9 +188,10 @@ impl Reload<'_> {
                 if !self.programs.contains_key(&id) {
                     continue;
                 }
-                let style = self.printer.style();
-                let reload = format!("{} {}", style.strong("reload"), function.name);
-                self.printer.line(format!("{reload} {name} has changed"));
+                self.reporter.report(Notice::Reloading {
+                    function: &function.name,
+                    changed: &name,
+                });
                 let begun = Instant::now();
                 let old = versions.get(&id).copied().flatten();
                 let replaced = async {
@@ -199,31 +199,32 @@ impl Reload<'_> {
                     let new = version(&program);
                     let is_built = project.given(function, common).is_none();
                     if is_built && new.is_some() && new == old && !configured.contains(&id) {
-                        return Ok((new, "is the same"));
+                        return Ok((new, false));
                     }
                     let config = project.config(function, program, common, &self.endpoints);
                     late.replace(config).await?;
-                    Ok::<_, Failure>((new, "ok"))
+                    Ok::<_, Failure>((new, true))
                 };
                 match replaced.await {
-                    Ok((new, done)) => {
+                    Ok((new, differs)) => {
                         versions.insert(id.clone(), new);
-                        let time = millis(begun.elapsed());
-                        let done = style.good(done);
-                        self.printer
-                            .line(format!("{reload} {done} {}", style.faint(&time)));
+                        self.reporter.report(Notice::Reloaded {
+                            function: &function.name,
+                            differs,
+                            time: begun.elapsed(),
+                        });
                     }
-                    Err(failure) => {
-                        let failed = style.bad("failed, the old program goes on:");
-                        self.printer
-                            .line(format!("{reload} {failed} {}", failure.text()));
-                    }
+                    Err(failure) => self.reporter.report(Notice::ReloadFailed {
+                        subject: &function.name,
+                        kept: "program",
+                        reason: failure.text(),
+                    }),
                 }
                 // Crates may have come and gone.
                 let function = function.clone();
                 let watched = &mut self.watched;
                 watched
-                    .look(&self.project, &function, common, &self.printer)
+                    .look(&self.project, &function, common, &self.reporter)
                     .await;
             }
             self.watched.watch.forget(is_lock);
@@ -232,14 +233,14 @@ impl Reload<'_> {
 
     /// Reads the template again; the functions that are run in another way now.
     fn template(&mut self, served: &Template) -> BTreeSet<String> {
-        let style = self.printer.style();
         let next = match Project::read(self.common, self.elsewhere) {
             Ok(next) => next,
             Err(failure) => {
-                let failed = style.bad("failed, the old template goes on:");
-                let reload = style.strong("reload");
-                self.printer
-                    .line(format!("{reload} template {failed} {}", failure.text()));
+                self.reporter.report(Notice::ReloadFailed {
+                    subject: "template",
+                    kept: "template",
+                    reason: failure.text(),
+                });
                 return BTreeSet::new();
             }
         };
@@ -247,9 +248,8 @@ impl Reload<'_> {
         if !restart.is_empty() {
             let path = served.path.display();
             let what = restart.join(", ");
-            let note = style.faint("note:");
-            self.printer
-                .line(format!("{note} {path} changed: restart to apply {what}"));
+            self.reporter
+                .note(format!("{path} changed: restart to apply {what}"));
         }
         let was = |id: &str| {
             let mut functions = self.project.functions().iter();
@@ -320,13 +320,8 @@ fn on_line(function: &Function, line: usize) -> Function {
     }
 }
 
-fn unwatched(printer: &Printer, why: &str) {
-    let note = printer.style().faint("note:");
-    printer.line(format!("{note} not all changes are seen: {why}"));
-}
-
-fn millis(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+fn unwatched(reporter: &Reporter, why: &str) {
+    reporter.note(format!("not all changes are seen: {why}"));
 }
 
 fn is_lock(path: &Path) -> bool {

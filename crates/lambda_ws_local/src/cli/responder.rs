@@ -1,6 +1,6 @@
 //! A management API without clients: it takes every post and shows it.
 
-use super::output::Printer;
+use super::report::{Notice, Reporter};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -10,16 +10,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use lambda_ws_local::guard::Guard;
 use std::convert::Infallible;
-use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Serves until the future is dropped.
-pub(super) async fn serve(listener: TcpListener, guard: Guard, printer: Arc<Printer>) {
+pub(super) async fn serve(listener: TcpListener, guard: Guard, reporter: Reporter) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (guard, printer) = (guard.clone(), printer.clone());
+        let (guard, reporter) = (guard.clone(), reporter.clone());
         let answer = service_fn(move |request| {
-            let (guard, printer) = (guard.clone(), printer.clone());
-            async move { Ok::<_, Infallible>(respond(request, &guard, &printer).await) }
+            let (guard, reporter) = (guard.clone(), reporter.clone());
+            async move { Ok::<_, Infallible>(respond(request, &guard, &reporter).await) }
         });
         let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
         tokio::spawn(served);
@@ -29,7 +28,7 @@ pub(super) async fn serve(listener: TcpListener, guard: Guard, printer: Arc<Prin
 async fn respond(
     request: Request<Incoming>,
     guard: &Guard,
-    printer: &Printer,
+    reporter: &Reporter,
 ) -> Response<Full<Bytes>> {
     if let Err(refusal) = guard.check(request.headers()) {
         return refusal.response();
@@ -47,11 +46,11 @@ async fn respond(
                 return status(StatusCode::BAD_REQUEST, Bytes::new());
             };
             let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-            printer.line(format!("{} {id} {text}", printer.style().strong("post")));
+            called(reporter, "post", &format!("{id} {text}"));
             status(StatusCode::OK, Bytes::new())
         }
         Method::DELETE => {
-            printer.line(format!("{} {id}", printer.style().strong("delete")));
+            called(reporter, "delete", &id);
             status(StatusCode::NO_CONTENT, Bytes::new())
         }
         Method::GET => {
@@ -60,6 +59,10 @@ async fn respond(
         }
         _ => status(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
     }
+}
+
+fn called(reporter: &Reporter, action: &str, text: &str) {
+    reporter.report(Notice::ClientCall { action, text });
 }
 
 fn status(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
