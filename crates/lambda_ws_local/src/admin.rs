@@ -35,7 +35,7 @@ use crate::body::Body;
 use crate::console::Feed;
 use crate::faults::{Faults, Kind, Plan};
 use crate::gateway::{Gateway, Page, Pages};
-use crate::lambda::Served;
+use crate::lambda::Invocable;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
@@ -56,7 +56,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Admin {
     faults: Faults,
-    functions: Vec<Served>,
+    functions: Vec<Invocable>,
     feed: Feed,
 }
 
@@ -71,7 +71,7 @@ impl Admin {
     }
 
     /// With functions that can be invoked.
-    pub fn with_functions(self, functions: Vec<Served>) -> Admin {
+    pub fn with_functions(self, functions: Vec<Invocable>) -> Admin {
         Admin { functions, ..self }
     }
 

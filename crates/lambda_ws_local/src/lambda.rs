@@ -23,11 +23,9 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::TcpListener;
 
 mod asynchronous;
@@ -36,13 +34,14 @@ mod name;
 mod queue;
 mod refusal;
 mod report;
+mod target;
 #[cfg(test)]
 mod tests;
 
-pub use asynchronous::{Asynchronous, Lost, Reason};
+pub use asynchronous::{Asynchronous, Lost, Observer, Reason};
+pub use target::{Invocable, ResponseFuture, Target};
 
 use crate::console::Feed;
-use crate::function::{Function, InvokeError};
 use crate::guard::Guard;
 use crate::listener::Listener;
 use queue::Queue;
@@ -52,34 +51,6 @@ pub const REQUEST_LIMIT: usize = 6_291_456;
 
 /// The largest event of an asynchronous invocation, in bytes: 1 MB, since October 2025; 256 KB before.
 pub const EVENT_LIMIT: usize = 1_048_576;
-
-/// What the events of a function are given to: its processes here, or those of somebody else.
-pub trait Target: Send + Sync + 'static {
-    /// Gives it one event and waits for the response. Nothing is retried.
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a>;
-}
-
-/// The response to an event, or why there is none.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, InvokeError>> + Send + 'a>>;
-
-impl Target for Function {
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
-        Box::pin(Function::invoke(self, event, request_id))
-    }
-}
-
-/// A function that can be invoked.
-#[derive(Clone)]
-pub struct Served {
-    /// Its name.
-    pub name: String,
-    /// What it is called, in whatever version, by somebody else who runs it: so it invokes itself.
-    pub elsewhere: Option<String>,
-    /// What becomes of its asynchronous events.
-    pub asynchronous: Asynchronous,
-    /// What its events are given to.
-    pub target: Arc<dyn Target>,
-}
 
 /// How the API behaves.
 #[derive(Clone)]
@@ -95,9 +66,6 @@ pub struct Options {
     /// What keeps calls for a console; nothing by default.
     pub feed: Feed,
 }
-
-/// What is told of asynchronous events that are given up.
-pub type Observer = Arc<dyn Fn(&Lost<'_>) + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Options {
@@ -118,7 +86,7 @@ pub struct Lambda {
 }
 
 struct Shared {
-    functions: HashMap<String, Served>,
+    functions: HashMap<String, Invocable>,
     guard: Guard,
     region: String,
     feed: Feed,
@@ -127,7 +95,7 @@ struct Shared {
 
 impl Lambda {
     /// The API of these functions.
-    pub fn new(functions: impl IntoIterator<Item = Served>, options: Options) -> Lambda {
+    pub fn new(functions: impl IntoIterator<Item = Invocable>, options: Options) -> Lambda {
         let functions = functions
             .into_iter()
             .map(|function| (function.name.clone(), function));

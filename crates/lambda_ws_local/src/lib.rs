@@ -15,10 +15,11 @@
 //! credentials test/test
 //! ```
 //!
-//! The library has the parts:
+//! The library contains the whole and its parts:
 //!
 //! | module | is |
 //! |---|---|
+//! | [`emulator`] | a template's functions behind a gateway, with DynamoDB and Lambda |
 //! | [`template`] | what a template declares: APIs, routes, functions, tables |
 //! | [`function`] | a function's processes, behind the Lambda Runtime API |
 //! | [`gateway`] | websockets, their events, and the management API |
@@ -41,6 +42,7 @@ mod body;
 pub mod conformance;
 pub mod console;
 pub mod dynamodb;
+pub mod emulator;
 pub mod faults;
 pub mod function;
 pub mod gateway;

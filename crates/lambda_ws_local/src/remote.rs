@@ -2,10 +2,10 @@
 //! whatever else has Lambda's Invoke API over plain HTTP.
 //!
 //! ```
-//! use lambda_ws_local::remote::Remote;
+//! use lambda_ws_local::remote::RemoteFunction;
 //! use std::time::Duration;
 //!
-//! let remote = Remote::new("http://127.0.0.1:9000", "chat", Duration::from_secs(3))?;
+//! let remote = RemoteFunction::new("http://127.0.0.1:9000", "chat", Duration::from_secs(3))?;
 //! assert_eq!(remote.url(), "http://127.0.0.1:9000/2015-03-31/functions/chat/invocations");
 //! assert_eq!(remote.function(), Some("chat"));
 //! # Ok::<(), lambda_ws_local::remote::UrlError>(())
@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::body::Body;
 use crate::function::{InvokeError, RESPONSE_LIMIT};
-use crate::lambda::{Answer, Target};
+use crate::lambda::{ResponseFuture, Target};
 
 #[cfg(test)]
 mod tests;
@@ -47,7 +47,7 @@ const QUEUE: usize = 1_000;
 
 /// A function that somebody else runs. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Remote {
+pub struct RemoteFunction {
     shared: Arc<Shared>,
 }
 
@@ -89,14 +89,14 @@ struct Report {
     status_code: Option<serde_json::Value>,
 }
 
-impl Remote {
+impl RemoteFunction {
     /// A function behind a URL. One without a path is completed by Lambda's own with the function's name; one with a path is
     /// used as it is. `timeout` is the function's: it is given [`MARGIN`] more.
     ///
     /// # Errors
     ///
     /// [`UrlError`]. Nobody has to listen yet.
-    pub fn new(url: &str, function: &str, timeout: Duration) -> Result<Remote, UrlError> {
+    pub fn new(url: &str, function: &str, timeout: Duration) -> Result<RemoteFunction, UrlError> {
         let malformed = || UrlError::Malformed {
             url: url.to_owned(),
         };
@@ -129,7 +129,7 @@ impl Remote {
             .build(connector);
         // The name is the emulator's own, and it crashes when a second event arrives before the first is answered.
         let is_the_emulators = uri.path().ends_with("/functions/function/invocations");
-        Ok(Remote {
+        Ok(RemoteFunction {
             shared: Arc::new(Shared {
                 client,
                 uri,
@@ -142,9 +142,9 @@ impl Remote {
 
     /// The same function, which gets one event at a time: for what serves no more, such as the Runtime Interface Emulator,
     /// for which this is the default.
-    pub fn serial(self) -> Remote {
+    pub fn serial(self) -> RemoteFunction {
         let before = self.shared;
-        Remote {
+        RemoteFunction {
             shared: Arc::new(Shared {
                 client: before.client.clone(),
                 uri: before.uri.clone(),
@@ -181,9 +181,9 @@ impl Remote {
     }
 }
 
-impl Target for Remote {
-    fn invoke<'a>(&'a self, event: Bytes, _: &'a str) -> Answer<'a> {
-        Box::pin(Remote::invoke(self, event))
+impl Target for RemoteFunction {
+    fn invoke<'a>(&'a self, event: Bytes, _: &'a str) -> ResponseFuture<'a> {
+        Box::pin(RemoteFunction::invoke(self, event))
     }
 }
 

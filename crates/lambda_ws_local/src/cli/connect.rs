@@ -1,12 +1,12 @@
 //! An interactive client.
 
-use super::failure::Failure;
 use super::output::Style;
 use super::sign::Sign;
 use super::signals::Signals;
 use super::trust::Trust;
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
+use lambda_ws_local::emulator::Failure;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};

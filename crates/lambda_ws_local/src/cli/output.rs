@@ -1,6 +1,6 @@
 //! What a person reads while a function runs.
 
-use super::report::{Notice, Reporter};
+use lambda_ws_local::emulator::{Failure, Notice, Reporter};
 use lambda_ws_local::function::{LogLine, Stream};
 use lambda_ws_local::gateway::{Observed, What};
 use std::io::{IsTerminal, Write};
@@ -209,6 +209,11 @@ impl Printer {
         }
         self.line(line);
     }
+}
+
+/// Prints why a command failed.
+pub(super) fn print_error(failure: &Failure) {
+    eprintln!("{} {}", Style::stderr().bad("error:"), failure.text());
 }
 
 /// A duration, as lines show it: `1.5 ms`.

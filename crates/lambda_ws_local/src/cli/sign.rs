@@ -1,10 +1,10 @@
 //! Signing a handshake, for APIs with the authorization `AWS_IAM`.
 
-use super::failure::Failure;
 use clap::Args;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue};
 use lambda_ws::Timestamp;
+use lambda_ws_local::emulator::Failure;
 use lambda_ws_local::signature::{Credentials, Request, Signer};
 
 /// Whether and how a handshake is signed.

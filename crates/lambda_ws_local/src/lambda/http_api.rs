@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::name::Name;
 use super::refusal::Refusal;
-use super::{EVENT_LIMIT, Lambda, REQUEST_LIMIT, Served, report};
+use super::{EVENT_LIMIT, Invocable, Lambda, REQUEST_LIMIT, report};
 use crate::body::Body;
 use crate::console::{Call, token};
 use crate::function::{InvokeError, request_id};
@@ -132,7 +132,7 @@ impl Lambda {
     }
 
     /// The function that a request is for.
-    fn function(&self, path: &str, query: Option<&str>) -> Result<&Served, Refusal> {
+    fn function(&self, path: &str, query: Option<&str>) -> Result<&Invocable, Refusal> {
         const NO_NAME: Refusal =
             Refusal::InvalidParameter("The function name must be a name, a partial ARN or an ARN");
         let text = percent_decode_str(path)
@@ -156,11 +156,11 @@ impl Lambda {
         let ours = functions
             .get(name.function)
             .filter(|_| qualifier.is_none_or(|qualifier| qualifier == LATEST));
-        let elsewhere = || {
+        let remote = || {
             let mut all = functions.values();
-            all.find(|one| one.elsewhere.as_deref() == Some(name.function))
+            all.find(|one| one.remote_name.as_deref() == Some(name.function))
         };
-        ours.or_else(elsewhere).ok_or_else(|| {
+        ours.or_else(remote).ok_or_else(|| {
             let region = &self.shared.region;
             let mut arn = format!(
                 "arn:aws:lambda:{region}:{ACCOUNT}:function:{}",

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
-use super::{Lost, Observer, Reason, Served, report};
+use super::asynchronous::{Lost, Observer, Reason};
+use super::report;
+use super::target::Invocable;
 use crate::function::InvokeError;
 
 /// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
@@ -68,7 +70,7 @@ impl Queue {
     /// Takes an event in; false if there is no room for it.
     pub(super) fn accept(
         self: &Arc<Self>,
-        function: &Served,
+        function: &Invocable,
         event: Bytes,
         request_id: String,
     ) -> bool {
@@ -119,7 +121,7 @@ impl Queue {
     }
 
     /// Tries an event until it has succeeded, failed for good, or got too old.
-    async fn deliver(&self, function: &Served, event: Bytes, request_id: &str) {
+    async fn deliver(&self, function: &Invocable, event: Bytes, request_id: &str) {
         let accepted = Instant::now();
         let (mut failures, mut refusals) = (0, 0);
         loop {

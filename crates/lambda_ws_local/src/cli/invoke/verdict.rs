@@ -1,6 +1,7 @@
 //! The rules by which AWS reads the answer to each kind of event.
 
 use lambda_ws::wire::{AuthorizerResponse, ProxyResponse};
+use lambda_ws_local::emulator::error_text;
 use lambda_ws_local::function::InvokeError;
 use serde_json::Value;
 
@@ -61,17 +62,10 @@ impl Kind {
                 .map_err(|error| error.to_string()),
             Self::Authorizer => AuthorizerResponse::read(answer)
                 .map(|_| None)
-                .map_err(|error| with_causes(&error)),
+                .map_err(|error| error_text(&error)),
             Self::Batch { service, ids } => batch(service, ids, answer),
             Self::Other => Ok(None),
         }
-    }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", with_causes(cause)),
-        None => error.to_string(),
     }
 }
 

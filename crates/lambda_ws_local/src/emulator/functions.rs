@@ -1,33 +1,42 @@
-//! Functions behind routes.
+//! The functions of a project, as routes, the console and Lambda's Invoke API use them.
 
+use super::endpoint_hint::EndpointHint;
+use super::failure::{Failure, error_text};
+use super::report::{Notice, Reporter};
+use crate::console::{self, Feed, Invoked};
+use crate::function::{Config, Function, InvokeError, LogLine, StartError, request_id};
+use crate::gateway::{Integration, IntegrationError, Invocation};
+use crate::lambda::{ResponseFuture, Target};
+use crate::remote::RemoteFunction;
+use crate::template;
 use bytes::Bytes;
-use lambda_ws_local::console::{Feed, Functions, Invoked};
-use lambda_ws_local::function::{Config, Function, InvokeError, StartError};
-use lambda_ws_local::gateway::{Integration, IntegrationError, Invocation};
-use lambda_ws_local::lambda::{Answer, Target};
-use lambda_ws_local::remote::Remote;
-use lambda_ws_local::template;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
+use tokio::sync::mpsc;
 
-/// Who runs a function.
+/// How many lines of a function's log may wait.
+const LOG_LINES: usize = 1000;
+
+/// The program that runs a function.
 pub(super) enum Runner {
-    Here(Function),
-    Elsewhere(Remote),
+    /// Processes of this emulator.
+    Local(Function),
+    /// Another program, which this emulator invokes.
+    Remote(RemoteFunction),
 }
 
-/// A function that is started after the gateway, because it is told the gateway's address.
+/// A function that starts after the gateway, because its environment contains the gateway's address.
 #[derive(Clone)]
-pub(super) struct LateFunction {
+pub(super) struct FunctionHandle {
     /// As events of the feed have it.
     name: Arc<str>,
     feed: Feed,
     runner: Arc<OnceLock<Runner>>,
 }
 
-impl LateFunction {
+impl FunctionHandle {
     pub(super) fn new(name: &str, feed: Feed) -> Self {
         Self {
             name: name.into(),
@@ -36,13 +45,13 @@ impl LateFunction {
         }
     }
 
-    pub(super) fn started(&self, runner: Runner) {
+    pub(super) fn set_runner(&self, runner: Runner) {
         // Each is started once; a second would be dropped, and with it its processes.
         let _ = self.runner.set(runner);
     }
 
-    /// Gives it an event, which the feed is told of; `gateway` is the request id of the gateway, if it is its event.
-    async fn ask(
+    /// Invokes the function and reports the call to the feed. `gateway` is the request id of an event of the gateway.
+    async fn call(
         &self,
         event: Bytes,
         request_id: &str,
@@ -50,56 +59,79 @@ impl LateFunction {
     ) -> Result<Bytes, InvokeError> {
         self.feed.begun(&self.name, request_id, gateway, &event);
         let begun = Instant::now();
-        let asked = Asked {
+        let pending = PendingCall {
             feed: &self.feed,
             request_id,
             begun,
             answered: false,
         };
         let answer = match self.runner.get() {
-            Some(Runner::Here(function)) => function.invoke(event, request_id).await,
-            Some(Runner::Elsewhere(remote)) => remote.invoke(event).await,
+            Some(Runner::Local(function)) => function.invoke(event, request_id).await,
+            Some(Runner::Remote(remote)) => remote.invoke(event).await,
             None => Err(InvokeError::Pending),
         };
-        asked.answered(&answer);
+        pending.end(&answer);
         answer
+    }
+
+    /// Starts the function's first process, and passes its log on.
+    pub(super) async fn start(
+        &self,
+        config: Config,
+        reporter: &Reporter,
+        hint: Option<Arc<EndpointHint>>,
+    ) -> Result<(), Failure> {
+        let (log, mut lines) = mpsc::channel::<LogLine>(LOG_LINES);
+        let (function, feed, reporter) = (self.name.clone(), self.feed.clone(), reporter.clone());
+        tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                if let Some(hint) = &hint {
+                    hint.log(&line.text);
+                }
+                let (function, line) = (&*function, &line);
+                reporter.report(Notice::Log { function, line });
+                feed.log(function, line);
+            }
+        });
+        self.set_runner(Runner::Local(Function::start(config, log).await?));
+        Ok(())
     }
 
     /// Goes on with another program, or in another way.
     pub(super) async fn replace(&self, config: Config) -> Result<(), StartError> {
         match self.runner.get() {
-            Some(Runner::Here(function)) => function.replace(config).await,
+            Some(Runner::Local(function)) => function.replace(config).await,
             // What others run, others replace.
-            Some(Runner::Elsewhere(_)) => Ok(()),
+            Some(Runner::Remote(_)) => Ok(()),
             None => Err(StartError::Stopped),
         }
     }
 
     pub(super) async fn stop(&self) {
-        if let Some(Runner::Here(function)) = self.runner.get() {
+        if let Some(Runner::Local(function)) = self.runner.get() {
             function.stop().await;
         }
     }
 }
 
-/// An event that is asked about: whoever asks may go away.
-struct Asked<'a> {
+/// A call that has no answer yet. It is reported as ended even if its caller drops it.
+struct PendingCall<'a> {
     feed: &'a Feed,
     request_id: &'a str,
     begun: Instant,
     answered: bool,
 }
 
-impl Asked<'_> {
-    fn answered(mut self, answer: &Result<Bytes, InvokeError>) {
+impl PendingCall<'_> {
+    fn end(mut self, answer: &Result<Bytes, InvokeError>) {
         self.answered = true;
-        let result = answer.as_ref().map_err(told);
+        let result = answer.as_ref().map_err(|error| error_text(error));
         self.feed
             .ended(self.request_id, self.begun.elapsed(), result);
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if !self.answered {
             let gone = Err("nobody waits for the answer any more".to_owned());
@@ -108,10 +140,13 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// All functions, as the console sees them.
-pub(super) struct All(pub(super) HashMap<String, LateFunction>);
+/// The functions of a project by their logical ids.
+pub(super) type Functions = HashMap<String, FunctionHandle>;
 
-impl Functions for All {
+/// The functions, as the console uses them.
+pub(super) struct ConsoleFunctions(pub(super) Functions);
+
+impl console::Functions for ConsoleFunctions {
     fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = self.0.values().map(|one| one.name.to_string()).collect();
         names.sort();
@@ -123,44 +158,33 @@ impl Functions for All {
         let unknown = format!("there is no function `{function}`");
         Box::pin(async move {
             let function = found.ok_or(unknown)?;
-            let request_id = lambda_ws_local::function::request_id();
-            let answer = function.ask(event, &request_id, None).await;
-            answer.map_err(|error| told(&error))
+            let request_id = request_id();
+            let answer = function.call(event, &request_id, None).await;
+            answer.map_err(|error| error_text(&error))
         })
     }
 
     fn freezes(&self) -> Option<bool> {
         let mut runners = self.0.values().filter_map(|one| one.runner.get());
         runners.find_map(|runner| match runner {
-            Runner::Here(function) => Some(function.freezes()),
-            Runner::Elsewhere(_) => None,
+            Runner::Local(function) => Some(function.freezes()),
+            Runner::Remote(_) => None,
         })
     }
 
     fn set_freeze(&self, on: bool) {
         for runner in self.0.values().filter_map(|one| one.runner.get()) {
-            if let Runner::Here(function) = runner {
+            if let Runner::Local(function) = runner {
                 function.set_freeze(on);
             }
         }
     }
 }
 
-/// An error and what caused it, in one line.
-fn told(error: &InvokeError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
+/// The integration of a route without a function: it always returns the same response.
+pub(super) struct FixedResponse(Result<Bytes, IntegrationError>);
 
-/// What answers a route without a function: always the same.
-pub(super) struct StandIn(Result<Bytes, IntegrationError>);
-
-impl StandIn {
+impl FixedResponse {
     pub(super) fn new(integration: &template::Integration) -> Self {
         Self(match integration {
             template::Integration::Mock(mock) => {
@@ -177,24 +201,24 @@ impl StandIn {
     }
 }
 
-impl Integration for StandIn {
+impl Integration for FixedResponse {
     fn invoke(&self, _: Bytes, _: &str) -> Invocation {
         Box::pin(std::future::ready(self.0.clone()))
     }
 }
 
-impl Target for LateFunction {
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
-        Box::pin(self.ask(event, request_id, None))
+impl Target for FunctionHandle {
+    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> ResponseFuture<'a> {
+        Box::pin(self.call(event, request_id, None))
     }
 }
 
-impl Integration for LateFunction {
+impl Integration for FunctionHandle {
     fn invoke(&self, event: Bytes, gateway: &str) -> Invocation {
         let (this, gateway) = (self.clone(), gateway.to_owned());
         Box::pin(async move {
-            let request_id = lambda_ws_local::function::request_id();
-            let answer = this.ask(event, &request_id, Some(&gateway)).await;
+            let request_id = request_id();
+            let answer = this.call(event, &request_id, Some(&gateway)).await;
             answer.map_err(|error| match error {
                 InvokeError::Throttled => IntegrationError::Throttled,
                 InvokeError::Pending | InvokeError::Unreachable { .. } => {

@@ -1,14 +1,14 @@
 //! Variables for the functions, besides the template's.
 
 use super::failure::Failure;
+use crate::function::environment::is_reserved;
 use clap::Args;
-use lambda_ws_local::function::environment::is_reserved;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Variables that the command line sets.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct EnvArgs {
     /// Set a variable of the functions, or pass on this shell's with NAME alone. The template's variables reach a function,
     /// then --env-file's, then these: later ones win. Of the shell only PATH, RUST_LOG and RUST_BACKTRACE reach it otherwise.
@@ -121,15 +121,13 @@ fn check(name: &str, value: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Cli;
+    use super::super::Options;
     use super::*;
-    use clap::Parser;
 
     fn read(args: &[&str]) -> Result<BTreeMap<String, String>, String> {
-        let args = ["lambda-ws-local"].iter().chain(args);
-        let common = Cli::parse_from(args).dev.common;
+        let project = Options::parse(args).expect("arguments").project;
         let shell = |name: &str| (name == "SEND_RATE").then(|| "77".to_owned());
-        let read = common.env.read(shell);
+        let read = project.env.read(shell);
         read.map_err(|failure| failure.text().to_owned())
     }
 
@@ -185,7 +183,7 @@ mod tests {
         std::fs::write(&file, "s3cr3t\n").unwrap();
         let error = read(&["--env-file", path]).unwrap_err();
         assert!(error.ends_with(":1: expected NAME=VALUE"), "{error}");
-        let cli = Cli::parse_from(["lambda-ws-local", "--env", "TOKEN=s3cr3t"]);
-        assert!(!format!("{cli:?}").contains("TOKEN=s3cr3t"));
+        let options = Options::parse(&["--env", "TOKEN=s3cr3t"]).expect("arguments");
+        assert!(!format!("{options:?}").contains("TOKEN=s3cr3t"));
     }
 }

@@ -1,18 +1,18 @@
 //! Building and starting a program again when its sources change, under the clients that are connected.
 
-use super::elsewhere::Elsewhere;
 use super::failure::Failure;
-use super::integration::LateFunction;
+use super::functions::Functions;
 use super::project::{Endpoints, Project};
 use super::report::{Notice, Reporter};
 use super::sources::Sources;
 use super::watch::{Changes, Watch};
-use super::{Common, code};
-use lambda_ws_local::function::Program;
-use lambda_ws_local::template::{Api, Function, Template};
+use super::{Options, code};
+use crate::function::Program;
+use crate::template::{Api, Function, Template};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 /// What a reload looks at.
@@ -24,17 +24,15 @@ pub(super) struct Watched {
     chosen: Vec<PathBuf>,
 }
 
-/// What a reload needs besides.
-pub(super) struct Reload<'a> {
-    pub(super) common: &'a Common,
+/// The restart of functions when their sources or the template change.
+pub(super) struct Reload {
+    pub(super) options: Arc<Options>,
     pub(super) reporter: Reporter,
     /// What is served.
     pub(super) project: Project,
-    pub(super) functions: HashMap<String, LateFunction>,
+    pub(super) functions: Functions,
     /// The programs of those that are run here.
     pub(super) programs: HashMap<String, Program>,
-    /// The functions that others run.
-    pub(super) elsewhere: &'a Elsewhere,
     pub(super) endpoints: Endpoints,
     pub(super) watched: Watched,
 }
@@ -46,7 +44,6 @@ impl Watched {
     /// Begins to look at what a project is made of, and `chosen` besides.
     pub(super) async fn start(
         project: &Project,
-        common: &Common,
         chosen: &[PathBuf],
         reporter: &Reporter,
     ) -> Option<Watched> {
@@ -65,7 +62,7 @@ impl Watched {
             chosen: chosen.to_owned(),
         };
         for function in project.functions() {
-            this.look(project, function, common, reporter).await;
+            this.look(project, function, reporter).await;
         }
         let folder = this.template.as_deref().and_then(Path::parent);
         let folder = folder.map(Path::to_owned);
@@ -76,14 +73,8 @@ impl Watched {
     }
 
     /// Looks at what a function is made of, now.
-    async fn look(
-        &mut self,
-        project: &Project,
-        function: &Function,
-        common: &Common,
-        reporter: &Reporter,
-    ) {
-        let sources = match project.given(function, common) {
+    async fn look(&mut self, project: &Project, function: &Function, reporter: &Reporter) {
+        let sources = match project.given(function) {
             Some((program, args)) if is_cargo_run(program, args) => {
                 let folder = manifest_folder(args);
                 let crates = Sources::of_crates(&folder).await;
@@ -163,7 +154,7 @@ impl Watched {
     }
 }
 
-impl Reload<'_> {
+impl Reload {
     /// Reloads for as long as it is polled.
     pub(super) async fn run(mut self) {
         let served = self.project.template().clone();
@@ -180,7 +171,7 @@ impl Reload<'_> {
                 functions.extend(configured.iter().cloned());
             }
             for id in functions {
-                let (project, common) = (&self.project, self.common);
+                let project = &self.project;
                 let found = project.functions().iter().find(|f| f.logical_id == id);
                 let (Some(function), Some(late)) = (found, self.functions.get(&id)) else {
                     continue;
@@ -195,13 +186,13 @@ impl Reload<'_> {
                 let begun = Instant::now();
                 let old = versions.get(&id).copied().flatten();
                 let replaced = async {
-                    let program = project.program(function, common).await?;
+                    let program = project.program(function).await?;
                     let new = version(&program);
-                    let is_built = project.given(function, common).is_none();
+                    let is_built = project.given(function).is_none();
                     if is_built && new.is_some() && new == old && !configured.contains(&id) {
                         return Ok((new, false));
                     }
-                    let config = project.config(function, program, common, &self.endpoints);
+                    let config = project.config(function, program, &self.endpoints);
                     late.replace(config).await?;
                     Ok::<_, Failure>((new, true))
                 };
@@ -223,9 +214,7 @@ impl Reload<'_> {
                 // Crates may have come and gone.
                 let function = function.clone();
                 let watched = &mut self.watched;
-                watched
-                    .look(&self.project, &function, common, &self.reporter)
-                    .await;
+                watched.look(&self.project, &function, &self.reporter).await;
             }
             self.watched.watch.forget(is_lock);
         }
@@ -233,7 +222,7 @@ impl Reload<'_> {
 
     /// Reads the template again; the functions that are run in another way now.
     fn template(&mut self, served: &Template) -> BTreeSet<String> {
-        let next = match Project::read(self.common, self.elsewhere) {
+        let next = match Project::read(self.project.options(), &self.options.invoke_urls) {
             Ok(next) => next,
             Err(failure) => {
                 self.reporter.report(Notice::ReloadFailed {
@@ -363,7 +352,7 @@ fn manifest_folder(args: &[OsString]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_ws_local::template::Options;
+    use crate::template::Options;
 
     const TEMPLATE: &str = include_str!("default.yaml");
 

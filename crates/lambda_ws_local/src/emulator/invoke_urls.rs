@@ -1,17 +1,15 @@
-//! Functions that somebody else runs.
+//! The functions that another program runs, such as `cargo lambda watch`.
 
-use super::Common;
 use super::failure::Failure;
-use super::project::Project;
 use super::report::{Notice, Reporter};
+use crate::remote::RemoteFunction;
+use crate::template::Function;
 use clap::Args;
-use lambda_ws_local::remote::Remote;
-use lambda_ws_local::template::Function;
 use std::collections::BTreeMap;
 
-/// Who runs the functions, if not this program.
+/// The URLs of functions that another program runs.
 #[derive(Debug, Default, Args)]
-pub(super) struct Elsewhere {
+pub(super) struct InvokeUrls {
     /// Invoke the function, or the named one, by this Lambda Invoke API instead of running its program: that of
     /// `cargo lambda watch` (http://127.0.0.1:9000), `sam local start-lambda` (choose another port than 3001 for one of the
     /// two) or a Runtime Interface Emulator (http://127.0.0.1:8080/2015-03-31/functions/function/invocations)
@@ -34,21 +32,24 @@ fn named_url(text: &str) -> Result<(Option<String>, String), String> {
     }
 }
 
-impl Elsewhere {
-    pub(super) fn is_set(&self) -> bool {
-        !self.invoke_url.is_empty()
+impl InvokeUrls {
+    pub(super) fn is_empty(&self) -> bool {
+        self.invoke_url.is_empty()
     }
 
-    /// Whether the function is run by somebody else.
-    pub(super) fn runs(&self, function: &Function) -> bool {
+    /// Whether another program runs the function.
+    pub(super) fn includes(&self, function: &Function) -> bool {
         let mut names = self.invoke_url.iter().map(|(name, _)| name.as_ref());
         names.any(|name| name.is_none_or(|name| *name == function.logical_id))
     }
 
-    /// Whether all functions are the template's, and none is the program after `--` as well.
-    pub(super) fn check(&self, project: &Project, common: &Common) -> Result<(), Failure> {
-        let functions = project.functions();
-        let both = |one: &&Function| self.runs(one) && project.given(one, common).is_some();
+    /// Checks that the template contains each function, and that none `is_given` as the program after `--` too.
+    pub(super) fn check(
+        &self,
+        functions: &[Function],
+        is_given: impl Fn(&Function) -> bool,
+    ) -> Result<(), Failure> {
+        let both = |one: &&Function| self.includes(one) && is_given(one);
         if let Some(function) = functions.iter().find(both) {
             return Err(Failure::new(format!(
                 "function `{}` is the program after `--` and behind --invoke-url too: remove one, or name the function of \
@@ -68,14 +69,14 @@ impl Elsewhere {
         Ok(())
     }
 
-    /// The function, if somebody else runs it.
-    pub(super) fn remote(&self, function: &Function) -> Result<Option<Remote>, Failure> {
+    /// The function, if another program runs it.
+    pub(super) fn remote(&self, function: &Function) -> Result<Option<RemoteFunction>, Failure> {
         let urls = || self.invoke_url.iter();
         let named = urls().rfind(|(name, _)| name.as_ref() == Some(&function.logical_id));
         let Some((_, url)) = named.or_else(|| urls().rfind(|(name, _)| name.is_none())) else {
             return Ok(None);
         };
-        let remote = Remote::new(url, &function.name, function.timeout)?;
+        let remote = RemoteFunction::new(url, &function.name, function.timeout)?;
         Ok(Some(match self.invoke_serial {
             true => remote.serial(),
             false => remote,
@@ -83,11 +84,11 @@ impl Elsewhere {
     }
 }
 
-/// Prints the environment for whoever runs the function, to be copied.
-pub(super) fn print_environment(
+/// Reports the environment that another program must give the function, to be copied.
+pub(super) fn report_environment(
     reporter: &Reporter,
     function: &Function,
-    remote: &Remote,
+    remote: &RemoteFunction,
     environment: &BTreeMap<String, String>,
 ) {
     let title = format!(

@@ -1,29 +1,9 @@
 //! Whether a function answers as it did when it was recorded, but for ids and times.
 
-use super::failure::Failure;
-use super::record::{RESPONSE, Recorded};
+use lambda_ws_local::emulator::Recorded;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-
-/// Whether a file holds a recorded response, and no event.
-pub(super) fn is_response(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.ends_with(&format!(".{RESPONSE}"))
-}
-
-/// The recorded response of an event file.
-pub(super) fn recorded(event: &Path) -> Result<Recorded, Failure> {
-    let path: PathBuf = event.with_extension(RESPONSE);
-    let name = path.display();
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        let what = format!("cannot read {name}: record it with --record, or leave --compare out");
-        Failure::because(&what, error)
-    })?;
-    serde_json::from_str(&text)
-        .map_err(|error| Failure::because(&format!("{name} is no recorded response"), error))
-}
 
 /// What is different now, one line each.
 pub(super) fn differences(recorded: &Recorded, now: Result<&Value, &str>) -> Vec<String> {
@@ -194,12 +174,5 @@ mod tests {
             now,
             [r#"recorded no user PJqB0fHsqRcCHlw=, now {"statusCode":200}"#]
         );
-    }
-
-    #[test]
-    fn a_recorded_response_is_told_from_an_event_by_its_name() {
-        assert!(is_response(Path::new("x/0001-connect.response.json")));
-        assert!(!is_response(Path::new("x/0001-connect.json")));
-        assert!(!is_response(Path::new("response.json")));
     }
 }

@@ -1,7 +1,7 @@
 //! The code of a function on this machine: where it is, and whether it can run.
 
-use lambda_ws_local::function::Program;
-use lambda_ws_local::template::{Build, Function, Note, Package, Template};
+use crate::function::Program;
+use crate::template::{Build, Function, Note, Package, Template};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Building the template's program, as `sam build` does with cargo-lambda, for this machine.
+//! Cargo: builds the template's program, as `sam build` does with cargo-lambda, and knows its packages.
 
 use super::failure::Failure;
 use serde::Deserialize;
@@ -18,10 +18,31 @@ struct Message {
 #[derive(Deserialize)]
 struct Target {
     name: String,
+    kind: Vec<String>,
+}
+
+/// `cargo metadata`, as far as it matters.
+#[derive(Deserialize)]
+pub(super) struct Metadata {
+    pub(super) packages: Vec<Package>,
+    pub(super) workspace_root: PathBuf,
+    pub(super) target_directory: PathBuf,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Package {
+    pub(super) manifest_path: PathBuf,
+    pub(super) dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Dependency {
+    pub(super) path: Option<PathBuf>,
 }
 
 /// A cargo that does not know that it runs under another.
-pub(super) fn cargo() -> Command {
+fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Under `cargo run` the environment names the gateway's package, and build scripts that look at
     // these names would run again for another one.
@@ -101,6 +122,41 @@ pub(super) async fn build(
             )))
         }
     }
+}
+
+/// The folder of the package that has this program, or the only one.
+pub(super) async fn package(
+    folder: &Path,
+    program: Option<&str>,
+) -> Result<Option<PathBuf>, Failure> {
+    let has = |package: &Package| {
+        let mut targets = package.targets.iter();
+        targets.any(|target| {
+            target.kind.iter().any(|kind| kind == "bin")
+                && program.is_none_or(|name| name == target.name)
+        })
+    };
+    let packages = metadata(folder).await?.packages;
+    let package = packages.iter().find(|package| has(package));
+    let folder = package.and_then(|package| package.manifest_path.parent());
+    Ok(folder.map(Path::to_owned))
+}
+
+/// Asks cargo for the packages of a workspace.
+pub(super) async fn metadata(folder: &Path) -> Result<Metadata, Failure> {
+    let metadata = cargo()
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = metadata.await?;
+    if !output.status.success() {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let reason = stderr.lines().next().unwrap_or("it does not say why");
+        return Err(Failure::new(format!("`cargo metadata` fails: {reason}")));
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 #[cfg(test)]

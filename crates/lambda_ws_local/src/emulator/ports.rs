@@ -1,11 +1,12 @@
-//! The servers that other machines may reach.
+//! The ports of the servers, and the machines that may reach them.
 
-use super::Common;
 use super::failure::Failure;
+use super::options::{Options, ProjectOptions};
 use super::report::Reporter;
+use crate::gateway::{Audience, reachable};
 use clap::ValueEnum;
-use lambda_ws_local::gateway::Audience;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
 /// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
@@ -29,7 +30,12 @@ impl Server {
     }
 }
 
-impl Common {
+impl ProjectOptions {
+    /// Listens on a port of the address that is chosen; `option` names the option of the port.
+    pub(super) async fn bind(&self, port: u16, option: &str) -> Result<TcpListener, Failure> {
+        bind(self.listen, port, option).await
+    }
+
     fn exposes(&self, server: Server) -> bool {
         self.expose.contains(&server)
     }
@@ -43,7 +49,7 @@ impl Common {
     }
 
     /// Listens on a port of this machine alone, unless `server` is exposed; `option` is what chooses the port.
-    pub(super) async fn bind_near(
+    pub(super) async fn bind_local(
         &self,
         server: Server,
         port: u16,
@@ -55,7 +61,7 @@ impl Common {
             (false, IpAddr::V4(_)) => Ipv4Addr::LOCALHOST.into(),
             (false, IpAddr::V6(_)) => Ipv6Addr::LOCALHOST.into(),
         };
-        super::project::bind(address, port, option).await
+        bind(address, port, option).await
     }
 
     /// Warns of what other machines reach.
@@ -109,21 +115,65 @@ impl Common {
     }
 }
 
+/// The sockets of the emulator's servers.
+pub(super) struct Ports {
+    pub(super) gateway: TcpListener,
+    pub(super) dynamodb: TcpListener,
+    pub(super) lambda: TcpListener,
+}
+
+impl Ports {
+    pub(super) async fn bind(options: &Options) -> Result<Ports, Failure> {
+        let project = &options.project;
+        let gateway = project.bind(options.port, "--port").await?;
+        let free = if options.port == 0 { 0 } else { 8000 };
+        let dynamodb = options.dynamodb_port.unwrap_or(free);
+        let dynamodb = project.bind_local(Server::Dynamodb, dynamodb, "--dynamodb-port");
+        let dynamodb = dynamodb.await?;
+        let lambda = project.bind_local(Server::Lambda, options.lambda_port, "--lambda-port");
+        Ok(Ports {
+            gateway,
+            dynamodb,
+            lambda: lambda.await?,
+        })
+    }
+}
+
+/// Returns the URL of a server.
+pub(super) fn url(listener: &TcpListener) -> std::io::Result<String> {
+    Ok(format!("http://{}", reachable(listener.local_addr()?)))
+}
+
+/// Listens on a port of an address; `option` is what chooses the port.
+async fn bind(ip: IpAddr, port: u16, option: &str) -> Result<TcpListener, Failure> {
+    let address = SocketAddr::new(ip, port);
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Failure::new(format!(
+            "port {port} is in use: choose another with {option} PORT, or --port 0 for any free ones"
+        )),
+        ErrorKind::PermissionDenied => Failure::new(format!(
+            "port {port} needs more rights than this user has: choose one from 1024 up with {option} PORT"
+        )),
+        ErrorKind::AddrNotAvailable => Failure::new(format!(
+            "{ip} is not an address of this machine: choose another with --listen"
+        )),
+        _ => Failure::because(&format!("cannot listen on {address}"), error),
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Cli;
     use super::*;
-    use clap::Parser;
 
-    fn common(args: &[&str]) -> Common {
-        let args = ["lambda-ws-local"].iter().chain(args);
-        Cli::parse_from(args).dev.common
+    fn options(args: &[&str]) -> ProjectOptions {
+        Options::parse(args).expect("arguments").project
     }
 
     #[test]
     fn fault_l8_other_machines_reach_nothing_unless_asked_and_the_start_names_what() {
-        assert_eq!(common(&[]).exposure(false), [""; 0]);
-        let lines = common(&["--listen", "0.0.0.0"]).exposure(false);
+        assert_eq!(options(&[]).exposure(false), [""; 0]);
+        let lines = options(&["--listen", "0.0.0.0"]).exposure(false);
         assert!(
             lines[0].ends_with("the websocket, the management API (signed)"),
             "{lines:?}"
@@ -140,28 +190,28 @@ mod tests {
             "host.docker.internal",
         ];
         let sam = [&sam[..], &["--expose", "dynamodb,lambda"]].concat();
-        let lines = common(&sam).exposure(true);
+        let lines = options(&sam).exposure(true);
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("unsigned: --no-auth"), "{lines:?}");
         assert!(lines[0].contains("DynamoDB (without"), "{lines:?}");
         assert!(lines[1].contains("reaches: console, admin"), "{lines:?}");
-        assert!(Cli::try_parse_from(["lambda-ws-local", "--expose", "websocket"]).is_err());
+        assert!(Options::parse(&["--expose", "websocket"]).is_err());
     }
 
     #[tokio::test]
     async fn fault_l8_a_server_listens_on_loopback_unless_it_is_exposed() {
-        let ip = async |common: Common| {
-            let bound = common
-                .bind_near(Server::Dynamodb, 0, "--dynamodb-port")
+        let ip = async |options: ProjectOptions| {
+            let bound = options
+                .bind_local(Server::Dynamodb, 0, "--dynamodb-port")
                 .await;
             bound.unwrap().local_addr().unwrap().ip()
         };
-        assert!(ip(common(&["--listen", "0.0.0.0"])).await.is_loopback());
-        let lambda = common(&["--listen", "0.0.0.0", "--expose", "lambda"]);
+        assert!(ip(options(&["--listen", "0.0.0.0"])).await.is_loopback());
+        let lambda = options(&["--listen", "0.0.0.0", "--expose", "lambda"]);
         assert!(ip(lambda).await.is_loopback());
-        let dynamodb = common(&["--listen", "0.0.0.0", "--expose", "dynamodb"]);
+        let dynamodb = options(&["--listen", "0.0.0.0", "--expose", "dynamodb"]);
         assert!(ip(dynamodb).await.is_unspecified());
-        let console = common(&["--expose", "console"]);
+        let console = options(&["--expose", "console"]);
         assert_eq!(console.audience(Server::Console), Audience::OtherMachines);
         assert_eq!(console.audience(Server::Admin), Audience::ThisMachine);
     }

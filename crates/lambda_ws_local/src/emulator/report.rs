@@ -1,12 +1,12 @@
 //! What a person should read while functions run.
 
-use lambda_ws_local::function::LogLine;
-use lambda_ws_local::gateway::Observed;
+use crate::function::LogLine;
+use crate::gateway::Observed;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that a person should read while functions run.
-pub(super) enum Notice<'a> {
+pub enum Notice<'a> {
     /// A line of text.
     Line(&'a str),
     /// A comment between lines that are to be copied.
@@ -62,15 +62,16 @@ pub(super) enum Notice<'a> {
 
 /// The receiver of notices. Clones are the same one.
 #[derive(Clone)]
-pub(super) struct Reporter(Arc<dyn Fn(Notice<'_>) + Send + Sync>);
+pub struct Reporter(Arc<dyn Fn(Notice<'_>) + Send + Sync>);
 
 impl Reporter {
     /// A reporter that calls `receive` with each notice. It is called on async tasks, so it must not block.
-    pub(super) fn new(receive: impl Fn(Notice<'_>) + Send + Sync + 'static) -> Self {
+    pub fn new(receive: impl Fn(Notice<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(receive))
     }
 
-    pub(super) fn report(&self, notice: Notice<'_>) {
+    /// Passes a notice on.
+    pub fn report(&self, notice: Notice<'_>) {
         (self.0)(notice);
     }
 

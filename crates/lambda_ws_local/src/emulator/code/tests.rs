@@ -1,9 +1,9 @@
+use super::super::Options;
 use super::super::project::Project;
-use super::super::{Cli, Common, elsewhere::Elsewhere};
 use super::*;
-use clap::Parser;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A template whose API calls `Chat`, and other resources.
@@ -78,26 +78,25 @@ impl Folder {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
 
-    fn common(&self, args: &[&str]) -> (Common, Elsewhere) {
+    fn options(&self, args: &[&str]) -> Options {
         let template = self.0.path().join("template.yaml");
         let template = template.to_str().expect("a path");
-        let args = ["lambda-ws-local", "--template", template]
-            .into_iter()
-            .chain(args.iter().copied());
-        let cli = Cli::try_parse_from(args).expect("arguments");
-        (cli.dev.common, cli.dev.elsewhere)
+        let args = [&["--template", template], args].concat();
+        Options::parse(&args).expect("arguments")
     }
 
     /// The functions that run with these arguments, and what is noted; or why not all routes have one.
     async fn runs(&self, args: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
-        let (common, elsewhere) = self.common(args);
+        let options = self.options(args);
+        let urls = &options.invoke_urls;
         let failed = |failure: super::super::failure::Failure| failure.text().to_owned();
-        let project = Project::read(&common, &elsewhere).map_err(failed)?;
-        elsewhere.check(&project, &common).map_err(failed)?;
+        let project = Project::read(&Arc::new(options.project), urls).map_err(failed)?;
+        let is_given = |function: &Function| project.given(function).is_some();
+        urls.check(project.functions(), is_given).map_err(failed)?;
         let mut run = Vec::new();
         for function in project.functions() {
-            if elsewhere.remote(function).map_err(failed)?.is_none() {
-                project.program(function, &common).await.map_err(failed)?;
+            if urls.remote(function).map_err(failed)?.is_none() {
+                project.program(function).await.map_err(failed)?;
             }
             run.push(function.logical_id.clone());
         }

@@ -1,9 +1,9 @@
 //! Where the application's own page is.
 
+use super::cargo;
 use super::failure::Failure;
 use super::project::Project;
-use super::sources;
-use lambda_ws_local::template::Build;
+use crate::template::Build;
 use std::path::{Path, PathBuf};
 
 /// The folder beside a package's manifest, and the file in it that makes it one.
@@ -27,7 +27,7 @@ pub(super) async fn of_project(project: &Project) -> Option<PathBuf> {
         let mut folders = vec![function.code.clone()];
         if let Build::RustCargoLambda { binary } = &function.build {
             // Without cargo nothing is built, which is told elsewhere.
-            let package = sources::package(&function.code, binary.as_deref()).await;
+            let package = cargo::package(&function.code, binary.as_deref()).await;
             folders.extend(package.ok().flatten());
         }
         let mut folders = folders.iter().map(|folder| folder.join(FOLDER));
@@ -54,10 +54,10 @@ mod tests {
     #[tokio::test]
     async fn a_package_is_found_by_its_program() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let found = sources::package(here, Some("lambda-ws-local")).await;
+        let found = cargo::package(here, Some("lambda-ws-local")).await;
         let found = found.expect("cargo runs").expect("a package");
         assert_eq!(found.canonicalize().ok(), here.canonicalize().ok());
-        let none = sources::package(here, Some("nobody")).await;
+        let none = cargo::package(here, Some("nobody")).await;
         assert_eq!(none.expect("cargo runs"), None);
     }
 }

@@ -1,7 +1,7 @@
 //! A hint for functions whose posts do not come here.
 
 use super::report::Reporter;
-use lambda_ws_local::gateway::{Observed, Outcome, What};
+use crate::gateway::{Observed, Outcome, What};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 

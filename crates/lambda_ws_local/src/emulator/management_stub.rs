@@ -1,6 +1,7 @@
 //! A management API without clients: it takes every post and shows it.
 
 use super::report::{Notice, Reporter};
+use crate::guard::Guard;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -8,7 +9,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use lambda_ws_local::guard::Guard;
 use std::convert::Infallible;
 use tokio::net::TcpListener;
 

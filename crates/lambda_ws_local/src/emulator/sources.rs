@@ -1,12 +1,10 @@
 //! Which files a program is made of.
 
-use super::build;
+use super::cargo::metadata;
 use super::failure::Failure;
-use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 /// What a directory of caches has by custom; cargo's target directories do.
 const CACHE: &str = "CACHEDIR.TAG";
@@ -44,32 +42,6 @@ enum Kind {
     },
 }
 
-/// `cargo metadata`, as far as it matters.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-    workspace_root: PathBuf,
-    target_directory: PathBuf,
-}
-
-#[derive(Deserialize)]
-struct Package {
-    manifest_path: PathBuf,
-    dependencies: Vec<Dependency>,
-    targets: Vec<Target>,
-}
-
-#[derive(Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Dependency {
-    path: Option<PathBuf>,
-}
-
 impl Sources {
     /// Those of the crates of a workspace, and of the crates outside of it that they name by path.
     pub(super) async fn of_crates(folder: &Path) -> Result<Sources, Failure> {
@@ -86,7 +58,7 @@ impl Sources {
                     if !path.starts_with(real(&metadata.workspace_root))
                         && folders.insert(path.clone())
                     {
-                        unread.push(self::metadata(&path).await?);
+                        unread.push(super::cargo::metadata(&path).await?);
                     }
                 }
             }
@@ -233,40 +205,6 @@ impl Sources {
     fn folder_of(&self, path: &Path) -> Option<&PathBuf> {
         self.folders.iter().find(|folder| path.starts_with(folder))
     }
-}
-
-/// The folder of the package that has this program, or the only one.
-pub(super) async fn package(
-    folder: &Path,
-    program: Option<&str>,
-) -> Result<Option<PathBuf>, Failure> {
-    let has = |package: &Package| {
-        let mut targets = package.targets.iter();
-        targets.any(|target| {
-            target.kind.iter().any(|kind| kind == "bin")
-                && program.is_none_or(|name| name == target.name)
-        })
-    };
-    let packages = metadata(folder).await?.packages;
-    let package = packages.iter().find(|package| has(package));
-    let folder = package.and_then(|package| package.manifest_path.parent());
-    Ok(folder.map(Path::to_owned))
-}
-
-async fn metadata(folder: &Path) -> Result<Metadata, Failure> {
-    let metadata = build::cargo()
-        .args(["metadata", "--no-deps", "--format-version=1"])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = metadata.await?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().next().unwrap_or("it does not say why");
-        return Err(Failure::new(format!("`cargo metadata` fails: {said}")));
-    }
-    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// The files to the right of the colons of a makefile, as cargo writes it.

@@ -1,7 +1,7 @@
 //! How fast clients and functions may be, as the command line says it.
 
-use lambda_ws_local::gateway::{Rate, RateLimits};
-use lambda_ws_local::template::Throttling;
+use crate::gateway::{Rate, RateLimits};
+use crate::template::Throttling;
 use std::str::FromStr;
 
 /// The account's limits: those of AWS where nothing else is said (conformance H).

@@ -1,68 +1,76 @@
 //! What is to be run: a template's functions, each with its program.
 
-use super::elsewhere::Elsewhere;
 use super::failure::Failure;
-use super::{Common, build, code};
-use lambda_ws_local::dynamodb::DynamoDb;
-use lambda_ws_local::function::environment::{Variables, variables};
-use lambda_ws_local::function::{Config, Program};
-use lambda_ws_local::guard::Guard;
-use lambda_ws_local::template::{Api, Build, Function, Integration, Options, Route, Template};
+use super::invoke_urls::InvokeUrls;
+use super::options::ProjectOptions;
+use super::report::Reporter;
+use super::{cargo, code};
+use crate::dynamodb::DynamoDb;
+use crate::function::environment::{Variables, for_others, variables};
+use crate::function::{Config, Program};
+use crate::template::{Api, Build, Function, Integration, Options, Route, Template};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 
 /// The template that is read if none is named.
-pub(super) const TEMPLATE: &str = "template.yaml";
+pub const DEFAULT_TEMPLATE: &str = "template.yaml";
 
 /// How long a program that cargo has to compile may take until it asks for its first event.
 const CARGO_INIT: Duration = Duration::from_secs(15 * 60);
 
 /// What is to be run.
 pub(super) struct Project {
+    options: Arc<ProjectOptions>,
     template: Template,
     /// Variables of the command line.
     extra: BTreeMap<String, String>,
 }
 
 impl Project {
-    /// Reads the template; a program without one gets the default, and so does a function that is run `elsewhere`.
+    /// Reads the template. Without one, a program or a function behind one of `urls` gets the default template.
     /// Functions that no route uses and that have no program here are left out, with a note.
-    pub(super) fn read(common: &Common, elsewhere: &Elsewhere) -> Result<Self, Failure> {
-        let options = Options {
-            parameters: common.parameter_overrides.iter().cloned().collect(),
-            stage: common.stage.clone(),
-            region: common.region.clone(),
+    pub(super) fn read(options: &Arc<ProjectOptions>, urls: &InvokeUrls) -> Result<Self, Failure> {
+        let template_options = Options {
+            parameters: options.parameter_overrides.iter().cloned().collect(),
+            stage: options.stage.clone(),
+            region: options.region.clone(),
             ..Options::default()
         };
-        let path = common.template.clone();
-        let path = path.unwrap_or_else(|| PathBuf::from(TEMPLATE));
-        let missing = common.template.is_none() && !path.exists();
-        if missing && common.program.is_empty() && !elsewhere.is_set() {
+        let path = options.template.clone();
+        let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_TEMPLATE));
+        let missing = options.template.is_none() && !path.exists();
+        if missing && options.program.is_empty() && urls.is_empty() {
             return Err(Failure::new(format!(
-                "there is no {TEMPLATE} here: name one with --template, or a program after `--`, \
+                "there is no {DEFAULT_TEMPLATE} here: name one with --template, or a program after `--`, \
                  such as `lambda-ws-local -- cargo run`"
             )));
         }
         let mut template = match missing {
-            true => Template::parse(include_str!("default.yaml"), Path::new(TEMPLATE), &options)?,
-            false => Template::read(&path, &options)?,
+            true => Template::parse(
+                include_str!("default.yaml"),
+                Path::new(DEFAULT_TEMPLATE),
+                &template_options,
+            )?,
+            false => Template::read(&path, &template_options)?,
         };
-        let extra = common.env.read(|name| std::env::var(name).ok())?;
+        let extra = options.env.read(|name| std::env::var(name).ok())?;
         code::find_assets(&mut template);
         code::leave_out(&mut template, |function| {
-            elsewhere.runs(function) || common.function.as_ref() == Some(&function.logical_id)
+            urls.includes(function) || options.function.as_ref() == Some(&function.logical_id)
         });
-        let this = Self { template, extra };
-        this.check(common)?;
+        let this = Self {
+            options: options.clone(),
+            template,
+            extra,
+        };
+        this.check()?;
         Ok(this)
     }
 
-    fn check(&self, common: &Common) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), Failure> {
         let functions = self.functions();
         let mut routes = self.template.apis.iter().flat_map(|api| &api.routes);
         let is_mock = |route: &Route| matches!(route.integration, Integration::Mock(_));
@@ -76,19 +84,34 @@ impl Project {
         }
         let names: Vec<_> = functions.iter().map(|f| f.logical_id.as_str()).collect();
         let names = names.join(", ");
-        match &common.function {
+        match &self.options.function {
             Some(name) if !functions.iter().any(|f| f.logical_id == *name) => Err(Failure::new(
                 format!("the template has no function `{name}`: it has {names}"),
             )),
-            None if !common.program.is_empty() && functions.len() > 1 => Err(Failure::new(
+            None if !self.options.program.is_empty() && functions.len() > 1 => Err(Failure::new(
                 format!("say with --function which one the program is: {names}"),
             )),
             _ => Ok(()),
         }
     }
 
+    pub(super) fn options(&self) -> &Arc<ProjectOptions> {
+        &self.options
+    }
+
     pub(super) fn template(&self) -> &Template {
         &self.template
+    }
+
+    /// Reports what the template reader noticed.
+    pub(super) fn report_notes(&self, reporter: &Reporter) {
+        let path = self.template.path.display();
+        for note in &self.template.notes {
+            match note.is_warning {
+                true => reporter.warning(format!("{path}: {note}")),
+                false => reporter.note(format!("{path}: {note}")),
+            }
+        }
     }
 
     /// The API to serve.
@@ -113,24 +136,16 @@ impl Project {
     }
 
     /// The program that is given for a function on the command line.
-    pub(super) fn given<'c>(
-        &self,
-        function: &Function,
-        common: &'c Common,
-    ) -> Option<(&'c OsString, &'c [OsString])> {
-        let chosen = common.function.as_ref();
+    pub(super) fn given(&self, function: &Function) -> Option<(&OsString, &[OsString])> {
+        let chosen = self.options.function.as_ref();
         let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
-        let (program, args) = common.program.split_first()?;
+        let (program, args) = self.options.program.split_first()?;
         is_chosen.then_some((program, args))
     }
 
     /// The program of a function, built if it has to be.
-    pub(super) async fn program(
-        &self,
-        function: &Function,
-        common: &Common,
-    ) -> Result<Program, Failure> {
-        if let Some((program, args)) = self.given(function, common) {
+    pub(super) async fn program(&self, function: &Function) -> Result<Program, Failure> {
+        if let Some((program, args)) = self.given(function) {
             return Ok(Program {
                 program: program.clone(),
                 args: args.to_vec(),
@@ -139,14 +154,15 @@ impl Project {
         }
         match &function.build {
             Build::RustCargoLambda { binary } if code::is_built_by_cargo(function) => {
-                let program = build::build(&function.code, binary.as_deref(), common.release);
+                let release = self.options.release;
+                let program = cargo::build(&function.code, binary.as_deref(), release);
                 Ok(Program {
                     program: program.await?.into(),
                     ..Program::default()
                 })
             }
             _ => code::bootstrap(function).map_err(|why| {
-                let fixes = code::fixes(function, !common.program.is_empty());
+                let fixes = code::fixes(function, !self.options.program.is_empty());
                 Failure::new(format!(
                     "{}:{}: function {} cannot run here: {why}; {fixes}",
                     self.template.path.display(),
@@ -162,7 +178,6 @@ impl Project {
         &self,
         function: &Function,
         program: Program,
-        common: &Common,
         endpoints: &Endpoints,
     ) -> Config {
         let cargo = Path::new(&program.program)
@@ -171,13 +186,13 @@ impl Project {
         let mut config = Config::new(&function.name, program);
         let mut chosen = function.environment.clone();
         chosen.extend(self.extra.clone());
-        config.environment = environment(function, &chosen, cargo, common, endpoints);
+        config.environment = self.environment(function, &chosen, cargo, endpoints);
         config.arn = format!(
             "arn:aws:lambda:{}:000000000000:function:{}",
-            common.region, function.name
+            self.options.region, function.name
         );
         config.timeout = function.timeout;
-        config.concurrency = common.concurrency.max(1);
+        config.concurrency = self.options.concurrency.max(1);
         if cargo {
             config.init_timeout = CARGO_INIT;
         }
@@ -186,18 +201,44 @@ impl Project {
 
     /// The environment of a function that somebody else runs, to be printed: without the values of the command line, which
     /// may be secrets.
-    pub(super) fn environment_elsewhere(
+    pub(super) fn remote_environment(
         &self,
         function: &Function,
-        common: &Common,
         endpoints: &Endpoints,
     ) -> BTreeMap<String, String> {
-        environment(function, &function.environment, false, common, endpoints)
+        let all = self.environment(function, &function.environment, false, endpoints);
+        for_others(&function.environment, &all)
+    }
+
+    /// The environment of a function, with the variables that are chosen for it.
+    fn environment(
+        &self,
+        function: &Function,
+        chosen: &BTreeMap<String, String>,
+        cargo: bool,
+        endpoints: &Endpoints,
+    ) -> BTreeMap<String, String> {
+        let task_root = function.code.canonicalize().unwrap_or_default();
+        let setup = Variables {
+            function_name: &function.name,
+            handler: &function.handler,
+            memory: function.memory_mb,
+            task_root: &task_root.to_string_lossy(),
+            cargo,
+            template: chosen,
+            region: &self.options.region,
+            access_key_id: &self.options.access_key_id,
+            secret_access_key: &self.options.secret_access_key,
+            management_url: &endpoints.management,
+            dynamodb_url: Some(&endpoints.dynamodb),
+            lambda_url: endpoints.lambda.as_deref(),
+        };
+        variables(&setup, |name| std::env::var(name).ok())
     }
 
     /// A DynamoDB with the template's tables.
-    pub(super) async fn dynamodb(&self, common: &Common) -> Result<DynamoDb, Failure> {
-        let dynamodb = match &common.data {
+    pub(super) async fn dynamodb(&self) -> Result<DynamoDb, Failure> {
+        let dynamodb = match &self.options.data {
             Some(path) => DynamoDb::open(path)?,
             None => DynamoDb::memory()?,
         };
@@ -213,32 +254,6 @@ impl Project {
     }
 }
 
-/// The environment of a function, with the variables that are chosen for it.
-fn environment(
-    function: &Function,
-    chosen: &BTreeMap<String, String>,
-    cargo: bool,
-    common: &Common,
-    endpoints: &Endpoints,
-) -> BTreeMap<String, String> {
-    let task_root = function.code.canonicalize().unwrap_or_default();
-    let setup = Variables {
-        function_name: &function.name,
-        handler: &function.handler,
-        memory: function.memory_mb,
-        task_root: &task_root.to_string_lossy(),
-        cargo,
-        template: chosen,
-        region: &common.region,
-        access_key_id: &common.access_key_id,
-        secret_access_key: &common.secret_access_key,
-        management_url: &endpoints.management,
-        dynamodb_url: Some(&endpoints.dynamodb),
-        lambda_url: endpoints.lambda.as_deref(),
-    };
-    variables(&setup, |name| std::env::var(name).ok())
-}
-
 /// Where the function finds AWS.
 #[derive(Clone)]
 pub(super) struct Endpoints {
@@ -246,34 +261,4 @@ pub(super) struct Endpoints {
     pub(super) dynamodb: String,
     /// `None` where functions cannot invoke one another.
     pub(super) lambda: Option<String>,
-}
-
-impl Common {
-    /// Who may call the local servers.
-    pub(super) fn guard(&self) -> Guard {
-        Guard::new(&self.allow_host)
-    }
-
-    /// Listens on a port; `option` is what chooses it.
-    pub(super) async fn bind(&self, port: u16, option: &str) -> Result<TcpListener, Failure> {
-        bind(self.listen, port, option).await
-    }
-}
-
-/// Listens on a port of an address; `option` is what chooses the port.
-pub(super) async fn bind(ip: IpAddr, port: u16, option: &str) -> Result<TcpListener, Failure> {
-    let address = SocketAddr::new(ip, port);
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => Failure::new(format!(
-            "port {port} is in use: choose another with {option} PORT, or --port 0 for any free ones"
-        )),
-        ErrorKind::PermissionDenied => Failure::new(format!(
-            "port {port} needs more rights than this user has: choose one from 1024 up with {option} PORT"
-        )),
-        ErrorKind::AddrNotAvailable => Failure::new(format!(
-            "{ip} is not an address of this machine: choose another with --listen"
-        )),
-        _ => Failure::because(&format!("cannot listen on {address}"), error),
-    })
 }
