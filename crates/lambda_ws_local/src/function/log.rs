@@ -15,7 +15,7 @@ pub const LINE_LIMIT: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines of stderr that an error at start quotes.
-const LAST_WORDS: usize = 10;
+const STDERR_TAIL: usize = 10;
 
 /// One line of a function's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) struct Log {
     patience: Duration,
     dropped: AtomicU64,
     request_id: Mutex<Option<Arc<str>>>,
-    last_words: Mutex<VecDeque<String>>,
+    stderr_tail: Mutex<VecDeque<String>>,
 }
 
 impl Log {
@@ -59,7 +59,7 @@ impl Log {
             patience: PATIENCE,
             dropped: AtomicU64::new(0),
             request_id: Mutex::default(),
-            last_words: Mutex::default(),
+            stderr_tail: Mutex::default(),
         }
     }
 
@@ -83,8 +83,8 @@ impl Log {
     }
 
     /// The last lines on stderr before the first event.
-    pub(crate) fn last_words(&self) -> Vec<String> {
-        self.last_words
+    pub(crate) fn stderr_tail(&self) -> Vec<String> {
+        self.stderr_tail
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
@@ -92,7 +92,7 @@ impl Log {
             .collect()
     }
 
-    /// Hands on what the program prints until it closes the stream.
+    /// Sends on what the program prints until it closes the stream.
     pub(crate) async fn read(&self, stream: Stream, source: impl AsyncRead + Unpin) {
         let mut source = BufReader::new(source);
         let mut line = Line::default();
@@ -109,25 +109,25 @@ impl Log {
             let consumed = end.map_or(part.len(), |end| end + 1);
             source.consume(consumed);
             if end.is_some() {
-                self.hand_on(stream, line.take()).await;
+                self.send(stream, line.take()).await;
             }
         }
         if !line.is_empty() {
-            self.hand_on(stream, line.take()).await;
+            self.send(stream, line.take()).await;
         }
     }
 
-    async fn hand_on(&self, stream: Stream, text: String) {
+    async fn send(&self, stream: Stream, text: String) {
         let line = self.line(stream, text);
         if stream == Stream::Stderr && line.request_id.is_none() {
-            let mut last_words = self
-                .last_words
+            let mut stderr_tail = self
+                .stderr_tail
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            if last_words.len() == LAST_WORDS {
-                last_words.pop_front();
+            if stderr_tail.len() == STDERR_TAIL {
+                stderr_tail.pop_front();
             }
-            last_words.push_back(line.text.clone());
+            stderr_tail.push_back(line.text.clone());
         }
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::sleep;
 
+use super::config::Config;
 use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
-use super::log::{Log, LogLine};
-use super::{Config, sandbox};
+use super::log::LogLine;
 use crate::faults::{Kind, Place};
 
 /// The pause after the first failed start; it doubles with each further one.
@@ -41,7 +40,11 @@ pub(crate) struct Common {
     pub(crate) freeze: Arc<Switch>,
     /// The number of the last environment.
     pub(crate) numbers: Arc<AtomicU64>,
+    pub(crate) launch: Launch,
 }
+
+/// Starts the life of the environment with this number, after a pause.
+pub(crate) type Launch = fn(Arc<Pool>, u64, Duration);
 
 /// How far a pool is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +59,9 @@ pub(crate) enum Stage {
 pub(crate) struct Pool {
     pub(crate) config: Config,
     pub(crate) freeze: Arc<Switch>,
-    lines: mpsc::Sender<LogLine>,
+    pub(crate) lines: mpsc::Sender<LogLine>,
     numbers: Arc<AtomicU64>,
+    launch: Launch,
     state: Mutex<State>,
     stage: watch::Sender<Stage>,
     all_ended: Notify,
@@ -100,6 +104,7 @@ impl Pool {
             freeze: common.freeze,
             lines: common.lines,
             numbers: common.numbers,
+            launch: common.launch,
             state: Mutex::new(State {
                 first: Some(first),
                 ..State::default()
@@ -128,7 +133,7 @@ impl Pool {
             }
         }
         state.waiting.push_back(job);
-        self.reinforce(&mut state);
+        self.start_needed(&mut state);
         Ok(Submitted::Waits)
     }
 
@@ -191,7 +196,7 @@ impl Pool {
         }
         if let Err(job) = state.begin(job) {
             state.waiting.push_front(job);
-            self.reinforce(&mut state);
+            self.start_needed(&mut state);
         }
     }
 
@@ -263,7 +268,7 @@ impl Pool {
     }
 
     /// Starts environments while more events wait than environments start.
-    fn reinforce(self: &Arc<Self>, state: &mut State) {
+    fn start_needed(self: &Arc<Self>, state: &mut State) {
         while !state.closed
             && state.starting < state.waiting.len()
             && state.alive < self.config.concurrency.max(1)
@@ -283,18 +288,11 @@ impl Pool {
         };
         let cold = self.config.faults.latency(Place::Function, Kind::ColdStart);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        tokio::spawn(self.clone().live(number, pause + cold));
+        (self.launch)(self.clone(), number, pause + cold);
     }
 
-    /// One environment's life, from the pause before it to what its end means for others.
-    async fn live(self: Arc<Self>, number: u64, pause: Duration) {
-        let outcome = tokio::select! {
-            () = self.reached(Stage::Retired) => Err(StartError::Stopped),
-            () = sleep(pause) => {
-                let log = Arc::new(Log::new(number, self.lines.clone()));
-                sandbox::live(&self, number, log).await
-            }
-        };
+    /// Removes an environment that has ended. An error means that it has never asked for an event.
+    pub(crate) fn remove(self: &Arc<Self>, number: u64, outcome: Result<(), StartError>) {
         let mut state = self.lock();
         state.alive -= 1;
         state.idle.retain(|idle| idle.number != number);
@@ -308,7 +306,7 @@ impl Pool {
                 let _ = job.reply.send(Err(InvokeError::Start(error)));
             }
         }
-        self.reinforce(&mut state);
+        self.start_needed(&mut state);
         if state.alive == 0 {
             self.all_ended.notify_waiters();
         }

@@ -53,7 +53,7 @@ pub(crate) struct Process {
     child: Child,
     group: Arc<Group>,
     /// Closing it makes the watcher kill the group.
-    leash: Option<ChildStdin>,
+    watchdog_pipe: Option<ChildStdin>,
 }
 
 impl Process {
@@ -92,13 +92,13 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let leash = watcher.stdin.take();
+        let watchdog_pipe = watcher.stdin.take();
         // One byte fits into the empty pipe. Whoever does not read it has ended, which `wait` tells.
         let _ = File::from(stdin.into_owned_fd()?).write_all(b"\n");
         let process = Process {
             child,
             group: Arc::new(Group(Mutex::new(Some(id)))),
-            leash,
+            watchdog_pipe,
         };
         Ok((process, stdout, stderr))
     }
@@ -120,10 +120,10 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.group.end();
         // The watcher must not kill the group that gets the id next.
-        if let Some(leash) = self.leash.take()
-            && let Ok(leash) = leash.into_owned_fd()
+        if let Some(watchdog_pipe) = self.watchdog_pipe.take()
+            && let Ok(watchdog_pipe) = watchdog_pipe.into_owned_fd()
         {
-            let _ = File::from(leash).write_all(b"gone\n");
+            let _ = File::from(watchdog_pipe).write_all(b"gone\n");
         }
     }
 }

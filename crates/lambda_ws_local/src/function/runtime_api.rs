@@ -10,10 +10,10 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-use super::error::InvokeError;
+use super::error::{InvokeError, RESPONSE_LIMIT};
+use super::id::hex;
 use super::pool::Pool;
-use super::sandbox::{Asked, Sandbox};
-use super::{RESPONSE_LIMIT, hex};
+use super::sandbox::{NextRequest, Sandbox};
 use crate::body::Body;
 use crate::guard::{Guard, Refusal};
 use crate::listener::Handler;
@@ -63,11 +63,11 @@ impl RuntimeApi {
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        match self.sandbox.ask() {
-            Some(Asked::First) => self.pool.ready(),
-            Some(Asked::Again) => {}
+        match self.sandbox.request_next() {
+            Some(NextRequest::First) => self.pool.ready(),
+            Some(NextRequest::Again) => {}
             None => {
-                if self.sandbox.is_doomed() {
+                if self.sandbox.is_crashing() {
                     // The process is about to be killed, and should not complain of anything else.
                     std::future::pending::<()>().await;
                 }
