@@ -39,13 +39,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 mod error;
-mod faulty;
+mod fault_injector;
 mod http_api;
-mod image;
 mod operation;
-mod part;
+mod stale_snapshot;
 #[cfg(test)]
 mod tests;
+mod unprocessed;
 
 pub use error::DynamoDbError;
 

@@ -20,7 +20,7 @@
 //! ```
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +49,7 @@ pub use id::request_id;
 pub use log::{LINE_LIMIT, LogLine, Stream};
 pub use process::Program;
 
+use crate::lock::lock;
 use pool::{Common, Job, Pool, Submitted};
 
 /// How long [`Function::stop`] waits for killed processes, which the kernel can only delay.
@@ -225,7 +226,7 @@ impl Function {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pools> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pools)
     }
 }
 

@@ -29,10 +29,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 mod asynchronous;
+mod exception;
 mod http_api;
 mod name;
 mod queue;
-mod refusal;
 mod report;
 mod target;
 #[cfg(test)]

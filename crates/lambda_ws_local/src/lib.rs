@@ -49,6 +49,8 @@ pub mod gateway;
 pub mod guard;
 pub mod lambda;
 mod listener;
+mod lock;
 pub mod remote;
+mod reply;
 pub mod signature;
 pub mod template;

@@ -2,6 +2,7 @@
 
 use super::report::{Notice, Reporter};
 use crate::guard::Guard;
+use crate::reply::{empty, json};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -30,43 +31,37 @@ async fn respond(
     guard: &Guard,
     reporter: &Reporter,
 ) -> Response<Full<Bytes>> {
-    if let Err(refusal) = guard.check(request.headers()) {
-        return refusal.response();
+    if let Err(error) = guard.check(request.headers()) {
+        return error.response();
     }
     let path = percent_encoding::percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let Some(id) = path
         .split_once("/@connections/")
         .map(|(_, id)| id.to_owned())
     else {
-        return status(StatusCode::NOT_FOUND, Bytes::new());
+        return empty(StatusCode::NOT_FOUND);
     };
     match *request.method() {
         Method::POST => {
             let Ok(body) = request.into_body().collect().await else {
-                return status(StatusCode::BAD_REQUEST, Bytes::new());
+                return empty(StatusCode::BAD_REQUEST);
             };
             let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
             called(reporter, "post", &format!("{id} {text}"));
-            status(StatusCode::OK, Bytes::new())
+            empty(StatusCode::OK)
         }
         Method::DELETE => {
             called(reporter, "delete", &id);
-            status(StatusCode::NO_CONTENT, Bytes::new())
+            empty(StatusCode::NO_CONTENT)
         }
         Method::GET => {
             let inspected = br#"{"connectedAt":"2026-01-01T00:00:00.000Z","identity":{"sourceIp":"127.0.0.1","userAgent":null},"lastActiveAt":"2026-01-01T00:00:00.000Z"}"#;
-            status(StatusCode::OK, Bytes::from_static(inspected))
+            json(StatusCode::OK, &inspected[..])
         }
-        _ => status(StatusCode::METHOD_NOT_ALLOWED, Bytes::new()),
+        _ => empty(StatusCode::METHOD_NOT_ALLOWED),
     }
 }
 
 fn called(reporter: &Reporter, action: &str, text: &str) {
     reporter.report(Notice::ClientCall { action, text });
-}
-
-fn status(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response
 }

@@ -13,13 +13,14 @@ pub use writer::{Recorded, json_or_text};
 use super::failure::Failure;
 use super::report::Reporter;
 use crate::gateway::{Integration, IntegrationError, Invocation};
+use crate::lock::lock;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use writer::{Writer, last_number};
@@ -116,8 +117,7 @@ impl Recorder {
 
     /// Waits until everything is written.
     pub(super) async fn finish(&self) {
-        let written = self.written.lock();
-        let written = written.unwrap_or_else(PoisonError::into_inner).take();
+        let written = lock(&self.written).take();
         let entries = self.entries.clone();
         // A full channel makes the send wait for the disk, and this thread must not.
         std::thread::spawn(move || drop(entries.send(Entry::End)));
@@ -136,8 +136,7 @@ impl Recorder {
             return None;
         }
         let number = {
-            let numbers = self.numbers.lock();
-            let mut numbers = numbers.unwrap_or_else(PoisonError::into_inner);
+            let mut numbers = lock(&self.numbers);
             if numbers.0 == numbers.1 {
                 if !self.shared.stopped.swap(true, Ordering::Relaxed) {
                     let limit = self.limit;

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::lock::lock;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
@@ -65,10 +66,7 @@ impl Log {
 
     /// From now on lines belong to this event.
     pub(crate) fn attribute(&self, request_id: Arc<str>) {
-        *self
-            .request_id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(request_id);
+        *lock(&self.request_id) = Some(request_id);
     }
 
     /// Writes a line of the environment itself; it is lost if the log is full.
@@ -84,12 +82,7 @@ impl Log {
 
     /// The last lines on stderr before the first event.
     pub(crate) fn stderr_tail(&self) -> Vec<String> {
-        self.stderr_tail
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+        lock(&self.stderr_tail).iter().cloned().collect()
     }
 
     /// Sends on what the program prints until it closes the stream.
@@ -120,10 +113,7 @@ impl Log {
     async fn send(&self, stream: Stream, text: String) {
         let line = self.line(stream, text);
         if stream == Stream::Stderr && line.request_id.is_none() {
-            let mut stderr_tail = self
-                .stderr_tail
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut stderr_tail = lock(&self.stderr_tail);
             if stderr_tail.len() == STDERR_TAIL {
                 stderr_tail.pop_front();
             }
@@ -151,11 +141,7 @@ impl Log {
     }
 
     fn line(&self, stream: Stream, text: String) -> LogLine {
-        let request_id = self
-            .request_id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let request_id = lock(&self.request_id).clone();
         LogLine {
             environment: self.environment,
             request_id,

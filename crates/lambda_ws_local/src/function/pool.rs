@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
 use super::log::LogLine;
 use crate::faults::{Kind, Place};
+use crate::lock::lock;
 
 /// The pause after the first failed start; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);
@@ -313,7 +314,7 @@ impl Pool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -15,8 +15,9 @@ use super::id::hex;
 use super::pool::Pool;
 use super::sandbox::{NextRequest, Sandbox};
 use crate::body::Body;
-use crate::guard::{Guard, Refusal};
+use crate::guard::{Guard, GuardError};
 use crate::listener::Handler;
+use crate::reply::json;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
@@ -202,12 +203,12 @@ impl Handler for RuntimeApi {
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = self.guard.check(&parts.headers) {
-            return refusal.response();
+        if let Err(error) = self.guard.check(&parts.headers) {
+            return error.response();
         }
         // No page has any business here, of whatever origin.
         if parts.headers.contains_key(ORIGIN) {
-            return Refusal::Origin.response();
+            return GuardError::Origin.response();
         }
         let Some(path) = parts.uri.path().strip_prefix("/2018-06-01/") else {
             return unknown_path();
@@ -301,13 +302,6 @@ fn unknown_path() -> Response<Full<Bytes>> {
 fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
     json(
         status,
-        format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#).into(),
+        format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#),
     )
-}
-
-fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
 }

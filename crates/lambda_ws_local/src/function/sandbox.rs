@@ -1,6 +1,6 @@
 //! The state of one execution environment: its phase and the event it works on.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use super::log::Log;
 use super::pool::Job;
 use crate::console::Feed;
 use crate::faults::{Faults, Kind, Place};
+use crate::lock::lock;
 
 /// How long a program that has reported an error at start has until it is killed.
 const GRACE: Duration = Duration::from_secs(1);
@@ -193,11 +194,11 @@ impl Sandbox {
     }
 
     fn init(&self) -> MutexGuard<'_, Option<Duration>> {
-        self.init.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.init)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.phase)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Asynchronous events, from their acceptance to their end.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use super::asynchronous::{Lost, Observer, Reason};
 use super::report;
 use super::target::Invocable;
 use crate::function::InvokeError;
+use crate::lock::lock;
 
 /// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
 const EVENTS: usize = 10_000;
@@ -165,6 +166,6 @@ impl Queue {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Load> {
-        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.load)
     }
 }

@@ -2,53 +2,54 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::DynamoDb;
-use super::image::{Image, is_eventual};
-use super::part::split;
+use super::stale_snapshot::{StaleSnapshot, is_eventual};
+use super::unprocessed::split;
 use crate::faults::{AnswerLost, Drawn, Faults, Kind, Place};
+use crate::lock::lock;
 
 /// How many transactions are remembered as done.
-const DONE: usize = 10_000;
+const REMEMBERED: usize = 10_000;
 
 /// A DynamoDB behind faults. Clones are the same one.
 #[derive(Clone)]
-pub(super) struct Faulty {
+pub(super) struct FaultInjector {
     dynamodb: DynamoDb,
     faults: Faults,
     stale: Arc<Stale>,
-    done: Arc<Mutex<Done>>,
+    completed: Arc<Mutex<CompletedTransactions>>,
 }
 
 /// What eventually consistent reads see, as long as there are stale reads.
 #[derive(Default)]
 struct Stale {
-    image: tokio::sync::Mutex<Option<Image>>,
-    /// Whether there may be an image.
+    snapshot: tokio::sync::Mutex<Option<StaleSnapshot>>,
+    /// Whether there may be a snapshot.
     exists: AtomicBool,
 }
 
 /// The tokens of transactions that were carried out: to cancel one that is asked for again would be a lie.
 #[derive(Default)]
-struct Done {
+struct CompletedTransactions {
     tokens: HashSet<String>,
     order: VecDeque<String>,
 }
 
 type Answer = (StatusCode, Bytes);
 
-impl Faulty {
-    pub(super) fn new(dynamodb: DynamoDb, faults: Faults) -> Faulty {
-        Faulty {
+impl FaultInjector {
+    pub(super) fn new(dynamodb: DynamoDb, faults: Faults) -> FaultInjector {
+        FaultInjector {
             dynamodb,
             faults,
             stale: Arc::default(),
-            done: Arc::default(),
+            completed: Arc::default(),
         }
     }
 
@@ -102,8 +103,8 @@ impl Faulty {
             "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems"
         );
         let is_done = token(operation, request).is_some_and(|token| {
-            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.tokens.contains(token)
+            let completed = lock(&self.completed);
+            completed.tokens.contains(token)
         });
         let throttled = drawn.has(Kind::Throttle) && !is_done;
         let conflicts = drawn.has(Kind::Conflict) && is_write && !is_done;
@@ -186,7 +187,7 @@ impl Faulty {
         stale: bool,
     ) -> Answer {
         let below = |end| self.faults.below(Place::DynamoDb, Kind::Unprocessed, end);
-        let Some(rest) = split(operation, &mut request, below) else {
+        let Some(unprocessed) = split(operation, &mut request, below) else {
             return self.carry_out(operation, body, stale).await;
         };
         let (status, answer) = self
@@ -196,14 +197,14 @@ impl Faulty {
             return (status, answer);
         }
         self.faults.count(Kind::Unprocessed);
-        (status, rest.join(&answer))
+        (status, unprocessed.join(&answer))
     }
 
     /// Carries out a call; an eventually consistent one on what was there a moment ago, if it is to be stale.
     async fn carry_out(&self, operation: &str, body: Bytes, stale: bool) -> Answer {
         if !self.faults.has(Kind::StaleRead) {
             if self.stale.exists.swap(false, Ordering::Relaxed) {
-                *self.stale.image.lock().await = None;
+                *self.stale.snapshot.lock().await = None;
             }
             return self.execute(operation, body).await;
         }
@@ -211,19 +212,19 @@ impl Faulty {
             return self.execute(operation, body).await;
         }
         // Held during a write: between the copy of what it replaces and the write itself there is no other.
-        let mut held = self.stale.image.lock().await;
+        let mut held = self.stale.snapshot.lock().await;
         if held.is_none() {
             self.stale.exists.store(true, Ordering::Relaxed);
-            *held = Image::of(&self.dynamodb).await;
+            *held = StaleSnapshot::of(&self.dynamodb).await;
         }
-        let Some(image) = &mut *held else {
+        let Some(snapshot) = &mut *held else {
             return self.execute(operation, body).await;
         };
         if stale {
             self.faults.count(Kind::StaleRead);
-            return image.read(&self.dynamodb, operation, body).await;
+            return snapshot.read(&self.dynamodb, operation, body).await;
         }
-        let known = image.replace(&self.dynamodb, operation, &body).await;
+        let known = snapshot.replace(&self.dynamodb, operation, &body).await;
         let answer = self.execute(operation, body).await;
         if !known {
             *held = None;
@@ -241,19 +242,19 @@ impl Faulty {
         };
         let answer = self.dynamodb.call(operation, body).await;
         if let (StatusCode::OK, Some(token)) = (answer.0, token) {
-            let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-            done.add(token);
+            let mut completed = lock(&self.completed);
+            completed.add(token);
         }
         answer
     }
 }
 
-impl Done {
+impl CompletedTransactions {
     fn add(&mut self, token: String) {
         if self.tokens.insert(token.clone()) {
             self.order.push_back(token);
         }
-        if self.order.len() > DONE
+        if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
         {
             self.tokens.remove(&oldest);

@@ -1,16 +1,18 @@
 //! Exceptions of the Invoke API.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
+use crate::reply;
+
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// Why a request is no invocation: the exceptions that Lambda's API model names, with their statuses.
+/// An exception of the Invoke API: those that Lambda's API model names, with their statuses.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum Exception {
     #[error("Function not found: {0}")]
     NotFound(String),
     #[error("{0}")]
@@ -33,7 +35,7 @@ pub(super) enum Refusal {
     UnknownOperation,
 }
 
-impl Refusal {
+impl Exception {
     fn kind(&self) -> (StatusCode, &'static str) {
         match self {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "ResourceNotFoundException"),
@@ -68,10 +70,8 @@ impl Refusal {
             }
             _ => json!({"Type": who, "message": message}),
         };
-        let mut response = Response::new(Full::from(body.to_string()));
-        *response.status_mut() = status;
+        let mut response = reply::json(status, body.to_string());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ERROR_TYPE, HeaderValue::from_static(error_type));
         response
     }

@@ -1,16 +1,16 @@
-//! A part of a batch.
+//! Batches that are carried out in part.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-/// What is left of a batch of which only a part is carried out.
-pub(super) struct Rest {
+/// The items of a batch that are not carried out.
+pub(super) struct Unprocessed {
     /// The answer's member for it.
     member: &'static str,
     tables: Map<String, Value>,
 }
 
-/// Leaves a part of a batch in the request, at least one item, and returns the rest, at least one too. `None` if there are
+/// Leaves a part of a batch in the request, at least one item, and returns the others, at least one too. `None` if there are
 /// not two: DynamoDB does not give back a whole batch.
 ///
 /// `below` chooses a number below its argument.
@@ -18,7 +18,7 @@ pub(super) fn split(
     operation: &str,
     request: &mut Value,
     below: impl Fn(usize) -> usize,
-) -> Option<Rest> {
+) -> Option<Unprocessed> {
     let (member, list) = match operation {
         "BatchWriteItem" => ("UnprocessedItems", None),
         "BatchGetItem" => ("UnprocessedKeys", Some("Keys")),
@@ -47,13 +47,13 @@ pub(super) fn split(
         }
     }
     tables.retain(|_, table| length(table) > 0);
-    Some(Rest {
+    Some(Unprocessed {
         member,
         tables: rest,
     })
 }
 
-impl Rest {
+impl Unprocessed {
     /// The answer to the part that was carried out, with the rest in it.
     pub(super) fn join(self, answer: &[u8]) -> Bytes {
         let mut answer: Value = serde_json::from_slice(answer).unwrap_or_default();

@@ -18,7 +18,7 @@ const LAG: Duration = Duration::from_secs(1);
 ///
 /// It copies what a write replaces before the write is carried out, and what the write has made of it later, when it is next
 /// used. Time is the clock's.
-pub(super) struct Image {
+pub(super) struct StaleSnapshot {
     copy: DynamoDb,
     /// The key attributes of each table.
     keys: HashMap<String, Vec<String>>,
@@ -53,10 +53,10 @@ pub(super) fn is_eventual(operation: &str, request: &Value) -> bool {
     }
 }
 
-impl Image {
-    /// An image of a database as it is; `None` if it cannot be copied.
-    pub(super) async fn of(origin: &DynamoDb) -> Option<Image> {
-        let mut image = Image {
+impl StaleSnapshot {
+    /// A snapshot of a database as it is; `None` if it cannot be copied.
+    pub(super) async fn of(origin: &DynamoDb) -> Option<StaleSnapshot> {
+        let mut snapshot = StaleSnapshot {
             copy: DynamoDb::memory().ok()?,
             keys: HashMap::new(),
             recent: VecDeque::new(),
@@ -67,10 +67,10 @@ impl Image {
         loop {
             let tables = origin.json("ListTables", &list).await.ok()?;
             for name in tables["TableNames"].as_array()? {
-                image.add(origin, name.as_str()?).await?;
+                snapshot.add(origin, name.as_str()?).await?;
             }
             match &tables["LastEvaluatedTableName"] {
-                Value::Null => return Some(image),
+                Value::Null => return Some(snapshot),
                 last => list["ExclusiveStartTableName"] = last.clone(),
             }
         }
@@ -121,7 +121,7 @@ impl Image {
         self.copy.call(operation, body).await
     }
 
-    /// Keeps what a call is about to replace; false if nobody knows what that is, and the image is of no more use.
+    /// Keeps what a call is about to replace; false if nobody knows what that is, and the snapshot is of no more use.
     pub(super) async fn replace(
         &mut self,
         origin: &DynamoDb,
