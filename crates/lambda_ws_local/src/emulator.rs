@@ -37,7 +37,7 @@ mod watch;
 mod web;
 
 pub use failure::{Failure, error_text};
-pub use invoker::{Invoker, InvokerOptions, Unfinished};
+pub use invoker::{Invoker, Unfinished};
 pub use options::{Options, ProjectOptions, parameter};
 pub use project::DEFAULT_TEMPLATE;
 pub use record::{Recorded, json_or_text};
@@ -56,7 +56,8 @@ use crate::remote::RemoteFunction;
 use crate::signature::Credentials;
 use endpoint_hint::EndpointHint;
 use functions::{ConsoleFunctions, FunctionHandle, Functions, Runner};
-use ports::{Ports, Server};
+use options::Server;
+use ports::Ports;
 use project::{Endpoints, Project};
 use record::Recorder;
 use reload::{Reload, Watched};

@@ -8,9 +8,7 @@ use super::signals::Signals;
 use clap::Args;
 use lambda_ws::Timestamp;
 use lambda_ws::wire::request_time;
-use lambda_ws_local::emulator::{
-    Failure, Invoker, InvokerOptions, ProjectOptions, Recorded, json_or_text,
-};
+use lambda_ws_local::emulator::{Failure, Invoker, ProjectOptions, Recorded, json_or_text};
 use lambda_ws_local::function::InvokeError;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -122,15 +120,11 @@ impl Invoke {
         if !self.verbatim {
             move_to(Timestamp::now(), events.iter_mut().map(|(_, event)| event));
         }
-        let mut options = InvokerOptions::new(self.project.clone());
-        options
-            .dynamodb_endpoint
-            .clone_from(&self.dynamodb_endpoint);
-        options
-            .management_endpoint
-            .clone_from(&self.management_endpoint);
         let reporter = printer.reporter(true, false);
-        let invoker = Invoker::start(options, &reporter).await?;
+        let (dynamodb, management) = (&self.dynamodb_endpoint, &self.management_endpoint);
+        let (dynamodb, management) = (dynamodb.clone(), management.clone());
+        let project = self.project.clone();
+        let invoker = Invoker::start(project, dynamodb, management, &reporter).await?;
         let (mut refused, mut different) = (0, 0);
         for ((path, event), recorded) in events.into_iter().zip(recorded) {
             let outcome = send(&invoker, path, &event, printer).await?;

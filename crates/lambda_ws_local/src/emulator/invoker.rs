@@ -4,8 +4,8 @@ use super::failure::Failure;
 use super::functions::FunctionHandle;
 use super::invoke_urls::InvokeUrls;
 use super::management_stub;
-use super::options::ProjectOptions;
-use super::ports::{self, Server};
+use super::options::{ProjectOptions, Server};
+use super::ports;
 use super::project::{Endpoints, Project};
 use super::report::{Notice, Reporter};
 use crate::console::Feed;
@@ -16,18 +16,6 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-/// How an [`Invoker`] runs its function.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct InvokerOptions {
-    /// The project of the function.
-    pub project: ProjectOptions,
-    /// The URL of a DynamoDB to use instead of a new one.
-    pub dynamodb_endpoint: Option<String>,
-    /// The URL of a management API to use instead of one that accepts and reports every post.
-    pub management_endpoint: Option<String>,
-}
 
 /// A running function of a project, with DynamoDB, a management API and Lambda's Invoke API, but without a gateway.
 pub struct Invoker {
@@ -45,32 +33,31 @@ pub struct Unfinished {
     pub timed_out: bool,
 }
 
-impl InvokerOptions {
-    /// Options with services of its own.
-    pub fn new(project: ProjectOptions) -> InvokerOptions {
-        InvokerOptions {
-            project,
-            dynamodb_endpoint: None,
-            management_endpoint: None,
-        }
-    }
-}
-
 impl Invoker {
-    /// Builds and starts the function, and what it calls.
+    /// Builds and starts the function, and DynamoDB and a management API unless their URLs are given. That management API
+    /// accepts and reports every post.
     ///
     /// # Errors
     ///
     /// A template without the function, or a program that does not build or start.
-    pub async fn start(options: InvokerOptions, reporter: &Reporter) -> Result<Invoker, Failure> {
-        let project = Project::read(&Arc::new(options.project.clone()), &InvokeUrls::default())?;
+    pub async fn start(
+        options: ProjectOptions,
+        dynamodb_url: Option<String>,
+        management_url: Option<String>,
+        reporter: &Reporter,
+    ) -> Result<Invoker, Failure> {
+        let project = Project::read(&Arc::new(options), &InvokeUrls::default())?;
         let function = chosen(&project)?;
         let program = project.program(function).await?;
-        let mut endpoints = endpoints(&options, &project, reporter).await?;
+        let mut endpoints = Endpoints {
+            management: management(management_url, &project, reporter).await?,
+            dynamodb: dynamodb(dynamodb_url, &project).await?,
+            lambda: None,
+        };
         let handle = FunctionHandle::new(&function.name, Feed::default());
         let lost = Arc::new(AtomicUsize::new(0));
         let lambda = lambda(project.options(), function, &handle, &lost, reporter);
-        let listener = options.project.bind_local(Server::Lambda, 0, "--port");
+        let listener = project.options().bind_local(Server::Lambda, 0, "--port");
         let listener = listener.await?;
         endpoints.lambda = Some(ports::url(&listener)?);
         let serving = lambda.clone();
@@ -146,41 +133,34 @@ fn lambda(
     Lambda::new([served], options)
 }
 
-/// The endpoints of the options; those that are missing are started.
-async fn endpoints(
-    options: &InvokerOptions,
+/// The URL of a management API; one is started if there is no `url`.
+async fn management(
+    url: Option<String>,
     project: &Project,
     reporter: &Reporter,
-) -> Result<Endpoints, Failure> {
-    let guard = options.project.guard();
-    let management = match &options.management_endpoint {
-        Some(url) => url.clone(),
-        None => {
-            let listener = options.project.bind(0, "--management-endpoint").await?;
-            let api = project.template().apis.first();
-            let stage = api.map_or("dev", |api| &api.stage);
-            let url = format!("{}/{stage}", ports::url(&listener)?);
-            let served = management_stub::serve(listener, guard.clone(), reporter.clone());
-            tokio::spawn(served);
-            url
-        }
+) -> Result<String, Failure> {
+    let Some(url) = url else {
+        let options = project.options();
+        let listener = options.bind(0, "--management-endpoint").await?;
+        let api = project.template().apis.first();
+        let stage = api.map_or("dev", |api| &api.stage);
+        let url = format!("{}/{stage}", ports::url(&listener)?);
+        let served = management_stub::serve(listener, options.guard(), reporter.clone());
+        tokio::spawn(served);
+        return Ok(url);
     };
-    let dynamodb = match &options.dynamodb_endpoint {
-        Some(url) => url.clone(),
-        None => {
-            let dynamodb = project.dynamodb().await?;
-            let listener = options
-                .project
-                .bind_local(Server::Dynamodb, 0, "--dynamodb-endpoint");
-            let listener = listener.await?;
-            let url = ports::url(&listener)?;
-            tokio::spawn(async move { dynamodb.serve(listener, guard).await });
-            url
-        }
+    Ok(url)
+}
+
+/// The URL of a DynamoDB; one is started if there is no `url`.
+async fn dynamodb(url: Option<String>, project: &Project) -> Result<String, Failure> {
+    let Some(url) = url else {
+        let (options, dynamodb) = (project.options(), project.dynamodb().await?);
+        let listener = options.bind_local(Server::Dynamodb, 0, "--dynamodb-endpoint");
+        let listener = listener.await?;
+        let (url, guard) = (ports::url(&listener)?, options.guard());
+        tokio::spawn(async move { dynamodb.serve(listener, guard).await });
+        return Ok(url);
     };
-    Ok(Endpoints {
-        management,
-        dynamodb,
-        lambda: None,
-    })
+    Ok(url)
 }

@@ -3,7 +3,6 @@
 use super::env::EnvArgs;
 use super::failure::Failure;
 use super::invoke_urls::InvokeUrls;
-use super::ports::Server;
 use super::record::Size;
 use super::throttle::AccountLimits;
 use super::tls::TlsOptions;
@@ -11,7 +10,7 @@ use crate::faults::Plan;
 use crate::gateway::{EventShape, Time, TimeError};
 use crate::guard::Guard;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, FromArgMatches};
+use clap::{Args, FromArgMatches, ValueEnum};
 use http::Method;
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -151,6 +150,27 @@ pub struct ProjectOptions {
     /// The function's program, such as `cargo run`; without it the template's is built
     #[arg(last = true, value_name = "PROGRAM")]
     pub(super) program: Vec<OsString>,
+}
+
+/// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Server {
+    Dynamodb,
+    Lambda,
+    Console,
+    Admin,
+}
+
+impl Server {
+    /// The server, and whether it asks a client for anything.
+    pub(super) fn about(self) -> &'static str {
+        match self {
+            Self::Dynamodb => "DynamoDB (without authentication)",
+            Self::Lambda => "Lambda's Invoke API (without authentication)",
+            Self::Console => "the console (without authentication)",
+            Self::Admin => "the admin API (without authentication)",
+        }
+    }
 }
 
 impl Options {

@@ -1,34 +1,13 @@
 //! The ports of the servers, and the machines that may reach them.
 
 use super::failure::Failure;
-use super::options::{Options, ProjectOptions};
+use super::options::{Options, ProjectOptions, Server};
 use super::report::Reporter;
 use crate::gateway::{Audience, reachable};
 use clap::ValueEnum;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
-
-/// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Server {
-    Dynamodb,
-    Lambda,
-    Console,
-    Admin,
-}
-
-impl Server {
-    /// The server, and whether it asks a client for anything.
-    fn about(self) -> &'static str {
-        match self {
-            Self::Dynamodb => "DynamoDB (without authentication)",
-            Self::Lambda => "Lambda's Invoke API (without authentication)",
-            Self::Console => "the console (without authentication)",
-            Self::Admin => "the admin API (without authentication)",
-        }
-    }
-}
 
 impl ProjectOptions {
     /// Listens on a port of the address that is chosen; `option` names the option of the port.

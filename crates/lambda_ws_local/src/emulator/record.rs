@@ -18,12 +18,12 @@ use bytes::Bytes;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use writer::{Writer, last_number};
+use writer::{Entry, Outcome, Progress, Writer, last_number};
 
 /// How many events and responses may wait for the disk; what comes on top is left out and counted.
 const WAITING: usize = 1024;
@@ -34,32 +34,12 @@ const END: Duration = Duration::from_secs(5);
 /// Writes events and responses on a thread of its own.
 pub(super) struct Recorder {
     entries: SyncSender<Entry>,
-    shared: Arc<Shared>,
+    progress: Arc<Progress>,
     /// The next number, and the last one.
     numbers: Mutex<(u64, u64)>,
     limit: u64,
     reporter: Reporter,
     written: Mutex<Option<oneshot::Receiver<()>>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    stopped: AtomicBool,
-    left_out: AtomicU64,
-}
-
-enum Entry {
-    Event(u64, Bytes),
-    Response(u64, Outcome),
-    End,
-}
-
-/// How an event ended.
-struct Outcome {
-    request_id: String,
-    function: Arc<str>,
-    duration: Duration,
-    result: Result<Bytes, String>,
 }
 
 impl Recorder {
@@ -81,14 +61,14 @@ impl Recorder {
         let end = last.saturating_add(limit);
         let (entries, received) = sync_channel(WAITING);
         let (done, written) = oneshot::channel();
-        let shared = Arc::<Shared>::default();
+        let progress = Arc::<Progress>::default();
         let writer = Writer {
             folder: folder.to_owned(),
             width: end.to_string().len().max(4),
             begun: HashMap::new(),
             room: size_limit.0,
             size_limit,
-            shared: shared.clone(),
+            progress: progress.clone(),
             reporter: reporter.clone(),
         };
         std::thread::spawn(move || {
@@ -98,7 +78,7 @@ impl Recorder {
         });
         Ok(Arc::new(Recorder {
             entries,
-            shared,
+            progress,
             numbers: Mutex::new((last, end)),
             limit,
             reporter: reporter.clone(),
@@ -132,13 +112,13 @@ impl Recorder {
 
     /// Records an event; its number, if it has one.
     fn begin(&self, event: &Bytes) -> Option<u64> {
-        if self.shared.stopped.load(Ordering::Relaxed) {
+        if self.progress.stopped.load(Ordering::Relaxed) {
             return None;
         }
         let number = {
             let mut numbers = lock(&self.numbers);
             if numbers.0 == numbers.1 {
-                if !self.shared.stopped.swap(true, Ordering::Relaxed) {
+                if !self.progress.stopped.swap(true, Ordering::Relaxed) {
                     let limit = self.limit;
                     let full = format!(
                         "recording ends after {limit} events: raise --record-limit for more"
@@ -159,7 +139,7 @@ impl Recorder {
         match self.entries.try_send(entry) {
             Ok(()) => true,
             Err(TrySendError::Full(_)) => {
-                self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+                self.progress.left_out.fetch_add(1, Ordering::Relaxed);
                 false
             }
             Err(TrySendError::Disconnected(_)) => false,

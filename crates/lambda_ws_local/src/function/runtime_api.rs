@@ -72,11 +72,7 @@ impl RuntimeApi {
                     // The process is about to be killed, and should not complain of anything else.
                     std::future::pending::<()>().await;
                 }
-                return refuse(
-                    StatusCode::FORBIDDEN,
-                    "InvalidStateTransition",
-                    "the event has no response yet",
-                );
+                return invalid_state("the event has no response yet");
             }
         }
         let event = self.pool.next(self.sandbox.number);
@@ -86,21 +82,13 @@ impl RuntimeApi {
                 self.sandbox.dismiss();
                 std::future::pending::<()>().await;
             }
-            return refuse(
-                StatusCode::FORBIDDEN,
-                "InvalidStateTransition",
-                "there are no more events",
-            );
+            return invalid_state("there are no more events");
         };
         let (request_id, event) = match self.sandbox.begin(job.take()) {
             Ok(begun) => begun,
             Err(job) => {
                 self.pool.put_back(job);
-                return refuse(
-                    StatusCode::FORBIDDEN,
-                    "InvalidStateTransition",
-                    "the environment has ended",
-                );
+                return invalid_state("the environment has ended");
             }
         };
         let now = SystemTime::now()
@@ -189,11 +177,7 @@ impl RuntimeApi {
         if self.sandbox.fail(error_type, message) {
             accepted()
         } else {
-            refuse(
-                StatusCode::FORBIDDEN,
-                "InvalidStateTransition",
-                "the function has started already",
-            )
+            invalid_state("the function has started already")
         }
     }
 }
@@ -289,6 +273,10 @@ fn unknown_request_id() -> Response<Full<Bytes>> {
         "InvalidRequestID",
         "Invalid request ID",
     )
+}
+
+fn invalid_state(message: &str) -> Response<Full<Bytes>> {
+    refuse(StatusCode::FORBIDDEN, "InvalidStateTransition", message)
 }
 
 fn unknown_path() -> Response<Full<Bytes>> {

@@ -129,7 +129,7 @@ async fn a_folder_that_is_gone_ends_the_recording_and_nothing_else() {
     let recorder = Recorder::start(&gone, 10, LARGE, &reporter).expect("a recorder");
     std::fs::remove_dir(&gone).expect("a folder");
     let integration = recorder.around("Chat", Echo);
-    while !recorder.shared.stopped.load(Ordering::Relaxed) {
+    while !recorder.progress.stopped.load(Ordering::Relaxed) {
         let answered = integration.invoke(event("a").into(), "r").await;
         answered.expect("it is served");
         tokio::task::yield_now().await;

@@ -1,8 +1,9 @@
 //! The files of a recording.
 
-use super::{Entry, Outcome, Shared, Size};
+use super::size::Size;
 use crate::emulator::failure::Failure;
 use crate::emulator::report::Reporter;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -10,8 +11,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 /// What a response's file ends with, in the place of the event's `.json`.
 pub(super) const RESPONSE: &str = "response.json";
@@ -61,6 +63,28 @@ impl Recorded {
     }
 }
 
+/// What the recorder and its writer tell each other.
+#[derive(Default)]
+pub(super) struct Progress {
+    pub(super) stopped: AtomicBool,
+    pub(super) left_out: AtomicU64,
+}
+
+/// A part of a recording that waits for the writer.
+pub(super) enum Entry {
+    Event(u64, Bytes),
+    Response(u64, Outcome),
+    End,
+}
+
+/// How an event ended.
+pub(super) struct Outcome {
+    pub(super) request_id: String,
+    pub(super) function: Arc<str>,
+    pub(super) duration: Duration,
+    pub(super) result: Result<Bytes, String>,
+}
+
 /// The writer of a recording, on a thread of its own.
 pub(super) struct Writer {
     pub(super) folder: PathBuf,
@@ -71,7 +95,7 @@ pub(super) struct Writer {
     /// How many bytes may still be written.
     pub(super) room: u64,
     pub(super) size_limit: Size,
-    pub(super) shared: Arc<Shared>,
+    pub(super) progress: Arc<Progress>,
     pub(super) reporter: Reporter,
 }
 
@@ -91,7 +115,7 @@ impl Writer {
                     "recording has ended, serving goes on: cannot write {path}: {error}: make room on the disk, or record \
                      into another folder"
                 );
-                self.shared.stopped.store(true, Ordering::Relaxed);
+                self.progress.stopped.store(true, Ordering::Relaxed);
                 self.reporter.line(failed);
                 return;
             }
@@ -101,7 +125,7 @@ impl Writer {
     }
 
     fn count(&self) {
-        match self.shared.left_out.swap(0, Ordering::Relaxed) {
+        match self.progress.left_out.swap(0, Ordering::Relaxed) {
             0 => {}
             n => {
                 let slow =
@@ -134,7 +158,7 @@ impl Writer {
         let rest = self.room.checked_sub(text.len() as u64);
         if let Some(rest) = rest {
             self.room = rest;
-        } else if !self.shared.stopped.swap(true, Ordering::Relaxed) {
+        } else if !self.progress.stopped.swap(true, Ordering::Relaxed) {
             let limit = self.size_limit;
             let full = format!("recording ends at {limit}: raise --record-size for more");
             self.reporter.line(full);
