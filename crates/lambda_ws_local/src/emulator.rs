@@ -302,28 +302,29 @@ impl Emulator {
 
     fn gateway_options(&self, parts: &Parts, site: Site) -> Result<gateway::Options, Failure> {
         let (own, project) = (&self.options, &self.options.project);
-        let mut options = gateway::Options::default();
-        options.guard = project.guard();
-        options.region.clone_from(&project.region);
-        options.denied.clone_from(&own.deny);
-        if !own.no_auth {
-            let (id, secret) = (&project.access_key_id, &project.secret_access_key);
-            options.credentials = Some(Credentials::new(id, secret));
-        }
-        options.event_shape = own.event_shape;
+        let (id, secret) = (&project.access_key_id, &project.secret_access_key);
+        let (hint, reporter) = (parts.hint.clone(), self.reporter.clone());
+        let observer = move |observed: &gateway::Observed<'_>| {
+            hint.observed(observed);
+            reporter.report(Notice::Observed(observed));
+        };
+        let options = gateway::Options {
+            guard: project.guard(),
+            region: project.region.clone(),
+            denied: own.deny.clone(),
+            credentials: (!own.no_auth).then(|| Credentials::new(id, secret)),
+            event_shape: own.event_shape,
+            time: Time::scaled(own.time_scale)?,
+            faults: parts.faults.clone(),
+            feed: parts.feed.clone(),
+            pages: Some(Arc::new(site)),
+            observer: Some(Arc::new(observer)),
+            tls: self.tls.clone(),
+            ..gateway::Options::default()
+        };
         let throttling = &self.project.api()?.throttling;
         let limits = own.throttle.map(|account| account.with(throttling));
         options.throttle.set(limits);
-        options.time = Time::scaled(own.time_scale)?;
-        options.faults = parts.faults.clone();
-        options.feed = parts.feed.clone();
-        options.pages = Some(Arc::new(site));
-        let (hint, reporter) = (parts.hint.clone(), self.reporter.clone());
-        options.observer = Some(Arc::new(move |observed| {
-            hint.observed(observed);
-            reporter.report(Notice::Observed(observed));
-        }));
-        options.tls = self.tls.clone();
         Ok(options)
     }
 
