@@ -150,7 +150,7 @@ impl DynamoDb {
         Ok(dynamodb)
     }
 
-    /// The same database, which fails on purpose for those who call it over HTTP, and for nobody else.
+    /// The same database, which fails on purpose for calls over HTTP only.
     pub fn with_faults(self, faults: Faults) -> DynamoDb {
         DynamoDb { faults, ..self }
     }

@@ -2,7 +2,7 @@
 //!
 //! As on Lambda, an execution environment works on one event at a time, more of them are started under load, and each is a
 //! process that asks for its events over HTTP: any program that runs on Lambda runs here, in any language. Every environment
-//! has a Runtime API of its own on a port of 127.0.0.1, because that address is all that a program is told and so the only
+//! has a Runtime API of its own on a port of 127.0.0.1, because a program gets only that address and so it is the only
 //! thing that tells one process from another.
 //!
 //! ```no_run
@@ -236,7 +236,7 @@ impl Drop for Function {
     }
 }
 
-/// A pool that nobody gives events to yet.
+/// A pool that gets no events yet.
 struct Unfinished(Option<Arc<Pool>>);
 
 impl Unfinished {

@@ -61,7 +61,7 @@ pub struct Options {
     pub region: String,
     /// The pause after an asynchronous event's first failure (1 min, as on Lambda); after the second it is twice as long.
     pub retry_delay: Duration,
-    /// Who is told of asynchronous events that are given up.
+    /// The callback for asynchronous events that are given up.
     pub observer: Option<Observer>,
     /// What keeps calls for a console; nothing by default.
     pub feed: Feed,

@@ -1,4 +1,4 @@
-//! A function that somebody else runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface Emulator, or
+//! A function that another program runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface Emulator, or
 //! whatever else has Lambda's Invoke API over plain HTTP.
 //!
 //! ```
@@ -45,7 +45,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// How many events may wait for their turn where one is worked on at a time.
 const QUEUE: usize = 1_000;
 
-/// A function that somebody else runs. Clones are the same one.
+/// A function that another program runs. Clones are the same one.
 #[derive(Clone, Debug)]
 pub struct RemoteFunction {
     shared: Arc<Shared>,
@@ -59,7 +59,7 @@ struct Shared {
     timeout: Duration,
     /// The turns of a function that works on one event at a time, and the places in the line for them.
     turns: Option<(Semaphore, Semaphore)>,
-    /// Whether the last event found nobody, so that the remedy is said once and not with every event.
+    /// Whether the last event found no server, so that the fix is shown once and not with every event.
     unreachable: AtomicBool,
 }
 
@@ -95,7 +95,7 @@ impl RemoteFunction {
     ///
     /// # Errors
     ///
-    /// [`UrlError`]. Nobody has to listen yet.
+    /// [`UrlError`]. No server has to listen yet.
     pub fn new(url: &str, function: &str, timeout: Duration) -> Result<RemoteFunction, UrlError> {
         let malformed = || UrlError::Malformed {
             url: url.to_owned(),
@@ -171,7 +171,7 @@ impl RemoteFunction {
     /// # Errors
     ///
     /// [`InvokeError::Handler`] for the function's own errors, [`InvokeError::TimedOut`] if there is no answer in time,
-    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if nobody answers or nobody there
+    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if no server answers or it does not
     /// knows the function. Nothing is retried.
     pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let shared = self.shared.clone();
@@ -217,7 +217,7 @@ impl Shared {
         let exchange = async {
             let response = match self.client.request(request).await {
                 Ok(response) => response,
-                Err(error) if error.is_connect() => return Err(self.nobody()),
+                Err(error) if error.is_connect() => return Err(self.not_listening()),
                 Err(_) => return Err(broken()),
             };
             let (parts, body) = response.into_parts();
@@ -275,7 +275,7 @@ impl Shared {
         })
     }
 
-    fn nobody(&self) -> InvokeError {
+    fn not_listening(&self) -> InvokeError {
         let at = self
             .uri
             .authority()
@@ -304,7 +304,7 @@ impl Shared {
     }
 }
 
-/// The event may have been worked on: nobody knows.
+/// Whether the event was handled is unknown.
 fn broken() -> InvokeError {
     InvokeError::Unreachable {
         reason: "the connection to whoever runs the function broke off: look at its log".to_owned(),

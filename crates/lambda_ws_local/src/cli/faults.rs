@@ -37,7 +37,7 @@ impl FaultsArgs {
         let (method, spec) = match self.spec {
             None => (Method::GET, String::new()),
             Some(spec) => {
-                // What is a mistake here need not be asked elsewhere.
+                // A mistake is reported without a request.
                 spec.parse::<Plan>()?;
                 (Method::PATCH, spec)
             }

@@ -94,7 +94,7 @@ impl Printer {
                     0 => {}
                     n => text.push_str(&format!("({n} lines are left out)\n")),
                 }
-                // Nobody is left to be told that stderr is closed.
+                // A closed stderr cannot be reported.
                 let _ = stderr.write_all(text.as_bytes());
             }
         });

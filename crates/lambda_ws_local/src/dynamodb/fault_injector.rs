@@ -34,7 +34,7 @@ struct Stale {
     exists: AtomicBool,
 }
 
-/// The tokens of transactions that were carried out: to cancel one that is asked for again would be a lie.
+/// The tokens of transactions that were carried out: a repeated one must not be cancelled.
 #[derive(Default)]
 struct CompletedTransactions {
     tokens: HashSet<String>,
@@ -53,7 +53,7 @@ impl FaultInjector {
         }
     }
 
-    /// One operation; nobody is to hear of it if its answer is lost.
+    /// Runs one operation; an error means that its response is to be lost.
     pub(super) async fn call(&self, operation: &str, body: Bytes) -> Result<Answer, AnswerLost> {
         if !self.faults.is_on() && !self.stale.exists.load(Ordering::Relaxed) {
             return Ok(self.dynamodb.call(operation, body).await);

@@ -121,7 +121,7 @@ impl StaleSnapshot {
         self.copy.call(operation, body).await
     }
 
-    /// Keeps what a call is about to replace; false if nobody knows what that is, and the snapshot is of no more use.
+    /// Keeps what a call is about to replace; false if that is unknown, and the snapshot is of no more use.
     pub(super) async fn replace(
         &mut self,
         origin: &DynamoDb,

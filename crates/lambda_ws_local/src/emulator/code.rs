@@ -87,7 +87,7 @@ pub(super) fn find_assets(template: &mut Template) {
     }
 }
 
-/// Leaves out the functions that no route uses and that cannot run, unless somebody has `chosen` them.
+/// Leaves out the functions that no route uses and that cannot run, unless they are `chosen`.
 pub(super) fn leave_out(template: &mut Template, chosen: impl Fn(&Function) -> bool) {
     let routes = template.apis.iter().flat_map(|api| &api.routes);
     let routed: Vec<_> = routes.flat_map(|route| route.functions()).collect();

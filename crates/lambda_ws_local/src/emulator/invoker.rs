@@ -122,7 +122,7 @@ fn lambda(
     let options = lambda::Options {
         guard: project.guard(),
         region: project.region.clone(),
-        // Nobody wants to wait for a minute here.
+        // A minute is too long for a command that a person waits for.
         retry_delay: Duration::ZERO,
         observer: Some(Arc::new(move |event| {
             lost.fetch_add(1, Ordering::Relaxed);

@@ -199,7 +199,7 @@ impl Project {
         config
     }
 
-    /// The environment of a function that somebody else runs, to be printed: without the values of the command line, which
+    /// The environment of a function that another program runs, to be printed: without the values of the command line, which
     /// may be secrets.
     pub(super) fn remote_environment(
         &self,

@@ -1,6 +1,6 @@
 //! Events and responses as files, which `invoke` replays.
 //!
-//! They hold what clients send: tokens and all. Nobody but the user can read them.
+//! They contain what clients send, also tokens. Only the user can read them.
 
 mod size;
 #[cfg(test)]
@@ -73,7 +73,7 @@ impl Recorder {
         };
         std::thread::spawn(move || {
             writer.write(received);
-            // Nobody may be left to be told.
+            // The receiver may be gone.
             let _ = done.send(());
         });
         Ok(Arc::new(Recorder {

@@ -85,7 +85,7 @@ impl Watched {
                 let crates = Sources::of_crates(&function.code).await;
                 crates.map(|sources| sources.and(&self.chosen))
             }
-            // Its program is built elsewhere.
+            // Another tool builds its program.
             None => return,
         };
         let added = sources.and_then(|sources| {
@@ -128,7 +128,7 @@ impl Watched {
                 all.flat_map(|sources| sources.below(directory))
             });
             let below: BTreeSet<PathBuf> = below.collect();
-            // What cannot be looked at was told at the start.
+            // Directories that cannot be watched were reported at the start.
             let _ = watch.add(&below);
             for directory in &below {
                 let entries = std::fs::read_dir(directory).into_iter().flatten();
@@ -171,53 +171,63 @@ impl Reload {
                 functions.extend(configured.iter().cloned());
             }
             for id in functions {
-                let project = &self.project;
-                let found = project.functions().iter().find(|f| f.logical_id == id);
-                let (Some(function), Some(late)) = (found, self.functions.get(&id)) else {
-                    continue;
-                };
-                if !self.programs.contains_key(&id) {
-                    continue;
-                }
-                self.reporter.report(Notice::Reloading {
-                    function: &function.name,
-                    changed: &name,
-                });
-                let begun = Instant::now();
-                let old = versions.get(&id).copied().flatten();
-                let replaced = async {
-                    let program = project.program(function).await?;
-                    let new = version(&program);
-                    let is_built = project.given(function).is_none();
-                    if is_built && new.is_some() && new == old && !configured.contains(&id) {
-                        return Ok((new, false));
-                    }
-                    let config = project.config(function, program, &self.endpoints);
-                    late.replace(config).await?;
-                    Ok::<_, Failure>((new, true))
-                };
-                match replaced.await {
-                    Ok((new, differs)) => {
-                        versions.insert(id.clone(), new);
-                        self.reporter.report(Notice::Reloaded {
-                            function: &function.name,
-                            differs,
-                            time: begun.elapsed(),
-                        });
-                    }
-                    Err(failure) => self.reporter.report(Notice::ReloadFailed {
-                        subject: &function.name,
-                        kept: "program",
-                        reason: failure.text(),
-                    }),
-                }
-                // Crates may have come and gone.
-                let function = function.clone();
-                let watched = &mut self.watched;
-                watched.look(&self.project, &function, &self.reporter).await;
+                self.function(&id, &name, configured.contains(&id), &mut versions)
+                    .await;
             }
             self.watched.watch.forget(is_lock);
         }
+    }
+
+    /// Builds and restarts a function, unless its program and how it is `configured` are the same.
+    async fn function(
+        &mut self,
+        id: &str,
+        changed: &str,
+        configured: bool,
+        versions: &mut HashMap<String, Version>,
+    ) {
+        let project = &self.project;
+        let found = project.functions().iter().find(|f| f.logical_id == id);
+        let (Some(function), Some(handle)) = (found, self.functions.get(id)) else {
+            return;
+        };
+        if !self.programs.contains_key(id) {
+            return;
+        }
+        self.reporter.report(Notice::Reloading {
+            function: &function.name,
+            changed,
+        });
+        let begun = Instant::now();
+        let old = versions.get(id).copied().flatten();
+        let replaced = async {
+            let program = project.program(function).await?;
+            let new = version(&program);
+            let is_built = project.given(function).is_none();
+            if is_built && new.is_some() && new == old && !configured {
+                return Ok((new, false));
+            }
+            let config = project.config(function, program, &self.endpoints);
+            handle.replace(config).await?;
+            Ok::<_, Failure>((new, true))
+        };
+        match replaced.await {
+            Ok((new, differs)) => {
+                versions.insert(id.to_owned(), new);
+                self.reporter.report(Notice::Reloaded {
+                    function: &function.name,
+                    differs,
+                    time: begun.elapsed(),
+                });
+            }
+            Err(failure) => self.reporter.report(Notice::ReloadFailed {
+                subject: &function.name,
+                kept: "program",
+                reason: failure.text(),
+            }),
+        }
+        // The build may have changed the crates.
+        self.watched.look(project, function, &self.reporter).await;
     }
 
     /// Reads the template again; the functions that are run in another way now.

@@ -295,7 +295,7 @@ mod tests {
         write(&app, "target/debug/app.d", &rule);
 
         let mut sources = Sources::of_crates(&app).await.expect("crates");
-        // Whoever runs the test may have told cargo to build elsewhere.
+        // The environment of the test may set another target directory.
         if let Kind::Crates { target, .. } = &mut sources.kind {
             *target = app.join("target");
         }

@@ -4,7 +4,7 @@ use crate::gateway::{Rate, RateLimits};
 use crate::template::Throttling;
 use std::str::FromStr;
 
-/// The account's limits: those of AWS where nothing else is said (conformance H).
+/// The account's limits: those of AWS unless others are given (conformance H).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct AccountLimits {
     account: Rate,

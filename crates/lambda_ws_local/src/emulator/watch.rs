@@ -1,4 +1,4 @@
-//! Changes of files, told when they have come to rest.
+//! Changes of files, reported once no more follow.
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-/// How long nothing may change until a change is told: editors and version control write several files.
+/// How long nothing may change until a change is reported: editors and version control write several files.
 const REST: Duration = Duration::from_millis(200);
 
 /// How long that may take at most.
@@ -31,13 +31,13 @@ pub(super) struct Watch {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changes {
     These(BTreeSet<PathBuf>),
-    /// More than could be told.
+    /// More changes than the channel can hold.
     Anything,
 }
 
 impl Watch {
     pub(super) fn start() -> notify::Result<Watch> {
-        let (told, changes) = mpsc::channel(WAITING);
+        let (sender, changes) = mpsc::channel(WAITING);
         let lost = Arc::new(AtomicBool::new(false));
         let missing = lost.clone();
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -50,9 +50,9 @@ impl Watch {
             if rescan {
                 missing.store(true, Ordering::Relaxed);
             }
-            // An empty path wakes whoever waits.
+            // An empty path wakes the receiver.
             for path in event.paths.into_iter().chain(rescan.then(PathBuf::new)) {
-                if told.try_send(path).is_err() {
+                if sender.try_send(path).is_err() {
                     missing.store(true, Ordering::Relaxed);
                 }
             }
@@ -95,8 +95,8 @@ impl Watch {
 
     /// Forgets changes until now of such files: building writes them, too.
     pub(super) fn forget(&mut self, such: impl Fn(&Path) -> bool) {
-        let told = std::iter::from_fn(|| self.changes.try_recv().ok());
-        self.kept.extend(told.filter(|path| !such(path)));
+        let received = std::iter::from_fn(|| self.changes.try_recv().ok());
+        self.kept.extend(received.filter(|path| !such(path)));
     }
 }
 
@@ -138,23 +138,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn changes_are_told_together_when_they_have_come_to_rest() {
-        let (told, mut changes) = mpsc::channel(100);
+        let (sender, mut changes) = mpsc::channel(100);
         let begin = Instant::now();
         tokio::spawn(async move {
-            // A log that is written all the time matters to nobody.
+            // A log that is written all the time does not matter.
             let log = async {
                 for _ in 0..100 {
                     sleep(REST / 4).await;
-                    told.send("log.txt".into()).await.expect("a reader");
+                    sender.send("log.txt".into()).await.expect("a reader");
                 }
             };
             let edits = async {
                 for name in ["a.rs", "b.rs", "a.rs"] {
-                    told.send(name.into()).await.expect("a reader");
+                    sender.send(name.into()).await.expect("a reader");
                     sleep(REST / 2).await;
                 }
                 sleep(REST).await;
-                told.send("c.rs".into()).await.expect("a reader");
+                sender.send("c.rs".into()).await.expect("a reader");
             };
             tokio::join!(log, edits);
         });
@@ -172,10 +172,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn changes_that_do_not_rest_are_told_some_time() {
-        let (told, mut changes) = mpsc::channel(100);
+        let (sender, mut changes) = mpsc::channel(100);
         let begin = Instant::now();
         tokio::spawn(async move {
-            while told.send("a.rs".into()).await.is_ok() {
+            while sender.send("a.rs".into()).await.is_ok() {
                 sleep(REST / 2).await;
             }
         });

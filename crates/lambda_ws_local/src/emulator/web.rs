@@ -26,7 +26,7 @@ pub(super) async fn of_project(project: &Project) -> Option<PathBuf> {
     for function in project.functions() {
         let mut folders = vec![function.code.clone()];
         if let Build::RustCargoLambda { binary } = &function.build {
-            // Without cargo nothing is built, which is told elsewhere.
+            // A missing cargo is reported by the build.
             let package = cargo::package(&function.code, binary.as_deref()).await;
             folders.extend(package.ok().flatten());
         }

@@ -37,7 +37,7 @@ pub struct Config {
     /// not awaited; `None`, the default, for never. [`FREEZE_AFTER`](super::FREEZE_AFTER) is long enough not to slow a stream of events down.
     pub freeze: Option<Duration>,
     /// What keeps it for a console (nothing). If there is one, each process has an `AWS_SESSION_TOKEN` of its own, as on
-    /// Lambda, by which its calls are told from those of others.
+    /// Lambda, which identifies its calls.
     pub feed: Feed,
 }
 

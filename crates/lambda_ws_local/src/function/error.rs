@@ -109,7 +109,7 @@ pub enum InvokeError {
     /// The function's first process is not ready yet.
     #[error("the function is still being started")]
     Pending,
-    /// Whoever else runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
+    /// The program that runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
     #[error("{reason}")]
     Unreachable {
         /// What is wrong, and what helps.

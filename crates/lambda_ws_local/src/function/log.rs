@@ -127,7 +127,7 @@ impl Log {
                 .try_send(self.line(Stream::Platform, notice))
                 .is_err()
             {
-                // Still full: whoever waited once does not wait again.
+                // Still full: a program waits only once.
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 return;
             }

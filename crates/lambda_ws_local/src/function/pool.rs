@@ -219,7 +219,7 @@ impl Pool {
     /// Hands all events that have not begun on to another pool, and ends each environment after the one it works on.
     pub(crate) fn retire(&self, successor: &Arc<Pool>) {
         for job in self.finish(Stage::Retired, Some(successor.clone())) {
-            // Its queue is as empty as it can be; whatever it refuses, the caller is told by the dropped reply.
+            // Its queue is as empty as it can be; a job that it rejects drops its reply, and so its caller gets an error.
             let _ = successor.submit(job);
         }
     }
@@ -300,7 +300,7 @@ impl Pool {
         if let Err(error) = outcome {
             state.starting -= 1;
             state.failures = state.failures.saturating_add(1);
-            // Somebody gets the reason: whoever started the function, or the event for which it was started.
+            // The caller that started the function gets the reason, or else the event for which the environment was started.
             if let Some(first) = state.first.take() {
                 let _ = first.send(Err(error));
             } else if let Some(job) = state.waiting.pop_front() {

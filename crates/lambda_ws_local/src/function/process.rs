@@ -12,7 +12,7 @@ use crate::lock::lock;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// Becomes the program once it is told that its watcher is there. Without that word, it ends: whoever started it is gone.
+/// Becomes the program once it reads that its watcher runs. Without that line it ends: its parent is gone.
 const START: &str = "read -r _ || exit 1
 exec \"$@\" </dev/null";
 
@@ -94,7 +94,7 @@ impl Process {
             .stderr(Stdio::null())
             .spawn()?;
         let watchdog_pipe = watcher.stdin.take();
-        // One byte fits into the empty pipe. Whoever does not read it has ended, which `wait` tells.
+        // One byte fits into the empty pipe. A process that does not read it has ended, which `wait` returns.
         let _ = File::from(stdin.into_owned_fd()?).write_all(b"\n");
         let process = Process {
             child,
@@ -158,7 +158,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = *self.lock() {
-            // The only possible failure is that nobody is left.
+            // The only possible failure is that the group has no process.
             let _ = kill_process_group(group, signal);
         }
     }

@@ -141,12 +141,12 @@ impl Lambda {
             .decode_utf8()
             .map_err(|_| NO_NAME)?;
         let name = Name::read(&text).ok_or(NO_NAME)?;
-        let asked = query
+        let requested = query
             .into_iter()
             .flat_map(|query| query.split('&'))
             .find_map(|pair| pair.strip_prefix("Qualifier="))
             .map(|value| percent_decode_str(value).decode_utf8_lossy());
-        let qualifier = match (name.qualifier, asked.as_deref()) {
+        let qualifier = match (name.qualifier, requested.as_deref()) {
             (Some(one), Some(other)) if one != other => {
                 return Err(Exception::InvalidParameter(
                     "The derived qualifier from the function name does not match the specified qualifier.",

@@ -152,7 +152,7 @@ impl Queue {
                     .saturating_mul(1 << refusals.min(16))
                     .min(LONGEST_BACK_OFF)
             };
-            // It would not be tried again after the pause: said now, it is of use.
+            // It would not be tried again after the pause: reported now, it is useful.
             if accepted.elapsed().saturating_add(pause) > function.asynchronous.age {
                 return lose(Reason::EventAgeExceeded);
             }

@@ -108,7 +108,7 @@ impl Writer {
                 Entry::End => break,
             };
             if let Err((path, error)) = written {
-                // Half a file helps nobody.
+                // Half a file is useless.
                 let _ = std::fs::remove_file(&path);
                 let path = path.display();
                 let failed = format!(
@@ -206,7 +206,7 @@ fn pretty(json: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// A new file that nobody else can read: events carry tokens.
+/// Creates a file that only the user can read: events contain tokens.
 fn create(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path);
