@@ -35,7 +35,7 @@ use crate::activity::ActivityLog;
 use crate::body::Body;
 use crate::faults::{Faults, Kind, Plan};
 use crate::gateway::{Gateway, Page, Pages};
-use crate::lambda::Served;
+use crate::lambda::Invocable;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
@@ -56,7 +56,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Admin {
     faults: Faults,
-    functions: Vec<Served>,
+    functions: Vec<Invocable>,
     activity: Option<ActivityLog>,
 }
 
@@ -71,11 +71,11 @@ impl Admin {
     }
 
     /// With functions that can be invoked.
-    pub fn with_functions(self, functions: Vec<Served>) -> Admin {
+    pub fn with_functions(self, functions: Vec<Invocable>) -> Admin {
         Admin { functions, ..self }
     }
 
-    /// With the permissions that calls need, which this feed is told of: it should be that of the gateway, the functions,
+    /// Shows the permissions that calls have needed, from this activity log: it should be that of the gateway, the functions,
     /// DynamoDB and Lambda's Invoke API.
     pub fn with_activity(self, activity: ActivityLog) -> Admin {
         Admin {

@@ -39,13 +39,13 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 mod error;
-mod faulty;
+mod fault_injector;
 mod http_api;
-mod image;
 mod operation;
-mod part;
+mod stale_snapshot;
 #[cfg(test)]
 mod tests;
+mod unprocessed;
 
 pub use error::DynamoDbError;
 
@@ -150,7 +150,7 @@ impl DynamoDb {
         Ok(dynamodb)
     }
 
-    /// The same database, which fails on purpose for those who call it over HTTP, and for nobody else.
+    /// The same database, which fails on purpose for calls over HTTP only.
     pub fn with_faults(self, faults: Faults) -> DynamoDb {
         DynamoDb { faults, ..self }
     }

@@ -28,9 +28,10 @@ pub use kind::Kind;
 pub use plan::{Plan, PlanError};
 pub use setting::{Latency, Rate};
 
+use crate::lock::lock;
 use kind::COUNT;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// What goes wrong, decided by chance. Clones are the same one.
@@ -205,7 +206,7 @@ impl Faults {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // A plan is replaced in one step, and a random generator has no broken state.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

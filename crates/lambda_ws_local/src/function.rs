@@ -2,7 +2,7 @@
 //!
 //! As on Lambda, an execution environment works on one event at a time, more of them are started under load, and each is a
 //! process that asks for its events over HTTP: any program that runs on Lambda runs here, in any language. Every environment
-//! has a Runtime API of its own on a port of 127.0.0.1, because that address is all that a program is told and so the only
+//! has a Runtime API of its own on a port of 127.0.0.1, because a program gets only that address and so it is the only
 //! thing that tells one process from another.
 //!
 //! ```no_run
@@ -19,101 +19,42 @@
 //! # }
 //! ```
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+mod config;
 pub mod environment;
 mod error;
 mod freeze;
+mod id;
 mod log;
 mod meter;
 mod pool;
 mod process;
 mod runtime_api;
 mod sandbox;
+mod supervisor;
 #[cfg(test)]
 mod tests;
 
 pub use crate::log_line::{LogLine, Stream};
-pub use error::{InvokeError, StartError};
+pub use config::Config;
+pub use error::{InvokeError, RESPONSE_LIMIT, StartError};
 pub use freeze::FREEZE_AFTER;
+pub use id::request_id;
 pub use log::LINE_LIMIT;
 pub use process::Program;
 
-use crate::activity::Observers;
-use crate::faults::Faults;
-use crate::session_tokens::SessionTokens;
+use crate::lock::lock;
 use pool::{Common, Job, Pool, Submitted};
-
-/// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
-pub const RESPONSE_LIMIT: usize = 6_291_556;
 
 /// How long [`Function::stop`] waits for killed processes, which the kernel can only delay.
 const STOP: Duration = Duration::from_secs(5);
-
-/// What a function is and how it is run.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Its name.
-    pub name: String,
-    /// Its ARN, as events of the Runtime API carry it.
-    pub arn: String,
-    /// What to run.
-    pub program: Program,
-    /// The whole environment of the processes, to which only `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME` are
-    /// added; [`environment::variables`] makes one.
-    pub environment: BTreeMap<String, String>,
-    /// How long one event may take (3 s, Lambda's default).
-    pub timeout: Duration,
-    /// The largest number of processes, at least 1 (10).
-    pub concurrency: usize,
-    /// How long a process may take until it asks for its first event: 10 s on Lambda and by default, more where `cargo run`
-    /// has to compile first.
-    pub init_timeout: Duration,
-    /// How many events may wait for a process before [`InvokeError::Throttled`] (10 000). Lambda has no such queue, but also
-    /// a hundred times the processes.
-    pub queue: usize,
-    /// What goes wrong with the processes on purpose (nothing).
-    pub faults: Faults,
-    /// How long an event may wait for a process (30 s: API Gateway has given up by then).
-    pub patience: Duration,
-    /// How long a process may wait for an event until it is stopped as Lambda freezes it, with everything it has begun and
-    /// not awaited; `None`, the default, for never. [`FREEZE_AFTER`] is long enough not to slow a stream of events down.
-    pub freeze: Option<Duration>,
-    /// What keeps it for a console (nothing). If there is one, each process has an `AWS_SESSION_TOKEN` of its own, as on
-    /// Lambda, by which its calls are told from those of others.
-    pub observers: Observers,
-    /// The session tokens of its processes; none by default.
-    pub session_tokens: SessionTokens,
-}
-
-impl Config {
-    /// A function with Lambda's defaults and an empty environment.
-    pub fn new(name: impl Into<String>, program: Program) -> Config {
-        let name = name.into();
-        Config {
-            arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{name}"),
-            name,
-            program,
-            environment: BTreeMap::new(),
-            timeout: Duration::from_secs(3),
-            concurrency: 10,
-            init_timeout: Duration::from_secs(10),
-            queue: 10_000,
-            patience: Duration::from_secs(30),
-            faults: Faults::default(),
-            freeze: None,
-            observers: Observers::default(),
-            session_tokens: SessionTokens::default(),
-        }
-    }
-}
 
 /// A running function. Dropping it kills its processes.
 #[derive(Debug)]
@@ -149,6 +90,7 @@ impl Function {
             lines: log,
             freeze: Arc::new(watch::Sender::new(config.freeze)),
             numbers: Arc::new(AtomicU64::new(0)),
+            launch: supervisor::launch,
         };
         let function = Function {
             pools: Mutex::new(Pools {
@@ -210,7 +152,7 @@ impl Function {
     /// then gives it and its like all events that no process has begun.
     ///
     /// Events that the old processes work on end there, within the old timeout; after that the processes are killed. The
-    /// freeze ([`Function::set_freeze`]), the faults, the observers and the session tokens stay as they are, whatever the new configuration says. Several calls
+    /// freeze ([`Function::set_freeze`]), the faults and the feed stay as they are, whatever the new configuration says. Several calls
     /// happen one after the other. Cancel-safe: until it returns, the old program goes on.
     ///
     /// # Errors
@@ -286,7 +228,7 @@ impl Function {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pools> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.pools)
     }
 }
 
@@ -296,7 +238,7 @@ impl Drop for Function {
     }
 }
 
-/// A pool that nobody gives events to yet.
+/// A pool that gets no events yet.
 struct Unfinished(Option<Arc<Pool>>);
 
 impl Unfinished {
@@ -313,29 +255,4 @@ impl Drop for Unfinished {
             pool.close();
         }
     }
-}
-
-/// A new request id in Lambda's form, a UUID of version 4.
-pub fn request_id() -> String {
-    let random = fastrand::u128(..);
-    let (high, low) = ((random >> 64) as u64, random as u64);
-    let mut id = String::with_capacity(36);
-    hex(&mut id, high >> 32, 8);
-    id.push('-');
-    hex(&mut id, high >> 16, 4);
-    id.push_str("-4");
-    hex(&mut id, high, 3);
-    id.push('-');
-    hex(&mut id, low >> 48 & 0x3fff | 0x8000, 4);
-    id.push('-');
-    hex(&mut id, low, 12);
-    id
-}
-
-/// Appends the last `digits` digits of a number. Every event has 88 of them, and `format!` was seen in profiles.
-fn hex(text: &mut String, number: u64, digits: u32) {
-    let digits = (0..digits)
-        .rev()
-        .map(|digit| (number >> (4 * digit) & 0xf) as usize);
-    text.extend(digits.map(|digit| char::from(b"0123456789abcdef"[digit])));
 }

@@ -9,9 +9,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Response, StatusCode};
 use http_body_util::Full;
+
+use crate::reply;
 
 /// Browsers set it, and a page cannot.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -27,14 +29,14 @@ const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 ///
 /// ```
 /// use http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
-/// use lambda_ws_local::guard::{Guard, Refusal};
+/// use lambda_ws_local::guard::{Guard, GuardError};
 ///
 /// let guard = Guard::new(["gateway.test"]);
 /// let mut headers = HeaderMap::new();
 /// headers.insert(HOST, HeaderValue::from_static("localhost:3001"));
 /// assert_eq!(guard.check(&headers), Ok(()));
 /// headers.insert(ORIGIN, HeaderValue::from_static("http://localhost:8080"));
-/// assert_eq!(guard.check(&headers), Err(Refusal::Origin));
+/// assert_eq!(guard.check(&headers), Err(GuardError::Origin));
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
@@ -43,7 +45,7 @@ pub struct Guard {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum GuardError {
     /// The `Host` header is missing, repeated, or foreign.
     #[error("the Host header must be a loopback address, localhost or an allowed name")]
     Host,
@@ -67,14 +69,14 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// The header that must not be answered; [`Refusal::response`] is the answer.
-    pub fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    /// The header that must not be answered; [`GuardError::response`] is the answer.
+    pub fn check(&self, headers: &HeaderMap) -> Result<(), GuardError> {
         self.check_origin(headers)?;
         let sites = headers.get_all(SEC_FETCH_SITE);
         let same = |site: &HeaderValue| site == "same-origin" || site == "none";
         match sites.iter().all(same) {
             true => Ok(()),
-            false => Err(Refusal::Origin),
+            false => Err(GuardError::Origin),
         }
     }
 
@@ -84,7 +86,7 @@ impl Guard {
     /// # Errors
     ///
     /// As [`check`](Guard::check).
-    pub fn check_link(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub fn check_link(&self, headers: &HeaderMap) -> Result<(), GuardError> {
         let is = |name, value: &str| headers.get(name).is_some_and(|found| found == value);
         match is(SEC_FETCH_MODE, "navigate") && is(SEC_FETCH_DEST, "document") {
             true => self.check_origin(headers),
@@ -92,11 +94,11 @@ impl Guard {
         }
     }
 
-    fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_origin(&self, headers: &HeaderMap) -> Result<(), GuardError> {
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next()) {
             (Some(host), None) if self.knows_authority(host.as_bytes()) => host.as_bytes(),
-            _ => return Err(Refusal::Host),
+            _ => return Err(GuardError::Host),
         };
         for origin in headers.get_all(ORIGIN) {
             let origin = origin.as_bytes();
@@ -104,7 +106,7 @@ impl Guard {
                 .strip_prefix(b"http://")
                 .or_else(|| origin.strip_prefix(b"https://"));
             if !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host)) {
-                return Err(Refusal::Origin);
+                return Err(GuardError::Origin);
             }
         }
         Ok(())
@@ -139,15 +141,10 @@ impl Guard {
     }
 }
 
-impl Refusal {
+impl GuardError {
     /// The answer to a refused request: 403 with the reason, as JSON.
     pub fn response(self) -> Response<Full<Bytes>> {
-        let mut response = Response::new(Full::from(format!(r#"{{"message":"{self}"}}"#)));
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        reply::json(StatusCode::FORBIDDEN, format!(r#"{{"message":"{self}"}}"#))
     }
 }
 
@@ -155,7 +152,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn check(host: &[&'static str], origin: &[&'static str]) -> Result<(), Refusal> {
+    fn check(host: &[&'static str], origin: &[&'static str]) -> Result<(), GuardError> {
         let mut headers = HeaderMap::new();
         for host in host {
             headers.append(HOST, HeaderValue::from_static(host));
@@ -200,14 +197,17 @@ mod tests {
             "::1",
             "",
         ] {
-            assert_eq!(check(&[host], &[]), Err(Refusal::Host), "{host}");
+            assert_eq!(check(&[host], &[]), Err(GuardError::Host), "{host}");
         }
     }
 
     #[test]
     fn a_request_has_exactly_one_host() {
-        assert_eq!(check(&[], &[]), Err(Refusal::Host));
-        assert_eq!(check(&["localhost", "localhost"], &[]), Err(Refusal::Host));
+        assert_eq!(check(&[], &[]), Err(GuardError::Host));
+        assert_eq!(
+            check(&["localhost", "localhost"], &[]),
+            Err(GuardError::Host)
+        );
     }
 
     #[test]
@@ -222,13 +222,13 @@ mod tests {
         ] {
             assert_eq!(
                 check(&["localhost"], &[origin]),
-                Err(Refusal::Origin),
+                Err(GuardError::Origin),
                 "{origin}"
             );
         }
         assert_eq!(
             check(&["localhost"], &["http://localhost", "http://evil.example"]),
-            Err(Refusal::Origin)
+            Err(GuardError::Origin)
         );
     }
 
@@ -252,7 +252,7 @@ mod tests {
             "ws://localhost:3001",
         ] {
             let checked = check(&["localhost:3001"], &[origin]);
-            assert_eq!(checked, Err(Refusal::Origin), "{origin}");
+            assert_eq!(checked, Err(GuardError::Origin), "{origin}");
         }
     }
 
@@ -279,7 +279,7 @@ mod tests {
             assert_eq!(checked.is_ok(), allowed, "{site}");
         }
         let two = fetch(&[(SEC_FETCH_SITE, "none"), (SEC_FETCH_SITE, "cross-site")]);
-        assert_eq!(guard.check(&two), Err(Refusal::Origin));
+        assert_eq!(guard.check(&two), Err(GuardError::Origin));
     }
 
     #[test]
@@ -291,14 +291,14 @@ mod tests {
             (SEC_FETCH_DEST, "document"),
         ];
         assert_eq!(guard.check_link(&fetch(&link)), Ok(()));
-        assert_eq!(guard.check(&fetch(&link)), Err(Refusal::Origin));
+        assert_eq!(guard.check(&fetch(&link)), Err(GuardError::Origin));
         // A frame, a script, and a form that posts from another origin.
         let origin = (ORIGIN, "https://evil.example");
         let (site, mode) = (link[0].clone(), link[1].clone());
         let frame = [site.clone(), mode, (SEC_FETCH_DEST, "iframe")];
-        assert_eq!(guard.check_link(&fetch(&frame)), Err(Refusal::Origin));
-        assert_eq!(guard.check_link(&fetch(&[site])), Err(Refusal::Origin));
+        assert_eq!(guard.check_link(&fetch(&frame)), Err(GuardError::Origin));
+        assert_eq!(guard.check_link(&fetch(&[site])), Err(GuardError::Origin));
         let posted = [link[0].clone(), link[1].clone(), link[2].clone(), origin];
-        assert_eq!(guard.check_link(&fetch(&posted)), Err(Refusal::Origin));
+        assert_eq!(guard.check_link(&fetch(&posted)), Err(GuardError::Origin));
     }
 }

@@ -23,26 +23,25 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::TcpListener;
 
 mod asynchronous;
+mod exception;
 mod http_api;
 mod name;
 mod queue;
-mod refusal;
 mod report;
+mod target;
 #[cfg(test)]
 mod tests;
 
-pub use asynchronous::{Asynchronous, Lost, Reason};
+pub use asynchronous::{Asynchronous, Lost, Observer, Reason};
+pub use target::{Invocable, ResponseFuture, Target};
 
 use crate::activity::Observers;
-use crate::function::{Function, InvokeError};
 use crate::guard::Guard;
 use crate::listener::Listener;
 use queue::Queue;
@@ -53,34 +52,6 @@ pub const REQUEST_LIMIT: usize = 6_291_456;
 /// The largest event of an asynchronous invocation, in bytes: 1 MB, since October 2025; 256 KB before.
 pub const EVENT_LIMIT: usize = 1_048_576;
 
-/// What the events of a function are given to: its processes here, or those of somebody else.
-pub trait Target: Send + Sync + 'static {
-    /// Gives it one event and waits for the response. Nothing is retried.
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a>;
-}
-
-/// The response to an event, or why there is none.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<Bytes, InvokeError>> + Send + 'a>>;
-
-impl Target for Function {
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
-        Box::pin(Function::invoke(self, event, request_id))
-    }
-}
-
-/// A function that can be invoked.
-#[derive(Clone)]
-pub struct Served {
-    /// Its name.
-    pub name: String,
-    /// What it is called, in whatever version, by somebody else who runs it: so it invokes itself.
-    pub elsewhere: Option<String>,
-    /// What becomes of its asynchronous events.
-    pub asynchronous: Asynchronous,
-    /// What its events are given to.
-    pub target: Arc<dyn Target>,
-}
-
 /// How the API behaves.
 #[derive(Clone)]
 pub struct Options {
@@ -90,14 +61,11 @@ pub struct Options {
     pub region: String,
     /// The pause after an asynchronous event's first failure (1 min, as on Lambda); after the second it is twice as long.
     pub retry_delay: Duration,
-    /// Who is told of asynchronous events that are given up.
+    /// The callback for asynchronous events that are given up.
     pub observer: Option<Observer>,
     /// What keeps calls for a console; nothing by default.
     pub observers: Observers,
 }
-
-/// What is told of asynchronous events that are given up.
-pub type Observer = Arc<dyn Fn(&Lost<'_>) + Send + Sync>;
 
 impl Default for Options {
     fn default() -> Options {
@@ -118,7 +86,7 @@ pub struct Lambda {
 }
 
 struct Shared {
-    functions: HashMap<String, Served>,
+    functions: HashMap<String, Invocable>,
     guard: Guard,
     region: String,
     observers: Observers,
@@ -127,7 +95,7 @@ struct Shared {
 
 impl Lambda {
     /// The API of these functions.
-    pub fn new(functions: impl IntoIterator<Item = Served>, options: Options) -> Lambda {
+    pub fn new(functions: impl IntoIterator<Item = Invocable>, options: Options) -> Lambda {
         let functions = functions
             .into_iter()
             .map(|function| (function.name.clone(), function));

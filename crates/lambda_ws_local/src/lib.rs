@@ -33,6 +33,9 @@
 //!
 //! | module | content |
 //! |---|---|
+//! | [`emulator`] | a template's functions behind a gateway, with DynamoDB and Lambda |
+//! | [`activity`] | observers, and the log of what happens |
+//! | [`session_tokens`] | the session tokens of functions |
 //! | [`template`] | the parts of a template: APIs, routes, functions, tables; the doctor |
 //! | [`function`] | the processes of a function, behind the Lambda Runtime API |
 //! | [`gateway`] | websockets, their events, and the management API |
@@ -53,13 +56,16 @@ mod body;
 pub mod conformance;
 pub mod console;
 pub mod dynamodb;
+pub mod emulator;
 pub mod faults;
 pub mod function;
 pub mod gateway;
 pub mod guard;
 pub mod lambda;
 mod listener;
+mod lock;
 mod log_line;
 pub mod remote;
+mod reply;
 pub mod session_tokens;
 pub mod template;

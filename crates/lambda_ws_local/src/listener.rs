@@ -63,7 +63,7 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    /// Serves what has already arrived, once nobody is left who could send more; gives up after `limit`.
+    /// Serves what has already arrived, once no client is left that could send more; gives up after `limit`.
     pub(crate) async fn drain(&mut self, limit: Duration) {
         while let Some(accepted) = self.socket.accept().now_or_never() {
             if !self.admit(accepted) {
@@ -95,7 +95,7 @@ impl<H: Handler> Listener<H> {
                     }
                 }
             });
-            // An error here is a peer that went away or is to lose its answer: its requests are dropped, and nobody is left to hear of it.
+            // An error here is a peer that went away, or is to lose its answer: its requests are dropped.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(H::PATIENCE)

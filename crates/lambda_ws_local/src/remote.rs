@@ -1,11 +1,11 @@
-//! A function that somebody else runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface Emulator, or
+//! A function that another program runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface Emulator, or
 //! whatever else has Lambda's Invoke API over plain HTTP.
 //!
 //! ```
-//! use lambda_ws_local::remote::Remote;
+//! use lambda_ws_local::remote::RemoteFunction;
 //! use std::time::Duration;
 //!
-//! let remote = Remote::new("http://127.0.0.1:9000", "chat", Duration::from_secs(3))?;
+//! let remote = RemoteFunction::new("http://127.0.0.1:9000", "chat", Duration::from_secs(3))?;
 //! assert_eq!(remote.url(), "http://127.0.0.1:9000/2015-03-31/functions/chat/invocations");
 //! assert_eq!(remote.function(), Some("chat"));
 //! # Ok::<(), lambda_ws_local::remote::UrlError>(())
@@ -29,7 +29,7 @@ use tokio::time::timeout;
 
 use crate::body::Body;
 use crate::function::{InvokeError, RESPONSE_LIMIT};
-use crate::lambda::{Answer, Target};
+use crate::lambda::{ResponseFuture, Target};
 
 #[cfg(test)]
 mod tests;
@@ -45,9 +45,9 @@ const IDLE: Duration = Duration::from_secs(20);
 /// How many events may wait for their turn where one is worked on at a time.
 const QUEUE: usize = 1_000;
 
-/// A function that somebody else runs. Clones are the same one.
+/// A function that another program runs. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Remote {
+pub struct RemoteFunction {
     shared: Arc<Shared>,
 }
 
@@ -59,7 +59,7 @@ struct Shared {
     timeout: Duration,
     /// The turns of a function that works on one event at a time, and the places in the line for them.
     turns: Option<(Semaphore, Semaphore)>,
-    /// Whether the last event found nobody, so that the remedy is said once and not with every event.
+    /// Whether the last event found no server, so that the fix is shown once and not with every event.
     unreachable: AtomicBool,
 }
 
@@ -89,14 +89,14 @@ struct Report {
     status_code: Option<serde_json::Value>,
 }
 
-impl Remote {
+impl RemoteFunction {
     /// A function behind a URL. One without a path is completed by Lambda's own with the function's name; one with a path is
     /// used as it is. `timeout` is the function's: it is given [`MARGIN`] more.
     ///
     /// # Errors
     ///
-    /// [`UrlError`]. Nobody has to listen yet.
-    pub fn new(url: &str, function: &str, timeout: Duration) -> Result<Remote, UrlError> {
+    /// [`UrlError`]. No server has to listen yet.
+    pub fn new(url: &str, function: &str, timeout: Duration) -> Result<RemoteFunction, UrlError> {
         let malformed = || UrlError::Malformed {
             url: url.to_owned(),
         };
@@ -129,7 +129,7 @@ impl Remote {
             .build(connector);
         // The name is the emulator's own, and it crashes when a second event arrives before the first is answered.
         let is_the_emulators = uri.path().ends_with("/functions/function/invocations");
-        Ok(Remote {
+        Ok(RemoteFunction {
             shared: Arc::new(Shared {
                 client,
                 uri,
@@ -142,9 +142,9 @@ impl Remote {
 
     /// The same function, which gets one event at a time: for what serves no more, such as the Runtime Interface Emulator,
     /// for which this is the default.
-    pub fn serial(self) -> Remote {
+    pub fn serial(self) -> RemoteFunction {
         let before = self.shared;
-        Remote {
+        RemoteFunction {
             shared: Arc::new(Shared {
                 client: before.client.clone(),
                 uri: before.uri.clone(),
@@ -171,7 +171,7 @@ impl Remote {
     /// # Errors
     ///
     /// [`InvokeError::Handler`] for the function's own errors, [`InvokeError::TimedOut`] if there is no answer in time,
-    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if nobody answers or nobody there
+    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if no server answers or it does not
     /// knows the function. Nothing is retried.
     pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let shared = self.shared.clone();
@@ -181,9 +181,9 @@ impl Remote {
     }
 }
 
-impl Target for Remote {
-    fn invoke<'a>(&'a self, event: Bytes, _: &'a str) -> Answer<'a> {
-        Box::pin(Remote::invoke(self, event))
+impl Target for RemoteFunction {
+    fn invoke<'a>(&'a self, event: Bytes, _: &'a str) -> ResponseFuture<'a> {
+        Box::pin(RemoteFunction::invoke(self, event))
     }
 }
 
@@ -217,7 +217,7 @@ impl Shared {
         let exchange = async {
             let response = match self.client.request(request).await {
                 Ok(response) => response,
-                Err(error) if error.is_connect() => return Err(self.nobody()),
+                Err(error) if error.is_connect() => return Err(self.not_listening()),
                 Err(_) => return Err(broken()),
             };
             let (parts, body) = response.into_parts();
@@ -275,7 +275,7 @@ impl Shared {
         })
     }
 
-    fn nobody(&self) -> InvokeError {
+    fn not_listening(&self) -> InvokeError {
         let at = self
             .uri
             .authority()
@@ -304,7 +304,7 @@ impl Shared {
     }
 }
 
-/// The event may have been worked on: nobody knows.
+/// Whether the event was handled is unknown.
 fn broken() -> InvokeError {
     InvokeError::Unreachable {
         reason: "the connection to whoever runs the function broke off: look at its log".to_owned(),

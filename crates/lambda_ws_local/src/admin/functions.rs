@@ -3,12 +3,12 @@
 use super::Call;
 use super::reply::{Refused, Reply};
 use crate::function::request_id;
-use crate::lambda::Served;
+use crate::lambda::Invocable;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// Invokes a function with an event and waits for its response.
-pub(super) async fn invoke(functions: &[Served], call: &Call) -> Result<Reply, Refused> {
+pub(super) async fn invoke(functions: &[Invocable], call: &Call) -> Result<Reply, Refused> {
     let function = chosen(functions, call.parameter("function").as_deref())?;
     serde_json::from_slice::<IgnoredAny>(&call.body)
         .map_err(|error| Refused::bad(format!("the event is no JSON: {error}")))?;
@@ -25,7 +25,7 @@ pub(super) async fn invoke(functions: &[Served], call: &Call) -> Result<Reply, R
     })))
 }
 
-fn chosen<'f>(functions: &'f [Served], name: Option<&str>) -> Result<&'f Served, Refused> {
+fn chosen<'f>(functions: &'f [Invocable], name: Option<&str>) -> Result<&'f Invocable, Refused> {
     let names = || {
         let names: Vec<_> = functions.iter().map(|one| one.name.as_str()).collect();
         names.join(", ")

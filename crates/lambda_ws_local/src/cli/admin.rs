@@ -1,11 +1,11 @@
 //! The admin API of a gateway that runs.
 
-use super::failure::Failure;
 use bytes::Bytes;
 use http::uri::Authority;
 use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use lambda_ws_local::emulator::Failure;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::net::TcpStream;

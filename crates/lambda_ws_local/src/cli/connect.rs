@@ -1,22 +1,23 @@
 //! An interactive client.
 
-use super::failure::Failure;
 use super::output::Style;
 use super::sign::Sign;
 use super::signals::Signals;
 use super::trust::Trust;
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
+use lambda_ws_local::emulator::Failure;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::connect_async_tls_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 /// Talk to a websocket: each line that is typed is a message, each message is a line
 #[derive(Debug, Args)]
@@ -60,6 +61,8 @@ fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
     Ok((name, value))
 }
 
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
 /// How a connection ended.
 enum End {
     /// By this side.
@@ -97,10 +100,21 @@ impl Connect {
             let protocol = protocol.map(|p| format!(" ({p})")).unwrap_or_default();
             eprintln!("{}{protocol}; Ctrl-D closes", style.good("connected"));
         }
+        let end = self.talk(&mut socket, &mut signals, interactive).await?;
+        finish(socket, end).await
+    }
+
+    /// Sends the lines of the input and prints the messages, until one side ends the connection.
+    async fn talk(
+        &self,
+        socket: &mut Socket,
+        signals: &mut Signals,
+        interactive: bool,
+    ) -> Result<End, Failure> {
         let mut input = Some(BufReader::new(tokio::io::stdin()).lines());
         let linger = Duration::try_from_secs_f64(self.linger).unwrap_or_default();
         let mut quiet_at = Instant::now();
-        let end = loop {
+        loop {
             tokio::select! {
                 line = next_line(&mut input) => match line? {
                     Some(line) if line.is_empty() && interactive => {}
@@ -110,7 +124,7 @@ impl Connect {
                             input = None;
                         }
                     }
-                    None if interactive => break End::Ours,
+                    None if interactive => return Ok(End::Ours),
                     None => {
                         input = None;
                         quiet_at = Instant::now() + linger;
@@ -123,43 +137,15 @@ impl Connect {
                         stdout.flush()?;
                         quiet_at = Instant::now() + linger;
                     }
-                    Some(Ok(Message::Close(frame))) => break End::Theirs(frame),
+                    Some(Ok(Message::Close(frame))) => return Ok(End::Theirs(frame)),
                     Some(Ok(_)) => {}
                     Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) | None => {
-                        break End::Theirs(None);
+                        return Ok(End::Theirs(None));
                     }
                     Some(Err(error)) => return Err(Failure::because("the connection broke", error)),
                 },
-                () = sleep_until(quiet_at), if input.is_none() => break End::Ours,
-                () = signals.next() => break End::Ours,
-            }
-        };
-        match end {
-            End::Ours => {
-                let normal = CloseFrame {
-                    code: CloseCode::Normal,
-                    reason: "".into(),
-                };
-                let closed = async {
-                    let _ = socket.close(Some(normal)).await;
-                    while let Some(Ok(_)) = socket.next().await {}
-                };
-                let _ = timeout(CLOSE, closed).await;
-                Ok(())
-            }
-            End::Theirs(frame) => {
-                let (code, reason) = match &frame {
-                    Some(frame) => (u16::from(frame.code), frame.reason.as_str()),
-                    None => (1006, ""),
-                };
-                let closed = format!("closed by the server: {code} {reason}");
-                match code {
-                    1000 | 1001 => {
-                        eprintln!("{}", style.faint(closed.trim_end()));
-                        Ok(())
-                    }
-                    _ => Err(Failure::new(closed.trim_end())),
-                }
+                () = sleep_until(quiet_at), if input.is_none() => return Ok(End::Ours),
+                () = signals.next() => return Ok(End::Ours),
             }
         }
     }
@@ -192,6 +178,38 @@ impl Connect {
                 Failure::new(format!("the server refuses: {status} {body}").trim_end())
             }
             error => Failure::because(&format!("cannot connect to {}", self.url), error),
+        }
+    }
+}
+
+/// Closes the connection, or reports how the server did.
+async fn finish(mut socket: Socket, end: End) -> Result<(), Failure> {
+    match end {
+        End::Ours => {
+            let normal = CloseFrame {
+                code: CloseCode::Normal,
+                reason: "".into(),
+            };
+            let closed = async {
+                let _ = socket.close(Some(normal)).await;
+                while let Some(Ok(_)) = socket.next().await {}
+            };
+            let _ = timeout(CLOSE, closed).await;
+            Ok(())
+        }
+        End::Theirs(frame) => {
+            let (code, reason) = match &frame {
+                Some(frame) => (u16::from(frame.code), frame.reason.as_str()),
+                None => (1006, ""),
+            };
+            let closed = format!("closed by the server: {code} {reason}");
+            match code {
+                1000 | 1001 => {
+                    eprintln!("{}", Style::stderr().faint(closed.trim_end()));
+                    Ok(())
+                }
+                _ => Err(Failure::new(closed.trim_end())),
+            }
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Finding mistakes in a template.
 
-use super::failure::Failure;
-use super::output::Style;
-use super::parameter;
-use super::project::TEMPLATE;
+use super::output::{Style, print_error};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use lambda_ws_local::emulator::Failure;
+use lambda_ws_local::emulator::{DEFAULT_TEMPLATE, parameter};
 use lambda_ws_local::template::doctor::{
     Examination, Examined, Finding, LibraryRules, Weight, checks, examine,
 };
@@ -42,7 +41,7 @@ Exit code: 0 if there is no mistake, 1 if there are some, 2 if nothing was exami
 used, or the template contains no WebSocket API. Remarks do not count.")]
 pub(super) struct Doctor {
     /// The SAM or CloudFormation template
-    #[arg(value_name = "TEMPLATE", default_value = TEMPLATE)]
+    #[arg(value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
     template: PathBuf,
     /// Values of the template's parameters
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = parameter)]
@@ -70,7 +69,7 @@ impl Doctor {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(failure) => {
-                failure.print();
+                print_error(&failure);
                 ExitCode::from(UNUSABLE)
             }
         }
@@ -128,7 +127,7 @@ fn mistakes(findings: &[Finding]) -> usize {
 
 /// A text that is not a template has its fault reported in place of findings.
 fn not_a_template(error: &TemplateError) -> bool {
-    Failure::new(error.to_string()).print();
+    print_error(&Failure::new(error.to_string()));
     false
 }
 

@@ -1,10 +1,10 @@
 //! Faults of a gateway that runs.
 
 use super::admin::Admin;
-use super::failure::Failure;
 use super::output::Style;
 use clap::Args;
 use http::{Method, Uri};
+use lambda_ws_local::emulator::Failure;
 use lambda_ws_local::faults::{Kind, Plan};
 use serde_json::Value;
 use std::io::Write;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
   lambda-ws-local faults gone=off                     turn this one off
   lambda-ws-local faults off                          turn all of them off
   lambda-ws-local faults --url http://127.0.0.1:3002 throttle=2%")]
-pub(super) struct FaultsOf {
+pub(super) struct FaultsArgs {
     /// What is to change
     #[arg(value_name = "SPEC")]
     spec: Option<String>,
@@ -32,12 +32,12 @@ pub(super) struct FaultsOf {
     url: Uri,
 }
 
-impl FaultsOf {
+impl FaultsArgs {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (method, spec) = match self.spec {
             None => (Method::GET, String::new()),
             Some(spec) => {
-                // What is a mistake here need not be asked elsewhere.
+                // A mistake is reported without a request.
                 spec.parse::<Plan>()?;
                 (Method::PATCH, spec)
             }

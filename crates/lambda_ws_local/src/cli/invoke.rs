@@ -1,24 +1,13 @@
 //! Sending event files to a function, once each.
 
+mod compare;
 mod verdict;
 
-use super::Common;
-use super::compare;
-use super::elsewhere::Elsewhere;
-use super::expose::Server;
-use super::failure::Failure;
-use super::integration::{LateFunction, Runner};
-use super::output::Printer;
-use super::project::{Endpoints, Project};
-use super::record::json_or_text;
-use super::responder;
+use super::output::{Printer, millis, print_error};
 use super::signals::Signals;
 use clap::Args;
-use lambda_ws_local::activity::Observers;
-use lambda_ws_local::function::{Function, InvokeError, request_id};
-use lambda_ws_local::gateway::reachable;
-use lambda_ws_local::lambda::{self, Lambda, Target};
-use lambda_ws_local::template;
+use lambda_ws_local::emulator::{Failure, Invoker, ProjectOptions, Recorded, json_or_text};
+use lambda_ws_local::function::InvokeError;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::request_time;
 use serde_json::{Value, json};
@@ -26,9 +15,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
 use verdict::Kind;
 
 /// The exit code if nothing was sent, as of a wrong command line.
@@ -77,7 +64,7 @@ pub(super) struct Invoke {
     #[arg(long, value_name = "URL")]
     management_endpoint: Option<String>,
     #[command(flatten)]
-    common: Common,
+    project: ProjectOptions,
 }
 
 impl Invoke {
@@ -88,7 +75,7 @@ impl Invoke {
                 ended = self.invoke(&printer) => ended,
                 () = signals.next() => {
                     drop(printer);
-                    Failure::new("interrupted").print();
+                    print_error(&Failure::new("interrupted"));
                     return ExitCode::from(INTERRUPTED);
                 }
             },
@@ -99,11 +86,11 @@ impl Invoke {
         match ended {
             Ok(None) => ExitCode::SUCCESS,
             Ok(Some(verdict)) => {
-                verdict.print();
+                print_error(&verdict);
                 ExitCode::FAILURE
             }
             Err(failure) => {
-                failure.print();
+                print_error(&failure);
                 ExitCode::from(NOTHING_SENT)
             }
         }
@@ -113,10 +100,14 @@ impl Invoke {
     async fn invoke(&self, printer: &Arc<Printer>) -> Result<Option<Failure>, Failure> {
         let mut events = Vec::new();
         let mut recorded = Vec::new();
-        for path in self.files.iter().filter(|path| !compare::is_response(path)) {
+        for path in self
+            .files
+            .iter()
+            .filter(|path| !Recorded::is_response(path))
+        {
             events.push((path, read(path)?));
             recorded.push(match self.compare {
-                true => Some(compare::recorded(path)?),
+                true => Some(Recorded::read(path)?),
                 false => None,
             });
         }
@@ -129,37 +120,14 @@ impl Invoke {
         if !self.verbatim {
             move_to(Timestamp::now(), events.iter_mut().map(|(_, event)| event));
         }
-        let project = Project::read(&self.common, &Elsewhere::default())?;
-        let function = match (project.functions(), &self.common.function) {
-            ([function], _) => function,
-            (all, Some(name)) => all
-                .iter()
-                .find(|function| function.logical_id == *name)
-                .ok_or_else(|| Failure::new(format!("the template has no function `{name}`")))?,
-            (_, None) => return Err(Failure::new("say with --function which one to invoke")),
-        };
-        let program = project.program(function, &self.common).await?;
-        let mut endpoints = self.endpoints(&project, printer).await?;
-        let late = LateFunction::new(&function.name, Observers::default());
-        let lost = Arc::new(AtomicUsize::new(0));
-        let lambda = self.lambda(function, &late, &lost, printer);
-        let listener = self.common.bind_near(Server::Lambda, 0, "--port").await?;
-        endpoints.lambda = Some(format!("http://{}", reachable(listener.local_addr()?)));
-        let serving = lambda.clone();
-        tokio::spawn(async move { serving.serve(listener).await });
-        let config = project.config(function, program, &self.common, &endpoints);
-        let (log, mut lines) = mpsc::channel(1000);
-        let name = function.name.clone();
-        let logged = printer.clone();
-        tokio::spawn(async move {
-            while let Some(line) = lines.recv().await {
-                logged.log(&name, &line);
-            }
-        });
-        late.started(Runner::Here(Function::start(config, log).await?));
+        let reporter = printer.reporter(true, false);
+        let (dynamodb, management) = (&self.dynamodb_endpoint, &self.management_endpoint);
+        let (dynamodb, management) = (dynamodb.clone(), management.clone());
+        let project = self.project.clone();
+        let invoker = Invoker::start(project, dynamodb, management, &reporter).await?;
         let (mut refused, mut different) = (0, 0);
         for ((path, event), recorded) in events.into_iter().zip(recorded) {
-            let outcome = self.send(&late, path, &event, printer).await?;
+            let outcome = send(&invoker, path, &event, printer).await?;
             let Some(recorded) = recorded else {
                 refused += usize::from(!outcome.accepted);
                 continue;
@@ -172,14 +140,12 @@ impl Invoke {
                 printer.line(format!("{} {differs} {difference}", path.display()));
             }
         }
-        let followed = tokio::time::timeout(FOLLOW_UP, lambda.idle()).await;
-        let lost = lost.load(Ordering::Relaxed) + lambda.stop();
-        if followed.is_err() {
+        let unfinished = invoker.finish(FOLLOW_UP).await;
+        if unfinished.timed_out {
             let secs = FOLLOW_UP.as_secs();
             printer.line(format!("asynchronous events are given up after {secs} s"));
         }
-        late.stop().await;
-        Ok(match (refused, different, lost) {
+        Ok(match (refused, different, unfinished.lost) {
             (0, 0, 0) => None,
             (0, 0, n) => Some(Failure::new(format!("{n} asynchronous events are lost"))),
             (0, n, _) => Some(Failure::new(format!(
@@ -188,124 +154,52 @@ impl Invoke {
             (n, _, _) => Some(Failure::new(format!("{n} of {sent} answers are rejected"))),
         })
     }
+}
 
-    /// Lambda's Invoke API of the function: for tasks that it hands to itself.
-    fn lambda(
-        &self,
-        function: &template::Function,
-        late: &LateFunction,
-        lost: &Arc<AtomicUsize>,
-        printer: &Arc<Printer>,
-    ) -> Lambda {
-        let (lost, printer) = (lost.clone(), printer.clone());
-        let served = lambda::Served {
-            name: function.name.clone(),
-            elsewhere: None,
-            asynchronous: function.asynchronous,
-            target: Arc::new(late.clone()),
-        };
-        let options = lambda::Options {
-            guard: self.common.guard(),
-            region: self.common.region.clone(),
-            // Nobody wants to wait for a minute here.
-            retry_delay: Duration::ZERO,
-            observer: Some(Arc::new(move |event| {
-                lost.fetch_add(1, Ordering::Relaxed);
-                printer.line(format!("{} {event}", printer.style().bad("error:")));
-            })),
-            ..lambda::Options::default()
-        };
-        Lambda::new([served], options)
-    }
-
-    /// What is not given is started.
-    async fn endpoints(
-        &self,
-        project: &Project,
-        printer: &Arc<Printer>,
-    ) -> Result<Endpoints, Failure> {
-        let guard = self.common.guard();
-        let management = match &self.management_endpoint {
-            Some(url) => url.clone(),
-            None => {
-                let listener = self.common.bind(0, "--management-endpoint").await?;
-                let stage = project
-                    .template()
-                    .apis
-                    .first()
-                    .map_or("dev", |api| &api.stage);
-                let url = format!("http://{}/{stage}", reachable(listener.local_addr()?));
-                tokio::spawn(responder::serve(listener, guard.clone(), printer.clone()));
-                url
-            }
-        };
-        let dynamodb = match &self.dynamodb_endpoint {
-            Some(url) => url.clone(),
-            None => {
-                let dynamodb = project.dynamodb(&self.common).await?;
-                let listener = self
-                    .common
-                    .bind_near(Server::Dynamodb, 0, "--dynamodb-endpoint")
-                    .await?;
-                let url = format!("http://{}", reachable(listener.local_addr()?));
-                tokio::spawn(async move { dynamodb.serve(listener, guard).await });
-                url
-            }
-        };
-        Ok(Endpoints {
-            management,
-            dynamodb,
-            lambda: None,
-        })
-    }
-
-    /// Sends one event.
-    async fn send(
-        &self,
-        function: &LateFunction,
-        path: &Path,
-        event: &Value,
-        printer: &Printer,
-    ) -> Result<Outcome, Failure> {
-        let style = printer.style();
-        let started = Instant::now();
-        let id = request_id();
-        let response = Target::invoke(function, event.to_string().into(), &id).await;
-        let millis = started.elapsed().as_secs_f64() * 1000.0;
-        let verdict = Kind::of(event).judge(response.as_deref());
-        let (line, response) = match response {
-            Ok(response) => {
-                let json = json_or_text(&response);
-                (json.clone(), Ok(json))
-            }
-            Err(error) => {
-                let kind = match &error {
-                    InvokeError::Handler { error_type, .. } => error_type.clone(),
-                    _ => "Runtime.Failure".to_owned(),
-                };
-                let failed = json!({"errorType": kind, "errorMessage": error.to_string()});
-                (failed, Err(error.to_string()))
-            }
-        };
-        writeln!(std::io::stdout(), "{line}")?;
-        let mut done = format!(
-            "{} {} {}",
-            style.strong(&path.display().to_string()),
-            match verdict {
-                Ok(_) => style.good("ok"),
-                Err(_) => style.bad("failed"),
-            },
-            style.faint(&format!("{millis:.1} ms"))
-        );
-        if let Ok(Some(text)) | Err(text) = &verdict {
-            done.push_str(&format!(" {text}"));
+/// Sends one event.
+async fn send(
+    invoker: &Invoker,
+    path: &Path,
+    event: &Value,
+    printer: &Printer,
+) -> Result<Outcome, Failure> {
+    let style = printer.style();
+    let started = Instant::now();
+    let response = invoker.invoke(event.to_string().into()).await;
+    let time = millis(started.elapsed());
+    let verdict = Kind::of(event).judge(response.as_deref());
+    let (line, response) = match response {
+        Ok(response) => {
+            let json = json_or_text(&response);
+            (json.clone(), Ok(json))
         }
-        printer.line(done);
-        Ok(Outcome {
-            accepted: verdict.is_ok(),
-            response,
-        })
+        Err(error) => {
+            let kind = match &error {
+                InvokeError::Handler { error_type, .. } => error_type.clone(),
+                _ => "Runtime.Failure".to_owned(),
+            };
+            let failed = json!({"errorType": kind, "errorMessage": error.to_string()});
+            (failed, Err(error.to_string()))
+        }
+    };
+    writeln!(std::io::stdout(), "{line}")?;
+    let mut done = format!(
+        "{} {} {}",
+        style.strong(&path.display().to_string()),
+        match verdict {
+            Ok(_) => style.good("ok"),
+            Err(_) => style.bad("failed"),
+        },
+        style.faint(&time)
+    );
+    if let Ok(Some(text)) | Err(text) = &verdict {
+        done.push_str(&format!(" {text}"));
     }
+    printer.line(done);
+    Ok(Outcome {
+        accepted: verdict.is_ok(),
+        response,
+    })
 }
 
 /// How an event ended.

@@ -3,9 +3,9 @@
 mod files;
 mod name;
 
-use super::failure::Failure;
 use super::output::Style;
 use clap::Args;
+use lambda_ws_local::emulator::Failure;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,12 +1,14 @@
 //! What a person reads while a function runs.
 
+use lambda_ws_local::activity::{Operation, OperationKind};
+use lambda_ws_local::emulator::{Failure, Notice, Reporter};
 use lambda_ws_local::function::{LogLine, Stream};
-use lambda_ws_local::gateway::{Operation, OperationKind};
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Colours, where a terminal expects them.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +94,7 @@ impl Printer {
                     0 => {}
                     n => text.push_str(&format!("({n} lines are left out)\n")),
                 }
-                // Nobody is left to be told that stderr is closed.
+                // A closed stderr cannot be reported.
                 let _ = stderr.write_all(text.as_bytes());
             }
         });
@@ -114,8 +116,55 @@ impl Printer {
         }
     }
 
+    /// A reporter that prints: also the details of posts if it is `verbose`, and no actions of the gateway if it is not to
+    /// `show_gateway`.
+    pub(super) fn reporter(self: &Arc<Self>, show_gateway: bool, verbose: bool) -> Reporter {
+        let this = self.clone();
+        Reporter::new(move |notice| match notice {
+            Notice::Operation(_) if !show_gateway => {}
+            Notice::Operation(observed) => this.observed(observed, verbose),
+            notice => this.notice(notice),
+        })
+    }
+
+    fn notice(&self, notice: Notice<'_>) {
+        let style = self.style;
+        let reload = style.strong("reload");
+        let line = match notice {
+            Notice::Line(text) => text.to_owned(),
+            Notice::Comment(text) => style.faint(text),
+            Notice::Note(text) => format!("{} {text}", style.faint("note:")),
+            Notice::Warning(text) => format!("{} {text}", style.bad("warning:")),
+            Notice::Error(text) => format!("{} {text}", style.bad("error:")),
+            Notice::Log { function, line } => return self.log(function, line),
+            Notice::Operation(observed) => return self.observed(observed, false),
+            Notice::ClientCall { action, text } => format!("{} {text}", style.strong(action)),
+            Notice::Reloading { function, changed } => {
+                format!("{reload} {function} {changed} has changed")
+            }
+            Notice::Reloaded {
+                function,
+                differs,
+                time,
+            } => {
+                let done = style.good(if differs { "ok" } else { "is the same" });
+                let time = style.faint(&millis(time));
+                format!("{reload} {function} {done} {time}")
+            }
+            Notice::ReloadFailed {
+                subject,
+                kept,
+                reason,
+            } => {
+                let failed = style.bad(&format!("failed, the old {kept} goes on:"));
+                format!("{reload} {subject} {failed} {reason}")
+            }
+        };
+        self.line(line);
+    }
+
     /// A line of a function's log.
-    pub(super) fn log(&self, function: &str, line: &LogLine) {
+    fn log(&self, function: &str, line: &LogLine) {
         let who = format!("{function} {} |", line.environment);
         let text = match line.stream {
             Stream::Platform => self.style.bad(&line.text),
@@ -125,7 +174,7 @@ impl Printer {
     }
 
     /// Something the gateway did.
-    pub(super) fn observed(&self, observed: &Operation<'_>, verbose: bool) {
+    fn observed(&self, observed: &Operation<'_>, verbose: bool) {
         let good = observed.outcome.is_good();
         let name = match observed.kind {
             OperationKind::Connect | OperationKind::Message | OperationKind::Disconnect => {
@@ -154,18 +203,27 @@ impl Printer {
             true => self.style.good(&outcome),
             false => self.style.bad(&outcome),
         };
-        let millis = observed.duration.as_secs_f64() * 1000.0;
         let mut line = format!(
             "{} {} {outcome} {}",
             self.style.strong(&format!("{name:<12}")),
             observed.connection_id,
-            self.style.faint(&format!("{millis:.1} ms")),
+            self.style.faint(&millis(observed.duration)),
         );
         if let Some(detail) = observed.detail {
             line.push_str(&format!(" {detail}"));
         }
         self.line(line);
     }
+}
+
+/// Prints why a command failed.
+pub(super) fn print_error(failure: &Failure) {
+    eprintln!("{} {}", Style::stderr().bad("error:"), failure.text());
+}
+
+/// A duration, as lines show it: `1.5 ms`.
+pub(super) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 impl Drop for Printer {

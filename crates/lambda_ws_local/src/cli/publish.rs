@@ -1,10 +1,10 @@
 //! Messages through the function of a gateway that runs.
 
 use super::admin::Admin;
-use super::failure::Failure;
 use super::output::Style;
 use clap::{ArgGroup, Args};
 use http::{Method, Uri};
+use lambda_ws_local::emulator::Failure;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::Duration;

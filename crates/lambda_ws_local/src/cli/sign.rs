@@ -1,9 +1,9 @@
 //! Signing a handshake, for APIs with the authorization `AWS_IAM`.
 
-use super::failure::Failure;
 use clap::Args;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue};
+use lambda_ws_local::emulator::Failure;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::sigv4::{Credentials, Request, Signer};
 

@@ -1,8 +1,8 @@
-//! Why there is no database, or not the table that was asked for.
+//! Errors of the database and its tables.
 
 use std::path::PathBuf;
 
-/// Why there is no DynamoDB, or not the table that was asked for.
+/// An error of the database or of a table's declaration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DynamoDbError {
@@ -24,7 +24,7 @@ pub enum DynamoDbError {
     OtherKey {
         /// The table.
         table: String,
-        /// The key that was asked for.
+        /// The key that was requested.
         expected: String,
         /// The key it has.
         found: String,
@@ -36,7 +36,7 @@ pub enum DynamoDbError {
     OtherTtl {
         /// The table.
         table: String,
-        /// The attribute that was asked for.
+        /// The attribute that was requested.
         expected: String,
         /// The attribute it has.
         found: String,

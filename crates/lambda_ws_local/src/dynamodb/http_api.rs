@@ -8,13 +8,14 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
-use super::faulty::Faulty;
+use super::fault_injector::FaultInjector;
 use super::{DynamoDb, operation};
-use crate::activity::{Call, Observer, Observers};
+use crate::activity::{Call, Observer as _, Observers};
 use crate::body::Body;
 use crate::faults::AnswerLost;
 use crate::guard::Guard;
 use crate::listener::Handler;
+use crate::reply::empty;
 use crate::session_tokens;
 
 /// The largest request in bytes.
@@ -33,7 +34,7 @@ const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 #[derive(Clone)]
 pub(super) struct HttpApi {
-    dynamodb: Faulty,
+    dynamodb: FaultInjector,
     observers: Observers,
     guard: Guard,
 }
@@ -43,7 +44,7 @@ impl HttpApi {
         let (faults, observers) = (dynamodb.faults.clone(), dynamodb.observers.clone());
         HttpApi {
             observers,
-            dynamodb: Faulty::new(dynamodb, faults),
+            dynamodb: FaultInjector::new(dynamodb, faults),
             guard,
         }
     }
@@ -54,14 +55,14 @@ impl Handler for HttpApi {
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = self.guard.check(&parts.headers) {
-            return refusal.response();
+        if let Err(error) = self.guard.check(&parts.headers) {
+            return error.response();
         }
         if parts.uri.path() != "/" {
-            return plain(StatusCode::NOT_FOUND);
+            return empty(StatusCode::NOT_FOUND);
         }
         if parts.method != Method::POST {
-            let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
             response
                 .headers_mut()
                 .insert(ALLOW, HeaderValue::from_static("POST"));
@@ -69,10 +70,10 @@ impl Handler for HttpApi {
         }
         let Some(Body { bytes, size, .. }) = Body::read(body, BODY_LIMIT, BODY_TIMEOUT).await
         else {
-            return plain(StatusCode::BAD_REQUEST);
+            return empty(StatusCode::BAD_REQUEST);
         };
         if size > BODY_LIMIT {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE);
+            return empty(StatusCode::PAYLOAD_TOO_LARGE);
         }
         let target = parts
             .headers
@@ -117,14 +118,8 @@ impl Handler for HttpApi {
 }
 
 fn lose(lost: AnswerLost) -> Response<Full<Bytes>> {
-    let mut response = plain(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = empty(StatusCode::INTERNAL_SERVER_ERROR);
     response.extensions_mut().insert(lost);
-    response
-}
-
-fn plain(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::new()));
-    *response.status_mut() = status;
     response
 }
 

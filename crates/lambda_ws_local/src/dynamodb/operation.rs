@@ -40,7 +40,7 @@ pub(super) fn refused(error: &DynoxideError) -> (StatusCode, Bytes) {
     (status, error.to_json().into())
 }
 
-/// The answer to an operation that nobody knows.
+/// The response to an unknown operation.
 pub(super) fn unknown() -> (StatusCode, Bytes) {
     (StatusCode::BAD_REQUEST, Bytes::from_static(UNKNOWN))
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+/// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
+pub const RESPONSE_LIMIT: usize = 6_291_556;
+
 /// Why no process of the function is ready for events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -24,7 +27,7 @@ pub enum StartError {
     /// The program ended before it asked for its first event.
     #[error(
         "the function's program ended before it asked for an event ({status}){}",
-        said(stderr)
+        stderr_text(stderr)
     )]
     Exited {
         /// Its exit code or signal.
@@ -35,7 +38,7 @@ pub enum StartError {
     /// The program reported that it cannot start (`/runtime/init/error`).
     #[error(
         "the function's program cannot start: {error_type}: {message}{}",
-        said(stderr)
+        stderr_text(stderr)
     )]
     Init {
         /// `errorType` of the report.
@@ -49,7 +52,7 @@ pub enum StartError {
     #[error(
         "the function's program asked for no event within {:.1} s: is it a Lambda function?{}",
         after.as_secs_f64(),
-        said(stderr)
+        stderr_text(stderr)
     )]
     TimedOut {
         /// The time it had.
@@ -91,11 +94,8 @@ pub enum InvokeError {
     /// Every process is busy and the event has waited too long, or too many wait already. Lambda answers 429.
     #[error("every process of the function is busy; raise its concurrency")]
     Throttled,
-    /// The response is over [`RESPONSE_LIMIT`](super::RESPONSE_LIMIT).
-    #[error(
-        "the response has {size} bytes, and Lambda accepts {}",
-        super::RESPONSE_LIMIT
-    )]
+    /// The response is over [`RESPONSE_LIMIT`].
+    #[error("the response has {size} bytes, and Lambda accepts {}", RESPONSE_LIMIT)]
     TooLarge {
         /// The size of the response in bytes.
         size: usize,
@@ -109,7 +109,7 @@ pub enum InvokeError {
     /// The function's first process is not ready yet.
     #[error("the function is still being started")]
     Pending,
-    /// Whoever else runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
+    /// The program that runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
     #[error("{reason}")]
     Unreachable {
         /// What is wrong, and what helps.
@@ -120,7 +120,7 @@ pub enum InvokeError {
     Stopped,
 }
 
-fn said(stderr: &[String]) -> String {
+fn stderr_text(stderr: &[String]) -> String {
     if stderr.is_empty() {
         String::new()
     } else {

@@ -109,7 +109,7 @@ impl Freezer {
 /// Waits until the switch is turned.
 async fn changed(switch: &mut watch::Receiver<Option<Duration>>) {
     if switch.changed().await.is_err() {
-        // Nobody is left to turn it.
+        // The function is gone.
         std::future::pending::<()>().await;
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::lock::lock;
 use crate::log_line::{LogLine, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
@@ -16,7 +17,7 @@ pub const LINE_LIMIT: usize = 256 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The lines of stderr that an error at start quotes.
-const LAST_WORDS: usize = 10;
+const STDERR_TAIL: usize = 10;
 
 /// The log of one environment.
 pub(crate) struct Log {
@@ -25,7 +26,7 @@ pub(crate) struct Log {
     patience: Duration,
     dropped: AtomicU64,
     request_id: Mutex<Option<Arc<str>>>,
-    last_words: Mutex<VecDeque<String>>,
+    stderr_tail: Mutex<VecDeque<String>>,
 }
 
 impl Log {
@@ -36,16 +37,13 @@ impl Log {
             patience: PATIENCE,
             dropped: AtomicU64::new(0),
             request_id: Mutex::default(),
-            last_words: Mutex::default(),
+            stderr_tail: Mutex::default(),
         }
     }
 
     /// From now on lines belong to this event.
     pub(crate) fn attribute(&self, request_id: Arc<str>) {
-        *self
-            .request_id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(request_id);
+        *lock(&self.request_id) = Some(request_id);
     }
 
     /// Writes a line of the environment itself; it is lost if the log is full.
@@ -60,16 +58,11 @@ impl Log {
     }
 
     /// The last lines on stderr before the first event.
-    pub(crate) fn last_words(&self) -> Vec<String> {
-        self.last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .cloned()
-            .collect()
+    pub(crate) fn stderr_tail(&self) -> Vec<String> {
+        lock(&self.stderr_tail).iter().cloned().collect()
     }
 
-    /// Hands on what the program prints until it closes the stream.
+    /// Sends on what the program prints until it closes the stream.
     pub(crate) async fn read(&self, stream: Stream, source: impl AsyncRead + Unpin) {
         let mut source = BufReader::new(source);
         let mut line = Line::default();
@@ -86,25 +79,22 @@ impl Log {
             let consumed = end.map_or(part.len(), |end| end + 1);
             source.consume(consumed);
             if end.is_some() {
-                self.hand_on(stream, line.take()).await;
+                self.send(stream, line.take()).await;
             }
         }
         if !line.is_empty() {
-            self.hand_on(stream, line.take()).await;
+            self.send(stream, line.take()).await;
         }
     }
 
-    async fn hand_on(&self, stream: Stream, text: String) {
+    async fn send(&self, stream: Stream, text: String) {
         let line = self.line(stream, text);
         if stream == Stream::Stderr && line.request_id.is_none() {
-            let mut last_words = self
-                .last_words
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if last_words.len() == LAST_WORDS {
-                last_words.pop_front();
+            let mut stderr_tail = lock(&self.stderr_tail);
+            if stderr_tail.len() == STDERR_TAIL {
+                stderr_tail.pop_front();
             }
-            last_words.push_back(line.text.clone());
+            stderr_tail.push_back(line.text.clone());
         }
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
@@ -114,7 +104,7 @@ impl Log {
                 .try_send(self.line(Stream::Platform, notice))
                 .is_err()
             {
-                // Still full: whoever waited once does not wait again.
+                // Still full: a program waits only once.
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -128,11 +118,7 @@ impl Log {
     }
 
     fn line(&self, stream: Stream, text: String) -> LogLine {
-        let request_id = self
-            .request_id
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let request_id = lock(&self.request_id).clone();
         LogLine {
             environment: self.environment,
             request_id,

@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::sleep;
 
+use super::config::Config;
 use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
-use super::log::Log;
-use super::{Config, sandbox};
 use crate::faults::{Kind, Place};
+use crate::lock::lock;
 use crate::log_line::LogLine;
 
 /// The pause after the first failed start; it doubles with each further one.
@@ -42,7 +41,11 @@ pub(crate) struct Common {
     pub(crate) freeze: Arc<Switch>,
     /// The number of the last environment.
     pub(crate) numbers: Arc<AtomicU64>,
+    pub(crate) launch: Launch,
 }
+
+/// Starts the life of the environment with this number, after a pause.
+pub(crate) type Launch = fn(Arc<Pool>, u64, Duration);
 
 /// How far a pool is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +60,9 @@ pub(crate) enum Stage {
 pub(crate) struct Pool {
     pub(crate) config: Config,
     pub(crate) freeze: Arc<Switch>,
-    lines: mpsc::Sender<LogLine>,
+    pub(crate) lines: mpsc::Sender<LogLine>,
     numbers: Arc<AtomicU64>,
+    launch: Launch,
     state: Mutex<State>,
     stage: watch::Sender<Stage>,
     all_ended: Notify,
@@ -101,6 +105,7 @@ impl Pool {
             freeze: common.freeze,
             lines: common.lines,
             numbers: common.numbers,
+            launch: common.launch,
             state: Mutex::new(State {
                 first: Some(first),
                 ..State::default()
@@ -129,7 +134,7 @@ impl Pool {
             }
         }
         state.waiting.push_back(job);
-        self.reinforce(&mut state);
+        self.start_needed(&mut state);
         Ok(Submitted::Waits)
     }
 
@@ -192,7 +197,7 @@ impl Pool {
         }
         if let Err(job) = state.begin(job) {
             state.waiting.push_front(job);
-            self.reinforce(&mut state);
+            self.start_needed(&mut state);
         }
     }
 
@@ -214,7 +219,7 @@ impl Pool {
     /// Hands all events that have not begun on to another pool, and ends each environment after the one it works on.
     pub(crate) fn retire(&self, successor: &Arc<Pool>) {
         for job in self.finish(Stage::Retired, Some(successor.clone())) {
-            // Its queue is as empty as it can be; whatever it refuses, the caller is told by the dropped reply.
+            // Its queue is as empty as it can be; a job that it rejects drops its reply, and so its caller gets an error.
             let _ = successor.submit(job);
         }
     }
@@ -264,7 +269,7 @@ impl Pool {
     }
 
     /// Starts environments while more events wait than environments start.
-    fn reinforce(self: &Arc<Self>, state: &mut State) {
+    fn start_needed(self: &Arc<Self>, state: &mut State) {
         while !state.closed
             && state.starting < state.waiting.len()
             && state.alive < self.config.concurrency.max(1)
@@ -284,39 +289,32 @@ impl Pool {
         };
         let cold = self.config.faults.latency(Place::Function, Kind::ColdStart);
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
-        tokio::spawn(self.clone().live(number, pause + cold));
+        (self.launch)(self.clone(), number, pause + cold);
     }
 
-    /// One environment's life, from the pause before it to what its end means for others.
-    async fn live(self: Arc<Self>, number: u64, pause: Duration) {
-        let outcome = tokio::select! {
-            () = self.reached(Stage::Retired) => Err(StartError::Stopped),
-            () = sleep(pause) => {
-                let log = Arc::new(Log::new(number, self.lines.clone()));
-                sandbox::live(&self, number, log).await
-            }
-        };
+    /// Removes an environment that has ended. An error means that it has never asked for an event.
+    pub(crate) fn remove(self: &Arc<Self>, number: u64, outcome: Result<(), StartError>) {
         let mut state = self.lock();
         state.alive -= 1;
         state.idle.retain(|idle| idle.number != number);
         if let Err(error) = outcome {
             state.starting -= 1;
             state.failures = state.failures.saturating_add(1);
-            // Somebody gets the reason: whoever started the function, or the event for which it was started.
+            // The caller that started the function gets the reason, or else the event for which the environment was started.
             if let Some(first) = state.first.take() {
                 let _ = first.send(Err(error));
             } else if let Some(job) = state.waiting.pop_front() {
                 let _ = job.reply.send(Err(InvokeError::Start(error)));
             }
         }
-        self.reinforce(&mut state);
+        self.start_needed(&mut state);
         if state.alive == 0 {
             self.all_ended.notify_waiters();
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -6,12 +6,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::lock::lock;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// Becomes the program once it is told that its watcher is there. Without that word, it ends: whoever started it is gone.
+/// Becomes the program once it reads that its watcher runs. Without that line it ends: its parent is gone.
 const START: &str = "read -r _ || exit 1
 exec \"$@\" </dev/null";
 
@@ -53,7 +54,7 @@ pub(crate) struct Process {
     child: Child,
     group: Arc<Group>,
     /// Closing it makes the watcher kill the group.
-    leash: Option<ChildStdin>,
+    watchdog_pipe: Option<ChildStdin>,
 }
 
 impl Process {
@@ -92,13 +93,13 @@ impl Process {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let leash = watcher.stdin.take();
-        // One byte fits into the empty pipe. Whoever does not read it has ended, which `wait` tells.
+        let watchdog_pipe = watcher.stdin.take();
+        // One byte fits into the empty pipe. A process that does not read it has ended, which `wait` returns.
         let _ = File::from(stdin.into_owned_fd()?).write_all(b"\n");
         let process = Process {
             child,
             group: Arc::new(Group(Mutex::new(Some(id)))),
-            leash,
+            watchdog_pipe,
         };
         Ok((process, stdout, stderr))
     }
@@ -120,10 +121,10 @@ impl Process {
     pub(crate) fn kill(&mut self) {
         self.group.end();
         // The watcher must not kill the group that gets the id next.
-        if let Some(leash) = self.leash.take()
-            && let Ok(leash) = leash.into_owned_fd()
+        if let Some(watchdog_pipe) = self.watchdog_pipe.take()
+            && let Ok(watchdog_pipe) = watchdog_pipe.into_owned_fd()
         {
-            let _ = File::from(leash).write_all(b"gone\n");
+            let _ = File::from(watchdog_pipe).write_all(b"gone\n");
         }
     }
 }
@@ -157,13 +158,13 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = *self.lock() {
-            // The only possible failure is that nobody is left.
+            // The only possible failure is that the group has no process.
             let _ = kill_process_group(group, signal);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Pid>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -10,13 +10,14 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Deserialize;
 
-use super::error::InvokeError;
+use super::error::{InvokeError, RESPONSE_LIMIT};
+use super::id::hex;
 use super::pool::Pool;
-use super::sandbox::{Asked, Sandbox};
-use super::{RESPONSE_LIMIT, hex};
+use super::sandbox::{NextRequest, Sandbox};
 use crate::body::Body;
-use crate::guard::{Guard, Refusal};
+use crate::guard::{Guard, GuardError};
 use crate::listener::Handler;
+use crate::reply::json;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
@@ -63,19 +64,15 @@ impl RuntimeApi {
     }
 
     async fn next(&self) -> Response<Full<Bytes>> {
-        match self.sandbox.ask() {
-            Some(Asked::First) => self.pool.ready(),
-            Some(Asked::Again) => {}
+        match self.sandbox.request_next() {
+            Some(NextRequest::First) => self.pool.ready(),
+            Some(NextRequest::Again) => {}
             None => {
-                if self.sandbox.is_doomed() {
+                if self.sandbox.is_crashing() {
                     // The process is about to be killed, and should not complain of anything else.
                     std::future::pending::<()>().await;
                 }
-                return refuse(
-                    StatusCode::FORBIDDEN,
-                    "InvalidStateTransition",
-                    "the event has no response yet",
-                );
+                return invalid_state("the event has no response yet");
             }
         }
         let event = self.pool.next(self.sandbox.number);
@@ -85,21 +82,13 @@ impl RuntimeApi {
                 self.sandbox.dismiss();
                 std::future::pending::<()>().await;
             }
-            return refuse(
-                StatusCode::FORBIDDEN,
-                "InvalidStateTransition",
-                "there are no more events",
-            );
+            return invalid_state("there are no more events");
         };
         let (request_id, event) = match self.sandbox.begin(job.take()) {
             Ok(begun) => begun,
             Err(job) => {
                 self.pool.put_back(job);
-                return refuse(
-                    StatusCode::FORBIDDEN,
-                    "InvalidStateTransition",
-                    "the environment has ended",
-                );
+                return invalid_state("the environment has ended");
             }
         };
         let now = SystemTime::now()
@@ -188,11 +177,7 @@ impl RuntimeApi {
         if self.sandbox.fail(error_type, message) {
             accepted()
         } else {
-            refuse(
-                StatusCode::FORBIDDEN,
-                "InvalidStateTransition",
-                "the function has started already",
-            )
+            invalid_state("the function has started already")
         }
     }
 }
@@ -202,12 +187,12 @@ impl Handler for RuntimeApi {
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = self.guard.check(&parts.headers) {
-            return refusal.response();
+        if let Err(error) = self.guard.check(&parts.headers) {
+            return error.response();
         }
         // No page has any business here, of whatever origin.
         if parts.headers.contains_key(ORIGIN) {
-            return Refusal::Origin.response();
+            return GuardError::Origin.response();
         }
         let Some(path) = parts.uri.path().strip_prefix("/2018-06-01/") else {
             return unknown_path();
@@ -290,6 +275,10 @@ fn unknown_request_id() -> Response<Full<Bytes>> {
     )
 }
 
+fn invalid_state(message: &str) -> Response<Full<Bytes>> {
+    refuse(StatusCode::FORBIDDEN, "InvalidStateTransition", message)
+}
+
 fn unknown_path() -> Response<Full<Bytes>> {
     refuse(
         StatusCode::NOT_FOUND,
@@ -301,13 +290,6 @@ fn unknown_path() -> Response<Full<Bytes>> {
 fn refuse(status: StatusCode, error_type: &str, message: &str) -> Response<Full<Bytes>> {
     json(
         status,
-        format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#).into(),
+        format!(r#"{{"errorMessage":"{message}","errorType":"{error_type}"}}"#),
     )
-}
-
-fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
-    response
 }

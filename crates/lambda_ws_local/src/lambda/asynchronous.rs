@@ -1,6 +1,7 @@
 //! What becomes of asynchronous events.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::function::InvokeError;
@@ -37,6 +38,9 @@ pub struct Lost<'a> {
     /// How the last attempt failed.
     pub error: &'a InvokeError,
 }
+
+/// The callback for asynchronous events that are given up.
+pub type Observer = Arc<dyn Fn(&Lost<'_>) + Send + Sync>;
 
 /// Why an asynchronous event was given up, in the words of Lambda's destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The operation Invoke (2015-03-31) over HTTP.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, request};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -10,13 +10,14 @@ use serde::de::IgnoredAny;
 
 use std::time::{Duration, Instant};
 
+use super::exception::Exception;
 use super::name::Name;
-use super::refusal::Refusal;
-use super::{EVENT_LIMIT, Lambda, REQUEST_LIMIT, Served, report};
+use super::{EVENT_LIMIT, Invocable, Lambda, REQUEST_LIMIT, report};
 use crate::activity::{Call, Observer as _};
 use crate::body::Body;
 use crate::function::{InvokeError, request_id};
 use crate::listener::Handler;
+use crate::reply::{empty, json};
 use crate::session_tokens;
 
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
@@ -48,13 +49,13 @@ impl Handler for Lambda {
 
     async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        if let Err(refusal) = self.shared.guard.check(&parts.headers) {
-            return refusal.response();
+        if let Err(error) = self.shared.guard.check(&parts.headers) {
+            return error.response();
         }
         let request_id = request_id();
         let started = Instant::now();
         let answer = self.answer(&parts, body, &request_id).await;
-        let mut response = answer.unwrap_or_else(|refusal| refusal.response());
+        let mut response = answer.unwrap_or_else(|exception| exception.response());
         let token = session_tokens::of_request(&parts.headers);
         self.shared.observers.api_called(
             token,
@@ -85,39 +86,39 @@ impl Lambda {
         parts: &request::Parts,
         body: Incoming,
         request_id: &str,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    ) -> Result<Response<Full<Bytes>>, Exception> {
         let name = parts
             .uri
             .path()
             .strip_prefix("/2015-03-31/functions/")
             .and_then(|rest| rest.strip_suffix("/invocations"))
             .filter(|_| parts.method == Method::POST)
-            .ok_or(Refusal::UnknownOperation)?;
+            .ok_or(Exception::UnknownOperation)?;
         // Read before anything is answered: a client that may not finish its request never reads the answer.
         let body = Body::read(body, REQUEST_LIMIT, BODY_TIMEOUT).await;
         let function = self.function(name, parts.uri.query())?;
         let kind = kind(parts)?;
-        let body = body.ok_or(Refusal::BrokeOff)?;
+        let body = body.ok_or(Exception::BrokeOff)?;
         let limit = match kind {
             Kind::Event => EVENT_LIMIT,
             Kind::RequestResponse | Kind::DryRun => REQUEST_LIMIT,
         };
         if body.size > limit {
-            return Err(Refusal::TooLarge(limit));
+            return Err(Exception::TooLarge(limit));
         }
         let event = match body.bytes.is_empty() {
             true => Bytes::from_static(b"{}"),
             false => body.bytes,
         };
         serde_json::from_slice::<IgnoredAny>(&event)
-            .map_err(|error| Refusal::NoJson(error.to_string()))?;
+            .map_err(|error| Exception::NoJson(error.to_string()))?;
         match kind {
             Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             Kind::Event => {
                 let queue = &self.shared.queue;
                 match queue.accept(function, event, request_id.to_owned()) {
                     true => Ok(empty(StatusCode::ACCEPTED)),
-                    false => Err(Refusal::Throttled),
+                    false => Err(Exception::Throttled),
                 }
             }
             Kind::RequestResponse => match function.target.invoke(event, request_id).await {
@@ -129,29 +130,30 @@ impl Lambda {
                         .insert(FUNCTION_ERROR, HeaderValue::from_static("Unhandled"));
                     Ok(response)
                 }
-                Err(InvokeError::Throttled) => Err(Refusal::Throttled),
-                Err(InvokeError::Pending) => Err(Refusal::Pending),
-                Err(error) => Err(Refusal::Service(error.to_string())),
+                Err(InvokeError::Throttled) => Err(Exception::Throttled),
+                Err(InvokeError::Pending) => Err(Exception::Pending),
+                Err(error) => Err(Exception::Service(error.to_string())),
             },
         }
     }
 
     /// The function that a request is for.
-    fn function(&self, path: &str, query: Option<&str>) -> Result<&Served, Refusal> {
-        const NO_NAME: Refusal =
-            Refusal::InvalidParameter("The function name must be a name, a partial ARN or an ARN");
+    fn function(&self, path: &str, query: Option<&str>) -> Result<&Invocable, Exception> {
+        const NO_NAME: Exception = Exception::InvalidParameter(
+            "The function name must be a name, a partial ARN or an ARN",
+        );
         let text = percent_decode_str(path)
             .decode_utf8()
             .map_err(|_| NO_NAME)?;
         let name = Name::read(&text).ok_or(NO_NAME)?;
-        let asked = query
+        let requested = query
             .into_iter()
             .flat_map(|query| query.split('&'))
             .find_map(|pair| pair.strip_prefix("Qualifier="))
             .map(|value| percent_decode_str(value).decode_utf8_lossy());
-        let qualifier = match (name.qualifier, asked.as_deref()) {
+        let qualifier = match (name.qualifier, requested.as_deref()) {
             (Some(one), Some(other)) if one != other => {
-                return Err(Refusal::InvalidParameter(
+                return Err(Exception::InvalidParameter(
                     "The derived qualifier from the function name does not match the specified qualifier.",
                 ));
             }
@@ -161,11 +163,11 @@ impl Lambda {
         let ours = functions
             .get(name.function)
             .filter(|_| qualifier.is_none_or(|qualifier| qualifier == LATEST));
-        let elsewhere = || {
+        let remote = || {
             let mut all = functions.values();
-            all.find(|one| one.elsewhere.as_deref() == Some(name.function))
+            all.find(|one| one.remote_name.as_deref() == Some(name.function))
         };
-        ours.or_else(elsewhere).ok_or_else(|| {
+        ours.or_else(remote).ok_or_else(|| {
             let region = &self.shared.region;
             let mut arn = format!(
                 "arn:aws:lambda:{region}:{ACCOUNT}:function:{}",
@@ -174,12 +176,12 @@ impl Lambda {
             if let Some(qualifier) = qualifier {
                 arn = format!("{arn}:{qualifier}");
             }
-            Refusal::NotFound(arn)
+            Exception::NotFound(arn)
         })
     }
 }
 
-fn kind(parts: &request::Parts) -> Result<Kind, Refusal> {
+fn kind(parts: &request::Parts) -> Result<Kind, Exception> {
     match parts
         .headers
         .get(INVOCATION_TYPE)
@@ -188,22 +190,15 @@ fn kind(parts: &request::Parts) -> Result<Kind, Refusal> {
         None | Some(b"RequestResponse") => Ok(Kind::RequestResponse),
         Some(b"Event") => Ok(Kind::Event),
         Some(b"DryRun") => Ok(Kind::DryRun),
-        Some(_) => Err(Refusal::InvalidParameter(
+        Some(_) => Err(Exception::InvalidParameter(
             "InvocationType must be RequestResponse, Event or DryRun",
         )),
     }
 }
 
 fn answered(body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+    let mut response = json(StatusCode::OK, body);
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(EXECUTED_VERSION, HeaderValue::from_static(LATEST));
-    response
-}
-
-fn empty(status: StatusCode) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
     response
 }

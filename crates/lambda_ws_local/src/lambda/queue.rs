@@ -1,14 +1,17 @@
 //! Asynchronous events, from their acceptance to their end.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
-use super::{Lost, Observer, Reason, Served, report};
+use super::asynchronous::{Lost, Observer, Reason};
+use super::report;
+use super::target::Invocable;
 use crate::function::InvokeError;
+use crate::lock::lock;
 
 /// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
 const EVENTS: usize = 10_000;
@@ -68,7 +71,7 @@ impl Queue {
     /// Takes an event in; false if there is no room for it.
     pub(super) fn accept(
         self: &Arc<Self>,
-        function: &Served,
+        function: &Invocable,
         event: Bytes,
         request_id: String,
     ) -> bool {
@@ -119,7 +122,7 @@ impl Queue {
     }
 
     /// Tries an event until it has succeeded, failed for good, or got too old.
-    async fn deliver(&self, function: &Served, event: Bytes, request_id: &str) {
+    async fn deliver(&self, function: &Invocable, event: Bytes, request_id: &str) {
         let accepted = Instant::now();
         let (mut failures, mut refusals) = (0, 0);
         loop {
@@ -149,7 +152,7 @@ impl Queue {
                     .saturating_mul(1 << refusals.min(16))
                     .min(LONGEST_BACK_OFF)
             };
-            // It would not be tried again after the pause: said now, it is of use.
+            // It would not be tried again after the pause: reported now, it is useful.
             if accepted.elapsed().saturating_add(pause) > function.asynchronous.age {
                 return lose(Reason::EventAgeExceeded);
             }
@@ -163,6 +166,6 @@ impl Queue {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Load> {
-        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.load)
     }
 }

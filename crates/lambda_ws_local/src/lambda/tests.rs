@@ -5,6 +5,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
+use crate::function::InvokeError;
+use bytes::Bytes;
 
 mod http;
 mod queue;
@@ -26,7 +28,7 @@ struct Seen {
 }
 
 impl Target for Script {
-    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> Answer<'a> {
+    fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> ResponseFuture<'a> {
         let seen = Seen {
             at: Instant::now(),
             event,
@@ -44,15 +46,15 @@ impl Target for Script {
 }
 
 /// The function `chat` with these answers, and what it gets.
-fn chat(answers: impl IntoIterator<Item = Outcome>) -> (Served, mpsc::UnboundedReceiver<Seen>) {
+fn chat(answers: impl IntoIterator<Item = Outcome>) -> (Invocable, mpsc::UnboundedReceiver<Seen>) {
     let (seen, sees) = mpsc::unbounded_channel();
     let script = Script {
         answers: Mutex::new(answers.into_iter().collect()),
         seen,
     };
-    let served = Served {
+    let served = Invocable {
         name: "chat".to_owned(),
-        elsewhere: Some("bin-chat".to_owned()),
+        remote_name: Some("bin-chat".to_owned()),
         asynchronous: Asynchronous::default(),
         target: Arc::new(script),
     };

@@ -50,7 +50,7 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response
 /// What comes of one event that is answered so.
 async fn outcome(response: Response<Full<Bytes>>) -> Result<String, String> {
     let (url, mut arrivals) = emulator().await;
-    let remote = Remote::new(&url, "chat", SECOND).expect("a URL");
+    let remote = RemoteFunction::new(&url, "chat", SECOND).expect("a URL");
     let serve = async {
         let (_, reply) = arrivals.recv().await.expect("an event");
         reply.send(response).expect("somebody waits");
@@ -64,7 +64,8 @@ async fn outcome(response: Response<Full<Bytes>>) -> Result<String, String> {
 
 #[test]
 fn a_url_without_a_path_gets_lambdas() {
-    let url = |url: &str| Remote::new(url, "my_chat-1.a", SECOND).map(|remote| remote.url());
+    let url =
+        |url: &str| RemoteFunction::new(url, "my_chat-1.a", SECOND).map(|remote| remote.url());
     for base in ["http://localhost:9000", "http://localhost:9000/"] {
         let expected = "http://localhost:9000/2015-03-31/functions/my_chat-1%2Ea/invocations";
         assert_eq!(url(base).expect("a URL"), expected);
@@ -125,7 +126,7 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
     let unused = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", unused.local_addr().expect("an address"));
     drop(unused);
-    let remote = Remote::new(&url, "chat", SECOND).expect("a URL");
+    let remote = RemoteFunction::new(&url, "chat", SECOND).expect("a URL");
     let mut texts = Vec::new();
     for _ in 0..2 {
         let error = remote
@@ -146,7 +147,7 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
 }
 
 /// Whether a second event arrives before the first is answered.
-async fn overlaps(remote: &Remote, arrivals: &mut Arrivals) -> bool {
+async fn overlaps(remote: &RemoteFunction, arrivals: &mut Arrivals) -> bool {
     let (a, b) = (remote.clone(), remote.clone());
     let first = tokio::spawn(async move { a.invoke("1".into()).await });
     let (_, reply) = arrivals.recv().await.expect("an event");
@@ -182,7 +183,7 @@ async fn overlaps(remote: &Remote, arrivals: &mut Arrivals) -> bool {
 #[tokio::test]
 async fn the_runtime_interface_emulator_gets_one_event_at_a_time() {
     let (url, mut arrivals) = emulator().await;
-    let new = |url: &str| Remote::new(url, "chat", SECOND).expect("a URL");
+    let new = |url: &str| RemoteFunction::new(url, "chat", SECOND).expect("a URL");
     assert!(overlaps(&new(&url), &mut arrivals).await);
     assert!(!overlaps(&new(&url).serial(), &mut arrivals).await);
     let url = format!("{url}/2015-03-31/functions/function/invocations");
@@ -192,7 +193,9 @@ async fn the_runtime_interface_emulator_gets_one_event_at_a_time() {
 #[tokio::test]
 async fn a_caller_who_goes_away_does_not_give_the_turn_to_another() {
     let (url, mut arrivals) = emulator().await;
-    let remote = Remote::new(&url, "chat", SECOND).expect("a URL").serial();
+    let remote = RemoteFunction::new(&url, "chat", SECOND)
+        .expect("a URL")
+        .serial();
     let first = remote.clone();
     let first = tokio::spawn(async move { first.invoke("1".into()).await });
     let (event, reply) = arrivals.recv().await.expect("an event");

@@ -1,5 +1,6 @@
 //! The rules by which AWS reads the answer to each kind of event.
 
+use lambda_ws_local::emulator::error_text;
 use lambda_ws_local::function::InvokeError;
 use lambda_ws_protocol::authorizer::AuthorizerResponse;
 use lambda_ws_protocol::response::ProxyResponse;
@@ -62,17 +63,10 @@ impl Kind {
                 .map_err(|error| error.to_string()),
             Self::Authorizer => AuthorizerResponse::read(answer)
                 .map(|_| None)
-                .map_err(|error| with_causes(&error)),
+                .map_err(|error| error_text(&error)),
             Self::Batch { service, ids } => batch(service, ids, answer),
             Self::Other => Ok(None),
         }
-    }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {}", with_causes(cause)),
-        None => error.to_string(),
     }
 }
 

@@ -207,7 +207,7 @@ async fn an_event_over_6_mb_or_1_mb_or_that_is_no_json_is_refused() {
 }
 
 #[tokio::test]
-async fn a_function_is_found_by_its_name_elsewhere_in_any_version() {
+async fn a_function_is_found_by_its_remote_name_in_any_version() {
     let api = Api::with((0..3).map(|_| Ok("1".into()))).await;
     for name in ["bin-chat", "bin-chat%3A1", "bin-chat%3A%24LATEST"] {
         let path = format!("/2015-03-31/functions/{name}/invocations");

@@ -1,0 +1,91 @@
+//! Serving a function.
+
+use super::output::{Printer, Style};
+use super::signals::Signals;
+use clap::Args;
+use lambda_ws_local::emulator::{Emulator, Failure, Options, ProjectOptions, Running, Urls};
+use lambda_ws_local::faults::{Faults, Kind};
+use std::io::Write;
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Show no events, only the function's log
+    #[arg(short, long)]
+    quiet: bool,
+    /// Show every post to a client too
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let mut signals = Signals::listen()?;
+        let printer = Arc::new(Printer::start());
+        let reporter = printer.reporter(!self.quiet, self.verbose);
+        let project = self.options.project.clone();
+        let start = async { Emulator::bind(self.options, reporter).await?.start().await };
+        let mut running: Running = tokio::select! {
+            running = start => running?,
+            () = signals.next() => return Err(Failure::new("interrupted before the function was served")),
+        };
+        let style = printer.style();
+        if !running.faults().plan().is_off() {
+            let (plan, seed) = (running.faults().plan(), running.faults().seed());
+            let name = style.bad("faults");
+            printer.line(format!(
+                "{name} {plan}, the same again with --fault-seed {seed}"
+            ));
+        }
+        announce(running.urls(), &project)?;
+        tokio::select! {
+            () = signals.next() => {}
+            () = running.ended() => {}
+        }
+        let stopped = tokio::select! {
+            () = running.stop() => Ok(()),
+            // A second signal does not wait: the processes end with this one.
+            () = signals.next() => Err(Failure::new("stopped before all clients were told")),
+        };
+        if let Some(fired) = fired(running.faults()) {
+            printer.line(format!("{} {fired}", style.strong("faults")));
+        }
+        stopped
+    }
+}
+
+/// Prints the URLs. A program that reads standard output knows from the last line, the credentials, that all is ready.
+fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
+    let style = Style::stdout();
+    let mut stdout = std::io::stdout().lock();
+    let management = format!("{}/@connections/{{id}}", urls.management);
+    let (id, secret) = (&project.access_key_id, &project.secret_access_key);
+    for (name, value) in [
+        ("websocket", Some(urls.websocket.clone())),
+        ("management", Some(management)),
+        ("dynamodb", Some(urls.dynamodb.clone())),
+        ("region", Some(project.region.clone())),
+        ("page", urls.web.clone()),
+        ("console", urls.console.clone()),
+        ("credentials", Some(format!("{id}/{secret}"))),
+    ] {
+        if let Some(value) = value {
+            let name = format!("{name:<11}");
+            writeln!(stdout, "{} {value}", style.strong(&name))?;
+        }
+    }
+    stdout.flush()?;
+    Ok(())
+}
+
+/// How often each fault has happened, if any has.
+fn fired(faults: &Faults) -> Option<String> {
+    let counts = Kind::ALL.map(|kind| (kind.name(), faults.fired(kind)));
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<_> = counts
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    (!counts.is_empty()).then(|| counts.join(", "))
+}

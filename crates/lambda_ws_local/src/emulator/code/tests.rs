@@ -1,0 +1,248 @@
+use super::super::Options;
+use super::super::project::Project;
+use super::*;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A template whose API calls `Chat`, and other resources.
+fn template(chat: &str, others: &str) -> String {
+    format!(
+        "Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::WebSocketApi
+    Properties:
+      RouteSelectionExpression: $request.body.action
+      Routes:
+        $default: {{ FunctionArn: !GetAtt Chat.Arn }}
+  Chat:
+    Type: AWS::Serverless::Function
+    Properties: {{ {chat} }}
+{others}"
+    )
+}
+
+/// The packages of functions that nothing here runs.
+const PACKAGES: [(&str, &str); 8] = [
+    (
+        "its code is an archive in S3",
+        "Handler: bootstrap, Runtime: provided.al2023, CodeUri: s3://b/k",
+    ),
+    (
+        "its code is an archive in S3",
+        "Handler: a.b, Runtime: nodejs20.x, CodeUri: { Bucket: b, Key: k }",
+    ),
+    (
+        "its code is an archive in S3",
+        "Handler: a.b, Runtime: nodejs20.x, CodeUri: !ImportValue code",
+    ),
+    (
+        "its code is written in the template",
+        "Handler: a.b, Runtime: nodejs20.x, InlineCode: 'x'",
+    ),
+    (
+        "its code is a container image",
+        "PackageType: Image, ImageUri: 'a/b:c'",
+    ),
+    ("its code is a container image", "PackageType: Image"),
+    (
+        "nothing here runs `nodejs20.x`",
+        "Handler: a.b, Runtime: nodejs20.x, CodeUri: .",
+    ),
+    (
+        "nothing here runs `python3.13`",
+        "Handler: a.b, Runtime: python3.13",
+    ),
+];
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(template: &str) -> Self {
+        let folder = Self(tempfile::tempdir().expect("a folder"));
+        folder.write("template.yaml", template);
+        folder
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, text).expect("a file");
+        path
+    }
+
+    fn bootstrap(&self, folder: &str, mode: u32) {
+        let path = self.write(&format!("{folder}/bootstrap"), "#!/bin/sh\n");
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    fn options(&self, args: &[&str]) -> Options {
+        let template = self.0.path().join("template.yaml");
+        let template = template.to_str().expect("a path");
+        let args = [&["--template", template], args].concat();
+        Options::parse(&args).expect("arguments")
+    }
+
+    /// The functions that run with these arguments, and what is noted; or why not all routes have one.
+    async fn runs(&self, args: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
+        let options = self.options(args);
+        let urls = &options.invoke_urls;
+        let failed = |failure: super::super::failure::Failure| failure.text().to_owned();
+        let project = Project::read(&Arc::new(options.project), urls).map_err(failed)?;
+        let is_given = |function: &Function| project.given(function).is_some();
+        urls.check(project.functions(), is_given).map_err(failed)?;
+        let mut run = Vec::new();
+        for function in project.functions() {
+            if urls.remote(function).map_err(failed)?.is_none() {
+                project.program(function).await.map_err(failed)?;
+            }
+            run.push(function.logical_id.clone());
+        }
+        let notes = project.template().notes.iter().map(ToString::to_string);
+        Ok((run, notes.collect()))
+    }
+}
+
+#[tokio::test]
+async fn fault_f13_packaged_inline_and_image_functions_are_accepted_if_something_else_runs_them() {
+    for (_, chat) in PACKAGES {
+        let folder = Folder::new(&template(chat, ""));
+        for args in [
+            &["--invoke-url", "http://127.0.0.1:3002"][..],
+            &["--invoke-url", "Chat=http://127.0.0.1:3002"],
+            &["--", "./program"],
+            &["--function", "Chat", "--", "./program"],
+        ] {
+            let (run, notes) = folder.runs(args).await.expect(chat);
+            assert_eq!(
+                (run, notes),
+                (vec!["Chat".to_owned()], Vec::new()),
+                "{chat}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_f13_functions_that_no_route_uses_and_that_cannot_run_are_left_out_with_a_note() {
+    for (why, other) in PACKAGES {
+        let other = format!(
+            "  Other:\n    Type: AWS::Serverless::Function\n    Properties: {{ {other} }}\n"
+        );
+        let chat = "Handler: bootstrap, Runtime: provided.al2023, CodeUri: chat";
+        let folder = Folder::new(&template(chat, &other));
+        let expected =
+            format!("line 12: function `Other`, which no route uses, is left out: {why}");
+        let (run, notes) = folder.runs(&["--", "./program"]).await.expect(&other);
+        assert_eq!((run, notes), (vec!["Chat".to_owned()], vec![expected]));
+        // Somebody who has it run elsewhere, or runs it here, has it.
+        let args = [
+            "--invoke-url",
+            "Other=http://127.0.0.1:3002",
+            "--function",
+            "Chat",
+            "--",
+            "./program",
+        ];
+        let (run, notes) = folder.runs(&args).await.expect(&other);
+        assert_eq!((run.len(), notes.len()), (2, 0));
+        folder.bootstrap("chat", 0o755);
+        let (run, notes) = folder
+            .runs(&["--function", "Other", "--", "./program"])
+            .await
+            .expect(&other);
+        assert_eq!((run.len(), notes.len()), (2, 0));
+    }
+}
+
+/// The fixes that an error names: the options after `with`, and the folder that needs a `bootstrap`.
+fn fixes_of(error: &str) -> Vec<Vec<String>> {
+    let (_, fixes) = error.split_once("; ").expect("a fix");
+    let options = fixes
+        .split(", or ")
+        .filter_map(|fix| fix.rsplit_once(" with "));
+    let words = |(_, options): (&str, &str)| options.split(' ').map(str::to_owned).collect();
+    options.map(words).collect()
+}
+
+#[tokio::test]
+async fn fault_f14_every_fix_of_a_function_without_a_program_works() {
+    for (why, chat) in PACKAGES {
+        let folder = Folder::new(&template(chat, ""));
+        let error = folder.runs(&[]).await.expect_err(chat);
+        assert!(
+            error.contains(&format!("function `Chat` cannot run here: {why}; ")),
+            "{error}"
+        );
+        assert!(
+            !error.contains("bootstrap"),
+            "it would not help {chat}: {error}"
+        );
+        let fixes = fixes_of(&error);
+        assert_eq!(fixes.len(), 2, "{error}");
+        for fix in fixes {
+            let args: Vec<_> = fix.iter().map(String::as_str).collect();
+            assert!(
+                folder.runs(&args).await.is_ok(),
+                "{fix:?} does not fix {error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn fault_f14_a_bootstrap_is_asked_for_only_where_it_is_run() {
+    let chat = "Handler: bootstrap, Runtime: provided.al2, CodeUri: chat";
+    let folder = Folder::new(&template(chat, ""));
+    let error = folder.runs(&[]).await.expect_err("there is no folder");
+    assert!(
+        error.contains("put an executable `bootstrap` into"),
+        "{error}"
+    );
+    folder.bootstrap("chat", 0o644);
+    let error = folder.runs(&[]).await.expect_err("it is not executable");
+    assert!(error.contains("bootstrap is not executable"), "{error}");
+    folder.bootstrap("chat", 0o755);
+    folder.runs(&[]).await.expect("a program");
+}
+
+#[tokio::test]
+async fn fault_f14_two_functions_are_run_in_two_ways() {
+    let chat = "Handler: a.b, Runtime: nodejs20.x";
+    let auth = "  Auth:\n    Type: AWS::Serverless::Function\n    Properties: { Handler: a.b, Runtime: nodejs20.x }\n";
+    let text = template(chat, auth).replace(
+        "        $default:",
+        "        $connect: { FunctionArn: !GetAtt Auth.Arn }\n        $default:",
+    );
+    let folder = Folder::new(&text);
+    let program = ["--function", "Chat", "--", "./program"];
+    let error = folder.runs(&program).await.expect_err("Auth does not run");
+    let fixes = fixes_of(&error);
+    assert!(error.contains("`Auth`") && fixes.len() == 1, "{error}");
+    let fix = fixes[0].iter().map(String::as_str);
+    let args: Vec<_> = fix.chain(program).collect();
+    let (run, _) = folder.runs(&args).await.expect("both run");
+    assert_eq!(run, ["Chat", "Auth"]);
+    let twice = ["--invoke-url", "Chat=http://127.0.0.1:3002"];
+    let args: Vec<_> = twice.into_iter().chain(program).collect();
+    let error = folder.runs(&args).await.expect_err("Chat runs twice");
+    assert!(error.contains("behind --invoke-url too"), "{error}");
+}
+
+#[tokio::test]
+async fn the_output_of_sam_build_runs_without_cargo() {
+    let text = template(
+        "Handler: bootstrap, Runtime: provided.al2023, CodeUri: Chat",
+        "",
+    );
+    let text = text.replace(
+        "    Properties: { Handler",
+        "    Metadata: { BuildMethod: rust-cargolambda }\n    Properties: { Handler",
+    );
+    let folder = Folder::new(&text);
+    folder.bootstrap("Chat", 0o755);
+    let (run, _) = folder.runs(&[]).await.expect("a program");
+    assert_eq!(run, ["Chat"]);
+}

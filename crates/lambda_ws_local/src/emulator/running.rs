@@ -1,0 +1,98 @@
+//! An emulator that serves.
+
+use super::functions::FunctionHandle;
+use super::record::Recorder;
+use super::reload::Reload;
+use super::report::Reporter;
+use crate::faults::Faults;
+use crate::gateway::Gateway;
+use crate::lambda::Lambda;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// So many connections take a while to close.
+const MANY: usize = 200;
+
+/// An emulator that serves. Dropping it kills the functions' processes.
+pub struct Running {
+    pub(super) urls: Urls,
+    pub(super) faults: Faults,
+    pub(super) functions: Vec<FunctionHandle>,
+    pub(super) recorder: Option<Arc<Recorder>>,
+    pub(super) reload: Option<Reload>,
+    pub(super) lambda: Lambda,
+    pub(super) reporter: Reporter,
+    pub(super) gateway: Gateway,
+    pub(super) stop: Option<oneshot::Sender<()>>,
+    /// The task of the gateway.
+    pub(super) ended: JoinHandle<()>,
+}
+
+/// The URLs of an emulator.
+#[derive(Clone, Debug)]
+pub struct Urls {
+    /// Where clients connect.
+    pub websocket: String,
+    /// Where functions post: the stage of the management API.
+    pub management: String,
+    /// DynamoDB.
+    pub dynamodb: String,
+    /// The console, if there is one.
+    pub console: Option<String>,
+    /// The application's own page, if it has one.
+    pub web: Option<String>,
+}
+
+impl Running {
+    /// The URLs of its servers.
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
+    /// The faults that it injects.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Reloads functions whose sources change, until the gateway ends.
+    pub async fn ended(&mut self) {
+        let reload = self.reload.take();
+        let reload = async {
+            match reload {
+                Some(reload) => reload.run().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = reload => {}
+            _ = &mut self.ended => {}
+        }
+    }
+
+    /// Closes every connection, waits for their `$disconnect`, and ends the functions' processes.
+    pub async fn stop(&mut self) {
+        let open = self.gateway.connections();
+        if open >= MANY {
+            self.reporter.note(format!(
+                "closing {open} connections and handling their $disconnect: Ctrl-C again ends at once"
+            ));
+        }
+        drop(self.stop.take());
+        if !self.ended.is_finished() {
+            let _ = (&mut self.ended).await;
+        }
+        match self.lambda.stop() {
+            0 => {}
+            n => self
+                .reporter
+                .warning(format!("asynchronous events that still wait are lost: {n}")),
+        }
+        for function in &self.functions {
+            function.stop().await;
+        }
+        if let Some(recorder) = &self.recorder {
+            recorder.finish().await;
+        }
+    }
+}

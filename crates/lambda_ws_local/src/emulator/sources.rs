@@ -1,0 +1,366 @@
+//! Which files a program is made of.
+
+use super::cargo::metadata;
+use super::failure::Failure;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// What a directory of caches has by custom; cargo's target directories do.
+const CACHE: &str = "CACHEDIR.TAG";
+
+/// What cargo reads besides sources.
+const OF_CARGO: [&str; 5] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "rust-toolchain",
+    "rust-toolchain.toml",
+];
+
+/// The files that a program is made of.
+#[derive(Debug)]
+pub(super) struct Sources {
+    /// Folders that are looked at with everything below them.
+    folders: Vec<PathBuf>,
+    /// Folders that are looked at without.
+    flat: BTreeSet<PathBuf>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Crates: Rust files, manifests, and what the last build has read besides.
+    Crates {
+        target: PathBuf,
+        inputs: BTreeSet<PathBuf>,
+    },
+    /// Any program: single files, and those of the folders, of one extension if it is known.
+    Files {
+        files: BTreeSet<PathBuf>,
+        extension: Option<OsString>,
+    },
+}
+
+impl Sources {
+    /// Those of the crates of a workspace, and of the crates outside of it that they name by path.
+    pub(super) async fn of_crates(folder: &Path) -> Result<Sources, Failure> {
+        let first = metadata(folder).await?;
+        let mut flat = BTreeSet::from([real(&first.workspace_root)]);
+        let target = real(&first.target_directory);
+        let mut folders = BTreeSet::new();
+        let mut unread = vec![first];
+        while let Some(metadata) = unread.pop() {
+            for package in metadata.packages {
+                folders.extend(package.manifest_path.parent().map(real));
+                for path in package.dependencies.into_iter().filter_map(|d| d.path) {
+                    let path = real(&path);
+                    if !path.starts_with(real(&metadata.workspace_root))
+                        && folders.insert(path.clone())
+                    {
+                        unread.push(super::cargo::metadata(&path).await?);
+                    }
+                }
+            }
+            flat.insert(real(&metadata.workspace_root));
+        }
+        let mut this = Sources {
+            folders: folders.into_iter().collect(),
+            flat,
+            kind: Kind::Crates {
+                target,
+                inputs: BTreeSet::new(),
+            },
+        };
+        this.built();
+        Ok(this)
+    }
+
+    /// Those of a program that is named after `--`: its own file and that of a script among its arguments, with the other
+    /// files of the script's kind beside and below it. `chosen` is watched instead of the script's folder.
+    pub(super) fn of_program(program: &OsStr, args: &[OsString], chosen: &[PathBuf]) -> Sources {
+        let mut files = BTreeSet::new();
+        let mut folders = Vec::new();
+        let mut extension = None;
+        if program.as_encoded_bytes().contains(&b'/') && Path::new(program).is_file() {
+            files.insert(real(Path::new(program)));
+        }
+        let script = args.iter().map(Path::new).find(|path| path.is_file());
+        if let Some(script) = script.map(real) {
+            if chosen.is_empty() {
+                extension = script.extension().map(OsStr::to_owned);
+                folders.extend(script.parent().map(Path::to_owned));
+            }
+            files.insert(script);
+        }
+        for path in chosen {
+            match path.is_dir() {
+                true => folders.push(real(path)),
+                false => {
+                    files.insert(real(path));
+                }
+            }
+        }
+        let parents = files.iter().filter_map(|file| file.parent());
+        Sources {
+            flat: parents.map(Path::to_owned).collect(),
+            folders,
+            kind: Kind::Files { files, extension },
+        }
+    }
+
+    /// With these paths besides.
+    pub(super) fn and(mut self, chosen: &[PathBuf]) -> Sources {
+        for path in chosen {
+            if let Kind::Crates { inputs, .. } = &mut self.kind {
+                inputs.insert(real(path));
+            }
+            match path.is_dir() {
+                true => self.folders.push(real(path)),
+                false => self.flat.extend(real(path).parent().map(Path::to_owned)),
+            }
+        }
+        self
+    }
+
+    /// The directories to look at, each without those below it.
+    pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
+        let mut all = self.flat.clone();
+        for folder in &self.folders {
+            walk(folder, &mut |directory| {
+                all.insert(directory.to_owned());
+            });
+        }
+        all
+    }
+
+    /// What there is to look at below a directory that is new: directories and files.
+    pub(super) fn below(&self, directory: &Path) -> BTreeSet<PathBuf> {
+        let mut all = BTreeSet::new();
+        if self.folder_of(directory).is_some() && !is_left_out(directory) {
+            walk(directory, &mut |directory| {
+                all.insert(directory.to_owned());
+            });
+        }
+        all
+    }
+
+    /// Whether a change of this file is one of the program.
+    pub(super) fn matters(&self, path: &Path) -> bool {
+        match &self.kind {
+            Kind::Crates { target, inputs } => {
+                if path.starts_with(target) {
+                    return false;
+                }
+                if inputs.iter().any(|input| path.starts_with(input)) {
+                    return true;
+                }
+                let name = path.file_name().unwrap_or_default();
+                if OF_CARGO.iter().any(|of| name == *of) {
+                    let folder = path.parent().unwrap_or(path);
+                    return self.flat.contains(folder) || self.is_below(path);
+                }
+                path.extension().is_some_and(|e| e == "rs") && self.is_below(path)
+            }
+            Kind::Files { files, extension } => {
+                let fits = match extension {
+                    Some(wanted) => path.extension() == Some(wanted),
+                    None => true,
+                };
+                files.contains(path) || fits && self.is_below(path)
+            }
+        }
+    }
+
+    /// The program has been built: reads what cargo knows of files that its crates include, and that their build scripts
+    /// ask to be told of.
+    pub(super) fn built(&mut self) {
+        let Kind::Crates { target, inputs } = &mut self.kind else {
+            return;
+        };
+        for profile in ["debug", "release"] {
+            let Ok(entries) = std::fs::read_dir(target.join(profile)) else {
+                continue;
+            };
+            for path in entries.flatten().map(|entry| entry.path()) {
+                if path.extension().is_some_and(|e| e == "d")
+                    && let Ok(text) = std::fs::read_to_string(&path)
+                {
+                    inputs.extend(dependencies(&text).filter(|input| !input.starts_with(&*target)));
+                }
+            }
+        }
+    }
+
+    fn is_below(&self, path: &Path) -> bool {
+        let Some(folder) = self.folder_of(path) else {
+            return false;
+        };
+        let hidden = path.file_name().is_none_or(is_hidden);
+        let parents = path.ancestors().skip(1);
+        let mut between = parents.take_while(|parent| *parent != folder);
+        !hidden && !between.any(is_left_out)
+    }
+
+    fn folder_of(&self, path: &Path) -> Option<&PathBuf> {
+        self.folders.iter().find(|folder| path.starts_with(folder))
+    }
+}
+
+/// The files to the right of the colons of a makefile, as cargo writes it.
+fn dependencies(makefile: &str) -> impl Iterator<Item = PathBuf> {
+    let mut paths = Vec::new();
+    for line in makefile.lines() {
+        let Some((_, files)) = line.split_once(": ") else {
+            continue;
+        };
+        let mut path = String::new();
+        let mut characters = files.chars();
+        while let Some(character) = characters.next() {
+            match character {
+                '\\' => path.extend(characters.next()),
+                ' ' => paths.push(std::mem::take(&mut path)),
+                other => path.push(other),
+            }
+        }
+        paths.push(path);
+    }
+    let paths = paths.into_iter().filter(|path| !path.is_empty());
+    paths.map(PathBuf::from)
+}
+
+/// Visits a directory and those below it, but for caches and what is hidden.
+fn walk(directory: &Path, visit: &mut impl FnMut(&Path)) {
+    visit(directory);
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        // Links are not followed: they may lead in circles.
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let path = entry.path();
+        if is_directory && !is_left_out(&path) {
+            walk(&path, visit);
+        }
+    }
+}
+
+/// Whether a directory holds no sources by its name or its mark.
+fn is_left_out(directory: &Path) -> bool {
+    let name = directory.file_name();
+    name.is_some_and(|name| is_hidden(name) || name == "node_modules" || name == "__pycache__")
+        || directory.join(CACHE).exists()
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// The path as the system tells of it.
+fn real(path: &Path) -> PathBuf {
+    let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize().unwrap_or_else(|_| absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str, text: &str) {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder to write to");
+        std::fs::write(path, text).expect("a folder to write to");
+    }
+
+    #[tokio::test]
+    async fn crates_are_made_of_rust_manifests_and_what_they_include() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().canonicalize().expect("a folder");
+        let package = |name: &str| format!("[package]\nname = \"{name}\"\nedition = \"2024\"\n");
+        let root = package("app") + "[workspace]\nmembers = [\"member\"]\n";
+        let outside = "[dependencies]\noutside = { path = \"../outside\" }\n";
+        write(&folder, "app/Cargo.toml", &(root + outside));
+        write(&folder, "app/src/main.rs", "");
+        write(&folder, "app/member/Cargo.toml", &package("member"));
+        write(&folder, "app/member/src/lib.rs", "");
+        write(&folder, "outside/Cargo.toml", &package("outside"));
+        write(&folder, "outside/src/lib.rs", "");
+        write(&folder, "app/target/CACHEDIR.TAG", "");
+        write(&folder, "app/web/node_modules/x.rs", "");
+        let app = folder.join("app");
+        let rule = format!(
+            "{0}/target/debug/app: {0}/a\\ b.html {0}/sql\n",
+            app.display()
+        );
+        write(&app, "target/debug/app.d", &rule);
+
+        let mut sources = Sources::of_crates(&app).await.expect("crates");
+        // The environment of the test may set another target directory.
+        if let Kind::Crates { target, .. } = &mut sources.kind {
+            *target = app.join("target");
+        }
+        sources.built();
+        for (path, matters) in [
+            ("app/src/main.rs", true),
+            ("app/src/new/deep.rs", true),
+            ("app/member/src/lib.rs", true),
+            ("outside/src/lib.rs", true),
+            ("app/Cargo.toml", true),
+            ("app/Cargo.lock", true),
+            ("app/member/Cargo.toml", true),
+            ("app/a b.html", true),
+            ("app/sql/1.sql", true),
+            ("app/README.md", false),
+            ("app/other.html", false),
+            ("app/target/debug/build/x/out/x.rs", false),
+            ("app/web/node_modules/x.rs", false),
+            ("app/src/.#main.rs", false),
+            ("app/.git/x.rs", false),
+            ("elsewhere/Cargo.toml", false),
+        ] {
+            assert_eq!(sources.matters(&folder.join(path)), matters, "{path}");
+        }
+        let directories = sources.directories();
+        for (path, watched) in [
+            ("app", true),
+            ("app/src", true),
+            ("app/member/src", true),
+            ("outside/src", true),
+            ("app/target", false),
+            ("app/target/debug", false),
+            ("app/web/node_modules", false),
+        ] {
+            assert_eq!(directories.contains(&folder.join(path)), watched, "{path}");
+        }
+        std::fs::create_dir_all(folder.join("app/src/new/deep")).expect("a folder");
+        let below = sources.below(&folder.join("app/src/new"));
+        assert!(below.contains(&folder.join("app/src/new/deep")));
+        assert!(sources.below(&folder.join("app/target")).is_empty());
+    }
+
+    #[test]
+    fn a_script_is_made_of_the_files_of_its_kind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().canonicalize().expect("a folder");
+        for name in ["run", "app/main.py", "app/lib/a.py", "app/a.txt", "x/y.txt"] {
+            write(&folder, name, "");
+        }
+        let script = folder.join("app/main.py");
+        let args = ["-u".into(), script.into_os_string()];
+        let python = Sources::of_program("python3".as_ref(), &args, &[]);
+        let is = |sources: &Sources, name: &str| sources.matters(&folder.join(name));
+        assert!(is(&python, "app/main.py") && is(&python, "app/lib/new.py"));
+        assert!(!is(&python, "app/a.txt") && !is(&python, "other.py"));
+
+        let chosen = [folder.join("x"), folder.join("app/a.txt")];
+        let chosen = Sources::of_program("python3".as_ref(), &args, &chosen);
+        assert!(is(&chosen, "app/main.py") && is(&chosen, "x/y.txt") && is(&chosen, "app/a.txt"));
+        assert!(!is(&chosen, "app/lib/a.py") && !is(&chosen, "app/b.txt"));
+
+        let run = Sources::of_program(folder.join("run").as_os_str(), &[], &[]);
+        assert!(is(&run, "run") && !is(&run, "app/main.py"));
+        assert_eq!(run.directories(), BTreeSet::from([folder.clone()]));
+        let nothing = Sources::of_program("nosuch".as_ref(), &[], &[]);
+        assert!(nothing.directories().is_empty() && !is(&nothing, "run"));
+    }
+}
