@@ -19,6 +19,7 @@ mod endpoint_hint;
 mod env;
 mod failure;
 mod functions;
+mod gateway;
 mod invoke_urls;
 mod invoker;
 mod management_stub;
@@ -29,7 +30,6 @@ mod record;
 mod reload;
 mod report;
 mod running;
-mod served_api;
 mod sources;
 mod throttle;
 mod tls;
@@ -45,31 +45,27 @@ pub use report::{Notice, Reporter};
 pub use running::{Running, Urls};
 pub use tls::accept_any_certificate;
 
-use crate::activity::{ActivityLog, Observers, Operation};
-use crate::admin::{self, Admin};
-use crate::console::{self, Console, Site, Web};
+use crate::activity::{ActivityLog, Observers};
+use crate::admin;
+use crate::console;
 use crate::dynamodb::DynamoDb;
 use crate::faults::Faults;
 use crate::function::{FREEZE_AFTER, Program};
-use crate::gateway::{self, Gateway, Time, Tls};
+use crate::gateway::{Gateway, Tls, reachable};
 use crate::lambda::{self, Lambda};
 use crate::remote::RemoteFunction;
 use crate::session_tokens::SessionTokens;
 use endpoint_hint::EndpointHint;
-use functions::{ConsoleFunctions, FunctionHandle, Functions, Runner};
-use lambda_ws_protocol::sigv4::Credentials;
-use options::Server;
+use functions::{FunctionHandle, Functions, Runner};
 use ports::Ports;
 use project::{Endpoints, Project};
 use record::Recorder;
 use reload::{Reload, Watched};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_tungstenite::Connector;
 
 /// An emulator whose ports are bound and whose project is read.
 pub struct Emulator {
@@ -284,81 +280,6 @@ impl Emulator {
         Lambda::new(parts.invocable.clone(), options)
     }
 
-    /// The pages besides the stage, and whether the application has one of its own.
-    async fn site(&self, parts: &Parts, address: SocketAddr) -> Result<(Site, bool), Failure> {
-        let (options, secure) = (&self.options, self.tls.is_some());
-        let console = parts.activity.clone().map(|activity| {
-            let functions = Arc::new(ConsoleFunctions(parts.functions.clone()));
-            let console = Console::new(activity, parts.dynamodb.clone(), functions, address);
-            match secure {
-                true => console.with_tls(Connector::Rustls(accept_any_certificate())),
-                false => console,
-            }
-        });
-        let folder = match &options.web {
-            Some(folder) => Some(web::given(folder)?),
-            None => web::of_project(&self.project).await,
-        };
-        let has_web = folder.is_some();
-        let mut admin = Admin::new(parts.faults.clone()).with_functions(parts.invocable.clone());
-        if let Some(activity) = &parts.activity {
-            admin = admin.with_activity(activity.clone());
-        }
-        let site = Site {
-            admin,
-            console,
-            web: folder.map(|folder| Web::new(folder, secure)),
-            admin_audience: options.project.audience(Server::Admin),
-            console_audience: options.project.audience(Server::Console),
-        };
-        Ok((site, has_web))
-    }
-
-    fn gateway_options(&self, parts: &Parts, site: Site) -> Result<gateway::Options, Failure> {
-        let (own, project) = (&self.options, &self.options.project);
-        let (id, secret) = (&project.access_key_id, &project.secret_access_key);
-        let (hint, reporter) = (parts.hint.clone(), self.reporter.clone());
-        let observer = move |operation: &Operation<'_>| {
-            hint.observed(operation);
-            reporter.report(Notice::Operation(operation));
-        };
-        let options = gateway::Options {
-            guard: project.guard(),
-            region: project.region.clone(),
-            denied: own.deny.clone(),
-            credentials: (!own.no_auth).then(|| Credentials::new(id, secret)),
-            event_shape: own.event_shape,
-            time: Time::scaled(own.time_scale)?,
-            faults: parts.faults.clone(),
-            session_tokens: parts.session_tokens.clone(),
-            pages: Some(Arc::new(site)),
-            observers: parts.observers.with(observer),
-            tls: self.tls.clone(),
-            ..gateway::Options::default()
-        };
-        let throttling = &self.project.api()?.throttling;
-        let limits = own.throttle.map(|account| account.with(throttling));
-        options.throttle.set(limits);
-        Ok(options)
-    }
-
-    /// The URL that functions post to. With TLS it is a port of its own: a function need not trust the certificate that
-    /// clients trust.
-    async fn management_url(
-        &self,
-        gateway: &Gateway,
-        address: SocketAddr,
-    ) -> Result<String, Failure> {
-        if self.tls.is_none() {
-            return Ok(gateway.management_url(address));
-        }
-        let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let url = gateway.plain_management_url(plain.local_addr()?);
-        let gateway = gateway.clone();
-        tokio::spawn(async move { gateway.serve_management(plain).await });
-        Ok(url)
-    }
-
     fn urls(
         &self,
         gateway: &Gateway,
@@ -367,7 +288,7 @@ impl Emulator {
         has_web: bool,
     ) -> Urls {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        let site = |path: &str| format!("{scheme}://{}/{path}", gateway::reachable(address));
+        let site = |path: &str| format!("{scheme}://{}/{path}", reachable(address));
         Urls {
             websocket: gateway.url(address),
             management: endpoints.management.clone(),
