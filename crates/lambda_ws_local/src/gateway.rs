@@ -32,42 +32,33 @@
 mod accept;
 mod api;
 mod api_key;
-mod authorization;
-mod authorizer;
-mod close;
+mod authorize;
 mod connection;
-mod connections;
 mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handshake;
-mod head;
+mod http;
 mod integration;
 mod management;
 mod message;
 mod model;
-mod opening;
 mod options;
-mod outbox;
 mod pages;
-mod refusal;
-mod shared;
 mod socket;
-mod stream;
+mod state;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod time;
-mod tls;
 
 pub use crate::activity::{Operation, OperationKind, Outcome, Snapshot};
 pub use api::{Api, Route};
 pub use api_key::{ApiKey, ApiKeySource, ApiKeys, NoApiKeySource};
-pub use authorization::Authorization;
-pub use authorizer::Authorizer;
+pub use authorize::{Authorization, Authorizer};
+pub use http::{Tls, TlsError};
 pub use integration::{Integration, IntegrationError, Invocation};
 pub use lambda_ws_protocol::event::EventShape;
 pub use model::{BadSchema, Models, Schema};
@@ -75,14 +66,13 @@ pub use options::{Clock, Fault, Options, Script};
 pub use pages::{Audience, Page, PageBody, Pages};
 pub use throttle::{Rate, RateLimits, Throttle};
 pub use time::{Time, TimeError};
-pub use tls::{Tls, TlsError};
 
 use bytes::Bytes;
-use shared::Shared;
+use http::Stream;
+use state::Shared;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::Stream;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};

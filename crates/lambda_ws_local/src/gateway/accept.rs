@@ -1,14 +1,14 @@
 //! What becomes of a TCP connection: a websocket, or requests to the management API.
 
-use super::authorization::{self, Authorized, Caller};
-use super::connection::{self, Connection};
-use super::handshake::{self, Handshake};
-use super::head::{Head, NoHead, Upgrade};
+use super::authorize::{self, Authorized, Caller};
+use super::connection::{Connection, lost, run};
+use super::http::Refusal;
+use super::http::Stream;
+use super::http::{Handshake, source_ip};
+use super::http::{Head, NoHead, Upgrade};
 use super::integration::answer;
-use super::refusal::Refusal;
-use super::shared::Shared;
 use super::socket::linger;
-use super::stream::Stream;
+use super::state::Shared;
 use super::{events, management};
 use crate::activity::{Observer as _, Operation, OperationKind, Outcome};
 use lambda_ws_protocol::Timestamp;
@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout};
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     // Boxed: an open connection should not pay for its beginning.
     if let Some(opened) = Box::pin(open(&shared, stream, peer)).await {
-        connection::run(&shared, opened.connection, opened.stream, opened.rest).await;
+        run(&shared, opened.connection, opened.stream, opened.rest).await;
     }
 }
 
@@ -98,7 +98,7 @@ async fn upgrade(
         }
     };
     // Before the proxy's headers take the place of the client's: those are signed.
-    let signed = authorization::caller(shared, &request, now);
+    let signed = authorize::caller(shared, &request, now);
     let port = stream.local_addr().map_or(0, |address| address.port());
     let scheme = if shared.options.tls.is_some() {
         "https"
@@ -110,7 +110,7 @@ async fn upgrade(
     let mut connection = Connection::new(
         shared.new_id(),
         now,
-        handshake::source_ip(peer),
+        source_ip(peer),
         handshake.user_agent.take(),
         std::mem::take(&mut handshake.host),
     );
@@ -146,7 +146,7 @@ async fn upgrade(
     observers.connection_opened(peer.port(), &|| connection.snapshot());
     let answer = handshake.accept(protocol.as_deref());
     if !matches!(timeout(limit, stream.write_all(&answer)).await, Ok(Ok(()))) {
-        connection::lost(shared, &connection).await;
+        lost(shared, &connection).await;
         return None;
     }
     Some(Opened {
@@ -183,7 +183,7 @@ async fn authorize<'a>(
             request_id,
         ));
     }
-    authorization::check(shared, connection, handshake, signed, request_id, now).await
+    authorize::check(shared, connection, handshake, signed, request_id, now).await
 }
 
 /// Asks the function whether the client may come in: the sub-protocol it chose, or what the client is

@@ -1,10 +1,10 @@
 //! The events a connection causes, as its function reads them.
 
-use super::authorization::Authorized;
-use super::close::Close;
+use super::authorize::Authorized;
+use super::connection::Close;
 use super::connection::Connection;
-use super::handshake::Handshake;
-use super::shared::Shared;
+use super::http::Handshake;
+use super::state::Shared;
 use bytes::Bytes;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::authorizer::{AuthorizerRequest, IdentitySource, authorizer_headers};

@@ -1,11 +1,11 @@
 //! What the fuzz targets of `/fuzz` reach. It is no part of the API.
 
-use super::authorization::Authorized;
+use super::authorize::Authorized;
 use super::connection::Connection;
-use super::handshake::Handshake;
-use super::head::{Head, NoHead};
-use super::shared::Shared;
+use super::http::Handshake;
+use super::http::{Head, NoHead};
 use super::socket::{Incoming, Reader};
+use super::state::Shared;
 use super::{Api, Options, events, management};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
@@ -42,7 +42,7 @@ async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     };
     let read = async move { Head::read(&mut gateway).await };
     let (head, ()) = tokio::join!(read, send);
-    let refused = |refusal: super::refusal::Refusal| {
+    let refused = |refusal: super::http::Refusal| {
         let answer = refusal.to_http1();
         one_answer(&answer);
         Some((answer, String::new()))

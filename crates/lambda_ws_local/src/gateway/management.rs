@@ -1,14 +1,14 @@
 //! The `@connections` management API (conformance G), and what else a plain request is told.
 
-use super::authorization;
-use super::close::Close;
+use super::authorize;
+use super::connection::Close;
 use super::connection::Connection;
-use super::handshake::{after_stage, stage};
-use super::head::check_size;
+use super::connection::NotTaken;
+use super::http::Refusal;
+use super::http::check_size;
+use super::http::{after_stage, stage};
 use super::options::Fault;
-use super::outbox::NotTaken;
-use super::refusal::Refusal;
-use super::shared::Shared;
+use super::state::Shared;
 use super::{Audience, Gateway, PageBody};
 use crate::activity::{Call, Observer as _};
 use crate::activity::{Operation, OperationKind, Outcome};
@@ -326,7 +326,7 @@ async fn authorize(
         _ => read(body).await?,
     };
     let token = session_tokens::of_request(&head.headers);
-    authorization::signed(shared, token, || sigv4::Request {
+    authorize::signed(shared, token, || sigv4::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
@@ -338,7 +338,7 @@ async fn authorize(
         body: &data,
     })
     .map_err(CallError::Unsigned)?;
-    match authorization::denied(shared, &head.method) {
+    match authorize::denied(shared, &head.method) {
         Some(refusal) => Err(CallError::Denied(refusal)),
         None => Ok(data),
     }

@@ -1,10 +1,10 @@
 //! Messages of a client, and the last event of a connection: from the socket to the integration and
 //! back.
 
-use super::close::Close;
+use super::connection::Close;
 use super::connection::{Connection, InFlight};
 use super::integration::{Failure, answer};
-use super::shared::Shared;
+use super::state::Shared;
 use super::{Route, events};
 use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};

@@ -1,6 +1,6 @@
 //! The time of the gateway's own timers.
 
-use super::shared::Shared;
+use super::state::Shared;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,6 +1,6 @@
 //! Many clients, and clients that talk nonsense.
 
-use crate::gateway::shared::Shared;
+use crate::gateway::state::Shared;
 use crate::gateway::testing::{HANDSHAKE, Setup, echo, frame, ok};
 use crate::gateway::{accept, testing};
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! The head of the first request on a TCP connection, read by hand: events keep the case and the
 //! order of header names (conformance C1), which HTTP libraries do not.
 
-use super::refusal::Refusal;
+use crate::gateway::http::Refusal;
 use http::Request;
 use lambda_ws_protocol::event::Pairs;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,7 +14,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const HEADERS: usize = 100;
 
 /// The head of a request.
-pub(super) enum Head {
+pub(in crate::gateway) enum Head {
     /// It wants to become a websocket.
     Upgrade(Upgrade),
     /// Any other, with all bytes read so far.
@@ -22,19 +22,19 @@ pub(super) enum Head {
 }
 
 /// A request that wants to become a websocket.
-pub(super) struct Upgrade {
-    pub(super) target: String,
+pub(in crate::gateway) struct Upgrade {
+    pub(in crate::gateway) target: String,
     /// Whether it is HTTP/1.1.
-    pub(super) http_11: bool,
+    pub(in crate::gateway) http_11: bool,
     /// Names as sent.
-    pub(super) headers: Pairs,
+    pub(in crate::gateway) headers: Pairs,
     /// What the client sent after the head.
-    pub(super) rest: Vec<u8>,
+    pub(in crate::gateway) rest: Vec<u8>,
 }
 
 /// Why there is no head.
 #[derive(Debug)]
-pub(super) enum NoHead {
+pub(in crate::gateway) enum NoHead {
     /// The client went away.
     Gone,
     /// It is to be told why.
@@ -45,7 +45,9 @@ pub(super) enum NoHead {
 
 impl Head {
     /// Reads until a head is complete. The caller limits the time.
-    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, NoHead> {
+    pub(in crate::gateway) async fn read(
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Result<Self, NoHead> {
         let mut bytes = Vec::with_capacity(1024);
         let mut searched = 0;
         loop {
@@ -112,7 +114,7 @@ impl Head {
 }
 
 /// Checks the size of a head that a library has read: of the later requests on a connection.
-pub(super) fn check_size<B>(request: &Request<B>) -> Result<(), Refusal> {
+pub(in crate::gateway) fn check_size<B>(request: &Request<B>) -> Result<(), Refusal> {
     let target = request
         .uri()
         .path_and_query()
@@ -145,7 +147,7 @@ fn ends(bytes: &[u8], searched: usize) -> bool {
 }
 
 /// Whether a comma-separated list has this token.
-pub(super) fn has_token(list: &[u8], token: &str) -> bool {
+pub(in crate::gateway) fn has_token(list: &[u8], token: &str) -> bool {
     list.split(|byte| *byte == b',')
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }

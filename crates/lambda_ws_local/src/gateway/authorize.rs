@@ -1,14 +1,18 @@
 //! Who may connect, and who may call the management API.
 
+mod authorizer;
+
+pub use authorizer::Authorizer;
+
 use super::api_key::{ApiKey, NoApiKey};
-use super::authorizer::{Authorizer, Said, Unauthorized};
 use super::connection::Connection;
-use super::handshake;
-use super::handshake::Handshake;
-use super::head::Upgrade;
-use super::refusal::Refusal;
-use super::shared::Shared;
+use super::http::Handshake;
+use super::http::Refusal;
+use super::http::Upgrade;
+use super::http::split;
+use super::state::Shared;
 use crate::activity::{Operation, OperationKind, Outcome};
+use authorizer::{Said, Unauthorized};
 use http::Method;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::Identity;
@@ -164,7 +168,7 @@ fn iam(
         return Ok(None);
     };
     // A proper handshake has a path.
-    let (path, query) = handshake::split(&request.target).unwrap_or_default();
+    let (path, query) = split(&request.target).unwrap_or_default();
     let headers = request.headers.iter();
     let request = Request {
         method: "GET",

@@ -1,10 +1,10 @@
 //! Lambda authorizers.
 
-use super::connection::Connection;
-use super::handshake::Handshake;
-use super::integration::{Failure, respond};
-use super::shared::Shared;
-use super::{Integration, IntegrationError, events};
+use crate::gateway::connection::Connection;
+use crate::gateway::http::Handshake;
+use crate::gateway::integration::{Failure, respond};
+use crate::gateway::state::Shared;
+use crate::gateway::{Integration, IntegrationError, events};
 use lambda_ws_protocol::authorizer::{
     AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
 };
@@ -39,7 +39,7 @@ impl Authorizer {
     }
 
     /// Asks about a client (conformance B9, B10, C4).
-    pub(super) async fn ask(
+    pub(in crate::gateway) async fn ask(
         &self,
         shared: &Shared,
         connection: &Connection,
@@ -97,16 +97,16 @@ fn method_arn(shared: &Shared) -> String {
 
 /// What an authorizer said of a client that may connect.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(in crate::gateway) struct Said {
     /// `requestContext.authorizer` of the connection's events.
-    pub(super) context: Option<Box<RawValue>>,
+    pub(in crate::gateway) context: Option<Box<RawValue>>,
     /// The client's API key.
-    pub(super) usage_identifier_key: Option<String>,
+    pub(in crate::gateway) usage_identifier_key: Option<String>,
 }
 
 /// Why an authorizer lets a client not connect.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unauthorized {
+pub(in crate::gateway) enum Unauthorized {
     #[error("{0} is missing or empty: the authorizer is not asked")]
     NoIdentity(IdentitySource),
     #[error("the authorizer's policy does not allow {0}")]
@@ -119,7 +119,7 @@ pub(super) enum Unauthorized {
 
 impl Unauthorized {
     /// What the client sees (conformance B9). Assumed: a timeout is a failure like others.
-    pub(super) fn status(&self) -> u16 {
+    pub(in crate::gateway) fn status(&self) -> u16 {
         match self {
             Self::NoIdentity(_) => 401,
             Self::Denied(_) => 403,

@@ -1,8 +1,8 @@
 //! What all connections of a gateway share.
 
-use super::connections::Connections;
-use super::opening::Opening;
-use super::outbox::Bounds;
+use super::connection::Bounds;
+use super::connection::Connections;
+use super::connection::Opening;
 use super::{Api, ApiKeys, Authorization, Options, Route};
 use crate::activity::{Observer as _, Operation};
 use lambda_ws_protocol::event::{self, Pairs};

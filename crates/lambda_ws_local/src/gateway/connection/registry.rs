@@ -1,7 +1,7 @@
 //! The connections that are open.
 
-use super::close::Close;
-use super::connection::Connection;
+use crate::gateway::connection::Close;
+use crate::gateway::connection::Connection;
 use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// One lock: it is held for a hash and a clone, about 0.1 us of the 60 us a message may cost.
 #[derive(Default)]
-pub(super) struct Connections(Mutex<Table>);
+pub(in crate::gateway) struct Connections(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -21,7 +21,7 @@ struct Table {
 
 impl Connections {
     /// Adds a connection.
-    pub(super) fn insert(&self, connection: Arc<Connection>) {
+    pub(in crate::gateway) fn insert(&self, connection: Arc<Connection>) {
         let mut table = self.lock();
         if table.closing {
             connection.outbox.request_close(Close::GOING_AWAY);
@@ -30,22 +30,26 @@ impl Connections {
     }
 
     /// The open connection of this id.
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Connection>> {
+    pub(in crate::gateway) fn find(&self, id: &str) -> Option<Arc<Connection>> {
         self.lock().open.get(id).cloned()
     }
 
     /// Forgets a connection.
-    pub(super) fn remove(&self, id: &ConnectionId) {
+    pub(in crate::gateway) fn remove(&self, id: &ConnectionId) {
         self.lock().open.remove(id);
     }
 
     /// How many are open.
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::gateway) fn len(&self) -> usize {
         self.lock().open.len()
     }
 
     /// The first `limit` of those whose ids are behind `after`, in the order of their ids.
-    pub(super) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Connection>> {
+    pub(in crate::gateway) fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<Arc<Connection>> {
         let table = self.lock();
         let ids = table.open.keys().map(ConnectionId::as_str);
         let mut first = BinaryHeap::new();
@@ -63,14 +67,14 @@ impl Connections {
     }
 
     /// Wakes the task of each.
-    pub(super) fn wake_all(&self) {
+    pub(in crate::gateway) fn wake_all(&self) {
         for connection in self.lock().open.values() {
             connection.outbox.wake();
         }
     }
 
     /// Asks all of them, and those that come later, to go away.
-    pub(super) fn close_all(&self) {
+    pub(in crate::gateway) fn close_all(&self) {
         let mut table = self.lock();
         table.closing = true;
         for connection in table.open.values() {

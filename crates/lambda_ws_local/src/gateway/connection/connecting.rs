@@ -6,10 +6,10 @@ use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(super) struct Opening(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(in crate::gateway) struct Opening(Mutex<HashMap<String, watch::Receiver<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
-pub(super) struct UnderWay<'a> {
+pub(in crate::gateway) struct UnderWay<'a> {
     opening: &'a Opening,
     id: &'a str,
     /// Who waits notices when it is gone.
@@ -18,7 +18,7 @@ pub(super) struct UnderWay<'a> {
 
 impl Opening {
     /// Remembers a connection.
-    pub(super) fn begin<'a>(&'a self, id: &'a str) -> UnderWay<'a> {
+    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> UnderWay<'a> {
         let (end, ended) = watch::channel(());
         self.lock().insert(id.to_owned(), ended);
         UnderWay {
@@ -29,7 +29,7 @@ impl Opening {
     }
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
-    pub(super) async fn ended(&self, id: &str) -> bool {
+    pub(in crate::gateway) async fn ended(&self, id: &str) -> bool {
         let found = self.lock().get(id).cloned();
         let Some(mut ended) = found else {
             return false;
@@ -48,7 +48,7 @@ impl Opening {
 #[cfg(test)]
 impl UnderWay<'_> {
     /// How many wait for its end.
-    pub(super) fn waiting(&self) -> usize {
+    pub(in crate::gateway) fn waiting(&self) -> usize {
         // One is the receiver that they are clones of.
         self._end.receiver_count() - 1
     }

@@ -1,6 +1,6 @@
 //! What waits to be sent to one client.
 
-use super::close::Close;
+use crate::gateway::connection::Close;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use std::task::Waker;
 /// What waits to be sent to one client, in order and bounded: a client that does not read costs no
 /// more than the bounds.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(in crate::gateway) struct Outbox {
     waiting: Mutex<Waiting>,
     /// The connection's own task.
     waker: AtomicWaker,
@@ -28,7 +28,7 @@ struct Waiting {
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotTaken {
+pub(in crate::gateway) enum NotTaken {
     /// The connection has ended or is about to.
     Closed,
     /// The client reads too slowly.
@@ -37,14 +37,14 @@ pub(super) enum NotTaken {
 
 /// The most that may wait.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) bytes: usize,
-    pub(super) messages: usize,
+pub(in crate::gateway) struct Bounds {
+    pub(in crate::gateway) bytes: usize,
+    pub(in crate::gateway) messages: usize,
 }
 
 impl Outbox {
     /// Adds a message behind those that wait.
-    pub(super) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), NotTaken> {
+    pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), NotTaken> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(NotTaken::Closed);
@@ -63,7 +63,7 @@ impl Outbox {
     }
 
     /// The message that has waited longest.
-    pub(super) fn pop(&self) -> Option<Bytes> {
+    pub(in crate::gateway) fn pop(&self) -> Option<Bytes> {
         let mut waiting = self.lock();
         let message = waiting.messages.pop_front()?;
         waiting.bytes -= message.len();
@@ -76,7 +76,7 @@ impl Outbox {
 
     /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
     /// or to close is heard: `false` for the others.
-    pub(super) fn request_close(&self, close: Close) -> bool {
+    pub(in crate::gateway) fn request_close(&self, close: Close) -> bool {
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
@@ -89,22 +89,22 @@ impl Outbox {
     }
 
     /// Takes nothing more.
-    pub(super) fn close(&self) {
+    pub(in crate::gateway) fn close(&self) {
         self.lock().closed = true;
     }
 
     /// The close that was asked for.
-    pub(super) fn closing(&self) -> Option<Close> {
+    pub(in crate::gateway) fn closing(&self) -> Option<Close> {
         self.lock().closing.clone()
     }
 
     /// Has `waker` woken by the next change.
-    pub(super) fn register(&self, waker: &Waker) {
+    pub(in crate::gateway) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
     /// Wakes the connection's task.
-    pub(super) fn wake(&self) {
+    pub(in crate::gateway) fn wake(&self) {
         self.waker.wake();
     }
 

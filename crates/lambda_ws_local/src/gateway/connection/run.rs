@@ -1,0 +1,283 @@
+//! One connection, from its 101 to its end.
+
+use crate::activity::Snapshot;
+use crate::activity::{Operation, OperationKind, Outcome};
+use crate::faults::{Kind, Place};
+use crate::gateway::Options;
+use crate::gateway::connection::Close;
+use crate::gateway::connection::Outbox;
+use crate::gateway::http::Stream;
+use crate::gateway::message;
+use crate::gateway::socket::{End, Received, Socket};
+use crate::gateway::state::Shared;
+use crate::gateway::time::Moment;
+use lambda_ws_protocol::{ConnectionId, Timestamp};
+use serde_json::value::RawValue;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// One connection, as far as others see it.
+pub(in crate::gateway) struct Connection {
+    pub(in crate::gateway) id: ConnectionId,
+    pub(in crate::gateway) connected_at: Timestamp,
+    pub(in crate::gateway) source_ip: Box<str>,
+    pub(in crate::gateway) user_agent: Option<Box<str>>,
+    /// The host the client named.
+    pub(in crate::gateway) host: Box<str>,
+    /// What the authorizer said of the client, for every event (conformance C1).
+    pub(in crate::gateway) authorizer: Option<Box<RawValue>>,
+    pub(in crate::gateway) outbox: Outbox,
+    /// In ms since the epoch (conformance G10).
+    last_active: AtomicU64,
+    in_flight: AtomicUsize,
+    in_flight_bytes: AtomicUsize,
+}
+
+impl Connection {
+    pub(in crate::gateway) fn new(
+        id: String,
+        connected_at: Timestamp,
+        source_ip: String,
+        user_agent: Option<String>,
+        host: String,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            connected_at,
+            source_ip: source_ip.into(),
+            user_agent: user_agent.map(Into::into),
+            host: host.into(),
+            authorizer: None,
+            outbox: Outbox::default(),
+            last_active: AtomicU64::new(connected_at.millis()),
+            in_flight: AtomicUsize::new(0),
+            in_flight_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// When the last message came or was posted.
+    pub(in crate::gateway) fn last_active(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
+    }
+
+    /// What others may know of it.
+    pub(in crate::gateway) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            id: self.id.clone(),
+            connected_at: self.connected_at,
+            last_active_at: self.last_active(),
+            source_ip: self.source_ip.to_string(),
+            user_agent: self.user_agent.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// Notes that a message came or was posted.
+    pub(in crate::gateway) fn touch(&self, now: Timestamp) {
+        self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
+    }
+
+    /// Whether another message may be with its integration.
+    fn may_receive(&self, options: &Options) -> bool {
+        self.in_flight.load(Ordering::Acquire) < options.in_flight
+            && self.in_flight_bytes.load(Ordering::Acquire) < options.in_flight_bytes
+    }
+}
+
+/// For how long a slow client is not written to.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// One message that is with its integration.
+pub(in crate::gateway) struct InFlight {
+    connection: Arc<Connection>,
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl InFlight {
+    pub(in crate::gateway) fn new(
+        connection: &Arc<Connection>,
+        shared: &Arc<Shared>,
+        bytes: usize,
+    ) -> Self {
+        connection.in_flight.fetch_add(1, Ordering::Relaxed);
+        connection
+            .in_flight_bytes
+            .fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            connection: Arc::clone(connection),
+            shared: Arc::clone(shared),
+            bytes,
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let (connection, options) = (&self.connection, &self.shared.options);
+        let bytes = connection
+            .in_flight_bytes
+            .fetch_sub(self.bytes, Ordering::AcqRel);
+        let messages = connection.in_flight.fetch_sub(1, Ordering::AcqRel);
+        // Only at a limit has the connection's task stopped to read.
+        if messages >= options.in_flight || bytes >= options.in_flight_bytes {
+            connection.outbox.wake();
+        }
+    }
+}
+
+/// Serves an open connection to its end, and invokes its `$disconnect`.
+pub(in crate::gateway) async fn run(
+    shared: &Arc<Shared>,
+    connection: Arc<Connection>,
+    stream: Stream,
+    rest: Vec<u8>,
+) {
+    let mut socket = Socket::new(stream, rest, shared.options.time.clone());
+    let end = live(shared, &connection, &mut socket).await;
+    let close = leave(shared, &connection, &end);
+    // Boxed: an idle connection should not pay for its end.
+    let finish = socket.finish(end, &connection.outbox, shared.options.close_timeout);
+    let disconnect = message::disconnect(shared, &connection, &close);
+    Box::pin(async { tokio::join!(finish, disconnect) }).await;
+}
+
+/// Ends a connection whose 101 could not be sent: its function has accepted it.
+pub(in crate::gateway) async fn lost(shared: &Arc<Shared>, connection: &Arc<Connection>) {
+    let close = leave(shared, connection, &End::Lost);
+    message::disconnect(shared, connection, &close).await;
+}
+
+/// Makes the connection unreachable, at once (conformance F9).
+fn leave(shared: &Shared, connection: &Connection, end: &End) -> Close {
+    connection.outbox.close();
+    shared.connections.remove(&connection.id);
+    let close = end.close();
+    shared.observe(Operation {
+        kind: OperationKind::Close,
+        route: "",
+        connection_id: connection.id.as_str(),
+        request_id: "",
+        outcome: Outcome::Closed(close.code),
+        detail: Some(&close.reason),
+        duration: shared.now() - connection.connected_at,
+    });
+    close
+}
+
+/// Moves messages until the connection ends.
+async fn live(shared: &Arc<Shared>, connection: &Arc<Connection>, socket: &mut Socket) -> End {
+    let time = &shared.options.time;
+    let slow = shared
+        .options
+        .faults
+        .happens(Place::Gateway, Kind::SlowClient);
+    let mut alarm = Alarm {
+        // Before the first look at the time, so that no change is missed.
+        version: time.version(),
+        expires: time.now().after(shared.options.connection_duration),
+        slow_until: slow.then(|| Instant::now() + SLOW),
+    };
+    let mut timer = pin!(sleep_until(alarm.next(shared, socket)));
+    poll_fn(|cx| {
+        // Before anything is looked at, so that no change is missed.
+        connection.outbox.register(cx.waker());
+        match connection.outbox.closing() {
+            Some(close) if close == Close::LOST => return Poll::Ready(End::Lost),
+            Some(close) => return Poll::Ready(End::Gateway(close)),
+            None => {}
+        }
+        // A client that closed and went has left its close frame: it is read before a write fails.
+        if let Poll::Ready(end) = poll_read(cx, shared, connection, socket) {
+            return Poll::Ready(end);
+        }
+        // After that, so that what was read is answered: pings.
+        if alarm.slow_until.is_none()
+            && let Poll::Ready(Err(_)) = socket.poll_write(cx, &connection.outbox)
+        {
+            return Poll::Ready(End::Lost);
+        }
+        poll_timer(cx, shared, socket, timer.as_mut(), &mut alarm)
+            .map(|()| End::Gateway(Close::GOING_AWAY))
+    })
+    .await
+}
+
+/// What a connection's only timer is set to.
+struct Alarm {
+    /// Of the time, when the timer was set.
+    version: u64,
+    /// Conformance F6.
+    expires: Moment,
+    /// Nothing is written before, on purpose.
+    slow_until: Option<Instant>,
+}
+
+impl Alarm {
+    /// Until when nothing has to be looked at.
+    fn next(&self, shared: &Shared, socket: &Socket) -> Instant {
+        let due = shared.options.time.instant(self.due(shared, socket));
+        self.slow_until.map_or(due, |until| until.min(due))
+    }
+
+    /// When the connection has been idle too long or is too old (conformance F5, F6).
+    fn due(&self, shared: &Shared, socket: &Socket) -> Moment {
+        let idle = socket.last_message.after(shared.options.idle_timeout);
+        idle.min(self.expires)
+    }
+}
+
+/// Takes all that the client has sent, whether or not it reads what it is sent (conformance F8).
+fn poll_read(
+    cx: &mut Context<'_>,
+    shared: &Arc<Shared>,
+    connection: &Arc<Connection>,
+    socket: &mut Socket,
+) -> Poll<End> {
+    while connection.may_receive(&shared.options) {
+        match socket.poll_read(cx) {
+            Poll::Ready(Received::Text(body)) => message::receive(shared, connection, &body),
+            Poll::Ready(Received::Control) if shared.options.pings_reset_idle => {
+                socket.last_message = shared.options.time.now();
+            }
+            Poll::Ready(Received::Control) => {}
+            Poll::Ready(Received::End(end)) => return Poll::Ready(end),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    Poll::Pending
+}
+
+/// Ready when the connection is to go away (conformance F5, F6). The timer is not set again at every message, but looks at
+/// the last one when it fires.
+fn poll_timer(
+    cx: &mut Context<'_>,
+    shared: &Shared,
+    socket: &Socket,
+    mut timer: Pin<&mut Sleep>,
+    alarm: &mut Alarm,
+) -> Poll<()> {
+    let version = shared.options.time.version();
+    if std::mem::replace(&mut alarm.version, version) != version {
+        timer.as_mut().reset(alarm.next(shared, socket));
+    }
+    while timer.as_mut().poll(cx).is_ready() {
+        if alarm
+            .slow_until
+            .is_some_and(|until| until <= Instant::now())
+        {
+            alarm.slow_until = None;
+            // OperationKind has waited is written now.
+            cx.waker().wake_by_ref();
+        }
+        if shared.options.time.now() >= alarm.due(shared, socket) {
+            return Poll::Ready(());
+        }
+        timer.as_mut().reset(alarm.next(shared, socket));
+    }
+    Poll::Pending
+}
