@@ -56,12 +56,12 @@ mod time;
 
 pub use crate::activity::{Operation, OperationKind, Outcome, Snapshot};
 pub use api::{Api, Route};
-pub use api_key::{ApiKey, ApiKeySource, ApiKeys, NoApiKeySource};
+pub use api_key::{ApiKey, ApiKeySource, ApiKeys, InvalidApiKeySource};
 pub use authorize::{Authorization, Authorizer};
 pub use http::{Tls, TlsError};
 pub use integration::{Integration, IntegrationError, Invocation};
 pub use lambda_ws_protocol::event::EventShape;
-pub use model::{BadSchema, Models, Schema};
+pub use model::{Models, Schema, SchemaError};
 pub use options::{Clock, Fault, Options, Script};
 pub use pages::{Audience, Page, PageBody, Pages};
 pub use throttle::{Rate, RateLimits, Throttle};
@@ -69,7 +69,7 @@ pub use time::{Time, TimeError};
 
 use bytes::Bytes;
 use http::Stream;
-use state::Shared;
+use state::GatewayState;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,15 +83,15 @@ const PATIENCES: u32 = 12;
 /// One stage of one WebSocket API, as API Gateway would serve it.
 #[derive(Clone)]
 pub struct Gateway {
-    shared: Arc<Shared>,
+    state: Arc<GatewayState>,
 }
 
 impl Gateway {
     /// A gateway for `api`.
     pub fn new(api: Api, options: Options) -> Self {
-        let shared = Arc::new(Shared::new(api, options));
-        shared.options.time.drives(&shared);
-        Self { shared }
+        let state = Arc::new(GatewayState::new(api, options));
+        state.options.time.drives(&state);
+        Self { state }
     }
 
     /// Where clients connect, if the gateway listens on `address`: `ws://127.0.0.1:3001/dev`, or
@@ -110,63 +110,63 @@ impl Gateway {
 
     /// Where functions post, if [`serve_management`](Self::serve_management) listens on `address`.
     pub fn plain_management_url(&self, address: SocketAddr) -> String {
-        format!("http://{}/{}", reachable(address), self.shared.stage)
+        format!("http://{}/{}", reachable(address), self.state.stage)
     }
 
     fn at(&self, scheme: &str, address: SocketAddr) -> String {
-        let tls = if self.shared.options.tls.is_some() {
+        let tls = if self.state.options.tls.is_some() {
             "s"
         } else {
             ""
         };
-        let stage = &self.shared.stage;
+        let stage = &self.state.stage;
         format!("{scheme}{tls}://{}/{stage}", reachable(address))
     }
 
     /// How many connections are open.
     pub fn connections(&self) -> usize {
-        self.shared.connections.len()
+        self.state.connections.len()
     }
 
     /// The stage's name.
     pub fn stage(&self) -> &str {
-        &self.shared.stage
+        &self.state.stage
     }
 
     /// The time of its timers.
     pub fn time(&self) -> &Time {
-        &self.shared.options.time
+        &self.state.options.time
     }
 
     /// How fast clients and functions may be.
     pub fn throttle(&self) -> &Throttle {
-        &self.shared.options.throttle
+        &self.state.options.throttle
     }
 
     /// Posts to a connection, as the management API does.
     pub(crate) fn post(&self, id: &str, data: Bytes) -> u16 {
-        management::post_unsigned(&self.shared, id, data)
+        management::post_unsigned(&self.state, id, data)
     }
 
     /// Closes a connection, as the management API does.
     pub(crate) fn close(&self, id: &str) -> u16 {
-        management::delete_unsigned(&self.shared, id)
+        management::delete_unsigned(&self.state, id)
     }
 
     /// The open connection of this id.
     pub(crate) fn find(&self, id: &str) -> Option<Snapshot> {
-        let connection = self.shared.connections.find(id)?;
+        let connection = self.state.connections.find(id)?;
         Some(connection.snapshot())
     }
 
     /// Resolves when the gateway ends.
     pub(crate) async fn ended(&self) {
-        self.shared.ended().await;
+        self.state.ended().await;
     }
 
     /// At most `limit` open connections, in the order of their ids, from the first one behind `after`.
     pub fn snapshots(&self, after: Option<&str>, limit: usize) -> Vec<Snapshot> {
-        let page = self.shared.connections.page(after, limit);
+        let page = self.state.connections.page(after, limit);
         page.iter()
             .map(|connection| connection.snapshot())
             .collect()
@@ -178,11 +178,11 @@ impl Gateway {
     /// A gateway that has been shut down does not serve again.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
-        let serve = |stream, peer| accept::serve(Arc::clone(&self.shared), stream, peer);
+        let serve = |stream, peer| accept::serve(Arc::clone(&self.state), stream, peer);
         accept_all(&listener, &mut tasks, serve, shutdown).await;
         drop(listener);
-        self.shared.closing.send_replace(true);
-        self.shared.connections.close_all();
+        self.state.closing.send_replace(true);
+        self.state.connections.close_all();
         self.wait_for(tasks).await;
     }
 
@@ -191,12 +191,12 @@ impl Gateway {
     pub async fn serve_management(&self, listener: TcpListener) {
         let mut tasks = JoinSet::new();
         let serve = |stream: TcpStream, peer| {
-            let shared = Arc::clone(&self.shared);
+            let state = Arc::clone(&self.state);
             // Fails only on a connection that is gone.
             let _ = stream.set_nodelay(true);
-            async move { management::serve(&shared, Stream::Plain(stream), peer, Vec::new()).await }
+            async move { management::serve(&state, Stream::Plain(stream), peer, Vec::new()).await }
         };
-        accept_all(&listener, &mut tasks, serve, self.shared.ended()).await;
+        accept_all(&listener, &mut tasks, serve, self.state.ended()).await;
         drop(listener);
         self.wait_for(tasks).await;
     }
@@ -204,7 +204,7 @@ impl Gateway {
     /// Waits for connections to end, but not for ever.
     async fn wait_for(&self, tasks: JoinSet<()>) {
         let all = tasks.len();
-        let patience = self.shared.options.shutdown_timeout;
+        let patience = self.state.options.shutdown_timeout;
         match all_end(tasks, patience).await {
             0 => {}
             cut => tracing::warn!("{cut} of {all} connections were cut off before they had ended"),

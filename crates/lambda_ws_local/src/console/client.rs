@@ -1,6 +1,6 @@
 //! One client of the console: a websocket to the gateway, and what went over it.
 
-use super::reply::Refused;
+use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, millis};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
@@ -58,7 +58,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Setup {
     /// The handshake.
-    fn request(&self, place: &Place) -> Result<Request, Refused> {
+    fn request(&self, place: &Place) -> Result<Request, ConsoleError> {
         let (address, stage) = (place.address, &place.stage);
         let scheme = if place.connector.is_some() {
             "wss"
@@ -67,7 +67,9 @@ impl Setup {
         };
         let parts = [&self.name, &self.query];
         if parts.iter().any(|part| part.len() > LONGEST) {
-            return Err(Refused::bad("a name and a query string have 16 KB at most"));
+            return Err(ConsoleError::bad(
+                "a name and a query string have 16 KB at most",
+            ));
         }
         let query = match self.query.trim_start_matches('?') {
             "" => String::new(),
@@ -75,7 +77,8 @@ impl Setup {
         };
         let url = format!("{scheme}://{address}/{stage}{query}");
         let request = url.into_client_request();
-        let mut request = request.map_err(|error| Refused::bad(format!("the URL: {error}")))?;
+        let mut request =
+            request.map_err(|error| ConsoleError::bad(format!("the URL: {error}")))?;
         let headers = request.headers_mut();
         headers.insert(
             USER_AGENT,
@@ -84,15 +87,17 @@ impl Setup {
         for (name, value) in &self.headers {
             let name = name.trim();
             let parsed: Result<HeaderName, _> = name.parse();
-            let parsed = parsed.map_err(|_| Refused::bad(format!("`{name}` is no header name")))?;
+            let parsed =
+                parsed.map_err(|_| ConsoleError::bad(format!("`{name}` is no header name")))?;
             let value = HeaderValue::from_str(value.trim());
-            let value = value.map_err(|_| Refused::bad(format!("the value of {name} is none")))?;
+            let value =
+                value.map_err(|_| ConsoleError::bad(format!("the value of {name} is none")))?;
             headers.append(parsed, value);
         }
         let protocols = self.protocols.join(", ");
         if !protocols.is_empty() {
             let value = HeaderValue::from_str(&protocols);
-            let bad = || Refused::bad(format!("`{protocols}` is no list of sub-protocols"));
+            let bad = || ConsoleError::bad(format!("`{protocols}` is no list of sub-protocols"));
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value.map_err(|_| bad())?);
         }
         Ok(request)
@@ -136,7 +141,7 @@ impl Client {
         setup: Setup,
         place: Place,
         activity: ActivityLog,
-    ) -> Result<Client, Refused> {
+    ) -> Result<Client, ConsoleError> {
         let request = setup.request(&place)?;
         let (orders, received) = mpsc::channel(WAITING);
         let client = Client(Arc::new(Inner {
@@ -169,11 +174,11 @@ impl Client {
     }
 
     /// Sends a message.
-    pub(super) fn send(&self, text: String) -> Result<(), Refused> {
+    pub(super) fn send(&self, text: String) -> Result<(), ConsoleError> {
         let order = Order::Send(text);
         let full = "the client is closed, or does not get rid of its messages";
         let sent = self.0.orders.try_send(order);
-        sent.map_err(|_| Refused::bad(full))
+        sent.map_err(|_| ConsoleError::bad(full))
     }
 
     /// Closes it.

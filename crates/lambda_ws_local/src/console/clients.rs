@@ -2,7 +2,7 @@
 //! headers, which scripts cannot.
 
 use super::client::{Client, Place, Setup};
-use super::reply::Refused;
+use super::reply::ConsoleError;
 use crate::activity::ActivityLog;
 use crate::gateway::Gateway;
 use serde_json::Value;
@@ -51,14 +51,14 @@ impl Clients {
     }
 
     /// Begins to connect one; its number.
-    pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, Refused> {
+    pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, ConsoleError> {
         let mut all = self.lock();
         if all.clients.len() >= MOST {
             // The oldest of those that are over makes room.
             let over = all.clients.values().find(|client| client.is_over());
             let over = over.map(Client::id);
             let over = over.ok_or_else(|| {
-                Refused::bad(format!("there are {MOST} clients: remove one first"))
+                ConsoleError::bad(format!("there are {MOST} clients: remove one first"))
             })?;
             all.clients.remove(&over);
         }
@@ -74,14 +74,14 @@ impl Clients {
         Ok(id)
     }
 
-    pub(super) fn find(&self, id: &str) -> Result<Client, Refused> {
+    pub(super) fn find(&self, id: &str) -> Result<Client, ConsoleError> {
         let id = id.parse().ok();
         let found = id.and_then(|id: u64| self.lock().clients.get(&id).cloned());
-        found.ok_or_else(Refused::not_found)
+        found.ok_or_else(ConsoleError::not_found)
     }
 
     /// Closes one and forgets it.
-    pub(super) fn remove(&self, id: &str) -> Result<(), Refused> {
+    pub(super) fn remove(&self, id: &str) -> Result<(), ConsoleError> {
         let client = self.find(id)?;
         client.close();
         self.lock().clients.remove(&client.id());

@@ -2,13 +2,13 @@
 
 use super::authorize::{self, Authorized, Caller};
 use super::connection::{Connection, lost, run};
-use super::http::Refusal;
+use super::http::HttpError;
 use super::http::Stream;
 use super::http::{Handshake, source_ip};
-use super::http::{Head, NoHead, Upgrade};
+use super::http::{Head, HeadError, Upgrade};
 use super::integration::answer;
 use super::socket::linger;
-use super::state::Shared;
+use super::state::GatewayState;
 use super::{events, management};
 use crate::activity::{Observer as _, Operation, OperationKind, Outcome};
 use lambda_ws_protocol::Timestamp;
@@ -25,10 +25,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// Serves one TCP connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(state: Arc<GatewayState>, stream: TcpStream, peer: SocketAddr) {
     // Boxed: an open connection should not pay for its beginning.
-    if let Some(opened) = Box::pin(open(&shared, stream, peer)).await {
-        run(&shared, opened.connection, opened.stream, opened.rest).await;
+    if let Some(opened) = Box::pin(open(&state, stream, peer)).await {
+        run(&state, opened.connection, opened.stream, opened.rest).await;
     }
 }
 
@@ -40,93 +40,93 @@ struct Opened {
     rest: Vec<u8>,
 }
 
-async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
+async fn open(state: &Arc<GatewayState>, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
     // Fails only on a connection that is gone.
     let _ = stream.set_nodelay(true);
     let begin = async {
         // Who does not speak TLS where it is spoken has been told so by its own library's alert.
-        let mut stream = Stream::open(stream, shared.options.tls.as_ref())
+        let mut stream = Stream::open(stream, state.options.tls.as_ref())
             .await
             .ok()?;
         let head = Head::read(&mut stream).await;
         Some((stream, head))
     };
     let (stream, head) = tokio::select! {
-        begun = timeout(shared.options.head_timeout, begin) => begun.ok()??,
-        () = shared.ended() => return None,
+        begun = timeout(state.options.head_timeout, begin) => begun.ok()??,
+        () = state.ended() => return None,
     };
     match head {
-        Ok(Head::Upgrade(request)) => upgrade(shared, request, stream, peer).await,
+        Ok(Head::Upgrade(request)) => upgrade(state, request, stream, peer).await,
         Ok(Head::Plain(bytes)) => {
-            management::serve(shared, stream, peer, bytes).await;
+            management::serve(state, stream, peer, bytes).await;
             None
         }
-        Err(NoHead::Refused(refusal)) => {
-            refuse(stream, &refusal, shared.options.close_timeout).await;
+        Err(HeadError::Rejected(error)) => {
+            reject(stream, &error, state.options.close_timeout).await;
             None
         }
-        Err(NoHead::Tls) => {
-            let refusal = Refusal::bad_request("this port does not speak TLS");
-            if !shared.tls_noticed.swap(true, Ordering::Relaxed) {
+        Err(HeadError::Tls) => {
+            let error = HttpError::bad_request("this port does not speak TLS");
+            if !state.tls_noticed.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     "a client speaks TLS to a port that does not: serve it with --tls. A function that posts to \
                      https://{{domainName}}/{{stage}} should leave the endpoint to AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
                 );
             }
-            refuse(stream, &refusal, shared.options.close_timeout).await;
+            reject(stream, &error, state.options.close_timeout).await;
             None
         }
         // A client that has said nothing is told nothing.
-        Err(NoHead::Gone) => None,
+        Err(HeadError::Gone) => None,
     }
 }
 
 /// The handshake (conformance B): checked, accepted by `$connect`, answered, in this order.
 async fn upgrade(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     request: Upgrade,
     mut stream: Stream,
     peer: SocketAddr,
 ) -> Option<Opened> {
-    let limit = shared.options.close_timeout;
-    let now = shared.now();
-    let mut handshake = match Handshake::check(&request, &shared.stage) {
+    let limit = state.options.close_timeout;
+    let now = state.now();
+    let mut handshake = match Handshake::check(&request, &state.stage) {
         Ok(handshake) => handshake,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
+        Err(error) => {
+            reject(stream, &error, limit).await;
             return None;
         }
     };
     // Before the proxy's headers take the place of the client's: those are signed.
-    let signed = authorize::caller(shared, &request, now);
+    let signed = authorize::caller(state, &request, now);
     let port = stream.local_addr().map_or(0, |address| address.port());
-    let scheme = if shared.options.tls.is_some() {
+    let scheme = if state.options.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    let trace = shared.new_trace(now);
+    let trace = state.new_trace(now);
     handshake.forward(request.headers, peer, port, scheme, trace);
     let mut connection = Connection::new(
-        shared.new_id(),
+        state.new_id(),
         now,
         source_ip(peer),
         handshake.user_agent.take(),
         std::mem::take(&mut handshake.host),
     );
-    let request_id = shared.new_id();
-    let asked = authorize(shared, &connection, &handshake, signed, &request_id, now);
+    let request_id = state.new_id();
+    let asked = authorize(state, &connection, &handshake, signed, &request_id, now);
     let mut authorized = match asked.await {
         Ok(authorized) => authorized,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
+        Err(error) => {
+            reject(stream, &error, limit).await;
             return None;
         }
     };
-    connection.authorizer = authorized.said.context.take();
+    connection.authorizer = authorized.decision.context.take();
     let connection = Arc::new(connection);
     let asked = connect(
-        shared,
+        state,
         &connection,
         &handshake,
         &authorized,
@@ -135,18 +135,18 @@ async fn upgrade(
     );
     let protocol = match asked.await {
         Ok(protocol) => protocol,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
+        Err(error) => {
+            reject(stream, &error, limit).await;
             return None;
         }
     };
     // Before the client knows, so that whoever it tells can reach it.
-    shared.connections.insert(Arc::clone(&connection));
-    let observers = &shared.options.observers;
+    state.connections.insert(Arc::clone(&connection));
+    let observers = &state.options.observers;
     observers.connection_opened(peer.port(), &|| connection.snapshot());
     let answer = handshake.accept(protocol.as_deref());
     if !matches!(timeout(limit, stream.write_all(&answer)).await, Ok(Ok(()))) {
-        lost(shared, &connection).await;
+        lost(state, &connection).await;
         return None;
     }
     Some(Opened {
@@ -159,16 +159,16 @@ async fn upgrade(
 /// Whether a client may ask to connect: not too many new ones, and with what the API demands of them
 /// (conformance B12, B3, B9, B11).
 async fn authorize<'a>(
-    shared: &'a Shared,
+    state: &'a GatewayState,
     connection: &Connection,
     handshake: &Handshake,
     signed: Result<Option<Caller>, SignatureError>,
     request_id: &str,
     now: Timestamp,
-) -> Result<Authorized<'a>, Refusal> {
-    if !shared.options.throttle.connection() {
+) -> Result<Authorized<'a>, HttpError> {
+    if !state.options.throttle.connection() {
         let status = ErrorFrame::TooManyRequests.status();
-        shared.observe(Operation {
+        state.observe(Operation {
             kind: OperationKind::Connect,
             route: "",
             connection_id: connection.id.as_str(),
@@ -177,28 +177,28 @@ async fn authorize<'a>(
             detail: None,
             duration: Duration::ZERO,
         });
-        return Err(Refusal::by_connect(
+        return Err(HttpError::by_connect(
             status,
             connection.id.as_str(),
             request_id,
         ));
     }
-    authorize::check(shared, connection, handshake, signed, request_id, now).await
+    authorize::check(state, connection, handshake, signed, request_id, now).await
 }
 
 /// Asks the function whether the client may come in: the sub-protocol it chose, or what the client is
 /// told instead (conformance B1 to B8). Without a `$connect` route everyone may (conformance B2).
 async fn connect(
-    shared: &Shared,
+    state: &GatewayState,
     connection: &Connection,
     handshake: &Handshake,
     authorized: &Authorized<'_>,
     request_id: &str,
     now: Timestamp,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, HttpError> {
     let started = Instant::now();
     let observe = |route: &str, status, failure: Option<&dyn fmt::Display>| {
-        shared.observe(Operation {
+        state.observe(Operation {
             kind: OperationKind::Connect,
             route,
             connection_id: connection.id.as_str(),
@@ -208,13 +208,13 @@ async fn connect(
             duration: started.elapsed(),
         });
     };
-    let Some((key, route)) = shared.route("$connect") else {
+    let Some((key, route)) = state.route("$connect") else {
         observe("", 101, None);
         return Ok(None);
     };
-    let event = events::connect(shared, connection, handshake, authorized, request_id, now);
-    let hangs = shared.options.own_post_hangs;
-    let _under_way = hangs.then(|| shared.opening.begin(connection.id.as_str()));
+    let event = events::connect(state, connection, handshake, authorized, request_id, now);
+    let hangs = state.options.own_post_hangs;
+    let _under_way = hangs.then(|| state.connecting.begin(connection.id.as_str()));
     let invocation = route.integration.invoke(event, request_id);
     let answer = answer(invocation, route.timeout, ()).await;
     let status = match &answer {
@@ -228,7 +228,7 @@ async fn connect(
     observe(key, status, failure.map(|failure| failure as _));
     match answer {
         Ok(response) if status == 101 => Ok(response.protocol),
-        _ => Err(Refusal::by_connect(
+        _ => Err(HttpError::by_connect(
             status,
             connection.id.as_str(),
             request_id,
@@ -241,10 +241,10 @@ fn is_header_value(value: Option<&str>) -> bool {
 }
 
 /// Answers a request that becomes nothing, and lets the client read it.
-async fn refuse(mut stream: Stream, refusal: &Refusal, limit: Duration) {
+async fn reject(mut stream: Stream, error: &HttpError, limit: Duration) {
     // Who does not read its answer in time is cut off.
     let _ = timeout(limit, async {
-        stream.write_all(&refusal.to_http1()).await?;
+        stream.write_all(&error.to_http1()).await?;
         linger(stream).await;
         Ok::<(), io::Error>(())
     })

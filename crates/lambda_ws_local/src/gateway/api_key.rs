@@ -38,11 +38,11 @@ pub enum ApiKeySource {
     "`{0}` is no API key selection expression: expected $request.header.x-api-key or \
      $context.authorizer.usageIdentifierKey"
 )]
-pub struct NoApiKeySource(String);
+pub struct InvalidApiKeySource(String);
 
 /// Why a client has no key: it sees 403 (conformance B11).
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoApiKey {
+pub(super) enum ApiKeyError {
     #[error("the handshake has no header x-api-key")]
     NoHeader,
     #[error("the authorizer returned no usageIdentifierKey")]
@@ -57,13 +57,14 @@ impl ApiKeys {
         &self,
         headers: &Pairs,
         usage_key: Option<&str>,
-    ) -> Result<&ApiKey, NoApiKey> {
+    ) -> Result<&ApiKey, ApiKeyError> {
         let value = match self.source {
-            ApiKeySource::Header => headers.value("x-api-key").ok_or(NoApiKey::NoHeader)?,
-            ApiKeySource::Authorizer => usage_key.ok_or(NoApiKey::NoUsageIdentifierKey)?,
+            ApiKeySource::Header => headers.value("x-api-key").ok_or(ApiKeyError::NoHeader)?,
+            ApiKeySource::Authorizer => usage_key.ok_or(ApiKeyError::NoUsageIdentifierKey)?,
         };
         let mut keys = self.accepted.iter();
-        keys.find(|key| key.value == value).ok_or(NoApiKey::Unknown)
+        keys.find(|key| key.value == value)
+            .ok_or(ApiKeyError::Unknown)
     }
 }
 
@@ -76,13 +77,13 @@ impl fmt::Debug for ApiKey {
 }
 
 impl FromStr for ApiKeySource {
-    type Err = NoApiKeySource;
+    type Err = InvalidApiKeySource;
 
-    fn from_str(text: &str) -> Result<Self, NoApiKeySource> {
+    fn from_str(text: &str) -> Result<Self, InvalidApiKeySource> {
         match text {
             "$request.header.x-api-key" => Ok(Self::Header),
             "$context.authorizer.usageIdentifierKey" => Ok(Self::Authorizer),
-            _ => Err(NoApiKeySource(text.to_owned())),
+            _ => Err(InvalidApiKeySource(text.to_owned())),
         }
     }
 }

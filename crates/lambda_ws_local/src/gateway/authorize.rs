@@ -4,15 +4,15 @@ mod authorizer;
 
 pub use authorizer::Authorizer;
 
-use super::api_key::{ApiKey, NoApiKey};
+use super::api_key::{ApiKey, ApiKeyError};
 use super::connection::Connection;
 use super::http::Handshake;
-use super::http::Refusal;
+use super::http::HttpError;
 use super::http::Upgrade;
 use super::http::split;
-use super::state::Shared;
+use super::state::GatewayState;
 use crate::activity::{Operation, OperationKind, Outcome};
-use authorizer::{Said, Unauthorized};
+use authorizer::{AuthorizerDecision, Unauthorized};
 use http::Method;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::Identity;
@@ -44,8 +44,8 @@ pub enum Authorization {
 /// What is known of a client that may connect.
 #[derive(Debug, Default)]
 pub(super) struct Authorized<'a> {
-    /// What the authorizer said of it.
-    pub(super) said: Said,
+    /// The decision of the authorizer.
+    pub(super) decision: AuthorizerDecision,
     /// The key it came with, where one is needed.
     pub(super) api_key: Option<&'a ApiKey>,
     /// Who signed the handshake, where that is needed.
@@ -74,20 +74,20 @@ impl Caller {
 
 /// Why a client may not connect.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum AuthError {
     #[error(transparent)]
     Unsigned(#[from] SignatureError),
     #[error(transparent)]
     Unauthorized(#[from] Unauthorized),
     #[error(transparent)]
-    NoApiKey(#[from] NoApiKey),
+    ApiKeyError(#[from] ApiKeyError),
 }
 
-impl Refused {
+impl AuthError {
     fn status(&self) -> u16 {
         match self {
-            Self::Unsigned(_) | Self::NoApiKey(_) => 403,
-            Self::Unauthorized(refused) => refused.status(),
+            Self::Unsigned(_) | Self::ApiKeyError(_) => 403,
+            Self::Unauthorized(error) => error.status(),
         }
     }
 }
@@ -98,73 +98,73 @@ impl Refused {
 /// The authorizer comes before the API key, which it may be the one to name. Assumed: which of the two
 /// a client without both is told about.
 pub(super) async fn check<'a>(
-    shared: &'a Shared,
+    state: &'a GatewayState,
     connection: &Connection,
     handshake: &Handshake,
     signed: Result<Option<Caller>, SignatureError>,
     request_id: &str,
     now: Timestamp,
-) -> Result<Authorized<'a>, Refusal> {
-    let keys = shared.api_keys();
-    if keys.is_none() && matches!(shared.authorization, Authorization::None) {
+) -> Result<Authorized<'a>, HttpError> {
+    let keys = state.api_keys();
+    if keys.is_none() && matches!(state.authorization, Authorization::None) {
         return Ok(Authorized::default());
     }
     let started = Instant::now();
     let decide = async {
         let caller = signed?;
-        let said = match &shared.authorization {
-            Authorization::None | Authorization::Iam => Said::default(),
+        let decision = match &state.authorization {
+            Authorization::None | Authorization::Iam => AuthorizerDecision::default(),
             Authorization::Lambda(authorizer) => {
                 authorizer
-                    .ask(shared, connection, handshake, request_id, now)
+                    .ask(state, connection, handshake, request_id, now)
                     .await?
             }
         };
-        let usage_key = said.usage_identifier_key.as_deref();
+        let usage_key = decision.usage_identifier_key.as_deref();
         let api_key = keys.map(|keys| keys.find(&handshake.headers, usage_key));
         let api_key = api_key.transpose()?;
         Ok(Authorized {
-            said,
+            decision,
             api_key,
             caller,
         })
     };
     let decided = decide.await;
-    let refused: Option<&Refused> = decided.as_ref().err();
-    shared.observe(Operation {
+    let error: Option<&AuthError> = decided.as_ref().err();
+    state.observe(Operation {
         kind: OperationKind::Authorize,
         route: "$connect",
         connection_id: connection.id.as_str(),
         request_id,
-        outcome: refused.map_or(Outcome::Done, |refused| Outcome::Status(refused.status())),
-        detail: refused.map(|refused| refused as &dyn fmt::Display),
+        outcome: error.map_or(Outcome::Done, |error| Outcome::Status(error.status())),
+        detail: error.map(|error| error as &dyn fmt::Display),
         duration: started.elapsed(),
     });
-    decided.map_err(|refused| match refused {
-        Refused::Unsigned(error) => Refusal::unsigned(&error),
-        refused => Refusal::by_connect(refused.status(), connection.id.as_str(), request_id),
+    decided.map_err(|error| match error {
+        AuthError::Unsigned(error) => HttpError::unsigned(&error),
+        error => HttpError::by_connect(error.status(), connection.id.as_str(), request_id),
     })
 }
 
 /// Who signed a handshake, of an API that demands it (conformance B9): before the proxy's headers take
 /// the place of the client's.
 pub(super) fn caller(
-    shared: &Shared,
+    state: &GatewayState,
     request: &Upgrade,
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
-    match shared.authorization {
-        Authorization::Iam => iam(shared, request, now),
+    match state.authorization {
+        Authorization::Iam => iam(state, request, now),
         Authorization::None | Authorization::Lambda(_) => Ok(None),
     }
 }
 
 fn iam(
-    shared: &Shared,
+    state: &GatewayState,
     request: &Upgrade,
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
-    let Some(signer) = signer(shared) else {
+    let Some(signer) = signer(state) else {
         return Ok(None);
     };
     // A proper handshake has a path.
@@ -182,23 +182,23 @@ fn iam(
     signer.verify(&request, now)?;
     Ok(Some(Caller {
         access_key_id: signer.credentials.access_key_id.clone(),
-        account_id: shared.options.account_id.clone(),
-        user_arn: user_arn(shared),
+        account_id: state.options.account_id.clone(),
+        user_arn: user_arn(state),
     }))
 }
 
 /// Checks the signature of a call of the management API (conformance G3), if signatures are verified.
 /// An environment of the gateway's own functions has a session token besides.
 pub(super) fn signed<'a>(
-    shared: &Shared,
+    state: &GatewayState,
     token: Option<&str>,
     request: impl FnOnce() -> Request<'a>,
 ) -> Result<(), SignatureError> {
-    let Some(signer) = signer(shared) else {
+    let Some(signer) = signer(state) else {
         return Ok(());
     };
-    match token.filter(|token| shared.options.session_tokens.session(token).is_some()) {
-        None => signer.verify(&request(), shared.now()),
+    match token.filter(|token| state.options.session_tokens.session(token).is_some()) {
+        None => signer.verify(&request(), state.now()),
         Some(token) => {
             let mut credentials = signer.credentials.clone();
             credentials.session_token = Some(token.to_owned());
@@ -206,39 +206,39 @@ pub(super) fn signed<'a>(
                 credentials: &credentials,
                 ..signer
             };
-            signer.verify(&request(), shared.now())
+            signer.verify(&request(), state.now())
         }
     }
 }
 
 /// The answer to a call of the management API that is not permitted (conformance G3).
-pub(super) fn denied(shared: &Shared, method: &Method) -> Option<Refusal> {
-    if !shared.options.denied.contains(method) {
+pub(super) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError> {
+    if !state.options.denied.contains(method) {
         return None;
     }
-    let account = &shared.options.account_id;
+    let account = &state.options.account_id;
     // An account id has 12 digits, of which the last 4 are shown.
     let shown = account.char_indices().rev().nth(3).map_or(0, |(i, _)| i);
     let hidden = "*".repeat(account[..shown].chars().count());
     let resource = format!(
         "arn:aws:execute-api:{}:{hidden}{}:{}/{}/{method}/@connections/{{connectionId}}",
-        shared.options.region,
+        state.options.region,
         &account[shown..],
-        shared.api_id,
-        shared.stage,
+        state.api_id,
+        state.stage,
     );
-    Some(Refusal::denied(&user_arn(shared), &resource))
+    Some(HttpError::denied(&user_arn(state), &resource))
 }
 
-fn signer(shared: &Shared) -> Option<Signer<'_>> {
-    let credentials = shared.options.credentials.as_ref()?;
+fn signer(state: &GatewayState) -> Option<Signer<'_>> {
+    let credentials = state.options.credentials.as_ref()?;
     Some(Signer {
         credentials,
-        region: &shared.options.region,
+        region: &state.options.region,
         service: SERVICE,
     })
 }
 
-fn user_arn(shared: &Shared) -> String {
-    format!("arn:aws:iam::{}:user/{USER}", shared.options.account_id)
+fn user_arn(state: &GatewayState) -> String {
+    format!("arn:aws:iam::{}:user/{USER}", state.options.account_id)
 }

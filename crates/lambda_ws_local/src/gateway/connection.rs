@@ -7,7 +7,7 @@ mod registry;
 mod run;
 
 pub(super) use close::Close;
-pub(super) use connecting::Opening;
-pub(super) use outbox::{Bounds, NotTaken, Outbox};
-pub(super) use registry::Connections;
+pub(super) use connecting::ConnectingSet;
+pub(super) use outbox::{Bounds, Outbox, PushError};
+pub(super) use registry::Registry;
 pub(super) use run::{Connection, InFlight, lost, run};

@@ -4,7 +4,7 @@ use super::authorize::Authorized;
 use super::connection::Close;
 use super::connection::Connection;
 use super::http::Handshake;
-use super::state::Shared;
+use super::state::GatewayState;
 use bytes::Bytes;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::authorizer::{AuthorizerRequest, IdentitySource, authorizer_headers};
@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// The event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
 pub(super) fn authorize<'s>(
-    shared: &Shared,
+    state: &GatewayState,
     connection: &Connection,
     handshake: &Handshake,
     method_arn: &str,
@@ -23,7 +23,7 @@ pub(super) fn authorize<'s>(
     request_id: &str,
     now: Timestamp,
 ) -> Result<Bytes, &'s IdentitySource> {
-    let connect = event(shared, connection, "$connect", "CONNECT", request_id, now);
+    let connect = event(state, connection, "$connect", "CONNECT", request_id, now);
     let (headers, query) = (
         authorizer_headers(&handshake.headers),
         handshake.query.as_ref(),
@@ -46,7 +46,7 @@ pub(super) fn authorize<'s>(
 
 /// The CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
 pub(super) fn connect(
-    shared: &Shared,
+    state: &GatewayState,
     connection: &Connection,
     handshake: &Handshake,
     authorized: &Authorized<'_>,
@@ -54,7 +54,7 @@ pub(super) fn connect(
     now: Timestamp,
 ) -> Bytes {
     let (headers, query) = (Some(&handshake.headers), handshake.query.as_ref());
-    let mut event = event(shared, connection, "$connect", "CONNECT", request_id, now);
+    let mut event = event(state, connection, "$connect", "CONNECT", request_id, now);
     event.headers = headers;
     event.multi_value_headers = headers;
     event.query_string_parameters = query;
@@ -70,15 +70,15 @@ pub(super) fn connect(
 
 /// The MESSAGE event (conformance C2).
 pub(super) fn message(
-    shared: &Shared,
+    state: &GatewayState,
     connection: &Connection,
     route: &str,
     body: &str,
     request_id: &str,
     now: Timestamp,
 ) -> Bytes {
-    let message_id = shared.new_id();
-    let mut event = event(shared, connection, route, "MESSAGE", request_id, now);
+    let message_id = state.new_id();
+    let mut event = event(state, connection, route, "MESSAGE", request_id, now);
     event.body = Some(body);
     event.request_context.message_id = Some(Some(&message_id));
     write(&event, body.len())
@@ -86,7 +86,7 @@ pub(super) fn message(
 
 /// The DISCONNECT event with its four odd headers (conformance C3).
 pub(super) fn disconnect(
-    shared: &Shared,
+    state: &GatewayState,
     connection: &Connection,
     close: &Close,
     request_id: &str,
@@ -94,10 +94,10 @@ pub(super) fn disconnect(
 ) -> Bytes {
     let headers = disconnect_headers(&connection.host);
     let key = "$disconnect";
-    let mut event = event(shared, connection, key, "DISCONNECT", request_id, now);
+    let mut event = event(state, connection, key, "DISCONNECT", request_id, now);
     event.headers = Some(&headers);
     event.multi_value_headers = Some(&headers);
-    if shared.options.event_shape == EventShape::Current {
+    if state.options.event_shape == EventShape::Current {
         event.request_context.disconnect_status_code = Some(close.code);
         event.request_context.disconnect_reason = Some(&close.reason);
     }
@@ -106,7 +106,7 @@ pub(super) fn disconnect(
 
 /// What the three kinds have in common.
 fn event<'a>(
-    shared: &'a Shared,
+    state: &'a GatewayState,
     connection: &'a Connection,
     route_key: &'a str,
     event_type: &'a str,
@@ -114,16 +114,16 @@ fn event<'a>(
     now: Timestamp,
 ) -> ProxyRequest<'a> {
     let origin = ConnectionDetails {
-        api_id: &shared.api_id,
-        stage: &shared.stage,
-        stage_variables: shared.stage_variables.as_ref(),
+        api_id: &state.api_id,
+        stage: &state.stage,
+        stage_variables: state.stage_variables.as_ref(),
         domain_name: &connection.host,
         connection_id: connection.id.as_str(),
         connected_at: connection.connected_at,
         identity: Identity {
             user_agent: connection.user_agent.as_deref(),
             source_ip: &connection.source_ip,
-            shape: shared.options.event_shape,
+            shape: state.options.event_shape,
             ..Identity::default()
         },
         authorizer: connection.authorizer.as_deref(),

@@ -3,9 +3,9 @@
 use super::authorize::Authorized;
 use super::connection::Connection;
 use super::http::Handshake;
-use super::http::{Head, NoHead};
+use super::http::{Head, HeadError};
 use super::socket::{Incoming, Reader};
-use super::state::Shared;
+use super::state::GatewayState;
 use super::{Api, Options, events, management};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
@@ -42,32 +42,25 @@ async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     };
     let read = async move { Head::read(&mut gateway).await };
     let (head, ()) = tokio::join!(read, send);
-    let refused = |refusal: super::http::Refusal| {
-        let answer = refusal.to_http1();
+    let rejected = |error: super::http::HttpError| {
+        let answer = error.to_http1();
         one_answer(&answer);
         Some((answer, String::new()))
     };
     let request = match head {
         Ok(Head::Upgrade(request)) => request,
-        Ok(Head::Plain(_)) | Err(NoHead::Gone | NoHead::Tls) => return None,
-        Err(NoHead::Refused(refusal)) => return refused(refusal),
+        Ok(Head::Plain(_)) | Err(HeadError::Gone | HeadError::Tls) => return None,
+        Err(HeadError::Rejected(error)) => return rejected(error),
     };
     let mut handshake = match Handshake::check(&request, "dev") {
         Ok(handshake) => handshake,
-        Err(refusal) => return refused(refusal),
+        Err(error) => return rejected(error),
     };
-    let (shared, connection) = gateway_with_a_connection();
+    let (state, connection) = gateway_with_a_connection();
     let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
     handshake.forward(request.headers, peer, 3001, "https", "trace".to_owned());
     let (now, authorized) = (Timestamp::from_millis(0), Authorized::default());
-    let event = events::connect(
-        &shared,
-        &connection,
-        &handshake,
-        &authorized,
-        "request",
-        now,
-    );
+    let event = events::connect(&state, &connection, &handshake, &authorized, "request", now);
     let event: serde_json::Value = serde_json::from_slice(&event).expect("an event is JSON");
     let answer = handshake.accept(None);
     assert!(answer.starts_with(b"HTTP/1.1 101 "));
@@ -116,8 +109,8 @@ const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// Has the management API answer the requests in `bytes`, where one connection is open: every
 /// answer has a status that is known.
 pub async fn management(bytes: &[u8]) {
-    let (shared, connection) = gateway_with_a_connection();
-    shared.connections.insert(connection);
+    let (state, connection) = gateway_with_a_connection();
+    state.connections.insert(connection);
     let (mut client, gateway) = duplex(64 * 1024);
     let ask = async move {
         let _ = client.write_all(bytes).await;
@@ -126,7 +119,7 @@ pub async fn management(bytes: &[u8]) {
         let _ = client.read_to_end(&mut answers).await;
         answers
     };
-    let serve = management::serve(&shared, gateway, NEAR, Vec::new());
+    let serve = management::serve(&state, gateway, NEAR, Vec::new());
     let ((), answers) = tokio::join!(serve, ask);
     if let Some(status) = answers.get(9..12) {
         const KNOWN: [&[u8]; 11] = [
@@ -137,13 +130,13 @@ pub async fn management(bytes: &[u8]) {
     }
 }
 
-fn gateway_with_a_connection() -> (Arc<Shared>, Arc<Connection>) {
+fn gateway_with_a_connection() -> (Arc<GatewayState>, Arc<Connection>) {
     let options = Options {
         random: fastrand::Rng::with_seed(7),
         clock: Arc::new(|| Timestamp::from_millis(0)),
         ..Options::default()
     };
-    let shared = Arc::new(Shared::new(Api::new("abcd1234", "dev"), options));
+    let state = Arc::new(GatewayState::new(Api::new("abcd1234", "dev"), options));
     let connection = Connection::new(
         ID.to_owned(),
         Timestamp::from_millis(0),
@@ -151,7 +144,7 @@ fn gateway_with_a_connection() -> (Arc<Shared>, Arc<Connection>) {
         None,
         "localhost".to_owned(),
     );
-    (shared, Arc::new(connection))
+    (state, Arc::new(connection))
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ mod head;
 mod stream;
 mod tls;
 
-pub(super) use error::{Refusal, date};
+pub(super) use error::{HttpError, date};
 pub(super) use handshake::{Handshake, after_stage, source_ip, split, stage};
-pub(super) use head::{Head, NoHead, Upgrade, check_size, has_token};
+pub(super) use head::{Head, HeadError, Upgrade, check_size, has_token};
 pub(super) use stream::Stream;
 pub use tls::{Tls, TlsError};

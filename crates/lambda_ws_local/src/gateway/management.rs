@@ -3,12 +3,12 @@
 use super::authorize;
 use super::connection::Close;
 use super::connection::Connection;
-use super::connection::NotTaken;
-use super::http::Refusal;
+use super::connection::PushError;
+use super::http::HttpError;
 use super::http::check_size;
 use super::http::{after_stage, stage};
 use super::options::Fault;
-use super::state::Shared;
+use super::state::GatewayState;
 use super::{Audience, Gateway, PageBody};
 use crate::activity::{Call, Observer as _};
 use crate::activity::{Operation, OperationKind, Outcome};
@@ -53,7 +53,7 @@ const NEAR_ONLY: &str = "only this machine may ask, by a loopback address or loc
 
 /// Serves the requests of a TCP connection whose first one begins with `head`.
 pub(super) async fn serve(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     stream: impl AsyncRead + AsyncWrite,
     peer: SocketAddr,
     head: Vec<u8>,
@@ -61,8 +61,8 @@ pub(super) async fn serve(
     let (read, write) = tokio::io::split(stream);
     let rejoined = join(Cursor::new(head).chain(read), write);
     let service = service_fn(|request| {
-        let shared = Arc::clone(shared);
-        async move { respond(&shared, peer, request).await }
+        let state = Arc::clone(state);
+        async move { respond(&state, peer, request).await }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -72,37 +72,37 @@ pub(super) async fn serve(
     // Errors are the client's: a broken request or a connection that ended.
     tokio::select! {
         _ = connection.as_mut() => return,
-        () = shared.ended() => connection.as_mut().graceful_shutdown(),
+        () = state.ended() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }
 
 async fn respond(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Either<Full<Bytes>, PageBody>>, AnswerLost> {
     if let Err(too_large) = check_size(&request) {
         return Ok(answer(too_large).map(Either::Left));
     }
-    if stage(request.uri().path()) != Some(&shared.stage) {
-        return Ok(elsewhere(shared, peer, request).await);
+    if stage(request.uri().path()) != Some(&state.stage) {
+        return Ok(elsewhere(state, peer, request).await);
     }
-    let response = stage_page(shared, request).await?;
+    let response = stage_page(state, request).await?;
     Ok(response.map(Either::Left))
 }
 
 /// Answers a request for another path than those of the stage.
 async fn elsewhere(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Response<Either<Full<Bytes>, PageBody>> {
-    let refused = |refusal| answer(refusal).map(Either::Left);
-    let Some(pages) = &shared.options.pages else {
-        return refused(Refusal::forbidden());
+    let rejected = |error| answer(error).map(Either::Left);
+    let Some(pages) = &state.options.pages else {
+        return rejected(HttpError::forbidden());
     };
-    let (guard, headers) = (&shared.options.guard, request.headers());
+    let (guard, headers) = (&state.options.guard, request.headers());
     let audience = pages.audience(request.uri().path());
     let checked = match audience {
         Audience::Everyone => guard.check_link(headers),
@@ -118,19 +118,19 @@ async fn elsewhere(
         Ok(()) => String::new(),
     };
     if !message.is_empty() {
-        return refused(Refusal::new(403, "ForbiddenException", &message));
+        return rejected(HttpError::new(403, "ForbiddenException", &message));
     }
     let gateway = Gateway {
-        shared: Arc::clone(shared),
+        state: Arc::clone(state),
     };
     match pages.answer(&gateway, request) {
         Some(page) => page.await.map(Either::Right),
-        None => refused(Refusal::forbidden()),
+        None => rejected(HttpError::forbidden()),
     }
 }
 
 async fn stage_page(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, AnswerLost> {
     let path = request.uri().path();
@@ -141,25 +141,25 @@ async fn stage_page(
     let managed = percent_decode_str(segment).eq(*b"@connections") && !id.is_empty();
     // There is no path below a connection: code that adds `/@connections` to a URL that ends in it is told 403.
     if managed && id.contains('/') {
-        return Ok(answer(Refusal::forbidden()));
+        return Ok(answer(HttpError::forbidden()));
     }
     if !managed {
         return Ok(answer(match *request.method() {
-            Method::GET | Method::HEAD => Refusal::upgrade_required(),
-            _ => Refusal::forbidden(),
+            Method::GET | Method::HEAD => HttpError::upgrade_required(),
+            _ => HttpError::forbidden(),
         }));
     }
-    if let Err(refused) = shared.options.guard.check(request.headers()) {
+    if let Err(refused) = state.options.guard.check(request.headers()) {
         let message = refused.to_string();
-        return Ok(answer(Refusal::new(403, "ForbiddenException", &message)));
+        return Ok(answer(HttpError::new(403, "ForbiddenException", &message)));
     }
     let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
-    manage(shared, request, &id).await
+    manage(state, request, &id).await
 }
 
 /// Carries out one call, if it is signed as it should be and permitted (conformance G3).
 async fn manage(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     request: Request<Incoming>,
     id: &str,
 ) -> Result<Response<Full<Bytes>>, AnswerLost> {
@@ -169,7 +169,7 @@ async fn manage(
         Method::GET => OperationKind::Inspect,
         Method::DELETE => OperationKind::Delete,
         _ => {
-            let mut response = answer(Refusal::new(
+            let mut response = answer(HttpError::new(
                 405,
                 "MethodNotAllowedException",
                 "Method Not Allowed",
@@ -180,20 +180,20 @@ async fn manage(
         }
     };
     let (head, body) = request.into_parts();
-    let authorized = authorize(shared, &head, body, what).await;
-    // Shared and not copied.
+    let authorized = authorize(state, &head, body, what).await;
+    // GatewayState and not copied.
     let sent = authorized.as_ref().cloned().unwrap_or_default();
-    let fault = fault(shared, &ANY_CALL).await;
+    let fault = fault(state, &ANY_CALL).await;
     let done = match (authorized, fault) {
         (Ok(data), None | Some(Kind::LostAnswer)) => match what {
-            OperationKind::Inspect => inspect(shared, id),
-            OperationKind::Delete => delete(shared, id),
+            OperationKind::Inspect => inspect(state, id),
+            OperationKind::Delete => delete(state, id),
             _ => {
                 // It fails even where the connection is open by then.
-                if shared.options.own_post_hangs && shared.opening.ended(id).await {
+                if state.options.own_post_hangs && state.connecting.ended(id).await {
                     Err(CallError::Gone)
                 } else {
-                    post(shared, id, data).map(|()| Response::default())
+                    post(state, id, data).map(|()| Response::default())
                 }
             }
         },
@@ -201,10 +201,10 @@ async fn manage(
         (Err(error), _) => Err(error),
     };
     let reason = done.as_ref().err().and_then(CallError::detail);
-    let mut response = done.unwrap_or_else(|error| answer(error.refusal(id)));
-    let request_id = shared.new_id();
+    let mut response = done.unwrap_or_else(|error| answer(error.http_error(id)));
+    let request_id = state.new_id();
     let token = session_tokens::of_request(&head.headers);
-    shared.options.observers.api_called(
+    state.options.observers.api_called(
         token,
         &Call {
             service: "management",
@@ -217,7 +217,7 @@ async fn manage(
             detail: reason.clone(),
         },
     );
-    shared.observe(Operation {
+    state.observe(Operation {
         kind: what,
         route: "",
         connection_id: id,
@@ -239,8 +239,8 @@ async fn manage(
 const ANY_CALL: [Kind; 3] = [Kind::Throttle, Kind::Error, Kind::LostAnswer];
 
 /// Takes the time that a call takes on purpose, and decides what goes wrong with it.
-async fn fault(shared: &Shared, kinds: &[Kind]) -> Option<Kind> {
-    let faults = &shared.options.faults;
+async fn fault(state: &GatewayState, kinds: &[Kind]) -> Option<Kind> {
+    let faults = &state.options.faults;
     let latency = faults.latency(Place::Gateway, Kind::PostLatency);
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
@@ -252,7 +252,7 @@ async fn fault(shared: &Shared, kinds: &[Kind]) -> Option<Kind> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum CallError {
     Unsigned(SignatureError),
-    Denied(Refusal),
+    Denied(HttpError),
     BadId,
     Gone,
     TooLarge,
@@ -273,32 +273,32 @@ impl CallError {
         }
     }
 
-    fn refusal(self, id: &str) -> Refusal {
+    fn http_error(self, id: &str) -> HttpError {
         match self {
-            Self::Unsigned(error) => Refusal::unsigned(&error),
-            Self::Denied(refusal) => refusal,
+            Self::Unsigned(error) => HttpError::unsigned(&error),
+            Self::Denied(error) => error,
             Self::BadId => {
                 let message = format!("Invalid connectionId: {id}");
-                Refusal::new(400, "BadRequestException", &message)
+                HttpError::new(400, "BadRequestException", &message)
             }
-            Self::Gone => Refusal::empty(410, "GoneException"),
-            Self::TooLarge => Refusal::new(
+            Self::Gone => HttpError::empty(410, "GoneException"),
+            Self::TooLarge => HttpError::new(
                 413,
                 "PayloadTooLargeException",
                 "Message too long: 128 KB (131072 bytes) at most",
             ),
-            Self::NotText => Refusal::new(
+            Self::NotText => HttpError::new(
                 400,
                 "BadRequestException",
                 "The data is not UTF-8: clients are sent text frames only",
             ),
-            Self::Unread => Refusal::new(
+            Self::Unread => HttpError::new(
                 400,
                 "BadRequestException",
                 "The request's body did not arrive",
             ),
-            Self::Full | Self::TooFast => Refusal::empty(429, "LimitExceededException"),
-            Self::Failing => Refusal::new(500, "InternalFailure", "Internal server error"),
+            Self::Full | Self::TooFast => HttpError::empty(429, "LimitExceededException"),
+            Self::Failing => HttpError::new(500, "InternalFailure", "Internal server error"),
         }
     }
 
@@ -314,19 +314,19 @@ impl CallError {
 
 /// Reads the data of a POST, and whatever a signature covers; then checks who calls, and whether it may.
 async fn authorize(
-    shared: &Shared,
+    state: &GatewayState,
     head: &Parts,
     body: Incoming,
     what: OperationKind,
 ) -> Result<Bytes, CallError> {
     let data = match what {
-        OperationKind::Inspect | OperationKind::Delete if shared.options.credentials.is_none() => {
+        OperationKind::Inspect | OperationKind::Delete if state.options.credentials.is_none() => {
             Bytes::new()
         }
         _ => read(body).await?,
     };
     let token = session_tokens::of_request(&head.headers);
-    authorize::signed(shared, token, || sigv4::Request {
+    authorize::signed(state, token, || sigv4::Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
@@ -338,23 +338,23 @@ async fn authorize(
         body: &data,
     })
     .map_err(CallError::Unsigned)?;
-    match authorize::denied(shared, &head.method) {
-        Some(refusal) => Err(CallError::Denied(refusal)),
+    match authorize::denied(state, &head.method) {
+        Some(error) => Err(CallError::Denied(error)),
         None => Ok(data),
     }
 }
 
 /// Counts a call (conformance G11).
-fn within_limits(shared: &Shared) -> Result<(), CallError> {
-    match shared.options.throttle.call() {
+fn within_limits(state: &GatewayState) -> Result<(), CallError> {
+    match state.options.throttle.call() {
         true => Ok(()),
         false => Err(CallError::TooFast),
     }
 }
 
 /// Decides what becomes of a POST. OperationKind it takes is behind all that was taken before.
-fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
-    within_limits(shared)?;
+fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), CallError> {
+    within_limits(state)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }
@@ -366,38 +366,38 @@ fn post(shared: &Shared, id: &str, data: Bytes) -> Result<(), CallError> {
         return Err(CallError::NotText);
     }
     // G7: a connection in its `$connect` is not among them yet.
-    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
-    fail_on_purpose(shared, id, &connection)?;
-    let pushed = connection.outbox.push(data, shared.bounds());
+    let connection = state.connections.find(id).ok_or(CallError::Gone)?;
+    fail_on_purpose(state, id, &connection)?;
+    let pushed = connection.outbox.push(data, state.bounds());
     pushed.map_err(|reason| match reason {
-        NotTaken::Closed => CallError::Gone,
-        NotTaken::Full => CallError::Full,
+        PushError::Closed => CallError::Gone,
+        PushError::Full => CallError::Full,
     })?;
-    connection.touch(shared.now());
+    connection.touch(state.now());
     Ok(())
 }
 
 /// A POST of the console, which signs nothing; its status.
-pub(super) fn post_unsigned(shared: &Shared, id: &str, data: Bytes) -> u16 {
-    let posted = post(shared, id, data);
-    posted.map_or_else(|error| error.refusal(id).status, |()| 200)
+pub(super) fn post_unsigned(state: &GatewayState, id: &str, data: Bytes) -> u16 {
+    let posted = post(state, id, data);
+    posted.map_or_else(|error| error.http_error(id).status, |()| 200)
 }
 
 /// A DELETE of the console; its status.
-pub(super) fn delete_unsigned(shared: &Shared, id: &str) -> u16 {
-    delete(shared, id).map_or_else(
-        |error| error.refusal(id).status,
+pub(super) fn delete_unsigned(state: &GatewayState, id: &str) -> u16 {
+    delete(state, id).map_or_else(
+        |error| error.http_error(id).status,
         |answer| answer.status().as_u16(),
     )
 }
 
 /// What is known of a connection (conformance G5, G10).
-fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
-    within_limits(shared)?;
+fn inspect(state: &GatewayState, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    within_limits(state)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }
-    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
+    let connection = state.connections.find(id).ok_or(CallError::Gone)?;
     let body = serde_json::json!({
         "connectedAt": iso8601(connection.connected_at),
         "identity": {
@@ -412,15 +412,19 @@ fn inspect(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError
 }
 
 /// Fails a POST or a DELETE for a live connection, if that is wanted.
-fn fail_on_purpose(shared: &Shared, id: &str, connection: &Connection) -> Result<(), CallError> {
-    let faults = &shared.options.faults;
+fn fail_on_purpose(
+    state: &GatewayState,
+    id: &str,
+    connection: &Connection,
+) -> Result<(), CallError> {
+    let faults = &state.options.faults;
     if let Some(kind) = faults.first(Place::Gateway, &[Kind::Gone, Kind::FalseGone]) {
         if kind == Kind::Gone {
             connection.outbox.request_close(Close::LOST);
         }
         return Err(CallError::on_purpose(kind));
     }
-    let script = shared.options.script.as_ref();
+    let script = state.options.script.as_ref();
     match script.and_then(|script| script(id)) {
         Some(Fault::Gone) => Err(CallError::Gone),
         Some(Fault::Throttled) => Err(CallError::TooFast),
@@ -430,13 +434,13 @@ fn fail_on_purpose(shared: &Shared, id: &str, connection: &Connection) -> Result
 }
 
 /// Closes a connection (conformance G9).
-fn delete(shared: &Shared, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
-    within_limits(shared)?;
+fn delete(state: &GatewayState, id: &str) -> Result<Response<Full<Bytes>>, CallError> {
+    within_limits(state)?;
     if !is_id(id) {
         return Err(CallError::BadId);
     }
-    let connection = shared.connections.find(id).ok_or(CallError::Gone)?;
-    fail_on_purpose(shared, id, &connection)?;
+    let connection = state.connections.find(id).ok_or(CallError::Gone)?;
+    fail_on_purpose(state, id, &connection)?;
     if !connection.outbox.request_close(Close::NORMAL) {
         return Err(CallError::Gone);
     }
@@ -468,14 +472,14 @@ async fn read(body: Incoming) -> Result<Bytes, CallError> {
     read.await.unwrap_or(Err(CallError::Unread))
 }
 
-fn answer(refusal: Refusal) -> Response<Full<Bytes>> {
-    let has_body = !refusal.body.is_empty();
-    let mut response = Response::new(Full::from(refusal.body));
+fn answer(error: HttpError) -> Response<Full<Bytes>> {
+    let has_body = !error.body.is_empty();
+    let mut response = Response::new(Full::from(error.body));
     *response.status_mut() =
-        http::StatusCode::from_u16(refusal.status).expect("the statuses of this module are valid");
+        http::StatusCode::from_u16(error.status).expect("the statuses of this module are valid");
     let headers = response.headers_mut();
-    headers.insert(ERROR_TYPE, HeaderValue::from_static(refusal.kind));
-    if let Some((name, value)) = refusal.header
+    headers.insert(ERROR_TYPE, HeaderValue::from_static(error.kind));
+    if let Some((name, value)) = error.header
         && let Ok(name) = HeaderName::try_from(name)
     {
         headers.insert(name, HeaderValue::from_static(value));

@@ -1,8 +1,8 @@
 //! What all connections of a gateway share.
 
 use super::connection::Bounds;
-use super::connection::Connections;
-use super::connection::Opening;
+use super::connection::ConnectingSet;
+use super::connection::Registry;
 use super::{Api, ApiKeys, Authorization, Options, Route};
 use crate::activity::{Observer as _, Operation};
 use lambda_ws_protocol::event::{self, Pairs};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 /// The API, the options, and the connections that are open.
-pub(super) struct Shared {
+pub(super) struct GatewayState {
     pub(super) api_id: String,
     pub(super) stage: String,
     pub(super) stage_variables: Option<Pairs>,
@@ -22,8 +22,8 @@ pub(super) struct Shared {
     api_keys: ApiKeys,
     routes: HashMap<Arc<str>, Route>,
     pub(super) options: Options,
-    pub(super) connections: Connections,
-    pub(super) opening: Opening,
+    pub(super) connections: Registry,
+    pub(super) connecting: ConnectingSet,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
     /// A client has spoken TLS where it is not spoken.
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     random: Mutex<fastrand::Rng>,
 }
 
-impl Shared {
+impl GatewayState {
     pub(super) fn new(api: Api, options: Options) -> Self {
         let variables: Pairs = api.stage_variables.into_iter().collect();
         let routes = api.routes.into_iter();
@@ -43,8 +43,8 @@ impl Shared {
             authorization: api.authorization,
             api_keys: api.api_keys,
             routes: routes.map(|(key, route)| (key.into(), route)).collect(),
-            connections: Connections::default(),
-            opening: Opening::default(),
+            connections: Registry::default(),
+            connecting: ConnectingSet::default(),
             closing: watch::Sender::new(false),
             tls_noticed: AtomicBool::new(false),
             random: Mutex::new(options.random.clone()),

@@ -1,6 +1,6 @@
 //! The time of the gateway's own timers.
 
-use super::state::Shared;
+use super::state::GatewayState;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -40,7 +40,7 @@ struct Inner {
     /// Changes with the scale and with every move.
     version: AtomicU64,
     /// The gateways whose timers go by this time.
-    gateways: Mutex<Vec<Weak<Shared>>>,
+    gateways: Mutex<Vec<Weak<GatewayState>>>,
 }
 
 struct State {
@@ -191,7 +191,7 @@ impl Time {
     }
 
     /// Wakes the connections of a gateway after each change.
-    pub(super) fn drives(&self, gateway: &Arc<Shared>) {
+    pub(super) fn drives(&self, gateway: &Arc<GatewayState>) {
         let mut gateways = self.gateways();
         gateways.retain(|gateway| gateway.strong_count() > 0);
         gateways.push(Arc::downgrade(gateway));
@@ -210,7 +210,7 @@ impl Time {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gateways(&self) -> MutexGuard<'_, Vec<Weak<Shared>>> {
+    fn gateways(&self) -> MutexGuard<'_, Vec<Weak<GatewayState>>> {
         let gateways = self.0.gateways.lock();
         gateways.unwrap_or_else(PoisonError::into_inner)
     }

@@ -3,7 +3,7 @@
 use crate::gateway::connection::Connection;
 use crate::gateway::http::Handshake;
 use crate::gateway::integration::{Failure, respond};
-use crate::gateway::state::Shared;
+use crate::gateway::state::GatewayState;
 use crate::gateway::{Integration, IntegrationError, events};
 use lambda_ws_protocol::authorizer::{
     AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
@@ -41,15 +41,15 @@ impl Authorizer {
     /// Asks about a client (conformance B9, B10, C4).
     pub(in crate::gateway) async fn ask(
         &self,
-        shared: &Shared,
+        state: &GatewayState,
         connection: &Connection,
         handshake: &Handshake,
         request_id: &str,
         now: Timestamp,
-    ) -> Result<Said, Unauthorized> {
-        let method_arn = method_arn(shared);
+    ) -> Result<AuthorizerDecision, Unauthorized> {
+        let method_arn = method_arn(state);
         let event = events::authorize(
-            shared,
+            state,
             connection,
             handshake,
             &method_arn,
@@ -70,7 +70,7 @@ impl Authorizer {
         if !response.allows(&method_arn, &context) {
             return Err(Unauthorized::Denied(method_arn));
         }
-        Ok(Said {
+        Ok(AuthorizerDecision {
             // Text under text is always JSON.
             context: serde_json::value::to_raw_value(response.said()).ok(),
             usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
@@ -88,16 +88,16 @@ impl fmt::Debug for Authorizer {
 }
 
 /// The ARN of what a client asks for (conformance C4).
-fn method_arn(shared: &Shared) -> String {
+fn method_arn(state: &GatewayState) -> String {
     format!(
         "arn:aws:execute-api:{}:{}:{}/{}/$connect",
-        shared.options.region, shared.options.account_id, shared.api_id, shared.stage
+        state.options.region, state.options.account_id, state.api_id, state.stage
     )
 }
 
-/// What an authorizer said of a client that may connect.
+/// The decision of an authorizer that allows a client.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct Said {
+pub(in crate::gateway) struct AuthorizerDecision {
     /// `requestContext.authorizer` of the connection's events.
     pub(in crate::gateway) context: Option<Box<RawValue>>,
     /// The client's API key.
@@ -111,9 +111,9 @@ pub(in crate::gateway) enum Unauthorized {
     NoIdentity(IdentitySource),
     #[error("the authorizer's policy does not allow {0}")]
     Denied(String),
-    #[error("{}", told(.0))]
+    #[error("{}", error_chain(.0))]
     Failed(#[from] Failure),
-    #[error("{}", told(.0))]
+    #[error("{}", error_chain(.0))]
     Malformed(#[from] MalformedPolicy),
 }
 
@@ -134,7 +134,7 @@ impl Unauthorized {
 }
 
 /// An error and what caused it, in the one line that the observer has for it.
-fn told(error: &dyn Error) -> String {
+fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

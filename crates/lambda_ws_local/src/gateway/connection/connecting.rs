@@ -6,23 +6,23 @@ use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(in crate::gateway) struct Opening(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(in crate::gateway) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
-pub(in crate::gateway) struct UnderWay<'a> {
-    opening: &'a Opening,
+pub(in crate::gateway) struct Connecting<'a> {
+    set: &'a ConnectingSet,
     id: &'a str,
     /// Who waits notices when it is gone.
     _end: watch::Sender<()>,
 }
 
-impl Opening {
+impl ConnectingSet {
     /// Remembers a connection.
-    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> UnderWay<'a> {
+    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
         let (end, ended) = watch::channel(());
         self.lock().insert(id.to_owned(), ended);
-        UnderWay {
-            opening: self,
+        Connecting {
+            set: self,
             id,
             _end: end,
         }
@@ -46,7 +46,7 @@ impl Opening {
 }
 
 #[cfg(test)]
-impl UnderWay<'_> {
+impl Connecting<'_> {
     /// How many wait for its end.
     pub(in crate::gateway) fn waiting(&self) -> usize {
         // One is the receiver that they are clones of.
@@ -54,8 +54,8 @@ impl UnderWay<'_> {
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for Connecting<'_> {
     fn drop(&mut self) {
-        self.opening.lock().remove(self.id);
+        self.set.lock().remove(self.id);
     }
 }

@@ -28,7 +28,7 @@ struct Waiting {
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gateway) enum NotTaken {
+pub(in crate::gateway) enum PushError {
     /// The connection has ended or is about to.
     Closed,
     /// The client reads too slowly.
@@ -44,16 +44,16 @@ pub(in crate::gateway) struct Bounds {
 
 impl Outbox {
     /// Adds a message behind those that wait.
-    pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), NotTaken> {
+    pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
         let mut waiting = self.lock();
         if waiting.closed {
-            return Err(NotTaken::Closed);
+            return Err(PushError::Closed);
         }
         // A message larger than the bound itself is taken when nothing else waits.
         let bytes = waiting.bytes + message.len();
         let over = bytes > bounds.bytes || waiting.messages.len() >= bounds.messages;
         if over && !waiting.messages.is_empty() {
-            return Err(NotTaken::Full);
+            return Err(PushError::Full);
         }
         waiting.bytes = bytes;
         waiting.messages.push_back(message);
@@ -129,9 +129,9 @@ mod tests {
         let push = |text: &'static str| outbox.push(Bytes::from(text), BOUNDS);
         assert_eq!(push("123456"), Ok(()));
         assert_eq!(push("1234"), Ok(()));
-        assert_eq!(push("1"), Err(NotTaken::Full));
+        assert_eq!(push("1"), Err(PushError::Full));
         assert_eq!(push(""), Ok(()));
-        assert_eq!(push(""), Err(NotTaken::Full));
+        assert_eq!(push(""), Err(PushError::Full));
         assert_eq!(outbox.pop().unwrap(), "123456");
         assert_eq!(push("123456"), Ok(()));
         assert_eq!(outbox.pop().unwrap(), "1234");
@@ -142,7 +142,7 @@ mod tests {
         let outbox = Outbox::default();
         let large = Bytes::from(vec![b'x'; 11]);
         assert_eq!(outbox.push(large.clone(), BOUNDS), Ok(()));
-        assert_eq!(outbox.push(large, BOUNDS), Err(NotTaken::Full));
+        assert_eq!(outbox.push(large, BOUNDS), Err(PushError::Full));
     }
 
     #[test]
@@ -151,7 +151,10 @@ mod tests {
         outbox.push(Bytes::from("a"), BOUNDS).unwrap();
         assert!(outbox.request_close(Close::NORMAL));
         assert!(!outbox.request_close(Close::GOING_AWAY));
-        assert_eq!(outbox.push(Bytes::from("b"), BOUNDS), Err(NotTaken::Closed));
+        assert_eq!(
+            outbox.push(Bytes::from("b"), BOUNDS),
+            Err(PushError::Closed)
+        );
         assert_eq!(outbox.closing(), Some(Close::NORMAL));
         assert_eq!(outbox.pop().unwrap(), "a");
         assert_eq!(outbox.pop(), None);

@@ -9,7 +9,7 @@ use crate::gateway::connection::Outbox;
 use crate::gateway::http::Stream;
 use crate::gateway::message;
 use crate::gateway::socket::{End, Received, Socket};
-use crate::gateway::state::Shared;
+use crate::gateway::state::GatewayState;
 use crate::gateway::time::Moment;
 use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
@@ -94,14 +94,14 @@ const SLOW: Duration = Duration::from_secs(10);
 /// One message that is with its integration.
 pub(in crate::gateway) struct InFlight {
     connection: Arc<Connection>,
-    shared: Arc<Shared>,
+    state: Arc<GatewayState>,
     bytes: usize,
 }
 
 impl InFlight {
     pub(in crate::gateway) fn new(
         connection: &Arc<Connection>,
-        shared: &Arc<Shared>,
+        state: &Arc<GatewayState>,
         bytes: usize,
     ) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -110,7 +110,7 @@ impl InFlight {
             .fetch_add(bytes, Ordering::Relaxed);
         Self {
             connection: Arc::clone(connection),
-            shared: Arc::clone(shared),
+            state: Arc::clone(state),
             bytes,
         }
     }
@@ -118,7 +118,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let (connection, options) = (&self.connection, &self.shared.options);
+        let (connection, options) = (&self.connection, &self.state.options);
         let bytes = connection
             .in_flight_bytes
             .fetch_sub(self.bytes, Ordering::AcqRel);
@@ -132,57 +132,57 @@ impl Drop for InFlight {
 
 /// Serves an open connection to its end, and invokes its `$disconnect`.
 pub(in crate::gateway) async fn run(
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     connection: Arc<Connection>,
     stream: Stream,
     rest: Vec<u8>,
 ) {
-    let mut socket = Socket::new(stream, rest, shared.options.time.clone());
-    let end = live(shared, &connection, &mut socket).await;
-    let close = leave(shared, &connection, &end);
+    let mut socket = Socket::new(stream, rest, state.options.time.clone());
+    let end = live(state, &connection, &mut socket).await;
+    let close = leave(state, &connection, &end);
     // Boxed: an idle connection should not pay for its end.
-    let finish = socket.finish(end, &connection.outbox, shared.options.close_timeout);
-    let disconnect = message::disconnect(shared, &connection, &close);
+    let finish = socket.finish(end, &connection.outbox, state.options.close_timeout);
+    let disconnect = message::disconnect(state, &connection, &close);
     Box::pin(async { tokio::join!(finish, disconnect) }).await;
 }
 
 /// Ends a connection whose 101 could not be sent: its function has accepted it.
-pub(in crate::gateway) async fn lost(shared: &Arc<Shared>, connection: &Arc<Connection>) {
-    let close = leave(shared, connection, &End::Lost);
-    message::disconnect(shared, connection, &close).await;
+pub(in crate::gateway) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
+    let close = leave(state, connection, &End::Lost);
+    message::disconnect(state, connection, &close).await;
 }
 
 /// Makes the connection unreachable, at once (conformance F9).
-fn leave(shared: &Shared, connection: &Connection, end: &End) -> Close {
+fn leave(state: &GatewayState, connection: &Connection, end: &End) -> Close {
     connection.outbox.close();
-    shared.connections.remove(&connection.id);
+    state.connections.remove(&connection.id);
     let close = end.close();
-    shared.observe(Operation {
+    state.observe(Operation {
         kind: OperationKind::Close,
         route: "",
         connection_id: connection.id.as_str(),
         request_id: "",
         outcome: Outcome::Closed(close.code),
         detail: Some(&close.reason),
-        duration: shared.now() - connection.connected_at,
+        duration: state.now() - connection.connected_at,
     });
     close
 }
 
 /// Moves messages until the connection ends.
-async fn live(shared: &Arc<Shared>, connection: &Arc<Connection>, socket: &mut Socket) -> End {
-    let time = &shared.options.time;
-    let slow = shared
+async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &mut Socket) -> End {
+    let time = &state.options.time;
+    let slow = state
         .options
         .faults
         .happens(Place::Gateway, Kind::SlowClient);
     let mut alarm = Alarm {
         // Before the first look at the time, so that no change is missed.
         version: time.version(),
-        expires: time.now().after(shared.options.connection_duration),
+        expires: time.now().after(state.options.connection_duration),
         slow_until: slow.then(|| Instant::now() + SLOW),
     };
-    let mut timer = pin!(sleep_until(alarm.next(shared, socket)));
+    let mut timer = pin!(sleep_until(alarm.next(state, socket)));
     poll_fn(|cx| {
         // Before anything is looked at, so that no change is missed.
         connection.outbox.register(cx.waker());
@@ -192,7 +192,7 @@ async fn live(shared: &Arc<Shared>, connection: &Arc<Connection>, socket: &mut S
             None => {}
         }
         // A client that closed and went has left its close frame: it is read before a write fails.
-        if let Poll::Ready(end) = poll_read(cx, shared, connection, socket) {
+        if let Poll::Ready(end) = poll_read(cx, state, connection, socket) {
             return Poll::Ready(end);
         }
         // After that, so that what was read is answered: pings.
@@ -201,7 +201,7 @@ async fn live(shared: &Arc<Shared>, connection: &Arc<Connection>, socket: &mut S
         {
             return Poll::Ready(End::Lost);
         }
-        poll_timer(cx, shared, socket, timer.as_mut(), &mut alarm)
+        poll_timer(cx, state, socket, timer.as_mut(), &mut alarm)
             .map(|()| End::Gateway(Close::GOING_AWAY))
     })
     .await
@@ -219,14 +219,14 @@ struct Alarm {
 
 impl Alarm {
     /// Until when nothing has to be looked at.
-    fn next(&self, shared: &Shared, socket: &Socket) -> Instant {
-        let due = shared.options.time.instant(self.due(shared, socket));
+    fn next(&self, state: &GatewayState, socket: &Socket) -> Instant {
+        let due = state.options.time.instant(self.due(state, socket));
         self.slow_until.map_or(due, |until| until.min(due))
     }
 
     /// When the connection has been idle too long or is too old (conformance F5, F6).
-    fn due(&self, shared: &Shared, socket: &Socket) -> Moment {
-        let idle = socket.last_message.after(shared.options.idle_timeout);
+    fn due(&self, state: &GatewayState, socket: &Socket) -> Moment {
+        let idle = socket.last_message.after(state.options.idle_timeout);
         idle.min(self.expires)
     }
 }
@@ -234,15 +234,15 @@ impl Alarm {
 /// Takes all that the client has sent, whether or not it reads what it is sent (conformance F8).
 fn poll_read(
     cx: &mut Context<'_>,
-    shared: &Arc<Shared>,
+    state: &Arc<GatewayState>,
     connection: &Arc<Connection>,
     socket: &mut Socket,
 ) -> Poll<End> {
-    while connection.may_receive(&shared.options) {
+    while connection.may_receive(&state.options) {
         match socket.poll_read(cx) {
-            Poll::Ready(Received::Text(body)) => message::receive(shared, connection, &body),
-            Poll::Ready(Received::Control) if shared.options.pings_reset_idle => {
-                socket.last_message = shared.options.time.now();
+            Poll::Ready(Received::Text(body)) => message::receive(state, connection, &body),
+            Poll::Ready(Received::Control) if state.options.pings_reset_idle => {
+                socket.last_message = state.options.time.now();
             }
             Poll::Ready(Received::Control) => {}
             Poll::Ready(Received::End(end)) => return Poll::Ready(end),
@@ -256,14 +256,14 @@ fn poll_read(
 /// the last one when it fires.
 fn poll_timer(
     cx: &mut Context<'_>,
-    shared: &Shared,
+    state: &GatewayState,
     socket: &Socket,
     mut timer: Pin<&mut Sleep>,
     alarm: &mut Alarm,
 ) -> Poll<()> {
-    let version = shared.options.time.version();
+    let version = state.options.time.version();
     if std::mem::replace(&mut alarm.version, version) != version {
-        timer.as_mut().reset(alarm.next(shared, socket));
+        timer.as_mut().reset(alarm.next(state, socket));
     }
     while timer.as_mut().poll(cx).is_ready() {
         if alarm
@@ -274,10 +274,10 @@ fn poll_timer(
             // OperationKind has waited is written now.
             cx.waker().wake_by_ref();
         }
-        if shared.options.time.now() >= alarm.due(shared, socket) {
+        if state.options.time.now() >= alarm.due(state, socket) {
             return Poll::Ready(());
         }
-        timer.as_mut().reset(alarm.next(shared, socket));
+        timer.as_mut().reset(alarm.next(state, socket));
     }
     Poll::Pending
 }

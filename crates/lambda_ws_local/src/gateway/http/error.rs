@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 /// An HTTP answer to a request that becomes no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct Refusal {
+pub(in crate::gateway) struct HttpError {
     pub(in crate::gateway) status: u16,
     /// The `x-amzn-ErrorType`, by which SDKs tell errors apart (conformance G6).
     pub(in crate::gateway) kind: &'static str,
@@ -17,7 +17,7 @@ pub(in crate::gateway) struct Refusal {
     pub(in crate::gateway) header: Option<(&'static str, &'static str)>,
 }
 
-impl Refusal {
+impl HttpError {
     /// An answer that says `message`.
     pub(in crate::gateway) fn new(status: u16, kind: &'static str, message: &str) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
 
-use crate::gateway::http::{Refusal, date};
+use crate::gateway::http::{HttpError, date};
 use crate::gateway::http::{Upgrade, has_token};
 use lambda_ws_protocol::event::Pairs;
 use lambda_ws_protocol::limits;
@@ -23,15 +23,15 @@ pub(in crate::gateway) struct Handshake {
 
 impl Handshake {
     /// Checks a request.
-    pub(in crate::gateway) fn check(request: &Upgrade, stage: &str) -> Result<Self, Refusal> {
+    pub(in crate::gateway) fn check(request: &Upgrade, stage: &str) -> Result<Self, HttpError> {
         if request.target.chars().count() > limits::URL_CHARS {
             // A2.
-            return Err(Refusal::new(414, "BadRequestException", "URI Too Long"));
+            return Err(HttpError::new(414, "BadRequestException", "URI Too Long"));
         }
         let (path, query) = split(&request.target)?;
         if self::stage(path) != Some(stage) || !after_stage(path).is_empty() {
             // A1, A4.
-            return Err(Refusal::forbidden());
+            return Err(HttpError::forbidden());
         }
         let value = |name: &str| request.headers.value(name);
         let count = |name: &str| {
@@ -39,24 +39,24 @@ impl Handshake {
             request.headers.iter().filter(same).count()
         };
         if !request.http_11 {
-            return Err(Refusal::bad_request("a websocket needs HTTP/1.1"));
+            return Err(HttpError::bad_request("a websocket needs HTTP/1.1"));
         }
         if count("host") != 1 {
-            return Err(Refusal::bad_request("one Host header is needed"));
+            return Err(HttpError::bad_request("one Host header is needed"));
         }
         let upgrades = request.headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("connection") && has_token(value.as_bytes(), "upgrade")
         });
         if !upgrades {
-            return Err(Refusal::bad_request(
+            return Err(HttpError::bad_request(
                 "a Connection: upgrade header is needed",
             ));
         }
         match value("sec-websocket-version") {
             Some(version) if version.trim() == "13" => {}
-            Some(_) => return Err(Refusal::other_version()),
+            Some(_) => return Err(HttpError::other_version()),
             None => {
-                return Err(Refusal::bad_request(
+                return Err(HttpError::bad_request(
                     "a Sec-WebSocket-Version header is needed",
                 ));
             }
@@ -64,13 +64,13 @@ impl Handshake {
         let key = value("sec-websocket-key").map(str::trim);
         let key = key.filter(|key| is_key(key) && count("sec-websocket-key") == 1);
         let Some(key) = key else {
-            return Err(Refusal::bad_request(
+            return Err(HttpError::bad_request(
                 "one Sec-WebSocket-Key header of 16 bytes in base64 is needed",
             ));
         };
         let has_body = value("content-length").is_some_and(|length| length.trim() != "0");
         if has_body || count("transfer-encoding") > 0 {
-            return Err(Refusal::bad_request("a handshake has no body"));
+            return Err(HttpError::bad_request("a handshake has no body"));
         }
         Ok(Self {
             key: key.to_owned(),
@@ -156,7 +156,7 @@ pub(in crate::gateway) fn after_stage(path: &str) -> &str {
 }
 
 /// Path and query of a request target, which may be a whole URL.
-pub(in crate::gateway) fn split(target: &str) -> Result<(&str, Option<&str>), Refusal> {
+pub(in crate::gateway) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             &rest[rest.find('/').unwrap_or(rest.len())..]
@@ -164,7 +164,7 @@ pub(in crate::gateway) fn split(target: &str) -> Result<(&str, Option<&str>), Re
         _ => target,
     };
     if !path.starts_with('/') {
-        return Err(Refusal::bad_request("the request's path is malformed"));
+        return Err(HttpError::bad_request("the request's path is malformed"));
     }
     Ok(match path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -222,7 +222,7 @@ mod tests {
     fn status(target: &str, headers: &[(&str, &str)]) -> u16 {
         match Handshake::check(&request(target, headers), "dev") {
             Ok(_) => 101,
-            Err(refusal) => refusal.status,
+            Err(error) => error.status,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Many clients, and clients that talk nonsense.
 
-use crate::gateway::state::Shared;
+use crate::gateway::state::GatewayState;
 use crate::gateway::testing::{HANDSHAKE, Setup, echo, frame, ok};
 use crate::gateway::{accept, testing};
 use proptest::prelude::*;
@@ -61,8 +61,8 @@ fn serve(bytes: &[u8]) {
         let setup = Setup::new()
             .two_way("$default", echo)
             .route("$disconnect", ok);
-        let shared = Arc::new(Shared::new(setup.api, setup.options));
-        let serving = accept::serve(Arc::clone(&shared), stream, peer);
+        let state = Arc::new(GatewayState::new(setup.api, setup.options));
+        let serving = accept::serve(Arc::clone(&state), stream, peer);
         let talking = async {
             // The gateway may well hang up in the middle.
             let _ = client.write_all(bytes).await;
@@ -70,7 +70,7 @@ fn serve(bytes: &[u8]) {
             let _ = client.read_to_end(&mut Vec::new()).await;
         };
         tokio::join!(serving, talking);
-        assert_eq!(shared.connections.len(), 0);
+        assert_eq!(state.connections.len(), 0);
     });
 }
 
