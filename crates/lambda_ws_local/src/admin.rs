@@ -17,11 +17,12 @@
 //!
 //! ```
 //! use lambda_ws_local::admin::Admin;
-//! use lambda_ws_local::gateway::Options;
+//! use lambda_ws_local::gateway::{Api, Gateway, Options};
 //! use std::sync::Arc;
 //!
-//! let mut options = Options::default();
-//! options.pages = Some(Arc::new(Admin::new(options.faults.clone())));
+//! let options = Options::default();
+//! let admin = Admin::new(options.faults.clone());
+//! let gateway = Gateway::new(Api::new("abcd1234", "dev"), options).with_pages(Arc::new(admin));
 //! ```
 
 mod connections;
@@ -52,7 +53,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// How long a client may take to send one.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The admin API of a gateway, for its [`Options::pages`](crate::gateway::Options::pages).
+/// The admin API of a gateway, for its [pages](Gateway::with_pages).
 #[derive(Clone)]
 pub struct Admin {
     faults: Faults,

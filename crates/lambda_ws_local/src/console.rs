@@ -12,7 +12,7 @@
 //! use lambda_ws_local::admin::Admin;
 //! use lambda_ws_local::console::{Console, Functions, NoFunctions, Site};
 //! use lambda_ws_local::dynamodb::DynamoDb;
-//! use lambda_ws_local::gateway::{Audience, Options};
+//! use lambda_ws_local::gateway::{Api, Audience, Gateway, Options};
 //! use lambda_ws_local::session_tokens::SessionTokens;
 //! use std::sync::{Arc, Mutex};
 //!
@@ -23,13 +23,14 @@
 //! let dynamodb = DynamoDb::memory()?.with_observers(options.observers.clone());
 //! let address = "127.0.0.1:3001".parse()?;
 //! let console = Console::new(activity, dynamodb, Arc::new(NoFunctions), address);
-//! options.pages = Some(Arc::new(Site {
+//! let site = Site {
 //!     admin: Admin::new(options.faults.clone()),
 //!     console: Some(console),
 //!     web: None,
 //!     admin_audience: Audience::ThisMachine,
 //!     console_audience: Audience::ThisMachine,
-//! }));
+//! };
+//! let gateway = Gateway::new(Api::new("abcd1234", "dev"), options).with_pages(Arc::new(site));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -360,13 +360,13 @@ impl Dev {
         if let Some(activity) = activity {
             admin = admin.with_activity(activity);
         }
-        options.pages = Some(Arc::new(Site {
+        let site = Arc::new(Site {
             admin,
             console,
             web: folder.map(|folder| Web::new(folder, tls.is_some())),
             admin_audience: self.common.audience(Server::Admin),
             console_audience: self.common.audience(Server::Console),
-        }));
+        });
         let hint = EndpointHint::new(printer);
         let (shown, verbose) = ((!self.quiet).then(|| printer.clone()), self.verbose);
         let hinting = hint.clone();
@@ -378,7 +378,7 @@ impl Dev {
         });
         options.tls = tls;
         let secure = options.tls.is_some();
-        let gateway = Gateway::new(served, options);
+        let gateway = Gateway::new(served, options).with_pages(site);
         let management = match secure {
             false => gateway.management_url(address),
             true => {

@@ -2,12 +2,14 @@
 
 mod close;
 mod connecting;
+mod data;
 mod outbox;
 mod registry;
 mod run;
 
 pub(super) use close::Close;
 pub(super) use connecting::ConnectingSet;
+pub(super) use data::{Connection, InFlight, InFlightLimits};
 pub(super) use outbox::{Bounds, Outbox, PushError};
 pub(super) use registry::Registry;
-pub(super) use run::{Connection, InFlight, lost, run};
+pub(super) use run::{lost, run};

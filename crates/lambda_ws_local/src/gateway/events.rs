@@ -1,10 +1,12 @@
-//! The events a connection causes, as its function reads them.
+//! The events of a connection: what its functions receive.
 
-use super::authorize::Authorized;
+use super::api::ApiKey;
+use super::authorize::Caller;
 use super::connection::Close;
 use super::connection::Connection;
-use super::http::Handshake;
+use super::http::{Handshake, HttpError};
 use super::state::GatewayState;
+use crate::activity::{Operation, OperationKind, Outcome};
 use bytes::Bytes;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::authorizer::{AuthorizerRequest, IdentitySource, authorizer_headers};
@@ -12,60 +14,98 @@ use lambda_ws_protocol::event::{
     ConnectionDetails, EventShape, Identity, ProxyRequest, disconnect_headers,
 };
 use serde::Serialize;
+use std::fmt;
+use tokio::time::Instant;
 
-/// The event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
-pub(super) fn authorize<'s>(
-    state: &GatewayState,
-    connection: &Connection,
-    handshake: &Handshake,
-    method_arn: &str,
-    sources: &'s [IdentitySource],
-    request_id: &str,
-    now: Timestamp,
-) -> Result<Bytes, &'s IdentitySource> {
-    let connect = event(state, connection, "$connect", "CONNECT", request_id, now);
-    let (headers, query) = (
-        authorizer_headers(&handshake.headers),
-        handshake.query.as_ref(),
-    );
-    let event = AuthorizerRequest {
-        r#type: "REQUEST",
-        method_arn,
-        headers: Some(&headers),
-        multi_value_headers: Some(&headers),
-        query_string_parameters: query,
-        multi_value_query_string_parameters: query,
-        stage_variables: connect.stage_variables,
-        request_context: connect.request_context,
-    };
-    match sources.iter().find(|source| !source.is_in(&event)) {
-        Some(missing) => Err(missing),
-        None => Ok(write(&event, 0)),
-    }
+/// A client's attempt to connect, until `$connect` has accepted it.
+pub(super) struct ConnectAttempt<'a> {
+    pub(super) state: &'a GatewayState,
+    pub(super) connection: &'a Connection,
+    pub(super) handshake: &'a Handshake,
+    pub(super) request_id: &'a str,
+    pub(super) now: Timestamp,
 }
 
-/// The CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
-pub(super) fn connect(
-    state: &GatewayState,
-    connection: &Connection,
-    handshake: &Handshake,
-    authorized: &Authorized<'_>,
-    request_id: &str,
-    now: Timestamp,
-) -> Bytes {
-    let (headers, query) = (Some(&handshake.headers), handshake.query.as_ref());
-    let mut event = event(state, connection, "$connect", "CONNECT", request_id, now);
-    event.headers = headers;
-    event.multi_value_headers = headers;
-    event.query_string_parameters = query;
-    event.multi_value_query_string_parameters = query;
-    let identity = &mut event.request_context.identity;
-    identity.api_key = authorized.api_key.map(|key| key.value.as_str());
-    identity.api_key_id = authorized.api_key.map(|key| key.id.as_str());
-    if let Some(caller) = &authorized.caller {
-        caller.identify(identity);
+impl ConnectAttempt<'_> {
+    /// The event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
+    pub(super) fn authorizer_event<'s>(
+        &self,
+        method_arn: &str,
+        sources: &'s [IdentitySource],
+    ) -> Result<Bytes, &'s IdentitySource> {
+        let connect = self.event();
+        let headers = authorizer_headers(&self.handshake.headers);
+        let query = self.handshake.query.as_ref();
+        let event = AuthorizerRequest {
+            r#type: "REQUEST",
+            method_arn,
+            headers: Some(&headers),
+            multi_value_headers: Some(&headers),
+            query_string_parameters: query,
+            multi_value_query_string_parameters: query,
+            stage_variables: connect.stage_variables,
+            request_context: connect.request_context,
+        };
+        match sources.iter().find(|source| !source.is_in(&event)) {
+            Some(missing) => Err(missing),
+            None => Ok(write(&event, 0)),
+        }
     }
-    write(&event, 0)
+
+    /// The CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
+    pub(super) fn connect_event(&self, api_key: Option<&ApiKey>, caller: Option<&Caller>) -> Bytes {
+        let headers = Some(&self.handshake.headers);
+        let query = self.handshake.query.as_ref();
+        let mut event = self.event();
+        event.headers = headers;
+        event.multi_value_headers = headers;
+        event.query_string_parameters = query;
+        event.multi_value_query_string_parameters = query;
+        let identity = &mut event.request_context.identity;
+        identity.api_key = api_key.map(|key| key.value.as_str());
+        identity.api_key_id = api_key.map(|key| key.id.as_str());
+        if let Some(caller) = caller {
+            caller.identify(identity);
+        }
+        write(&event, 0)
+    }
+
+    fn event(&self) -> ProxyRequest<'_> {
+        let (request_id, now) = (self.request_id, self.now);
+        event(
+            self.state,
+            self.connection,
+            "$connect",
+            "CONNECT",
+            request_id,
+            now,
+        )
+    }
+
+    /// The answer to the client, if it is not accepted (conformance B4, B5).
+    pub(super) fn http_error(&self, status: u16) -> HttpError {
+        HttpError::by_connect(status, self.connection.id.as_str(), self.request_id)
+    }
+
+    /// Reports an operation that began at `started`.
+    pub(super) fn observe(
+        &self,
+        kind: OperationKind,
+        route: &str,
+        outcome: Outcome,
+        detail: Option<&dyn fmt::Display>,
+        started: Instant,
+    ) {
+        self.state.observe(Operation {
+            kind,
+            route,
+            connection_id: self.connection.id.as_str(),
+            request_id: self.request_id,
+            outcome,
+            detail,
+            duration: started.elapsed(),
+        });
+    }
 }
 
 /// The MESSAGE event (conformance C2).

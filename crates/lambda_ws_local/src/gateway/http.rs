@@ -7,7 +7,7 @@ mod head;
 mod stream;
 mod tls;
 
-pub(super) use error::{HttpError, date};
+pub(super) use error::{HttpError, JSON, date};
 pub(super) use handshake::{Handshake, after_stage, source_ip, split, stage};
 pub(super) use head::{Head, HeadError, Upgrade, check_size, has_token};
 pub(super) use stream::Stream;

@@ -1,11 +1,12 @@
 //! Messages of a client, and the last event of a connection: from the socket to the integration and
 //! back.
 
+use super::api::Route;
 use super::connection::Close;
 use super::connection::{Connection, InFlight};
+use super::events;
 use super::integration::{Failure, answer};
 use super::state::GatewayState;
-use super::{Route, events};
 use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};
 use bytes::Bytes;
@@ -44,7 +45,7 @@ pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, b
     }
     let event = events::message(state, connection, key, body, &message.request_id, now);
     let invocation = route.integration.invoke(event, &message.request_id);
-    let in_flight = InFlight::new(connection, state, body.len());
+    let in_flight = InFlight::new(connection, state.in_flight_limits(), body.len());
     let (timeout, two_way) = (route.timeout, route.two_way);
     tokio::spawn(async move {
         match answer(invocation, timeout, in_flight).await {

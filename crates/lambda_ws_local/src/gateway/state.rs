@@ -1,9 +1,10 @@
 //! What all connections of a gateway share.
 
-use super::connection::Bounds;
+use super::api::{Api, ApiKeys, Authorization, Route};
 use super::connection::ConnectingSet;
 use super::connection::Registry;
-use super::{Api, ApiKeys, Authorization, Options, Route};
+use super::connection::{Bounds, InFlightLimits};
+use super::options::Options;
 use crate::activity::{Observer as _, Operation};
 use lambda_ws_protocol::event::{self, Pairs};
 use lambda_ws_protocol::{Timestamp, selection};
@@ -85,6 +86,14 @@ impl GatewayState {
         Bounds {
             bytes: self.options.outbox_bytes,
             messages: self.options.outbox_messages,
+        }
+    }
+
+    /// How much of one connection may be with its integrations.
+    pub(super) fn in_flight_limits(&self) -> InFlightLimits {
+        InFlightLimits {
+            messages: self.options.in_flight,
+            bytes: self.options.in_flight_bytes,
         }
     }
 

@@ -1,90 +1,40 @@
 //! Lambda authorizers.
 
-use crate::gateway::connection::Connection;
-use crate::gateway::http::Handshake;
-use crate::gateway::integration::{Failure, respond};
+use crate::gateway::api::Authorizer;
+use crate::gateway::events::ConnectAttempt;
+use crate::gateway::integration::{Failure, IntegrationError, respond};
 use crate::gateway::state::GatewayState;
-use crate::gateway::{Integration, IntegrationError, events};
 use lambda_ws_protocol::authorizer::{
     AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
 };
-use lambda_ws_protocol::{Timestamp, limits};
 use serde_json::value::RawValue;
 use std::error::Error;
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
-/// A Lambda authorizer of type `REQUEST`: it is asked once for each connection, before `$connect`, and
-/// what it said is in every event of the connection (conformance B3, B9, C1). Nothing is cached.
-#[derive(Clone)]
-pub struct Authorizer {
-    /// What is asked; it returns an IAM policy.
-    pub integration: Arc<dyn Integration>,
-    /// What a handshake must have: a client without one of them sees 401, and the authorizer is not
-    /// asked (conformance B9).
-    pub identity_sources: Vec<IdentitySource>,
-    /// How long the gateway waits for it. Assumed to be that of integrations.
-    pub timeout: Duration,
-}
-
-impl Authorizer {
-    /// An authorizer without identity sources, which is always asked, and has 29 s.
-    pub fn new(integration: Arc<dyn Integration>) -> Self {
-        Self {
-            integration,
-            identity_sources: Vec::new(),
-            timeout: limits::INTEGRATION_TIMEOUT,
-        }
+/// Asks an authorizer about a client (conformance B9, B10, C4).
+pub(super) async fn ask(
+    authorizer: &Authorizer,
+    attempt: &ConnectAttempt<'_>,
+) -> Result<AuthorizerDecision, Unauthorized> {
+    let method_arn = method_arn(attempt.state);
+    let event = attempt.authorizer_event(&method_arn, &authorizer.identity_sources);
+    let event = event.map_err(|source| Unauthorized::NoIdentity(source.clone()))?;
+    let invocation = authorizer.integration.invoke(event, attempt.request_id);
+    let json = respond(invocation, authorizer.timeout, ()).await?;
+    let response = AuthorizerResponse::read(&json)?;
+    let context = PolicyContext {
+        source_ip: &attempt.connection.source_ip,
+        user_agent: attempt.connection.user_agent.as_deref(),
+        referer: attempt.handshake.headers.value("referer"),
+        now: attempt.now,
+    };
+    if !response.allows(&method_arn, &context) {
+        return Err(Unauthorized::Denied(method_arn));
     }
-
-    /// Asks about a client (conformance B9, B10, C4).
-    pub(in crate::gateway) async fn ask(
-        &self,
-        state: &GatewayState,
-        connection: &Connection,
-        handshake: &Handshake,
-        request_id: &str,
-        now: Timestamp,
-    ) -> Result<AuthorizerDecision, Unauthorized> {
-        let method_arn = method_arn(state);
-        let event = events::authorize(
-            state,
-            connection,
-            handshake,
-            &method_arn,
-            &self.identity_sources,
-            request_id,
-            now,
-        );
-        let event = event.map_err(|source| Unauthorized::NoIdentity(source.clone()))?;
-        let invocation = self.integration.invoke(event, request_id);
-        let json = respond(invocation, self.timeout, ()).await?;
-        let response = AuthorizerResponse::read(&json)?;
-        let context = PolicyContext {
-            source_ip: &connection.source_ip,
-            user_agent: connection.user_agent.as_deref(),
-            referer: handshake.headers.value("referer"),
-            now,
-        };
-        if !response.allows(&method_arn, &context) {
-            return Err(Unauthorized::Denied(method_arn));
-        }
-        Ok(AuthorizerDecision {
-            // Text under text is always JSON.
-            context: serde_json::value::to_raw_value(response.said()).ok(),
-            usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
-        })
-    }
-}
-
-impl fmt::Debug for Authorizer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authorizer")
-            .field("identity_sources", &self.identity_sources)
-            .field("timeout", &self.timeout)
-            .finish_non_exhaustive()
-    }
+    Ok(AuthorizerDecision {
+        // Text under text is always JSON.
+        context: serde_json::value::to_raw_value(response.said()).ok(),
+        usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
+    })
 }
 
 /// The ARN of what a client asks for (conformance C4).
@@ -106,7 +56,7 @@ pub(in crate::gateway) struct AuthorizerDecision {
 
 /// Why an authorizer lets a client not connect.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::gateway) enum Unauthorized {
+pub(super) enum Unauthorized {
     #[error("{0} is missing or empty: the authorizer is not asked")]
     NoIdentity(IdentitySource),
     #[error("the authorizer's policy does not allow {0}")]

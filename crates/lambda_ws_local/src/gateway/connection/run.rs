@@ -1,134 +1,23 @@
 //! One connection, from its 101 to its end.
 
-use crate::activity::Snapshot;
 use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};
-use crate::gateway::Options;
-use crate::gateway::connection::Close;
-use crate::gateway::connection::Outbox;
+use crate::gateway::connection::{Close, Connection};
 use crate::gateway::http::Stream;
 use crate::gateway::message;
 use crate::gateway::socket::{End, Received, Socket};
 use crate::gateway::state::GatewayState;
 use crate::gateway::time::Moment;
-use lambda_ws_protocol::{ConnectionId, Timestamp};
-use serde_json::value::RawValue;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
-
-/// One connection, as far as others see it.
-pub(in crate::gateway) struct Connection {
-    pub(in crate::gateway) id: ConnectionId,
-    pub(in crate::gateway) connected_at: Timestamp,
-    pub(in crate::gateway) source_ip: Box<str>,
-    pub(in crate::gateway) user_agent: Option<Box<str>>,
-    /// The host the client named.
-    pub(in crate::gateway) host: Box<str>,
-    /// What the authorizer said of the client, for every event (conformance C1).
-    pub(in crate::gateway) authorizer: Option<Box<RawValue>>,
-    pub(in crate::gateway) outbox: Outbox,
-    /// In ms since the epoch (conformance G10).
-    last_active: AtomicU64,
-    in_flight: AtomicUsize,
-    in_flight_bytes: AtomicUsize,
-}
-
-impl Connection {
-    pub(in crate::gateway) fn new(
-        id: String,
-        connected_at: Timestamp,
-        source_ip: String,
-        user_agent: Option<String>,
-        host: String,
-    ) -> Self {
-        Self {
-            id: id.into(),
-            connected_at,
-            source_ip: source_ip.into(),
-            user_agent: user_agent.map(Into::into),
-            host: host.into(),
-            authorizer: None,
-            outbox: Outbox::default(),
-            last_active: AtomicU64::new(connected_at.millis()),
-            in_flight: AtomicUsize::new(0),
-            in_flight_bytes: AtomicUsize::new(0),
-        }
-    }
-
-    /// When the last message came or was posted.
-    pub(in crate::gateway) fn last_active(&self) -> Timestamp {
-        Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
-    }
-
-    /// What others may know of it.
-    pub(in crate::gateway) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            id: self.id.clone(),
-            connected_at: self.connected_at,
-            last_active_at: self.last_active(),
-            source_ip: self.source_ip.to_string(),
-            user_agent: self.user_agent.as_deref().map(str::to_owned),
-        }
-    }
-
-    /// Notes that a message came or was posted.
-    pub(in crate::gateway) fn touch(&self, now: Timestamp) {
-        self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
-    }
-
-    /// Whether another message may be with its integration.
-    fn may_receive(&self, options: &Options) -> bool {
-        self.in_flight.load(Ordering::Acquire) < options.in_flight
-            && self.in_flight_bytes.load(Ordering::Acquire) < options.in_flight_bytes
-    }
-}
 
 /// For how long a slow client is not written to.
 const SLOW: Duration = Duration::from_secs(10);
-
-/// One message that is with its integration.
-pub(in crate::gateway) struct InFlight {
-    connection: Arc<Connection>,
-    state: Arc<GatewayState>,
-    bytes: usize,
-}
-
-impl InFlight {
-    pub(in crate::gateway) fn new(
-        connection: &Arc<Connection>,
-        state: &Arc<GatewayState>,
-        bytes: usize,
-    ) -> Self {
-        connection.in_flight.fetch_add(1, Ordering::Relaxed);
-        connection
-            .in_flight_bytes
-            .fetch_add(bytes, Ordering::Relaxed);
-        Self {
-            connection: Arc::clone(connection),
-            state: Arc::clone(state),
-            bytes,
-        }
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let (connection, options) = (&self.connection, &self.state.options);
-        let bytes = connection
-            .in_flight_bytes
-            .fetch_sub(self.bytes, Ordering::AcqRel);
-        let messages = connection.in_flight.fetch_sub(1, Ordering::AcqRel);
-        // Only at a limit has the connection's task stopped to read.
-        if messages >= options.in_flight || bytes >= options.in_flight_bytes {
-            connection.outbox.wake();
-        }
-    }
-}
 
 /// Serves an open connection to its end, and invokes its `$disconnect`.
 pub(in crate::gateway) async fn run(
@@ -178,7 +67,7 @@ async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &
         .happens(Place::Gateway, Kind::SlowClient);
     let mut alarm = Alarm {
         // Before the first look at the time, so that no change is missed.
-        version: time.version(),
+        changes: time.changes(),
         expires: time.now().after(state.options.connection_duration),
         slow_until: slow.then(|| Instant::now() + SLOW),
     };
@@ -209,8 +98,8 @@ async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &
 
 /// What a connection's only timer is set to.
 struct Alarm {
-    /// Of the time, when the timer was set.
-    version: u64,
+    /// The changes of the time since the timer was set.
+    changes: watch::Receiver<()>,
     /// Conformance F6.
     expires: Moment,
     /// Nothing is written before, on purpose.
@@ -238,7 +127,7 @@ fn poll_read(
     connection: &Arc<Connection>,
     socket: &mut Socket,
 ) -> Poll<End> {
-    while connection.may_receive(&state.options) {
+    while connection.may_receive(state.in_flight_limits()) {
         match socket.poll_read(cx) {
             Poll::Ready(Received::Text(body)) => message::receive(state, connection, &body),
             Poll::Ready(Received::Control) if state.options.pings_reset_idle => {
@@ -261,8 +150,9 @@ fn poll_timer(
     mut timer: Pin<&mut Sleep>,
     alarm: &mut Alarm,
 ) -> Poll<()> {
-    let version = state.options.time.version();
-    if std::mem::replace(&mut alarm.version, version) != version {
+    // Fails only without the time, which is in the options.
+    if alarm.changes.has_changed().unwrap_or(false) {
+        alarm.changes.mark_unchanged();
         timer.as_mut().reset(alarm.next(state, socket));
     }
     while timer.as_mut().poll(cx).is_ready() {
@@ -271,7 +161,7 @@ fn poll_timer(
             .is_some_and(|until| until <= Instant::now())
         {
             alarm.slow_until = None;
-            // OperationKind has waited is written now.
+            // The messages that waited are written now.
             cx.waker().wake_by_ref();
         }
         if state.options.time.now() >= alarm.due(state, socket) {

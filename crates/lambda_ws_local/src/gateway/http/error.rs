@@ -1,11 +1,18 @@
-//! HTTP answers to requests that become no websocket.
+//! HTTP errors: answers to requests that open no websocket.
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
 use lambda_ws_protocol::sigv4::SignatureError;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-/// An HTTP answer to a request that becomes no websocket.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// The content type of errors and of inspected connections.
+pub(in crate::gateway) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An HTTP answer to a request that opens no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::gateway) struct HttpError {
     pub(in crate::gateway) status: u16,
@@ -107,6 +114,25 @@ impl HttpError {
             body,
             header: None,
         }
+    }
+
+    /// The answer as a response of the management API.
+    pub(in crate::gateway) fn into_response(self) -> Response<Full<Bytes>> {
+        let has_body = !self.body.is_empty();
+        let mut response = Response::new(Full::from(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).expect("the statuses of the gateway are valid");
+        let headers = response.headers_mut();
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.kind));
+        if let Some((name, value)) = self.header
+            && let Ok(name) = HeaderName::try_from(name)
+        {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if has_body {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+        response
     }
 
     /// The answer as HTTP/1.1, closing the connection.
