@@ -59,6 +59,7 @@ pub mod gateway;
 pub mod guard;
 pub mod lambda;
 mod listener;
+mod lock;
 mod log_line;
 pub mod remote;
 pub mod session_tokens;

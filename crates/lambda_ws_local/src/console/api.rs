@@ -4,12 +4,12 @@ use super::reply::{ConsoleError, bytes, json, redirect};
 use super::{Console, SEGMENT, assets, stream};
 use crate::body::Body;
 use crate::gateway::{Gateway, Page, PageBody, Pages, Rate, RateLimits};
+use crate::lock::lock;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// The largest body in bytes: an event of a function.
@@ -217,7 +217,7 @@ impl Console {
                     )),
                 }
             });
-            let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lifted = lock(&self.lifted);
             // The template's limits of routes stay.
             let before = gateway.throttle().limits();
             let before = before.unwrap_or_else(|| lifted.clone());

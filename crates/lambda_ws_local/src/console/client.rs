@@ -2,6 +2,7 @@
 
 use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, millis};
+use crate::lock::lock;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use lambda_ws_protocol::Timestamp;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -170,7 +171,7 @@ impl Client {
 
     /// Whether it has ended.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.lock().word, "connecting" | "open")
+        !matches!(lock(&self.0.state).word, "connecting" | "open")
     }
 
     /// Sends a message.
@@ -189,7 +190,7 @@ impl Client {
 
     /// As the page shows it.
     pub(super) fn show(&self) -> Value {
-        let state = self.lock();
+        let state = lock(&self.0.state);
         let mut shown = self.state(&state);
         shown["messages"] = state.messages.iter().cloned().collect();
         shown["untold"] = state.untold.into();
@@ -299,7 +300,7 @@ impl Client {
     }
 
     fn set(&self, word: &'static str, more: Value) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         state.word = word;
         if let (Value::Object(old), Value::Object(new)) = (&mut state.more, &more) {
             // What was known of an open one stays known.
@@ -312,7 +313,9 @@ impl Client {
     }
 
     fn tell_state(&self) {
-        self.0.activity.console_client(|| self.state(&self.lock()));
+        self.0
+            .activity
+            .console_client(|| self.state(&lock(&self.0.state)));
     }
 
     fn message(&self, direction: &str, text: &str) {
@@ -321,7 +324,7 @@ impl Client {
             "direction": direction, "text": text, "bytes": text.len(),
             "at": Timestamp::now().millis(), "ms": millis(since),
         });
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         state.messages.push_back(message.clone());
         if state.messages.len() > MESSAGES {
             state.messages.pop_front();
@@ -343,10 +346,6 @@ impl Client {
             told["untold"] = untold.into();
             told
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,10 +5,11 @@ use super::client::{Client, Place, Setup};
 use super::reply::ConsoleError;
 use crate::activity::ActivityLog;
 use crate::gateway::Gateway;
+use crate::lock::lock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio_tungstenite::Connector;
 
 /// How many there may be.
@@ -52,7 +53,7 @@ impl Clients {
 
     /// Begins to connect one; its number.
     pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, ConsoleError> {
-        let mut all = self.lock();
+        let mut all = lock(&self.all);
         if all.clients.len() >= MOST {
             // The oldest of those that are over makes room.
             let over = all.clients.values().find(|client| client.is_over());
@@ -76,7 +77,7 @@ impl Clients {
 
     pub(super) fn find(&self, id: &str) -> Result<Client, ConsoleError> {
         let id = id.parse().ok();
-        let found = id.and_then(|id: u64| self.lock().clients.get(&id).cloned());
+        let found = id.and_then(|id: u64| lock(&self.all).clients.get(&id).cloned());
         found.ok_or_else(ConsoleError::not_found)
     }
 
@@ -84,15 +85,11 @@ impl Clients {
     pub(super) fn remove(&self, id: &str) -> Result<(), ConsoleError> {
         let client = self.find(id)?;
         client.close();
-        self.lock().clients.remove(&client.id());
+        lock(&self.all).clients.remove(&client.id());
         Ok(())
     }
 
     pub(super) fn show(&self) -> Value {
-        self.lock().clients.values().map(Client::show).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, All> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.all).clients.values().map(Client::show).collect()
     }
 }

@@ -6,11 +6,12 @@ use super::connection::Registry;
 use super::connection::{Bounds, InFlightLimits};
 use super::options::Options;
 use crate::activity::{Observer as _, Operation};
+use crate::lock::lock;
 use lambda_ws_protocol::event::{self, Pairs};
 use lambda_ws_protocol::{Timestamp, selection};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// The API, the options, and the connections that are open.
@@ -71,12 +72,12 @@ impl GatewayState {
 
     /// A new connection, request or message id.
     pub(super) fn new_id(&self) -> String {
-        event::new_id(&mut self.random())
+        event::new_id(&mut lock(&self.random))
     }
 
     /// A new trace id, as `X-Amzn-Trace-Id` has it.
     pub(super) fn new_trace(&self, now: Timestamp) -> String {
-        let mut random = self.random();
+        let mut random = lock(&self.random);
         let (high, low) = (random.u32(..), random.u64(..));
         format!("Root=1-{:08x}-{high:08x}{low:016x}", now.secs())
     }
@@ -106,10 +107,5 @@ impl GatewayState {
     pub(super) async fn ended(&self) {
         // Fails only without a sender, and `self` is one.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
-    }
-
-    fn random(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
-        // A random generator has no broken state.
-        self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

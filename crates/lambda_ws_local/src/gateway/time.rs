@@ -1,7 +1,8 @@
 //! The time of the gateway's own timers.
 
+use crate::lock::lock;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -116,7 +117,7 @@ impl Time {
 
     /// How many times as fast as the clock it passes; `None` if it is manual.
     pub fn scale(&self) -> Option<f64> {
-        match self.lock().passing {
+        match lock(&self.0.state).passing {
             Passing::Scaled { millionths, .. } => Some(millionths as f64 / ONE as f64),
             Passing::Manual => None,
         }
@@ -129,7 +130,7 @@ impl Time {
     /// [`TimeError::Scale`]; [`TimeError::Manual`].
     pub fn set_scale(&self, scale: f64) -> Result<(), TimeError> {
         let new = millionths(scale)?;
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let clock = Instant::now();
         let now = state.now(clock);
         let Passing::Scaled { began, millionths } = &mut state.passing else {
@@ -149,7 +150,7 @@ impl Time {
     ///
     /// [`TimeError::NotManual`].
     pub fn advance(&self, by: Duration) -> Result<(), TimeError> {
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let Passing::Manual = state.passing else {
             return Err(TimeError::NotManual);
         };
@@ -161,13 +162,13 @@ impl Time {
 
     /// The present.
     pub(super) fn now(&self) -> Moment {
-        self.lock().now(Instant::now())
+        lock(&self.0.state).now(Instant::now())
     }
 
     /// When the clock will have reached a moment, as things are; a timer that is set to it is to be set again after
     /// every [change](Time::changes).
     pub(super) fn instant(&self, moment: Moment) -> Instant {
-        let (clock, state) = (Instant::now(), self.lock());
+        let (clock, state) = (Instant::now(), lock(&self.0.state));
         let left = moment.0.saturating_sub(state.now(clock).0);
         let wait = match state.passing {
             // Rounded up, and the present down: when the timer fires, the moment has come.
@@ -184,11 +185,6 @@ impl Time {
     /// The changes of its scale, and its moves, from now on.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing between the first and the last step of a change can panic.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The connections whose `$connect` is under way, where posts to them hang (conformance G7).
 
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
@@ -20,7 +21,7 @@ impl ConnectingSet {
     /// Remembers a connection.
     pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
         let (end, ended) = watch::channel(());
-        self.lock().insert(id.to_owned(), ended);
+        lock(&self.0).insert(id.to_owned(), ended);
         Connecting {
             set: self,
             id,
@@ -30,18 +31,13 @@ impl ConnectingSet {
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
     pub(in crate::gateway) async fn ended(&self, id: &str) -> bool {
-        let found = self.lock().get(id).cloned();
+        let found = lock(&self.0).get(id).cloned();
         let Some(mut ended) = found else {
             return false;
         };
         // Nothing is ever sent: this returns when the sender is dropped.
         let _ = ended.changed().await;
         true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<()>>> {
-        // Every change is a single step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,6 +52,6 @@ impl Connecting<'_> {
 
 impl Drop for Connecting<'_> {
     fn drop(&mut self) {
-        self.set.lock().remove(self.id);
+        lock(&self.set.0).remove(self.id);
     }
 }

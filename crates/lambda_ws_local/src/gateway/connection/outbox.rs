@@ -1,10 +1,11 @@
 //! What waits to be sent to one client.
 
 use crate::gateway::connection::Close;
+use crate::lock::lock;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::task::Waker;
 
 /// What waits to be sent to one client, in order and bounded: a client that does not read costs no
@@ -45,7 +46,7 @@ pub(in crate::gateway) struct Bounds {
 impl Outbox {
     /// Adds a message behind those that wait.
     pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return Err(PushError::Closed);
         }
@@ -64,7 +65,7 @@ impl Outbox {
 
     /// The message that has waited longest.
     pub(in crate::gateway) fn pop(&self) -> Option<Bytes> {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         let message = waiting.messages.pop_front()?;
         waiting.bytes -= message.len();
         // A burst's space is not kept by an idle connection.
@@ -77,7 +78,7 @@ impl Outbox {
     /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
     /// or to close is heard: `false` for the others.
     pub(in crate::gateway) fn request_close(&self, close: Close) -> bool {
-        let mut waiting = self.lock();
+        let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return false;
         }
@@ -90,12 +91,12 @@ impl Outbox {
 
     /// Takes nothing more.
     pub(in crate::gateway) fn close(&self) {
-        self.lock().closed = true;
+        lock(&self.waiting).closed = true;
     }
 
     /// The close that was asked for.
     pub(in crate::gateway) fn closing(&self) -> Option<Close> {
-        self.lock().closing.clone()
+        lock(&self.waiting).closing.clone()
     }
 
     /// Has `waker` woken by the next change.
@@ -106,11 +107,6 @@ impl Outbox {
     /// Wakes the connection's task.
     pub(in crate::gateway) fn wake(&self) {
         self.waker.wake();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every change above is complete before it could panic.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

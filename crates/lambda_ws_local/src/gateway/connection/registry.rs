@@ -2,9 +2,10 @@
 
 use crate::gateway::connection::Close;
 use crate::gateway::connection::Connection;
+use crate::lock::lock;
 use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// The connections that are open: those whose `$connect` succeeded and that have not ended.
 ///
@@ -22,7 +23,7 @@ struct Table {
 impl Registry {
     /// Adds a connection.
     pub(in crate::gateway) fn insert(&self, connection: Arc<Connection>) {
-        let mut table = self.lock();
+        let mut table = lock(&self.0);
         if table.closing {
             connection.outbox.request_close(Close::GOING_AWAY);
         }
@@ -31,17 +32,17 @@ impl Registry {
 
     /// The open connection of this id.
     pub(in crate::gateway) fn find(&self, id: &str) -> Option<Arc<Connection>> {
-        self.lock().open.get(id).cloned()
+        lock(&self.0).open.get(id).cloned()
     }
 
     /// Forgets a connection.
     pub(in crate::gateway) fn remove(&self, id: &ConnectionId) {
-        self.lock().open.remove(id);
+        lock(&self.0).open.remove(id);
     }
 
     /// How many are open.
     pub(in crate::gateway) fn len(&self) -> usize {
-        self.lock().open.len()
+        lock(&self.0).open.len()
     }
 
     /// The first `limit` of those whose ids are behind `after`, in the order of their ids.
@@ -50,7 +51,7 @@ impl Registry {
         after: Option<&str>,
         limit: usize,
     ) -> Vec<Arc<Connection>> {
-        let table = self.lock();
+        let table = lock(&self.0);
         let ids = table.open.keys().map(ConnectionId::as_str);
         let mut first = BinaryHeap::new();
         for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
@@ -68,22 +69,17 @@ impl Registry {
 
     /// Wakes the task of each.
     pub(in crate::gateway) fn wake_all(&self) {
-        for connection in self.lock().open.values() {
+        for connection in lock(&self.0).open.values() {
             connection.outbox.wake();
         }
     }
 
     /// Asks all of them, and those that come later, to go away.
     pub(in crate::gateway) fn close_all(&self) {
-        let mut table = self.lock();
+        let mut table = lock(&self.0);
         table.closing = true;
         for connection in table.open.values() {
             connection.outbox.request_close(Close::GOING_AWAY);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        // Every change above is a single step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
