@@ -17,11 +17,12 @@
 //!
 //! ```
 //! use lambda_ws_local::admin::Admin;
-//! use lambda_ws_local::gateway::Options;
+//! use lambda_ws_local::gateway::{Api, Gateway, Options};
 //! use std::sync::Arc;
 //!
-//! let mut options = Options::default();
-//! options.pages = Some(Arc::new(Admin::new(options.faults.clone())));
+//! let options = Options::default();
+//! let admin = Admin::new(options.faults.clone());
+//! let gateway = Gateway::new(Api::new("abcd1234", "dev"), options).with_pages(Arc::new(admin));
 //! ```
 
 mod connections;
@@ -39,7 +40,7 @@ use crate::lambda::Invocable;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use hyper::body::Incoming;
-use reply::{Refused, Reply};
+use reply::{AdminError, Reply};
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::time::Duration;
@@ -52,7 +53,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 /// How long a client may take to send one.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
-/// The admin API of a gateway, for its [`Options::pages`](crate::gateway::Options::pages).
+/// The admin API of a gateway, for its [pages](Gateway::with_pages).
 #[derive(Clone)]
 pub struct Admin {
     faults: Faults,
@@ -84,12 +85,12 @@ impl Admin {
         }
     }
 
-    async fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
+    async fn reply(&self, gateway: &Gateway, call: &Call) -> Result<Reply, AdminError> {
         match call.path() {
             "invoke" if call.method == Method::POST => {
                 functions::invoke(&self.functions, call).await
             }
-            "invoke" => Err(Refused::Method(vec![Method::POST])),
+            "invoke" => Err(AdminError::Method(vec![Method::POST])),
             "" => call.only(&[Method::GET], || Ok(index(gateway))),
             "faults" => {
                 let methods = [Method::GET, Method::PUT, Method::PATCH];
@@ -101,17 +102,18 @@ impl Admin {
             "time/advance" => call.only(&[Method::POST], || time::advance(gateway.time(), call)),
             "permissions" => call.only(&[Method::GET], || self.permissions()),
             "connections" => call.only(&[Method::GET], || connections::list(gateway, call)),
-            _ => Err(Refused::NotFound),
+            _ => Err(AdminError::NotFound),
         }
     }
 
-    fn permissions(&self) -> Result<Reply, Refused> {
+    fn permissions(&self) -> Result<Reply, AdminError> {
         let needed = self.activity.as_ref().map(ActivityLog::permissions);
-        let needed = needed.ok_or_else(|| Refused::bad("calls are not kept without a console"))?;
+        let needed =
+            needed.ok_or_else(|| AdminError::bad("calls are not kept without a console"))?;
         Ok(Reply::json(json!({ "functions": needed })))
     }
 
-    fn faults(&self, call: &Call) -> Result<Reply, Refused> {
+    fn faults(&self, call: &Call) -> Result<Reply, AdminError> {
         if call.method != Method::GET {
             let text = call.text()?;
             let keep = call.method == Method::PATCH;
@@ -170,8 +172,8 @@ impl Pages for Admin {
                     };
                     this.reply(&gateway, &call).await
                 }
-                Some(_) => Err(Refused::bad("the body is larger than 1 MB")),
-                None => Err(Refused::bad("the body did not arrive")),
+                Some(_) => Err(AdminError::bad("the body is larger than 1 MB")),
+                None => Err(AdminError::bad("the body did not arrive")),
             };
             reply.unwrap_or_else(Reply::from).into_response()
         }))
@@ -197,18 +199,20 @@ fn index(gateway: &Gateway) -> Reply {
 }
 
 /// Changes a plan by an object of names and settings, or by a text.
-fn change(plan: &mut Plan, text: &str) -> Result<(), Refused> {
+fn change(plan: &mut Plan, text: &str) -> Result<(), AdminError> {
     if !text.trim_start().starts_with('{') {
         return Ok(plan.change(text)?);
     }
     let object: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| Refused::bad(format!("the body is no JSON: {error}")))?;
+        .map_err(|error| AdminError::bad(format!("the body is no JSON: {error}")))?;
     // A rate may be a number, and `null` is off.
     let settings = object.iter().map(|(name, value)| match value {
         Value::String(text) => Ok((name.as_str(), text.clone())),
         Value::Number(number) => Ok((name.as_str(), number.to_string())),
         Value::Null => Ok((name.as_str(), "off".to_owned())),
-        _ => Err(Refused::bad(format!("`{name}` is a text such as \"0.5%\""))),
+        _ => Err(AdminError::bad(format!(
+            "`{name}` is a text such as \"0.5%\""
+        ))),
     });
     let settings: Vec<_> = settings.collect::<Result<_, _>>()?;
     let pairs = settings.iter().map(|(name, text)| (*name, text.as_str()));
@@ -233,20 +237,20 @@ impl Call {
     fn only(
         &self,
         methods: &[Method],
-        reply: impl FnOnce() -> Result<Reply, Refused>,
-    ) -> Result<Reply, Refused> {
+        reply: impl FnOnce() -> Result<Reply, AdminError>,
+    ) -> Result<Reply, AdminError> {
         match methods.contains(&self.method) {
             true => reply(),
-            false => Err(Refused::Method(methods.to_vec())),
+            false => Err(AdminError::Method(methods.to_vec())),
         }
     }
 
-    fn text(&self) -> Result<&str, Refused> {
-        std::str::from_utf8(&self.body).map_err(|_| Refused::bad("the body is not UTF-8"))
+    fn text(&self) -> Result<&str, AdminError> {
+        std::str::from_utf8(&self.body).map_err(|_| AdminError::bad("the body is not UTF-8"))
     }
 
     /// A value of the body: a member of an object, or the body itself, as JSON or as text.
-    fn value(&self, member: &str) -> Result<String, Refused> {
+    fn value(&self, member: &str) -> Result<String, AdminError> {
         let text = self.text()?.trim();
         let value = match serde_json::from_str(text) {
             Ok(Value::Object(mut object)) => object.remove(member).unwrap_or_default(),
@@ -256,7 +260,7 @@ impl Call {
         match value {
             Value::String(text) if !text.is_empty() => Ok(text),
             Value::Number(number) => Ok(number.to_string()),
-            _ => Err(Refused::bad(format!("the body has no `{member}`"))),
+            _ => Err(AdminError::bad(format!("the body has no `{member}`"))),
         }
     }
 

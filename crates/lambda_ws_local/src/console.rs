@@ -12,7 +12,7 @@
 //! use lambda_ws_local::admin::Admin;
 //! use lambda_ws_local::console::{Console, Functions, NoFunctions, Site};
 //! use lambda_ws_local::dynamodb::DynamoDb;
-//! use lambda_ws_local::gateway::{Audience, Options};
+//! use lambda_ws_local::gateway::{Api, Audience, Gateway, Options};
 //! use lambda_ws_local::session_tokens::SessionTokens;
 //! use std::sync::{Arc, Mutex};
 //!
@@ -23,13 +23,14 @@
 //! let dynamodb = DynamoDb::memory()?.with_observers(options.observers.clone());
 //! let address = "127.0.0.1:3001".parse()?;
 //! let console = Console::new(activity, dynamodb, Arc::new(NoFunctions), address);
-//! options.pages = Some(Arc::new(Site {
+//! let site = Site {
 //!     admin: Admin::new(options.faults.clone()),
 //!     console: Some(console),
 //!     web: None,
 //!     admin_audience: Audience::ThisMachine,
 //!     console_audience: Audience::ThisMachine,
-//! }));
+//! };
+//! let gateway = Gateway::new(Api::new("abcd1234", "dev"), options).with_pages(Arc::new(site));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -40,21 +41,22 @@ mod client;
 mod clients;
 mod reply;
 mod sampler;
-mod site;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod web;
 
-pub use site::Site;
 pub use web::Web;
 
 use crate::activity::ActivityLog;
+use crate::admin::{self, Admin};
 use crate::dynamodb::DynamoDb;
-use crate::gateway::RateLimits;
+use crate::gateway::{Audience, Gateway, Page, Pages, RateLimits};
 use backend::Backend;
 use bytes::Bytes;
 use clients::Clients;
+use http::Request;
+use hyper::body::Incoming;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -133,5 +135,38 @@ impl Console {
     pub fn with_tls(mut self, connector: Connector) -> Console {
         self.clients = self.clients.with_tls(connector);
         self
+    }
+}
+
+/// All that a gateway serves besides its stage: the admin API, the console, and the application's own page.
+pub struct Site {
+    /// At `/_admin`.
+    pub admin: Admin,
+    /// At `/_console/`.
+    pub console: Option<Console>,
+    /// At `/`: links on other sites may lead there.
+    pub web: Option<Web>,
+    /// The audience of the admin API.
+    pub admin_audience: Audience,
+    /// The audience of the console.
+    pub console_audience: Audience,
+}
+
+impl Pages for Site {
+    fn answer(&self, gateway: &Gateway, request: Request<Incoming>) -> Option<Page> {
+        let segment = request.uri().path().trim_start_matches('/');
+        match segment.split('/').next()? {
+            admin::SEGMENT => self.admin.answer(gateway, request),
+            SEGMENT => self.console.as_ref()?.answer(gateway, request),
+            _ => self.web.as_ref()?.answer(gateway, request),
+        }
+    }
+
+    fn audience(&self, path: &str) -> Audience {
+        match path.trim_start_matches('/').split('/').next() {
+            Some(admin::SEGMENT) => self.admin_audience,
+            Some(SEGMENT) => self.console_audience,
+            _ => Audience::Everyone,
+        }
     }
 }

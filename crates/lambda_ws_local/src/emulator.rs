@@ -151,7 +151,8 @@ impl Emulator {
         let address = self.ports.gateway.local_addr()?;
         let (site, has_web) = self.site(&parts, address).await?;
         let api = self.api(&parts.functions)?;
-        let gateway = Gateway::new(api, self.gateway_options(&parts, site)?);
+        let options = self.gateway_options(&parts)?;
+        let gateway = Gateway::new(api, options).with_pages(Arc::new(site));
         let endpoints = Endpoints {
             management: self.management_url(&gateway, address).await?,
             dynamodb: dynamodb_url,

@@ -31,7 +31,7 @@ pub use setting::{Latency, Rate};
 use crate::lock::lock;
 use kind::COUNT;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What goes wrong, decided by chance. Clones are the same one.
@@ -98,12 +98,12 @@ impl Faults {
 
     /// What goes wrong now.
     pub fn plan(&self) -> Plan {
-        self.lock().plan
+        lock(&self.0.state).plan
     }
 
     /// Lets another plan begin. The streams of random numbers go on where they are.
     pub fn set(&self, plan: Plan) {
-        self.lock().plan = plan;
+        lock(&self.0.state).plan = plan;
         self.0.on.store(!plan.is_off(), Ordering::Relaxed);
     }
 
@@ -121,7 +121,7 @@ impl Faults {
         &self,
         change: impl FnOnce(&mut Plan) -> Result<(), E>,
     ) -> Result<Plan, E> {
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let mut plan = state.plan;
         change(&mut plan)?;
         state.plan = plan;
@@ -141,7 +141,7 @@ impl Faults {
 
     /// Whether this kind can happen.
     pub(crate) fn has(&self, kind: Kind) -> bool {
-        self.is_on() && self.lock().plan.has(kind)
+        self.is_on() && lock(&self.0.state).plan.has(kind)
     }
 
     /// Whether this kind happens now; it counts as having happened.
@@ -164,7 +164,7 @@ impl Faults {
         if !self.is_on() {
             return drawn;
         }
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         for &kind in kinds {
             let rate = state.plan.rate(kind).in_a_million();
             let stream = &mut state.streams[kind.index()][place as usize];
@@ -180,7 +180,7 @@ impl Faults {
         if !self.is_on() {
             return Duration::ZERO;
         }
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let latency = state.plan.latency(kind);
         if latency == Latency::default() {
             return Duration::ZERO;
@@ -195,18 +195,13 @@ impl Faults {
     pub(crate) fn below(&self, place: Place, kind: Kind, end: usize) -> usize {
         match end {
             0 => 0,
-            _ => self.lock().streams[kind.index()][place as usize].usize(..end),
+            _ => lock(&self.0.state).streams[kind.index()][place as usize].usize(..end),
         }
     }
 
     /// Notes that this kind has happened.
     pub(crate) fn count(&self, kind: Kind) {
         self.0.fired[kind.index()].fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A plan is replaced in one step, and a random generator has no broken state.
-        lock(&self.0.state)
     }
 }
 

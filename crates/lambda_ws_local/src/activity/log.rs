@@ -6,6 +6,7 @@ use super::figures::Figures;
 use super::permissions::{Permissions, needed};
 use super::ring::{Read, Ring};
 use super::{Observer, Operation, OperationKind, Snapshot};
+use crate::lock::lock;
 use crate::log_line::LogLine;
 use crate::session_tokens::{Session, SessionTokens};
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use lambda_ws_protocol::Timestamp;
 use serde_json::Value;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The number of entries per second that are kept without a reader: enough to look back a moment, and few enough for a load
@@ -211,11 +212,6 @@ impl fmt::Debug for ActivityLog {
 
 fn now() -> Timestamp {
     Timestamp::now()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // After a panic a figure may be wrong. What is served is not.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The open connections.
 
 use super::Call;
-use super::reply::{Refused, Reply};
+use super::reply::{AdminError, Reply};
 use crate::gateway::{Gateway, Snapshot};
 use lambda_ws_protocol::event::iso8601;
 use serde_json::{Value, json};
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 1000;
 
-pub(super) fn list(gateway: &Gateway, call: &Call) -> Result<Reply, Refused> {
+pub(super) fn list(gateway: &Gateway, call: &Call) -> Result<Reply, AdminError> {
     let limit = match call.parameter("limit").map(|limit| limit.parse()) {
         None => PAGE,
         Some(Ok(limit @ 1..=LONGEST_PAGE)) => limit,
-        Some(_) => return Err(Refused::bad("`limit` is a number from 1 to 1000")),
+        Some(_) => return Err(AdminError::bad("`limit` is a number from 1 to 1000")),
     };
     let after = call.parameter("after");
     // One more tells whether there is another page.

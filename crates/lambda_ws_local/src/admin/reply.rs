@@ -16,7 +16,7 @@ pub(super) struct Reply {
 }
 
 /// Why a call is refused.
-pub(super) enum Refused {
+pub(super) enum AdminError {
     /// 400, with what is wrong.
     Bad(String),
     NotFound,
@@ -26,21 +26,21 @@ pub(super) enum Refused {
     Method(Vec<Method>),
 }
 
-impl Refused {
-    pub(super) fn bad(message: impl Into<String>) -> Refused {
-        Refused::Bad(message.into())
+impl AdminError {
+    pub(super) fn bad(message: impl Into<String>) -> AdminError {
+        AdminError::Bad(message.into())
     }
 }
 
-impl From<PlanError> for Refused {
-    fn from(error: PlanError) -> Refused {
-        Refused::bad(error.to_string())
+impl From<PlanError> for AdminError {
+    fn from(error: PlanError) -> AdminError {
+        AdminError::bad(error.to_string())
     }
 }
 
-impl From<TimeError> for Refused {
-    fn from(error: TimeError) -> Refused {
-        Refused::bad(error.to_string())
+impl From<TimeError> for AdminError {
+    fn from(error: TimeError) -> AdminError {
+        AdminError::bad(error.to_string())
     }
 }
 
@@ -68,16 +68,16 @@ impl Reply {
     }
 }
 
-impl From<Refused> for Reply {
-    fn from(refused: Refused) -> Reply {
+impl From<AdminError> for Reply {
+    fn from(refused: AdminError) -> Reply {
         let (status, message, allow) = match refused {
-            Refused::Bad(message) => (StatusCode::BAD_REQUEST, message, None),
-            Refused::Failed(message) => (StatusCode::BAD_GATEWAY, message, None),
-            Refused::NotFound => {
+            AdminError::Bad(message) => (StatusCode::BAD_REQUEST, message, None),
+            AdminError::Failed(message) => (StatusCode::BAD_GATEWAY, message, None),
+            AdminError::NotFound => {
                 let message = "there is no such page: GET /_admin lists them";
                 (StatusCode::NOT_FOUND, message.to_owned(), None)
             }
-            Refused::Method(methods) => {
+            AdminError::Method(methods) => {
                 let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
                 let methods = methods.join(", ");
                 let message = format!("this page takes {methods} only");

@@ -1,7 +1,6 @@
 use super::*;
 use crate::gateway::testing::{Local, Setup, ok};
 use crate::gateway::{Time, testing::Reply as Answer};
-use std::sync::Arc;
 use std::time::Duration;
 
 async fn start(time: Time) -> (Local, Faults) {
@@ -9,8 +8,8 @@ async fn start(time: Time) -> (Local, Faults) {
     let setup = Setup::new().route("$connect", ok).options(|options| {
         options.time = time;
         options.faults = faults.clone();
-        options.pages = Some(Arc::new(Admin::new(faults.clone())));
     });
+    let setup = setup.pages(Admin::new(faults.clone()));
     (setup.start().await, faults)
 }
 

@@ -1,13 +1,13 @@
 //! The time of the gateway's timers.
 
 use super::Call;
-use super::reply::{Refused, Reply};
+use super::reply::{AdminError, Reply};
 use crate::gateway::{Time, TimeError};
 use http::Method;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) fn scale(time: &Time, call: &Call) -> Result<Reply, Refused> {
+pub(super) fn scale(time: &Time, call: &Call) -> Result<Reply, AdminError> {
     if call.method == Method::PUT {
         let scale = call.value("scale")?.parse();
         time.set_scale(scale.map_err(|_| TimeError::Scale)?)?;
@@ -18,10 +18,10 @@ pub(super) fn scale(time: &Time, call: &Call) -> Result<Reply, Refused> {
     }))
 }
 
-pub(super) fn advance(time: &Time, call: &Call) -> Result<Reply, Refused> {
+pub(super) fn advance(time: &Time, call: &Call) -> Result<Reply, AdminError> {
     let by = call.value("by")?;
     let by = duration(&by).ok_or_else(|| {
-        Refused::bad(format!(
+        AdminError::bad(format!(
             "`{by}` is no time: write it as 500ms, 30s, 10m or 2h"
         ))
     })?;

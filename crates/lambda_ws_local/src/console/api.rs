@@ -1,15 +1,15 @@
 //! What the page asks of the gateway, below `/_console/api/`.
 
-use super::reply::{Refused, bytes, json, redirect};
+use super::reply::{ConsoleError, bytes, json, redirect};
 use super::{Console, SEGMENT, assets, stream};
 use crate::body::Body;
 use crate::gateway::{Gateway, Page, PageBody, Pages, Rate, RateLimits};
+use crate::lock::lock;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// The largest body in bytes: an event of a function.
@@ -29,15 +29,15 @@ impl Pages for Console {
             let (this, gateway, api) = (self.clone(), gateway.clone(), api.to_owned());
             return Some(Box::pin(async move {
                 let answer = this.api(&gateway, &api, request).await;
-                answer.unwrap_or_else(Refused::response)
+                answer.unwrap_or_else(ConsoleError::response)
             }));
         }
         let asset = assets::find(name);
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         Some(Box::pin(async move {
             match asset {
-                None => Refused::not_found().response(),
-                Some(_) if !reads => Refused::method("GET").response(),
+                None => ConsoleError::not_found().response(),
+                Some(_) if !reads => ConsoleError::method("GET").response(),
                 Some((kind, content)) => bytes(kind, Bytes::from_static(content)),
             }
         }))
@@ -83,7 +83,7 @@ impl Console {
         gateway: &Gateway,
         path: &str,
         request: Request<Incoming>,
-    ) -> Result<Response<PageBody>, Refused> {
+    ) -> Result<Response<PageBody>, ConsoleError> {
         let (head, body) = request.into_parts();
         if path == "stream" {
             let from = head.headers.get("last-event-id");
@@ -91,9 +91,9 @@ impl Console {
             return Ok(stream::stream(&self.activity, gateway.clone(), from));
         }
         let body = Body::read(body, BODY_LIMIT, BODY_PATIENCE).await;
-        let body = body.ok_or_else(|| Refused::bad("the body did not arrive"))?;
+        let body = body.ok_or_else(|| ConsoleError::bad("the body did not arrive"))?;
         if body.size > BODY_LIMIT {
-            return Err(Refused::bad("the body is larger than 6 MB"));
+            return Err(ConsoleError::bad("the body is larger than 6 MB"));
         }
         let answer = self.call(gateway, &head.method, path, &head.uri, body.bytes);
         Ok(json(StatusCode::OK, &answer.await?))
@@ -106,7 +106,7 @@ impl Console {
         path: &str,
         uri: &Uri,
         body: Bytes,
-    ) -> Result<Value, Refused> {
+    ) -> Result<Value, ConsoleError> {
         let parts: Vec<_> = path.split('/').collect();
         let (get, post) = (method == Method::GET, method == Method::POST);
         let (backend, clients) = (&self.backend, &self.clients);
@@ -123,7 +123,7 @@ impl Console {
             }
             ["clients", id, "send"] if post => {
                 let text = String::from_utf8(body.to_vec());
-                let text = text.map_err(|_| Refused::bad("a message is UTF-8"))?;
+                let text = text.map_err(|_| ConsoleError::bad("a message is UTF-8"))?;
                 clients.find(id)?.send(text)?;
                 Ok(json!({}))
             }
@@ -139,7 +139,7 @@ impl Console {
                 let id = uri
                     .query()
                     .and_then(|query| query.strip_prefix("connection="));
-                let id = id.ok_or_else(|| Refused::bad("`?connection=` is missing"))?;
+                let id = id.ok_or_else(|| ConsoleError::bad("`?connection=` is missing"))?;
                 let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
                 backend.items(&id).await
             }
@@ -150,7 +150,7 @@ impl Console {
             ["close"] if post => {
                 let call: Value = read(&body)?;
                 let id = call["connection"].as_str();
-                let id = id.ok_or_else(|| Refused::bad("`connection` is missing"))?;
+                let id = id.ok_or_else(|| ConsoleError::bad("`connection` is missing"))?;
                 Ok(backend.close(gateway, id))
             }
             ["dynamodb", operation] if post => backend.read(operation, body).await,
@@ -163,8 +163,8 @@ impl Console {
             [
                 "state" | "clients" | "details" | "items" | "post" | "close" | "replay" | "knobs",
                 ..,
-            ] => Err(Refused::method("GET, POST, PATCH or DELETE, as it is")),
-            _ => Err(Refused::not_found()),
+            ] => Err(ConsoleError::method("GET, POST, PATCH or DELETE, as it is")),
+            _ => Err(ConsoleError::not_found()),
         }
     }
 
@@ -179,9 +179,9 @@ impl Console {
     }
 
     /// Sends an event to its function again: nobody but the function sees it, and its response goes to the page alone.
-    async fn replay(&self, replay: Replay) -> Result<Value, Refused> {
+    async fn replay(&self, replay: Replay) -> Result<Value, ConsoleError> {
         serde_json::from_str::<serde::de::IgnoredAny>(&replay.event)
-            .map_err(|error| Refused::bad(format!("the event is no JSON: {error}")))?;
+            .map_err(|error| ConsoleError::bad(format!("the event is no JSON: {error}")))?;
         let started = Instant::now();
         let invoked = self.functions.invoke(&replay.function, replay.event.into());
         let (response, error) = match invoked.await {
@@ -206,16 +206,18 @@ impl Console {
         json!({ "freeze": self.functions.freezes(), "throttle": throttle })
     }
 
-    fn turn(&self, gateway: &Gateway, knobs: Knobs) -> Result<(), Refused> {
+    fn turn(&self, gateway: &Gateway, knobs: Knobs) -> Result<(), ConsoleError> {
         if let Some(throttle) = knobs.throttle {
             let limits = throttle.map(|limits| {
                 let numbers = [limits.rate, limits.burst, limits.connections];
                 match numbers.iter().all(|n| n.is_finite() && *n >= 0.0) {
                     true => Ok(limits),
-                    false => Err(Refused::bad("a limit is a number that is not negative")),
+                    false => Err(ConsoleError::bad(
+                        "a limit is a number that is not negative",
+                    )),
                 }
             });
-            let mut lifted = self.lifted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lifted = lock(&self.lifted);
             // The template's limits of routes stay.
             let before = gateway.throttle().limits();
             let before = before.unwrap_or_else(|| lifted.clone());
@@ -234,6 +236,6 @@ impl Console {
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(|error| Refused::bad(format!("the body: {error}")))
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ConsoleError> {
+    serde_json::from_slice(body).map_err(|error| ConsoleError::bad(format!("the body: {error}")))
 }

@@ -1,6 +1,6 @@
 //! What the console does in the backend's place.
 
-use super::reply::Refused;
+use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, Call, millis};
 use crate::dynamodb::DynamoDb;
 use crate::gateway::Gateway;
@@ -44,9 +44,9 @@ impl Backend {
     }
 
     /// An operation of DynamoDB that changes nothing.
-    pub(super) async fn read(&self, operation: &str, body: Bytes) -> Result<Value, Refused> {
+    pub(super) async fn read(&self, operation: &str, body: Bytes) -> Result<Value, ConsoleError> {
         if !READING.contains(&operation) {
-            return Err(Refused::bad(format!(
+            return Err(ConsoleError::bad(format!(
                 "the console reads only: {}",
                 READING.join(", ")
             )));
@@ -58,17 +58,17 @@ impl Backend {
             status => {
                 let message = answer["message"].as_str().or(answer["Message"].as_str());
                 let message = message.unwrap_or("DynamoDB refuses").to_owned();
-                Err(Refused(status, message))
+                Err(ConsoleError(status, message))
             }
         }
     }
 
-    async fn ask(&self, operation: &str, request: &Value) -> Result<Value, Refused> {
+    async fn ask(&self, operation: &str, request: &Value) -> Result<Value, ConsoleError> {
         self.read(operation, request.to_string().into()).await
     }
 
     /// The tables that may be the library's: with a key of `pk` and `sk`.
-    async fn tables(&self) -> Result<Vec<String>, Refused> {
+    async fn tables(&self) -> Result<Vec<String>, ConsoleError> {
         let mut found = Vec::new();
         for name in self.names().await? {
             let described = self
@@ -86,7 +86,7 @@ impl Backend {
         Ok(found)
     }
 
-    async fn names(&self) -> Result<Vec<String>, Refused> {
+    async fn names(&self) -> Result<Vec<String>, ConsoleError> {
         let listed = self.ask("ListTables", &json!({})).await?;
         let names = listed["TableNames"].as_array().into_iter().flatten();
         Ok(names
@@ -99,7 +99,7 @@ impl Backend {
         &self,
         gateway: &Gateway,
         ids: &[String],
-    ) -> Result<Value, Refused> {
+    ) -> Result<Value, ConsoleError> {
         let mut details = Map::new();
         let ids = &ids[..ids.len().min(LOOKED_UP)];
         for id in ids {
@@ -139,7 +139,7 @@ impl Backend {
     }
 
     /// The items that name a connection, of every table: whatever its layout is.
-    pub(super) async fn items(&self, id: &str) -> Result<Value, Refused> {
+    pub(super) async fn items(&self, id: &str) -> Result<Value, ConsoleError> {
         let (mut found, mut looked, mut whole) = (Vec::new(), 0, true);
         for table in self.names().await? {
             let mut start = Value::Null;
@@ -167,9 +167,13 @@ impl Backend {
     }
 
     /// Posts to one connection, to a room or to all.
-    pub(super) async fn post(&self, gateway: &Gateway, call: &Value) -> Result<Value, Refused> {
+    pub(super) async fn post(
+        &self,
+        gateway: &Gateway,
+        call: &Value,
+    ) -> Result<Value, ConsoleError> {
         let data = call["data"].as_str();
-        let data = data.ok_or_else(|| Refused::bad("`data` is the text to post"))?;
+        let data = data.ok_or_else(|| ConsoleError::bad("`data` is the text to post"))?;
         let data = Bytes::copy_from_slice(data.as_bytes());
         let to = &call["to"];
         let ids = match (to["connection"].as_str(), to["room"].as_str()) {
@@ -180,7 +184,7 @@ impl Backend {
                 all.iter().map(|one| one.id.to_string()).collect()
             }
             _ => {
-                return Err(Refused::bad(
+                return Err(ConsoleError::bad(
                     "`to` is {\"connection\": id}, {\"room\": name} or {\"everyone\": true}",
                 ));
             }
@@ -235,7 +239,7 @@ impl Backend {
     }
 
     /// The connections in a room, by the library's tables.
-    async fn members(&self, room: &str) -> Result<Vec<String>, Refused> {
+    async fn members(&self, room: &str) -> Result<Vec<String>, ConsoleError> {
         let now = Timestamp::now().secs();
         let mut members = Vec::new();
         for table in self.tables().await? {

@@ -1,7 +1,8 @@
 //! One client of the console: a websocket to the gateway, and what went over it.
 
-use super::reply::Refused;
+use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, millis};
+use crate::lock::lock;
 use futures_util::{SinkExt, StreamExt};
 use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use lambda_ws_protocol::Timestamp;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -58,7 +59,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 impl Setup {
     /// The handshake.
-    fn request(&self, place: &Place) -> Result<Request, Refused> {
+    fn request(&self, place: &Place) -> Result<Request, ConsoleError> {
         let (address, stage) = (place.address, &place.stage);
         let scheme = if place.connector.is_some() {
             "wss"
@@ -67,7 +68,9 @@ impl Setup {
         };
         let parts = [&self.name, &self.query];
         if parts.iter().any(|part| part.len() > LONGEST) {
-            return Err(Refused::bad("a name and a query string have 16 KB at most"));
+            return Err(ConsoleError::bad(
+                "a name and a query string have 16 KB at most",
+            ));
         }
         let query = match self.query.trim_start_matches('?') {
             "" => String::new(),
@@ -75,7 +78,8 @@ impl Setup {
         };
         let url = format!("{scheme}://{address}/{stage}{query}");
         let request = url.into_client_request();
-        let mut request = request.map_err(|error| Refused::bad(format!("the URL: {error}")))?;
+        let mut request =
+            request.map_err(|error| ConsoleError::bad(format!("the URL: {error}")))?;
         let headers = request.headers_mut();
         headers.insert(
             USER_AGENT,
@@ -84,15 +88,17 @@ impl Setup {
         for (name, value) in &self.headers {
             let name = name.trim();
             let parsed: Result<HeaderName, _> = name.parse();
-            let parsed = parsed.map_err(|_| Refused::bad(format!("`{name}` is no header name")))?;
+            let parsed =
+                parsed.map_err(|_| ConsoleError::bad(format!("`{name}` is no header name")))?;
             let value = HeaderValue::from_str(value.trim());
-            let value = value.map_err(|_| Refused::bad(format!("the value of {name} is none")))?;
+            let value =
+                value.map_err(|_| ConsoleError::bad(format!("the value of {name} is none")))?;
             headers.append(parsed, value);
         }
         let protocols = self.protocols.join(", ");
         if !protocols.is_empty() {
             let value = HeaderValue::from_str(&protocols);
-            let bad = || Refused::bad(format!("`{protocols}` is no list of sub-protocols"));
+            let bad = || ConsoleError::bad(format!("`{protocols}` is no list of sub-protocols"));
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value.map_err(|_| bad())?);
         }
         Ok(request)
@@ -136,7 +142,7 @@ impl Client {
         setup: Setup,
         place: Place,
         activity: ActivityLog,
-    ) -> Result<Client, Refused> {
+    ) -> Result<Client, ConsoleError> {
         let request = setup.request(&place)?;
         let (orders, received) = mpsc::channel(WAITING);
         let client = Client(Arc::new(Inner {
@@ -165,15 +171,15 @@ impl Client {
 
     /// Whether it has ended.
     pub(super) fn is_over(&self) -> bool {
-        !matches!(self.lock().word, "connecting" | "open")
+        !matches!(lock(&self.0.state).word, "connecting" | "open")
     }
 
     /// Sends a message.
-    pub(super) fn send(&self, text: String) -> Result<(), Refused> {
+    pub(super) fn send(&self, text: String) -> Result<(), ConsoleError> {
         let order = Order::Send(text);
         let full = "the client is closed, or does not get rid of its messages";
         let sent = self.0.orders.try_send(order);
-        sent.map_err(|_| Refused::bad(full))
+        sent.map_err(|_| ConsoleError::bad(full))
     }
 
     /// Closes it.
@@ -184,7 +190,7 @@ impl Client {
 
     /// As the page shows it.
     pub(super) fn show(&self) -> Value {
-        let state = self.lock();
+        let state = lock(&self.0.state);
         let mut shown = self.state(&state);
         shown["messages"] = state.messages.iter().cloned().collect();
         shown["untold"] = state.untold.into();
@@ -294,7 +300,7 @@ impl Client {
     }
 
     fn set(&self, word: &'static str, more: Value) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         state.word = word;
         if let (Value::Object(old), Value::Object(new)) = (&mut state.more, &more) {
             // What was known of an open one stays known.
@@ -307,7 +313,9 @@ impl Client {
     }
 
     fn tell_state(&self) {
-        self.0.activity.console_client(|| self.state(&self.lock()));
+        self.0
+            .activity
+            .console_client(|| self.state(&lock(&self.0.state)));
     }
 
     fn message(&self, direction: &str, text: &str) {
@@ -316,7 +324,7 @@ impl Client {
             "direction": direction, "text": text, "bytes": text.len(),
             "at": Timestamp::now().millis(), "ms": millis(since),
         });
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         state.messages.push_back(message.clone());
         if state.messages.len() > MESSAGES {
             state.messages.pop_front();
@@ -338,10 +346,6 @@ impl Client {
             told["untold"] = untold.into();
             told
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

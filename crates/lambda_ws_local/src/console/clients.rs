@@ -2,13 +2,14 @@
 //! headers, which scripts cannot.
 
 use super::client::{Client, Place, Setup};
-use super::reply::Refused;
+use super::reply::ConsoleError;
 use crate::activity::ActivityLog;
 use crate::gateway::Gateway;
+use crate::lock::lock;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio_tungstenite::Connector;
 
 /// How many there may be.
@@ -51,14 +52,14 @@ impl Clients {
     }
 
     /// Begins to connect one; its number.
-    pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, Refused> {
-        let mut all = self.lock();
+    pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, ConsoleError> {
+        let mut all = lock(&self.all);
         if all.clients.len() >= MOST {
             // The oldest of those that are over makes room.
             let over = all.clients.values().find(|client| client.is_over());
             let over = over.map(Client::id);
             let over = over.ok_or_else(|| {
-                Refused::bad(format!("there are {MOST} clients: remove one first"))
+                ConsoleError::bad(format!("there are {MOST} clients: remove one first"))
             })?;
             all.clients.remove(&over);
         }
@@ -74,25 +75,21 @@ impl Clients {
         Ok(id)
     }
 
-    pub(super) fn find(&self, id: &str) -> Result<Client, Refused> {
+    pub(super) fn find(&self, id: &str) -> Result<Client, ConsoleError> {
         let id = id.parse().ok();
-        let found = id.and_then(|id: u64| self.lock().clients.get(&id).cloned());
-        found.ok_or_else(Refused::not_found)
+        let found = id.and_then(|id: u64| lock(&self.all).clients.get(&id).cloned());
+        found.ok_or_else(ConsoleError::not_found)
     }
 
     /// Closes one and forgets it.
-    pub(super) fn remove(&self, id: &str) -> Result<(), Refused> {
+    pub(super) fn remove(&self, id: &str) -> Result<(), ConsoleError> {
         let client = self.find(id)?;
         client.close();
-        self.lock().clients.remove(&client.id());
+        lock(&self.all).clients.remove(&client.id());
         Ok(())
     }
 
     pub(super) fn show(&self) -> Value {
-        self.lock().clients.values().map(Client::show).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, All> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.all).clients.values().map(Client::show).collect()
     }
 }

@@ -16,20 +16,20 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 
 /// Why a call is refused: a status and what is wrong.
 #[derive(Debug)]
-pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
+pub(super) struct ConsoleError(pub(super) StatusCode, pub(super) String);
 
-impl Refused {
-    pub(super) fn bad(message: impl Into<String>) -> Refused {
-        Refused(StatusCode::BAD_REQUEST, message.into())
+impl ConsoleError {
+    pub(super) fn bad(message: impl Into<String>) -> ConsoleError {
+        ConsoleError(StatusCode::BAD_REQUEST, message.into())
     }
 
-    pub(super) fn not_found() -> Refused {
-        Refused(StatusCode::NOT_FOUND, "there is no such page".to_owned())
+    pub(super) fn not_found() -> ConsoleError {
+        ConsoleError(StatusCode::NOT_FOUND, "there is no such page".to_owned())
     }
 
-    pub(super) fn method(allowed: &'static str) -> Refused {
+    pub(super) fn method(allowed: &'static str) -> ConsoleError {
         let message = format!("this page takes {allowed} only");
-        Refused(StatusCode::METHOD_NOT_ALLOWED, message)
+        ConsoleError(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 
     pub(super) fn response(self) -> Response<PageBody> {

@@ -59,13 +59,13 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
     let setup = setup.options(|options| {
         options.session_tokens = tokens.clone();
         options.observers = Observers::default().with(activity.clone());
-        options.pages = Some(Arc::new(Site {
-            admin: Admin::new(Faults::default()),
-            console: Some(console),
-            web: web.map(|folder| Web::new(folder, false)),
-            admin_audience: audience,
-            console_audience: audience,
-        }));
+    });
+    let setup = setup.pages(Site {
+        admin: Admin::new(Faults::default()),
+        console: Some(console),
+        web: web.map(|folder| Web::new(folder, false)),
+        admin_audience: audience,
+        console_audience: audience,
     });
     let local = setup.serve(listener);
     Watched {

@@ -1,6 +1,6 @@
 //! The application's own page.
 
-use super::reply::{Refused, protect};
+use super::reply::{ConsoleError, protect};
 use crate::gateway::{Gateway, Page, PageBody};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -52,7 +52,7 @@ impl Web {
             return None;
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Some(Box::pin(async { Refused::method("GET").response() }));
+            return Some(Box::pin(async { ConsoleError::method("GET").response() }));
         }
         let host = request.headers().get(HOST).and_then(|h| h.to_str().ok());
         let scheme = if self.secure { "wss" } else { "ws" };
@@ -71,7 +71,7 @@ impl Web {
                         Ok(bytes) => answer(kind, bytes),
                         Err(error) => {
                             let message = format!("the file cannot be read: {error}");
-                            Refused(StatusCode::INTERNAL_SERVER_ERROR, message).response()
+                            ConsoleError(StatusCode::INTERNAL_SERVER_ERROR, message).response()
                         }
                     }
                 }

@@ -96,11 +96,7 @@ impl Emulator {
     }
 
     /// Returns the options of the gateway.
-    pub(super) fn gateway_options(
-        &self,
-        parts: &Parts,
-        site: Site,
-    ) -> Result<gateway::Options, Failure> {
+    pub(super) fn gateway_options(&self, parts: &Parts) -> Result<gateway::Options, Failure> {
         let (own, project) = (&self.options, &self.options.project);
         let (id, secret) = (&project.access_key_id, &project.secret_access_key);
         let (hint, reporter) = (parts.hint.clone(), self.reporter.clone());
@@ -117,7 +113,6 @@ impl Emulator {
             time: Time::scaled(own.time_scale)?,
             faults: parts.faults.clone(),
             session_tokens: parts.session_tokens.clone(),
-            pages: Some(Arc::new(site)),
             observers: parts.observers.with(observer),
             tls: self.tls.clone(),
             ..gateway::Options::default()

@@ -1,17 +1,15 @@
-//! What becomes of a TCP connection: a websocket, or requests to the management API.
+//! The first request of a TCP connection: it opens a websocket, or calls the management API.
 
-use super::authorization::{self, Authorized, Caller};
-use super::connection::{self, Connection};
-use super::handshake::{self, Handshake};
-use super::head::{Head, NoHead, Upgrade};
+use super::authorize::{self, Authorized, Caller};
+use super::connection::{Connection, lost, run};
+use super::events::ConnectAttempt;
+use super::handle::Gateway;
+use super::http::{Handshake, Head, HeadError, HttpError, Stream, Upgrade, source_ip};
 use super::integration::answer;
-use super::refusal::Refusal;
-use super::shared::Shared;
+use super::management;
 use super::socket::linger;
-use super::stream::Stream;
-use super::{events, management};
-use crate::activity::{Observer as _, Operation, OperationKind, Outcome};
-use lambda_ws_protocol::Timestamp;
+use super::state::GatewayState;
+use crate::activity::{Observer as _, OperationKind, Outcome};
 use lambda_ws_protocol::response::ErrorFrame;
 use lambda_ws_protocol::sigv4::SignatureError;
 use std::fmt;
@@ -25,10 +23,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// Serves one TCP connection to its end.
-pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(super) async fn serve(gateway: Gateway, stream: TcpStream, peer: SocketAddr) {
     // Boxed: an open connection should not pay for its beginning.
-    if let Some(opened) = Box::pin(open(&shared, stream, peer)).await {
-        connection::run(&shared, opened.connection, opened.stream, opened.rest).await;
+    if let Some(opened) = Box::pin(open(&gateway, stream, peer)).await {
+        run(
+            &gateway.state,
+            opened.connection,
+            opened.stream,
+            opened.rest,
+        )
+        .await;
     }
 }
 
@@ -40,182 +44,159 @@ struct Opened {
     rest: Vec<u8>,
 }
 
-async fn open(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
+async fn open(gateway: &Gateway, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
+    let state = &gateway.state;
     // Fails only on a connection that is gone.
     let _ = stream.set_nodelay(true);
     let begin = async {
-        // Who does not speak TLS where it is spoken has been told so by its own library's alert.
-        let mut stream = Stream::open(stream, shared.options.tls.as_ref())
+        // A client that does not speak TLS on a TLS port gets an alert from the TLS library.
+        let mut stream = Stream::open(stream, state.options.tls.as_ref())
             .await
             .ok()?;
         let head = Head::read(&mut stream).await;
         Some((stream, head))
     };
     let (stream, head) = tokio::select! {
-        begun = timeout(shared.options.head_timeout, begin) => begun.ok()??,
-        () = shared.ended() => return None,
+        begun = timeout(state.options.head_timeout, begin) => begun.ok()??,
+        () = state.ended() => return None,
     };
     match head {
-        Ok(Head::Upgrade(request)) => upgrade(shared, request, stream, peer).await,
+        Ok(Head::Upgrade(request)) => upgrade(state, request, stream, peer).await,
         Ok(Head::Plain(bytes)) => {
-            management::serve(shared, stream, peer, bytes).await;
+            management::serve(gateway, stream, peer, bytes).await;
             None
         }
-        Err(NoHead::Refused(refusal)) => {
-            refuse(stream, &refusal, shared.options.close_timeout).await;
+        Err(HeadError::Rejected(error)) => {
+            reject(stream, &error, state.options.close_timeout).await;
             None
         }
-        Err(NoHead::Tls) => {
-            let refusal = Refusal::bad_request("this port does not speak TLS");
-            if !shared.tls_noticed.swap(true, Ordering::Relaxed) {
+        Err(HeadError::Tls) => {
+            let error = HttpError::bad_request("this port does not speak TLS");
+            if !state.tls_noticed.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     "a client speaks TLS to a port that does not: serve it with --tls. A function that posts to \
                      https://{{domainName}}/{{stage}} should leave the endpoint to AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
                 );
             }
-            refuse(stream, &refusal, shared.options.close_timeout).await;
+            reject(stream, &error, state.options.close_timeout).await;
             None
         }
-        // A client that has said nothing is told nothing.
-        Err(NoHead::Gone) => None,
+        // A client that sent nothing gets no answer.
+        Err(HeadError::Gone) => None,
     }
 }
 
 /// The handshake (conformance B): checked, accepted by `$connect`, answered, in this order.
 async fn upgrade(
-    shared: &Arc<Shared>,
-    request: Upgrade,
+    state: &Arc<GatewayState>,
+    mut request: Upgrade,
     mut stream: Stream,
     peer: SocketAddr,
 ) -> Option<Opened> {
-    let limit = shared.options.close_timeout;
-    let now = shared.now();
-    let mut handshake = match Handshake::check(&request, &shared.stage) {
-        Ok(handshake) => handshake,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
-            return None;
-        }
-    };
-    // Before the proxy's headers take the place of the client's: those are signed.
-    let signed = authorization::caller(shared, &request, now);
+    let limit = state.options.close_timeout;
     let port = stream.local_addr().map_or(0, |address| address.port());
-    let scheme = if shared.options.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let trace = shared.new_trace(now);
-    handshake.forward(request.headers, peer, port, scheme, trace);
-    let mut connection = Connection::new(
-        shared.new_id(),
-        now,
-        handshake::source_ip(peer),
-        handshake.user_agent.take(),
-        std::mem::take(&mut handshake.host),
-    );
-    let request_id = shared.new_id();
-    let asked = authorize(shared, &connection, &handshake, signed, &request_id, now);
-    let mut authorized = match asked.await {
-        Ok(authorized) => authorized,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
+    let rest = std::mem::take(&mut request.rest);
+    let (connection, answer) = match handshake(state, request, peer, port).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            reject(stream, &error, limit).await;
             return None;
         }
     };
-    connection.authorizer = authorized.said.context.take();
-    let connection = Arc::new(connection);
-    let asked = connect(
-        shared,
-        &connection,
-        &handshake,
-        &authorized,
-        &request_id,
-        now,
-    );
-    let protocol = match asked.await {
-        Ok(protocol) => protocol,
-        Err(refusal) => {
-            refuse(stream, &refusal, limit).await;
-            return None;
-        }
-    };
-    // Before the client knows, so that whoever it tells can reach it.
-    shared.connections.insert(Arc::clone(&connection));
-    let observers = &shared.options.observers;
+    // Before the client knows, so that it can be reached as soon as it tells others its id.
+    state.connections.insert(Arc::clone(&connection));
+    let observers = &state.options.observers;
     observers.connection_opened(peer.port(), &|| connection.snapshot());
-    let answer = handshake.accept(protocol.as_deref());
     if !matches!(timeout(limit, stream.write_all(&answer)).await, Ok(Ok(()))) {
-        connection::lost(shared, &connection).await;
+        lost(state, &connection).await;
         return None;
     }
     Some(Opened {
         connection,
         stream,
-        rest: request.rest,
+        rest,
     })
 }
 
-/// Whether a client may ask to connect: not too many new ones, and with what the API demands of them
-/// (conformance B12, B3, B9, B11).
-async fn authorize<'a>(
-    shared: &'a Shared,
-    connection: &Connection,
-    handshake: &Handshake,
-    signed: Result<Option<Caller>, SignatureError>,
-    request_id: &str,
-    now: Timestamp,
-) -> Result<Authorized<'a>, Refusal> {
-    if !shared.options.throttle.connection() {
-        let status = ErrorFrame::TooManyRequests.status();
-        shared.observe(Operation {
-            kind: OperationKind::Connect,
-            route: "",
-            connection_id: connection.id.as_str(),
-            request_id,
-            outcome: Outcome::Status(status),
-            detail: None,
-            duration: Duration::ZERO,
-        });
-        return Err(Refusal::by_connect(
-            status,
-            connection.id.as_str(),
-            request_id,
-        ));
-    }
-    authorization::check(shared, connection, handshake, signed, request_id, now).await
+/// Returns the connection that `$connect` accepted, and its 101.
+async fn handshake(
+    state: &GatewayState,
+    request: Upgrade,
+    peer: SocketAddr,
+    port: u16,
+) -> Result<(Arc<Connection>, Vec<u8>), HttpError> {
+    let now = state.now();
+    let mut handshake = Handshake::check(&request, &state.stage)?;
+    // Before the proxy's headers replace those of the client, which are signed.
+    let caller = authorize::verify_handshake(state, &request, now);
+    let scheme = match state.options.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    handshake.forward(request.headers, peer, port, scheme, state.new_trace(now));
+    let mut connection = Connection::new(
+        state.new_id(),
+        now,
+        source_ip(peer),
+        handshake.user_agent.take(),
+        std::mem::take(&mut handshake.host),
+    );
+    let request_id = state.new_id();
+    let attempt = ConnectAttempt {
+        state,
+        connection: &connection,
+        handshake: &handshake,
+        request_id: &request_id,
+        now,
+    };
+    let mut authorized = authorize(&attempt, caller).await?;
+    connection.authorizer = authorized.decision.context.take();
+    let attempt = ConnectAttempt {
+        state,
+        connection: &connection,
+        handshake: &handshake,
+        request_id: &request_id,
+        now,
+    };
+    let protocol = connect(&attempt, &authorized).await?;
+    let answer = handshake.accept(protocol.as_deref());
+    Ok((Arc::new(connection), answer))
 }
 
-/// Asks the function whether the client may come in: the sub-protocol it chose, or what the client is
-/// told instead (conformance B1 to B8). Without a `$connect` route everyone may (conformance B2).
+/// Checks the limit of new connections, and what the API requires of clients (conformance B12, B3, B9, B11).
+async fn authorize(
+    attempt: &ConnectAttempt<'_>,
+    caller: Result<Option<Caller>, SignatureError>,
+) -> Result<Authorized, HttpError> {
+    if !attempt.state.options.throttle.connection() {
+        let status = ErrorFrame::TooManyRequests.status();
+        let outcome = Outcome::Status(status);
+        attempt.observe(OperationKind::Connect, "", outcome, None, Instant::now());
+        return Err(attempt.http_error(status));
+    }
+    authorize::check(attempt, caller).await
+}
+
+/// Invokes `$connect`: returns the sub-protocol it chose, or the error for the client (conformance B1 to B8). Without a
+/// `$connect` route every client is accepted (conformance B2).
 async fn connect(
-    shared: &Shared,
-    connection: &Connection,
-    handshake: &Handshake,
-    authorized: &Authorized<'_>,
-    request_id: &str,
-    now: Timestamp,
-) -> Result<Option<String>, Refusal> {
+    attempt: &ConnectAttempt<'_>,
+    authorized: &Authorized,
+) -> Result<Option<String>, HttpError> {
     let started = Instant::now();
-    let observe = |route: &str, status, failure: Option<&dyn fmt::Display>| {
-        shared.observe(Operation {
-            kind: OperationKind::Connect,
-            route,
-            connection_id: connection.id.as_str(),
-            request_id,
-            outcome: Outcome::Status(status),
-            detail: failure,
-            duration: started.elapsed(),
-        });
+    let observe = |route: &str, status, detail: Option<&dyn fmt::Display>| {
+        let outcome = Outcome::Status(status);
+        attempt.observe(OperationKind::Connect, route, outcome, detail, started);
     };
-    let Some((key, route)) = shared.route("$connect") else {
+    let state = attempt.state;
+    let Some((key, route)) = state.route("$connect") else {
         observe("", 101, None);
         return Ok(None);
     };
-    let event = events::connect(shared, connection, handshake, authorized, request_id, now);
-    let hangs = shared.options.own_post_hangs;
-    let _under_way = hangs.then(|| shared.opening.begin(connection.id.as_str()));
-    let invocation = route.integration.invoke(event, request_id);
+    let event = attempt.connect_event(authorized.api_key.as_ref(), authorized.caller.as_ref());
+    let hangs = state.options.own_post_hangs;
+    let _connecting = hangs.then(|| state.connecting.begin(attempt.connection.id.as_str()));
+    let invocation = route.integration.invoke(event, attempt.request_id);
     let answer = answer(invocation, route.timeout, ()).await;
     let status = match &answer {
         Ok(response) if response.accepts() && is_header_value(response.protocol.as_deref()) => 101,
@@ -228,11 +209,7 @@ async fn connect(
     observe(key, status, failure.map(|failure| failure as _));
     match answer {
         Ok(response) if status == 101 => Ok(response.protocol),
-        _ => Err(Refusal::by_connect(
-            status,
-            connection.id.as_str(),
-            request_id,
-        )),
+        _ => Err(attempt.http_error(status)),
     }
 }
 
@@ -240,11 +217,11 @@ fn is_header_value(value: Option<&str>) -> bool {
     value.is_none_or(|value| http::HeaderValue::from_str(value).is_ok())
 }
 
-/// Answers a request that becomes nothing, and lets the client read it.
-async fn refuse(mut stream: Stream, refusal: &Refusal, limit: Duration) {
-    // Who does not read its answer in time is cut off.
+/// Answers a request with an error, and lets the client read it.
+async fn reject(mut stream: Stream, error: &HttpError, limit: Duration) {
+    // A client that does not read its answer in time is cut off.
     let _ = timeout(limit, async {
-        stream.write_all(&refusal.to_http1()).await?;
+        stream.write_all(&error.to_http1()).await?;
         linger(stream).await;
         Ok::<(), io::Error>(())
     })

@@ -1,8 +1,12 @@
 //! What a gateway serves: one stage of one WebSocket API.
 
-use super::{ApiKeys, Authorization, Integration, Models};
+use super::integration::Integration;
+use super::model::Models;
+use lambda_ws_protocol::authorizer::IdentitySource;
 use lambda_ws_protocol::{limits, selection};
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,6 +69,109 @@ impl Route {
             timeout: limits::INTEGRATION_TIMEOUT,
             models: None,
             api_key_required: false,
+        }
+    }
+}
+
+/// Who may connect: the authorization type of `$connect`, the only route that has one (conformance B9).
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum Authorization {
+    /// Everyone: `NONE`.
+    #[default]
+    None,
+    /// `AWS_IAM`: who has signed the handshake, in its headers or its query string, with
+    /// [`Options::credentials`](super::Options::credentials). Without these, handshakes are taken unverified.
+    Iam,
+    /// Whom a Lambda authorizer allows: `CUSTOM`.
+    Lambda(Authorizer),
+}
+
+/// A Lambda authorizer of type `REQUEST`: it is asked once for each connection, before `$connect`, and
+/// what it said is in every event of the connection (conformance B3, B9, C1). Nothing is cached.
+#[derive(Clone)]
+pub struct Authorizer {
+    /// What is asked; it returns an IAM policy.
+    pub integration: Arc<dyn Integration>,
+    /// What a handshake must have: a client without one of them sees 401, and the authorizer is not
+    /// asked (conformance B9).
+    pub identity_sources: Vec<IdentitySource>,
+    /// How long the gateway waits for it. Assumed to be that of integrations.
+    pub timeout: Duration,
+}
+
+impl Authorizer {
+    /// An authorizer without identity sources, which is always asked, and has 29 s.
+    pub fn new(integration: Arc<dyn Integration>) -> Self {
+        Self {
+            integration,
+            identity_sources: Vec::new(),
+            timeout: limits::INTEGRATION_TIMEOUT,
+        }
+    }
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizer")
+            .field("identity_sources", &self.identity_sources)
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A key that a client of an API needs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id, which is no secret.
+    pub id: String,
+    /// What clients send.
+    pub value: String,
+}
+
+/// The keys of an API, for routes that need one (conformance B11).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiKeys {
+    /// Where a client's key is looked for.
+    pub source: ApiKeySource,
+    /// The keys that are taken.
+    pub accepted: Vec<ApiKey>,
+}
+
+/// Where a client's key is looked for: `ApiKeySelectionExpression` (conformance B11).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ApiKeySource {
+    /// `$request.header.x-api-key`: in the header `x-api-key`.
+    #[default]
+    Header,
+    /// `$context.authorizer.usageIdentifierKey`: in what the Lambda authorizer returned.
+    Authorizer,
+}
+
+/// A text that is no API key selection expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no API key selection expression: expected $request.header.x-api-key or \
+     $context.authorizer.usageIdentifierKey"
+)]
+pub struct InvalidApiKeySource(String);
+
+/// Without the value, which is a secret.
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("ApiKey");
+        debug.field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for ApiKeySource {
+    type Err = InvalidApiKeySource;
+
+    fn from_str(text: &str) -> Result<Self, InvalidApiKeySource> {
+        match text {
+            "$request.header.x-api-key" => Ok(Self::Header),
+            "$context.authorizer.usageIdentifierKey" => Ok(Self::Authorizer),
+            _ => Err(InvalidApiKeySource(text.to_owned())),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What the fuzz targets of `/fuzz` reach. It is no part of the API.
 
-use super::authorization::Authorized;
 use super::connection::Connection;
-use super::handshake::Handshake;
-use super::head::{Head, NoHead};
-use super::shared::Shared;
+use super::events::ConnectAttempt;
+use super::handle::Gateway;
+use super::http::Handshake;
+use super::http::{Head, HeadError, HttpError};
 use super::socket::{Incoming, Reader};
-use super::{Api, Options, events, management};
+use super::{Api, Options, management};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 use std::net::SocketAddr;
@@ -42,32 +42,31 @@ async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     };
     let read = async move { Head::read(&mut gateway).await };
     let (head, ()) = tokio::join!(read, send);
-    let refused = |refusal: super::refusal::Refusal| {
-        let answer = refusal.to_http1();
+    let rejected = |error: HttpError| {
+        let answer = error.to_http1();
         one_answer(&answer);
         Some((answer, String::new()))
     };
     let request = match head {
         Ok(Head::Upgrade(request)) => request,
-        Ok(Head::Plain(_)) | Err(NoHead::Gone | NoHead::Tls) => return None,
-        Err(NoHead::Refused(refusal)) => return refused(refusal),
+        Ok(Head::Plain(_)) | Err(HeadError::Gone | HeadError::Tls) => return None,
+        Err(HeadError::Rejected(error)) => return rejected(error),
     };
     let mut handshake = match Handshake::check(&request, "dev") {
         Ok(handshake) => handshake,
-        Err(refusal) => return refused(refusal),
+        Err(error) => return rejected(error),
     };
-    let (shared, connection) = gateway_with_a_connection();
+    let (gateway, connection) = gateway_with_a_connection();
     let peer = SocketAddr::from(([127, 0, 0, 1], 4321));
     handshake.forward(request.headers, peer, 3001, "https", "trace".to_owned());
-    let (now, authorized) = (Timestamp::from_millis(0), Authorized::default());
-    let event = events::connect(
-        &shared,
-        &connection,
-        &handshake,
-        &authorized,
-        "request",
-        now,
-    );
+    let attempt = ConnectAttempt {
+        state: &gateway.state,
+        connection: &connection,
+        handshake: &handshake,
+        request_id: "request",
+        now: Timestamp::from_millis(0),
+    };
+    let event = attempt.connect_event(None, None);
     let event: serde_json::Value = serde_json::from_slice(&event).expect("an event is JSON");
     let answer = handshake.accept(None);
     assert!(answer.starts_with(b"HTTP/1.1 101 "));
@@ -116,9 +115,9 @@ const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 /// Has the management API answer the requests in `bytes`, where one connection is open: every
 /// answer has a status that is known.
 pub async fn management(bytes: &[u8]) {
-    let (shared, connection) = gateway_with_a_connection();
-    shared.connections.insert(connection);
-    let (mut client, gateway) = duplex(64 * 1024);
+    let (gateway, connection) = gateway_with_a_connection();
+    gateway.state.connections.insert(connection);
+    let (mut client, stream) = duplex(64 * 1024);
     let ask = async move {
         let _ = client.write_all(bytes).await;
         let _ = client.shutdown().await;
@@ -126,7 +125,7 @@ pub async fn management(bytes: &[u8]) {
         let _ = client.read_to_end(&mut answers).await;
         answers
     };
-    let serve = management::serve(&shared, gateway, NEAR, Vec::new());
+    let serve = management::serve(&gateway, stream, NEAR, Vec::new());
     let ((), answers) = tokio::join!(serve, ask);
     if let Some(status) = answers.get(9..12) {
         const KNOWN: [&[u8]; 11] = [
@@ -137,13 +136,13 @@ pub async fn management(bytes: &[u8]) {
     }
 }
 
-fn gateway_with_a_connection() -> (Arc<Shared>, Arc<Connection>) {
+fn gateway_with_a_connection() -> (Gateway, Arc<Connection>) {
     let options = Options {
         random: fastrand::Rng::with_seed(7),
         clock: Arc::new(|| Timestamp::from_millis(0)),
         ..Options::default()
     };
-    let shared = Arc::new(Shared::new(Api::new("abcd1234", "dev"), options));
+    let gateway = Gateway::new(Api::new("abcd1234", "dev"), options);
     let connection = Connection::new(
         ID.to_owned(),
         Timestamp::from_millis(0),
@@ -151,7 +150,7 @@ fn gateway_with_a_connection() -> (Arc<Shared>, Arc<Connection>) {
         None,
         "localhost".to_owned(),
     );
-    (shared, Arc::new(connection))
+    (gateway, Arc::new(connection))
 }
 
 #[cfg(test)]

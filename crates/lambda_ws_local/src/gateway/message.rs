@@ -1,11 +1,12 @@
 //! Messages of a client, and the last event of a connection: from the socket to the integration and
 //! back.
 
-use super::close::Close;
+use super::api::Route;
+use super::connection::Close;
 use super::connection::{Connection, InFlight};
+use super::events;
 use super::integration::{Failure, answer};
-use super::shared::Shared;
-use super::{Route, events};
+use super::state::GatewayState;
 use crate::activity::{Operation, OperationKind, Outcome};
 use crate::faults::{Kind, Place};
 use bytes::Bytes;
@@ -17,22 +18,22 @@ use tokio::time::Instant;
 
 /// Takes a message: it is on its way when this returns, in the order of the calls, and is answered
 /// when its integration has answered (conformance F8).
-pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: &str) {
-    let now = shared.now();
+pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, body: &str) {
+    let now = state.now();
     connection.touch(now);
     let mut message = Message {
-        shared: Arc::clone(shared),
+        state: Arc::clone(state),
         connection: Arc::clone(connection),
-        request_id: shared.new_id(),
+        request_id: state.new_id(),
         key: None,
         started: Instant::now(),
     };
-    let Some((key, route)) = select(shared, body) else {
+    let Some((key, route)) = select(state, body) else {
         message.fail(ErrorFrame::Forbidden, None);
         return;
     };
     message.key = Some(Arc::clone(key));
-    if !shared.options.throttle.message(key) {
+    if !state.options.throttle.message(key) {
         message.fail(ErrorFrame::TooManyRequests, None);
         return;
     }
@@ -42,9 +43,9 @@ pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: 
         message.fail(ErrorFrame::BadRequestBody, Some(&bad));
         return;
     }
-    let event = events::message(shared, connection, key, body, &message.request_id, now);
+    let event = events::message(state, connection, key, body, &message.request_id, now);
     let invocation = route.integration.invoke(event, &message.request_id);
-    let in_flight = InFlight::new(connection, shared, body.len());
+    let in_flight = InFlight::new(connection, state.in_flight_limits(), body.len());
     let (timeout, two_way) = (route.timeout, route.two_way);
     tokio::spawn(async move {
         match answer(invocation, timeout, in_flight).await {
@@ -55,14 +56,14 @@ pub(super) fn receive(shared: &Arc<Shared>, connection: &Arc<Connection>, body: 
 }
 
 /// The route of a message, and its key.
-fn select<'a>(shared: &'a Shared, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
-    let exists = |key: &str| shared.route(key).is_some();
-    shared.route(&shared.expression.route_key(body, exists)?)
+fn select<'a>(state: &'a GatewayState, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
+    let exists = |key: &str| state.route(key).is_some();
+    state.route(&state.expression.route_key(body, exists)?)
 }
 
 /// One message, while it is answered.
 struct Message {
-    shared: Arc<Shared>,
+    state: Arc<GatewayState>,
     connection: Arc<Connection>,
     request_id: String,
     key: Option<Arc<str>>,
@@ -98,7 +99,7 @@ impl Message {
         let id = self.connection.id.as_str();
         let text = match error {
             // The message's own id, which no event has told yet.
-            ErrorFrame::BadRequestBody => error_frame(error, id, &self.shared.new_id()),
+            ErrorFrame::BadRequestBody => error_frame(error, id, &self.state.new_id()),
             _ => error_frame(error, id, &self.request_id),
         };
         let outcome = if self.push(text) {
@@ -113,12 +114,12 @@ impl Message {
         let pushed = self
             .connection
             .outbox
-            .push(Bytes::from(text), self.shared.bounds());
+            .push(Bytes::from(text), self.state.bounds());
         pushed.is_ok()
     }
 
     fn observe(&self, outcome: Outcome, detail: Option<&dyn fmt::Display>) {
-        self.shared.observe(Operation {
+        self.state.observe(Operation {
             kind: OperationKind::Message,
             route: self.key.as_deref().unwrap_or_default(),
             connection_id: self.connection.id.as_str(),
@@ -131,24 +132,24 @@ impl Message {
 }
 
 /// Tells the function that a connection has ended; its answer does not matter (conformance E8).
-pub(super) async fn disconnect(shared: &Arc<Shared>, connection: &Connection, close: &Close) {
-    let Some((key, route)) = shared.route("$disconnect") else {
+pub(super) async fn disconnect(state: &Arc<GatewayState>, connection: &Connection, close: &Close) {
+    let Some((key, route)) = state.route("$disconnect") else {
         return;
     };
     let started = Instant::now();
-    let request_id = shared.new_id();
-    let faults = &shared.options.faults;
+    let request_id = state.new_id();
+    let faults = &state.options.faults;
     let answer = match faults.happens(Place::Gateway, Kind::LostDisconnect) {
         true => Err(Failure::OnPurpose(Kind::LostDisconnect)),
         false => {
-            let now = shared.now();
-            let event = events::disconnect(shared, connection, close, &request_id, now);
+            let now = state.now();
+            let event = events::disconnect(state, connection, close, &request_id, now);
             let invocation = route.integration.invoke(event, &request_id);
             answer(invocation, route.timeout, ()).await
         }
     };
     let failure = answer.as_ref().err();
-    shared.observe(Operation {
+    state.observe(Operation {
         kind: OperationKind::Disconnect,
         route: key,
         connection_id: connection.id.as_str(),

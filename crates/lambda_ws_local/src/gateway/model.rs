@@ -11,7 +11,7 @@ pub struct Schema(jsonschema::Validator);
 /// Why a JSON value is no schema that can be checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct BadSchema(String);
+pub struct SchemaError(String);
 
 impl Schema {
     /// Compiles a schema. Nothing is fetched: what it refers to stands in it.
@@ -19,14 +19,14 @@ impl Schema {
     /// # Errors
     ///
     /// What is no schema of draft 4, or refers to what is elsewhere.
-    pub fn compile(schema: &Value) -> Result<Self, BadSchema> {
+    pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
         let options = jsonschema::draft4::options().with_retriever(Nowhere);
         let compiled = options.build(schema);
         compiled
             .map(Self)
             .map_err(|error| match error.instance_path().as_str() {
-                "" => BadSchema(error.to_string()),
-                path => BadSchema(format!("`{path}`: {error}")),
+                "" => SchemaError(error.to_string()),
+                path => SchemaError(format!("`{path}`: {error}")),
             })
     }
 }
@@ -58,7 +58,7 @@ pub struct Models {
 
 /// Why a message fits no model. No text of it stands here: it may be a secret.
 #[derive(Debug)]
-pub(super) enum BadBody {
+pub(super) enum ModelError {
     NotJson,
     NoModel(Option<String>),
     Misfit { path: String, reason: String },
@@ -75,21 +75,21 @@ impl Models {
 
     /// Checks a message against the model it selects. What is not JSON fits none (assumed), and what
     /// selects none, where there is no `$default`, neither.
-    pub(super) fn check(&self, body: &str) -> Result<(), BadBody> {
-        let json: Value = serde_json::from_str(body).map_err(|_| BadBody::NotJson)?;
+    pub(super) fn check(&self, body: &str) -> Result<(), ModelError> {
+        let json: Value = serde_json::from_str(body).map_err(|_| ModelError::NotJson)?;
         let key = self.selection.select(body);
         let selected = key.as_ref().and_then(|key| self.schemas.get(key));
         let Some(Schema(schema)) = selected.or_else(|| self.schemas.get("$default")) else {
-            return Err(BadBody::NoModel(key));
+            return Err(ModelError::NoModel(key));
         };
-        schema.validate(&json).map_err(|error| BadBody::Misfit {
+        schema.validate(&json).map_err(|error| ModelError::Misfit {
             path: error.instance_path().to_string(),
             reason: error.masked().to_string(),
         })
     }
 }
 
-impl fmt::Display for BadBody {
+impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("the message is no JSON, and the route has a model"),

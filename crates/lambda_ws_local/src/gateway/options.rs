@@ -1,11 +1,14 @@
 //! How a gateway behaves where AWS leaves room, or a test needs it.
 
-use super::{EventShape, Pages, Throttle, Time, Tls};
+use super::http::Tls;
+use super::throttle::Throttle;
+use super::time::Time;
 use crate::activity::Observers;
 use crate::faults;
 use crate::guard::Guard;
 use crate::session_tokens::SessionTokens;
 use http::Method;
+use lambda_ws_protocol::event::EventShape;
 use lambda_ws_protocol::sigv4::Credentials;
 use lambda_ws_protocol::{Timestamp, limits};
 use std::sync::Arc;
@@ -87,8 +90,6 @@ pub struct Options {
     pub faults: faults::Faults,
     /// Which posts to live connections fail; none by default.
     pub script: Option<Script>,
-    /// What is served besides the stage; nothing by default.
-    pub pages: Option<Arc<dyn Pages>>,
     /// The observers of the gateway; none by default.
     pub observers: Observers,
     /// The session tokens of the gateway's own functions, which may sign with them; none by default.
@@ -122,7 +123,6 @@ impl Default for Options {
             time: Time::default(),
             faults: faults::Faults::default(),
             script: None,
-            pages: None,
             observers: Observers::default(),
             session_tokens: SessionTokens::default(),
         }

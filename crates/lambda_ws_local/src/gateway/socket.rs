@@ -6,9 +6,9 @@
 mod reader;
 mod writer;
 
-use super::close::Close;
-use super::outbox::Outbox;
-use super::stream::Stream;
+use super::connection::Close;
+use super::connection::Outbox;
+use super::http::Stream;
 use super::time::{Moment, Time};
 pub(super) use reader::{Incoming, Reader};
 use std::future::poll_fn;

@@ -6,7 +6,7 @@ pub(crate) use client::{Client, Reply, close_code, frame, head, next_frame};
 
 use super::{
     Api, Authorization, Authorizer, Gateway, Integration, IntegrationError, Invocation, Options,
-    Route,
+    Pages, Route,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -69,6 +69,7 @@ where
 pub(crate) struct Setup {
     pub(crate) api: Api,
     pub(crate) options: Options,
+    pages: Option<Arc<dyn Pages>>,
     events: mpsc::UnboundedReceiver<Value>,
     seen: mpsc::UnboundedSender<Value>,
 }
@@ -83,6 +84,7 @@ impl Setup {
         Self {
             api: Api::new("abcd1234", "dev"),
             options,
+            pages: None,
             events,
             seen,
         }
@@ -144,6 +146,11 @@ impl Setup {
         self
     }
 
+    pub(crate) fn pages(mut self, pages: impl Pages + 'static) -> Self {
+        self.pages = Some(Arc::new(pages));
+        self
+    }
+
     pub(crate) async fn start(self) -> Local {
         self.start_on("127.0.0.1:0").await
     }
@@ -154,7 +161,8 @@ impl Setup {
 
     pub(crate) fn serve(self, listener: TcpListener) -> Local {
         let address = listener.local_addr().unwrap();
-        let gateway = Gateway::new(self.api, self.options);
+        let mut gateway = Gateway::new(self.api, self.options);
+        gateway.pages = self.pages;
         let (shutdown, ended) = oneshot::channel::<()>();
         let serving = tokio::spawn({
             let gateway = gateway.clone();

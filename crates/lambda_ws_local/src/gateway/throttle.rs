@@ -3,9 +3,10 @@
 #[cfg(test)]
 mod tests;
 
+use crate::lock::lock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 /// A rate, as API Gateway counts it: a bucket that holds `burst` requests and gets `per_second` new ones
@@ -76,7 +77,7 @@ impl Throttle {
 
     /// Replaces the limits; what was used of the old ones is forgotten. `None` lifts them.
     pub fn set(&self, limits: Option<RateLimits>) {
-        let mut buckets = self.lock();
+        let mut buckets = lock(&self.0.buckets);
         self.0.on.store(limits.is_some(), Ordering::Relaxed);
         *buckets = Buckets::new(limits.unwrap_or_default());
     }
@@ -84,7 +85,7 @@ impl Throttle {
     /// The limits; `None` if there are none.
     pub fn limits(&self) -> Option<RateLimits> {
         let on = self.0.on.load(Ordering::Relaxed);
-        on.then(|| self.lock().limits.clone())
+        on.then(|| lock(&self.0.buckets).limits.clone())
     }
 
     /// Whether a client may open a connection now; if so, it counts.
@@ -103,13 +104,8 @@ impl Throttle {
     }
 
     fn take(&self, connection: bool, route: Option<&str>) -> bool {
-        !self.0.on.load(Ordering::Relaxed) || self.lock().take(connection, route, Instant::now())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Buckets> {
-        // A bucket has no broken state.
-        let buckets = self.0.buckets.lock();
-        buckets.unwrap_or_else(PoisonError::into_inner)
+        !self.0.on.load(Ordering::Relaxed)
+            || lock(&self.0.buckets).take(connection, route, Instant::now())
     }
 }
 

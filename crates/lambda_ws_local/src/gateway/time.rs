@@ -1,10 +1,10 @@
 //! The time of the gateway's own timers.
 
-use super::shared::Shared;
+use crate::lock::lock;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Scales are kept in millionths.
@@ -37,10 +37,8 @@ pub struct Time(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
-    /// Changes with the scale and with every move.
-    version: AtomicU64,
-    /// The gateways whose timers go by this time.
-    gateways: Mutex<Vec<Weak<Shared>>>,
+    /// Notified of every new scale and every move.
+    changed: watch::Sender<()>,
 }
 
 struct State {
@@ -113,14 +111,13 @@ impl Time {
                 since: Moment(Duration::ZERO),
                 passing,
             }),
-            version: AtomicU64::new(0),
-            gateways: Mutex::default(),
+            changed: watch::Sender::default(),
         }))
     }
 
     /// How many times as fast as the clock it passes; `None` if it is manual.
     pub fn scale(&self) -> Option<f64> {
-        match self.lock().passing {
+        match lock(&self.0.state).passing {
             Passing::Scaled { millionths, .. } => Some(millionths as f64 / ONE as f64),
             Passing::Manual => None,
         }
@@ -133,7 +130,7 @@ impl Time {
     /// [`TimeError::Scale`]; [`TimeError::Manual`].
     pub fn set_scale(&self, scale: f64) -> Result<(), TimeError> {
         let new = millionths(scale)?;
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let clock = Instant::now();
         let now = state.now(clock);
         let Passing::Scaled { began, millionths } = &mut state.passing else {
@@ -142,7 +139,7 @@ impl Time {
         (*began, *millionths) = (clock, new);
         state.since = now;
         drop(state);
-        self.changed();
+        self.0.changed.send_replace(());
         Ok(())
     }
 
@@ -153,25 +150,25 @@ impl Time {
     ///
     /// [`TimeError::NotManual`].
     pub fn advance(&self, by: Duration) -> Result<(), TimeError> {
-        let mut state = self.lock();
+        let mut state = lock(&self.0.state);
         let Passing::Manual = state.passing else {
             return Err(TimeError::NotManual);
         };
         state.since = state.since.after(by);
         drop(state);
-        self.changed();
+        self.0.changed.send_replace(());
         Ok(())
     }
 
     /// The present.
     pub(super) fn now(&self) -> Moment {
-        self.lock().now(Instant::now())
+        lock(&self.0.state).now(Instant::now())
     }
 
-    /// When the clock will have reached a moment, as things are; a timer that is set to it is to be set again when the
-    /// [version](Time::version) changes.
+    /// When the clock will have reached a moment, as things are; a timer that is set to it is to be set again after
+    /// every [change](Time::changes).
     pub(super) fn instant(&self, moment: Moment) -> Instant {
-        let (clock, state) = (Instant::now(), self.lock());
+        let (clock, state) = (Instant::now(), lock(&self.0.state));
         let left = moment.0.saturating_sub(state.now(clock).0);
         let wait = match state.passing {
             // Rounded up, and the present down: when the timer fires, the moment has come.
@@ -185,34 +182,9 @@ impl Time {
         clock + wait.min(FOREVER)
     }
 
-    /// Another number after each change.
-    pub(super) fn version(&self) -> u64 {
-        self.0.version.load(Ordering::Acquire)
-    }
-
-    /// Wakes the connections of a gateway after each change.
-    pub(super) fn drives(&self, gateway: &Arc<Shared>) {
-        let mut gateways = self.gateways();
-        gateways.retain(|gateway| gateway.strong_count() > 0);
-        gateways.push(Arc::downgrade(gateway));
-    }
-
-    fn changed(&self) {
-        self.0.version.fetch_add(1, Ordering::AcqRel);
-        let gateways = self.gateways().clone();
-        for gateway in gateways.iter().filter_map(Weak::upgrade) {
-            gateway.connections.wake_all();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing between the first and the last step of a change can panic.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn gateways(&self) -> MutexGuard<'_, Vec<Weak<Shared>>> {
-        let gateways = self.0.gateways.lock();
-        gateways.unwrap_or_else(PoisonError::into_inner)
+    /// The changes of its scale, and its moves, from now on.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 }
 
@@ -282,11 +254,11 @@ mod tests {
     #[tokio::test]
     async fn a_manual_time_stands_still_until_it_is_moved() {
         let time = Time::manual();
-        let (began, version) = (time.now(), time.version());
+        let (began, changes) = (time.now(), time.changes());
         assert_eq!(time.now(), began);
         time.clone().advance(SECOND).unwrap();
         assert_eq!(time.now(), began.after(SECOND));
-        assert_ne!(time.version(), version);
+        assert!(changes.has_changed().unwrap());
         assert_eq!(time.set_scale(2.0), Err(TimeError::Manual));
         assert_eq!(time.scale(), None);
     }

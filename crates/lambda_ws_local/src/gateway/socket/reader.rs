@@ -1,6 +1,6 @@
 //! What a client sends, from bytes to messages (RFC 6455, 5), without any input or output.
 
-use super::super::close::Close;
+use crate::gateway::connection::Close;
 use lambda_ws_protocol::limits::{FRAME_BYTES, MESSAGE_BYTES};
 
 const CONTINUATION: u8 = 0;

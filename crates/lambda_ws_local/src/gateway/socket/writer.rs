@@ -1,7 +1,7 @@
 //! What a client is sent, from messages to bytes.
 
-use super::super::close::Close;
-use super::super::outbox::Outbox;
+use crate::gateway::connection::Close;
+use crate::gateway::connection::Outbox;
 use bytes::Bytes;
 use lambda_ws_protocol::limits::FRAME_BYTES;
 

@@ -1,8 +1,7 @@
 //! Many clients, and clients that talk nonsense.
 
-use crate::gateway::shared::Shared;
 use crate::gateway::testing::{HANDSHAKE, Setup, echo, frame, ok};
-use crate::gateway::{accept, testing};
+use crate::gateway::{Gateway, accept, testing};
 use proptest::prelude::*;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -61,8 +60,8 @@ fn serve(bytes: &[u8]) {
         let setup = Setup::new()
             .two_way("$default", echo)
             .route("$disconnect", ok);
-        let shared = Arc::new(Shared::new(setup.api, setup.options));
-        let serving = accept::serve(Arc::clone(&shared), stream, peer);
+        let gateway = Gateway::new(setup.api, setup.options);
+        let serving = accept::serve(gateway.clone(), stream, peer);
         let talking = async {
             // The gateway may well hang up in the middle.
             let _ = client.write_all(bytes).await;
@@ -70,7 +69,7 @@ fn serve(bytes: &[u8]) {
             let _ = client.read_to_end(&mut Vec::new()).await;
         };
         tokio::join!(serving, talking);
-        assert_eq!(shared.connections.len(), 0);
+        assert_eq!(gateway.connections(), 0);
     });
 }
 

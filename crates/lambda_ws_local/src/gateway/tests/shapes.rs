@@ -296,12 +296,12 @@ async fn g7_a_post_that_hung_fails_even_if_its_connection_is_open_by_then() {
     let local = setup.start().await;
     let mut client = local.connect().await;
     let id = local.id().await;
-    let under_way = local.gateway.shared.opening.begin(&id);
+    let connecting = local.gateway.state.connecting.begin(&id);
     let ending = async {
-        while under_way.waiting() == 0 {
+        while connecting.waiting() == 0 {
             tokio::task::yield_now().await;
         }
-        drop(under_way);
+        drop(connecting);
     };
     let (reply, ()) = tokio::join!(local.post(&id, "too early"), ending);
     assert_eq!((reply.status, reply.kind()), (410, "goneexception"));

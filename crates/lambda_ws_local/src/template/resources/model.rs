@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use lambda_ws_protocol::selection::Expression;
 use serde_json::Value;
 
-use crate::gateway::{self, BadSchema, Schema};
+use crate::gateway::{self, Schema, SchemaError};
 use crate::template::evaluate::{Evaluator, Properties, json, resource_names};
 use crate::template::syntax::{Problem, listed};
 use crate::template::transform::{Resource, resource_type};
@@ -23,7 +23,7 @@ impl Models {
     /// # Errors
     ///
     /// If a schema is not valid. The reader of a template rejects such a schema before.
-    pub fn compile(&self) -> Result<gateway::Models, BadSchema> {
+    pub fn compile(&self) -> Result<gateway::Models, SchemaError> {
         let mut schemas = Vec::new();
         for (key, schema) in &self.schemas {
             schemas.push((key.clone(), Schema::compile(schema)?));

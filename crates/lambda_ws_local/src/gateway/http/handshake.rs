@@ -1,7 +1,7 @@
 //! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
 
-use super::head::{Upgrade, has_token};
-use super::refusal::{Refusal, date};
+use crate::gateway::http::{HttpError, date};
+use crate::gateway::http::{Upgrade, has_token};
 use lambda_ws_protocol::event::Pairs;
 use lambda_ws_protocol::limits;
 use percent_encoding::percent_decode_str;
@@ -10,28 +10,28 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A proper handshake for our stage.
 #[derive(Debug)]
-pub(super) struct Handshake {
+pub(in crate::gateway) struct Handshake {
     key: String,
     /// The host the client named.
-    pub(super) host: String,
-    pub(super) user_agent: Option<String>,
+    pub(in crate::gateway) host: String,
+    pub(in crate::gateway) user_agent: Option<String>,
     /// The headers of the CONNECT event.
-    pub(super) headers: Pairs,
+    pub(in crate::gateway) headers: Pairs,
     /// The query string of the CONNECT event; `None` without one.
-    pub(super) query: Option<Pairs>,
+    pub(in crate::gateway) query: Option<Pairs>,
 }
 
 impl Handshake {
     /// Checks a request.
-    pub(super) fn check(request: &Upgrade, stage: &str) -> Result<Self, Refusal> {
+    pub(in crate::gateway) fn check(request: &Upgrade, stage: &str) -> Result<Self, HttpError> {
         if request.target.chars().count() > limits::URL_CHARS {
             // A2.
-            return Err(Refusal::new(414, "BadRequestException", "URI Too Long"));
+            return Err(HttpError::new(414, "BadRequestException", "URI Too Long"));
         }
         let (path, query) = split(&request.target)?;
         if self::stage(path) != Some(stage) || !after_stage(path).is_empty() {
             // A1, A4.
-            return Err(Refusal::forbidden());
+            return Err(HttpError::forbidden());
         }
         let value = |name: &str| request.headers.value(name);
         let count = |name: &str| {
@@ -39,24 +39,24 @@ impl Handshake {
             request.headers.iter().filter(same).count()
         };
         if !request.http_11 {
-            return Err(Refusal::bad_request("a websocket needs HTTP/1.1"));
+            return Err(HttpError::bad_request("a websocket needs HTTP/1.1"));
         }
         if count("host") != 1 {
-            return Err(Refusal::bad_request("one Host header is needed"));
+            return Err(HttpError::bad_request("one Host header is needed"));
         }
         let upgrades = request.headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("connection") && has_token(value.as_bytes(), "upgrade")
         });
         if !upgrades {
-            return Err(Refusal::bad_request(
+            return Err(HttpError::bad_request(
                 "a Connection: upgrade header is needed",
             ));
         }
         match value("sec-websocket-version") {
             Some(version) if version.trim() == "13" => {}
-            Some(_) => return Err(Refusal::other_version()),
+            Some(_) => return Err(HttpError::other_version()),
             None => {
-                return Err(Refusal::bad_request(
+                return Err(HttpError::bad_request(
                     "a Sec-WebSocket-Version header is needed",
                 ));
             }
@@ -64,13 +64,13 @@ impl Handshake {
         let key = value("sec-websocket-key").map(str::trim);
         let key = key.filter(|key| is_key(key) && count("sec-websocket-key") == 1);
         let Some(key) = key else {
-            return Err(Refusal::bad_request(
+            return Err(HttpError::bad_request(
                 "one Sec-WebSocket-Key header of 16 bytes in base64 is needed",
             ));
         };
         let has_body = value("content-length").is_some_and(|length| length.trim() != "0");
         if has_body || count("transfer-encoding") > 0 {
-            return Err(Refusal::bad_request("a handshake has no body"));
+            return Err(HttpError::bad_request("a handshake has no body"));
         }
         Ok(Self {
             key: key.to_owned(),
@@ -83,7 +83,7 @@ impl Handshake {
 
     /// Fills in the headers of the CONNECT event (conformance C1): those of the client, in its
     /// order and case, without those of the hop and with those of the proxy.
-    pub(super) fn forward(
+    pub(in crate::gateway) fn forward(
         &mut self,
         sent: Pairs,
         peer: SocketAddr,
@@ -122,7 +122,7 @@ impl Handshake {
 
     /// The 101, in the service's own spelling (conformance B7), with the sub-protocol the function
     /// chose (conformance B6, B8).
-    pub(super) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
+    pub(in crate::gateway) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
         let accept = derive_accept_key(self.key.as_bytes());
         let mut head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nDate: {}\r\nConnection: upgrade\r\n\
@@ -140,23 +140,23 @@ impl Handshake {
 }
 
 /// The client's address, as events have it.
-pub(super) fn source_ip(peer: SocketAddr) -> String {
+pub(in crate::gateway) fn source_ip(peer: SocketAddr) -> String {
     peer.ip().to_canonical().to_string()
 }
 
 /// The first segment of a path: the stage.
-pub(super) fn stage(path: &str) -> Option<&str> {
+pub(in crate::gateway) fn stage(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.split('/').next()
 }
 
 /// What follows the stage in a path, without the slash between them.
-pub(super) fn after_stage(path: &str) -> &str {
+pub(in crate::gateway) fn after_stage(path: &str) -> &str {
     let rest = path.strip_prefix('/').unwrap_or(path);
     rest.split_once('/').map_or("", |(_, rest)| rest)
 }
 
 /// Path and query of a request target, which may be a whole URL.
-pub(super) fn split(target: &str) -> Result<(&str, Option<&str>), Refusal> {
+pub(in crate::gateway) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             &rest[rest.find('/').unwrap_or(rest.len())..]
@@ -164,7 +164,7 @@ pub(super) fn split(target: &str) -> Result<(&str, Option<&str>), Refusal> {
         _ => target,
     };
     if !path.starts_with('/') {
-        return Err(Refusal::bad_request("the request's path is malformed"));
+        return Err(HttpError::bad_request("the request's path is malformed"));
     }
     Ok(match path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
@@ -222,7 +222,7 @@ mod tests {
     fn status(target: &str, headers: &[(&str, &str)]) -> u16 {
         match Handshake::check(&request(target, headers), "dev") {
             Ok(_) => 101,
-            Err(refusal) => refusal.status,
+            Err(error) => error.status,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The head of the first request on a TCP connection, read by hand: events keep the case and the
 //! order of header names (conformance C1), which HTTP libraries do not.
 
-use super::refusal::Refusal;
+use crate::gateway::http::HttpError;
 use http::Request;
 use lambda_ws_protocol::event::Pairs;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,7 +14,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const HEADERS: usize = 100;
 
 /// The head of a request.
-pub(super) enum Head {
+pub(in crate::gateway) enum Head {
     /// It wants to become a websocket.
     Upgrade(Upgrade),
     /// Any other, with all bytes read so far.
@@ -22,36 +22,38 @@ pub(super) enum Head {
 }
 
 /// A request that wants to become a websocket.
-pub(super) struct Upgrade {
-    pub(super) target: String,
+pub(in crate::gateway) struct Upgrade {
+    pub(in crate::gateway) target: String,
     /// Whether it is HTTP/1.1.
-    pub(super) http_11: bool,
+    pub(in crate::gateway) http_11: bool,
     /// Names as sent.
-    pub(super) headers: Pairs,
+    pub(in crate::gateway) headers: Pairs,
     /// What the client sent after the head.
-    pub(super) rest: Vec<u8>,
+    pub(in crate::gateway) rest: Vec<u8>,
 }
 
 /// Why there is no head.
 #[derive(Debug)]
-pub(super) enum NoHead {
+pub(in crate::gateway) enum HeadError {
     /// The client went away.
     Gone,
     /// It is to be told why.
-    Refused(Refusal),
+    Rejected(HttpError),
     /// It speaks TLS.
     Tls,
 }
 
 impl Head {
     /// Reads until a head is complete. The caller limits the time.
-    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, NoHead> {
+    pub(in crate::gateway) async fn read(
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> Result<Self, HeadError> {
         let mut bytes = Vec::with_capacity(1024);
         let mut searched = 0;
         loop {
             let read = stream.read_buf(&mut bytes).await;
             if !matches!(read, Ok(1..)) {
-                return Err(NoHead::Gone);
+                return Err(HeadError::Gone);
             }
             // Empty lines before a request are nothing (RFC 9112, 2.2).
             let empty = bytes
@@ -63,23 +65,23 @@ impl Head {
             match bytes.first() {
                 None => continue,
                 Some(first) if first.is_ascii_alphabetic() => {}
-                Some(&TLS_HANDSHAKE) => return Err(NoHead::Tls),
-                Some(_) => return Err(NoHead::Refused(not_http())),
+                Some(&TLS_HANDSHAKE) => return Err(HeadError::Tls),
+                Some(_) => return Err(HeadError::Rejected(not_http())),
             }
             // Parsed once, when its end is there, not at every byte of a slow client.
             if ends(&bytes, searched)
-                && let Some(head) = Self::parse(&mut bytes).map_err(NoHead::Refused)?
+                && let Some(head) = Self::parse(&mut bytes).map_err(HeadError::Rejected)?
             {
                 return Ok(head);
             }
             if bytes.len() > HEAD_BYTES {
-                return Err(NoHead::Refused(too_large()));
+                return Err(HeadError::Rejected(too_large()));
             }
             searched = bytes.len();
         }
     }
 
-    fn parse(bytes: &mut Vec<u8>) -> Result<Option<Self>, Refusal> {
+    fn parse(bytes: &mut Vec<u8>) -> Result<Option<Self>, HttpError> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS];
         let mut request = httparse::Request::new(&mut headers);
         let length = match request.parse(bytes) {
@@ -112,7 +114,7 @@ impl Head {
 }
 
 /// Checks the size of a head that a library has read: of the later requests on a connection.
-pub(super) fn check_size<B>(request: &Request<B>) -> Result<(), Refusal> {
+pub(in crate::gateway) fn check_size<B>(request: &Request<B>) -> Result<(), HttpError> {
     let target = request
         .uri()
         .path_and_query()
@@ -126,16 +128,16 @@ pub(super) fn check_size<B>(request: &Request<B>) -> Result<(), Refusal> {
     }
 }
 
-fn too_large() -> Refusal {
-    Refusal::new(
+fn too_large() -> HttpError {
+    HttpError::new(
         431,
         "BadRequestException",
         "Request Header Fields Too Large",
     )
 }
 
-fn not_http() -> Refusal {
-    Refusal::bad_request("Bad Request")
+fn not_http() -> HttpError {
+    HttpError::bad_request("Bad Request")
 }
 
 /// Whether the end of a head stands in `bytes`, of which the first `searched` have been searched.
@@ -145,7 +147,7 @@ fn ends(bytes: &[u8], searched: usize) -> bool {
 }
 
 /// Whether a comma-separated list has this token.
-pub(super) fn has_token(list: &[u8], token: &str) -> bool {
+pub(in crate::gateway) fn has_token(list: &[u8], token: &str) -> bool {
     list.split(|byte| *byte == b',')
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
@@ -155,7 +157,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    async fn read(bytes: &[u8], piece: usize) -> Result<Head, NoHead> {
+    async fn read(bytes: &[u8], piece: usize) -> Result<Head, HeadError> {
         let mut stream = stream(bytes, piece);
         Head::read(&mut stream).await
     }
@@ -180,7 +182,7 @@ mod tests {
             let request = [b"\r\n\n\n".as_slice(), REQUEST].concat();
             assert!(matches!(read(&request, piece).await, Ok(Head::Upgrade(_))));
             let noise = read(b"\n\n%.]\n", piece).await;
-            assert!(matches!(noise, Err(NoHead::Refused(_))), "{piece}");
+            assert!(matches!(noise, Err(HeadError::Rejected(_))), "{piece}");
         }
     }
 
@@ -203,10 +205,10 @@ mod tests {
     async fn a_head_without_an_end_is_refused_at_32_kb() {
         let mut endless = b"GET / HTTP/1.1\r\nX: ".to_vec();
         endless.resize(40_000, b'x');
-        let Err(NoHead::Refused(refusal)) = read(&endless, 4096).await else {
+        let Err(HeadError::Rejected(error)) = read(&endless, 4096).await else {
             panic!("not refused");
         };
-        assert_eq!(refusal.status, 431);
+        assert_eq!(error.status, 431);
     }
 
     #[tokio::test]
@@ -220,12 +222,12 @@ mod tests {
             for method in ["GET", "POST"] {
                 let fits = read(&request(HEAD_BYTES, method), piece).await;
                 assert!(fits.is_ok(), "{method} {piece}");
-                let Err(NoHead::Refused(refusal)) =
+                let Err(HeadError::Rejected(error)) =
                     read(&request(HEAD_BYTES + 1, method), piece).await
                 else {
                     panic!("not refused: {method} {piece}");
                 };
-                assert_eq!(refusal.status, 431);
+                assert_eq!(error.status, 431);
             }
         }
         // What follows the head is not part of it.
@@ -235,16 +237,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_http_is_refused_at_once_and_what_ends_is_gone() {
-        assert!(matches!(read(b"\x16\x03\x01", 9).await, Err(NoHead::Tls)));
+        assert!(matches!(
+            read(b"\x16\x03\x01", 9).await,
+            Err(HeadError::Tls)
+        ));
         assert!(matches!(
             read(b"\x80\x03\x01", 9).await,
-            Err(NoHead::Refused(_))
+            Err(HeadError::Rejected(_))
         ));
         assert!(matches!(
             read(b"GET\r\n\r\n", 9).await,
-            Err(NoHead::Refused(_))
+            Err(HeadError::Rejected(_))
         ));
-        assert!(matches!(read(b"GET / HT", 9).await, Err(NoHead::Gone)));
+        assert!(matches!(read(b"GET / HT", 9).await, Err(HeadError::Gone)));
         assert!(matches!(
             read(b"POST / HTTP/1.1\r\n\r\n", 9).await,
             Ok(Head::Plain(_))

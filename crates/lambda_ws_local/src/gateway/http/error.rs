@@ -1,25 +1,32 @@
-//! HTTP answers to requests that become no websocket.
+//! HTTP errors: answers to requests that open no websocket.
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
 use lambda_ws_protocol::sigv4::SignatureError;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-/// An HTTP answer to a request that becomes no websocket.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// The content type of errors and of inspected connections.
+pub(in crate::gateway) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// An HTTP answer to a request that opens no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    pub(super) status: u16,
+pub(in crate::gateway) struct HttpError {
+    pub(in crate::gateway) status: u16,
     /// The `x-amzn-ErrorType`, by which SDKs tell errors apart (conformance G6).
-    pub(super) kind: &'static str,
+    pub(in crate::gateway) kind: &'static str,
     /// JSON, or empty.
-    pub(super) body: String,
+    pub(in crate::gateway) body: String,
     /// One more header.
-    pub(super) header: Option<(&'static str, &'static str)>,
+    pub(in crate::gateway) header: Option<(&'static str, &'static str)>,
 }
 
-impl Refusal {
+impl HttpError {
     /// An answer that says `message`.
-    pub(super) fn new(status: u16, kind: &'static str, message: &str) -> Self {
+    pub(in crate::gateway) fn new(status: u16, kind: &'static str, message: &str) -> Self {
         Self {
             status,
             kind,
@@ -29,7 +36,7 @@ impl Refusal {
     }
 
     /// An answer without a body.
-    pub(super) fn empty(status: u16, kind: &'static str) -> Self {
+    pub(in crate::gateway) fn empty(status: u16, kind: &'static str) -> Self {
         Self {
             status,
             kind,
@@ -39,18 +46,18 @@ impl Refusal {
     }
 
     /// An API or a stage that does not exist (conformance A4).
-    pub(super) fn forbidden() -> Self {
+    pub(in crate::gateway) fn forbidden() -> Self {
         Self::new(403, "ForbiddenException", "Forbidden")
     }
 
     /// A request that is not signed as it should be (conformance B9, G3).
-    pub(super) fn unsigned(error: &SignatureError) -> Self {
+    pub(in crate::gateway) fn unsigned(error: &SignatureError) -> Self {
         Self::new(403, error.kind(), &error.message())
     }
 
     /// A call of the management API that its signer has no permission for (conformance G3), with the account masked as the
     /// service does, and not the connection's id but the name of the parameter.
-    pub(super) fn denied(user: &str, resource: &str) -> Self {
+    pub(in crate::gateway) fn denied(user: &str, resource: &str) -> Self {
         let message = format!(
             "User: {user} is not authorized to perform: execute-api:ManageConnections on resource: {resource}"
         );
@@ -63,12 +70,12 @@ impl Refusal {
     }
 
     /// A request that is no proper handshake.
-    pub(super) fn bad_request(message: &str) -> Self {
+    pub(in crate::gateway) fn bad_request(message: &str) -> Self {
         Self::new(400, "BadRequestException", message)
     }
 
     /// A plain request where a websocket is served (conformance A3).
-    pub(super) fn upgrade_required() -> Self {
+    pub(in crate::gateway) fn upgrade_required() -> Self {
         Self {
             header: Some(("Upgrade", "websocket")),
             ..Self::empty(426, "UpgradeRequiredException")
@@ -76,7 +83,7 @@ impl Refusal {
     }
 
     /// A websocket of another version than 13 (RFC 6455, 4.2.2).
-    pub(super) fn other_version() -> Self {
+    pub(in crate::gateway) fn other_version() -> Self {
         Self {
             header: Some(("Sec-WebSocket-Version", "13")),
             ..Self::empty(426, "UpgradeRequiredException")
@@ -84,7 +91,11 @@ impl Refusal {
     }
 
     /// A handshake that `$connect` did not accept (conformance B4, B5).
-    pub(super) fn by_connect(status: u16, connection_id: &str, request_id: &str) -> Self {
+    pub(in crate::gateway) fn by_connect(
+        status: u16,
+        connection_id: &str,
+        request_id: &str,
+    ) -> Self {
         let (kind, message) = match status {
             401 => ("UnauthorizedException", "Unauthorized"),
             403 => ("ForbiddenException", "Forbidden"),
@@ -105,8 +116,27 @@ impl Refusal {
         }
     }
 
+    /// The answer as a response of the management API.
+    pub(in crate::gateway) fn into_response(self) -> Response<Full<Bytes>> {
+        let has_body = !self.body.is_empty();
+        let mut response = Response::new(Full::from(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).expect("the statuses of the gateway are valid");
+        let headers = response.headers_mut();
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.kind));
+        if let Some((name, value)) = self.header
+            && let Ok(name) = HeaderName::try_from(name)
+        {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if has_body {
+            headers.insert(CONTENT_TYPE, JSON);
+        }
+        response
+    }
+
     /// The answer as HTTP/1.1, closing the connection.
-    pub(super) fn to_http1(&self) -> Vec<u8> {
+    pub(in crate::gateway) fn to_http1(&self) -> Vec<u8> {
         // A 304 has no body.
         let body = if self.status == 304 { "" } else { &self.body };
         let mut head = format!(
@@ -131,7 +161,7 @@ impl Refusal {
 }
 
 /// The `Date` header of an answer; the machine's time, as in the answers that hyper writes.
-pub(super) fn date() -> httpdate::HttpDate {
+pub(in crate::gateway) fn date() -> httpdate::HttpDate {
     SystemTime::now().into()
 }
 

@@ -1,19 +1,21 @@
 //! What all connections of a gateway share.
 
-use super::connections::Connections;
-use super::opening::Opening;
-use super::outbox::Bounds;
-use super::{Api, ApiKeys, Authorization, Options, Route};
+use super::api::{Api, ApiKeys, Authorization, Route};
+use super::connection::ConnectingSet;
+use super::connection::Registry;
+use super::connection::{Bounds, InFlightLimits};
+use super::options::Options;
 use crate::activity::{Observer as _, Operation};
+use crate::lock::lock;
 use lambda_ws_protocol::event::{self, Pairs};
 use lambda_ws_protocol::{Timestamp, selection};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 /// The API, the options, and the connections that are open.
-pub(super) struct Shared {
+pub(super) struct GatewayState {
     pub(super) api_id: String,
     pub(super) stage: String,
     pub(super) stage_variables: Option<Pairs>,
@@ -22,8 +24,8 @@ pub(super) struct Shared {
     api_keys: ApiKeys,
     routes: HashMap<Arc<str>, Route>,
     pub(super) options: Options,
-    pub(super) connections: Connections,
-    pub(super) opening: Opening,
+    pub(super) connections: Registry,
+    pub(super) connecting: ConnectingSet,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
     /// A client has spoken TLS where it is not spoken.
@@ -31,7 +33,7 @@ pub(super) struct Shared {
     random: Mutex<fastrand::Rng>,
 }
 
-impl Shared {
+impl GatewayState {
     pub(super) fn new(api: Api, options: Options) -> Self {
         let variables: Pairs = api.stage_variables.into_iter().collect();
         let routes = api.routes.into_iter();
@@ -43,8 +45,8 @@ impl Shared {
             authorization: api.authorization,
             api_keys: api.api_keys,
             routes: routes.map(|(key, route)| (key.into(), route)).collect(),
-            connections: Connections::default(),
-            opening: Opening::default(),
+            connections: Registry::default(),
+            connecting: ConnectingSet::default(),
             closing: watch::Sender::new(false),
             tls_noticed: AtomicBool::new(false),
             random: Mutex::new(options.random.clone()),
@@ -70,12 +72,12 @@ impl Shared {
 
     /// A new connection, request or message id.
     pub(super) fn new_id(&self) -> String {
-        event::new_id(&mut self.random())
+        event::new_id(&mut lock(&self.random))
     }
 
     /// A new trace id, as `X-Amzn-Trace-Id` has it.
     pub(super) fn new_trace(&self, now: Timestamp) -> String {
-        let mut random = self.random();
+        let mut random = lock(&self.random);
         let (high, low) = (random.u32(..), random.u64(..));
         format!("Root=1-{:08x}-{high:08x}{low:016x}", now.secs())
     }
@@ -88,6 +90,14 @@ impl Shared {
         }
     }
 
+    /// How much of one connection may be with its integrations.
+    pub(super) fn in_flight_limits(&self) -> InFlightLimits {
+        InFlightLimits {
+            messages: self.options.in_flight,
+            bytes: self.options.in_flight_bytes,
+        }
+    }
+
     /// Reports an operation.
     pub(super) fn observe(&self, operation: Operation<'_>) {
         self.options.observers.operation(&operation);
@@ -97,10 +107,5 @@ impl Shared {
     pub(super) async fn ended(&self) {
         // Fails only without a sender, and `self` is one.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
-    }
-
-    fn random(&self) -> std::sync::MutexGuard<'_, fastrand::Rng> {
-        // A random generator has no broken state.
-        self.random.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,16 +1,17 @@
 //! What waits to be sent to one client.
 
-use super::close::Close;
+use crate::gateway::connection::Close;
+use crate::lock::lock;
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::task::Waker;
 
 /// What waits to be sent to one client, in order and bounded: a client that does not read costs no
 /// more than the bounds.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(in crate::gateway) struct Outbox {
     waiting: Mutex<Waiting>,
     /// The connection's own task.
     waker: AtomicWaker,
@@ -28,7 +29,7 @@ struct Waiting {
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotTaken {
+pub(in crate::gateway) enum PushError {
     /// The connection has ended or is about to.
     Closed,
     /// The client reads too slowly.
@@ -37,23 +38,23 @@ pub(super) enum NotTaken {
 
 /// The most that may wait.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) bytes: usize,
-    pub(super) messages: usize,
+pub(in crate::gateway) struct Bounds {
+    pub(in crate::gateway) bytes: usize,
+    pub(in crate::gateway) messages: usize,
 }
 
 impl Outbox {
     /// Adds a message behind those that wait.
-    pub(super) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), NotTaken> {
-        let mut waiting = self.lock();
+    pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
+        let mut waiting = lock(&self.waiting);
         if waiting.closed {
-            return Err(NotTaken::Closed);
+            return Err(PushError::Closed);
         }
         // A message larger than the bound itself is taken when nothing else waits.
         let bytes = waiting.bytes + message.len();
         let over = bytes > bounds.bytes || waiting.messages.len() >= bounds.messages;
         if over && !waiting.messages.is_empty() {
-            return Err(NotTaken::Full);
+            return Err(PushError::Full);
         }
         waiting.bytes = bytes;
         waiting.messages.push_back(message);
@@ -63,8 +64,8 @@ impl Outbox {
     }
 
     /// The message that has waited longest.
-    pub(super) fn pop(&self) -> Option<Bytes> {
-        let mut waiting = self.lock();
+    pub(in crate::gateway) fn pop(&self) -> Option<Bytes> {
+        let mut waiting = lock(&self.waiting);
         let message = waiting.messages.pop_front()?;
         waiting.bytes -= message.len();
         // A burst's space is not kept by an idle connection.
@@ -76,8 +77,8 @@ impl Outbox {
 
     /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
     /// or to close is heard: `false` for the others.
-    pub(super) fn request_close(&self, close: Close) -> bool {
-        let mut waiting = self.lock();
+    pub(in crate::gateway) fn request_close(&self, close: Close) -> bool {
+        let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return false;
         }
@@ -89,28 +90,23 @@ impl Outbox {
     }
 
     /// Takes nothing more.
-    pub(super) fn close(&self) {
-        self.lock().closed = true;
+    pub(in crate::gateway) fn close(&self) {
+        lock(&self.waiting).closed = true;
     }
 
     /// The close that was asked for.
-    pub(super) fn closing(&self) -> Option<Close> {
-        self.lock().closing.clone()
+    pub(in crate::gateway) fn closing(&self) -> Option<Close> {
+        lock(&self.waiting).closing.clone()
     }
 
     /// Has `waker` woken by the next change.
-    pub(super) fn register(&self, waker: &Waker) {
+    pub(in crate::gateway) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
     /// Wakes the connection's task.
-    pub(super) fn wake(&self) {
+    pub(in crate::gateway) fn wake(&self) {
         self.waker.wake();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // Every change above is complete before it could panic.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -129,9 +125,9 @@ mod tests {
         let push = |text: &'static str| outbox.push(Bytes::from(text), BOUNDS);
         assert_eq!(push("123456"), Ok(()));
         assert_eq!(push("1234"), Ok(()));
-        assert_eq!(push("1"), Err(NotTaken::Full));
+        assert_eq!(push("1"), Err(PushError::Full));
         assert_eq!(push(""), Ok(()));
-        assert_eq!(push(""), Err(NotTaken::Full));
+        assert_eq!(push(""), Err(PushError::Full));
         assert_eq!(outbox.pop().unwrap(), "123456");
         assert_eq!(push("123456"), Ok(()));
         assert_eq!(outbox.pop().unwrap(), "1234");
@@ -142,7 +138,7 @@ mod tests {
         let outbox = Outbox::default();
         let large = Bytes::from(vec![b'x'; 11]);
         assert_eq!(outbox.push(large.clone(), BOUNDS), Ok(()));
-        assert_eq!(outbox.push(large, BOUNDS), Err(NotTaken::Full));
+        assert_eq!(outbox.push(large, BOUNDS), Err(PushError::Full));
     }
 
     #[test]
@@ -151,7 +147,10 @@ mod tests {
         outbox.push(Bytes::from("a"), BOUNDS).unwrap();
         assert!(outbox.request_close(Close::NORMAL));
         assert!(!outbox.request_close(Close::GOING_AWAY));
-        assert_eq!(outbox.push(Bytes::from("b"), BOUNDS), Err(NotTaken::Closed));
+        assert_eq!(
+            outbox.push(Bytes::from("b"), BOUNDS),
+            Err(PushError::Closed)
+        );
         assert_eq!(outbox.closing(), Some(Close::NORMAL));
         assert_eq!(outbox.pop().unwrap(), "a");
         assert_eq!(outbox.pop(), None);

@@ -1,36 +1,37 @@
 //! The connections whose `$connect` is under way, where posts to them hang (conformance G7).
 
+use crate::lock::lock;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(super) struct Opening(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(in crate::gateway) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
-pub(super) struct UnderWay<'a> {
-    opening: &'a Opening,
+pub(in crate::gateway) struct Connecting<'a> {
+    set: &'a ConnectingSet,
     id: &'a str,
     /// Who waits notices when it is gone.
     _end: watch::Sender<()>,
 }
 
-impl Opening {
+impl ConnectingSet {
     /// Remembers a connection.
-    pub(super) fn begin<'a>(&'a self, id: &'a str) -> UnderWay<'a> {
+    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
         let (end, ended) = watch::channel(());
-        self.lock().insert(id.to_owned(), ended);
-        UnderWay {
-            opening: self,
+        lock(&self.0).insert(id.to_owned(), ended);
+        Connecting {
+            set: self,
             id,
             _end: end,
         }
     }
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
-    pub(super) async fn ended(&self, id: &str) -> bool {
-        let found = self.lock().get(id).cloned();
+    pub(in crate::gateway) async fn ended(&self, id: &str) -> bool {
+        let found = lock(&self.0).get(id).cloned();
         let Some(mut ended) = found else {
             return false;
         };
@@ -38,24 +39,19 @@ impl Opening {
         let _ = ended.changed().await;
         true
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, watch::Receiver<()>>> {
-        // Every change is a single step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
-impl UnderWay<'_> {
+impl Connecting<'_> {
     /// How many wait for its end.
-    pub(super) fn waiting(&self) -> usize {
+    pub(in crate::gateway) fn waiting(&self) -> usize {
         // One is the receiver that they are clones of.
         self._end.receiver_count() - 1
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for Connecting<'_> {
     fn drop(&mut self) {
-        self.opening.lock().remove(self.id);
+        lock(&self.set.0).remove(self.id);
     }
 }

@@ -1,16 +1,17 @@
 //! The connections that are open.
 
-use super::close::Close;
-use super::connection::Connection;
+use crate::gateway::connection::Close;
+use crate::gateway::connection::Connection;
+use crate::lock::lock;
 use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// The connections that are open: those whose `$connect` succeeded and that have not ended.
 ///
 /// One lock: it is held for a hash and a clone, about 0.1 us of the 60 us a message may cost.
 #[derive(Default)]
-pub(super) struct Connections(Mutex<Table>);
+pub(in crate::gateway) struct Registry(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -19,10 +20,10 @@ struct Table {
     closing: bool,
 }
 
-impl Connections {
+impl Registry {
     /// Adds a connection.
-    pub(super) fn insert(&self, connection: Arc<Connection>) {
-        let mut table = self.lock();
+    pub(in crate::gateway) fn insert(&self, connection: Arc<Connection>) {
+        let mut table = lock(&self.0);
         if table.closing {
             connection.outbox.request_close(Close::GOING_AWAY);
         }
@@ -30,23 +31,27 @@ impl Connections {
     }
 
     /// The open connection of this id.
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Connection>> {
-        self.lock().open.get(id).cloned()
+    pub(in crate::gateway) fn find(&self, id: &str) -> Option<Arc<Connection>> {
+        lock(&self.0).open.get(id).cloned()
     }
 
     /// Forgets a connection.
-    pub(super) fn remove(&self, id: &ConnectionId) {
-        self.lock().open.remove(id);
+    pub(in crate::gateway) fn remove(&self, id: &ConnectionId) {
+        lock(&self.0).open.remove(id);
     }
 
     /// How many are open.
-    pub(super) fn len(&self) -> usize {
-        self.lock().open.len()
+    pub(in crate::gateway) fn len(&self) -> usize {
+        lock(&self.0).open.len()
     }
 
     /// The first `limit` of those whose ids are behind `after`, in the order of their ids.
-    pub(super) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Connection>> {
-        let table = self.lock();
+    pub(in crate::gateway) fn page(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Vec<Arc<Connection>> {
+        let table = lock(&self.0);
         let ids = table.open.keys().map(ConnectionId::as_str);
         let mut first = BinaryHeap::new();
         for id in ids.filter(|id| after.is_none_or(|after| *id > after)) {
@@ -63,23 +68,18 @@ impl Connections {
     }
 
     /// Wakes the task of each.
-    pub(super) fn wake_all(&self) {
-        for connection in self.lock().open.values() {
+    pub(in crate::gateway) fn wake_all(&self) {
+        for connection in lock(&self.0).open.values() {
             connection.outbox.wake();
         }
     }
 
     /// Asks all of them, and those that come later, to go away.
-    pub(super) fn close_all(&self) {
-        let mut table = self.lock();
+    pub(in crate::gateway) fn close_all(&self) {
+        let mut table = lock(&self.0);
         table.closing = true;
         for connection in table.open.values() {
             connection.outbox.request_close(Close::GOING_AWAY);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        // Every change above is a single step.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,95 @@
+//! Lambda authorizers.
+
+use crate::gateway::api::Authorizer;
+use crate::gateway::events::ConnectAttempt;
+use crate::gateway::integration::{Failure, IntegrationError, respond};
+use crate::gateway::state::GatewayState;
+use lambda_ws_protocol::authorizer::{
+    AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
+};
+use serde_json::value::RawValue;
+use std::error::Error;
+
+/// Asks an authorizer about a client (conformance B9, B10, C4).
+pub(super) async fn ask(
+    authorizer: &Authorizer,
+    attempt: &ConnectAttempt<'_>,
+) -> Result<AuthorizerDecision, Unauthorized> {
+    let method_arn = method_arn(attempt.state);
+    let event = attempt.authorizer_event(&method_arn, &authorizer.identity_sources);
+    let event = event.map_err(|source| Unauthorized::NoIdentity(source.clone()))?;
+    let invocation = authorizer.integration.invoke(event, attempt.request_id);
+    let json = respond(invocation, authorizer.timeout, ()).await?;
+    let response = AuthorizerResponse::read(&json)?;
+    let context = PolicyContext {
+        source_ip: &attempt.connection.source_ip,
+        user_agent: attempt.connection.user_agent.as_deref(),
+        referer: attempt.handshake.headers.value("referer"),
+        now: attempt.now,
+    };
+    if !response.allows(&method_arn, &context) {
+        return Err(Unauthorized::Denied(method_arn));
+    }
+    Ok(AuthorizerDecision {
+        // Text under text is always JSON.
+        context: serde_json::value::to_raw_value(response.said()).ok(),
+        usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
+    })
+}
+
+/// The ARN of what a client asks for (conformance C4).
+fn method_arn(state: &GatewayState) -> String {
+    format!(
+        "arn:aws:execute-api:{}:{}:{}/{}/$connect",
+        state.options.region, state.options.account_id, state.api_id, state.stage
+    )
+}
+
+/// The decision of an authorizer that allows a client.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct AuthorizerDecision {
+    /// `requestContext.authorizer` of the connection's events.
+    pub(in crate::gateway) context: Option<Box<RawValue>>,
+    /// The client's API key.
+    pub(in crate::gateway) usage_identifier_key: Option<String>,
+}
+
+/// Why an authorizer lets a client not connect.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unauthorized {
+    #[error("{0} is missing or empty: the authorizer is not asked")]
+    NoIdentity(IdentitySource),
+    #[error("the authorizer's policy does not allow {0}")]
+    Denied(String),
+    #[error("{}", error_chain(.0))]
+    Failed(#[from] Failure),
+    #[error("{}", error_chain(.0))]
+    Malformed(#[from] MalformedPolicy),
+}
+
+impl Unauthorized {
+    /// What the client sees (conformance B9). Assumed: a timeout is a failure like others.
+    pub(in crate::gateway) fn status(&self) -> u16 {
+        match self {
+            Self::NoIdentity(_) => 401,
+            Self::Denied(_) => 403,
+            Self::Failed(Failure::Integration(IntegrationError::Handler { message, .. }))
+                if message == "Unauthorized" =>
+            {
+                401
+            }
+            Self::Failed(_) | Self::Malformed(_) => 500,
+        }
+    }
+}
+
+/// An error and what caused it, in the one line that the observer has for it.
+fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,133 @@
+//! Signatures: of handshakes, where the API requires them, and of calls of the management API.
+
+use crate::gateway::api::Authorization;
+use crate::gateway::http::{HttpError, Upgrade, split};
+use crate::gateway::state::GatewayState;
+use http::Method;
+use lambda_ws_protocol::Timestamp;
+use lambda_ws_protocol::event::Identity;
+use lambda_ws_protocol::sigv4::{Request, SignatureError, Signer};
+
+/// The name that signatures are for, of the management API and of handshakes.
+const SERVICE: &str = "execute-api";
+/// The user that signs, as IAM would name it, and its principal id. Assumed: a function signs with a role on AWS, which
+/// the gateway does not know.
+const USER: &str = "local";
+const USER_ID: &str = "AIDA000000000000LOCAL";
+
+/// The signer of a handshake.
+#[derive(Debug)]
+pub(in crate::gateway) struct Caller {
+    access_key_id: String,
+    account_id: String,
+    user_arn: String,
+}
+
+impl Caller {
+    /// Adds itself to the identity of the CONNECT event. Assumed: the members are those of REST APIs, and later events do
+    /// not have them.
+    pub(in crate::gateway) fn identify<'a>(&'a self, identity: &mut Identity<'a>) {
+        identity.access_key = Some(&self.access_key_id);
+        identity.account_id = Some(&self.account_id);
+        identity.caller = Some(USER_ID);
+        identity.user = Some(USER_ID);
+        identity.user_arn = Some(&self.user_arn);
+    }
+}
+
+/// Returns the signer of a handshake, if the API requires a signature (conformance B9): before the proxy's headers take
+/// the place of the client's.
+pub(in crate::gateway) fn verify_handshake(
+    state: &GatewayState,
+    request: &Upgrade,
+    now: Timestamp,
+) -> Result<Option<Caller>, SignatureError> {
+    match state.authorization {
+        Authorization::Iam => iam(state, request, now),
+        Authorization::None | Authorization::Lambda(_) => Ok(None),
+    }
+}
+
+fn iam(
+    state: &GatewayState,
+    request: &Upgrade,
+    now: Timestamp,
+) -> Result<Option<Caller>, SignatureError> {
+    let Some(signer) = signer(state) else {
+        return Ok(None);
+    };
+    // A proper handshake has a path.
+    let (path, query) = split(&request.target).unwrap_or_default();
+    let headers = request.headers.iter();
+    let request = Request {
+        method: "GET",
+        path,
+        query: query.unwrap_or_default(),
+        headers: headers
+            .map(|(name, value)| (name, value.as_bytes()))
+            .collect(),
+        body: b"",
+    };
+    signer.verify(&request, now)?;
+    Ok(Some(Caller {
+        access_key_id: signer.credentials.access_key_id.clone(),
+        account_id: state.options.account_id.clone(),
+        user_arn: user_arn(state),
+    }))
+}
+
+/// Checks the signature of a call of the management API (conformance G3), if signatures are verified.
+/// An environment of the gateway's own functions has a session token besides.
+pub(in crate::gateway) fn verify_call<'a>(
+    state: &GatewayState,
+    token: Option<&str>,
+    request: impl FnOnce() -> Request<'a>,
+) -> Result<(), SignatureError> {
+    let Some(signer) = signer(state) else {
+        return Ok(());
+    };
+    match token.filter(|token| state.options.session_tokens.session(token).is_some()) {
+        None => signer.verify(&request(), state.now()),
+        Some(token) => {
+            let mut credentials = signer.credentials.clone();
+            credentials.session_token = Some(token.to_owned());
+            let signer = Signer {
+                credentials: &credentials,
+                ..signer
+            };
+            signer.verify(&request(), state.now())
+        }
+    }
+}
+
+/// Returns the error of a call of the management API that is not permitted (conformance G3).
+pub(in crate::gateway) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError> {
+    if !state.options.denied.contains(method) {
+        return None;
+    }
+    let account = &state.options.account_id;
+    // An account id has 12 digits, of which the last 4 are shown.
+    let shown = account.char_indices().rev().nth(3).map_or(0, |(i, _)| i);
+    let hidden = "*".repeat(account[..shown].chars().count());
+    let resource = format!(
+        "arn:aws:execute-api:{}:{hidden}{}:{}/{}/{method}/@connections/{{connectionId}}",
+        state.options.region,
+        &account[shown..],
+        state.api_id,
+        state.stage,
+    );
+    Some(HttpError::denied(&user_arn(state), &resource))
+}
+
+fn signer(state: &GatewayState) -> Option<Signer<'_>> {
+    let credentials = state.options.credentials.as_ref()?;
+    Some(Signer {
+        credentials,
+        region: &state.options.region,
+        service: SERVICE,
+    })
+}
+
+fn user_arn(state: &GatewayState) -> String {
+    format!("arn:aws:iam::{}:user/{USER}", state.options.account_id)
+}

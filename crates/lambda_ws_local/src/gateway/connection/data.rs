@@ -1,0 +1,121 @@
+//! The data of one connection.
+
+use super::Outbox;
+use crate::activity::Snapshot;
+use lambda_ws_protocol::{ConnectionId, Timestamp};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// One connection, as everything but its own task sees it.
+pub(in crate::gateway) struct Connection {
+    pub(in crate::gateway) id: ConnectionId,
+    pub(in crate::gateway) connected_at: Timestamp,
+    pub(in crate::gateway) source_ip: Box<str>,
+    pub(in crate::gateway) user_agent: Option<Box<str>>,
+    /// The host the client named.
+    pub(in crate::gateway) host: Box<str>,
+    /// The context that the authorizer returned, for every event (conformance C1).
+    pub(in crate::gateway) authorizer: Option<Box<RawValue>>,
+    pub(in crate::gateway) outbox: Outbox,
+    /// In ms since the epoch (conformance G10).
+    last_active: AtomicU64,
+    in_flight: AtomicUsize,
+    in_flight_bytes: AtomicUsize,
+}
+
+impl Connection {
+    pub(in crate::gateway) fn new(
+        id: String,
+        connected_at: Timestamp,
+        source_ip: String,
+        user_agent: Option<String>,
+        host: String,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            connected_at,
+            source_ip: source_ip.into(),
+            user_agent: user_agent.map(Into::into),
+            host: host.into(),
+            authorizer: None,
+            outbox: Outbox::default(),
+            last_active: AtomicU64::new(connected_at.millis()),
+            in_flight: AtomicUsize::new(0),
+            in_flight_bytes: AtomicUsize::new(0),
+        }
+    }
+
+    /// When the last message came or was posted.
+    pub(in crate::gateway) fn last_active(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
+    }
+
+    /// What others may know of it.
+    pub(in crate::gateway) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            id: self.id.clone(),
+            connected_at: self.connected_at,
+            last_active_at: self.last_active(),
+            source_ip: self.source_ip.to_string(),
+            user_agent: self.user_agent.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// Notes that a message came or was posted.
+    pub(in crate::gateway) fn touch(&self, now: Timestamp) {
+        self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
+    }
+
+    /// Whether another message may be with its integration.
+    pub(super) fn may_receive(&self, limits: InFlightLimits) -> bool {
+        self.in_flight.load(Ordering::Acquire) < limits.messages
+            && self.in_flight_bytes.load(Ordering::Acquire) < limits.bytes
+    }
+}
+
+/// How much of one connection may be with its integrations (conformance F8).
+#[derive(Debug, Clone, Copy)]
+pub(in crate::gateway) struct InFlightLimits {
+    pub(in crate::gateway) messages: usize,
+    pub(in crate::gateway) bytes: usize,
+}
+
+/// One message that is with its integration.
+pub(in crate::gateway) struct InFlight {
+    connection: Arc<Connection>,
+    limits: InFlightLimits,
+    bytes: usize,
+}
+
+impl InFlight {
+    pub(in crate::gateway) fn new(
+        connection: &Arc<Connection>,
+        limits: InFlightLimits,
+        bytes: usize,
+    ) -> Self {
+        connection.in_flight.fetch_add(1, Ordering::Relaxed);
+        connection
+            .in_flight_bytes
+            .fetch_add(bytes, Ordering::Relaxed);
+        Self {
+            connection: Arc::clone(connection),
+            limits,
+            bytes,
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let (connection, limits) = (&self.connection, self.limits);
+        let bytes = connection
+            .in_flight_bytes
+            .fetch_sub(self.bytes, Ordering::AcqRel);
+        let messages = connection.in_flight.fetch_sub(1, Ordering::AcqRel);
+        // The connection's task stops reading only at a limit.
+        if messages >= limits.messages || bytes >= limits.bytes {
+            connection.outbox.wake();
+        }
+    }
+}
