@@ -12,7 +12,6 @@ mod broadcast {
     mod hall;
     mod loudspeaker;
     mod mass;
-    mod meter;
     mod million;
     mod once;
     mod run;

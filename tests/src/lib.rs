@@ -4,10 +4,12 @@
 //! loaded machine makes the suites slow and not red. A program that a test starts ends with the test,
 //! also if it panics. The suites need Linux: they look for processes in `/proc`.
 
+pub mod bench;
 mod client;
 mod deadline;
 mod gateway;
 mod lines;
+mod meter;
 mod processes;
 mod program;
 mod programs;
@@ -20,6 +22,7 @@ pub use client::{Client, Refused};
 pub use deadline::{PATIENCE, until, within, within_time};
 pub use gateway::{Gateway, Setup};
 pub use lines::Lines;
+pub use meter::{MIB, Meter, load_average};
 pub use processes::Processes;
 pub use program::{Ended, Program};
 pub use programs::{

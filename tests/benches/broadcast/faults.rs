@@ -5,7 +5,7 @@ use super::checks::Checks;
 use super::crowd::{Crowd, Shouted};
 use super::hall::{Hall, room_for};
 use std::time::{Duration, Instant};
-use tests::until;
+use tests::{MIB, until};
 
 /// How many clients connect.
 const CONNECTIONS: usize = 5_000;
@@ -137,6 +137,6 @@ fn print(message: usize, shouted: &Shouted, crowd: &mut Crowd, tasks: usize, hal
         shouted.errors,
         shouted.cut_off,
         shouted.unanswered,
-        hall.meter().peak(),
+        hall.meter().peak() as f64 / MIB,
     );
 }

@@ -1,7 +1,6 @@
 //! The local gateway, a process of its own, with a function whose clients are in one room.
 
 use super::client::Place;
-use super::meter::Meter;
 use lambda_ws::store::{KeyValueStore, Record, Scope, Store};
 use lambda_ws::{ConnectionId, Timestamp};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -10,7 +9,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tests::{Gateway, Setup, Table, optimized_gateway, until};
+use tests::Meter;
+use tests::{Gateway, MIB, Setup, Table, optimized_gateway, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -124,13 +124,13 @@ impl Hall {
     }
 
     pub(super) fn meter(&self) -> Meter {
-        Meter::of(self.gateway.program.id())
+        Meter::Process(self.gateway.program.id())
     }
 
     /// The function's processes.
     pub(super) fn function(&self) -> Vec<Meter> {
         let ids = self.gateway.processes.running(&program());
-        ids.into_iter().map(Meter::of).collect()
+        ids.into_iter().map(Meter::Process).collect()
     }
 
     /// What both have used until now, as far as they still run.
@@ -149,7 +149,7 @@ impl Hall {
     /// The most that one of the function's processes has occupied, in MB.
     pub(super) fn function_peak(&self) -> f64 {
         let peaks = self.function().into_iter().map(Meter::peak);
-        peaks.fold(0.0, f64::max)
+        peaks.max().unwrap_or_default() as f64 / MIB
     }
 
     /// Who is connected, by the gateway and by the table.

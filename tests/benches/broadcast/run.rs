@@ -2,8 +2,9 @@
 
 use super::args::{Args, HELP, Section};
 use super::checks::Checks;
-use super::{costs, faults, mass, meter, million, once, slow};
+use super::{costs, faults, mass, million, once, slow};
 use std::process::ExitCode;
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
     let args = match Args::read(std::env::args().skip(1)) {
@@ -24,7 +25,7 @@ pub(crate) fn main() -> ExitCode {
     let mut checks = Checks::default();
     for section in &args.sections {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        print!("\n{cores} cores, load average {}: ", meter::load());
+        print!("\n{cores} cores, load average {}: ", load_average());
         runtime.block_on(section.measure(&args, &mut checks));
     }
     match checks.failed {

@@ -1,8 +1,8 @@
 //! What is to be measured, and how long.
 
-use super::cores::Cores;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tests::bench::Cores;
 
 pub(super) const HELP: &str = "\
 Benchmarks of the local gateway, a process of its own, with medians of alternating rounds.

@@ -1,12 +1,12 @@
 //! What the machine itself costs: the same clients with servers that do nothing.
 
 use super::client::Place;
-use super::cores::Cores;
-use super::meter::Meter;
 use futures_util::{SinkExt, StreamExt};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use tests::Meter;
+use tests::bench::Cores;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;

@@ -2,13 +2,13 @@
 
 use super::args::Args;
 use super::client::{Client, Place};
-use super::cores::Cores;
-use super::figure::{Goal, Table, Who};
-use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
 use super::who;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tests::Meter;
+use tests::bench::Cores;
+use tests::bench::{Goal, Table, Who};
 
 /// How many connections there are when memory is looked at.
 const SIZES: [u32; 3] = [1_000, 5_000, 10_000];

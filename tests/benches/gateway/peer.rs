@@ -1,14 +1,14 @@
 //! The peer: serverless-offline, with the same echo in JavaScript.
 
 use super::client::{Client, Place};
-use super::cores::Cores;
-use super::meter::Meter;
 use super::server::PATIENCE;
 use std::ffi::OsString;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tests::Meter;
+use tests::bench::Cores;
 use tests::{until, within_time};
 use tokio::process::Child;
 

@@ -1,11 +1,12 @@
 //! The program.
 
 use super::args::{Args, HELP, Section};
-use super::cores::Cores;
-use super::figure::Table;
 use super::peer::Peer;
-use super::{echo, function, handshakes, memory, meter};
+use super::{echo, function, handshakes, memory};
 use std::process::ExitCode;
+use tests::bench::Cores;
+use tests::bench::Table;
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -55,7 +56,7 @@ async fn run(args: &Args) -> bool {
                 missed |= table.is_missed();
                 println!(
                     "{table}load average {}, {} rounds",
-                    meter::load(),
+                    load_average(),
                     args.rounds
                 );
             }

@@ -2,13 +2,13 @@
 
 use super::args::Args;
 use super::client::Place;
-use super::cores::Cores;
-use super::meter::Meter;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::Duration;
+use tests::Meter;
+use tests::bench::Cores;
 use tests::{Processes, Program, within_time};
 
 /// How long a server may take to start.

@@ -1,7 +1,6 @@
 //! A process that sends.
 
 use super::floor::Floor;
-use super::meter::Meter;
 use super::sample::Sample;
 use super::who;
 use allocation_counter::{measure, opt_out};
@@ -13,6 +12,7 @@ use lambda_ws::transport::{ApiGateway, Lane, Transport, https_client};
 use lambda_ws::{ConnectionId, IntoPayload, Payload};
 use std::error::Error;
 use std::time::{Duration, Instant};
+use tests::{MIB, Meter};
 use tokio::runtime::Runtime;
 
 /// The first argument of a client's process.
@@ -68,7 +68,7 @@ pub(super) fn run(
         rate: count / elapsed.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / count,
         allocations: allocations.count_total as f64 / counted as f64,
-        peak: meter.peak() as f64 / 1024.0 / 1024.0,
+        peak: meter.peak() as f64 / MIB,
         cold: cold.as_secs_f64() * 1e3,
         cold_cpu: cold_cpu.as_secs_f64() * 1e3,
     };

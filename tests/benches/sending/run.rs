@@ -2,14 +2,15 @@
 
 use super::args::{Args, HELP, Section};
 use super::authority::Authority;
-use super::cores::Cores;
-use super::figure::{Goal, Table, Who};
 use super::sample::Sample;
 use super::server::Server;
-use super::{client, meter, server, signing, who};
+use super::{client, server, signing, who};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
+use tests::bench::Cores;
+use tests::bench::{Goal, Table, Who};
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -50,12 +51,12 @@ fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let authority = Authority::new()?;
     let mut missed = false;
     for section in &args.sections {
-        let before = meter::load();
+        let before = load_average();
         let table = section.measure(args, &authority)?;
         missed |= table.is_missed();
         println!(
             "{table}load average {before} to {}, {} rounds",
-            meter::load(),
+            load_average(),
             args.rounds
         );
     }

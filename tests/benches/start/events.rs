@@ -1,16 +1,16 @@
 //! The processor time of an event.
 
 use super::args::Args;
-use super::figure::{Goal, Table, Who};
 use super::function::{Function, Place, program};
 use super::launcher::Launcher;
-use super::meter::Meter;
 use super::runtime_api::{RuntimeApi, Waiting};
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
+use tests::Meter;
+use tests::bench::{Goal, Table, Who};
 
 const CHAT: Who = "chat";
 const TYPED: Who = "no router";

@@ -3,12 +3,12 @@
 use super::args::Args;
 use super::aws::Aws;
 use super::events;
-use super::figure::{Goal, Table, Who};
 use super::function::{Function, Place, program};
 use super::launcher::Launcher;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
 use std::time::Instant;
+use tests::bench::{Goal, Table, Who};
 
 const FIRST: Who = "first";
 const SECOND: Who = "second";

@@ -2,12 +2,12 @@
 
 use super::args::Args;
 use super::events::{invoke, message};
-use super::figure::{Goal, Table, Who};
 use super::function::{Function, Place, program};
 use super::launcher::Launcher;
-use super::meter::Meter;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
+use tests::Meter;
+use tests::bench::{Goal, Table, Who};
 
 const CHAT: Who = "chat";
 const HELLO: Who = "hello world";

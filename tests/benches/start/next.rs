@@ -2,11 +2,11 @@
 
 use super::args::Args;
 use super::aws::Aws;
-use super::figure::{Goal, Table, Who};
 use super::function::{Function, Place, program};
 use super::launcher::Launcher;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
+use tests::bench::{Goal, Table, Who};
 
 const COLD: Who = "chat, warm-up off";
 const WARM: Who = "chat";

@@ -1,11 +1,12 @@
 //! The program.
 
 use super::args::{Args, HELP, Section};
-use super::cores::Cores;
 use super::launcher::Launcher;
-use super::{events, first, memory, meter, next, size};
+use super::{events, first, memory, next, size};
 use std::error::Error;
 use std::process::ExitCode;
+use tests::bench::Cores;
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -42,7 +43,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     Cores::Apart.place_clients();
     let mut missed = false;
     for section in &args.sections {
-        let before = meter::load();
+        let before = load_average();
         let tables = match section {
             Section::Next => next::measure(args, &launcher).await?,
             Section::First => first::measure(args, &launcher).await?,
@@ -54,7 +55,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             missed |= table.is_missed();
             print!("{table}");
         }
-        println!("load average {before} to {}", meter::load());
+        println!("load average {before} to {}", load_average());
     }
     Ok(missed)
 }
