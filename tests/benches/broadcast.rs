@@ -4,7 +4,6 @@
 
 mod broadcast {
     mod args;
-    mod checks;
     mod client;
     mod costs;
     mod crowd;

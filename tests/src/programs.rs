@@ -32,7 +32,7 @@ pub fn gateway() -> PathBuf {
 
 /// The local gateway as a user has it, with optimizations; built if it is not there.
 pub fn optimized_gateway() -> PathBuf {
-    build(&["--release", "--bin=lambda-ws-local"])
+    build(&["--release", "--package=lambda_ws_local"])
 }
 
 /// The chat as it is deployed, with optimizations, and built by itself, so that no other package adds to

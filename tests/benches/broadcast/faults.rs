@@ -1,9 +1,9 @@
 //! The same room, with all that goes wrong.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::crowd::{Crowd, Shouted};
 use super::hall::{Hall, room_for};
+use super::run::Checks;
 use std::time::{Duration, Instant};
 use tests::{MIB, until};
 

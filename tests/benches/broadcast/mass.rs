@@ -1,9 +1,9 @@
 //! The chat, when all clients of a room arrive or leave at once.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::client::{Event, Place, connect, text_frame};
 use super::hall::{admin, room_for};
+use super::run::Checks;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::path::Path;

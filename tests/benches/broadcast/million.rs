@@ -1,8 +1,8 @@
 //! A million members without sockets.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::loudspeaker::{Loudspeaker, id};
+use super::run::Checks;
 use lambda_ws::store::{Memory, Record, Store};
 use lambda_ws::{Sender, Timestamp};
 use std::time::Instant;

@@ -1,9 +1,9 @@
 //! A room of as many connections as the machine allows, and who gets what is said in it.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::crowd::Crowd;
 use super::hall::{Hall, room_for};
+use super::run::Checks;
 use std::time::Instant;
 use tests::MIB;
 

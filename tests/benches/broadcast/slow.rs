@@ -1,9 +1,9 @@
 //! Clients that do not read, and how late the others get their messages.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::client::{self, Event, text_frame};
 use super::hall::{Hall, use_program};
+use super::run::Checks;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tests::SlowClients;

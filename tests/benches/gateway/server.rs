@@ -4,12 +4,10 @@ use super::args::Args;
 use super::client::Place;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::OnceLock;
 use std::time::Duration;
 use tests::Meter;
 use tests::bench::Cores;
-use tests::{Processes, Program, within_time};
+use tests::{Processes, Program, optimized_gateway, within_time};
 
 /// How long a server may take to start.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,7 +41,12 @@ impl Server {
         // What tells the processes of this gateway's function from all others.
         let secret = format!("bench-{:016x}", fastrand::u64(..));
         let mut command = cores.command();
-        command.push(args.gateway.as_deref().unwrap_or_else(|| built()).into());
+        command.push(
+            args.gateway
+                .clone()
+                .unwrap_or_else(optimized_gateway)
+                .into(),
+        );
         command
             .extend(["--quiet", "--port", "0", "--secret-access-key", &secret].map(OsString::from));
         command.extend(["--template".into(), here.join(template).into_os_string()]);
@@ -77,25 +80,4 @@ impl Server {
 /// This program, which is the function too.
 fn own_program() -> PathBuf {
     std::env::current_exe().expect("Linux tells programs where they are")
-}
-
-/// The gateway's program, as a user has it.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let built = tests::cargo()
-            .current_dir(tests::root())
-            .args(["build", "--quiet", "--release", "--package=lambda_ws_local"])
-            .arg("--message-format=json-render-diagnostics")
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs, since it runs this");
-        assert!(built.status.success(), "the gateway does not build");
-        let messages = String::from_utf8_lossy(&built.stdout);
-        let program = messages.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message.get("executable")?.as_str()?))
-        });
-        program.expect("cargo names what it has built")
-    })
 }

@@ -13,7 +13,6 @@ use lambda_ws::{ConnectionId, IntoPayload, Payload};
 use std::error::Error;
 use std::time::{Duration, Instant};
 use tests::{MIB, Meter};
-use tokio::runtime::Runtime;
 
 /// The first argument of a client's process.
 pub(super) const ROLE: &str = "client";
@@ -36,10 +35,10 @@ struct Api {
 }
 
 /// A client's process.
-pub(super) fn run(
-    runtime: &Runtime,
-    mut args: impl Iterator<Item = String>,
-) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut next = || args.next().ok_or("a client has four arguments");
     let (who, url) = (next()?, next()?);
     let (in_flight, duration) = (next()?.parse()?, next()?.parse()?);
