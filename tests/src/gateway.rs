@@ -6,11 +6,15 @@ use crate::processes::Processes;
 use crate::program::{Ended, Program};
 use crate::programs;
 use crate::table::Table;
+use aws_sdk_apigatewaymanagement::config::{Credentials, SharedCredentialsProvider};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How a gateway is started.
 #[derive(Debug)]
@@ -182,6 +186,31 @@ impl Gateway {
         format!("{}?{query}", self.url)
     }
 
+    /// Calls the admin API.
+    ///
+    /// # Panics
+    ///
+    /// The response is not JSON with status 200.
+    pub async fn admin(&self, method: &str, page: &str, body: &str) -> Value {
+        let rest = self.management.strip_prefix("http://");
+        let host = rest.and_then(|rest| rest.split('/').next());
+        let host = host.expect("the gateway prints its address");
+        let length = body.len();
+        let request = format!(
+            "{method} /_admin/{page} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(host).await.expect("it listens");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("it reads");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer).await;
+        read.expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP response");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{page}: {answer}");
+        serde_json::from_str(body).expect("it answers in JSON")
+    }
+
     /// The connections' table.
     pub async fn table(&self) -> Table {
         Table::at(&self.dynamodb).await
@@ -214,13 +243,25 @@ impl Gateway {
     }
 }
 
-/// Lets this process and those it starts have as many files open as they may: a soft limit is less.
-fn allow_many_files() {
+/// Raises the soft limit of open files of this process, and of those that it starts. Returns the limit, if there is one.
+pub fn allow_many_files() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // What cannot be had will be missed where it is needed.
+    // A limit that stays lower is reported where files are missing.
     let _ = setrlimit(Resource::Nofile, most);
+    getrlimit(Resource::Nofile).current
+}
+
+/// Returns the configuration of an AWS SDK with these credentials.
+pub fn sdk_config(key: &str, secret: &str) -> aws_config::SdkConfig {
+    let credentials = Credentials::new(key, secret, None, None, "tests");
+    aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(lambda_ws::transport::https_client())
+        .build()
 }

@@ -8,6 +8,7 @@ pub mod bench;
 mod client;
 mod deadline;
 mod gateway;
+mod handshake;
 mod lines;
 mod meter;
 mod processes;
@@ -20,10 +21,11 @@ mod torture;
 
 pub use client::{Client, Refused};
 pub use deadline::{PATIENCE, until, within, within_time};
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, Setup, allow_many_files, sdk_config};
+pub use handshake::{Endpoint, not_empty};
 pub use lines::Lines;
 pub use meter::{MIB, Meter, load_average};
-pub use processes::Processes;
+pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
     cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,

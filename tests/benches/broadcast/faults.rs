@@ -30,7 +30,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     let options = ["--lambda-retry-delay", "11", "--fault-seed", &seed];
     let hall = Hall::start(rate, SECONDS, &options).await;
     let began = Instant::now();
-    let mut crowd = Crowd::connect(&hall.place(), count).await;
+    let mut crowd = Crowd::connect(&hall.endpoint(), count).await;
     println!(
         "{count} clients connected in {:.1} s; messages leave at {rate} a second at most, from events of {SECONDS} s, \
          and what goes wrong begins {} s after the last has come",

@@ -29,7 +29,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     let hall = Hall::start(RATE, SECONDS, &[]).await;
     let before = hall.meter().memory() as f64 / MIB;
     let began = Instant::now();
-    let mut crowd = Crowd::connect(&hall.place(), count).await;
+    let mut crowd = Crowd::connect(&hall.endpoint(), count).await;
     let took = began.elapsed().as_secs_f64();
     let used = hall.used();
     let idle = hall.meter().memory() as f64 / MIB;

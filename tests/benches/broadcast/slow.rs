@@ -114,7 +114,7 @@ impl Listeners {
         let (heard, events) = unbounded_channel();
         let mut writers = Vec::new();
         for number in 0..count {
-            let connected = client::connect(hall.place(), number, heard.clone()).await;
+            let connected = client::connect(&hall.endpoint(), number, heard.clone()).await;
             writers.push(connected.expect("a connection"));
         }
         Self { writers, events }

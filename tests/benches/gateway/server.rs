@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tests::Meter;
 use tests::bench::Cores;
-use tests::{Processes, Program, optimized_gateway, within_time};
+use tests::{Endpoint, Processes, Program, optimized_gateway, within_time};
 
 /// How long a server may take to start.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -63,7 +63,9 @@ impl Server {
         let mut url =
             url.filter_map(|line| Some(line.strip_prefix("websocket")?.trim().to_owned()));
         Self {
-            place: Place::of(&url.next_back().expect("it says where it listens")),
+            place: Place::Websocket(Endpoint::of(
+                &url.next_back().expect("it prints its address"),
+            )),
             meter: Meter::Process(program.id()),
             function: Processes::with(format!("AWS_SECRET_ACCESS_KEY={secret}")),
             _program: program,

@@ -4,15 +4,12 @@ use super::floor::Floor;
 use super::sample::Sample;
 use super::who;
 use allocation_counter::{measure, opt_out};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::{StreamExt, stream};
-use lambda_ws::transport::{ApiGateway, Lane, Transport, https_client};
+use lambda_ws::transport::{ApiGateway, Lane, Transport};
 use lambda_ws::{ConnectionId, IntoPayload, Payload};
 use std::error::Error;
 use std::time::{Duration, Instant};
-use tests::{MIB, Meter};
+use tests::{MIB, Meter, sdk_config};
 
 /// The first argument of a client's process.
 pub(super) const ROLE: &str = "client";
@@ -93,7 +90,7 @@ impl Client {
             ConnectionId::from(format!("{id}="))
         });
         Ok(Self::Api(Box::new(Api {
-            api: ApiGateway::through(lane, &config(), url),
+            api: ApiGateway::through(lane, &sdk_config("test", "test"), url),
             ids: ids.take(1000).collect(),
             payload: "x".repeat(SIZE).into_payload()?,
             in_flight,
@@ -139,14 +136,4 @@ impl Api {
         }
         count
     }
-}
-
-fn config() -> SdkConfig {
-    let credentials = Credentials::new("test", "test", None, None, "benchmark");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(https_client())
-        .build()
 }

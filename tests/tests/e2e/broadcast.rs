@@ -1,11 +1,11 @@
 //! Messages to more than one invocation can send to.
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
-use tests::{Client, Gateway, Setup, until, within_time};
+use tests::{Client, Gateway, Setup, signal, until, within_time};
 
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 
@@ -69,10 +69,9 @@ async fn a_worker_that_is_killed_loses_nobody() {
     assert_eq!(delivery["tasks"], 4, "{delivery}");
     // A worker, by what it has done since: the four share the work.
     let victim = until("a worker", async || {
-        let victim = gateway.processes.busiest(program, &before)?;
-        Pid::from_raw(victim.cast_signed())
+        gateway.processes.busiest(program, &before)
     });
-    kill_process(victim.await, Signal::KILL).expect("it is there");
+    signal(victim.await, Signal::KILL);
 
     let hear = clients[1..].iter_mut().map(|client| client.text());
     let heard = within_time(PATIENCE, "all who hear it", join_all(hear)).await;

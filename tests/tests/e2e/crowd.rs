@@ -1,10 +1,10 @@
 //! Many clients, and processes that die.
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tests::{Client, Gateway, chat};
+use tests::{Client, Gateway, chat, signal};
 
 const CLIENTS: usize = 200;
 const MESSAGES: usize = 20;
@@ -51,9 +51,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
         .await;
     clients[CLIENTS - 1].json().await;
     let victim = gateway.processes.busiest(&chat(), &before);
-    let victim = victim.expect("the chat runs").cast_signed();
-    let victim = Pid::from_raw(victim).expect("a process has an id");
-    kill_process(victim, Signal::KILL).expect("it is there");
+    signal(victim.expect("the chat runs"), Signal::KILL);
     all_hear(&mut clients, 0, "we go on").await;
 
     let mut first = clients.swap_remove(0);

@@ -1,7 +1,6 @@
 //! Doubts are looked into beside the messages.
 
 use super::bench::{API, Bench, OLD, counts};
-use lambda_ws::store::Slice;
 use lambda_ws::transport::{ApiGateway, Inspection, Transport};
 use lambda_ws::{ConnectionId, Payload, SendError, Sender};
 use lambda_ws_local::gateway::What::{Inspect, Post};
