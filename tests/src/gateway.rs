@@ -1,7 +1,7 @@
 //! A local gateway that serves a function.
 
-use crate::client::{Client, Refused};
-use crate::deadline::{PATIENCE, until, within_time};
+use crate::client::{Client, HandshakeError};
+use crate::deadline::{PATIENCE, within_time};
 use crate::processes::Processes;
 use crate::program::{Ended, Program};
 use crate::programs;
@@ -151,34 +151,34 @@ impl Gateway {
         Setup::new().program([programs::chat()]).start().await
     }
 
-    /// A client that connects with this query string.
+    /// Connects a client with this query string.
     pub async fn client(&self, query: &str) -> Client {
         Client::connect(&self.at(query)).await
     }
 
-    /// A client of the chat that connects with this query string and has been welcomed.
+    /// Connects a client of the chat, and waits for its welcome message.
     ///
     /// # Panics
     ///
-    /// If it hears anything else first.
-    pub async fn newcomer(&self, query: &str) -> Client {
+    /// Another message arrives first.
+    pub async fn welcomed_client(&self, query: &str) -> Client {
         let mut client = self.client(query).await;
         let mut welcome = client.json().await;
         // Users who joined shortly before may be announced only now.
         while welcome["type"] == "joined" {
             welcome = client.json().await;
         }
-        assert_eq!(welcome["type"], "welcome", "{query} hears {welcome}");
+        assert_eq!(welcome["type"], "welcome", "{query} receives {welcome}");
         client
     }
 
-    /// A client that asks to connect with this query string.
+    /// Tries to connect a client with this query string.
     ///
     /// # Errors
     ///
-    /// What the gateway says instead.
-    pub async fn knock(&self, query: &str) -> Result<Client, Refused> {
-        Client::knock(&self.at(query), &[]).await
+    /// The gateway rejects the handshake.
+    pub async fn try_client(&self, query: &str) -> Result<Client, HandshakeError> {
+        Client::try_connect(&self.at(query), &[]).await
     }
 
     /// The URL with a query string.
@@ -225,21 +225,13 @@ impl Gateway {
         let processes = self.processes.clone();
         let ended = self.end(Signal::TERM).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        Self::left_nothing(&processes).await;
+        processes.ended().await;
     }
 
     /// Ends it by a signal, and waits for that.
     pub async fn end(self, signal: Signal) -> Ended {
         self.program.signal(signal);
         self.program.ended().await
-    }
-
-    /// Waits until no process of its function is left.
-    pub async fn left_nothing(processes: &Processes) {
-        until("the end of the function's processes", async || {
-            processes.ids().is_empty().then_some(())
-        })
-        .await;
     }
 }
 

@@ -19,7 +19,7 @@ mod slow;
 mod table;
 mod torture;
 
-pub use client::{Client, Refused};
+pub use client::{Client, HandshakeError};
 pub use deadline::{PATIENCE, until, within, within_time};
 pub use gateway::{Gateway, Setup, allow_many_files, sdk_config};
 pub use handshake::{Endpoint, not_empty};
@@ -29,7 +29,7 @@ pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
     cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,
-    root,
+    root, write,
 };
 pub use slow::SlowClients;
 pub use table::Table;

@@ -1,5 +1,6 @@
 //! The processes of a function, found by their environment.
 
+use crate::deadline::until;
 use crate::meter::Meter;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,14 @@ impl Processes {
     pub fn work(&self, program: &Path) -> Vec<(u32, Duration)> {
         let ids = self.running(program).into_iter();
         ids.map(|id| (id, Meter::Process(id).time())).collect()
+    }
+
+    /// Waits until all of them have ended.
+    pub async fn ended(&self) {
+        until("the end of the function's processes", async || {
+            self.ids().is_empty().then_some(())
+        })
+        .await;
     }
 
     fn has(&self, id: u32) -> bool {

@@ -110,3 +110,14 @@ fn build(which: &[&str]) -> PathBuf {
     let program = program.expect("cargo names what it has built");
     program.canonicalize().expect("it has just been written")
 }
+
+/// Writes a file of a folder.
+///
+/// # Panics
+///
+/// The folder cannot be written to.
+pub fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder to write to");
+    std::fs::write(path, text).expect("a folder to write to");
+}
