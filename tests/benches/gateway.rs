@@ -6,7 +6,6 @@ mod gateway {
     mod client;
     mod echo;
     mod floor;
-    mod function;
     mod handshakes;
     mod memory;
     mod peer;

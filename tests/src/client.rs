@@ -76,8 +76,8 @@ impl Client {
     }
 
     /// Sends JSON.
-    pub async fn send_json(&mut self, json: Value) {
-        self.send(&json.to_string()).await;
+    pub async fn send(&mut self, json: Value) {
+        self.send_text(&json.to_string()).await;
     }
 
     /// Sends text.
@@ -85,7 +85,7 @@ impl Client {
     /// # Panics
     ///
     /// The connection is closed.
-    pub async fn send(&mut self, text: &str) {
+    pub async fn send_text(&mut self, text: &str) {
         let sent = self.socket.send(Message::text(text)).await;
         sent.unwrap_or_else(|error| panic!("{} cannot send: {error}", self.name));
     }
@@ -119,7 +119,7 @@ impl Client {
     ///
     /// Another message arrives.
     #[track_caller]
-    pub fn receives(&mut self, expected: Value) -> impl Future<Output = ()> {
+    pub fn expects(&mut self, expected: Value) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
         async move {
             let heard = self.json().await;
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Waits for this message. Returns the messages before it.
-    pub async fn receives_at_last(&mut self, expected: &Value) -> Vec<Value> {
+    pub async fn expects_at_last(&mut self, expected: &Value) -> Vec<Value> {
         let mut before = Vec::new();
         loop {
             let heard = self.json().await;
@@ -144,7 +144,7 @@ impl Client {
     /// # Panics
     ///
     /// Another message arrives.
-    pub async fn receives_in_any_order<const N: usize>(&mut self, expected: [Value; N]) {
+    pub async fn expects_all<const N: usize>(&mut self, expected: [Value; N]) {
         let mut missing = expected.to_vec();
         while !missing.is_empty() {
             let heard = self.json().await;

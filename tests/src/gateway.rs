@@ -161,7 +161,7 @@ impl Gateway {
     /// # Panics
     ///
     /// Another message arrives first.
-    pub async fn welcomed_client(&self, query: &str) -> Client {
+    pub async fn welcomed(&self, query: &str) -> Client {
         let mut client = self.client(query).await;
         let mut welcome = client.json().await;
         // Users who joined shortly before may be announced only now.

@@ -2,22 +2,34 @@
 
 use super::args::{Args, Section};
 use super::peer::Peer;
-use super::{echo, function, handshakes, memory};
+use super::{echo, handshakes, memory};
 use clap::Parser;
+use lambda_ws::store::Memory;
+use lambda_ws::{App, Connection, Error, Router};
 use std::process::ExitCode;
 use tests::bench::{Cores, Table, block_on, exit_code};
 use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
-    if function::is_wanted() {
-        return exit_code(
-            block_on(function::serve())
-                .map(|()| false)
-                .map_err(|error| error.to_string().into()),
-        );
+    // The gateway starts this program as its function.
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+        let served = block_on(serve_function());
+        return exit_code(served.map(|()| false).map_err(|e| e.to_string().into()));
     }
     let args = Args::parse();
     exit_code(Ok(block_on(run(&args)) && args.check))
+}
+
+/// Serves a function that sends every message back, in the way that its route names.
+async fn serve_function() -> Result<(), Error> {
+    let router = Router::new()
+        .two_way("ask", async |text: String| text)
+        .route("post", async |me: Connection, text: String| {
+            me.send(text).await?;
+            Ok::<_, Error>(())
+        });
+    // In memory, because the cost of DynamoDB is not the gateway's.
+    App::new(router).store(Memory::new()).run().await
 }
 
 /// Measures and prints. Returns whether a must is missed.

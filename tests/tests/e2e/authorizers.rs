@@ -10,7 +10,7 @@ async fn b9_a_template_with_an_authorizer_is_served_and_the_function_knows_its_c
     let gateway = setup.program([program]).start().await;
 
     let mut ann = gateway.client("token=s3cret").await;
-    ann.send_json(json!({"action": "whoami"})).await;
+    ann.send(json!({"action": "whoami"})).await;
     assert_eq!(ann.text().await, "ann, who may do anything", "C1");
 
     for (query, status, message) in [

@@ -28,9 +28,7 @@ async fn hall() -> (Gateway, Vec<Client>) {
 
 /// Has a text shouted, and what came of it in the event itself.
 async fn shout(client: &mut Client, text: &str) -> Value {
-    client
-        .send_json(json!({"action": "shout", "text": text}))
-        .await;
+    client.send(json!({"action": "shout", "text": text})).await;
     // The sender is one of those who hear it.
     loop {
         let heard = client.text().await;
@@ -53,7 +51,7 @@ async fn tasks_continue_a_broadcast_that_exceeds_the_timeout() {
 
     // Whoever was sent to twice hears it before this.
     let last = join_all(others.iter_mut().map(|client| async {
-        client.send_json(json!({"action": "dance"})).await;
+        client.send(json!({"action": "dance"})).await;
         client.text().await
     }));
     for text in last.await {
@@ -79,7 +77,7 @@ async fn a_killed_worker_skips_no_recipient() {
     let heard = within_time(PATIENCE, "all who hear it", join_all(hear)).await;
     assert!(heard.iter().all(|text| text == "hello"));
     let last = join_all(clients[1..].iter_mut().map(|client| async {
-        client.send_json(json!({"action": "dance"})).await;
+        client.send(json!({"action": "dance"})).await;
         let mut again = 0;
         while client.text().await == "hello" {
             again += 1;

@@ -31,7 +31,7 @@ async fn hears_frame(client: &mut Client, message: &str) {
 async fn is_well(client: &mut Client) {
     let back = json!({"statusCode": 200, "body": "well"});
     client
-        .send_json(json!({"action": "twoway", "return": back}))
+        .send(json!({"action": "twoway", "return": back}))
         .await;
     assert_eq!(client.text().await, "well");
 }
@@ -97,7 +97,7 @@ async fn d4_a_message_without_a_route_is_forbidden() {
         "",
         r#"{"action":"$connect"}"#,
     ] {
-        client.send(text).await;
+        client.send_text(text).await;
         hears_frame(&mut client, "Forbidden").await;
     }
     is_well(&mut client).await;
@@ -111,7 +111,7 @@ async fn e1_a_one_way_route_says_nothing_whatever_the_function_returns() {
     for status in [200, 301, 401, 500] {
         let response = json!({"statusCode": status, "body": "not for the client"});
         client
-            .send_json(json!({"action": "oneway", "return": response}))
+            .send(json!({"action": "oneway", "return": response}))
             .await;
         is_well(&mut client).await;
     }
@@ -132,7 +132,7 @@ async fn e2_a_two_way_route_sends_the_body() {
         ),
     ] {
         client
-            .send_json(json!({"action": "twoway", "return": response}))
+            .send(json!({"action": "twoway", "return": response}))
             .await;
         assert_eq!(client.text().await, text, "{response}");
     }
@@ -145,7 +145,7 @@ async fn e3_a_function_that_fails_is_an_internal_server_error() {
     let mut client = gateway.client("").await;
     for action in ["oneway", "twoway"] {
         for how in ["fail", "crash", "hang"] {
-            client.send_json(json!({"action": action, "do": how})).await;
+            client.send(json!({"action": action, "do": how})).await;
             hears_frame(&mut client, "Internal server error").await;
             is_well(&mut client).await;
         }
@@ -167,7 +167,7 @@ async fn e4_a_malformed_response_is_an_internal_server_error() {
     ] {
         for action in ["oneway", "twoway"] {
             client
-                .send_json(json!({"action": action, "return": response}))
+                .send(json!({"action": action, "return": response}))
                 .await;
             hears_frame(&mut client, "Internal server error").await;
         }
@@ -180,9 +180,7 @@ async fn e4_a_malformed_response_is_an_internal_server_error() {
 async fn e5_a_function_that_is_too_slow_is_a_timeout_and_the_connection_lives() {
     let gateway = serve().await;
     let mut client = gateway.client("").await;
-    client
-        .send_json(json!({"action": "hasty", "do": "hang"}))
-        .await;
+    client.send(json!({"action": "hasty", "do": "hang"})).await;
     hears_frame(&mut client, "Endpoint request timed out").await;
     is_well(&mut client).await;
     gateway.stop().await;

@@ -31,11 +31,11 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
         expected
     );
 
-    let mut bob = gateway.welcomed_client("user=bob").await;
+    let mut bob = gateway.welcomed("user=bob").await;
     let joined = ann.stdout.find(|line| line.contains("joined"));
     assert!(within("who joins", joined).await.is_some());
     ann.type_line(r#"{"action":"say","text":"one"}"#).await;
-    bob.receives(json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"}))
+    bob.expects(json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"}))
         .await;
     let said = ann.stdout.find(|line| line.contains("said"));
     assert!(within("its own words", said).await.is_some());
@@ -45,7 +45,7 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(json_lines(&ended).len(), 4);
     assert_eq!(ended.stderr, [""; 0]);
-    bob.receives(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
+    bob.expects(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
         .await;
     gateway.stop().await;
 }

@@ -16,10 +16,10 @@ fn said(user: usize, text: &str) -> Value {
 /// Says something, waits until everybody has heard it, and returns what they heard before that.
 async fn all_hear(clients: &mut [Client], user: usize, text: &str) -> Vec<Value> {
     clients[user]
-        .send_json(json!({"action": "say", "text": text}))
+        .send(json!({"action": "say", "text": text}))
         .await;
     let said = said(user, text);
-    let hear = |client| Client::receives_at_last(client, &said);
+    let hear = |client| Client::expects_at_last(client, &said);
     join_all(clients.iter_mut().map(hear)).await.concat()
 }
 
@@ -31,9 +31,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
     let table = gateway.table().await;
     let mut clients = Vec::new();
     for user in 0..CLIENTS {
-        let client = gateway
-            .welcomed_client(&format!("user=u{user}&room=hall"))
-            .await;
+        let client = gateway.welcomed(&format!("user=u{user}&room=hall")).await;
         clients.push(client);
     }
     table.has(CLIENTS, CLIENTS, CLIENTS).await;
@@ -49,7 +47,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
 
     let before = gateway.processes.work(&chat());
     clients[0]
-        .send_json(json!({"action": "say", "text": "the last words of a process"}))
+        .send(json!({"action": "say", "text": "the last words of a process"}))
         .await;
     clients[CLIENTS - 1].json().await;
     let victim = gateway.processes.busiest(&chat(), &before);

@@ -54,9 +54,7 @@ async fn a_function_that_hangs_does_not_delay_the_end_of_the_gateway() {
     let gateway = setup.start().await;
     let processes = gateway.processes.clone();
     let mut client = gateway.client("").await;
-    client
-        .send_json(json!({"action": "oneway", "do": "hang"}))
-        .await;
+    client.send(json!({"action": "oneway", "do": "hang"})).await;
     gateway.program.signal(Signal::TERM);
     assert_eq!(client.closed().await.0, 1001);
     assert_eq!(gateway.program.ended().await.code, Some(0));
@@ -67,7 +65,7 @@ async fn a_function_that_hangs_does_not_delay_the_end_of_the_gateway() {
 async fn a_process_that_is_killed_is_replaced() {
     let gateway = Gateway::chat().await;
     // Who has been welcomed is not welcomed in the middle of it.
-    let mut ann = gateway.welcomed_client("user=ann").await;
+    let mut ann = gateway.welcomed("user=ann").await;
     for round in 0..3 {
         let old = gateway.processes.running(&chat());
         for id in &old {
@@ -80,7 +78,7 @@ async fn a_process_that_is_killed_is_replaced() {
         .await;
         let say = |attempt| json!({"action": "say", "text": format!("{round}.{attempt}")});
         let mut attempt = 0;
-        ann.send_json(say(attempt)).await;
+        ann.send(say(attempt)).await;
         // The gateway may not know yet that the process it gives a message to is no more, or was
         // killed before it had reported the last one done: then this one still arrives.
         loop {
@@ -92,7 +90,7 @@ async fn a_process_that_is_killed_is_replaced() {
                     assert_eq!(heard["message"], "Internal server error", "{heard}");
                     attempt += 1;
                     assert!(attempt < 5, "it is replaced");
-                    ann.send_json(say(attempt)).await;
+                    ann.send(say(attempt)).await;
                 }
             }
         }

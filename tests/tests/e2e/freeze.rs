@@ -20,7 +20,7 @@ async fn probe(args: &[&str]) -> Gateway {
 async fn twoway(client: &mut Client, command: &Value) {
     let mut command = command.clone();
     command["action"] = "twoway".into();
-    client.send_json(command).await;
+    client.send(command).await;
     client.text().await;
 }
 

@@ -13,10 +13,10 @@ async fn gateway() -> Gateway {
 async fn each_route_has_its_own_function() {
     let gateway = gateway().await;
     let mut ann = gateway.client("user=ann").await;
-    ann.send_json(json!({"action": "say"})).await;
-    ann.receives(json!({"name": "say"})).await;
-    ann.send_json(json!({"action": "else"})).await;
-    ann.receives(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"name": "say"})).await;
+    ann.send(json!({"action": "else"})).await;
+    ann.expects(json!({"name": "talk"})).await;
     gateway.stop().await;
 }
 
@@ -26,14 +26,14 @@ async fn a_function_that_crashes_is_named_and_does_not_disturb_others() {
     let mut ann = gateway.client("user=ann").await;
     // The process that says its name now is asked again below.
     let talk = json!({"action": "talk"});
-    ann.send_json(talk.clone()).await;
-    ann.receives(json!({"name": "talk"})).await;
-    ann.send_json(json!({"action": "say", "do": "crash"})).await;
+    ann.send(talk.clone()).await;
+    ann.expects(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say", "do": "crash"})).await;
     assert_eq!(ann.json().await["message"], "Internal server error");
-    ann.send_json(talk).await;
-    ann.receives(json!({"name": "talk"})).await;
-    ann.send_json(json!({"action": "say"})).await;
-    ann.receives(json!({"name": "say"})).await;
+    ann.send(talk).await;
+    ann.expects(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"name": "say"})).await;
     let named = |line: &str| line.starts_with("say ") && line.contains("7");
     let line = within("a line of the log", gateway.program.stderr.find(named)).await;
     assert!(line.is_some());
@@ -46,14 +46,14 @@ async fn a_function_invokes_another_and_itself() {
     let mut ann = gateway.client("user=ann").await;
     for name in ["say", "talk", "Door"] {
         let invoke = json!({"action": "talk", "do": "invoke", "function": name});
-        ann.send_json(invoke).await;
+        ann.send(invoke).await;
         let body = json!({"name": name});
         let answer = json!({"status": 200, "error": null, "body": body});
-        ann.receives(answer).await;
+        ann.expects(answer).await;
     }
     let fail = json!({"do": "fail"});
     let invoke = json!({"action": "talk", "do": "invoke", "function": "say", "event": fail});
-    ann.send_json(invoke).await;
+    ann.send(invoke).await;
     let answer = ann.json().await;
     assert_eq!(answer["error"], "Unhandled");
     assert_eq!(answer["body"]["errorMessage"], "as it was told");
@@ -69,8 +69,8 @@ async fn an_asynchronous_invocation_is_retried_with_the_same_request_id() {
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "remember", "file": file, "times": 3});
     let invoke = json!({"do": "invoke", "function": "talk", "type": "Event", "event": event});
-    ann.send_json(invoke).await;
-    ann.receives(json!({"status": 202, "error": null})).await;
+    ann.send(invoke).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let ids = until("three attempts", async || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         (text.lines().count() == 3).then_some(text)
@@ -87,9 +87,9 @@ async fn an_event_that_fails_too_often_is_reported_as_lost() {
     let mut gateway = gateway().await;
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "fail"});
-    ann.send_json(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
+    ann.send(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
         .await;
-    ann.receives(json!({"status": 202, "error": null})).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let lost = |line: &str| line.contains("asynchronous event") && line.contains(" of say is lost");
     let line = within("a line", gateway.program.stderr.find(lost)).await;
     // `EventInvokeConfig` of the template.
@@ -103,9 +103,9 @@ async fn events_that_wait_at_the_end_are_counted() {
     let mut gateway = setup.start().await;
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "fail"});
-    ann.send_json(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
+    ann.send(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
         .await;
-    ann.receives(json!({"status": 202, "error": null})).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let failed = |line: &str| line.contains("as it was told");
     within("a failure", gateway.program.stderr.find(failed)).await;
     let ended = gateway.end(Signal::TERM).await;

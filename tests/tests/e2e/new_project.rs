@@ -74,18 +74,16 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     let mut ann = gateway.client("user=ann").await;
     let mut bob = gateway.client("user=bob").await;
     let joined = |user: &str| json!({"type": "joined", "room": "tea", "user": user});
-    ann.send_json(json!({"action": "join", "room": "tea"}))
-        .await;
-    ann.receives(joined("ann")).await;
-    bob.send_json(json!({"action": "join", "room": "tea"}))
-        .await;
-    bob.receives(joined("bob")).await;
-    ann.receives(joined("bob")).await;
-    bob.send_json(json!({"action": "say", "room": "tea", "text": "hi"}))
+    ann.send(json!({"action": "join", "room": "tea"})).await;
+    ann.expects(joined("ann")).await;
+    bob.send(json!({"action": "join", "room": "tea"})).await;
+    bob.expects(joined("bob")).await;
+    ann.expects(joined("bob")).await;
+    bob.send(json!({"action": "say", "room": "tea", "text": "hi"}))
         .await;
     let said = json!({"type": "said", "room": "tea", "user": "bob", "text": "hi"});
-    ann.receives(said.clone()).await;
-    bob.receives(said).await;
+    ann.expects(said.clone()).await;
+    bob.expects(said).await;
     ann.close().await;
     bob.close().await;
     gateway.stop().await;

@@ -35,11 +35,10 @@ fn lines(ended: &Ended) -> Vec<Value> {
 #[tokio::test]
 async fn metrics_in_the_gateways_log_are_valid_for_cloudwatch() {
     let mut gateway = gateway().await;
-    let mut ann = gateway.welcomed_client("user=ann").await;
-    ann.send_json(json!({"action": "say", "text": "hello"}))
-        .await;
+    let mut ann = gateway.welcomed("user=ann").await;
+    ann.send(json!({"action": "say", "text": "hello"})).await;
     assert_eq!(ann.json().await["type"], "said");
-    ann.send_json(json!({"action": "dance"})).await;
+    ann.send(json!({"action": "dance"})).await;
     assert_eq!(ann.json().await["error"]["code"], "unknown_action");
     gateway.try_client("user=").await.expect_err("nobody");
     leave(ann, &mut gateway).await;
@@ -118,7 +117,7 @@ async fn tokens_and_messages_are_never_logged() {
         r#"{"action":"direct","to":"hunter2","text":"hunter2"}"#,
         "hunter2",
     ] {
-        ann.send(text).await;
+        ann.send_text(text).await;
         ann.text().await;
     }
     leave(ann, &mut gateway).await;

@@ -72,9 +72,7 @@ async fn a_project_of_two_files_is_served_without_a_template() {
     // What is said comes back, whatever else the program says.
     for (number, client) in [&mut ann, &mut bob].into_iter().enumerate() {
         let text = format!("hello {number}");
-        client
-            .send_json(json!({"action": "say", "text": text}))
-            .await;
+        client.send(json!({"action": "say", "text": text})).await;
         let heard = async { while !client.text().await.contains(&text) {} };
         within("what was said", heard).await;
     }

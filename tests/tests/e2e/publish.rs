@@ -16,7 +16,7 @@ async fn publish<A: AsRef<OsStr>>(url: &str, args: impl IntoIterator<Item = A>) 
 #[tokio::test]
 async fn rooms_users_connections_and_everyone_receive_published_messages() {
     let gateway = Gateway::chat().await;
-    let mut ann = gateway.welcomed_client("user=ann&room=tea").await;
+    let mut ann = gateway.welcomed("user=ann&room=tea").await;
     let (base, _) = gateway.management.split_once("/dev/").expect("a stage");
     for whom in [
         ["--room", "tea"].as_slice(),
@@ -27,7 +27,7 @@ async fn rooms_users_connections_and_everyone_receive_published_messages() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let published: Value = serde_json::from_str(&ended.stdout[0]).expect("JSON");
         assert_eq!(published["sent"], 1, "{whom:?}");
-        ann.receives(json!({"type": "news"})).await;
+        ann.expects(json!({"type": "news"})).await;
     }
     let nobody = publish(base, ["--room", "coffee", "hello"]).await;
     assert_eq!(nobody.code, Some(0), "{nobody:?}");

@@ -26,8 +26,7 @@ async fn a_recorded_session_is_replayed_and_compared() {
     let record = [OsString::from("--record"), session.clone().into()];
     let served = Setup::new().args(record).program([chat()]).start().await;
     let mut ann = served.client("user=ann").await;
-    ann.send_json(json!({"action": "say", "text": "hello"}))
-        .await;
+    ann.send(json!({"action": "say", "text": "hello"})).await;
     while ann.json().await["text"] != "hello" {}
     ann.close().await;
     served.table().await.has(0, 0, 0).await;

@@ -81,7 +81,7 @@ fn template() -> String {
 /// Sends messages until the answer changes, which has to be `expected`.
 async fn becomes(client: &mut Client, old: &str, expected: &str) {
     let changed = until("another answer", async || {
-        client.send_json(json!({"action": "twoway"})).await;
+        client.send(json!({"action": "twoway"})).await;
         Some(client.text().await).filter(|answer| answer != old)
     });
     assert_eq!(changed.await, expected);
@@ -187,7 +187,7 @@ async fn a_program_that_is_built_elsewhere_restarts_unless_reloading_is_off() {
             told(&mut gateway, &["reload", "ok"]).await;
         }
         client
-            .send_json(json!({"action": "twoway", "return": {"statusCode": 200, "body": "b"}}))
+            .send(json!({"action": "twoway", "return": {"statusCode": 200, "body": "b"}}))
             .await;
         assert_eq!(client.text().await, "b");
         let same = || gateway.processes.ids().iter().any(|id| old.contains(id));

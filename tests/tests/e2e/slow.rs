@@ -28,7 +28,7 @@ async fn hall() -> (Gateway, Vec<Client>) {
 /// Has a text shouted by the first client; what became of it.
 async fn shout(clients: &mut [Client], text: &str) -> Value {
     clients[0]
-        .send_json(json!({"action": "shout", "text": text}))
+        .send(json!({"action": "shout", "text": text}))
         .await;
     for client in clients.iter_mut() {
         assert_eq!(client.text().await, text);
@@ -75,13 +75,13 @@ async fn fault_h1_a_throttled_account_lowers_the_rate_beside_slow_clients_and_it
     let say = json!({"action": "shout", "text": "during"});
     gateway.admin("PUT", "faults", "throttle=30%").await;
     until("a lower rate", async || {
-        clients[0].send_json(say.clone()).await;
+        clients[0].send(say.clone()).await;
         (logged(&gateway, HALVED) > 0).then_some(())
     })
     .await;
     gateway.admin("PUT", "faults", "off").await;
     until("the full rate", async || {
-        clients[0].send_json(say.clone()).await;
+        clients[0].send(say.clone()).await;
         (logged(&gateway, FULL) > 0).then_some(())
     })
     .await;

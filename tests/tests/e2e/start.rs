@@ -157,9 +157,9 @@ async fn a_folder_that_is_not_a_crate() {
 async fn the_templates_program_is_built_and_served() {
     let gateway = Setup::new().patience(std::time::Duration::from_secs(600));
     let gateway = gateway.start().await;
-    let mut ann = gateway.welcomed_client("user=ann").await;
-    ann.send_json(serde_json::json!({"action": "who"})).await;
+    let mut ann = gateway.welcomed("user=ann").await;
+    ann.send(serde_json::json!({"action": "who"})).await;
     let members = serde_json::json!({"type": "members", "room": "lobby", "users": ["ann"]});
-    ann.receives(members).await;
+    ann.expects(members).await;
     gateway.stop().await;
 }
