@@ -25,6 +25,7 @@ pub struct Setup {
     patience: Duration,
     secret: String,
     gateway: Option<PathBuf>,
+    under: Vec<OsString>,
 }
 
 impl Setup {
@@ -41,6 +42,7 @@ impl Setup {
             patience: PATIENCE,
             secret,
             gateway: None,
+            under: Vec::new(),
         };
         let secret = this.secret.clone();
         this.args(["--port", "0", "--secret-access-key", &secret])
@@ -82,6 +84,12 @@ impl Setup {
         self
     }
 
+    /// With this beginning of the command line.
+    pub fn under(mut self, command: Vec<OsString>) -> Self {
+        self.under = command;
+        self
+    }
+
     /// The processes of its function.
     pub fn processes(&self) -> Processes {
         Processes::with(format!("AWS_SECRET_ACCESS_KEY={}", self.secret))
@@ -93,7 +101,9 @@ impl Setup {
         let dashes = (!self.program.is_empty()).then(|| "--".into());
         let args = self.args.into_iter().chain(dashes).chain(self.program);
         let gateway = self.gateway.unwrap_or_else(programs::gateway);
-        Program::start(&gateway, &self.folder, args)
+        let line = self.under.into_iter().chain([gateway.into()]).chain(args);
+        let line: Vec<_> = line.collect();
+        Program::start(Path::new(&line[0]), &self.folder, &line[1..])
     }
 
     /// Starts it and waits until it serves.
