@@ -4,7 +4,6 @@
 
 mod broadcast {
     mod args;
-    mod checks;
     mod client;
     mod costs;
     mod crowd;
@@ -12,7 +11,6 @@ mod broadcast {
     mod hall;
     mod loudspeaker;
     mod mass;
-    mod meter;
     mod million;
     mod once;
     mod run;

@@ -4,18 +4,10 @@
 mod gateway {
     mod args;
     mod client;
-    #[path = "../common/cores.rs"]
-    mod cores;
     mod echo;
-    #[path = "../common/figure.rs"]
-    mod figure;
     mod floor;
-    mod function;
     mod handshakes;
     mod memory;
-    #[allow(dead_code, reason = "the other benchmark needs more")]
-    #[path = "../common/meter.rs"]
-    mod meter;
     mod peer;
     mod run;
     mod server;

@@ -5,16 +5,8 @@ mod sending {
     mod args;
     mod authority;
     mod client;
-    #[allow(dead_code, reason = "the other benchmark needs more")]
-    #[path = "../common/cores.rs"]
-    mod cores;
-    #[path = "../common/figure.rs"]
-    mod figure;
     mod floor;
     mod http;
-    #[allow(dead_code, reason = "the other benchmark needs more")]
-    #[path = "../common/meter.rs"]
-    mod meter;
     mod run;
     mod sample;
     mod server;

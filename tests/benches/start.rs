@@ -6,21 +6,12 @@ mod start {
     #[path = "../sending/authority.rs"]
     mod authority;
     mod aws;
-    #[allow(dead_code, reason = "other benchmarks need more")]
-    #[path = "../common/cores.rs"]
-    mod cores;
     mod events;
-    #[allow(dead_code, reason = "other benchmarks need more")]
-    #[path = "../common/figure.rs"]
-    mod figure;
     mod first;
     mod function;
     mod http;
     mod launcher;
     mod memory;
-    #[allow(dead_code, reason = "other benchmarks need more")]
-    #[path = "../common/meter.rs"]
-    mod meter;
     mod next;
     mod run;
     mod runtime_api;

@@ -9,18 +9,18 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// A websocket client. Whatever it waits for has a deadline.
+/// A websocket client. Every wait has a timeout.
 #[derive(Debug)]
 pub struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    /// The sub-protocol the server chose.
+    /// The sub-protocol that the server chose.
     pub protocol: Option<String>,
     name: String,
 }
 
-/// Why a client was not let in.
+/// The response that rejects a handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct HandshakeError {
     /// The HTTP status.
     pub status: u16,
     /// The HTTP body.
@@ -32,22 +32,25 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If the server refuses.
+    /// The server rejects the handshake.
     pub async fn connect(url: &str) -> Self {
-        let connected = Self::knock(url, &[]).await;
-        connected.unwrap_or_else(|refused| panic!("{url} refuses: {refused:?}"))
+        let connected = Self::try_connect(url, &[]).await;
+        connected.unwrap_or_else(|refused| panic!("{url} rejects the handshake: {refused:?}"))
     }
 
-    /// Asks to connect, with additional headers.
+    /// Tries to connect, with additional headers.
     ///
     /// # Errors
     ///
-    /// What the server says instead.
+    /// The server rejects the handshake.
     ///
     /// # Panics
     ///
-    /// If it says nothing, or nothing that is HTTP.
-    pub async fn knock(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Refused> {
+    /// The server does not answer with HTTP.
+    pub async fn try_connect(
+        url: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, HandshakeError> {
         let mut request = url.into_client_request().expect("a proper URL");
         for (name, value) in headers {
             let value = HeaderValue::from_str(value).expect("a proper header");
@@ -63,7 +66,7 @@ impl Client {
                     name: url.to_owned(),
                 })
             }
-            Err(Error::Http(response)) => Err(Refused {
+            Err(Error::Http(response)) => Err(HandshakeError {
                 status: response.status().as_u16(),
                 body: String::from_utf8_lossy(response.body().as_deref().unwrap_or_default())
                     .into_owned(),
@@ -73,25 +76,25 @@ impl Client {
     }
 
     /// Sends JSON.
-    pub async fn say(&mut self, json: Value) {
-        self.say_text(&json.to_string()).await;
+    pub async fn send(&mut self, json: Value) {
+        self.send_text(&json.to_string()).await;
     }
 
     /// Sends text.
     ///
     /// # Panics
     ///
-    /// If the connection is no more.
-    pub async fn say_text(&mut self, text: &str) {
+    /// The connection is closed.
+    pub async fn send_text(&mut self, text: &str) {
         let sent = self.socket.send(Message::text(text)).await;
         sent.unwrap_or_else(|error| panic!("{} cannot send: {error}", self.name));
     }
 
-    /// The next message, as it is.
+    /// Receives the next message.
     ///
     /// # Panics
     ///
-    /// If the connection ends without.
+    /// The connection ends before.
     pub async fn text(&mut self) -> String {
         let what = format!("a message for {}", self.name);
         match within(&what, self.next()).await {
@@ -100,32 +103,32 @@ impl Client {
         }
     }
 
-    /// The next message, as JSON.
+    /// Receives the next message as JSON.
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// The message is not valid JSON.
     pub async fn json(&mut self) -> Value {
         let text = self.text().await;
-        serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text:?}"))
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("not valid JSON: {text:?}"))
     }
 
     /// Expects this message next.
     ///
     /// # Panics
     ///
-    /// If another one arrives.
+    /// Another message arrives.
     #[track_caller]
-    pub fn hears(&mut self, expected: Value) -> impl Future<Output = ()> {
+    pub fn expects(&mut self, expected: Value) -> impl Future<Output = ()> {
         let caller = std::panic::Location::caller();
         async move {
             let heard = self.json().await;
-            assert_eq!(heard, expected, "{} hears ({caller})", self.name);
+            assert_eq!(heard, expected, "{} receives ({caller})", self.name);
         }
     }
 
-    /// Waits for this message, whatever comes before; returns what that was.
-    pub async fn hears_at_last(&mut self, expected: &Value) -> Vec<Value> {
+    /// Waits for this message. Returns the messages before it.
+    pub async fn expects_at_last(&mut self, expected: &Value) -> Vec<Value> {
         let mut before = Vec::new();
         loop {
             let heard = self.json().await;
@@ -136,23 +139,24 @@ impl Client {
         }
     }
 
-    /// Expects these messages next, in any order: API Gateway keeps none (conformance E2, F8).
+    /// Expects these messages next, in any order: API Gateway guarantees none (conformance E2, F8).
     ///
     /// # Panics
     ///
-    /// If another one arrives.
-    pub async fn hears_all<const N: usize>(&mut self, expected: [Value; N]) {
+    /// Another message arrives.
+    pub async fn expects_all<const N: usize>(&mut self, expected: [Value; N]) {
         let mut missing = expected.to_vec();
         while !missing.is_empty() {
             let heard = self.json().await;
             let found = missing.iter().position(|one| *one == heard);
-            let found = found
-                .unwrap_or_else(|| panic!("{} hears {heard} and expects {missing:?}", self.name));
+            let found = found.unwrap_or_else(|| {
+                panic!("{} receives {heard} and expects {missing:?}", self.name)
+            });
             missing.swap_remove(found);
         }
     }
 
-    /// Waits until the server closes, whatever it says before; returns code and reason.
+    /// Waits until the server closes the connection. Returns the code and the reason.
     pub async fn closed(&mut self) -> (u16, String) {
         let what = format!("a close frame for {}", self.name);
         let closed = async {
@@ -165,7 +169,7 @@ impl Client {
         within(&what, closed).await
     }
 
-    /// Everything it hears until the server closes.
+    /// Receives all messages until the server closes the connection.
     pub async fn all_texts(mut self) -> Vec<String> {
         let what = format!("a message or a close frame for {}", self.name);
         let mut texts = Vec::new();
@@ -175,13 +179,13 @@ impl Client {
         texts
     }
 
-    /// Closes, as a browser's `close()` does, and waits until the server has agreed.
+    /// Closes the connection like a browser's `close()`, and waits for the server's close frame.
     pub async fn close(mut self) {
         let _ = self.socket.close(None).await;
         self.closed().await;
     }
 
-    /// The next message, or code and reason of the close frame; 1006 if there was none.
+    /// Returns the next message, or the code and the reason of the close frame; 1006 without a close frame.
     async fn next(&mut self) -> Result<String, (u16, String)> {
         loop {
             match self.socket.next().await {

@@ -1,16 +1,20 @@
 //! A local gateway that serves a function.
 
-use crate::client::{Client, Refused};
-use crate::deadline::{PATIENCE, until, within_time};
+use crate::client::{Client, HandshakeError};
+use crate::deadline::{PATIENCE, within_time};
 use crate::processes::Processes;
 use crate::program::{Ended, Program};
 use crate::programs;
 use crate::table::Table;
+use aws_sdk_apigatewaymanagement::config::{Credentials, SharedCredentialsProvider};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How a gateway is started.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub struct Setup {
     patience: Duration,
     secret: String,
     gateway: Option<PathBuf>,
+    under: Vec<OsString>,
 }
 
 impl Setup {
@@ -37,6 +42,7 @@ impl Setup {
             patience: PATIENCE,
             secret,
             gateway: None,
+            under: Vec::new(),
         };
         let secret = this.secret.clone();
         this.args(["--port", "0", "--secret-access-key", &secret])
@@ -78,6 +84,12 @@ impl Setup {
         self
     }
 
+    /// With this beginning of the command line.
+    pub fn under(mut self, command: Vec<OsString>) -> Self {
+        self.under = command;
+        self
+    }
+
     /// The processes of its function.
     pub fn processes(&self) -> Processes {
         Processes::with(format!("AWS_SECRET_ACCESS_KEY={}", self.secret))
@@ -89,7 +101,9 @@ impl Setup {
         let dashes = (!self.program.is_empty()).then(|| "--".into());
         let args = self.args.into_iter().chain(dashes).chain(self.program);
         let gateway = self.gateway.unwrap_or_else(programs::gateway);
-        Program::start(&gateway, &self.folder, args)
+        let line = self.under.into_iter().chain([gateway.into()]).chain(args);
+        let line: Vec<_> = line.collect();
+        Program::start(Path::new(&line[0]), &self.folder, &line[1..])
     }
 
     /// Starts it and waits until it serves.
@@ -147,39 +161,64 @@ impl Gateway {
         Setup::new().program([programs::chat()]).start().await
     }
 
-    /// A client that connects with this query string.
+    /// Connects a client with this query string.
     pub async fn client(&self, query: &str) -> Client {
         Client::connect(&self.at(query)).await
     }
 
-    /// A client of the chat that connects with this query string and has been welcomed.
+    /// Connects a client of the chat, and waits for its welcome message.
     ///
     /// # Panics
     ///
-    /// If it hears anything else first.
-    pub async fn newcomer(&self, query: &str) -> Client {
+    /// Another message arrives first.
+    pub async fn welcomed(&self, query: &str) -> Client {
         let mut client = self.client(query).await;
         let mut welcome = client.json().await;
         // Users who joined shortly before may be announced only now.
         while welcome["type"] == "joined" {
             welcome = client.json().await;
         }
-        assert_eq!(welcome["type"], "welcome", "{query} hears {welcome}");
+        assert_eq!(welcome["type"], "welcome", "{query} receives {welcome}");
         client
     }
 
-    /// A client that asks to connect with this query string.
+    /// Tries to connect a client with this query string.
     ///
     /// # Errors
     ///
-    /// What the gateway says instead.
-    pub async fn knock(&self, query: &str) -> Result<Client, Refused> {
-        Client::knock(&self.at(query), &[]).await
+    /// The gateway rejects the handshake.
+    pub async fn try_client(&self, query: &str) -> Result<Client, HandshakeError> {
+        Client::try_connect(&self.at(query), &[]).await
     }
 
     /// The URL with a query string.
     pub fn at(&self, query: &str) -> String {
         format!("{}?{query}", self.url)
+    }
+
+    /// Calls the admin API.
+    ///
+    /// # Panics
+    ///
+    /// The response is not JSON with status 200.
+    pub async fn admin(&self, method: &str, page: &str, body: &str) -> Value {
+        let rest = self.management.strip_prefix("http://");
+        let host = rest.and_then(|rest| rest.split('/').next());
+        let host = host.expect("the gateway prints its address");
+        let length = body.len();
+        let request = format!(
+            "{method} /_admin/{page} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(host).await.expect("it listens");
+        let sent = stream.write_all(request.as_bytes()).await;
+        sent.expect("it reads");
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer).await;
+        read.expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP response");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{page}: {answer}");
+        serde_json::from_str(body).expect("it answers in JSON")
     }
 
     /// The connections' table.
@@ -196,7 +235,7 @@ impl Gateway {
         let processes = self.processes.clone();
         let ended = self.end(Signal::TERM).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        Self::left_nothing(&processes).await;
+        processes.ended().await;
     }
 
     /// Ends it by a signal, and waits for that.
@@ -204,23 +243,27 @@ impl Gateway {
         self.program.signal(signal);
         self.program.ended().await
     }
-
-    /// Waits until no process of its function is left.
-    pub async fn left_nothing(processes: &Processes) {
-        until("the end of the function's processes", async || {
-            processes.ids().is_empty().then_some(())
-        })
-        .await;
-    }
 }
 
-/// Lets this process and those it starts have as many files open as they may: a soft limit is less.
-fn allow_many_files() {
+/// Raises the soft limit of open files of this process, and of those that it starts. Returns the limit, if there is one.
+pub fn allow_many_files() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
     let most = Rlimit {
         current: limit.maximum,
         ..limit
     };
-    // What cannot be had will be missed where it is needed.
+    // A limit that stays lower is reported where files are missing.
     let _ = setrlimit(Resource::Nofile, most);
+    getrlimit(Resource::Nofile).current
+}
+
+/// Returns the configuration of an AWS SDK with these credentials.
+pub fn sdk_config(key: &str, secret: &str) -> aws_config::SdkConfig {
+    let credentials = Credentials::new(key, secret, None, None, "tests");
+    aws_config::SdkConfig::builder()
+        .behavior_version(aws_config::BehaviorVersion::latest())
+        .region(aws_config::Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(lambda_ws::transport::https_client())
+        .build()
 }

@@ -4,10 +4,13 @@
 //! loaded machine makes the suites slow and not red. A program that a test starts ends with the test,
 //! also if it panics. The suites need Linux: they look for processes in `/proc`.
 
+pub mod bench;
 mod client;
 mod deadline;
 mod gateway;
+mod handshake;
 mod lines;
+mod meter;
 mod processes;
 mod program;
 mod programs;
@@ -16,15 +19,17 @@ mod slow;
 mod table;
 mod torture;
 
-pub use client::{Client, Refused};
+pub use client::{Client, HandshakeError};
 pub use deadline::{PATIENCE, until, within, within_time};
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, Setup, allow_many_files, sdk_config};
+pub use handshake::{Endpoint, not_empty};
 pub use lines::Lines;
-pub use processes::Processes;
+pub use meter::{MIB, Meter, load_average};
+pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
     cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,
-    root,
+    root, write,
 };
 pub use slow::SlowClients;
 pub use table::Table;

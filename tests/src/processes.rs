@@ -1,7 +1,10 @@
 //! The processes of a function, found by their environment.
 
+use crate::deadline::until;
+use crate::meter::Meter;
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The processes whose environment has a certain variable: those of a function, with everything they
 /// have started, wherever it has gone.
@@ -36,29 +39,32 @@ impl Processes {
         ids
     }
 
-    /// The one of those that run `program` that has worked most since `before`, which tells for each
-    /// how much it had worked then ([`Processes::work`]).
-    pub fn busiest(&self, program: &Path, before: &[(u32, u64)]) -> Option<u32> {
-        let since = |(id, now): (u32, u64)| {
+    /// Returns the one of those that run `program` that has used the most processor time since `before`, a former
+    /// result of [`Processes::work`].
+    pub fn busiest(&self, program: &Path, before: &[(u32, Duration)]) -> Option<u32> {
+        let since = |(id, now): (u32, Duration)| {
             let old = before.iter().find(|(other, _)| *other == id);
-            (id, now - old.map_or(0, |(_, work)| *work).min(now))
+            (
+                id,
+                now.saturating_sub(old.map_or(Duration::ZERO, |(_, work)| *work)),
+            )
         };
         let all = self.work(program).into_iter().map(since);
         all.max_by_key(|(_, work)| *work).map(|(id, _)| id)
     }
 
-    /// How much processor time those that run `program` have used, in ticks.
-    pub fn work(&self, program: &Path) -> Vec<(u32, u64)> {
-        let work = |id: u32| {
-            let stat = std::fs::read_to_string(file(id, "stat")).ok()?;
-            // The name, in brackets, may have spaces; user and system time are the 12th and 13th after.
-            let (_, rest) = stat.rsplit_once(')')?;
-            let mut times = rest.split_whitespace().skip(11);
-            let (user, system): (u64, u64) =
-                (times.next()?.parse().ok()?, times.next()?.parse().ok()?);
-            Some((id, user + system))
-        };
-        self.running(program).into_iter().filter_map(work).collect()
+    /// Returns the processor time of each that runs `program`.
+    pub fn work(&self, program: &Path) -> Vec<(u32, Duration)> {
+        let ids = self.running(program).into_iter();
+        ids.map(|id| (id, Meter::Process(id).time())).collect()
+    }
+
+    /// Waits until all of them have ended.
+    pub async fn ended(&self) {
+        until("the end of the function's processes", async || {
+            self.ids().is_empty().then_some(())
+        })
+        .await;
     }
 
     fn has(&self, id: u32) -> bool {
@@ -73,8 +79,8 @@ fn file(id: u32, name: &str) -> PathBuf {
     format!("/proc/{id}/{name}").into()
 }
 
-/// Sends a signal to one process, if it still is there.
-pub(crate) fn signal(id: u32, signal: Signal) {
+/// Sends a signal to a process, unless it has ended.
+pub fn signal(id: u32, signal: Signal) {
     if let Some(id) = Pid::from_raw(id.cast_signed()) {
         let _ = kill_process(id, signal);
     }

@@ -32,7 +32,7 @@ pub fn gateway() -> PathBuf {
 
 /// The local gateway as a user has it, with optimizations; built if it is not there.
 pub fn optimized_gateway() -> PathBuf {
-    build(&["--release", "--bin=lambda-ws-local"])
+    build(&["--release", "--package=lambda_ws_local"])
 }
 
 /// The chat as it is deployed, with optimizations, and built by itself, so that no other package adds to
@@ -109,4 +109,15 @@ fn build(which: &[&str]) -> PathBuf {
     });
     let program = program.expect("cargo names what it has built");
     program.canonicalize().expect("it has just been written")
+}
+
+/// Writes a file of a folder.
+///
+/// # Panics
+///
+/// The folder cannot be written to.
+pub fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder to write to");
+    std::fs::write(path, text).expect("a folder to write to");
 }

@@ -1,13 +1,12 @@
 //! Clients that do not read.
 
 use crate::deadline::until;
-use crate::gateway::Gateway;
-use aws_sdk_apigatewaymanagement::config::{Credentials, SharedCredentialsProvider};
+use crate::gateway::{Gateway, sdk_config};
+use crate::handshake::Endpoint;
 use lambda_ws::store::{Scope, Store};
 use lambda_ws::transport::{ApiGateway, Transport};
 use lambda_ws::{ConnectionId, IntoPayload, SendError, Timestamp};
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -39,7 +38,7 @@ impl SlowClients {
         let before = connections(gateway).await;
         let mut streams = Vec::new();
         for _ in 0..count {
-            streams.push(shake_hands(&gateway.url, query).await);
+            streams.push(shake_hands(gateway, query).await);
         }
         let ids = until("the records of all slow clients", async || {
             let now = connections(gateway).await;
@@ -53,15 +52,8 @@ impl SlowClients {
             .find_map(|line| line.strip_prefix("credentials"));
         let pair = line.and_then(|line| line.trim().split_once('/'));
         let (key, secret) = pair.expect("the gateway prints its credentials");
-        let credentials = Credentials::new(key, secret, None, None, "tests");
-        let config = aws_config::SdkConfig::builder()
-            .behavior_version(aws_config::BehaviorVersion::latest())
-            .region(aws_config::Region::from_static("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(lambda_ws::transport::https_client())
-            .build();
         let url = gateway.management.split("/@connections").next();
-        let api = ApiGateway::new(&config, url.expect("the part before"));
+        let api = ApiGateway::new(&sdk_config(key, secret), url.expect("the part before"));
         for id in &ids {
             fill(&api, id).await;
         }
@@ -85,19 +77,13 @@ async fn connections(gateway: &Gateway) -> HashSet<ConnectionId> {
     all
 }
 
-async fn shake_hands(url: &str, query: &str) -> TcpStream {
-    let rest = url.strip_prefix("ws://").expect("a websocket's URL");
-    let (address, path) = rest.split_once('/').expect("a stage");
-    let address: SocketAddr = address.parse().expect("an address with its port");
+async fn shake_hands(gateway: &Gateway, query: &str) -> TcpStream {
+    let endpoint = Endpoint::of(&gateway.at(query));
     let socket = TcpSocket::new_v4().expect("a socket");
     let sized = socket.set_recv_buffer_size(BUFFER);
     sized.expect("a size that the system rounds up");
-    let mut stream = socket.connect(address).await.expect("it listens");
-    let request = format!(
-        "GET /{path}?{query} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    let sent = stream.write_all(request.as_bytes()).await;
+    let mut stream = socket.connect(endpoint.address).await.expect("it listens");
+    let sent = stream.write_all(endpoint.handshake().as_bytes()).await;
     sent.expect("it reads");
     let mut status = [0; 13];
     let read = stream.read_exact(&mut status).await;

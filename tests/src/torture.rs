@@ -1,11 +1,12 @@
 //! What clients from hell do to a gateway, and what is left of it afterwards.
 
-use crate::deadline::until;
+mod report;
+
+pub use report::{Held, Report};
+
 use crate::gateway::{Gateway, Setup};
 use futures_util::future::join_all;
-use std::fmt;
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,75 +27,6 @@ pub struct Torture {
     pub clients: usize,
     /// When to stop what is not at its end.
     pub limit: Duration,
-}
-
-/// What a process holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    /// Resident memory, in KB.
-    pub memory: u64,
-    /// Open files.
-    pub files: usize,
-    /// Threads.
-    pub threads: u64,
-}
-
-/// What the gateway held before, at most, and after.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// How much was done of what was wanted.
-    pub done: Vec<String>,
-    /// After a few connections of every kind.
-    pub before: Held,
-    /// With the slow clients connected.
-    pub slow: Held,
-    /// When all had gone.
-    pub after: Held,
-    /// What the gateway wrote to its standard error.
-    pub errors: Vec<String>,
-}
-
-/// How much memory may be left, in KB: what allocators keep for the next time.
-const MEMORY: u64 = 24 * 1024;
-
-impl Report {
-    /// What is left that should not be: nothing, if all is well.
-    pub fn leaks(&self) -> Vec<String> {
-        let mut leaks = Vec::new();
-        if self.after.memory > self.before.memory + MEMORY {
-            leaks.push("memory does not return".to_owned());
-        }
-        if self.after.files > self.before.files {
-            leaks.push("files stay open".to_owned());
-        }
-        if self.after.threads > self.before.threads {
-            leaks.push("threads go on".to_owned());
-        }
-        let bad = |line: &&String| line.contains("panicked") || line.contains("task failed");
-        leaks.extend(self.errors.iter().filter(bad).cloned());
-        leaks
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.done {
-            writeln!(f, "{line}")?;
-        }
-        for (when, held) in [
-            ("before", self.before),
-            ("slow", self.slow),
-            ("after", self.after),
-        ] {
-            let Held {
-                memory,
-                files,
-                threads,
-            } = held;
-            writeln!(f, "{when:<6} {memory} KB, {files} files, {threads} threads")?;
-        }
-        Ok(())
-    }
 }
 
 const HANDSHAKE: &str = "GET /dev HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
@@ -280,34 +212,6 @@ impl Ports {
             dynamodb: port(&gateway.dynamodb).expect("a port"),
             runtime,
         }
-    }
-}
-
-impl Gateway {
-    /// What it holds now.
-    fn held(&self) -> Held {
-        let process = Path::new("/proc").join(self.program.id().to_string());
-        let status = std::fs::read_to_string(process.join("status")).expect("it runs");
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            number.expect("the kernel tells")
-        };
-        let files = std::fs::read_dir(process.join("fd")).expect("it runs");
-        Held {
-            memory: number("VmRSS:"),
-            files: files.count(),
-            threads: number("Threads:"),
-        }
-    }
-
-    /// What it holds when no more than `files` are open.
-    async fn settled(&self, files: usize) -> Held {
-        until("the end of all connections", async || {
-            let held = self.held();
-            (held.files <= files).then_some(held)
-        })
-        .await
     }
 }
 

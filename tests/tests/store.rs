@@ -2,7 +2,6 @@
 
 mod store {
     mod calls;
-    mod calm;
     mod connector;
     mod cost;
     mod course;

@@ -1,31 +1,10 @@
 //! A client that costs next to nothing: a socket, and a few bytes of what it is hearing.
 
-use std::io::{self, Error};
-use std::net::SocketAddr;
+use std::io;
 use std::time::Instant;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tests::{Endpoint, not_empty};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::UnboundedSender;
-
-/// Where clients connect.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    address: SocketAddr,
-    path: String,
-}
-
-impl Place {
-    /// The place of a URL such as `ws://127.0.0.1:3001/dev`.
-    pub(super) fn of(url: &str) -> Self {
-        let rest = url.strip_prefix("ws://").expect("a websocket's URL");
-        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        Self {
-            address: address.parse().expect("an address with its port"),
-            path: format!("/{path}"),
-        }
-    }
-}
 
 /// What happens to a client.
 #[derive(Debug)]
@@ -43,15 +22,11 @@ pub(super) struct Event {
 ///
 /// What keeps it from connecting.
 pub(super) async fn connect(
-    place: Place,
+    endpoint: &Endpoint,
     number: usize,
     events: UnboundedSender<Event>,
 ) -> io::Result<OwnedWriteHalf> {
-    let mut stream = TcpStream::connect(place.address).await?;
-    stream.set_nodelay(true)?;
-    // Its port is free again as soon as it goes.
-    stream.set_zero_linger()?;
-    shake_hands(&mut stream, &place).await?;
+    let stream = endpoint.connect().await?;
     let (read, write) = stream.into_split();
     tokio::spawn(async move {
         // How it ends does not matter.
@@ -66,31 +41,6 @@ pub(super) async fn connect(
     Ok(write)
 }
 
-async fn shake_hands(stream: &mut TcpStream, Place { address, path }: &Place) -> io::Result<()> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    // Byte by byte would be a call of the system each; what follows the answer is not to be read.
-    while !answer.ends_with(b"\r\n\r\n") {
-        let mut buffer = [0; 512];
-        let length = some(stream.peek(&mut buffer).await?)?;
-        let end = buffer[..length]
-            .windows(4)
-            .position(|bytes| bytes == b"\r\n\r\n");
-        let length = end.map_or(length, |end| end + 4);
-        stream.read_exact(&mut buffer[..length]).await?;
-        answer.extend_from_slice(&buffer[..length]);
-    }
-    if answer.starts_with(b"HTTP/1.1 101 ") {
-        return Ok(());
-    }
-    let answer = String::from_utf8_lossy(&answer);
-    Err(Error::other(format!("no websocket: {answer}")))
-}
-
 async fn listen(
     stream: OwnedReadHalf,
     client: usize,
@@ -101,7 +51,7 @@ async fn listen(
         stream.readable().await?;
         let mut buffer = [0; 1024];
         match stream.try_read(&mut buffer) {
-            Ok(length) => heard.extend_from_slice(&buffer[..some(length)?]),
+            Ok(length) => heard.extend_from_slice(&buffer[..not_empty(length)?]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error),
         }
@@ -151,11 +101,4 @@ pub(super) fn text_frame(text: &str) -> Vec<u8> {
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(text.as_bytes());
     frame
-}
-
-fn some(read: usize) -> io::Result<usize> {
-    match read {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        read => Ok(read),
-    }
 }

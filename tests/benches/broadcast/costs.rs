@@ -1,8 +1,8 @@
 //! What DynamoDB charges for a message to many.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::loudspeaker::{Loudspeaker, id};
+use super::run::Checks;
 use crate::store::meter::{Bill, Meter};
 use crate::store::table::Table;
 use lambda_ws::store::{Record, Store};

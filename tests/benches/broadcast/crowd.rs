@@ -1,8 +1,9 @@
 //! Many clients, and what each of them has heard.
 
-use super::client::{self, Event, Place, text_frame};
+use super::client::{self, Event, text_frame};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tests::Endpoint;
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -90,15 +91,18 @@ impl Crowd {
     /// # Panics
     ///
     /// If one of them cannot.
-    pub(super) async fn connect(place: &Place, count: usize) -> Self {
+    pub(super) async fn connect(endpoint: &Endpoint, count: usize) -> Self {
         let (heard, events) = unbounded_channel();
         let (mut doors, mut writers) = (JoinSet::new(), Vec::new());
         for number in 0..count {
             if doors.len() == DOORS {
                 writers.push(doors.join_next().await.expect("there are some"));
             }
-            let knock = client::connect(place.clone(), number, heard.clone());
-            doors.spawn(async move { (number, knock.await.expect("a connection")) });
+            let (endpoint, heard) = (endpoint.clone(), heard.clone());
+            doors.spawn(async move {
+                let connected = client::connect(&endpoint, number, heard).await;
+                (number, connected.expect("a connection"))
+            });
         }
         writers.extend(doors.join_all().await.into_iter().map(Ok));
         let writers = writers

@@ -1,11 +1,11 @@
 //! The same room, with all that goes wrong.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::crowd::{Crowd, Shouted};
 use super::hall::{Hall, room_for};
+use super::run::Checks;
 use std::time::{Duration, Instant};
-use tests::until;
+use tests::{MIB, until};
 
 /// How many clients connect.
 const CONNECTIONS: usize = 5_000;
@@ -30,7 +30,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     let options = ["--lambda-retry-delay", "11", "--fault-seed", &seed];
     let hall = Hall::start(rate, SECONDS, &options).await;
     let began = Instant::now();
-    let mut crowd = Crowd::connect(&hall.place(), count).await;
+    let mut crowd = Crowd::connect(&hall.endpoint(), count).await;
     println!(
         "{count} clients connected in {:.1} s; messages leave at {rate} a second at most, from events of {SECONDS} s, \
          and what goes wrong begins {} s after the last has come",
@@ -137,6 +137,6 @@ fn print(message: usize, shouted: &Shouted, crowd: &mut Crowd, tasks: usize, hal
         shouted.errors,
         shouted.cut_off,
         shouted.unanswered,
-        hall.meter().peak(),
+        hall.meter().peak() as f64 / MIB,
     );
 }

@@ -1,18 +1,14 @@
 //! The local gateway, a process of its own, with a function whose clients are in one room.
 
-use super::client::Place;
-use super::meter::Meter;
 use lambda_ws::store::{KeyValueStore, Record, Scope, Store};
 use lambda_ws::{ConnectionId, Timestamp};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tests::{Gateway, Setup, Table, optimized_gateway, until};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tests::Meter;
+use tests::{Endpoint, Gateway, MIB, Setup, Table, allow_many_files, optimized_gateway, until};
 
 /// The room.
 const ROOM: &str = "hall";
@@ -40,14 +36,7 @@ fn program() -> PathBuf {
 /// How many clients can connect: so many, or what the limit of open files leaves for them. It counts for
 /// the gateway as for this process: `others` is how many other files a gateway needs at most.
 pub(super) fn room_for(wanted: usize, others: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let most = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    // What cannot be had is missing below.
-    let _ = setrlimit(Resource::Nofile, most);
-    let limit = getrlimit(Resource::Nofile).current;
+    let limit = allow_many_files();
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
     let Some(limit) = limit else { return wanted };
     let count = wanted.min(limit.saturating_sub(others));
@@ -119,18 +108,18 @@ impl Hall {
         Self { gateway, table }
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place::of(&self.gateway.url)
+    pub(super) fn endpoint(&self) -> Endpoint {
+        Endpoint::of(&self.gateway.url)
     }
 
     pub(super) fn meter(&self) -> Meter {
-        Meter::of(self.gateway.program.id())
+        Meter::Process(self.gateway.program.id())
     }
 
     /// The function's processes.
     pub(super) fn function(&self) -> Vec<Meter> {
         let ids = self.gateway.processes.running(&program());
-        ids.into_iter().map(Meter::of).collect()
+        ids.into_iter().map(Meter::Process).collect()
     }
 
     /// What both have used until now, as far as they still run.
@@ -149,7 +138,7 @@ impl Hall {
     /// The most that one of the function's processes has occupied, in MB.
     pub(super) fn function_peak(&self) -> f64 {
         let peaks = self.function().into_iter().map(Meter::peak);
-        peaks.fold(0.0, f64::max)
+        peaks.max().unwrap_or_default() as f64 / MIB
     }
 
     /// Who is connected, by the gateway and by the table.
@@ -192,7 +181,7 @@ impl Hall {
         let mut live = HashSet::new();
         let mut path = "connections?limit=1000".to_owned();
         loop {
-            let page = self.admin("GET", &path, "").await;
+            let page = self.gateway.admin("GET", &path, "").await;
             let ids = page["connections"].as_array().expect("a list").iter();
             live.extend(ids.filter_map(|one| Some(ConnectionId::from(one["id"].as_str()?))));
             let Some(next) = page["next"].as_str() else {
@@ -235,36 +224,11 @@ impl Hall {
 
     /// Lets other things go wrong.
     pub(super) async fn set_faults(&self, plan: &str) {
-        self.admin("PUT", "faults", plan).await;
+        self.gateway.admin("PUT", "faults", plan).await;
     }
 
     /// How often everything has gone wrong.
     pub(super) async fn fired(&self) -> Value {
-        self.admin("GET", "faults", "").await["fired"].take()
+        self.gateway.admin("GET", "faults", "").await["fired"].take()
     }
-
-    async fn admin(&self, method: &str, path: &str, body: &str) -> Value {
-        admin(&self.gateway, method, path, body).await
-    }
-}
-
-/// A call of the admin API.
-pub(super) async fn admin(gateway: &Gateway, method: &str, path: &str, body: &str) -> Value {
-    let rest = gateway.management.strip_prefix("http://");
-    let host = rest.and_then(|rest| rest.split('/').next());
-    let host = host.expect("the gateway says where it is");
-    let request = format!(
-        "{method} /_admin/{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
-         Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut stream = TcpStream::connect(host).await.expect("it listens");
-    let sent = stream.write_all(request.as_bytes()).await;
-    sent.expect("it reads");
-    let mut answer = String::new();
-    let read = stream.read_to_string(&mut answer).await;
-    read.expect("it answers");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer of HTTP");
-    assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
-    serde_json::from_str(body).expect("it answers in JSON")
 }

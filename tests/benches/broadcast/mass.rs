@@ -1,14 +1,14 @@
 //! The chat, when all clients of a room arrive or leave at once.
 
 use super::args::Args;
-use super::checks::Checks;
-use super::client::{Event, Place, connect, text_frame};
-use super::hall::{admin, room_for};
+use super::client::{Event, connect, text_frame};
+use super::hall::room_for;
+use super::run::Checks;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tests::{Gateway, Setup, deployed_chat, optimized_gateway};
+use tests::{Endpoint, Gateway, Setup, deployed_chat, optimized_gateway};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -174,11 +174,11 @@ type Arrived = (tokio::net::tcp::OwnedWriteHalf, Duration);
 /// Connects clients at once, each with the time that its handshake took.
 async fn arrive(gateway: &Gateway, count: usize, events: &UnboundedSender<Event>) -> Vec<Arrived> {
     let handshakes = (0..count).map(|number| {
-        let place = Place::of(&gateway.at(&format!("user=u{number}&room=hall")));
+        let endpoint = Endpoint::of(&gateway.at(&format!("user=u{number}&room=hall")));
         let events = events.clone();
         async move {
             let began = Instant::now();
-            let connected = connect(place, number, events).await.ok()?;
+            let connected = connect(&endpoint, number, events).await.ok()?;
             Some((connected, began.elapsed()))
         }
     });
@@ -200,7 +200,7 @@ fn connections(items: &BTreeMap<String, usize>) -> usize {
 
 /// How often the function has called each action.
 async fn requests(gateway: &Gateway) -> BTreeMap<String, u64> {
-    let counts = admin(gateway, "GET", "permissions", "").await;
+    let counts = gateway.admin("GET", "permissions", "").await;
     let mut actions = BTreeMap::new();
     for function in counts["functions"].as_object().into_iter().flatten() {
         for (action, resources) in function.1.as_object().into_iter().flatten() {

@@ -1,12 +1,12 @@
 //! A million members without sockets.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::loudspeaker::{Loudspeaker, id};
-use super::meter::Meter;
+use super::run::Checks;
 use lambda_ws::store::{Memory, Record, Store};
 use lambda_ws::{Sender, Timestamp};
 use std::time::Instant;
+use tests::{MIB, Meter};
 
 const MEMBERS: usize = 1_000_000;
 const API: &str = "api/test";
@@ -54,11 +54,11 @@ async fn shout(members: usize, checks: &mut Checks) -> f64 {
     let sender = Sender::new(store, loudspeaker.clone(), API).paced(UNPACED);
     let text = "x".repeat(200);
 
-    let own = Meter::own();
+    let own = Meter::Process(std::process::id());
     own.forget_peak();
-    let (memory, cpu, began) = (own.memory(), own.time(), Instant::now());
+    let (memory, cpu, began) = (own.memory() as f64 / MIB, own.time(), Instant::now());
     let delivery = sender.room("hall").send(text).await;
-    let (took, cpu, peak) = (began.elapsed(), own.time() - cpu, own.peak());
+    let (took, cpu, peak) = (began.elapsed(), own.time() - cpu, own.peak() as f64 / MIB);
     let delivery = delivery.expect("nothing fails here");
     let growth = (peak - memory).max(0.0);
     println!(

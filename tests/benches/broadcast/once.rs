@@ -1,10 +1,11 @@
 //! A room of as many connections as the machine allows, and who gets what is said in it.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::crowd::Crowd;
 use super::hall::{Hall, room_for};
+use super::run::Checks;
 use std::time::Instant;
+use tests::MIB;
 
 /// How many clients connect.
 const CONNECTIONS: usize = 20_000;
@@ -26,12 +27,12 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     println!("a room on the local gateway, what is said in it, and who hears it.");
     let count = room_for(args.connections.unwrap_or(CONNECTIONS), OTHERS);
     let hall = Hall::start(RATE, SECONDS, &[]).await;
-    let before = hall.meter().memory();
+    let before = hall.meter().memory() as f64 / MIB;
     let began = Instant::now();
-    let mut crowd = Crowd::connect(&hall.place(), count).await;
+    let mut crowd = Crowd::connect(&hall.endpoint(), count).await;
     let took = began.elapsed().as_secs_f64();
     let used = hall.used();
-    let idle = hall.meter().memory();
+    let idle = hall.meter().memory() as f64 / MIB;
     println!(
         "{count} clients connected in {took:.1} s, {:.0} a second; the gateway used {:.1} s of CPU, the function's \
          {} processes {:.1} s; the gateway has {idle:.1} MB (without clients {before:.1}), DynamoDB's part included",
@@ -66,7 +67,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
             count as f64 / took,
             (used.gateway - before.gateway).as_secs_f64(),
             used.function.saturating_sub(before.function).as_secs_f64(),
-            hall.meter().peak(),
+            hall.meter().peak() as f64 / MIB,
             hall.function_peak(),
             shouted.delivery["tasks"],
         );

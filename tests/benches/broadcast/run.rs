@@ -1,38 +1,46 @@
 //! The program.
 
-use super::args::{Args, HELP, Section};
-use super::checks::Checks;
-use super::{costs, faults, mass, meter, million, once, slow};
+use super::args::{Args, Section};
+use super::{costs, faults, mass, million, once, slow};
+use clap::Parser;
 use std::process::ExitCode;
+use tests::bench::{block_on, exit_code};
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
-    let args = match Args::read(std::env::args().skip(1)) {
-        Ok(args) if args.help => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Ok(args) => args,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime of one thread needs next to nothing");
+    exit_code(block_on(run(&Args::parse())))
+}
+
+/// Measures and prints. Fails if a check fails.
+async fn run(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     let mut checks = Checks::default();
-    for section in &args.sections {
+    let sections = args.sections.iter().flat_map(|section| match section {
+        Section::Faults => vec![Section::Faults, Section::Slow],
+        other => vec![*other],
+    });
+    for section in sections {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        print!("\n{cores} cores, load average {}: ", meter::load());
-        runtime.block_on(section.measure(&args, &mut checks));
+        print!("\n{cores} cores, load average {}: ", load_average());
+        section.measure(args, &mut checks).await;
     }
     match checks.failed {
-        0 => ExitCode::SUCCESS,
-        failed => {
-            eprintln!("error: {failed} of what must hold do not");
-            ExitCode::FAILURE
-        }
+        0 => Ok(false),
+        failed => Err(format!("{failed} checks failed").into()),
+    }
+}
+
+/// The checks of what must hold.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    failed: usize,
+}
+
+impl Checks {
+    /// Prints whether something holds.
+    pub(super) fn hold(&mut self, holds: bool, what: &str) {
+        let verdict = if holds { "holds" } else { "DOES NOT HOLD" };
+        println!("  {verdict}: {what}");
+        self.failed += usize::from(!holds);
     }
 }
 

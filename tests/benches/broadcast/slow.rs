@@ -1,9 +1,9 @@
 //! Clients that do not read, and how late the others get their messages.
 
 use super::args::Args;
-use super::checks::Checks;
 use super::client::{self, Event, text_frame};
 use super::hall::{Hall, use_program};
+use super::run::Checks;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use tests::SlowClients;
@@ -115,7 +115,7 @@ impl Listeners {
         let (heard, events) = unbounded_channel();
         let mut writers = Vec::new();
         for number in 0..count {
-            let connected = client::connect(hall.place(), number, heard.clone()).await;
+            let connected = client::connect(&hall.endpoint(), number, heard.clone()).await;
             writers.push(connected.expect("a connection"));
         }
         Self { writers, events }

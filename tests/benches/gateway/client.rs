@@ -2,35 +2,27 @@
 
 use std::io::{self, Error};
 use std::net::SocketAddr;
+use tests::{Endpoint, not_empty};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Where a client connects.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
-    pub(super) address: SocketAddr,
-    /// The path of the handshake; without one there is none, and bytes are echoed as they are.
-    pub(super) path: Option<String>,
+pub(super) enum Place {
+    /// A server that echoes bytes, without a handshake.
+    Tcp(SocketAddr),
+    /// A WebSocket API.
+    Websocket(Endpoint),
 }
 
 impl Place {
-    /// The place of a URL such as `ws://127.0.0.1:3001/dev`.
-    pub(super) fn of(url: &str) -> Self {
-        let rest = url.strip_prefix("ws://").expect("a websocket's URL");
-        let (address, path) = rest.split_once('/').unwrap_or((rest, ""));
-        Self {
-            address: address.parse().expect("an address with its port"),
-            path: Some(format!("/{path}")),
-        }
-    }
-
-    /// One message, there and back.
+    /// Returns one message, there and back.
     pub(super) fn exchange(&self, text: &str) -> Exchange {
         // A mask of zeros leaves the payload as it is.
         let sent = frame(text, 0x80, &[0; 4]);
-        let heard = match self.path {
-            Some(_) => frame(text, 0, &[]),
-            None => sent.clone(),
+        let heard = match self {
+            Self::Websocket(_) => frame(text, 0, &[]),
+            Self::Tcp(_) => sent.clone(),
         };
         Exchange { sent, heard }
     }
@@ -62,13 +54,16 @@ pub(super) struct Client {
 impl Client {
     /// Connects; on a websocket with a handshake.
     pub(super) async fn connect(to: &Place) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(to.address).await?;
-        stream.set_nodelay(true)?;
-        // Its port is free again as soon as it goes.
-        stream.set_zero_linger()?;
-        if let Some(path) = &to.path {
-            shake_hands(&mut stream, to.address, path).await?;
-        }
+        let stream = match to {
+            Place::Websocket(endpoint) => endpoint.connect().await?,
+            Place::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                // The port is free again as soon as the client disconnects.
+                stream.set_zero_linger()?;
+                stream
+            }
+        };
         Ok(Self { stream })
     }
 
@@ -81,40 +76,12 @@ impl Client {
         self.stream.write_all(&exchange.sent).await?;
         let mut length = 0;
         while length < exchange.heard.len() {
-            length += some(self.stream.read(&mut buffer[length..]).await?)?;
+            length += not_empty(self.stream.read(&mut buffer[length..]).await?)?;
         }
         if buffer[..length] == exchange.heard {
             return Ok(());
         }
         let heard = String::from_utf8_lossy(&buffer[..length]);
         Err(Error::other(format!("this is no echo: {heard}")))
-    }
-}
-
-async fn shake_hands(stream: &mut TcpStream, host: SocketAddr, path: &str) -> io::Result<()> {
-    // serverless-offline tells clients by their keys.
-    let key: String = std::iter::repeat_with(fastrand::alphanumeric)
-        .take(21)
-        .collect();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}A==\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let (mut buffer, mut length) = ([0; 1024], 0);
-    while !buffer[..length].ends_with(b"\r\n\r\n") {
-        length += some(stream.read(&mut buffer[length..]).await?)?;
-    }
-    if buffer.starts_with(b"HTTP/1.1 101 ") {
-        return Ok(());
-    }
-    let answer = String::from_utf8_lossy(&buffer[..length]);
-    Err(Error::other(format!("no websocket: {answer}")))
-}
-
-fn some(read: usize) -> io::Result<usize> {
-    match read {
-        0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        read => Ok(read),
     }
 }

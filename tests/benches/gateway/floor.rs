@@ -1,12 +1,12 @@
 //! What the machine itself costs: the same clients with servers that do nothing.
 
 use super::client::Place;
-use super::cores::Cores;
-use super::meter::Meter;
 use futures_util::{SinkExt, StreamExt};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc;
+use tests::bench::Cores;
+use tests::{Endpoint, Meter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -21,15 +21,19 @@ pub(super) struct Floor {
 impl Floor {
     /// Sends bytes back.
     pub(super) fn tcp(cores: Cores) -> Self {
-        Self::start(cores, None, bytes)
+        Self::start(cores, Place::Tcp, bytes)
     }
 
     /// Sends messages back, with tokio-tungstenite.
     pub(super) fn tungstenite(cores: Cores) -> Self {
-        Self::start(cores, Some("/".to_owned()), messages)
+        let place = |address| {
+            let path = "/".to_owned();
+            Place::Websocket(Endpoint { address, path })
+        };
+        Self::start(cores, place, messages)
     }
 
-    fn start<F>(cores: Cores, path: Option<String>, serve: fn(TcpStream) -> F) -> Self
+    fn start<F>(cores: Cores, place: fn(SocketAddr) -> Place, serve: fn(TcpStream) -> F) -> Self
     where
         F: Future<Output = Option<()>> + Send + 'static,
     {
@@ -47,7 +51,7 @@ impl Floor {
             runtime.and_then(|runtime| runtime.block_on(listening))
         });
         let (address, meter) = start.recv().expect("a port is free");
-        let place = Place { address, path };
+        let place = place(address);
         Self { place, meter }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::args::Args;
 use super::client::{Client, Place};
-use super::cores::Cores;
-use super::figure::{Goal, Table};
 use super::floor::Floor;
-use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
 use super::who;
 use std::time::{Duration, Instant};
+use tests::Meter;
+use tests::bench::Cores;
+use tests::bench::{Goal, Table};
 use tokio::task::JoinSet;
 
 /// How many handshakes are under way at a time.

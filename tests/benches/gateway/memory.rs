@@ -2,22 +2,18 @@
 
 use super::args::Args;
 use super::client::{Client, Place};
-use super::cores::Cores;
-use super::figure::{Goal, Table, Who};
-use super::meter::Meter;
 use super::peer::Peer;
 use super::server::{Routes, Server};
 use super::who;
-use rustix::process::{Resource, getrlimit, setrlimit};
+use tests::bench::Cores;
+use tests::bench::{Goal, Table, Who};
+use tests::{MIB, Meter, allow_many_files};
 
 /// How many connections there are when memory is looked at.
 const SIZES: [u32; 3] = [1_000, 5_000, 10_000];
 
 pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> Table {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    // What is missing then is missed when a client connects.
-    let _ = setrlimit(Resource::Nofile, limit);
+    allow_many_files();
     let mut table = who::table(format!("Memory; {cores}"));
     for _ in 0..args.rounds {
         let server = Server::start(args, Routes::Messages, cores).await;
@@ -48,11 +44,7 @@ async fn fill(table: &mut Table, who: Who, place: &Place, meter: Meter) {
         Client::connect(place).await.expect("a connection");
     }
     let before = meter.memory();
-    table.add(
-        "no connection: MB in all",
-        who,
-        before as f64 / 1024.0 / 1024.0,
-    );
+    table.add("no connection: MB in all", who, before as f64 / MIB);
     let mut clients = Vec::new();
     for size in SIZES {
         while clients.len() < size as usize {

@@ -1,15 +1,15 @@
 //! The peer: serverless-offline, with the same echo in JavaScript.
 
 use super::client::{Client, Place};
-use super::cores::Cores;
-use super::meter::Meter;
 use super::server::PATIENCE;
 use std::ffi::OsString;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tests::{until, within_time};
+use tests::Meter;
+use tests::bench::Cores;
+use tests::{Endpoint, until, within_time};
 use tokio::process::Child;
 
 const FILES: [&str; 4] = [
@@ -98,7 +98,7 @@ impl Peer {
             .kill_on_drop(true)
             .spawn()
             .expect("node starts, since npm did");
-        let place = Place::of(&format!("ws://127.0.0.1:{websocket}/dev"));
+        let place = Place::Websocket(Endpoint::of(&format!("ws://127.0.0.1:{websocket}/dev")));
         let serves = until("serverless-offline", async || {
             Client::connect(&place).await.ok()
         });

@@ -1,49 +1,45 @@
 //! The program.
 
-use super::args::{Args, HELP, Section};
-use super::cores::Cores;
-use super::figure::Table;
+use super::args::{Args, Section};
 use super::peer::Peer;
-use super::{echo, function, handshakes, memory, meter};
+use super::{echo, handshakes, memory};
+use clap::Parser;
+use lambda_ws::store::Memory;
+use lambda_ws::{App, Connection, Error, Router};
 use std::process::ExitCode;
+use tests::bench::{Cores, Table, block_on, exit_code};
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime of one thread needs next to nothing");
-    if function::is_wanted() {
-        return match runtime.block_on(function::serve()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error}");
-                ExitCode::FAILURE
-            }
-        };
+    // The gateway starts this program as its function.
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+        let served = block_on(serve_function());
+        return exit_code(served.map(|()| false).map_err(|e| e.to_string().into()));
     }
-    let args = match Args::read(std::env::args().skip(1)) {
-        Ok(args) if args.help => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Ok(args) => args,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let missed = runtime.block_on(run(&args));
-    ExitCode::from(u8::from(args.check && missed))
+    let args = Args::parse();
+    exit_code(Ok(block_on(run(&args)) && args.check))
 }
 
-/// Measures and prints; whether a must is missed.
+/// Serves a function that sends every message back, in the way that its route names.
+async fn serve_function() -> Result<(), Error> {
+    let router = Router::new()
+        .two_way("ask", async |text: String| text)
+        .route("post", async |me: Connection, text: String| {
+            me.send(text).await?;
+            Ok::<_, Error>(())
+        });
+    // In memory, because the cost of DynamoDB is not the gateway's.
+    App::new(router).store(Memory::new()).run().await
+}
+
+/// Measures and prints. Returns whether a must is missed.
 async fn run(args: &Args) -> bool {
-    let peer = args.peer.then(Peer::install).and_then(|installed| {
+    let peer = (!args.no_peer).then(Peer::install).and_then(|installed| {
         let missing = |error| eprintln!("serverless-offline is left out: {error}");
         installed.map_err(missing).ok()
     });
     let mut missed = false;
-    for cores in &args.cores {
+    for cores in args.cores {
         if *cores == Cores::Apart && !Cores::can_be_chosen() {
             eprintln!("`--cores apart` is left out: it needs taskset and two cores");
             continue;
@@ -55,7 +51,7 @@ async fn run(args: &Args) -> bool {
                 missed |= table.is_missed();
                 println!(
                     "{table}load average {}, {} rounds",
-                    meter::load(),
+                    load_average(),
                     args.rounds
                 );
             }

@@ -2,14 +2,10 @@
 
 use super::args::Args;
 use super::client::Place;
-use super::cores::Cores;
-use super::meter::Meter;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::OnceLock;
 use std::time::Duration;
-use tests::{Processes, Program, within_time};
+use tests::bench::Cores;
+use tests::{Endpoint, Gateway, Meter, Setup, optimized_gateway};
 
 /// How long a server may take to start.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,8 +24,7 @@ pub(super) enum Routes {
 pub(super) struct Server {
     pub(super) place: Place,
     pub(super) meter: Meter,
-    function: Processes,
-    _program: Program,
+    gateway: Gateway,
 }
 
 impl Server {
@@ -40,36 +35,22 @@ impl Server {
             Routes::Connect => "connect.yaml",
         };
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/gateway");
-        // What tells the processes of this gateway's function from all others.
-        let secret = format!("bench-{:016x}", fastrand::u64(..));
-        let mut command = cores.command();
-        command.push(args.gateway.as_deref().unwrap_or_else(|| built()).into());
-        command
-            .extend(["--quiet", "--port", "0", "--secret-access-key", &secret].map(OsString::from));
-        command.extend(["--template".into(), here.join(template).into_os_string()]);
-        command.extend(["--".into(), own_program().into_os_string()]);
-        let mut program = Program::start(Path::new(&command[0]), &here, &command[1..]);
-        let ready = program.stdout.find(|line| line.starts_with("credentials"));
-        let ready = within_time(PATIENCE, "a gateway that serves", ready).await;
-        assert!(
-            ready.is_some(),
-            "the gateway ends: {:?}",
-            program.stderr.now()
-        );
-        let url = program.stdout.now().into_iter();
-        let mut url =
-            url.filter_map(|line| Some(line.strip_prefix("websocket")?.trim().to_owned()));
+        let setup = Setup::new()
+            .folder(&here)
+            .args(["--quiet", "--template", template]);
+        let setup = setup.gateway(args.gateway.clone().unwrap_or_else(optimized_gateway));
+        let setup = setup.under(cores.command()).program([own_program()]);
+        let gateway = setup.patience(PATIENCE).start().await;
         Self {
-            place: Place::of(&url.next_back().expect("it says where it listens")),
-            meter: Meter::Process(program.id()),
-            function: Processes::with(format!("AWS_SECRET_ACCESS_KEY={secret}")),
-            _program: program,
+            place: Place::Websocket(Endpoint::of(&gateway.url)),
+            meter: Meter::Process(gateway.program.id()),
+            gateway,
         }
     }
 
     /// The processor time of the function's processes.
     pub(super) fn function_time(&self) -> Duration {
-        let ids = self.function.running(&own_program()).into_iter();
+        let ids = self.gateway.processes.running(&own_program()).into_iter();
         ids.map(|id| Meter::Process(id).time()).sum()
     }
 }
@@ -77,25 +58,4 @@ impl Server {
 /// This program, which is the function too.
 fn own_program() -> PathBuf {
     std::env::current_exe().expect("Linux tells programs where they are")
-}
-
-/// The gateway's program, as a user has it.
-fn built() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let built = tests::cargo()
-            .current_dir(tests::root())
-            .args(["build", "--quiet", "--release", "--package=lambda_ws_local"])
-            .arg("--message-format=json-render-diagnostics")
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cargo runs, since it runs this");
-        assert!(built.status.success(), "the gateway does not build");
-        let messages = String::from_utf8_lossy(&built.stdout);
-        let program = messages.lines().find_map(|line| {
-            let message: serde_json::Value = serde_json::from_str(line).ok()?;
-            Some(PathBuf::from(message.get("executable")?.as_str()?))
-        });
-        program.expect("cargo names what it has built")
-    })
 }

@@ -1,6 +1,6 @@
 //! Whom the samples are of.
 
-use super::figure::{Goal, Table, Who};
+use tests::bench::{Goal, Table, Who};
 
 pub(super) const GATEWAY: Who = "gateway";
 pub(super) const TCP: Who = "plain TCP";

@@ -1,19 +1,15 @@
 //! A process that sends.
 
 use super::floor::Floor;
-use super::meter::Meter;
 use super::sample::Sample;
 use super::who;
 use allocation_counter::{measure, opt_out};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use futures_util::{StreamExt, stream};
-use lambda_ws::transport::{ApiGateway, Lane, Transport, https_client};
+use lambda_ws::transport::{ApiGateway, Lane, Transport};
 use lambda_ws::{ConnectionId, IntoPayload, Payload};
 use std::error::Error;
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
+use tests::{MIB, Meter, sdk_config};
 
 /// The first argument of a client's process.
 pub(super) const ROLE: &str = "client";
@@ -36,10 +32,10 @@ struct Api {
 }
 
 /// A client's process.
-pub(super) fn run(
-    runtime: &Runtime,
-    mut args: impl Iterator<Item = String>,
-) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut next = || args.next().ok_or("a client has four arguments");
     let (who, url) = (next()?, next()?);
     let (in_flight, duration) = (next()?.parse()?, next()?.parse()?);
@@ -68,7 +64,7 @@ pub(super) fn run(
         rate: count / elapsed.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / count,
         allocations: allocations.count_total as f64 / counted as f64,
-        peak: meter.peak() as f64 / 1024.0 / 1024.0,
+        peak: meter.peak() as f64 / MIB,
         cold: cold.as_secs_f64() * 1e3,
         cold_cpu: cold_cpu.as_secs_f64() * 1e3,
     };
@@ -94,7 +90,7 @@ impl Client {
             ConnectionId::from(format!("{id}="))
         });
         Ok(Self::Api(Box::new(Api {
-            api: ApiGateway::through(lane, &config(), url),
+            api: ApiGateway::through(lane, &sdk_config("test", "test"), url),
             ids: ids.take(1000).collect(),
             payload: "x".repeat(SIZE).into_payload()?,
             in_flight,
@@ -140,14 +136,4 @@ impl Api {
         }
         count
     }
-}
-
-fn config() -> SdkConfig {
-    let credentials = Credentials::new("test", "test", None, None, "benchmark");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(https_client())
-        .build()
 }

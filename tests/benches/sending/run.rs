@@ -1,45 +1,30 @@
 //! The program.
 
-use super::args::{Args, HELP, Section};
+use super::args::{Args, Section};
 use super::authority::Authority;
-use super::cores::Cores;
-use super::figure::{Goal, Table, Who};
 use super::sample::Sample;
 use super::server::Server;
-use super::{client, meter, server, signing, who};
+use super::{client, server, signing, who};
+use clap::Parser;
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
+use tests::bench::{Cores, Goal, Table, Who, block_on, exit_code};
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime of one thread needs next to nothing");
     let mut args = std::env::args().skip(1).peekable();
-    let ran = match args.peek().map(String::as_str) {
-        Some(server::ROLE) => runtime
-            .block_on(server::serve(args.skip(1)))
-            .map(|()| false),
-        Some(client::ROLE) => client::run(&runtime, args.skip(1)).map(|()| false),
-        _ => Args::read(args).map_err(Into::into).and_then(|args| {
-            if args.help {
-                print!("{HELP}");
-                return Ok(false);
-            }
-            Ok(run(&args)? && args.check)
-        }),
-    };
-    match ran {
-        Ok(failed) => ExitCode::from(u8::from(failed)),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    exit_code(match args.peek().map(String::as_str) {
+        Some(server::ROLE) => block_on(server::serve(args.skip(1))).map(|()| false),
+        Some(client::ROLE) => client::run(args.skip(1)).map(|()| false),
+        _ => {
+            let args = Args::parse();
+            run(&args).map(|missed| missed && args.check)
         }
-    }
+    })
 }
 
-/// Measures and prints; whether a must is missed.
+/// Measures and prints. Returns whether a must is missed.
 fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let cores = Cores::Apart;
     if !Cores::can_be_chosen() {
@@ -50,12 +35,12 @@ fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let authority = Authority::new()?;
     let mut missed = false;
     for section in &args.sections {
-        let before = meter::load();
+        let before = load_average();
         let table = section.measure(args, &authority)?;
         missed |= table.is_missed();
         println!(
             "{table}load average {before} to {}, {} rounds",
-            meter::load(),
+            load_average(),
             args.rounds
         );
     }

@@ -2,11 +2,11 @@
 
 use super::authority::Authority;
 use super::client::ROLE;
-use super::figure::Who;
 use super::server::Server;
 use std::error::Error;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tests::bench::Who;
 
 /// What one process has seen.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! A management API that says yes to everything, a process of its own on the other core.
 
 use super::authority::Authority;
-use super::cores::Cores;
 use super::http;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -13,6 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
+use tests::bench::Cores;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;

@@ -1,8 +1,6 @@
 //! What a signature costs.
 
 use super::args::Args;
-use super::figure::{Goal, Table};
-use super::meter::Meter;
 use super::who;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -11,6 +9,8 @@ use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::sigv4::{Signable, SigningKey, day};
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
+use tests::Meter;
+use tests::bench::{Goal, Table};
 
 const HOST: &str = "abcd1234.execute-api.us-east-1.amazonaws.com";
 const PATH: &str = "/dev/@connections/PJqB0fHsqRcCHlw%3D";

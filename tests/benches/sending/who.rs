@@ -1,6 +1,6 @@
 //! Whom the samples are of.
 
-use super::figure::{Table, Who};
+use tests::bench::{Table, Who};
 
 pub(super) const LEAN: Who = "lean lane";
 pub(super) const SDK: Who = "SDK";

@@ -1,16 +1,16 @@
 //! The processor time of an event.
 
 use super::args::Args;
-use super::figure::{Goal, Table, Who};
-use super::function::{Function, Place, program};
+use super::function::{Function, program};
 use super::launcher::Launcher;
-use super::meter::Meter;
 use super::runtime_api::{RuntimeApi, Waiting};
 use serde_json::Value;
 use std::error::Error;
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
+use tests::Meter;
+use tests::bench::{Goal, Table, Who};
 
 const CHAT: Who = "chat";
 const TYPED: Who = "no router";
@@ -51,13 +51,6 @@ fn of(id: &str, event: &str) -> String {
     event.to_string()
 }
 
-/// A message that no route of the chat is for, the only one that it answers without its store.
-pub(super) fn message() -> String {
-    let text = include_str!("../../../events/unknown-action.json");
-    let event: Value = serde_json::from_str(text).expect("a fixture");
-    event.to_string()
-}
-
 pub(super) async fn measure(
     args: &Args,
     launcher: &Launcher,
@@ -74,33 +67,24 @@ pub(super) async fn measure(
             program(env!("CARGO_BIN_EXE_hello").as_ref(), &["typed"]),
         ),
     ];
-    let event = message();
     for _ in 0..args.rounds.min(ROUNDS) {
         for (who, program) in &programs {
-            let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
-            let place = Place {
-                launcher,
-                api: api.address,
-                variables: &variables,
-                under: &[],
-            };
-            let function = Function::start(program, place)?;
+            let (function, waiting) =
+                warmed_up(&mut api, launcher, program, args.events / 10 + 1).await?;
             let meter = Meter::Process(function.id());
-            let mut waiting = api.next().await?;
-            waiting = invoke(&mut api, waiting, &event, args.events / 10 + 1).await?;
             let before = meter.time();
-            let _waiting = invoke(&mut api, waiting, &event, args.events).await?;
+            let _waiting = invoke(&mut api, waiting, args.events).await?;
             let time = (meter.time() - before).as_secs_f64();
             table.add(CPU, who, time * 1e6 / args.events as f64);
         }
     }
     for (who, program) in &programs {
         let [least, most] = COUNTED;
-        let Some(few) = instructions(&mut api, launcher, program, &event, least).await? else {
+        let Some(few) = instructions(&mut api, launcher, program, least).await? else {
             eprintln!("there is no valgrind: instructions are not counted");
             break;
         };
-        let many = instructions(&mut api, launcher, program, &event, most).await?;
+        let many = instructions(&mut api, launcher, program, most).await?;
         let difference = many.unwrap_or_default().saturating_sub(few) as f64;
         table.add(INSTRUCTIONS, who, difference / (most - least) as f64 / 1e3);
     }
@@ -117,14 +101,29 @@ pub(super) async fn measure(
     Ok(vec![table])
 }
 
+/// Starts a function that only logs its posts, and lets it handle so many events.
+pub(super) async fn warmed_up(
+    api: &mut RuntimeApi,
+    launcher: &Launcher,
+    program: &[OsString],
+    events: usize,
+) -> Result<(Function, Waiting), Box<dyn Error>> {
+    let log_only = [("AWS_SAM_LOCAL", "true".to_owned())];
+    let function = Function::start(program, launcher, api, &log_only)?;
+    let waiting = api.next().await?;
+    Ok((function, invoke(api, waiting, events).await?))
+}
+
+/// Lets a function handle so many messages that no route of the chat matches. The chat answers them without its store.
 pub(super) async fn invoke(
     api: &mut RuntimeApi,
     mut waiting: Waiting,
-    event: &str,
     times: usize,
 ) -> Result<Waiting, Box<dyn Error>> {
+    let event = include_str!("../../../events/unknown-action.json");
+    let event = serde_json::from_str::<Value>(event)?.to_string();
     for _ in 0..times {
-        api.invoke(waiting, event).await?;
+        api.invoke(waiting, &event).await?;
         waiting = api.next().await?;
     }
     Ok(waiting)
@@ -135,7 +134,6 @@ async fn instructions(
     api: &mut RuntimeApi,
     launcher: &Launcher,
     program: &[OsString],
-    event: &str,
     events: usize,
 ) -> Result<Option<u64>, Box<dyn Error>> {
     let mut valgrind = Command::new("valgrind");
@@ -146,17 +144,9 @@ async fn instructions(
     let folder = tempfile::tempdir()?;
     let counts = folder.path().join("counts");
     let option = format!("--callgrind-out-file={}", counts.display());
-    let under = ["valgrind", "--tool=callgrind", "--quiet", &option].map(OsString::from);
-    let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
-    let place = Place {
-        launcher,
-        api: api.address,
-        variables: &variables,
-        under: &under,
-    };
-    let function = Function::start(program, place)?;
-    let waiting = api.next().await?;
-    let _waiting = invoke(api, waiting, event, events).await?;
+    let valgrind = ["valgrind", "--tool=callgrind", "--quiet", &option].map(OsString::from);
+    let program = [&valgrind, program].concat();
+    let (function, _waiting) = warmed_up(api, launcher, &program, events).await?;
     function.end()?;
     let counts = std::fs::read_to_string(counts)?;
     let total = counts

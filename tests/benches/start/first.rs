@@ -3,12 +3,12 @@
 use super::args::Args;
 use super::aws::Aws;
 use super::events;
-use super::figure::{Goal, Table, Who};
-use super::function::{Function, Place, program};
+use super::function::{Function, program};
 use super::launcher::Launcher;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
 use std::time::Instant;
+use tests::bench::{Goal, Table, Who};
 
 const FIRST: Who = "first";
 const SECOND: Who = "second";
@@ -33,13 +33,7 @@ pub(super) async fn measure(
     let without = [with.clone(), vec![("SEND_TASKS", "0".to_owned())]].concat();
     for round in 0..=args.rounds {
         for (name, variables) in [(CHAT, &without), (GREETING, &with)] {
-            let place = Place {
-                launcher,
-                api: api.address,
-                variables,
-                under: &[],
-            };
-            let _function = Function::start(&chat, place)?;
+            let _function = Function::start(&chat, launcher, &api, variables)?;
             for who in [FIRST, SECOND] {
                 let waiting = api.next().await?;
                 // So that neither finds somebody else to tell.

@@ -1,10 +1,10 @@
 //! A function's process.
 
 use super::launcher::Launcher;
-use rustix::process::{Pid, Signal, kill_process};
+use super::runtime_api::RuntimeApi;
+use rustix::process::Signal;
 use std::error::Error;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -16,24 +16,17 @@ pub(super) struct Function {
     pub(super) began: Instant,
 }
 
-/// Where it runs, beside its program.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) launcher: &'a Launcher,
-    pub(super) api: SocketAddr,
-    /// Variables beside Lambda's own.
-    pub(super) variables: &'a [(&'a str, String)],
-    /// What the command line begins with.
-    pub(super) under: &'a [OsString],
-}
-
 impl Function {
-    /// Starts one with nothing but the environment that Lambda gives it.
-    pub(super) fn start(program: &[OsString], place: Place<'_>) -> Result<Self, Box<dyn Error>> {
-        let line = [place.under, program].concat();
-        let mut command = Command::new(&line[0]);
+    /// Starts a function with the environment that Lambda gives it, and some variables more.
+    pub(super) fn start(
+        program: &[OsString],
+        launcher: &Launcher,
+        api: &RuntimeApi,
+        variables: &[(&str, String)],
+    ) -> Result<Self, Box<dyn Error>> {
+        let mut command = Command::new(&program[0]);
         command
-            .args(&line[1..])
+            .args(&program[1..])
             .env_clear()
             .envs([
                 ("AWS_ACCESS_KEY_ID", "test"),
@@ -42,15 +35,15 @@ impl Function {
                 ("AWS_LAMBDA_FUNCTION_NAME", "chat"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-                ("AWS_LAMBDA_RUNTIME_API", &place.api.to_string()),
+                ("AWS_LAMBDA_RUNTIME_API", &api.address.to_string()),
                 ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
                 ("PATH", "/usr/bin:/bin"),
             ])
-            .envs(place.variables.iter().map(|(name, value)| (name, value)))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let (child, began) = place.launcher.launch(command)?;
+        let (child, began) = launcher.launch(command)?;
         Ok(Self { child, began })
     }
 
@@ -60,8 +53,7 @@ impl Function {
 
     /// Asks it to end, and waits for that.
     pub(super) fn end(mut self) -> Result<(), Box<dyn Error>> {
-        let id = Pid::from_raw(self.id().cast_signed());
-        kill_process(id.ok_or("it has an id")?, Signal::TERM)?;
+        tests::signal(self.id(), Signal::TERM);
         self.child.wait()?;
         Ok(())
     }

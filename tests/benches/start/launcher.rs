@@ -1,11 +1,11 @@
 //! A thread that starts processes, on the core where functions run.
 
-use super::cores::Cores;
-use super::meter::Meter;
 use std::io;
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
+use tests::Meter;
+use tests::bench::Cores;
 
 /// A thread that starts processes on the core where functions run: they stay where it is, and no program has
 /// to be started that moves them, which would be measured with them.

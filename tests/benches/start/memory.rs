@@ -1,13 +1,13 @@
 //! The memory of a function that runs for long.
 
 use super::args::Args;
-use super::events::{invoke, message};
-use super::figure::{Goal, Table, Who};
-use super::function::{Function, Place, program};
+use super::events::{invoke, warmed_up};
+use super::function::program;
 use super::launcher::Launcher;
-use super::meter::Meter;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
+use tests::Meter;
+use tests::bench::{Goal, Table, Who};
 
 const CHAT: Who = "chat";
 const HELLO: Who = "hello world";
@@ -41,21 +41,11 @@ pub(super) async fn measure(
         (CHAT, program(&tests::deployed_chat(), &[])),
         (HELLO, program(env!("CARGO_BIN_EXE_hello").as_ref(), &[])),
     ];
-    let event = message();
     for (who, program) in &programs {
-        let variables = [("AWS_SAM_LOCAL", "true".to_owned())];
-        let place = Place {
-            launcher,
-            api: api.address,
-            variables: &variables,
-            under: &[],
-        };
-        let function = Function::start(program, place)?;
+        let (function, waiting) = warmed_up(&mut api, launcher, program, WARM_UP).await?;
         let meter = Meter::Process(function.id());
-        let mut waiting = api.next().await?;
-        waiting = invoke(&mut api, waiting, &event, WARM_UP).await?;
         let before = meter.memory();
-        let _waiting = invoke(&mut api, waiting, &event, events).await?;
+        let _waiting = invoke(&mut api, waiting, events).await?;
         let after = meter.memory();
         let growth = after as f64 - before as f64;
         table.add(GROWTH, who, growth / MB);

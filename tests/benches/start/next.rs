@@ -2,11 +2,11 @@
 
 use super::args::Args;
 use super::aws::Aws;
-use super::figure::{Goal, Table, Who};
-use super::function::{Function, Place, program};
+use super::function::{Function, program};
 use super::launcher::Launcher;
 use super::runtime_api::RuntimeApi;
 use std::error::Error;
+use tests::bench::{Goal, Table, Who};
 
 const COLD: Who = "chat, warm-up off";
 const WARM: Who = "chat";
@@ -43,13 +43,7 @@ pub(super) async fn measure(
         let places = all.len();
         all.rotate_left(round % places);
         for (who, program, variables) in all {
-            let place = Place {
-                launcher,
-                api: api.address,
-                variables,
-                under: &[],
-            };
-            let function = Function::start(program, place)?;
+            let function = Function::start(program, launcher, &api, variables)?;
             let waiting = api.next().await?;
             let time = function.began.elapsed().as_secs_f64() * 1e3;
             drop((function, waiting));

@@ -1,35 +1,20 @@
 //! The program.
 
-use super::args::{Args, HELP, Section};
-use super::cores::Cores;
+use super::args::{Args, Section};
 use super::launcher::Launcher;
-use super::{events, first, memory, meter, next, size};
+use super::{events, first, memory, next, size};
+use clap::Parser;
 use std::error::Error;
 use std::process::ExitCode;
+use tests::bench::{Cores, block_on, exit_code};
+use tests::load_average;
 
 pub(crate) fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.expect("a runtime of one thread needs next to nothing");
-    let ran = Args::read(std::env::args().skip(1)).map_err(Box::<dyn Error>::from);
-    let ran = ran.and_then(|args| {
-        if args.help {
-            print!("{HELP}");
-            return Ok(false);
-        }
-        Ok(runtime.block_on(run(&args))? && args.check)
-    });
-    match ran {
-        Ok(failed) => ExitCode::from(u8::from(failed)),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let args = Args::parse();
+    exit_code(block_on(run(&args)).map(|missed| missed && args.check))
 }
 
-/// Measures and prints; whether a must is missed.
+/// Measures and prints. Returns whether a must is missed.
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     if !Cores::can_be_chosen() {
         eprintln!(
@@ -42,7 +27,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     Cores::Apart.place_clients();
     let mut missed = false;
     for section in &args.sections {
-        let before = meter::load();
+        let before = load_average();
         let tables = match section {
             Section::Next => next::measure(args, &launcher).await?,
             Section::First => first::measure(args, &launcher).await?,
@@ -54,7 +39,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             missed |= table.is_missed();
             print!("{table}");
         }
-        println!("load average {before} to {}", meter::load());
+        println!("load average {before} to {}", load_average());
     }
     Ok(missed)
 }

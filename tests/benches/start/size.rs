@@ -1,9 +1,9 @@
 //! The size of the program that is deployed.
 
-use super::figure::{Goal, Table};
 use std::error::Error;
 use std::path::Path;
 use std::process::Command;
+use tests::bench::{Goal, Table};
 
 /// A megabyte has 1 000 000 bytes here, as the command line tools of AWS have it.
 const MB: f64 = 1e6;

@@ -10,7 +10,7 @@ async fn b9_a_template_with_an_authorizer_is_served_and_the_function_knows_its_c
     let gateway = setup.program([program]).start().await;
 
     let mut ann = gateway.client("token=s3cret").await;
-    ann.say(json!({"action": "whoami"})).await;
+    ann.send(json!({"action": "whoami"})).await;
     assert_eq!(ann.text().await, "ann, who may do anything", "C1");
 
     for (query, status, message) in [
@@ -18,7 +18,7 @@ async fn b9_a_template_with_an_authorizer_is_served_and_the_function_knows_its_c
         ("token=guess", 401, "Unauthorized"),
         ("", 401, "Unauthorized"),
     ] {
-        let refused = gateway.knock(query).await.expect_err("no client");
+        let refused = gateway.try_client(query).await.expect_err("no client");
         assert_eq!(refused.status, status, "{query}");
         assert!(refused.body.contains(message), "{refused:?}");
     }

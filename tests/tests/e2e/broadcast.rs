@@ -1,11 +1,11 @@
 //! Messages to more than one invocation can send to.
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
-use tests::{Client, Gateway, Setup, until, within_time};
+use tests::{Client, Gateway, Setup, signal, until, within_time};
 
 const CROWD: &str = env!("CARGO_BIN_EXE_crowd");
 
@@ -28,7 +28,7 @@ async fn hall() -> (Gateway, Vec<Client>) {
 
 /// Has a text shouted, and what came of it in the event itself.
 async fn shout(client: &mut Client, text: &str) -> Value {
-    client.say(json!({"action": "shout", "text": text})).await;
+    client.send(json!({"action": "shout", "text": text})).await;
     // The sender is one of those who hear it.
     loop {
         let heard = client.text().await;
@@ -39,7 +39,7 @@ async fn shout(client: &mut Client, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_an_invocation_cannot_do_in_its_time_tasks_do() {
+async fn tasks_continue_a_broadcast_that_exceeds_the_timeout() {
     let (gateway, mut clients) = hall().await;
     let (first, others) = clients.split_first_mut().expect("clients");
     let delivery = shout(first, "hello").await;
@@ -51,7 +51,7 @@ async fn what_an_invocation_cannot_do_in_its_time_tasks_do() {
 
     // Whoever was sent to twice hears it before this.
     let last = join_all(others.iter_mut().map(|client| async {
-        client.say(json!({"action": "dance"})).await;
+        client.send(json!({"action": "dance"})).await;
         client.text().await
     }));
     for text in last.await {
@@ -61,7 +61,7 @@ async fn what_an_invocation_cannot_do_in_its_time_tasks_do() {
 }
 
 #[tokio::test]
-async fn a_worker_that_is_killed_loses_nobody() {
+async fn a_killed_worker_skips_no_recipient() {
     let (gateway, mut clients) = hall().await;
     let program = Path::new(CROWD);
     let before = gateway.processes.work(program);
@@ -69,16 +69,15 @@ async fn a_worker_that_is_killed_loses_nobody() {
     assert_eq!(delivery["tasks"], 4, "{delivery}");
     // A worker, by what it has done since: the four share the work.
     let victim = until("a worker", async || {
-        let victim = gateway.processes.busiest(program, &before)?;
-        Pid::from_raw(victim.cast_signed())
+        gateway.processes.busiest(program, &before)
     });
-    kill_process(victim.await, Signal::KILL).expect("it is there");
+    signal(victim.await, Signal::KILL);
 
     let hear = clients[1..].iter_mut().map(|client| client.text());
     let heard = within_time(PATIENCE, "all who hear it", join_all(hear)).await;
     assert!(heard.iter().all(|text| text == "hello"));
     let last = join_all(clients[1..].iter_mut().map(|client| async {
-        client.say(json!({"action": "dance"})).await;
+        client.send(json!({"action": "dance"})).await;
         let mut again = 0;
         while client.text().await == "hello" {
             again += 1;

@@ -16,27 +16,27 @@ fn error_code(heard: &serde_json::Value) -> &str {
 
 /// Two users in the lobby, who have heard of each other.
 async fn ann_and_bob(gateway: &Gateway) -> (Client, Client) {
-    let mut ann = gateway.newcomer("user=ann").await;
-    let bob = gateway.newcomer("user=bob").await;
-    ann.hears(json!({"type": "joined", "users": ["bob"], "room": "lobby"}))
+    let mut ann = gateway.welcomed("user=ann").await;
+    let bob = gateway.welcomed("user=bob").await;
+    ann.expects(json!({"type": "joined", "users": ["bob"], "room": "lobby"}))
         .await;
     (ann, bob)
 }
 
 #[tokio::test]
-async fn two_users_talk_and_nothing_is_left_of_them() {
+async fn two_users_chat_and_leave_no_items() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
     let (mut ann, mut bob) = ann_and_bob(&gateway).await;
     table.has(2, 2, 2).await;
 
-    ann.say(json!({"action": "say", "text": "hi, ä 🙂"})).await;
+    ann.send(json!({"action": "say", "text": "hi, ä 🙂"})).await;
     let said = json!({"type": "said", "user": "ann", "room": "lobby", "text": "hi, ä 🙂"});
-    ann.hears(said.clone()).await;
-    bob.hears(said).await;
+    ann.expects(said.clone()).await;
+    bob.expects(said).await;
 
     bob.close().await;
-    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
+    ann.expects(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
     table.has(1, 1, 1).await;
     ann.close().await;
@@ -47,7 +47,7 @@ async fn two_users_talk_and_nothing_is_left_of_them() {
 #[tokio::test]
 async fn a_newcomer_is_welcomed_within_five_seconds() {
     let gateway = Gateway::chat().await;
-    let _bob = gateway.newcomer("user=bob").await;
+    let _bob = gateway.welcomed("user=bob").await;
     let mut ann = gateway.client("user=ann").await;
     let welcome = within_time(Duration::from_secs(5), "a welcome", ann.json());
     let users = ["ann", "bob"];
@@ -59,7 +59,7 @@ async fn a_newcomer_is_welcomed_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn who_says_no_proper_name_is_not_let_in() {
+async fn a_client_without_a_valid_name_is_rejected() {
     let gateway = Gateway::chat().await;
     for query in [
         "",
@@ -67,12 +67,12 @@ async fn who_says_no_proper_name_is_not_let_in() {
         "user=no%20spaces",
         &format!("user={}", "x".repeat(33)),
     ] {
-        let refused = gateway.knock(query).await.expect_err(query);
+        let refused = gateway.try_client(query).await.expect_err(query);
         assert_eq!(refused.status, 401, "{query}");
         assert!(refused.body.contains("Unauthorized"), "{refused:?}");
     }
     let refused = gateway
-        .knock("user=ann&room=a/b")
+        .try_client("user=ann&room=a/b")
         .await
         .expect_err("a bad room");
     assert_eq!(refused.status, 400);
@@ -81,61 +81,61 @@ async fn who_says_no_proper_name_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn a_client_that_offers_the_sub_protocol_gets_it() {
+async fn the_server_chooses_an_offered_sub_protocol() {
     let gateway = Gateway::chat().await;
     let offer = |protocols| {
         let url = gateway.at("user=ann");
         async move {
             let offer = [("Sec-WebSocket-Protocol", protocols)];
-            Client::knock(&url, &offer)
+            Client::try_connect(&url, &offer)
                 .await
                 .expect("it is accepted")
                 .protocol
         }
     };
     assert_eq!(offer("chat.v2, chat.v1").await.as_deref(), Some("chat.v1"));
-    let plain = gateway.newcomer("user=bob").await;
+    let plain = gateway.welcomed("user=bob").await;
     assert_eq!(plain.protocol, None);
     gateway.stop().await;
 }
 
 #[tokio::test]
-async fn a_room_is_heard_by_those_who_are_in_it() {
+async fn only_members_of_a_room_receive_its_messages() {
     let gateway = Gateway::chat().await;
     let (mut ann, mut bob) = ann_and_bob(&gateway).await;
 
-    bob.say(json!({"action": "join", "room": "tea"})).await;
-    bob.hears(json!({"type": "entered", "room": "tea"})).await;
-    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
+    bob.send(json!({"action": "join", "room": "tea"})).await;
+    bob.expects(json!({"type": "entered", "room": "tea"})).await;
+    ann.expects(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
-    let mut cat = gateway.newcomer("user=cat&room=tea").await;
-    bob.hears(json!({"type": "joined", "users": ["cat"], "room": "tea"}))
+    let mut cat = gateway.welcomed("user=cat&room=tea").await;
+    bob.expects(json!({"type": "joined", "users": ["cat"], "room": "tea"}))
         .await;
 
-    bob.say(json!({"action": "say", "text": "milk?"})).await;
+    bob.send(json!({"action": "say", "text": "milk?"})).await;
     let said = json!({"type": "said", "user": "bob", "room": "tea", "text": "milk?"});
-    bob.hears(said.clone()).await;
-    cat.hears(said).await;
-    cat.say(json!({"action": "who"})).await;
-    cat.hears(json!({"type": "members", "room": "tea", "users": ["bob", "cat"]}))
+    bob.expects(said.clone()).await;
+    cat.expects(said).await;
+    cat.send(json!({"action": "who"})).await;
+    cat.expects(json!({"type": "members", "room": "tea", "users": ["bob", "cat"]}))
         .await;
     // Had the tea room reached the lobby, this would come second.
-    ann.say(json!({"action": "who"})).await;
-    ann.hears(json!({"type": "members", "room": "lobby", "users": ["ann"]}))
+    ann.send(json!({"action": "who"})).await;
+    ann.expects(json!({"type": "members", "room": "lobby", "users": ["ann"]}))
         .await;
 
-    ann.say(json!({"action": "join", "room": "tea"})).await;
-    ann.hears(json!({"type": "entered", "room": "tea"})).await;
+    ann.send(json!({"action": "join", "room": "tea"})).await;
+    ann.expects(json!({"type": "entered", "room": "tea"})).await;
     let joined = json!({"type": "joined", "users": ["ann"], "room": "tea"});
-    bob.hears(joined.clone()).await;
-    cat.hears(joined).await;
+    bob.expects(joined.clone()).await;
+    cat.expects(joined).await;
     // Again: nobody is told of what has not changed.
-    ann.say(json!({"action": "join", "room": "tea"})).await;
-    ann.hears(json!({"type": "entered", "room": "tea"})).await;
-    ann.say(json!({"action": "say", "text": "here"})).await;
+    ann.send(json!({"action": "join", "room": "tea"})).await;
+    ann.expects(json!({"type": "entered", "room": "tea"})).await;
+    ann.send(json!({"action": "say", "text": "here"})).await;
     let said = json!({"type": "said", "user": "ann", "room": "tea", "text": "here"});
     for client in [&mut ann, &mut bob, &mut cat] {
-        client.hears(said.clone()).await;
+        client.expects(said.clone()).await;
     }
     gateway.table().await.has(3, 3, 3).await;
     gateway.stop().await;
@@ -146,37 +146,37 @@ async fn a_direct_message_reaches_every_device_of_a_user() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
     let (mut ann, mut phone) = ann_and_bob(&gateway).await;
-    let mut laptop = gateway.newcomer("user=bob&room=tea").await;
+    let mut laptop = gateway.welcomed("user=bob&room=tea").await;
     table.has(3, 3, 3).await;
 
-    ann.say(json!({"action": "direct", "to": "bob", "text": "psst"}))
+    ann.send(json!({"action": "direct", "to": "bob", "text": "psst"}))
         .await;
     let direct = json!({"type": "direct", "user": "ann", "text": "psst"});
-    phone.hears(direct.clone()).await;
-    laptop.hears(direct).await;
+    phone.expects(direct.clone()).await;
+    laptop.expects(direct).await;
 
     laptop.close().await;
     table.has(2, 2, 2).await;
-    ann.say(json!({"action": "direct", "to": "bob", "text": "still there?"}))
+    ann.send(json!({"action": "direct", "to": "bob", "text": "still there?"}))
         .await;
     phone
-        .hears(json!({"type": "direct", "user": "ann", "text": "still there?"}))
+        .expects(json!({"type": "direct", "user": "ann", "text": "still there?"}))
         .await;
 
     phone.close().await;
-    ann.hears(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
+    ann.expects(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
         .await;
     table.has(1, 1, 1).await;
-    ann.say(json!({"action": "direct", "to": "bob", "text": "bye"}))
+    ann.send(json!({"action": "direct", "to": "bob", "text": "bye"}))
         .await;
     assert_eq!(error_code(&ann.json().await), "no_such_user");
     gateway.stop().await;
 }
 
 #[tokio::test]
-async fn who_makes_a_mistake_is_told_and_stays_connected() {
+async fn a_mistake_is_answered_with_an_error_and_the_client_stays_connected() {
     let gateway = Gateway::chat().await;
-    let mut ann = gateway.newcomer("user=ann").await;
+    let mut ann = gateway.welcomed("user=ann").await;
     for (said, code) in [
         (r#"{"action": "dance"}"#, "unknown_action"),
         (r#"{"text": "hi"}"#, "bad_message"),
@@ -190,15 +190,15 @@ async fn who_makes_a_mistake_is_told_and_stays_connected() {
             "no_such_user",
         ),
     ] {
-        ann.say_text(said).await;
+        ann.send_text(said).await;
         assert_eq!(error_code(&ann.json().await), code, "{said}");
     }
-    ann.say(json!({"action": "say", "text": "x".repeat(4001)}))
+    ann.send(json!({"action": "say", "text": "x".repeat(4001)}))
         .await;
     assert_eq!(error_code(&ann.json().await), "too_large");
     let longest = "ä".repeat(4000);
-    ann.say(json!({"action": "say", "text": longest})).await;
-    ann.hears(json!({"type": "said", "user": "ann", "room": "lobby", "text": longest}))
+    ann.send(json!({"action": "say", "text": longest})).await;
+    ann.expects(json!({"type": "said", "user": "ann", "room": "lobby", "text": longest}))
         .await;
     gateway.stop().await;
 }
@@ -207,18 +207,18 @@ async fn who_makes_a_mistake_is_told_and_stays_connected() {
 async fn two_joins_at_once_end_in_one_room() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
-    let mut ann = gateway.newcomer("user=ann").await;
+    let mut ann = gateway.welcomed("user=ann").await;
     for round in 0..10 {
         let rooms = [format!("a{round}"), format!("b{round}")];
         for room in &rooms {
-            ann.say(json!({"action": "join", "room": room})).await;
+            ann.send(json!({"action": "join", "room": room})).await;
         }
         // The first may be told of the second's `joined`; it hears nothing of itself.
         let entered = |room| json!({"type": "entered", "room": room});
-        ann.hears_all([entered(&rooms[0]), entered(&rooms[1])])
+        ann.expects_all([entered(&rooms[0]), entered(&rooms[1])])
             .await;
         table.has(1, 1, 1).await;
-        ann.say(json!({"action": "who"})).await;
+        ann.send(json!({"action": "who"})).await;
         let members = ann.json().await;
         assert!(
             rooms.iter().any(|room| members["room"] == **room),
@@ -232,7 +232,7 @@ async fn two_joins_at_once_end_in_one_room() {
 }
 
 #[tokio::test]
-async fn a_developer_who_gives_no_options_is_told_where_everything_is() {
+async fn the_gateway_prints_all_addresses_without_options() {
     let mut gateway = Program::start(
         &tests::gateway(),
         &tests::root(),

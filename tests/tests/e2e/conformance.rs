@@ -2,7 +2,7 @@
 //! are those of the project's list of how the real service behaves.
 
 use serde_json::{Value, json};
-use tests::{Client, Gateway, Refused, Setup};
+use tests::{Client, Gateway, HandshakeError, Setup};
 
 async fn serve() -> Gateway {
     let setup = Setup::new().template("routes.yaml");
@@ -10,10 +10,10 @@ async fn serve() -> Gateway {
 }
 
 /// Asks to connect while `$connect` does `command`.
-async fn knock(gateway: &Gateway, command: Value) -> Result<Client, Refused> {
+async fn try_connect(gateway: &Gateway, command: Value) -> Result<Client, HandshakeError> {
     let hex = |byte| format!("%{byte:02x}");
     let command: String = command.to_string().bytes().map(hex).collect();
-    gateway.knock(&format!("command={command}")).await
+    gateway.try_client(&format!("command={command}")).await
 }
 
 /// Expects a frame of the gateway's own, to the letter.
@@ -31,7 +31,7 @@ async fn hears_frame(client: &mut Client, message: &str) {
 async fn is_well(client: &mut Client) {
     let back = json!({"statusCode": 200, "body": "well"});
     client
-        .say(json!({"action": "twoway", "return": back}))
+        .send(json!({"action": "twoway", "return": back}))
         .await;
     assert_eq!(client.text().await, "well");
 }
@@ -40,13 +40,13 @@ async fn is_well(client: &mut Client) {
 async fn b4_the_status_of_connect_is_what_the_client_sees() {
     let gateway = serve().await;
     for status in [200, 201, 204] {
-        let accepted = knock(&gateway, json!({"return": {"statusCode": status}})).await;
+        let accepted = try_connect(&gateway, json!({"return": {"statusCode": status}})).await;
         accepted.expect("a client that is let in").close().await;
     }
     for status in [301, 400, 401, 403, 404, 429, 500, 501, 503] {
         let response =
             json!({"statusCode": status, "body": "secret", "headers": {"X-Secret": "x"}});
-        let refused = knock(&gateway, json!({"return": response})).await;
+        let refused = try_connect(&gateway, json!({"return": response})).await;
         let refused = refused.expect_err("a client that is not let in");
         assert_eq!(refused.status, status);
         assert!(!refused.body.contains("secret"), "B5: {refused:?}");
@@ -65,7 +65,7 @@ async fn b4_a_function_that_fails_in_connect_is_a_502() {
         json!({"return": "ok"}),
         json!({"return": {"statusCode": 200, "ConnectionId": "x"}}),
     ] {
-        let refused = knock(&gateway, command.clone()).await;
+        let refused = try_connect(&gateway, command.clone()).await;
         assert_eq!(refused.expect_err("no client").status, 502, "{command}");
     }
     gateway.stop().await;
@@ -80,7 +80,9 @@ async fn b8_the_function_chooses_the_sub_protocol() {
     let command: String = response.to_string().bytes().map(hex).collect();
     let url = gateway.at(&format!("command={command}"));
     let offer = [("Sec-WebSocket-Protocol", "other, chosen")];
-    let client = Client::knock(&url, &offer).await.expect("it is let in");
+    let client = Client::try_connect(&url, &offer)
+        .await
+        .expect("it is let in");
     assert_eq!(client.protocol.as_deref(), Some("chosen"));
     gateway.stop().await;
 }
@@ -95,7 +97,7 @@ async fn d4_a_message_without_a_route_is_forbidden() {
         "",
         r#"{"action":"$connect"}"#,
     ] {
-        client.say_text(text).await;
+        client.send_text(text).await;
         hears_frame(&mut client, "Forbidden").await;
     }
     is_well(&mut client).await;
@@ -109,7 +111,7 @@ async fn e1_a_one_way_route_says_nothing_whatever_the_function_returns() {
     for status in [200, 301, 401, 500] {
         let response = json!({"statusCode": status, "body": "not for the client"});
         client
-            .say(json!({"action": "oneway", "return": response}))
+            .send(json!({"action": "oneway", "return": response}))
             .await;
         is_well(&mut client).await;
     }
@@ -130,7 +132,7 @@ async fn e2_a_two_way_route_sends_the_body() {
         ),
     ] {
         client
-            .say(json!({"action": "twoway", "return": response}))
+            .send(json!({"action": "twoway", "return": response}))
             .await;
         assert_eq!(client.text().await, text, "{response}");
     }
@@ -143,7 +145,7 @@ async fn e3_a_function_that_fails_is_an_internal_server_error() {
     let mut client = gateway.client("").await;
     for action in ["oneway", "twoway"] {
         for how in ["fail", "crash", "hang"] {
-            client.say(json!({"action": action, "do": how})).await;
+            client.send(json!({"action": action, "do": how})).await;
             hears_frame(&mut client, "Internal server error").await;
             is_well(&mut client).await;
         }
@@ -165,7 +167,7 @@ async fn e4_a_malformed_response_is_an_internal_server_error() {
     ] {
         for action in ["oneway", "twoway"] {
             client
-                .say(json!({"action": action, "return": response}))
+                .send(json!({"action": action, "return": response}))
                 .await;
             hears_frame(&mut client, "Internal server error").await;
         }
@@ -178,7 +180,7 @@ async fn e4_a_malformed_response_is_an_internal_server_error() {
 async fn e5_a_function_that_is_too_slow_is_a_timeout_and_the_connection_lives() {
     let gateway = serve().await;
     let mut client = gateway.client("").await;
-    client.say(json!({"action": "hasty", "do": "hang"})).await;
+    client.send(json!({"action": "hasty", "do": "hang"})).await;
     hears_frame(&mut client, "Endpoint request timed out").await;
     is_well(&mut client).await;
     gateway.stop().await;

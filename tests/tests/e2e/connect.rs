@@ -31,11 +31,11 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
         expected
     );
 
-    let mut bob = gateway.newcomer("user=bob").await;
+    let mut bob = gateway.welcomed("user=bob").await;
     let joined = ann.stdout.find(|line| line.contains("joined"));
     assert!(within("who joins", joined).await.is_some());
     ann.type_line(r#"{"action":"say","text":"one"}"#).await;
-    bob.hears(json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"}))
+    bob.expects(json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"}))
         .await;
     let said = ann.stdout.find(|line| line.contains("said"));
     assert!(within("its own words", said).await.is_some());
@@ -45,7 +45,7 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(json_lines(&ended).len(), 4);
     assert_eq!(ended.stderr, [""; 0]);
-    bob.hears(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
+    bob.expects(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
         .await;
     gateway.stop().await;
 }
@@ -68,7 +68,7 @@ async fn the_end_of_the_input_closes_after_the_answers() {
 }
 
 #[tokio::test]
-async fn who_is_refused_sees_the_status() {
+async fn a_rejected_client_sees_the_status() {
     let gateway = Gateway::chat().await;
     let ended = start(&gateway.url, &[]).ended().await;
     assert_eq!(ended.code, Some(1));
@@ -120,7 +120,7 @@ async fn headers_and_sub_protocols_are_offered() {
 }
 
 #[tokio::test]
-async fn whoever_the_server_sends_away_is_told_so() {
+async fn a_client_that_the_server_disconnects_sees_the_close_code() {
     let gateway = Gateway::chat().await;
     let mut ann = start(&gateway.at("user=ann"), &["--linger", "3600"]);
     ann.type_line(r#"{"action":"who"}"#).await;

@@ -1,10 +1,10 @@
 //! Many clients, and processes that die.
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tests::{Client, Gateway, chat};
+use tests::{Client, Gateway, chat, signal};
 
 const CLIENTS: usize = 200;
 const MESSAGES: usize = 20;
@@ -16,10 +16,10 @@ fn said(user: usize, text: &str) -> Value {
 /// Says something, waits until everybody has heard it, and returns what they heard before that.
 async fn all_hear(clients: &mut [Client], user: usize, text: &str) -> Vec<Value> {
     clients[user]
-        .say(json!({"action": "say", "text": text}))
+        .send(json!({"action": "say", "text": text}))
         .await;
     let said = said(user, text);
-    let hear = |client| Client::hears_at_last(client, &said);
+    let hear = |client| Client::expects_at_last(client, &said);
     join_all(clients.iter_mut().map(hear)).await.concat()
 }
 
@@ -31,7 +31,7 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
     let table = gateway.table().await;
     let mut clients = Vec::new();
     for user in 0..CLIENTS {
-        let client = gateway.newcomer(&format!("user=u{user}&room=hall")).await;
+        let client = gateway.welcomed(&format!("user=u{user}&room=hall")).await;
         clients.push(client);
     }
     table.has(CLIENTS, CLIENTS, CLIENTS).await;
@@ -47,13 +47,11 @@ async fn two_hundred_clients_hear_every_message_once_and_survive_a_killed_proces
 
     let before = gateway.processes.work(&chat());
     clients[0]
-        .say(json!({"action": "say", "text": "the last words of a process"}))
+        .send(json!({"action": "say", "text": "the last words of a process"}))
         .await;
     clients[CLIENTS - 1].json().await;
     let victim = gateway.processes.busiest(&chat(), &before);
-    let victim = victim.expect("the chat runs").cast_signed();
-    let victim = Pid::from_raw(victim).expect("a process has an id");
-    kill_process(victim, Signal::KILL).expect("it is there");
+    signal(victim.expect("the chat runs"), Signal::KILL);
     all_hear(&mut clients, 0, "we go on").await;
 
     let mut first = clients.swap_remove(0);

@@ -32,7 +32,7 @@ async fn our_own_template_has_no_finding() {
 
 /// Those that are complete enough to be deployed.
 #[tokio::test]
-async fn fixtures_that_are_right_have_no_mistake() {
+async fn correct_fixtures_have_no_mistake() {
     for name in ["authorizer.yaml", "crowd.yaml"] {
         let path = fixture(name);
         let ended = doctor(&root(), &[path.to_str().expect("UTF-8")]).await;
@@ -148,7 +148,7 @@ async fn findings_are_json_for_programs() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_examined_is_told_apart() {
+async fn a_template_that_cannot_be_examined_is_an_error_and_not_a_finding() {
     let folder = tempfile::tempdir().expect("a folder");
     for (args, code, said) in [
         (&[][..], 2, "cannot read template.yaml"),

@@ -109,7 +109,7 @@ fn fired(list: &Ended, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn whatever_goes_wrong_a_message_is_heard_by_all_or_its_sender_is_told() {
+async fn under_faults_all_receive_a_message_or_its_sender_gets_an_error() {
     let setup = Setup::new().args(["--fault", FAULTS, "--fault-seed", "7"]);
     let gateway = setup.program([chat()]).start().await;
     let url = gateway
@@ -174,7 +174,7 @@ async fn whatever_goes_wrong_a_message_is_heard_by_all_or_its_sender_is_told() {
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_fault_or_a_scale_is_told_with_what_is_known() {
+async fn a_mistake_in_a_fault_or_a_scale_names_the_valid_ones() {
     for (args, says) in [
         (["--fault", "gnoe=1%"], "false-gone"),
         (["--fault", "gone=lots"], "0.5%"),

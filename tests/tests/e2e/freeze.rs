@@ -20,7 +20,7 @@ async fn probe(args: &[&str]) -> Gateway {
 async fn twoway(client: &mut Client, command: &Value) {
     let mut command = command.clone();
     command["action"] = "twoway".into();
-    client.say(command).await;
+    client.send(command).await;
     client.text().await;
 }
 
@@ -45,7 +45,7 @@ fn later(file: &Path) -> Value {
 }
 
 #[tokio::test]
-async fn work_that_is_not_awaited_stands_still_and_the_log_says_why() {
+async fn work_that_is_not_awaited_is_frozen_and_the_log_explains_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let gateway = probe(&[]).await;
     let mut client = gateway.client("").await;
@@ -77,7 +77,7 @@ async fn work_that_is_not_awaited_stands_still_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn without_the_freeze_such_work_goes_on() {
+async fn work_that_is_not_awaited_continues_without_the_freeze() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut gateway = probe(&["--no-freeze"]).await;
     let mut client = gateway.client("").await;
@@ -90,10 +90,10 @@ async fn without_the_freeze_such_work_goes_on() {
 }
 
 #[tokio::test]
-async fn a_killed_gateway_takes_a_stopped_function_with_it() {
+async fn a_killed_gateway_ends_a_frozen_function() {
     let gateway = probe(&[]).await;
     let processes = gateway.processes.clone();
     frozen(&gateway).await;
     gateway.end(Signal::KILL).await;
-    Gateway::left_nothing(&processes).await;
+    processes.ended().await;
 }

@@ -13,27 +13,27 @@ async fn gateway() -> Gateway {
 async fn each_route_has_its_own_function() {
     let gateway = gateway().await;
     let mut ann = gateway.client("user=ann").await;
-    ann.say(json!({"action": "say"})).await;
-    ann.hears(json!({"name": "say"})).await;
-    ann.say(json!({"action": "else"})).await;
-    ann.hears(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"name": "say"})).await;
+    ann.send(json!({"action": "else"})).await;
+    ann.expects(json!({"name": "talk"})).await;
     gateway.stop().await;
 }
 
 #[tokio::test]
-async fn a_function_that_crashes_disturbs_no_other_and_is_named() {
+async fn a_function_that_crashes_is_named_and_does_not_disturb_others() {
     let mut gateway = gateway().await;
     let mut ann = gateway.client("user=ann").await;
     // The process that says its name now is asked again below.
     let talk = json!({"action": "talk"});
-    ann.say(talk.clone()).await;
-    ann.hears(json!({"name": "talk"})).await;
-    ann.say(json!({"action": "say", "do": "crash"})).await;
+    ann.send(talk.clone()).await;
+    ann.expects(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say", "do": "crash"})).await;
     assert_eq!(ann.json().await["message"], "Internal server error");
-    ann.say(talk).await;
-    ann.hears(json!({"name": "talk"})).await;
-    ann.say(json!({"action": "say"})).await;
-    ann.hears(json!({"name": "say"})).await;
+    ann.send(talk).await;
+    ann.expects(json!({"name": "talk"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"name": "say"})).await;
     let named = |line: &str| line.starts_with("say ") && line.contains("7");
     let line = within("a line of the log", gateway.program.stderr.find(named)).await;
     assert!(line.is_some());
@@ -46,14 +46,14 @@ async fn a_function_invokes_another_and_itself() {
     let mut ann = gateway.client("user=ann").await;
     for name in ["say", "talk", "Door"] {
         let invoke = json!({"action": "talk", "do": "invoke", "function": name});
-        ann.say(invoke).await;
+        ann.send(invoke).await;
         let body = json!({"name": name});
         let answer = json!({"status": 200, "error": null, "body": body});
-        ann.hears(answer).await;
+        ann.expects(answer).await;
     }
     let fail = json!({"do": "fail"});
     let invoke = json!({"action": "talk", "do": "invoke", "function": "say", "event": fail});
-    ann.say(invoke).await;
+    ann.send(invoke).await;
     let answer = ann.json().await;
     assert_eq!(answer["error"], "Unhandled");
     assert_eq!(answer["body"]["errorMessage"], "as it was told");
@@ -62,15 +62,15 @@ async fn a_function_invokes_another_and_itself() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_invocation_is_tried_again_with_the_same_request_id() {
+async fn an_asynchronous_invocation_is_retried_with_the_same_request_id() {
     let gateway = gateway().await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ids");
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "remember", "file": file, "times": 3});
     let invoke = json!({"do": "invoke", "function": "talk", "type": "Event", "event": event});
-    ann.say(invoke).await;
-    ann.hears(json!({"status": 202, "error": null})).await;
+    ann.send(invoke).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let ids = until("three attempts", async || {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         (text.lines().count() == 3).then_some(text)
@@ -83,13 +83,13 @@ async fn an_asynchronous_invocation_is_tried_again_with_the_same_request_id() {
 }
 
 #[tokio::test]
-async fn an_event_that_fails_too_often_is_said_to_be_lost() {
+async fn an_event_that_fails_too_often_is_reported_as_lost() {
     let mut gateway = gateway().await;
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "fail"});
-    ann.say(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
+    ann.send(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
         .await;
-    ann.hears(json!({"status": 202, "error": null})).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let lost = |line: &str| line.contains("asynchronous event") && line.contains(" of say is lost");
     let line = within("a line", gateway.program.stderr.find(lost)).await;
     // `EventInvokeConfig` of the template.
@@ -98,14 +98,14 @@ async fn an_event_that_fails_too_often_is_said_to_be_lost() {
 }
 
 #[tokio::test]
-async fn what_waits_at_the_end_is_counted() {
+async fn events_that_wait_at_the_end_are_counted() {
     let setup = Setup::new().template("functions.yaml");
     let mut gateway = setup.start().await;
     let mut ann = gateway.client("user=ann").await;
     let event = json!({"do": "fail"});
-    ann.say(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
+    ann.send(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
         .await;
-    ann.hears(json!({"status": 202, "error": null})).await;
+    ann.expects(json!({"status": 202, "error": null})).await;
     let failed = |line: &str| line.contains("as it was told");
     within("a failure", gateway.program.stderr.find(failed)).await;
     let ended = gateway.end(Signal::TERM).await;
@@ -114,7 +114,7 @@ async fn what_waits_at_the_end_is_counted() {
 }
 
 #[tokio::test]
-async fn a_url_is_of_a_function_that_the_template_has() {
+async fn the_function_of_a_url_must_be_in_the_template() {
     assert!(fixture("functions.yaml").exists());
     let setup = Setup::new().template("functions.yaml");
     let ended = setup

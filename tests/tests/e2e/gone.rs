@@ -21,7 +21,7 @@ fn posts() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_live_connection_is_removed_though_one_post_in_a_hundred_is_called_gone() {
+async fn no_live_connection_is_removed_when_one_post_in_a_hundred_gets_a_false_410() {
     let random = Mutex::new(fastrand::Rng::with_seed(410));
     let false_gone = Arc::new(Mutex::new(0));
     let counted = false_gone.clone();

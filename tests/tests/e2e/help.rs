@@ -30,7 +30,7 @@ async fn every_command_helps_with_examples() {
 }
 
 #[tokio::test]
-async fn an_unknown_flag_is_a_mistake_in_usage() {
+async fn an_unknown_flag_is_a_usage_error() {
     for args in [
         &["--prot", "0"][..],
         &["connect", "--nosuch", "ws://x"],

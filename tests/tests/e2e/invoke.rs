@@ -65,7 +65,7 @@ async fn the_conversation_of_the_samples_is_shown() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_event_is_named() {
+async fn a_file_that_is_not_an_event_is_named() {
     for (file, said) in [
         ("Cargo.toml", "is no JSON"),
         ("events/nosuch.json", "cannot read"),
@@ -81,7 +81,7 @@ async fn a_file_that_is_no_event_is_named() {
 }
 
 #[tokio::test]
-async fn a_response_that_api_gateway_refuses_is_a_failure() {
+async fn a_response_that_api_gateway_rejects_is_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     for (command, said) in [
         (r#"{"return": "garbage"}"#, "no JSON object"),
@@ -157,7 +157,7 @@ async fn fault_f12_an_answer_is_judged_by_the_kind_of_its_event() {
 }
 
 #[tokio::test]
-async fn a_function_hands_itself_work_which_ends_before_the_command_does() {
+async fn the_tasks_of_a_function_end_before_the_command() {
     let task = |command: &str| {
         format!(r#"{{"command": {{"do": "task", "event": {{"command": {command}}}}}}}"#)
     };

@@ -25,17 +25,18 @@ async fn shouts(language: &str, interpreter: &str, bootstrap: &str) {
     let gateway = Setup::new().args(["--template"]).args(template);
     let gateway = gateway.program([program]).start().await;
     let mut ann = gateway.client("user=ann").await;
-    ann.say(json!({"action": "shout", "text": "grüß dich"}))
+    ann.send(json!({"action": "shout", "text": "grüß dich"}))
         .await;
     let shouted = json!({"text": "GRÜSS DICH", "from": language});
-    ann.hears(shouted).await;
+    ann.expects(shouted).await;
 
     // Without a text the handler fails: conformance E3.
-    ann.say(json!({"action": "shout"})).await;
+    ann.send(json!({"action": "shout"})).await;
     assert_eq!(ann.json().await["message"], "Internal server error");
 
-    ann.say(json!({"action": "shout", "text": "again"})).await;
-    ann.hears(json!({"text": "AGAIN", "from": language})).await;
+    ann.send(json!({"action": "shout", "text": "again"})).await;
+    ann.expects(json!({"text": "AGAIN", "from": language}))
+        .await;
     ann.close().await;
     gateway.stop().await;
 }

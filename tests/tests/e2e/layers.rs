@@ -106,11 +106,7 @@ fn only_the_store_and_the_table_layout_contain_table_keys() {
 #[test]
 fn an_import_of_an_upper_layer_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| {
-        let file = folder.path().join(name);
-        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
-        fs::write(file, text).expect("a file");
-    };
+    let write = |name: &str, text: &str| tests::write(folder.path(), name, text);
     let found = || upward_imports(folder.path(), "", &["low", "middle", "top"]);
     write(
         "lib.rs",

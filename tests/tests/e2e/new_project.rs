@@ -74,16 +74,16 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     let mut ann = gateway.client("user=ann").await;
     let mut bob = gateway.client("user=bob").await;
     let joined = |user: &str| json!({"type": "joined", "room": "tea", "user": user});
-    ann.say(json!({"action": "join", "room": "tea"})).await;
-    ann.hears(joined("ann")).await;
-    bob.say(json!({"action": "join", "room": "tea"})).await;
-    bob.hears(joined("bob")).await;
-    ann.hears(joined("bob")).await;
-    bob.say(json!({"action": "say", "room": "tea", "text": "hi"}))
+    ann.send(json!({"action": "join", "room": "tea"})).await;
+    ann.expects(joined("ann")).await;
+    bob.send(json!({"action": "join", "room": "tea"})).await;
+    bob.expects(joined("bob")).await;
+    ann.expects(joined("bob")).await;
+    bob.send(json!({"action": "say", "room": "tea", "text": "hi"}))
         .await;
     let said = json!({"type": "said", "room": "tea", "user": "bob", "text": "hi"});
-    ann.hears(said.clone()).await;
-    bob.hears(said).await;
+    ann.expects(said.clone()).await;
+    bob.expects(said).await;
     ann.close().await;
     bob.close().await;
     gateway.stop().await;
@@ -98,7 +98,7 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_made_is_refused_with_the_remedy() {
+async fn a_project_that_cannot_be_created_is_an_error_with_a_fix() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("full")).expect("a folder");
     std::fs::write(folder.path().join("full/mine"), "mine").expect("a file");

@@ -33,14 +33,14 @@ fn lines(ended: &Ended) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn metrics_pass_the_gateways_log_as_cloudwatch_wants_them() {
+async fn metrics_in_the_gateways_log_are_valid_for_cloudwatch() {
     let mut gateway = gateway().await;
-    let mut ann = gateway.newcomer("user=ann").await;
-    ann.say(json!({"action": "say", "text": "hello"})).await;
+    let mut ann = gateway.welcomed("user=ann").await;
+    ann.send(json!({"action": "say", "text": "hello"})).await;
     assert_eq!(ann.json().await["type"], "said");
-    ann.say(json!({"action": "dance"})).await;
+    ann.send(json!({"action": "dance"})).await;
     assert_eq!(ann.json().await["error"]["code"], "unknown_action");
-    gateway.knock("user=").await.expect_err("nobody");
+    gateway.try_client("user=").await.expect_err("nobody");
     leave(ann, &mut gateway).await;
     until("the end of the task that announces who left", async || {
         let lines = gateway.program.stderr.now();
@@ -100,7 +100,7 @@ async fn metrics_pass_the_gateways_log_as_cloudwatch_wants_them() {
 }
 
 #[tokio::test]
-async fn no_token_and_no_message_is_logged_even_if_all_else_is() {
+async fn tokens_and_messages_are_never_logged() {
     let mut gateway = gateway().await;
     let url = gateway.at("user=ann&token=hunter2&ticket=hunter2");
     let headers = [
@@ -108,7 +108,7 @@ async fn no_token_and_no_message_is_logged_even_if_all_else_is() {
         ("cookie", "session=hunter2"),
         ("sec-websocket-protocol", "chat.v1, bearer, hunter2"),
     ];
-    let mut ann = Client::knock(&url, &headers).await.expect("she may");
+    let mut ann = Client::try_connect(&url, &headers).await.expect("she may");
     assert_eq!(ann.json().await["type"], "welcome");
     for text in [
         r#"{"action":"say","text":"hunter2"}"#,
@@ -117,7 +117,7 @@ async fn no_token_and_no_message_is_logged_even_if_all_else_is() {
         r#"{"action":"direct","to":"hunter2","text":"hunter2"}"#,
         "hunter2",
     ] {
-        ann.say_text(text).await;
+        ann.send_text(text).await;
         ann.text().await;
     }
     leave(ann, &mut gateway).await;

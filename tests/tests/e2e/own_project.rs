@@ -49,12 +49,7 @@ fn with_this_library(manifest: &str) -> String {
 async fn a_project_of_two_files_is_served_without_a_template() {
     let (manifest, main) = files();
     let folder = tempfile::tempdir().expect("a folder");
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        let parent = path.parent().expect("a folder");
-        std::fs::create_dir_all(parent).expect("a folder to write to");
-        std::fs::write(path, text).expect("a folder to write to");
-    };
+    let write = |name: &str, text: &str| tests::write(folder.path(), name, text);
     write("Cargo.toml", &with_this_library(&manifest));
     write("src/main.rs", &main);
     // The versions that the workspace has compiled and tested; without this line, in a new folder
@@ -77,7 +72,7 @@ async fn a_project_of_two_files_is_served_without_a_template() {
     // What is said comes back, whatever else the program says.
     for (number, client) in [&mut ann, &mut bob].into_iter().enumerate() {
         let text = format!("hello {number}");
-        client.say(json!({"action": "say", "text": text})).await;
+        client.send(json!({"action": "say", "text": text})).await;
         let heard = async { while !client.text().await.contains(&text) {} };
         within("what was said", heard).await;
     }

@@ -14,9 +14,9 @@ async fn publish<A: AsRef<OsStr>>(url: &str, args: impl IntoIterator<Item = A>) 
 }
 
 #[tokio::test]
-async fn a_room_a_user_a_connection_and_everyone_hear_what_is_published() {
+async fn rooms_users_connections_and_everyone_receive_published_messages() {
     let gateway = Gateway::chat().await;
-    let mut ann = gateway.newcomer("user=ann&room=tea").await;
+    let mut ann = gateway.welcomed("user=ann&room=tea").await;
     let (base, _) = gateway.management.split_once("/dev/").expect("a stage");
     for whom in [
         ["--room", "tea"].as_slice(),
@@ -27,7 +27,7 @@ async fn a_room_a_user_a_connection_and_everyone_hear_what_is_published() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let published: Value = serde_json::from_str(&ended.stdout[0]).expect("JSON");
         assert_eq!(published["sent"], 1, "{whom:?}");
-        ann.hears(json!({"type": "news"})).await;
+        ann.expects(json!({"type": "news"})).await;
     }
     let nobody = publish(base, ["--room", "coffee", "hello"]).await;
     assert_eq!(nobody.code, Some(0), "{nobody:?}");
@@ -36,7 +36,7 @@ async fn a_room_a_user_a_connection_and_everyone_hear_what_is_published() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_published_is_an_error_with_its_reason() {
+async fn a_message_that_cannot_be_published_is_an_error_with_its_reason() {
     let gateway = Gateway::chat().await;
     let (base, _) = gateway.management.split_once("/dev/").expect("a stage");
     let no_name = publish(base, ["--room", "", "hello"]).await;

@@ -26,7 +26,7 @@ async fn a_recorded_session_is_replayed_and_compared() {
     let record = [OsString::from("--record"), session.clone().into()];
     let served = Setup::new().args(record).program([chat()]).start().await;
     let mut ann = served.client("user=ann").await;
-    ann.say(json!({"action": "say", "text": "hello"})).await;
+    ann.send(json!({"action": "say", "text": "hello"})).await;
     while ann.json().await["text"] != "hello" {}
     ann.close().await;
     served.table().await.has(0, 0, 0).await;
@@ -76,7 +76,7 @@ async fn a_recorded_session_is_replayed_and_compared() {
 }
 
 #[tokio::test]
-async fn a_recording_ends_at_its_limit_and_serving_goes_on() {
+async fn a_recording_ends_at_its_limit_and_the_gateway_continues() {
     let folder = tempfile::tempdir().expect("a folder");
     let record = [OsString::from("--record"), folder.path().into()];
     let setup = Setup::new().args(record).args(["--record-limit", "1"]);

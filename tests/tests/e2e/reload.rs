@@ -4,7 +4,7 @@ use serde_json::json;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
-use tests::{Client, Gateway, Setup, fixture, until, within};
+use tests::{Client, Gateway, Setup, fixture, until, within, write};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_probe");
 
@@ -55,12 +55,6 @@ fn ask(stream: &mut BufReader<TcpStream>, method: &str, path: &str, body: &str) 
 }
 "##;
 
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder to write to");
-    std::fs::write(path, text).expect("a folder to write to");
-}
-
 fn version(folder: &Path, version: &str) {
     let text = format!("pub const VERSION: &str = {version:?};\n");
     write(folder, "src/version.rs", &text);
@@ -84,19 +78,13 @@ fn template() -> String {
     changed
 }
 
-/// Asks until the answer is another one, which has to be `expected`.
+/// Sends messages until the answer changes, which has to be `expected`.
 async fn becomes(client: &mut Client, old: &str, expected: &str) {
-    let changed = async {
-        loop {
-            client.say(json!({"action": "twoway"})).await;
-            let answer = client.text().await;
-            if answer != old {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert_eq!(within("another answer", changed).await, expected);
+    let changed = until("another answer", async || {
+        client.send(json!({"action": "twoway"})).await;
+        Some(client.text().await).filter(|answer| answer != old)
+    });
+    assert_eq!(changed.await, expected);
 }
 
 async fn told(gateway: &mut Gateway, parts: &[&str]) {
@@ -106,7 +94,7 @@ async fn told(gateway: &mut Gateway, parts: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_built_program_and_its_template_change_under_an_open_connection() {
+async fn a_built_program_and_its_template_reload_under_an_open_connection() {
     let project = project("reloaded-by-template");
     let folder = project.path();
     write(folder, "template.yaml", &template());
@@ -165,7 +153,7 @@ async fn a_built_program_and_its_template_change_under_an_open_connection() {
 }
 
 #[tokio::test]
-async fn a_program_that_cargo_runs_changes_under_an_open_connection() {
+async fn a_program_that_cargo_runs_reloads_under_an_open_connection() {
     let project = project("reloaded-by-cargo");
     let folder = project.path();
     let setup = Setup::new().template("routes.yaml").folder(folder);
@@ -182,7 +170,7 @@ async fn a_program_that_cargo_runs_changes_under_an_open_connection() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_built_elsewhere_is_started_again_unless_told_otherwise() {
+async fn a_program_that_is_built_elsewhere_restarts_unless_reloading_is_off() {
     for (args, reloads) in [(&[][..], true), (&["--no-reload"][..], false)] {
         let folder = tempfile::tempdir().expect("a folder");
         let program = folder.path().join("probe");
@@ -199,7 +187,7 @@ async fn a_program_that_is_built_elsewhere_is_started_again_unless_told_otherwis
             told(&mut gateway, &["reload", "ok"]).await;
         }
         client
-            .say(json!({"action": "twoway", "return": {"statusCode": 200, "body": "b"}}))
+            .send(json!({"action": "twoway", "return": {"statusCode": 200, "body": "b"}}))
             .await;
         assert_eq!(client.text().await, "b");
         let same = || gateway.processes.ids().iter().any(|id| old.contains(id));

@@ -1,7 +1,6 @@
 //! A gateway that cannot start says why, in one line, and what helps.
 
-use std::path::Path;
-use tests::{Ended, Gateway, Setup, chat, fixture};
+use tests::{Ended, Setup, chat, fixture, write};
 
 const PROBE: &str = env!("CARGO_BIN_EXE_probe");
 
@@ -16,7 +15,7 @@ async fn error(setup: Setup) -> String {
         panic!("one error is expected: {ended:?}");
     };
     let error = error.to_owned();
-    Gateway::left_nothing(&processes).await;
+    processes.ended().await;
     error
 }
 
@@ -24,12 +23,6 @@ fn contains(error: &str, parts: &[&str]) {
     for part in parts {
         assert!(error.contains(part), "no `{part}` in: {error}");
     }
-}
-
-fn write(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder to write to");
-    std::fs::write(path, text).expect("a folder to write to");
 }
 
 #[tokio::test]
@@ -91,7 +84,7 @@ async fn a_template_with_an_unknown_function() {
 }
 
 #[tokio::test]
-async fn a_function_that_the_template_does_not_have() {
+async fn a_function_that_is_not_in_the_template() {
     let setup = Setup::new().args(["--function", "Nosuch"]);
     contains(&error(setup).await, &["Nosuch", "Chat"]);
 }
@@ -105,7 +98,7 @@ async fn a_program_that_does_not_exist() {
 }
 
 #[tokio::test]
-async fn a_program_that_dies_at_its_start() {
+async fn a_program_that_exits_at_its_start() {
     let failed = error(Setup::new().program([PROBE, "die"])).await;
     contains(&failed, &["ended", "3"]);
     let failed = error(Setup::new().program(["true"])).await;
@@ -113,7 +106,7 @@ async fn a_program_that_dies_at_its_start() {
 }
 
 #[tokio::test]
-async fn the_last_words_of_a_program_that_dies_are_shown() {
+async fn the_last_stderr_lines_of_a_program_that_exits_are_shown() {
     let ended = Setup::new().program([PROBE, "die"]).spawn().ended().await;
     let said = ended
         .stderr
@@ -146,7 +139,7 @@ async fn a_program_that_does_not_build() {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_no_crate() {
+async fn a_folder_that_is_not_a_crate() {
     let folder = tempfile::tempdir().expect("a folder");
     let template = std::fs::read_to_string(tests::root().join("template.yaml"));
     write(
@@ -164,9 +157,9 @@ async fn a_folder_that_is_no_crate() {
 async fn the_templates_program_is_built_and_served() {
     let gateway = Setup::new().patience(std::time::Duration::from_secs(600));
     let gateway = gateway.start().await;
-    let mut ann = gateway.newcomer("user=ann").await;
-    ann.say(serde_json::json!({"action": "who"})).await;
+    let mut ann = gateway.welcomed("user=ann").await;
+    ann.send(serde_json::json!({"action": "who"})).await;
     let members = serde_json::json!({"type": "members", "room": "lobby", "users": ["ann"]});
-    ann.hears(members).await;
+    ann.expects(members).await;
     gateway.stop().await;
 }

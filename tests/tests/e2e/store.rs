@@ -5,7 +5,7 @@ use lambda_ws::store::{Memory, conformance};
 use tests::{Gateway, within};
 
 #[tokio::test]
-async fn dynamodb_does_what_a_store_must_do_also_several_times_at_once() {
+async fn dynamodb_keeps_the_promises_of_a_store_also_concurrently() {
     let gateway = Gateway::chat().await;
     let table = gateway.table().await;
     let runs = (0..4).map(|_| {
@@ -17,7 +17,7 @@ async fn dynamodb_does_what_a_store_must_do_also_several_times_at_once() {
 }
 
 #[tokio::test]
-async fn memory_does_what_a_store_must_do_also_several_times_at_once() {
+async fn memory_keeps_the_promises_of_a_store_also_concurrently() {
     let store = Memory::new();
     let runs = (0..4).map(|_| conformance(&store));
     within("the conformance of memory", join_all(runs)).await;

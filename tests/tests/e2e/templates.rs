@@ -48,8 +48,8 @@ async fn fault_f26_the_output_of_cdk_synth_is_served_unmodified() {
     let setup = setup.args(["--function", "AuthC256A5EC"]);
     let gateway = setup.program([authorizer]).start().await;
     let mut ann = gateway.client("token=a").await;
-    ann.say(json!({"action": "say"})).await;
-    ann.hears(json!({"route": "say"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"route": "say"})).await;
     ann.close().await;
     gateway.stop().await;
 }
@@ -58,12 +58,12 @@ async fn fault_f26_the_output_of_cdk_synth_is_served_unmodified() {
 async fn fault_f27_e9_a_mock_answers_a_ping_and_an_http_route_stops_no_other() {
     let gateway = Setup::new().template("mock.yaml").start().await;
     let mut ann = gateway.client("").await;
-    ann.say(json!({"action": "ping"})).await;
-    ann.hears(json!({"type": "pong"})).await;
-    ann.say(json!({"action": "order"})).await;
+    ann.send(json!({"action": "ping"})).await;
+    ann.expects(json!({"type": "pong"})).await;
+    ann.send(json!({"action": "order"})).await;
     assert_eq!(ann.json().await["message"], "Internal server error");
-    ann.say(json!({"action": "say"})).await;
-    ann.hears(json!({"name": "Say"})).await;
+    ann.send(json!({"action": "say"})).await;
+    ann.expects(json!({"name": "Say"})).await;
     ann.close().await;
     let lines = gateway.program.stderr.now();
     let warns = |line: &&String| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tests::Torture;
 
 #[tokio::test]
-async fn clients_that_break_every_rule_leave_nothing_behind() {
+async fn clients_that_break_every_rule_cause_no_leaks() {
     let torture = Torture {
         connections: 800,
         bytes: 64 << 20,

@@ -79,23 +79,28 @@ pub(crate) fn check<S: Strategy>(schedules: S, config: Config, check: impl Fn(S:
 }
 
 #[test]
-fn memory_keeps_connections_whatever_happens_at_once() {
+fn memory_keeps_connections_under_concurrency() {
     check(rounds(false), Config::default(), |rounds| {
         run(try_out(&Memory::new(), &rounds, |_, _| ()));
     });
 }
 
 #[test]
-fn dynamodb_keeps_connections_whatever_happens_at_once_fails_or_stops_half_way() {
+fn dynamodb_keeps_connections_under_concurrency_faults_and_crashes() {
     let schedules = prop_oneof![1 => rounds(false), 2 => rounds(true)];
     check(schedules, Config::default(), |rounds| {
         run(on_dynamodb(&rounds));
     });
 }
 
-/// Else a failure could not be made smaller.
+#[tokio::test(start_paused = true)]
+async fn dynamodb_reached_without_sockets_is_a_store() {
+    lambda_ws::store::conformance(&Table::new().store).await;
+}
+
+/// Otherwise proptest could not shrink a failure.
 #[test]
-fn a_schedule_always_goes_the_same_way() {
+fn a_schedule_is_deterministic() {
     check(rounds(true), Config::with_cases(16), |rounds| {
         let (once, again) = (run(on_dynamodb(&rounds)), run(on_dynamodb(&rounds)));
         assert_eq!(format!("{once:?}"), format!("{again:?}"));

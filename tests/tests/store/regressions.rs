@@ -30,7 +30,7 @@ async fn with<T>(faults: &[Fault], task: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_gets_a_used_id_is_not_in_its_former_rooms() {
+async fn a_reused_id_is_not_in_its_former_rooms() {
     let store = Table::new().store;
     let mut record = registered(&store, &["a", "b"]).await;
     record.at = NOW + Duration::from_secs(1);
@@ -41,7 +41,7 @@ async fn who_gets_a_used_id_is_not_in_its_former_rooms() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_marks_as_gone_knows_it_though_the_answer_is_lost() {
+async fn a_mark_succeeds_when_its_answer_is_lost() {
     let store = Table::new().store;
     let record = registered(&store, &["a"]).await;
     let marked = with(&[Fault::AnswerLost], store.mark_gone(&record.id, NOW)).await;
@@ -52,7 +52,7 @@ async fn who_marks_as_gone_knows_it_though_the_answer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_saves_knows_it_though_the_answer_is_lost() {
+async fn a_save_succeeds_when_its_answer_is_lost() {
     let store = Table::new().store;
     let record = registered(&store, &[]).await;
     let (id, version) = (&record.id, record.version);
@@ -64,7 +64,7 @@ async fn who_saves_knows_it_though_the_answer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_enters_knows_it_though_the_answer_is_lost() {
+async fn a_room_switch_succeeds_when_its_answer_is_lost() {
     let store = Table::new().store;
     let record = registered(&store, &["a"]).await;
     let mut faults = vec![Fault::AnswerLost];
@@ -75,7 +75,7 @@ async fn who_enters_knows_it_though_the_answer_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_removes_is_told_so_though_members_are_left() {
+async fn a_removal_is_reported_when_members_are_left() {
     let store = Table::new().store;
     let record = registered(&store, &["a"]).await;
     let faults = [Fault::None, Fault::NotSent, Fault::NotSent, Fault::NotSent];
@@ -101,7 +101,7 @@ async fn a_removal_whose_answer_is_lost_has_no_winner_and_leaves_members_until_t
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_may_not_enter_a_room_leaves_none() {
+async fn a_rejected_room_switch_leaves_no_room() {
     let store = Table::new().store;
     let rooms: Vec<String> = (0..MAX_ROOMS).map(|n| format!("{n:03}")).collect();
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
@@ -120,7 +120,7 @@ async fn who_may_not_enter_a_room_leaves_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_write_is_tried_again_when_a_transaction_is_in_its_way() {
+async fn every_write_is_retried_after_a_transaction_conflict() {
     let store = Table::new().store;
     let busy = [Fault::InTheWay; 5];
     let record = with(&busy, registered(&store, &["a"])).await;
@@ -159,7 +159,7 @@ async fn value(store: &DynamoDb) -> Option<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_replaces_a_value_knows_it_though_the_answer_is_lost() {
+async fn a_replacement_succeeds_when_its_answer_is_lost() {
     let store = Table::new().store;
     let replace = |value, version| store.replace("n", "k", value, None, version, NOW);
     let lost = [Fault::AnswerLost; 2];
@@ -188,7 +188,7 @@ async fn a_value_has_the_version_that_its_writer_knows_though_the_answer_is_lost
 
 /// As [`KeyValueStore`] says.
 #[tokio::test(start_paused = true)]
-async fn whose_answer_is_lost_has_removed_a_value_and_does_not_know() {
+async fn a_deletion_whose_answer_is_lost_does_not_know_that_it_happened() {
     let store = Table::new().store;
     let lost = [Fault::AnswerLost];
     store.write("n", "k", "1", None).await.expect("write");

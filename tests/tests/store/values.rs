@@ -55,14 +55,14 @@ async fn on_dynamodb(rounds: &[Round]) -> Vec<Call<Action>> {
 }
 
 #[test]
-fn memory_keeps_values_whatever_happens_at_once() {
+fn memory_keeps_values_under_concurrency() {
     check(rounds(false), Config::default(), |rounds| {
         run(try_out(&Memory::new(), &rounds, |_, _| ()));
     });
 }
 
 #[test]
-fn dynamodb_keeps_values_whatever_happens_at_once_fails_or_stops_half_way() {
+fn dynamodb_keeps_values_under_concurrency_faults_and_crashes() {
     let schedules = prop_oneof![1 => rounds(false), 2 => rounds(true)];
     check(schedules, Config::with_cases(128), |rounds| {
         run(on_dynamodb(&rounds));

@@ -12,7 +12,7 @@ use lambda_ws_local::gateway::{
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::{Client, until, within};
+use tests::{Client, sdk_config, until, within};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -91,7 +91,8 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = gateway.url(address);
-        let transport = ApiGateway::new(&config(), gateway.management_url(address));
+        let transport =
+            ApiGateway::new(&sdk_config("test", "test"), gateway.management_url(address));
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             gateway.serve(listener, async { drop(stopped.await) }).await;
@@ -264,18 +265,4 @@ pub(super) fn counts(delivery: &Delivery) -> [usize; 4] {
         delivery.throttled,
         delivery.failed,
     ]
-}
-
-/// What the AWS SDK needs: the local gateway takes any key.
-fn config() -> aws_config::SdkConfig {
-    let key =
-        aws_sdk_apigatewaymanagement::config::Credentials::new("test", "test", None, None, "test");
-    aws_config::SdkConfig::builder()
-        .behavior_version(aws_config::BehaviorVersion::latest())
-        .region(aws_config::Region::new("us-east-1"))
-        .credentials_provider(
-            aws_sdk_apigatewaymanagement::config::SharedCredentialsProvider::new(key),
-        )
-        .http_client(lambda_ws::transport::https_client())
-        .build()
 }

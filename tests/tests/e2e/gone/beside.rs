@@ -90,12 +90,12 @@ async fn live_ones_do_not_wait(gone: usize, live: usize) {
 }
 
 #[tokio::test]
-async fn one_who_is_gone_keeps_nobody_waiting() {
+async fn one_gone_client_delays_no_other() {
     live_ones_do_not_wait(1, 200).await;
 }
 
 // More than are sent to at once.
 #[tokio::test]
-async fn seventy_who_are_gone_keep_nobody_waiting() {
+async fn seventy_gone_clients_delay_no_other() {
     live_ones_do_not_wait(70, 80).await;
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use tests::within;
 
 #[tokio::test]
-async fn who_has_ended_is_out_of_its_rooms_and_its_record_waits_for_its_disconnect() {
+async fn a_gone_connection_leaves_its_rooms_and_its_record_waits_for_disconnect() {
     let mut bench = Bench::new().await;
     let live = bench.member(OLD).await;
     let id = bench.stranger().await;
@@ -108,7 +108,7 @@ async fn left(reached: usize, gone: usize) -> usize {
 }
 
 #[tokio::test]
-async fn when_all_of_twenty_are_gone_the_endpoint_is_suspected_and_nobody_removed() {
+async fn when_all_of_twenty_are_gone_the_endpoint_is_suspected_and_none_removed() {
     assert_eq!(left(20, 20).await, 20);
 }
 
@@ -123,7 +123,7 @@ async fn when_all_of_nineteen_are_gone_they_are_removed() {
 }
 
 #[tokio::test]
-async fn an_id_that_never_was_one_is_gone() {
+async fn an_invalid_id_is_gone() {
     let mut bench = Bench::new().await;
     let live = bench.member(OLD).await;
     let never = "never".into();

@@ -10,7 +10,7 @@ use std::time::Duration;
 const NOW: Duration = Duration::ZERO;
 
 #[tokio::test]
-async fn a_false_410_is_found_out_by_a_second_post_and_the_message_arrives_once() {
+async fn a_second_post_finds_a_false_410_and_the_message_arrives_once() {
     let mut bench = Bench::new().await;
     let ids = bench.members(3, OLD).await;
     bench.lie(&ids[0], once(Gone));
@@ -25,7 +25,7 @@ async fn a_false_410_is_found_out_by_a_second_post_and_the_message_arrives_once(
 }
 
 #[tokio::test]
-async fn a_false_410_of_a_message_to_one_is_found_out_too() {
+async fn a_false_410_of_a_direct_message_is_found_too() {
     let mut bench = Bench::new().await;
     let id = bench.member(OLD).await;
     bench.lie(&id, once(Gone));
@@ -37,7 +37,7 @@ async fn a_false_410_of_a_message_to_one_is_found_out_too() {
 }
 
 #[tokio::test]
-async fn two_false_410s_are_found_out_by_a_look_and_the_message_arrives_once() {
+async fn a_look_finds_two_false_410s_and_the_message_arrives_once() {
     let mut bench = Bench::new().await;
     let ids = bench.members(2, OLD).await;
     for id in &ids {
@@ -55,7 +55,7 @@ async fn two_false_410s_are_found_out_by_a_look_and_the_message_arrives_once() {
 }
 
 #[tokio::test]
-async fn who_is_seen_and_still_called_gone_has_failed_and_is_not_marked() {
+async fn a_live_connection_with_false_410s_is_counted_as_failed_and_not_marked() {
     let mut bench = Bench::new().await;
     let id = bench.member(OLD).await;
     bench.lie(&id, repeat_n(Gone, 3));
@@ -69,7 +69,7 @@ async fn who_is_seen_and_still_called_gone_has_failed_and_is_not_marked() {
 }
 
 #[tokio::test]
-async fn a_young_connection_is_tried_again_three_times_until_it_is_open() {
+async fn a_young_connection_is_retried_three_times_until_it_is_open() {
     let mut bench = Bench::new().await;
     let mut ids = Vec::new();
     for lies in 1..=3 {

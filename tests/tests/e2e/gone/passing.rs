@@ -7,7 +7,7 @@ use lambda_ws_local::gateway::Fault::{Failing, Gone, Throttled};
 use std::iter::{once, repeat};
 
 #[tokio::test]
-async fn who_is_throttled_once_or_fails_once_gets_the_message_once() {
+async fn a_client_with_one_failed_post_receives_the_message_once() {
     let mut bench = Bench::new().await;
     let ids = bench.members(3, OLD).await;
     bench.lie(&ids[0], once(Throttled));
@@ -21,7 +21,7 @@ async fn who_is_throttled_once_or_fails_once_gets_the_message_once() {
 }
 
 #[tokio::test]
-async fn who_is_throttled_or_fails_at_every_attempt_is_counted_and_not_marked() {
+async fn a_client_with_only_failed_posts_is_counted_and_not_marked() {
     let mut bench = Bench::new().await;
     let ids = bench.members(4, OLD).await;
     bench.lie(&ids[0], repeat(Throttled));

@@ -42,7 +42,7 @@ pub(crate) struct Step {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Deed {
     Read,
-    KeyPage,
+    Keys,
     Write,
     /// If nothing is there.
     Insert,
@@ -83,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         1 => Just(Deed::Read),
-        1 => Just(Deed::KeyPage),
+        1 => Just(Deed::Keys),
         2 => Just(Deed::Write),
         2 => Just(Deed::Insert),
         4 => Just(Deed::Replace),

@@ -16,7 +16,7 @@ fn key(n: usize) -> String {
     format!("k{n}")
 }
 
-/// KeyValueStore, and the time.
+/// A store of values, and the time.
 pub(crate) struct World<'a, S> {
     store: &'a S,
     pub(crate) now: Timestamp,
@@ -69,7 +69,7 @@ impl<'a, S: KeyValueStore> World<'a, S> {
         let (n, now) = (step.key, self.now);
         match step.deed {
             Deed::Read => drop(self.read(n).await),
-            Deed::KeyPage => self.keys().await,
+            Deed::Keys => self.keys().await,
             Deed::Write => {
                 let (key, new) = (key(n), self.fresh(step));
                 let write = self.store.write(NAMESPACE, &key, &new.value, new.expires);

@@ -1,14 +1,18 @@
-//! What was measured, and what it should be.
+//! Measured figures and their goals.
 
 use std::fmt;
 
-/// Whom a sample is of: the title of a column.
-pub(super) type Who = &'static str;
+/// The subject of a sample, which is the title of a column.
+pub type Who = &'static str;
 
-/// What a figure should be.
+/// The goal of a figure: a value that it must reach, and a better one.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Goal {
+pub enum Goal {
+    /// Larger is better.
+    #[allow(missing_docs)]
     AtLeast { must: f64, stretch: f64 },
+    /// Smaller is better.
+    #[allow(missing_docs)]
     AtMost { must: f64, stretch: f64 },
 }
 
@@ -43,7 +47,7 @@ enum Verdict {
     Stretch,
 }
 
-/// One row: the samples of each, one a round.
+/// One row: the samples of each subject, one per round.
 #[derive(Debug)]
 struct Figure {
     name: String,
@@ -66,25 +70,25 @@ impl Figure {
     }
 }
 
-/// The middle of some samples.
-pub(super) fn median(mut samples: Vec<f64>) -> Option<f64> {
+/// Returns the median of the samples.
+pub fn median(mut samples: Vec<f64>) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
     samples.get(samples.len() / 2).copied()
 }
 
-/// The figures of one subject.
+/// The figures of one section of a benchmark.
 #[derive(Debug)]
-pub(super) struct Table {
+pub struct Table {
     title: String,
-    /// Whose figures have goals.
+    /// The subject whose figures have goals.
     own: Who,
     others: &'static [Who],
     figures: Vec<Figure>,
 }
 
 impl Table {
-    /// A table of `own` figures, with those of others beside them.
-    pub(super) fn new(title: impl fmt::Display, own: Who, others: &'static [Who]) -> Self {
+    /// Returns a table of `own` figures, with those of others beside them.
+    pub fn new(title: impl fmt::Display, own: Who, others: &'static [Who]) -> Self {
         Self {
             title: title.to_string(),
             own,
@@ -93,18 +97,18 @@ impl Table {
         }
     }
 
-    /// Notes a sample.
-    pub(super) fn add(&mut self, name: &str, who: Who, value: f64) {
+    /// Adds a sample.
+    pub fn add(&mut self, name: &str, who: Who, value: f64) {
         self.figure(name).samples.push((who, value));
     }
 
-    /// Says what a figure should be.
-    pub(super) fn goal(&mut self, name: &str, goal: Goal) {
+    /// Sets the goal of a figure.
+    pub fn goal(&mut self, name: &str, goal: Goal) {
         self.figure(name).goal = Some(goal);
     }
 
-    /// A figure that compares with another, round by round: `of` their two samples.
-    pub(super) fn compare(
+    /// Adds a figure that compares the two samples of each round with `of`.
+    pub fn compare(
         &mut self,
         name: &str,
         other: Who,
@@ -127,8 +131,8 @@ impl Table {
         });
     }
 
-    /// Whether a must is missed.
-    pub(super) fn is_missed(&self) -> bool {
+    /// Returns whether a figure misses its must.
+    pub fn is_missed(&self) -> bool {
         let mut figures = self.figures.iter();
         figures.any(|figure| figure.verdict(self.own) == Some(Verdict::Missed))
     }

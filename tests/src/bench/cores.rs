@@ -1,29 +1,29 @@
-//! Which processors the servers and the clients run on.
+//! The processor cores of servers and clients.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::process::{Command, Stdio};
 
-/// Which processors the servers and the clients run on.
+/// The processor cores of servers and clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cores {
-    /// Servers and functions on the first, clients on the second.
+pub enum Cores {
+    /// Servers and functions on the first core, clients on the second.
     Apart,
-    /// All on any.
+    /// All on any core.
     Free,
 }
 
 impl Cores {
-    /// Whether they can be chosen here.
-    pub(super) fn can_be_chosen() -> bool {
+    /// Returns whether this machine can choose cores.
+    pub fn can_be_chosen() -> bool {
         let count = std::thread::available_parallelism().map_or(1, usize::from);
         let mut taskset = Command::new("taskset");
         let found = taskset.arg("--version").stdout(Stdio::null()).status();
         count > 1 && found.is_ok_and(|status| status.success())
     }
 
-    /// What a server's command line begins with.
-    pub(super) fn command(self) -> Vec<OsString> {
+    /// Returns the beginning of a server's command line.
+    pub fn command(self) -> Vec<OsString> {
         if !Self::can_be_chosen() {
             return Vec::new();
         }
@@ -31,12 +31,12 @@ impl Cores {
     }
 
     /// Moves a thread of a server.
-    pub(super) fn place_server(self, thread: u32) {
+    pub fn place_server(self, thread: u32) {
         place(thread, self.servers());
     }
 
-    /// Moves the clients: this process's first thread.
-    pub(super) fn place_clients(self) {
+    /// Moves the clients, which run in the first thread of this process.
+    pub fn place_clients(self) {
         place(
             std::process::id(),
             match self {
@@ -54,14 +54,14 @@ impl Cores {
     }
 }
 
-/// All of them, and those that are not there are left out.
+/// All cores. `taskset` ignores those that do not exist.
 const EVERYWHERE: &str = "0-1023";
 
 fn place(thread: u32, cores: &str) {
     let thread = thread.to_string();
     let mut taskset = Command::new("taskset");
     let taskset = taskset.args(["-cp", cores, &thread]).stdout(Stdio::null());
-    // Without taskset nothing is placed, and the table's title says so.
+    // Without taskset the title of the table reports it.
     let _ = taskset.status();
 }
 
