@@ -6,7 +6,7 @@ mod broadcast;
 mod cleanup;
 mod delivery;
 mod driven;
-mod endpoint;
+mod endpoint_state;
 mod gone_check;
 mod gone_memory;
 mod hand_off;
@@ -25,7 +25,7 @@ pub use audience::Audience;
 pub(crate) use broadcast::Checkpoint;
 pub(crate) use cleanup::Cleanup;
 pub use delivery::Delivery;
-pub(crate) use endpoint::Endpoint;
+pub(crate) use endpoint_state::EndpointState;
 pub(crate) use gone_memory::GoneMemory;
 pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
 pub use presence::RoomPresence;
@@ -105,7 +105,7 @@ pub(crate) struct Inner {
     pub(crate) api: Option<String>,
     /// The connections that have ended, as far as the process knows.
     pub(crate) gone: Arc<GoneMemory>,
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<EndpointState>,
     /// The connection whose `$connect` this event is.
     pub(crate) opening: Option<ConnectionId>,
     /// The open connection that this event belongs to.
