@@ -467,6 +467,7 @@
 
 mod app;
 pub mod auth;
+mod backoff;
 mod clock;
 pub mod coming_from;
 mod connection;
@@ -490,6 +491,7 @@ mod response;
 mod router;
 mod sender;
 pub mod store;
+mod sync;
 mod task;
 pub mod testing;
 #[cfg(feature = "https")]

@@ -1,5 +1,6 @@
 //! Routes to handlers.
 
+mod handler_timer;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -10,10 +11,10 @@ use crate::event::{
 };
 use crate::extract::FromEvent;
 use crate::handler::Handler;
-use crate::metrics::Metrics;
 use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
 use crate::response::{IntoResponse, Response, TwoWay};
 use futures_util::future::BoxFuture;
+pub(crate) use handler_timer::HandlerTimer;
 use lambda_ws_protocol::selection::{Member, member};
 use route::{Route, handled, handled_two_way};
 use std::collections::BTreeMap;
@@ -563,7 +564,7 @@ impl Service<AnyEvent> for Router {
         if let Some(presences) = event.sender().presences() {
             presences.tell(self.hooks());
         }
-        let mut watch = event.sender().metrics().map(Metrics::watch);
+        let mut watch = event.sender().metrics().map(HandlerTimer::new);
         let opened = self.opened.is_some() && matches!(event, AnyEvent::Connect(_));
         let is_message = matches!(event, AnyEvent::Message(_));
         let (route, response) = match event {

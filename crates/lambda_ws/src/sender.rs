@@ -35,7 +35,7 @@ pub(crate) use slow::{SLOW_CLOSE, SlowClients};
 use crate::clock::{Clock, SystemClock};
 use crate::error::BoxError;
 use crate::error::SendError;
-use crate::metrics::Metrics;
+use crate::metrics::{Metric, Metrics};
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{PendingChange, PresenceLedger, PresenceState};
 use crate::store::{DynStore, Scope, Store, check_name};
@@ -210,7 +210,12 @@ impl Sender {
         self.check_open(id)?;
         let sent = self.send_surely(id, &payload).await;
         if let Some(metrics) = self.metrics() {
-            metrics.sent(&sent);
+            metrics.count(match &sent {
+                Ok(()) => Metric::Sent,
+                Err(SendError::Gone) => Metric::Gone,
+                Err(SendError::Throttled) => Metric::Throttled,
+                Err(_) => Metric::Failed,
+            });
         }
         sent
     }
@@ -446,7 +451,21 @@ impl Sender {
         };
         let began = Instant::now();
         let delivery = work.await;
-        metrics.broadcast(&delivery, began.elapsed());
+        match &delivery {
+            Ok(delivery) => {
+                for (metric, count) in [
+                    (Metric::Sent, delivery.sent),
+                    (Metric::Gone, delivery.gone),
+                    (Metric::Throttled, delivery.throttled),
+                    (Metric::Failed, delivery.failed),
+                ] {
+                    metrics.add(metric, count as u64);
+                }
+                metrics.value(Metric::Audience, delivery.audience() as f64);
+                metrics.time(Metric::BroadcastTime, began.elapsed());
+            }
+            Err(_) => metrics.count(Metric::Failed),
+        }
         delivery
     }
 

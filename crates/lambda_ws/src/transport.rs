@@ -13,7 +13,7 @@ pub use lean::ApiGateway;
 pub use sdk::AwsSdk;
 
 #[cfg(feature = "sdk")]
-pub use crate::https::https_client;
+pub use crate::https::sdk::https_client;
 
 #[cfg(feature = "apigateway")]
 use crate::error::BoxError;

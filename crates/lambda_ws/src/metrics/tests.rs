@@ -4,7 +4,8 @@ mod lines;
 
 use super::*;
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
-use crate::error::BoxError;
+use crate::clock::Clock;
+use crate::error::{BoxError, SendError};
 use crate::payload::Payload;
 use crate::store::{Memory, Record, Store};
 use crate::task::Tasks;
@@ -15,6 +16,7 @@ use futures_util::future::BoxFuture;
 use lines::Lines;
 use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 /// An hour after what `events/` tell of.
 const NOW: Timestamp = Timestamp::from_secs(1_767_611_040);
@@ -290,8 +292,8 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
     let (host, lines) = function("Chat", None).await;
     let metrics = host.metrics().expect("it counts");
     for route in ["a", "b"] {
-        let mut watch = metrics.watch();
-        watch.at(route, true);
+        let mut timer = crate::router::HandlerTimer::new(&metrics);
+        timer.at(route, true);
     }
     metrics.disconnect(Some(1006));
     drop(metrics.line(&World::default()));

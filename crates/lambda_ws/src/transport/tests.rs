@@ -6,7 +6,7 @@ pub(super) mod server;
 
 use super::{ApiGateway, DynTransport, Inspection, ManagementClient, Transport};
 use crate::error::SendError;
-use crate::https::sdk_client;
+use crate::https::sdk::sdk_client;
 use crate::payload::IntoPayload;
 use crate::tls::{Roots, Tls};
 use crate::{ConnectionId, Timestamp};

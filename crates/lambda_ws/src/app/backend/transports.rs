@@ -103,10 +103,11 @@ mod each_api {
     use super::{Route, Transports};
     use crate::context::Context;
     use crate::sender::EndpointState;
+    use crate::sync::lock;
     use crate::transport::ManagementClient;
     use aws_config::SdkConfig;
     use std::collections::HashMap;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Arc, Mutex};
 
     /// A transport for each API that events come from.
     pub(crate) struct EachApi {
@@ -136,7 +137,7 @@ mod each_api {
                 .region()
                 .map_or("us-east-1", |region| region.as_ref());
             let url = url(api_id, region, stage);
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut made = lock(&self.made);
             let route = made.entry(url).or_insert_with_key(|url| {
                 let transport = self.client.connect(&self.config, url);
                 (transport, Arc::new(EndpointState::proven()))

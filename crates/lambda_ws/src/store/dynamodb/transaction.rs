@@ -2,7 +2,7 @@
 
 use super::DynamoDb;
 use super::item::{Item, connection_key, member_item, member_key, millis};
-use super::retry::Retry;
+use super::retry::BACKOFF;
 use crate::store::{Record, Scope, StoreError};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -23,7 +23,7 @@ impl DynamoDb {
     ) -> Result<(), Refused> {
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         items.extend(members);
-        let mut retry = Retry::new();
+        let mut backoff = BACKOFF;
         let mut token = token();
         loop {
             let sent = self.client.transact_write_items();
@@ -36,7 +36,7 @@ impl DynamoDb {
                     let item = reason.item().and_then(|item| Item(item).record());
                     return Err(Refused::Condition(item));
                 }
-                if reason(canceled, PASSING).is_some() && retry.pause().await {
+                if reason(canceled, PASSING).is_some() && backoff.wait().await {
                     token = self::token();
                     continue;
                 }
@@ -44,7 +44,7 @@ impl DynamoDb {
             // An earlier attempt, whose answer was lost, is not done yet: with its token, the next one
             // is told how it went.
             let unfinished = error.is_transaction_in_progress_exception();
-            if unfinished && retry.pause().await {
+            if unfinished && backoff.wait().await {
                 continue;
             }
             return Err(Refused::Failed(StoreError::unavailable(error)));

@@ -5,13 +5,14 @@ use super::http1::{ExchangeError, Http1};
 use super::signed_request::SignedRequest;
 use crate::error::BoxError;
 use crate::https::{ATTEMPT, CALL, Connector, IDLE, Stream};
+use crate::sync::lock;
 use crate::tls::Tls;
 use http::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -233,7 +234,7 @@ impl ConnectionPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::Timestamp;
 use crate::error::BoxError;
+use crate::sync::lock;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use lambda_ws_protocol::sigv4::{SigningKey, day};
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tracing::warn;
@@ -194,6 +195,6 @@ impl SigningKeys {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.current)
     }
 }

@@ -4,7 +4,7 @@ use super::server::{Server, ServerAction};
 use super::{CLIENTS, config, config_with};
 use crate::ConnectionId;
 use crate::error::SendError;
-use crate::https::sdk_client;
+use crate::https::sdk::sdk_client;
 use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, AwsSdk, ManagementClient, Transport};
 use std::path::PathBuf;
