@@ -1,12 +1,7 @@
 //! HTTP/1.1 over TLS or without it.
 
 #[cfg(feature = "sdk")]
-mod sdk;
-
-#[cfg(feature = "sdk")]
-pub use sdk::https_client;
-#[cfg(all(test, feature = "apigateway"))]
-pub(crate) use sdk::sdk_client;
+pub(crate) mod sdk;
 
 use crate::error::BoxError;
 use crate::tls::Tls;

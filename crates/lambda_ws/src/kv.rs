@@ -1,14 +1,14 @@
 //! Values by key that belong to no connection: see [`Kv`].
 
 mod entry;
-mod kept;
 mod keys;
+mod namespaced;
 #[cfg(test)]
 mod tests;
 mod update;
 
 pub use entry::{Entry, Version};
-pub use kept::Namespaced;
+pub use namespaced::Namespaced;
 
 use crate::Timestamp;
 use crate::sender::Sender;

@@ -80,6 +80,7 @@
 
 mod app;
 pub mod auth;
+mod backoff;
 mod clock;
 mod connection;
 mod context;
@@ -104,6 +105,7 @@ mod response;
 mod router;
 mod sender;
 pub mod store;
+mod sync;
 mod task;
 pub mod testing;
 #[cfg(feature = "https")]

@@ -5,7 +5,7 @@ mod audience;
 mod broadcast;
 mod delivery;
 mod driven;
-mod endpoint;
+mod endpoint_state;
 mod event_origin;
 mod gone_check;
 mod gone_memory;
@@ -24,7 +24,7 @@ mod tests;
 pub use audience::Audience;
 pub(crate) use broadcast::Checkpoint;
 pub use delivery::Delivery;
-pub(crate) use endpoint::Endpoint;
+pub(crate) use endpoint_state::EndpointState;
 pub(crate) use event_origin::EventOrigin;
 pub(crate) use gone_memory::GoneMemory;
 pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
@@ -36,7 +36,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::effects::Effects;
 use crate::error::BoxError;
 use crate::error::SendError;
-use crate::metrics::Metrics;
+use crate::metrics::{Metric, Metrics};
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{PendingChange, PresenceLedger, PresenceState};
 use crate::store::{DynStore, Scope, Store, check_name};
@@ -107,7 +107,7 @@ pub(crate) struct Inner {
     pub(crate) api: Option<String>,
     /// The connections that have ended, as far as the process knows.
     pub(crate) gone: Arc<GoneMemory>,
-    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) endpoint: Arc<EndpointState>,
     pub(crate) rate_limiter: Arc<RateLimiter>,
     /// When messages to many must have returned.
     pub(crate) deadline: Option<Instant>,
@@ -201,7 +201,12 @@ impl Sender {
         self.check_open(id)?;
         let sent = self.send_surely(id, &payload).await;
         if let Some(metrics) = self.metrics() {
-            metrics.sent(&sent);
+            metrics.count(match &sent {
+                Ok(()) => Metric::Sent,
+                Err(SendError::Gone) => Metric::Gone,
+                Err(SendError::Throttled) => Metric::Throttled,
+                Err(_) => Metric::Failed,
+            });
         }
         sent
     }
@@ -442,7 +447,21 @@ impl Sender {
         };
         let began = Instant::now();
         let delivery = work.await;
-        metrics.broadcast(&delivery, began.elapsed());
+        match &delivery {
+            Ok(delivery) => {
+                for (metric, count) in [
+                    (Metric::Sent, delivery.sent),
+                    (Metric::Gone, delivery.gone),
+                    (Metric::Throttled, delivery.throttled),
+                    (Metric::Failed, delivery.failed),
+                ] {
+                    metrics.add(metric, count as u64);
+                }
+                metrics.value(Metric::Audience, delivery.audience() as f64);
+                metrics.time(Metric::BroadcastTime, began.elapsed());
+            }
+            Err(_) => metrics.count(Metric::Failed),
+        }
         delivery
     }
 

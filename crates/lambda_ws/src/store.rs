@@ -9,21 +9,18 @@ mod conformance;
 mod dyn_store;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
-mod intercepted_store;
 mod memory;
-mod names;
 mod record;
 mod values;
 
 pub use crate::error::StoreError;
 pub use conformance::conformance;
-pub(crate) use dyn_store::DynStore;
+pub(crate) use dyn_store::{DynStore, InterceptedStore};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
-pub(crate) use intercepted_store::InterceptedStore;
 pub use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
 pub use memory::Memory;
-pub(crate) use names::check as check_name;
+pub(crate) use record::check_name;
 pub use record::{Page, Record, Scope, Slice};
 pub use values::{Entries, KeyPage, KeyValueStore, Value};
 pub(crate) use values::{encode as encode_value, expiry as value_expiry};

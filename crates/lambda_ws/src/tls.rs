@@ -1,12 +1,10 @@
 //! Whom TLS trusts: Amazon and the authorities of the system, or those that the environment names.
 
-mod amazon;
 #[cfg(test)]
 mod tests;
+mod verifier;
 
 use crate::error::BoxError;
-use amazon::AmazonOrSystem;
-use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -15,6 +13,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tracing::error;
+use verifier::{AmazonOrSystem, store, system};
 
 /// A file of certificates in PEM that are trusted instead of the system's, as AWS's command line does.
 const BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -122,33 +121,6 @@ fn provider() -> CryptoProvider {
     let groups = &mut provider.kx_groups;
     groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
     provider
-}
-
-/// Whom the system trusts.
-fn system() -> Result<RootCertStore, BoxError> {
-    let found = rustls_native_certs::load_native_certs();
-    let roots = store(&found.certs);
-    match (roots.is_empty(), found.errors.into_iter().next()) {
-        (false, _) => Ok(roots),
-        (true, Some(error)) => Err(error.into()),
-        (true, None) => {
-            Err("this system trusts nobody: it has no certificates of authorities".into())
-        }
-    }
-}
-
-/// The certificates that rustls understands.
-fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates.iter().cloned());
-    roots
-}
-
-fn verifier(
-    roots: RootCertStore,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, BoxError> {
-    Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
 }
 
 /// The certificates of a file; at least one.

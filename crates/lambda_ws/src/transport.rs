@@ -1,24 +1,28 @@
-//! How messages reach clients.
+//! The transports that carry messages to clients.
 
-#[cfg(feature = "apigateway")]
-mod api_gateway;
-mod erased;
 #[cfg(feature = "apigateway")]
 mod lean;
-mod log_only;
+#[cfg(feature = "apigateway")]
+mod sdk;
+#[cfg(all(test, feature = "apigateway"))]
+mod tests;
 
 #[cfg(feature = "apigateway")]
-pub use api_gateway::{ApiGateway, Lane};
-pub(crate) use erased::DynTransport;
-pub(crate) use log_only::LogOnly;
+pub use lean::ApiGateway;
+#[cfg(feature = "apigateway")]
+pub use sdk::AwsSdk;
 
 #[cfg(feature = "sdk")]
-pub use crate::https::https_client;
+pub use crate::https::sdk::https_client;
 
+#[cfg(feature = "apigateway")]
+use crate::error::BoxError;
 use crate::error::SendError;
 use crate::payload::Payload;
 use crate::{ConnectionId, Timestamp};
+use futures_util::future::BoxFuture;
 use std::future::Future;
+use tracing::info;
 
 /// Reaches clients through a management API. Implement it with plain `async fn`s.
 ///
@@ -70,4 +74,114 @@ pub struct Inspection {
     pub source_ip: String,
     /// What the client says it is.
     pub user_agent: Option<String>,
+}
+
+/// The future of an operation of a transport.
+type Op<'a, T> = BoxFuture<'a, Result<T, SendError>>;
+
+/// [`Transport`], for use behind a pointer: the same operations, boxed.
+pub(crate) trait DynTransport: Send + Sync {
+    fn post<'a>(&'a self, id: &'a ConnectionId, payload: &'a Payload) -> Op<'a, ()>;
+    fn close<'a>(&'a self, id: &'a ConnectionId) -> Op<'a, ()>;
+    fn inspect<'a>(&'a self, id: &'a ConnectionId) -> Op<'a, Inspection>;
+    fn url(&self) -> &str;
+}
+
+impl<T: Transport> DynTransport for T {
+    fn post<'a>(&'a self, id: &'a ConnectionId, payload: &'a Payload) -> Op<'a, ()> {
+        Box::pin(Transport::post(self, id, payload))
+    }
+
+    fn close<'a>(&'a self, id: &'a ConnectionId) -> Op<'a, ()> {
+        Box::pin(Transport::close(self, id))
+    }
+
+    fn inspect<'a>(&'a self, id: &'a ConnectionId) -> Op<'a, Inspection> {
+        Box::pin(Transport::inspect(self, id))
+    }
+
+    fn url(&self) -> &str {
+        Transport::url(self)
+    }
+}
+
+/// Logs what it is asked, and sends nothing: under `sam local`, which has no websockets but passes
+/// the developer's real credentials.
+pub(crate) struct LogOnly;
+
+impl Transport for LogOnly {
+    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        info!(to = %id, bytes = payload.bytes().len(), "not sent: there is no websocket here");
+        Ok(())
+    }
+
+    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        info!(connection = %id, "not closed: there is no websocket here");
+        Ok(())
+    }
+
+    async fn inspect(&self, _: &ConnectionId) -> Result<Inspection, SendError> {
+        Ok(Inspection::default())
+    }
+
+    fn url(&self) -> &str {
+        "log:"
+    }
+}
+
+/// The client that calls the management API.
+#[cfg(feature = "apigateway")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum ManagementClient {
+    /// [`ApiGateway`], over connections of our own.
+    #[default]
+    Lean,
+    /// [`AwsSdk`].
+    Sdk,
+}
+
+#[cfg(feature = "apigateway")]
+impl ManagementClient {
+    /// The transport to the management API at `url`.
+    pub(crate) fn connect(
+        self,
+        config: &aws_config::SdkConfig,
+        url: &str,
+    ) -> std::sync::Arc<dyn DynTransport> {
+        match self {
+            Self::Lean => std::sync::Arc::new(ApiGateway::new(config, url)),
+            Self::Sdk => std::sync::Arc::new(AwsSdk::new(config, url)),
+        }
+    }
+}
+
+/// Rejects an id that would become the path of another resource.
+#[cfg(feature = "apigateway")]
+fn check_id(id: &ConnectionId) -> Result<(), SendError> {
+    match id.as_str().bytes().all(|byte| byte == b'.') {
+        true => Err(SendError::Gone),
+        false => Ok(()),
+    }
+}
+
+/// The error that a status means (conformance G6).
+#[cfg(feature = "apigateway")]
+fn status_error(url: &str, status: Option<u16>, source: BoxError) -> SendError {
+    match status {
+        Some(400 | 410) => SendError::Gone,
+        Some(403) => SendError::Forbidden {
+            url: url.to_owned(),
+        },
+        Some(413) => SendError::TooLarge,
+        Some(429) => SendError::Throttled,
+        Some(status @ 401..500) => SendError::Refused { status, source },
+        _ => SendError::Unavailable(source),
+    }
+}
+
+#[cfg(feature = "apigateway")]
+/// A time of the SDK; the epoch if there is none.
+fn timestamp(time: Option<&aws_sdk_apigatewaymanagement::primitives::DateTime>) -> Timestamp {
+    let millis = time.and_then(|time| time.to_millis().ok());
+    Timestamp::from_millis(millis.and_then(|ms| ms.try_into().ok()).unwrap_or_default())
 }

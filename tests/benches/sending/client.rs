@@ -5,7 +5,7 @@ use super::sample::Sample;
 use super::who;
 use allocation_counter::{measure, opt_out};
 use futures_util::{StreamExt, stream};
-use lambda_ws::transport::{ApiGateway, Lane, Transport};
+use lambda_ws::transport::{ApiGateway, AwsSdk, Transport};
 use lambda_ws::{ConnectionId, IntoPayload, Payload};
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -23,9 +23,15 @@ enum Client {
     Floor(Floor),
 }
 
+/// A client of this library.
+enum Management {
+    Lean(ApiGateway),
+    Sdk(AwsSdk),
+}
+
 /// What a program has that sends through this library.
 struct Api {
-    api: ApiGateway,
+    management: Management,
     ids: Vec<ConnectionId>,
     payload: Payload,
     in_flight: usize,
@@ -74,10 +80,10 @@ pub(super) fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn 
 
 impl Client {
     async fn new(who: &str, url: &str, in_flight: usize) -> Result<Self, Box<dyn Error>> {
-        let lane = match who {
+        let management = match who {
             who::FLOOR => return Ok(Self::Floor(Floor::new(url, in_flight).await?)),
-            who::LEAN => Lane::Lean,
-            _ => Lane::Sdk,
+            who::LEAN => Management::Lean(ApiGateway::new(&sdk_config("test", "test"), url)),
+            _ => Management::Sdk(AwsSdk::new(&sdk_config("test", "test"), url)),
         };
         let in_flight = match who {
             who::ONE_BY_ONE => 1,
@@ -90,7 +96,7 @@ impl Client {
             ConnectionId::from(format!("{id}="))
         });
         Ok(Self::Api(Box::new(Api {
-            api: ApiGateway::through(lane, &sdk_config("test", "test"), url),
+            management,
             ids: ids.take(1000).collect(),
             payload: "x".repeat(SIZE).into_payload()?,
             in_flight,
@@ -127,7 +133,18 @@ impl Client {
 
 impl Api {
     async fn post<'a>(&'a self, ids: impl Iterator<Item = &'a ConnectionId>) -> u64 {
-        let posts = stream::iter(ids).map(|id| self.api.post(id, &self.payload));
+        match &self.management {
+            Management::Lean(transport) => self.post_with(transport, ids).await,
+            Management::Sdk(transport) => self.post_with(transport, ids).await,
+        }
+    }
+
+    async fn post_with<'a>(
+        &'a self,
+        transport: &'a impl Transport,
+        ids: impl Iterator<Item = &'a ConnectionId>,
+    ) -> u64 {
+        let posts = stream::iter(ids).map(|id| transport.post(id, &self.payload));
         let mut posts = std::pin::pin!(posts.buffer_unordered(self.in_flight));
         let mut count = 0;
         while let Some(posted) = posts.next().await {

@@ -25,7 +25,7 @@ const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
 /// Anything but `sdk` is the default.
 #[cfg(feature = "apigateway")]
-const LANE: &str = "SEND_LANE";
+const SEND_LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
 const REGION: &str = "AWS_REGION";
 /// 0 closes no slow connection.
@@ -64,7 +64,7 @@ pub(crate) struct Environment {
     pub(crate) is_concurrent: bool,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
-    lane: crate::transport::Lane,
+    client: crate::transport::ManagementClient,
     rate: Option<String>,
     region: Option<String>,
     slow_close: Option<String>,
@@ -104,9 +104,9 @@ impl Environment {
                 .is_some_and(|most: u32| most > 1),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
-            lane: match variable(LANE).as_deref() {
-                Some("sdk") => crate::transport::Lane::Sdk,
-                _ => crate::transport::Lane::default(),
+            client: match variable(SEND_LANE).as_deref() {
+                Some("sdk") => crate::transport::ManagementClient::Sdk,
+                _ => crate::transport::ManagementClient::Lean,
             },
             rate: variable(RATE),
             region: variable(REGION),
@@ -292,17 +292,15 @@ impl Environment {
 
     #[cfg(feature = "apigateway")]
     fn transports(&self, config: SdkConfig, url: Option<&str>) -> Result<Transports, Error> {
-        use crate::transport::ApiGateway;
         match url {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-                let transport = ApiGateway::through(self.lane, &config, url);
-                Ok(Transports::one(Arc::new(transport)))
+                Ok(Transports::one(self.client.connect(&config, url)))
             }
             Some(url) => Err(format!(
                 "`{url}` is no URL of a management API: it begins with https://"
             )
             .into()),
-            None => Ok(Transports::each_api(config, self.lane)),
+            None => Ok(Transports::each_api(config, self.client)),
         }
     }
 

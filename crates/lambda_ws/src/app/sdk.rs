@@ -2,7 +2,7 @@
 
 use super::environment::variable;
 use crate::error::Error;
-use crate::https::{ATTEMPT, CALL, https_client};
+use crate::https::{ATTEMPT, CALL, sdk::https_client};
 use crate::store::DynStore;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;

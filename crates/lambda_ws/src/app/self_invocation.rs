@@ -1,5 +1,6 @@
 //! The function's invocation of itself.
 
+use crate::backoff::{Backoff, Jitter};
 use crate::error::BoxError;
 use crate::https::{self, ATTEMPT, Https};
 use crate::task::Tasks;
@@ -12,11 +13,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
-use std::time::{Duration, SystemTime};
-use tokio::time::{sleep, timeout};
+use std::time::SystemTime;
+use tokio::time::timeout;
 
 /// The pauses between attempts.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(200)];
+const BACKOFF: Backoff = Backoff::new(50, 4, 200, 2, Jitter::Half);
 
 /// The largest answer that is read, in bytes.
 const ANSWER: usize = 64 * 1024;
@@ -119,15 +120,13 @@ impl Tasks for SelfInvocation {
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
         let event = Bytes::from(event);
         Box::pin(async move {
-            let mut pauses = PAUSES.into_iter();
+            let mut backoff = BACKOFF;
             loop {
                 match self.attempt(event.clone()).await {
                     Ok(()) => return Ok(()),
                     Err((false, error)) => return Err(error),
-                    Err((true, error)) => match pauses.next() {
-                        Some(pause) => sleep(pause.mul_f32(0.5 + fastrand::f32())).await,
-                        None => return Err(error),
-                    },
+                    Err((true, error)) if !backoff.wait().await => return Err(error),
+                    Err((true, _)) => {}
                 }
             }
         })

@@ -16,10 +16,8 @@ use crate::Timestamp;
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event};
 use crate::extract::{FromEvent, FromRef};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
-use key::Header;
+use key::{Header, decode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -29,7 +27,7 @@ use std::time::Duration;
 /// of the router's state.
 ///
 /// The token is the handshake's [`Token`]. A client with none, with one that is not valid, and with one
-/// whose claims are no `C` is refused with 401; if the issuer's keys cannot be fetched, it is 503.
+/// whose claims are no `C` is rejection with 401; if the issuer's keys cannot be fetched, it is 503.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Jwt<C>(pub C);
 
@@ -63,10 +61,10 @@ pub struct Jwt<C>(pub C);
 ///
 /// - The signature, by the key of the issuer that the token names (`kid`; a token may name none if only
 ///   one key is for its algorithm). The algorithm is the key's: RS256, ES256 or EdDSA with Ed25519.
-///   A token that claims another is refused, `none` and HS256 above all.
+///   A token that claims another is rejection, `none` and HS256 above all.
 /// - `iss` is the issuer, `aud` has the audience.
 /// - `exp`, which must be there, and `nbf`, with a leeway of 60 s.
-/// - A token with `crit` demands what is not done here, and is refused.
+/// - A token with `crit` demands what is not done here, and is rejection.
 ///
 /// Amazon Cognito: use the ID token; its access tokens have no `aud`.
 #[derive(Debug, Clone)]
@@ -126,23 +124,23 @@ impl Issuer {
         let (signed, signature) = token.rsplit_once('.').ok_or(JwtError::Malformed)?;
         let (header, payload) = signed.split_once('.').ok_or(JwtError::Malformed)?;
         let header: Header =
-            serde_json::from_slice(&decoded(header)?).map_err(|_| JwtError::Malformed)?;
-        let signature = decoded(signature)?;
+            serde_json::from_slice(&decode(header)?).map_err(|_| JwtError::Malformed)?;
+        let signature = decode(signature)?;
         let key = self.0.keys.find(&header, now).await?;
         key.verify(signed.as_bytes(), &signature)?;
         // Nothing of it is believed before this line.
-        let payload = decoded(payload)?;
+        let payload = decode(payload)?;
         self.check(&payload, now)?;
         serde_json::from_slice(&payload).map_err(JwtError::Claims)
     }
 
     fn check(&self, payload: &[u8], now: Timestamp) -> Result<(), JwtError> {
         let rules = &self.0;
-        let said: Registered = serde_json::from_slice(payload).map_err(JwtError::Claims)?;
-        if said.iss != rules.issuer {
+        let claims: Registered = serde_json::from_slice(payload).map_err(JwtError::Claims)?;
+        if claims.iss != rules.issuer {
             return Err(JwtError::Issuer);
         }
-        let audiences = match said.aud {
+        let audiences = match claims.aud {
             Audience::One(one) => vec![one],
             Audience::Many(many) => many,
         };
@@ -150,10 +148,10 @@ impl Issuer {
             return Err(JwtError::Audience);
         }
         let (now, leeway) = (now.millis() as f64 / 1000.0, rules.leeway.as_secs_f64());
-        if now >= said.exp + leeway {
+        if now >= claims.exp + leeway {
             return Err(JwtError::Expired);
         }
-        if said.nbf.is_some_and(|nbf| now + leeway < nbf) {
+        if claims.nbf.is_some_and(|nbf| now + leeway < nbf) {
             return Err(JwtError::NotYetValid);
         }
         Ok(())
@@ -177,13 +175,7 @@ enum Audience {
     Many(Vec<String>),
 }
 
-fn decoded(part: &str) -> Result<Vec<u8>, JwtError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| JwtError::Malformed)
-}
-
-fn refused(error: JwtError) -> Error {
+fn rejection(error: JwtError) -> Error {
     match error {
         JwtError::Keys(_) => Error::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE),
         error => Error::unauthorized("the token is not valid").with_source(error),
@@ -203,7 +195,7 @@ macro_rules! handshakes {
                 let token = <Token as FromEvent<$kind, S>>::from_event(event, state).await?;
                 let issuer = Issuer::from_ref(state);
                 let claims = issuer.verify(&token, event.sender.now()).await;
-                claims.map(Self).map_err(refused)
+                claims.map(Self).map_err(rejection)
             }
         }
     )* };

@@ -1,6 +1,6 @@
 //! Values as programs see them.
 
-use super::update::ATTEMPTS;
+use super::update::RETRIES;
 use super::{Kv, Namespaced};
 use crate::auth::Tickets;
 use crate::sender::Sender;
@@ -292,7 +292,7 @@ async fn contested(times: u32) -> (Result<u32, StoreError>, u32) {
 async fn an_update_is_made_again_while_others_are_faster_but_not_for_ever() {
     let (updated, calls) = contested(3).await;
     assert_eq!((updated.expect("update"), calls), (101, 4));
-    let (updated, calls) = contested(ATTEMPTS).await;
+    let (updated, calls) = contested(RETRIES.into()).await;
     assert_eq!((updated.expect("update"), calls), (101, 17));
     let (updated, calls) = contested(u32::MAX).await;
     assert!(matches!(updated, Err(StoreError::Conflict)), "{updated:?}");

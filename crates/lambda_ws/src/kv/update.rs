@@ -2,15 +2,16 @@
 
 use super::Kv;
 use crate::ConnectionId;
+use crate::backoff::{Backoff, Jitter};
 use crate::store::{StoreError, encode_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 
-/// How often a change is tried again, and the longest pause before the first time, which doubles up to
-/// 32 times: 2 s in all, if it is always in vain.
-pub(super) const ATTEMPTS: u32 = 16;
-const PAUSE: Duration = Duration::from_millis(8);
+/// How often a change is repeated.
+pub(super) const RETRIES: u8 = 16;
+
+/// The pauses before the repetitions, of at most 8 to 256 ms: 2 s in all, if all of them fail.
+const BACKOFF: Backoff = Backoff::new(8, 2, 256, RETRIES, Jitter::Full);
 
 impl<T: Serialize + DeserializeOwned> Kv<T> {
     /// Changes a value, or makes one where there is none; returns the new one. `change` may be called
@@ -61,7 +62,7 @@ impl<T: Serialize + DeserializeOwned> Kv<T> {
         key: &str,
         mut change: impl FnMut(Option<T>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut attempt = 0;
+        let mut backoff = BACKOFF;
         loop {
             let (before, version, expires) = match self.entry(key).await? {
                 Some(entry) => (Some(entry.value), Some(entry.version), entry.expires),
@@ -71,13 +72,12 @@ impl<T: Serialize + DeserializeOwned> Kv<T> {
             let json = encode_value(&value)?;
             match self.replace(key, &json, expires, version).await {
                 Ok(_) => return Ok(value),
-                Err(StoreError::Conflict) if attempt < ATTEMPTS => {
-                    let most = PAUSE * (1 << attempt.min(5));
-                    let (pause, nobody) = (most.mul_f32(fastrand::f32()), ConnectionId::from(""));
-                    self.sender.pause(pause, &nobody).await;
-                    attempt += 1;
-                }
-                Err(error) => return Err(error.into()),
+                Err(error) => match backoff.next() {
+                    Some(pause) if matches!(error, StoreError::Conflict) => {
+                        self.sender.pause(pause, &ConnectionId::from("")).await;
+                    }
+                    _ => return Err(error.into()),
+                },
             }
         }
     }

@@ -1,10 +1,9 @@
-//! What was counted since the last line.
+//! The counts and values since the last line.
 
 use super::kind::Metric;
-use super::sample::Sample;
 use std::collections::BTreeMap;
 
-/// What was counted since the last line.
+/// The counts and values since the last line.
 #[derive(Debug, Default)]
 pub(super) struct Aggregates(BTreeMap<(Label, Metric), Values>);
 
@@ -32,11 +31,11 @@ impl Aggregates {
         }
     }
 
-    pub(super) fn note(&mut self, label: Label, metric: Metric, value: f64) {
+    pub(super) fn value(&mut self, label: Label, metric: Metric, value: f64) {
         let empty = || Values::Each(Sample::default());
         let values = self.0.entry((label, metric)).or_insert_with(empty);
         if let Values::Each(sample) = values {
-            sample.note(value);
+            sample.add(value);
         }
     }
 
@@ -64,5 +63,46 @@ pub(super) fn code(code: Option<u16>) -> &'static str {
         Some(4000..5000) => "4xxx",
         Some(_) => "other",
         None => "none",
+    }
+}
+
+/// The most values of a metric that one invocation writes. Of more values it writes a fair sample.
+const MOST: usize = 1000;
+
+/// All values, or a sample that contains each of them with the same probability.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    values: Vec<f64>,
+    seen: usize,
+}
+
+impl Sample {
+    pub(super) fn add(&mut self, value: f64) {
+        self.seen += 1;
+        if self.values.len() < MOST {
+            return self.values.push(value);
+        }
+        if let Some(slot) = self.values.get_mut(fastrand::usize(..self.seen)) {
+            *slot = value;
+        }
+    }
+
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fair_sample_of_many_values_is_kept() {
+        let mut sample = Sample::default();
+        (0..100_000).for_each(|value| sample.add(f64::from(value)));
+        assert_eq!(sample.values().len(), MOST);
+        let mean = sample.values().iter().sum::<f64>() / MOST as f64;
+        // Ten times the standard error of such a sample.
+        assert!((40_900.0..59_100.0).contains(&mean), "{mean}");
     }
 }

@@ -12,8 +12,8 @@ const VALUES: usize = 100;
 /// The longest value of a dimension, in characters. CloudWatch takes more; nobody reads it.
 const LONGEST: usize = 250;
 
-/// What all documents say.
-pub(super) struct Scope {
+/// The namespace and the dimension that all documents share.
+pub(super) struct Dimensions {
     pub(super) namespace: String,
     pub(super) function: Option<String>,
 }
@@ -62,7 +62,7 @@ enum Shown<'a> {
     Each(&'a [f64]),
 }
 
-/// What fits into a document: one value a dimension, each metric once.
+/// The content of a document: one value for each dimension, each metric once.
 #[derive(Default)]
 struct Page<'a> {
     route: Option<&'a str>,
@@ -89,7 +89,7 @@ impl<'a> Page<'a> {
         self.values.insert(metric, shown);
     }
 
-    fn line(&self, scope: &Scope, now: Timestamp) -> String {
+    fn line(&self, shared: &Dimensions, now: Timestamp) -> String {
         let of = |by: By| {
             let metrics = self.values.keys().filter(|metric| metric.by() == by);
             let metrics: Vec<_> = metrics
@@ -99,8 +99,8 @@ impl<'a> Page<'a> {
                 })
                 .collect();
             (!metrics.is_empty()).then(|| Directive {
-                namespace: &scope.namespace,
-                dimensions: dimensions(scope, by),
+                namespace: &shared.namespace,
+                dimensions: dimensions(shared, by),
                 metrics,
             })
         };
@@ -110,7 +110,7 @@ impl<'a> Page<'a> {
                 timestamp: now,
                 cloud_watch_metrics: all.into_iter().filter_map(of).collect(),
             },
-            function: scope.function.as_deref(),
+            function: shared.function.as_deref(),
             route: self.route.map(readable),
             code: self.code,
             values: &self.values,
@@ -122,13 +122,13 @@ impl<'a> Page<'a> {
 }
 
 /// What metrics are told apart by; each is there for all routes and codes together, too.
-fn dimensions(scope: &Scope, by: By) -> Vec<Vec<&'static str>> {
-    let whole = Vec::from_iter(scope.function.is_some().then_some("Function"));
-    let with = |name| [whole.clone(), vec![name]].concat();
+fn dimensions(shared: &Dimensions, by: By) -> Vec<Vec<&'static str>> {
+    let function = Vec::from_iter(shared.function.is_some().then_some("Function"));
+    let with = |name| [function.clone(), vec![name]].concat();
     match by {
-        By::Nothing => vec![whole],
-        By::Route => vec![with("Route"), whole],
-        By::Code => vec![with("Code"), whole],
+        By::Nothing => vec![function],
+        By::Route => vec![with("Route"), function],
+        By::Code => vec![with("Code"), function],
     }
 }
 
@@ -142,7 +142,11 @@ fn readable(route: &str) -> String {
 }
 
 /// The documents that say all that was counted, one a line: as few as its limits allow.
-pub(super) fn documents(scope: &Scope, tally: &Aggregates, now: Timestamp) -> Vec<String> {
+pub(super) fn documents(
+    shared: &Dimensions,
+    aggregates: &Aggregates,
+    now: Timestamp,
+) -> Vec<String> {
     let mut pages: Vec<Page<'_>> = Vec::new();
     let mut put = |label, metric, shown| {
         let free = pages.iter().position(|page| page.takes(label, metric));
@@ -152,7 +156,7 @@ pub(super) fn documents(scope: &Scope, tally: &Aggregates, now: Timestamp) -> Ve
         });
         pages[at].take(label, metric, shown);
     };
-    for (label, metric, values) in tally.iter() {
+    for (label, metric, values) in aggregates.iter() {
         match values {
             Values::Sum(sum) => put(label, metric, Shown::Sum(*sum)),
             Values::Each(sample) => {
@@ -162,5 +166,5 @@ pub(super) fn documents(scope: &Scope, tally: &Aggregates, now: Timestamp) -> Ve
             }
         }
     }
-    pages.iter().map(|page| page.line(scope, now)).collect()
+    pages.iter().map(|page| page.line(shared, now)).collect()
 }

@@ -4,7 +4,8 @@ mod lines;
 
 use super::*;
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
-use crate::error::BoxError;
+use crate::clock::Clock;
+use crate::error::{BoxError, SendError};
 use crate::payload::Payload;
 use crate::router::HandlerTimer;
 use crate::store::{Memory, Record, Store};

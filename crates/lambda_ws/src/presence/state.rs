@@ -2,9 +2,10 @@
 
 use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard};
 use crate::Timestamp;
+use crate::sync::lock;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tracing::warn;
 
@@ -152,6 +153,6 @@ impl PresenceState {
     }
 
     fn changes(&self) -> MutexGuard<'_, Changes> {
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.changes)
     }
 }

@@ -38,6 +38,6 @@ impl Drop for HandlerTimer {
     fn drop(&mut self) {
         let failed = self.failed || std::thread::panicking();
         let route = std::mem::take(&mut self.route);
-        self.metrics.handler(route, self.began.elapsed(), failed);
+        self.metrics.handled(route, self.began.elapsed(), failed);
     }
 }

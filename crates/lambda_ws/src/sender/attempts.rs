@@ -2,18 +2,15 @@
 
 use super::Sender;
 use crate::ConnectionId;
+use crate::backoff::{Backoff, Jitter};
 use crate::error::SendError;
 use crate::payload::Payload;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// The pauses before another attempt after a failure that may pass, each with jitter.
-const PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(200),
-    Duration::from_millis(600),
-];
+/// The pauses before another attempt after a failure that may pass: 50, 200 and 600 ms.
+const BACKOFF: Backoff = Backoff::new(50, 4, 600, 3, Jitter::Half);
 
 /// What is asked of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +27,7 @@ pub(super) struct Attempts {
     request: Request,
     began: Instant,
     was_throttled: bool,
-    pauses: usize,
+    backoff: Backoff,
     at_once: bool,
 }
 
@@ -40,7 +37,7 @@ impl Attempts {
             request,
             began: Instant::now(),
             was_throttled: false,
-            pauses: 0,
+            backoff: BACKOFF,
             at_once: false,
         }
     }
@@ -55,9 +52,7 @@ impl Attempts {
             self.at_once = true;
             return Some(Duration::ZERO);
         }
-        let pause = PAUSES.get(self.pauses)?;
-        self.pauses += 1;
-        Some(pause.mul_f32(0.5 + fastrand::f32()))
+        self.backoff.next()
     }
 }
 
@@ -103,7 +98,7 @@ impl Sender {
     /// Waits for another attempt.
     pub(super) async fn wait(&self, id: &ConnectionId, attempts: &Attempts, pause: Duration) {
         // Before the last pause, so that the answer is there when the last attempt fails.
-        let is_last = attempts.was_throttled && attempts.pauses == PAUSES.len();
+        let is_last = attempts.was_throttled && attempts.backoff.is_over();
         if is_last
             && self
                 .0

@@ -3,6 +3,7 @@
 use super::attempts::Request;
 use super::{EventOrigin, Sender};
 use crate::ConnectionId;
+use crate::backoff::{Backoff, Jitter};
 use crate::error::SendError;
 use crate::metrics::Metric;
 use crate::payload::Payload;
@@ -20,26 +21,15 @@ const YOUNG: Duration = Duration::from_secs(5);
 /// opens before it is done: a 410 proves nothing then.
 const OPENING: Duration = INTEGRATION_TIMEOUT.saturating_add(Duration::from_secs(1));
 
-/// The pauses before a post to a young connection is repeated.
-const YOUNG_PAUSES: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-];
+/// The pauses before a post to a young connection is repeated: 50 to 200 ms.
+const YOUNG_PAUSES: Backoff = Backoff::new(50, 2, 200, 3, Jitter::None);
 
 /// The same where the connection is known to open soon: for its welcome message, and where it is closed. A
-/// `$connect` that takes longer than these reads at its end whether it was closed meanwhile.
-const OPENING_PAUSES: [Duration; 6] = [
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(200),
-    Duration::from_millis(400),
-    Duration::from_millis(800),
-    Duration::from_millis(1600),
-];
+/// `$connect` that takes longer than these reads at its end whether it was closed meanwhile. 50 to 1600 ms.
+const OPENING_PAUSES: Backoff = Backoff::new(50, 2, 1600, 6, Jitter::None);
 
 /// The pause before a 410 is confirmed: API Gateway sometimes returns one for a live connection.
-const CONFIRMATION: Duration = Duration::from_millis(250);
+const CONFIRMATION: Backoff = Backoff::new(250, 1, 250, 1, Jitter::None);
 
 /// The result of a check after a 410.
 pub(super) enum GoneCheck {
@@ -75,13 +65,13 @@ impl Sender {
             return GoneCheck::Unknown(error.into());
         }
         let pauses = match is_young {
-            _ if is_closed => &OPENING_PAUSES[..],
-            true if matches!(self.0.origin, EventOrigin::Opened(_)) => &OPENING_PAUSES[..],
-            true => &YOUNG_PAUSES[..],
-            false => &[CONFIRMATION],
+            _ if is_closed => OPENING_PAUSES,
+            true if matches!(self.0.origin, EventOrigin::Opened(_)) => OPENING_PAUSES,
+            true => YOUNG_PAUSES,
+            false => CONFIRMATION,
         };
         for pause in pauses {
-            self.pause(*pause, id).await;
+            self.pause(pause, id).await;
             match self.request(id, message).await {
                 Ok(()) => {
                     // A young one was not open yet.

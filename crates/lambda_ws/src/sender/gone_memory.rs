@@ -1,8 +1,9 @@
 //! Connections that a process need not post to any more.
 
+use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The number of connections that are remembered. About 100 bytes each.
@@ -57,7 +58,7 @@ impl GoneMemory {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ended> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

@@ -6,8 +6,9 @@ mod tests;
 
 use super::slow::SlowClients;
 use crate::ConnectionId;
+use crate::sync::lock;
 use evidence::Evidence;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -166,7 +167,7 @@ impl RateLimiter {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::recent::Recent;
 use crate::ConnectionId;
+use crate::sync::lock;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -100,7 +101,7 @@ impl SlowClients {
     }
 
     fn lock(&self) -> MutexGuard<'_, Recent<Slow>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 }
 

@@ -20,7 +20,7 @@ use lambda_ws_protocol::table_layout;
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use tracing::warn;
-use transaction::{Refused, built, if_in};
+use transaction::{WriteError, built, if_in};
 
 /// Keeps connections in one DynamoDB table. Clones share the client.
 ///
@@ -216,7 +216,7 @@ impl Store for DynamoDb {
             .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]));
         let member = self.put_member(&Scope::Room(room.to_owned()), id, expires);
         let joined = self.transact(built(update), vec![member]).await;
-        joined.map_err(|refused| refused.explain(at, StoreError::TooManyRooms))
+        joined.map_err(|error| error.explain(at, StoreError::TooManyRooms))
     }
 
     async fn leave(&self, id: &ConnectionId, at: Timestamp, room: &str) -> Result<(), StoreError> {
@@ -230,8 +230,8 @@ impl Store for DynamoDb {
         let member = self.delete_member(&Scope::Room(room.to_owned()), id);
         match self.transact(built(update), vec![member]).await {
             // Who has ended has left.
-            Ok(()) | Err(Refused::Condition(_)) => Ok(()),
-            Err(Refused::Failed(error)) => Err(error),
+            Ok(()) | Err(WriteError::Condition(_)) => Ok(()),
+            Err(WriteError::Failed(error)) => Err(error),
         }
     }
 
@@ -241,7 +241,7 @@ impl Store for DynamoDb {
         let mut left: Vec<String> = others.collect();
         let surplus = left.split_off(LEAVES_AT_ONCE.min(left.len()));
         let mut before = record.rooms.clone();
-        let refused = |refused: Refused| refused.explain(at, StoreError::Conflict);
+        let write_error = |error: WriteError| error.explain(at, StoreError::Conflict);
         let leave = |room| self.delete_member(&Scope::Room(room), id);
         if !surplus.is_empty() {
             // A transaction has room for so many: whoever is in more leaves the others first, but only
@@ -253,14 +253,16 @@ impl Store for DynamoDb {
             let members = surplus.into_iter().map(leave).collect();
             self.transact(built(update), members)
                 .await
-                .map_err(refused)?;
+                .map_err(write_error)?;
         }
         let update = if_in(self.update(id), at, &before)
             .update_expression("SET rooms = :rooms")
             .expression_attribute_values(":rooms", AttributeValue::Ss(vec![room.to_owned()]));
         let mut members = vec![self.put_member(&Scope::Room(room.to_owned()), id, record.expires)];
         members.extend(left.into_iter().map(leave));
-        self.transact(built(update), members).await.map_err(refused)
+        self.transact(built(update), members)
+            .await
+            .map_err(write_error)
     }
 
     async fn save(
@@ -299,7 +301,7 @@ impl Store for DynamoDb {
                 {
                     return Ok(next);
                 }
-                Err(Refused::Condition(record).explain(at, StoreError::Conflict))
+                Err(WriteError::Condition(record).explain(at, StoreError::Conflict))
             }
             Err(error) => Err(StoreError::unavailable(error)),
         }

@@ -3,11 +3,12 @@
 mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
+use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::table_layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Keeps connections in the process: for tests, and for functions that keep none beyond a process's
 /// life. Clones share what they keep.
@@ -39,7 +40,7 @@ impl Memory {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // No operation below panics while it holds the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

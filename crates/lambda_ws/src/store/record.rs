@@ -1,6 +1,6 @@
 //! What is known of a connection.
 
-use super::{StoreError, check_name};
+use crate::error::StoreError;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::limits::CONNECTION_DURATION;
 use lambda_ws_protocol::table_layout;
@@ -87,6 +87,17 @@ pub enum Scope {
     Room(#[serde(deserialize_with = "name")] String),
     /// Those of a user.
     User(#[serde(deserialize_with = "name")] String),
+}
+
+/// The lengths of a name that a table key can hold, in bytes.
+const NAME_BYTES: std::ops::RangeInclusive<usize> = 1..=256;
+
+/// Rejects a name of a connection, room or user that no table key can hold.
+pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
+    match NAME_BYTES.contains(&name.len()) {
+        true => Ok(()),
+        false => Err(StoreError::BadName(name.len())),
+    }
 }
 
 /// Reads a name that a room or a user can have.

@@ -1,7 +1,8 @@
 //! Values that belong to no connection.
 
-use super::{StoreError, VALUE_BYTES};
 use crate::Timestamp;
+use crate::error::StoreError;
+use lambda_ws_protocol::table_layout::VALUE_BYTES;
 use serde::Serialize;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Whom TLS trusts.
 
-use super::amazon::AmazonOrSystem;
-use super::{Roots, amazon, store};
+use super::verifier::AmazonOrSystem;
+use super::verifier::store;
+use super::{Roots, verifier};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring::default_provider;
@@ -19,7 +20,7 @@ fn read(variables: &[(&str, &str)]) -> Roots {
 
 #[test]
 fn the_authorities_of_aws_are_those_that_amazon_publishes() {
-    let certificates = amazon::certificates();
+    let certificates = verifier::certificates();
     let prints: Vec<_> = certificates
         .iter()
         .map(|one| {
@@ -94,7 +95,7 @@ fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
         error,
         Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
     ));
-    let other = verifier().on(store(&amazon::certificates()));
+    let other = verifier().on(store(&verifier::certificates()));
     let error = verify(other, "ws.example.com").unwrap_err();
     assert_eq!(
         error,

@@ -1,77 +1,157 @@
-//! The lean lane: the management API over HTTP/1.1 connections of our own, signed by a signer of our own.
+//! The management API over HTTP/1.1 connections of our own, signed by a signer of our own.
 
-mod clock;
 mod connection_pool;
-mod endpoint;
+mod host_clock;
 mod http1;
 mod http_response;
-mod request;
+mod management_url;
+mod signed_request;
 mod signing_keys;
 #[cfg(test)]
 mod tests;
 
-use super::Inspection;
-use crate::error::BoxError;
+use super::{Inspection, Transport, check_id, status_error, timestamp};
+use crate::error::{BoxError, SendError};
 use crate::payload::Payload;
 use crate::tls::Tls;
 use crate::{ConnectionId, Timestamp};
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
-use clock::Clock;
-pub(super) use clock::differ;
 use connection_pool::ConnectionPool;
-use endpoint::Endpoint;
+use host_clock::HostClock;
+pub(super) use host_clock::differ;
 use http::StatusCode;
-pub(super) use http_response::{HttpResponse, date};
+use http_response::HttpResponse;
+pub(super) use http_response::date;
 use lambda_ws_protocol::sigv4::Signable;
-use request::Request;
+use management_url::ManagementUrl;
 use serde::Deserialize;
+use signed_request::SignedRequest;
 use signing_keys::SigningKeys;
+use std::sync::Arc;
 
-/// The hash of no body.
+/// The hash of an empty body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Calls the management API with a fraction of the SDK's work: the day's signing key and a payload's
-/// hash are computed once, and nothing stands between a message and its socket.
+/// Reaches clients through the API Gateway Management API. Clones share their connections.
+///
+/// It costs a fifth of the CPU time of the [`AwsSdk`](super::AwsSdk), with the same errors and the same results.
+/// It keeps its own HTTP/1.1 connections: at most 800, of which at most 32 are being made. The signing key and
+/// the hash of a payload are computed once. Region and credentials are the SDK's. TLS trusts the certificates of
+/// the file `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Amazon's authorities and the
+/// system's.
+///
+/// An attempt takes at most 1.5 s, a call 3 s. A connection that died while it was idle, as those of a
+/// frozen function do, is replaced, and its message sent once more. If this machine's clock is wrong by
+/// more than 4 minutes, the time is taken from the host's rejection, and the request signed again.
+///
+/// `cargo bench -p tests --bench sending` on 2026-11-26, 2 cores without instructions for SHA-256, in programs as they
+/// are deployed, medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
+///
+/// | posts of 200 bytes over TLS | lean | SDK | floor |
+/// |---|---|---|---|
+/// | 64 under way: CPU time a post | 10.4 us | 108 us | 5.9 us |
+/// | 256 under way, 20 ms latency: CPU time a post | 24.2 us | 138 us | 13.3 us |
+/// | 1 024 under way, 20 ms latency: CPU time a post | 24.1 us | 151 us | 10.9 us |
+/// | the same: posts a second, on one core | 23 285 | 5 889 | 36 735 |
+/// | the same: peak memory of the process | 15 MB | 63 MB | 16 MB |
+/// | the same, all at once without a connection: CPU time | 100 ms | 510 ms | 390 ms |
+/// | allocations a post | 5 | 354 | 2 |
+/// | a signature | 2.2 us | 17.8 us | |
+#[derive(Debug, Clone)]
+pub struct ApiGateway(Arc<Inner>);
+
 #[derive(Debug)]
-pub(super) struct Lane {
-    endpoint: Endpoint,
-    keys: SigningKeys,
-    clock: Clock,
-    sockets: ConnectionPool,
+struct Inner {
+    url: String,
+    /// The client, or what the configuration lacks.
+    client: Result<Client, &'static str>,
 }
 
-impl Lane {
-    /// The lane to `url` with the region and the credentials of `config`; `None` if it has none, or if
-    /// the URL is none that could be called.
-    pub(super) fn new(config: &SdkConfig, url: &str, tls: Tls) -> Option<Self> {
-        let endpoint = Endpoint::parse(url)?;
-        let region = config.region()?.to_string();
-        let provider = config.credentials_provider()?;
-        Some(Self {
-            keys: SigningKeys::new(provider, region),
-            clock: Clock::default(),
-            sockets: ConnectionPool::new(endpoint.uri().clone(), tls),
-            endpoint,
-        })
+#[derive(Debug)]
+struct Client {
+    url: ManagementUrl,
+    keys: SigningKeys,
+    clock: HostClock,
+    pool: ConnectionPool,
+}
+
+impl ApiGateway {
+    /// The management API at `url`: `https://{api-id}.execute-api.{region}.amazonaws.com/{stage}`. If `config` has
+    /// no region or no credentials, or `url` is not a valid URL, every operation fails and says so.
+    pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
+        Self::with_tls(config, url, Tls::process())
     }
 
-    pub(super) async fn post(
+    pub(super) fn with_tls(config: &SdkConfig, url: impl Into<String>, tls: Tls) -> Self {
+        let url = url.into();
+        let client = Client::new(config, &url, tls);
+        Self(Arc::new(Inner { url, client }))
+    }
+
+    async fn call(
         &self,
+        method: &str,
         id: &ConnectionId,
-        payload: &Payload,
-    ) -> Result<HttpResponse, BoxError> {
-        self.call("POST", id, payload.bytes(), payload.sha256())
-            .await
+        body: &Bytes,
+        hash: &str,
+    ) -> Result<HttpResponse, SendError> {
+        check_id(id)?;
+        let Inner { url, client } = &*self.0;
+        let client = client
+            .as_ref()
+            .map_err(|fault| SendError::Unavailable((*fault).into()))?;
+        let called = client.call(method, id, body, hash).await;
+        let response = called.map_err(SendError::Unavailable)?;
+        match response.status.as_u16() {
+            200..300 if !response.is_cut => Ok(response),
+            status => {
+                let body = String::from_utf8_lossy(&response.body);
+                let source = format!("status {status}: {body}").into();
+                Err(status_error(url, Some(status), source))
+            }
+        }
+    }
+}
+
+impl Transport for ApiGateway {
+    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+        let posted = self.call("POST", id, payload.bytes(), payload.sha256());
+        posted.await.map(drop)
     }
 
-    pub(super) async fn delete(&self, id: &ConnectionId) -> Result<HttpResponse, BoxError> {
-        self.call("DELETE", id, &Bytes::new(), EMPTY).await
+    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
+        let closed = self.call("DELETE", id, &Bytes::new(), EMPTY).await;
+        closed.map(drop)
     }
 
-    pub(super) async fn get(&self, id: &ConnectionId) -> Result<HttpResponse, BoxError> {
-        self.call("GET", id, &Bytes::new(), EMPTY).await
+    async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        let found = self.call("GET", id, &Bytes::new(), EMPTY).await?;
+        inspection(&found.body).map_err(|error| SendError::Unavailable(error.into()))
+    }
+
+    fn url(&self) -> &str {
+        &self.0.url
+    }
+}
+
+impl Client {
+    fn new(config: &SdkConfig, url: &str, tls: Tls) -> Result<Self, &'static str> {
+        let url = ManagementUrl::parse(url)
+            .ok_or("the URL of the management API is not valid: expected https://{host}/{stage}")?;
+        let region = config
+            .region()
+            .ok_or("no AWS region is configured: set AWS_REGION")?;
+        let provider = config
+            .credentials_provider()
+            .ok_or("no AWS credentials are configured: give the SDK's configuration a provider")?;
+        Ok(Self {
+            keys: SigningKeys::new(provider, region.to_string()),
+            clock: HostClock::default(),
+            pool: ConnectionPool::new(url.uri().clone(), tls),
+            url,
+        })
     }
 
     async fn call(
@@ -81,7 +161,7 @@ impl Lane {
         body: &Bytes,
         hash: &str,
     ) -> Result<HttpResponse, BoxError> {
-        let path = self.endpoint.path(id);
+        let path = self.url.path(id);
         let mut is_corrected = false;
         loop {
             let now = self.clock.now();
@@ -89,13 +169,13 @@ impl Lane {
             let subject = Signable {
                 method,
                 path: &path,
-                host: self.endpoint.host(),
+                host: self.url.host(),
                 query: "",
                 body_hash: hash,
                 time: Timestamp::from(now),
             };
-            let request = Request::signed(&key, &subject, body);
-            let answer = self.sockets.send(&request).await?;
+            let request = SignedRequest::new(&key, &subject, body);
+            let answer = self.pool.send(&request).await?;
             if answer.status == StatusCode::FORBIDDEN {
                 let date = answer.date.filter(|_| !is_corrected);
                 if date.is_some_and(|date| self.clock.corrects(date, now)) {
@@ -109,10 +189,10 @@ impl Lane {
     }
 }
 
-/// What a GetConnection answers (conformance G5).
+/// The answer to a GetConnection (conformance G5).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Http1 {
+struct ConnectionInfo {
     connected_at: Option<String>,
     last_active_at: Option<String>,
     #[serde(default)]
@@ -128,21 +208,15 @@ struct Identity {
 
 /// Reads the body of a GetConnection.
 pub(super) fn inspection(body: &[u8]) -> Result<Inspection, serde_json::Error> {
-    let wire: Http1 = serde_json::from_slice(body)?;
+    let info: ConnectionInfo = serde_json::from_slice(body)?;
     let time = |text: Option<String>| {
         let time = DateTime::from_str(text.as_deref()?, DateTimeFormat::DateTime);
         time.ok()
     };
     Ok(Inspection {
-        connected_at: timestamp(time(wire.connected_at).as_ref()),
-        last_active_at: timestamp(time(wire.last_active_at).as_ref()),
-        source_ip: wire.identity.source_ip.unwrap_or_default(),
-        user_agent: wire.identity.user_agent,
+        connected_at: timestamp(time(info.connected_at).as_ref()),
+        last_active_at: timestamp(time(info.last_active_at).as_ref()),
+        source_ip: info.identity.source_ip.unwrap_or_default(),
+        user_agent: info.identity.user_agent,
     })
-}
-
-/// A time of the SDK; the epoch if there is none.
-pub(super) fn timestamp(time: Option<&DateTime>) -> Timestamp {
-    let millis = time.and_then(|time| time.to_millis().ok());
-    Timestamp::from_millis(millis.and_then(|ms| ms.try_into().ok()).unwrap_or_default())
 }

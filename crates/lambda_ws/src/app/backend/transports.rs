@@ -1,12 +1,12 @@
 //! The way to the clients of an API.
 
 use crate::context::Context;
-use crate::sender::Endpoint;
+use crate::sender::EndpointState;
 use crate::transport::DynTransport;
 use std::sync::Arc;
 
 /// A transport, and what the process knows of its endpoint.
-pub(crate) type Route = (Arc<dyn DynTransport>, Arc<Endpoint>);
+pub(crate) type Route = (Arc<dyn DynTransport>, Arc<EndpointState>);
 
 /// The way to the clients of the API that an event is from.
 pub(crate) enum Transports {
@@ -21,8 +21,8 @@ impl Transports {
     /// One transport for all events.
     pub(crate) fn one(transport: Arc<dyn DynTransport>) -> Self {
         let endpoint = match api_of(transport.url()) {
-            Some(_) => Endpoint::proven(),
-            None => Endpoint::default(),
+            Some(_) => EndpointState::proven(),
+            None => EndpointState::default(),
         };
         Self::One((transport, Arc::new(endpoint)))
     }
@@ -74,7 +74,7 @@ impl Transports {
     #[cfg(all(test, feature = "apigateway"))]
     pub(crate) fn nowhere() -> Self {
         let config = aws_config::SdkConfig::builder().build();
-        Self::each_api(config, crate::transport::Lane::Sdk)
+        Self::each_api(config, crate::transport::ManagementClient::Sdk)
     }
 
     #[cfg(test)]
@@ -102,24 +102,25 @@ fn api_of(url: &str) -> Option<String> {
 mod each_api {
     use super::{Route, Transports};
     use crate::context::Context;
-    use crate::sender::Endpoint;
-    use crate::transport::{ApiGateway, Lane};
+    use crate::sender::EndpointState;
+    use crate::sync::lock;
+    use crate::transport::ManagementClient;
     use aws_config::SdkConfig;
     use std::collections::HashMap;
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::{Arc, Mutex};
 
     /// A transport for each API that events come from.
     pub(crate) struct EachApi {
         config: SdkConfig,
-        lane: Lane,
+        client: ManagementClient,
         made: Mutex<HashMap<String, Route>>,
     }
 
     impl Transports {
-        pub(crate) fn each_api(config: SdkConfig, lane: Lane) -> Self {
+        pub(crate) fn each_api(config: SdkConfig, client: ManagementClient) -> Self {
             Self::EachApi(Box::new(EachApi {
                 config,
-                lane,
+                client,
                 made: Mutex::default(),
             }))
         }
@@ -136,10 +137,10 @@ mod each_api {
                 .region()
                 .map_or("us-east-1", |region| region.as_ref());
             let url = url(api_id, region, stage);
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut made = lock(&self.made);
             let route = made.entry(url).or_insert_with_key(|url| {
-                let transport = ApiGateway::through(self.lane, &self.config, url);
-                (Arc::new(transport), Arc::new(Endpoint::proven()))
+                let transport = self.client.connect(&self.config, url);
+                (transport, Arc::new(EndpointState::proven()))
             });
             route.clone()
         }

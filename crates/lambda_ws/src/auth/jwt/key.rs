@@ -1,7 +1,8 @@
 //! Public keys, and what they sign.
 
 use super::JwtError;
-use super::decoded;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
     UnparsedPublicKey,
@@ -74,7 +75,7 @@ impl Key {
         if jwk.purpose.is_some_and(|purpose| purpose != "sig") {
             return None;
         }
-        let bytes = |part: Option<String>| decoded(&part?).ok();
+        let bytes = |part: Option<String>| decode(&part?).ok();
         let public = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("RSA", _) => Public::Rsa {
                 n: without_zeros(bytes(jwk.n)?),
@@ -82,9 +83,9 @@ impl Key {
             },
             ("EC", Some("P-256")) => {
                 let (x, y) = (bytes(jwk.x)?, bytes(jwk.y)?);
-                let whole = x.len() == 32 && y.len() == 32;
+                let is_point = x.len() == 32 && y.len() == 32;
                 // An uncompressed point.
-                whole.then(|| Public::P256([&[4][..], &x, &y].concat()))?
+                is_point.then(|| Public::P256([&[4][..], &x, &y].concat()))?
             }
             ("OKP", Some("Ed25519")) => Public::Ed25519(bytes(jwk.x)?),
             _ => return None,
@@ -150,4 +151,11 @@ impl Key {
 fn without_zeros(number: Vec<u8>) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number[zeros..].to_vec()
+}
+
+/// Decodes a part of a token or a key.
+pub(super) fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| JwtError::Malformed)
 }

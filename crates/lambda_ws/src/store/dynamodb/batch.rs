@@ -1,7 +1,7 @@
 //! Many items at once. What DynamoDB leaves unprocessed is tried again.
 
 use super::item::Attributes;
-use super::retry::{self, Retry};
+use super::retry::{self, BACKOFF};
 use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
@@ -30,7 +30,7 @@ pub(super) async fn write(
     table: &str,
     mut writes: Vec<WriteRequest>,
 ) -> Result<(), StoreError> {
-    let mut retry = Retry::new();
+    let mut backoff = BACKOFF;
     while !writes.is_empty() {
         let rest = writes.split_off(writes.len().min(WRITES));
         let now = std::mem::replace(&mut writes, rest);
@@ -42,7 +42,7 @@ pub(super) async fn write(
         let left: Vec<_> = left.into_values().flatten().collect();
         if !left.is_empty() {
             writes.extend(left);
-            if !retry.pause().await {
+            if !backoff.wait().await {
                 return Err(StoreError::unavailable(UNPROCESSED));
             }
         }
@@ -56,7 +56,7 @@ pub(super) async fn read(
     mut keys: Vec<Attributes>,
 ) -> Result<Vec<Attributes>, StoreError> {
     let mut items = Vec::with_capacity(keys.len());
-    let mut retry = Retry::new();
+    let mut backoff = BACKOFF;
     while !keys.is_empty() {
         let rest = keys.split_off(keys.len().min(READS));
         let now = std::mem::replace(&mut keys, rest);
@@ -72,7 +72,7 @@ pub(super) async fn read(
         let left: Vec<_> = left.into_values().flat_map(|left| left.keys).collect();
         if !left.is_empty() {
             keys.extend(left);
-            if !retry.pause().await {
+            if !backoff.wait().await {
                 return Err(StoreError::unavailable(UNPROCESSED));
             }
         }

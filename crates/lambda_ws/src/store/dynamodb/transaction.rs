@@ -2,7 +2,7 @@
 
 use super::DynamoDb;
 use super::item::{Item, connection_key, member_item, member_key, millis};
-use super::retry::Retry;
+use super::retry::BACKOFF;
 use crate::store::{Record, Scope, StoreError};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -20,10 +20,10 @@ impl DynamoDb {
         &self,
         update: Update,
         members: Vec<TransactWriteItem>,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), WriteError> {
         let mut items = vec![TransactWriteItem::builder().update(update).build()];
         items.extend(members);
-        let mut retry = Retry::new();
+        let mut backoff = BACKOFF;
         let mut token = token();
         loop {
             let sent = self.client.transact_write_items();
@@ -34,9 +34,9 @@ impl DynamoDb {
             if let TransactWriteItemsError::TransactionCanceledException(canceled) = &error {
                 if let Some(reason) = reason(canceled, &["ConditionalCheckFailed"]) {
                     let item = reason.item().and_then(|item| Item(item).record());
-                    return Err(Refused::Condition(item));
+                    return Err(WriteError::Condition(item));
                 }
-                if reason(canceled, PASSING).is_some() && retry.pause().await {
+                if reason(canceled, TRANSIENT).is_some() && backoff.wait().await {
                     token = self::token();
                     continue;
                 }
@@ -44,10 +44,10 @@ impl DynamoDb {
             // An earlier attempt, whose answer was lost, is not done yet: with its token, the next one
             // is told how it went.
             let unfinished = error.is_transaction_in_progress_exception();
-            if unfinished && retry.pause().await {
+            if unfinished && backoff.wait().await {
                 continue;
             }
-            return Err(Refused::Failed(StoreError::unavailable(error)));
+            return Err(WriteError::Failed(StoreError::unavailable(error)));
         }
     }
 
@@ -78,19 +78,19 @@ impl DynamoDb {
     }
 }
 
-/// By this DynamoDB knows a transaction again.
+/// The token by which DynamoDB recognises a repeated transaction.
 fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 /// Why a conditional change was not made.
-pub(super) enum Refused {
+pub(super) enum WriteError {
     /// The condition was not met by the record as it is, if there is one.
     Condition(Option<Record>),
     Failed(StoreError),
 }
 
-impl Refused {
+impl WriteError {
     /// The error, if the record was not as `otherwise` explains.
     pub(super) fn explain(self, at: Timestamp, otherwise: StoreError) -> StoreError {
         match self {
@@ -101,8 +101,8 @@ impl Refused {
     }
 }
 
-/// Why DynamoDB cancels a transaction that may well succeed a moment later.
-const PASSING: &[&str] = &[
+/// The reasons for which DynamoDB cancels a transaction that may succeed a moment later.
+const TRANSIENT: &[&str] = &[
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",

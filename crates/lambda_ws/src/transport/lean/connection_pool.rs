@@ -1,17 +1,18 @@
 //! Kept-alive connections to one host.
 
 use super::http_response::HttpResponse;
-use super::http1::{Broken, Http1};
-use super::request::Request;
+use super::http1::{ExchangeError, Http1};
+use super::signed_request::SignedRequest;
 use crate::error::BoxError;
 use crate::https::{ATTEMPT, CALL, Connector, IDLE, Stream};
+use crate::sync::lock;
 use crate::tls::Tls;
 use http::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -19,7 +20,7 @@ use tower_service::Service;
 
 /// How many connections there are at most: a Lambda function may have 1 024 files open, and others
 /// than we open some. A host that takes 20 ms answers 40 000 requests a second on them.
-const SOCKETS: usize = 800;
+const CONNECTIONS: usize = 800;
 
 /// How many connections are made at once at most. Each costs two round trips and a third of a
 /// millisecond of CPU time, of which a small function has a tenth: those that wait may find one that has
@@ -27,7 +28,7 @@ const SOCKETS: usize = 800;
 /// each of them made one.
 const CONNECTS: usize = 32;
 
-type Socket = Box<Http1<TokioIo<Stream>>>;
+type Connection = Box<Http1<TokioIo<Stream>>>;
 
 /// Kept-alive connections to one host, as many as requests were ever under way at once.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ pub(super) struct ConnectionPool {
 
 #[derive(Debug)]
 struct Idle {
-    socket: Socket,
+    connection: Connection,
     since: Moment,
 }
 
@@ -74,7 +75,7 @@ impl ConnectionPool {
         Self {
             connector: Connector::new(tls),
             uri,
-            requests: Semaphore::new(SOCKETS),
+            requests: Semaphore::new(CONNECTIONS),
             connects: Semaphore::new(CONNECTS),
             returned: Notify::new(),
             idle: Mutex::default(),
@@ -84,9 +85,9 @@ impl ConnectionPool {
 
     /// The same with fewer connections, and fewer that are made at once.
     #[cfg(test)]
-    pub(super) fn limited_to(self, sockets: usize, connects: usize) -> Self {
+    pub(super) fn limited_to(self, connections: usize, connects: usize) -> Self {
         Self {
-            requests: Semaphore::new(sockets),
+            requests: Semaphore::new(connections),
             connects: Semaphore::new(connects),
             ..self
         }
@@ -109,21 +110,23 @@ impl ConnectionPool {
     /// # Errors
     ///
     /// No connection, or no answer, within 1.5 s; or none of both within 3 s.
-    pub(super) async fn send(&self, request: &Request) -> Result<HttpResponse, BoxError> {
+    pub(super) async fn send(&self, request: &SignedRequest) -> Result<HttpResponse, BoxError> {
         let end = Instant::now() + CALL;
         let _permit = match self.requests.try_acquire() {
             Ok(permit) => permit,
             Err(_) => in_time(end, "no connection is free", self.requests.acquire()).await??,
         };
         let fresh = match self.take(end).await? {
-            Taken::Fresh(socket) => socket,
-            Taken::Kept(socket) => {
-                match self.exchange(socket, request, end).await {
+            PooledConnection::Fresh(connection) => connection,
+            PooledConnection::Kept(connection) => {
+                match self.exchange(connection, request, end).await {
                     // It was meant for a connection that waits, and crossed the request on its way.
                     Ok(answer) if answer.status == StatusCode::REQUEST_TIMEOUT => {}
                     Ok(answer) => return Ok(answer),
-                    Err(Failure::Broken(broken)) if broken.heard => return Err(broken.error),
-                    Err(Failure::Broken(_)) => {}
+                    Err(Failure::Exchange(error)) if error.response_began => {
+                        return Err(error.error);
+                    }
+                    Err(Failure::Exchange(_)) => {}
                     // Those that slept beside it are no better.
                     Err(Failure::Slow) => drop(std::mem::take(&mut *self.lock())),
                 }
@@ -135,15 +138,15 @@ impl ConnectionPool {
         self.exchange(fresh, request, end)
             .await
             .map_err(|failure| match failure {
-                Failure::Broken(broken) => broken.error,
+                Failure::Exchange(error) => error.error,
                 Failure::Slow => "there is no answer in time".into(),
             })
     }
 
     /// A connection that waits for a request, or that comes back while one could be made, or a new one.
-    async fn take(&self, end: Instant) -> Result<Taken, BoxError> {
-        if let Some(socket) = self.kept() {
-            return Ok(Taken::Kept(socket));
+    async fn take(&self, end: Instant) -> Result<PooledConnection, BoxError> {
+        if let Some(connection) = self.idle_connection() {
+            return Ok(PooledConnection::Kept(connection));
         }
         let mut permit = pin!(self.connects.acquire());
         let mut late = pin!(sleep_until(end));
@@ -151,15 +154,15 @@ impl ConnectionPool {
             let mut returned = pin!(self.returned.notified());
             // From here on none comes back unseen.
             returned.as_mut().enable();
-            if let Some(socket) = self.kept() {
-                return Ok(Taken::Kept(socket));
+            if let Some(connection) = self.idle_connection() {
+                return Ok(PooledConnection::Kept(connection));
             }
             tokio::select! {
                 biased;
                 () = &mut returned => {}
                 permit = &mut permit => {
                     let _permit = permit?;
-                    return Ok(Taken::Fresh(self.connect(end).await?));
+                    return Ok(PooledConnection::Fresh(self.connect(end).await?));
                 }
                 () = &mut late => return Err("no connection is free in time".into()),
             }
@@ -167,10 +170,13 @@ impl ConnectionPool {
     }
 
     /// A connection that waits for a request.
-    fn kept(&self) -> Option<Socket> {
+    fn idle_connection(&self) -> Option<Connection> {
         loop {
             let mut idle = self.lock();
-            let Idle { mut socket, since } = idle.pop_back()?;
+            let Idle {
+                mut connection,
+                since,
+            } = idle.pop_back()?;
             if Moment::now().since(since) >= self.trust {
                 // Those before it have waited even longer.
                 let old = std::mem::take(&mut *idle);
@@ -179,15 +185,15 @@ impl ConnectionPool {
                 return None;
             }
             drop(idle);
-            if socket.is_quiet() {
-                return Some(socket);
+            if connection.is_quiet() {
+                return Some(connection);
             }
         }
     }
 
-    async fn connect(&self, end: Instant) -> Result<Socket, BoxError> {
+    async fn connect(&self, end: Instant) -> Result<Connection, BoxError> {
         let connected = in_time(
-            soon(end),
+            attempt_end(end),
             "the host does not answer",
             self.connector.clone().call(self.uri.clone()),
         );
@@ -196,24 +202,27 @@ impl ConnectionPool {
 
     async fn exchange(
         &self,
-        mut socket: Socket,
-        request: &Request,
+        mut connection: Connection,
+        request: &SignedRequest,
         end: Instant,
     ) -> Result<HttpResponse, Failure> {
-        let exchanged = timeout_at(soon(end), socket.exchange(request)).await;
+        let exchanged = timeout_at(attempt_end(end), connection.exchange(request)).await;
         let (answer, keeps) = exchanged
             .map_err(|_| Failure::Slow)?
-            .map_err(Failure::Broken)?;
+            .map_err(Failure::Exchange)?;
         if keeps {
-            self.keep(socket);
+            self.keep(connection);
         }
         Ok(answer)
     }
 
-    fn keep(&self, socket: Socket) {
+    fn keep(&self, connection: Connection) {
         let now = Moment::now();
         let mut idle = self.lock();
-        idle.push_back(Idle { socket, since: now });
+        idle.push_back(Idle {
+            connection,
+            since: now,
+        });
         let old = idle
             .iter()
             .take_while(|one| now.since(one.since) >= self.trust);
@@ -225,25 +234,25 @@ impl ConnectionPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.idle)
     }
 }
 
 /// A connection for a request.
-enum Taken {
-    Kept(Socket),
-    Fresh(Socket),
+enum PooledConnection {
+    Kept(Connection),
+    Fresh(Connection),
 }
 
 /// Why an attempt has no answer.
 enum Failure {
-    Broken(Broken),
+    Exchange(ExchangeError),
     /// None came in time.
     Slow,
 }
 
 /// When an attempt ends.
-fn soon(end: Instant) -> Instant {
+fn attempt_end(end: Instant) -> Instant {
     end.min(Instant::now() + ATTEMPT)
 }
 

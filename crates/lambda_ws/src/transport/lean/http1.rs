@@ -1,7 +1,7 @@
 //! One HTTP/1.1 connection: a request, its answer, and then the next.
 
 use super::http_response::{Framing, Head, HttpResponse, chunks};
-use super::request::Request;
+use super::signed_request::SignedRequest;
 use crate::error::BoxError;
 use bytes::Bytes;
 use std::future::poll_fn;
@@ -29,9 +29,9 @@ pub(super) struct Http1<S> {
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct ExchangeError {
     /// Whether one had begun: then the request has arrived.
-    pub(super) heard: bool,
+    pub(super) response_began: bool,
     pub(super) error: BoxError,
 }
 
@@ -63,16 +63,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     /// There is no answer, or none that is HTTP/1.
     pub(super) async fn exchange(
         &mut self,
-        request: &Request,
-    ) -> Result<(HttpResponse, bool), Broken> {
-        let mut heard = false;
-        let whole = self.write(request).await;
-        match self.answer(&mut heard).await {
-            Ok((answer, keeps)) => Ok((answer, keeps && matches!(whole, Ok(true)))),
-            Err(error) => Err(Broken {
-                heard: heard || !self.buffer.is_empty(),
+        request: &SignedRequest,
+    ) -> Result<(HttpResponse, bool), ExchangeError> {
+        let mut response_began = false;
+        let written = self.write(request).await;
+        match self.answer(&mut response_began).await {
+            Ok((answer, keeps)) => Ok((answer, keeps && matches!(written, Ok(true)))),
+            Err(error) => Err(ExchangeError {
+                response_began: response_began || !self.buffer.is_empty(),
                 // That it cannot be written to came first.
-                error: match whole {
+                error: match written {
                     Err(error) if self.buffer.is_empty() => error.into(),
                     _ => error,
                 },
@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     }
 
     /// Writes a request; `false` if an answer came before its end, after which a host may not read on.
-    async fn write(&mut self, request: &Request) -> io::Result<bool> {
+    async fn write(&mut self, request: &SignedRequest) -> io::Result<bool> {
         let mut parts = [&request.start[..], &request.rest[..]];
         poll_fn(|cx| match self.poll_write(cx, &mut parts) {
             Poll::Ready(written) => Poll::Ready(written.map(|()| true)),
@@ -120,12 +120,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    async fn answer(&mut self, heard: &mut bool) -> Result<(HttpResponse, bool), BoxError> {
+    async fn answer(
+        &mut self,
+        response_began: &mut bool,
+    ) -> Result<(HttpResponse, bool), BoxError> {
         let head = loop {
             match Head::parse(&self.buffer)? {
                 // Not yet the answer, as `100 Continue`.
                 Some(head) if matches!(head.status.as_u16(), 100 | 102..200) => {
-                    *heard = true;
+                    *response_began = true;
                     self.buffer.drain(..head.size);
                 }
                 Some(head) => break head,

@@ -2,11 +2,12 @@
 
 use crate::Timestamp;
 use crate::error::BoxError;
+use crate::sync::lock;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use lambda_ws_protocol::sigv4::{SigningKey, day};
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tracing::warn;
@@ -15,20 +16,20 @@ use tracing::warn;
 const SERVICE: &str = "execute-api";
 
 /// How long before they expire credentials are replaced.
-const AHEAD: Duration = Duration::from_secs(5 * 60);
+const RENEWAL_LEAD: Duration = Duration::from_secs(5 * 60);
 
 /// How long before they expire credentials are no longer used.
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// How long credentials hold that do not say: as in the SDK.
-const UNSAID: Duration = Duration::from_secs(15 * 60);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// How long the provider may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a provider that failed is left alone while the credentials still hold; and how long
 /// credentials are kept although they are refused.
-const PAUSE: Duration = Duration::from_secs(10);
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// What signs requests, made anew each day and before the credentials expire.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(super) struct SigningKeys {
     region: String,
     current: Mutex<Option<Current>>,
     /// Held by whoever asks the provider, so that one asks for all.
-    asking: tokio::sync::Mutex<()>,
+    fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,13 +47,13 @@ struct Current {
     key: Arc<SigningKey>,
     /// When they were given.
     since: SystemTime,
-    /// When others are asked for.
+    /// When they are renewed.
     renewal: SystemTime,
 }
 
 impl Current {
     /// Whether a request may still be signed.
-    fn holds(&self, now: SystemTime) -> bool {
+    fn is_valid(&self, now: SystemTime) -> bool {
         let expiry = self.credentials.expiry();
         expiry.is_none_or(|expiry| now + MARGIN < expiry)
     }
@@ -64,7 +65,7 @@ impl SigningKeys {
             provider,
             region,
             current: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            fetching: tokio::sync::Mutex::default(),
         }
     }
 
@@ -78,31 +79,33 @@ impl SigningKeys {
             return Ok(key);
         }
         // Those that still hold are used by all but the one who asks for new ones.
-        let asking = self.asking.try_lock();
-        if asking.is_err()
-            && let Some(key) = self.held(now)?
+        let fetching = self.fetching.try_lock();
+        if fetching.is_err()
+            && let Some(key) = self.valid(now)?
         {
             return Ok(key);
         }
-        let asked = timeout(PATIENCE, async {
-            let _asking = match asking {
-                Ok(asking) => asking,
-                Err(_) => self.asking.lock().await,
+        let fetched = timeout(PROVIDER_TIMEOUT, async {
+            let _fetching = match fetching {
+                Ok(fetching) => fetching,
+                Err(_) => self.fetching.lock().await,
             };
             match self.fresh(now)? {
                 Some(key) => Ok(key),
-                None => self.ask(now).await,
+                None => self.fetch(now).await,
             }
         });
-        let error = match asked.await {
+        let error = match fetched.await {
             Ok(Ok(key)) => return Ok(key),
             Ok(Err(error)) => error,
-            Err(_) => format!("the provider gives no credentials within {PATIENCE:?}").into(),
+            Err(_) => {
+                format!("the provider gives no credentials within {PROVIDER_TIMEOUT:?}").into()
+            }
         };
-        let Some(key) = self.held(now)? else {
+        let Some(key) = self.valid(now)? else {
             return Err(error);
         };
-        self.renew(now + PAUSE);
+        self.renew(now + RETRY_AFTER);
         warn!(
             error = &*error as &dyn Error,
             "the credentials expire soon and cannot be replaced"
@@ -110,7 +113,7 @@ impl SigningKeys {
         Ok(key)
     }
 
-    /// Has the provider asked again, because what `key` signed was refused: the credentials may have
+    /// Renews the credentials, because a request that `key` signed was rejected: the credentials may have
     /// been revoked or replaced before their time.
     pub(super) fn refused(&self, key: &Arc<SigningKey>, now: SystemTime) {
         let mut current = self.lock();
@@ -121,15 +124,20 @@ impl SigningKeys {
             return;
         };
         // Who asks for what it may not do must not make every request two.
-        found.renewal = found.renewal.min(now.max(found.since + PAUSE));
+        found.renewal = found.renewal.min(now.max(found.since + RETRY_AFTER));
     }
 
-    async fn ask(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
+    async fn fetch(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
         let credentials = self.provider.provide_credentials().await?;
         let key = self.derive(&credentials, now)?;
-        let expiry = credentials.expiry().unwrap_or(now + UNSAID + AHEAD);
-        // Some that are about to expire are all there is: they are not asked for at each request.
-        let renewal = expiry.checked_sub(AHEAD).unwrap_or(now).max(now + PAUSE);
+        let expiry = credentials
+            .expiry()
+            .unwrap_or(now + DEFAULT_LIFETIME + RENEWAL_LEAD);
+        // Some that are about to expire are all there is: they are not renewed at each request.
+        let renewal = expiry
+            .checked_sub(RENEWAL_LEAD)
+            .unwrap_or(now)
+            .max(now + RETRY_AFTER);
         *self.lock() = Some(Current {
             credentials,
             key: key.clone(),
@@ -139,14 +147,14 @@ impl SigningKeys {
         Ok(key)
     }
 
-    /// The key of today, unless others are to be asked for.
+    /// The key of today, unless the credentials are to be renewed.
     fn fresh(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
-        self.find(now, |found| now < found.renewal && found.holds(now))
+        self.find(now, |found| now < found.renewal && found.is_valid(now))
     }
 
     /// The key of today, if its credentials still hold.
-    fn held(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
-        self.find(now, |found| found.holds(now))
+    fn valid(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
+        self.find(now, |found| found.is_valid(now))
     }
 
     fn find(
@@ -187,6 +195,6 @@ impl SigningKeys {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.current)
     }
 }

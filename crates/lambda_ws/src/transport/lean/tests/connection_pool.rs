@@ -1,32 +1,32 @@
 //! Connections that die, at whatever moment.
 
-use super::server::{Deed, Server};
 use crate::error::BoxError;
 use crate::tls::{Roots, Tls};
 use crate::transport::lean::connection_pool::ConnectionPool;
 use crate::transport::lean::http_response::HttpResponse;
-use crate::transport::lean::request::Request;
+use crate::transport::lean::signed_request::SignedRequest;
+use crate::transport::tests::server::{Server, ServerAction};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::future::poll_fn;
 use std::task::Poll;
 
-const OK: Deed = Deed::HttpResponse(200, "");
+const OK: ServerAction = ServerAction::HttpResponse(200, "");
 
-fn request() -> Request {
+fn request() -> SignedRequest {
     let head = "POST /dev/@connections/a HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello";
-    Request {
+    SignedRequest {
         start: head.into(),
         rest: Bytes::new(),
     }
 }
 
-async fn send(sockets: &ConnectionPool) -> Result<HttpResponse, BoxError> {
-    sockets.send(&request()).await
+async fn send(pool: &ConnectionPool) -> Result<HttpResponse, BoxError> {
+    pool.send(&request()).await
 }
 
-fn sockets(server: &Server) -> ConnectionPool {
+fn pool(server: &Server) -> ConnectionPool {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.pem");
     std::fs::write(&bundle, &server.authority).unwrap();
@@ -37,9 +37,9 @@ fn sockets(server: &Server) -> ConnectionPool {
 #[tokio::test]
 async fn one_connection_serves_request_after_request() {
     let server = Server::start(|_, _, _| OK).await;
-    let sockets = sockets(&server);
+    let pool = pool(&server);
     for _ in 0..20 {
-        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        assert_eq!(send(&pool).await.unwrap().status, 200);
     }
     assert_eq!((server.seen().len(), server.connections()), (20, 1));
 }
@@ -47,9 +47,9 @@ async fn one_connection_serves_request_after_request() {
 #[tokio::test]
 async fn there_are_as_many_connections_as_requests_at_once() {
     let server = Server::start(|_, _, _| OK).await;
-    let sockets = sockets(&server);
+    let pool = pool(&server);
     for _ in 0..3 {
-        let all = join_all((0..10).map(|_| send(&sockets))).await;
+        let all = join_all((0..10).map(|_| send(&pool))).await;
         assert!(all.into_iter().all(|answer| answer.is_ok()));
     }
     assert_eq!((server.seen().len(), server.connections()), (30, 10));
@@ -57,10 +57,10 @@ async fn there_are_as_many_connections_as_requests_at_once() {
 
 #[tokio::test]
 async fn a_connection_that_was_closed_meanwhile_is_replaced() {
-    let server = Server::start(|_, _, _| Deed::AnswerAndClose).await;
-    let sockets = sockets(&server);
+    let server = Server::start(|_, _, _| ServerAction::AnswerAndClose).await;
+    let pool = pool(&server);
     for _ in 0..5 {
-        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        assert_eq!(send(&pool).await.unwrap().status, 200);
     }
     assert_eq!((server.seen().len(), server.connections()), (5, 5));
 }
@@ -68,13 +68,13 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
 #[tokio::test]
 async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => Deed::Close,
+        (0, 1) => ServerAction::Close,
         _ => OK,
     })
     .await;
-    let sockets = sockets(&server);
+    let pool = pool(&server);
     for _ in 0..3 {
-        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        assert_eq!(send(&pool).await.unwrap().status, 200);
     }
     assert_eq!((server.seen().len(), server.connections()), (4, 2));
 }
@@ -82,36 +82,36 @@ async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
 #[tokio::test]
 async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_too() {
     let server = Server::start(|connection, request, _| match (connection, request) {
-        (0..5, 1) => Deed::Hang,
+        (0..5, 1) => ServerAction::Hang,
         _ => OK,
     })
     .await;
-    let sockets = sockets(&server);
-    let all = join_all((0..5).map(|_| send(&sockets))).await;
+    let pool = pool(&server);
+    let all = join_all((0..5).map(|_| send(&pool))).await;
     assert!(all.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(send(&sockets).await.unwrap().status, 200);
-    assert_eq!(send(&sockets).await.unwrap().status, 200);
+    assert_eq!(send(&pool).await.unwrap().status, 200);
+    assert_eq!(send(&pool).await.unwrap().status, 200);
     // Only the first of the two has met a connection that hangs.
     assert_eq!((server.seen().len(), server.connections()), (8, 6));
 }
 
 #[tokio::test]
 async fn a_host_that_never_answers_is_an_error_in_time() {
-    let server = Server::start(|_, _, _| Deed::Hang).await;
-    let error = send(&sockets(&server)).await.err().unwrap();
+    let server = Server::start(|_, _, _| ServerAction::Hang).await;
+    let error = send(&pool(&server)).await.err().unwrap();
     assert_eq!(error.to_string(), "there is no answer in time");
 }
 
 #[tokio::test]
 async fn a_host_that_hangs_up_is_an_error() {
-    let server = Server::start(|_, _, _| Deed::Close).await;
-    assert!(send(&sockets(&server)).await.is_err());
+    let server = Server::start(|_, _, _| ServerAction::Close).await;
+    assert!(send(&pool(&server)).await.is_err());
     assert_eq!(server.seen().len(), 1);
 }
 
 /// Polls a request until `is`, and drops it.
-async fn cut_off(sockets: &ConnectionPool, is: impl Fn() -> bool) {
-    let mut sent = Box::pin(send(sockets));
+async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
+    let mut sent = Box::pin(send(pool));
     while !is() {
         poll_fn(|cx| {
             assert!(sent.as_mut().poll(cx).is_pending());
@@ -125,16 +125,16 @@ async fn cut_off(sockets: &ConnectionPool, is: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
-    for deed in [Deed::Hang, Deed::Raw(half)] {
+    for action in [ServerAction::Hang, ServerAction::Raw(half)] {
         let server = Server::start(move |connection, request, _| match (connection, request) {
-            (0, 1) => deed.clone(),
+            (0, 1) => action.clone(),
             _ => OK,
         })
         .await;
-        let sockets = sockets(&server);
-        send(&sockets).await.unwrap();
-        cut_off(&sockets, || server.seen().len() == 2).await;
-        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        let pool = pool(&server);
+        send(&pool).await.unwrap();
+        cut_off(&pool, || server.seen().len() == 2).await;
+        assert_eq!(send(&pool).await.unwrap().status, 200);
         assert_eq!(server.connections(), 2);
     }
 }
@@ -145,10 +145,10 @@ async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
     let to_end = "HTTP/1.1 200 OK\r\n\r\n";
     for answer in [last, old, to_end] {
-        let server = Server::start(|_, _, _| Deed::RawAndClose(answer.to_owned())).await;
-        let sockets = sockets(&server);
+        let server = Server::start(|_, _, _| ServerAction::RawAndClose(answer.to_owned())).await;
+        let pool = pool(&server);
         for _ in 0..3 {
-            assert_eq!(send(&sockets).await.unwrap().status, 200);
+            assert_eq!(send(&pool).await.unwrap().status, 200);
         }
         assert_eq!((server.seen().len(), server.connections()), (3, 3));
     }
@@ -160,10 +160,10 @@ async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
     let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n\
                 0\r\n\r\n";
     for answer in [more, both] {
-        let server = Server::start(|_, _, _| Deed::Raw(answer.to_owned())).await;
-        let sockets = sockets(&server);
+        let server = Server::start(|_, _, _| ServerAction::Raw(answer.to_owned())).await;
+        let pool = pool(&server);
         for _ in 0..3 {
-            assert_eq!(send(&sockets).await.unwrap().status, 200);
+            assert_eq!(send(&pool).await.unwrap().status, 200);
         }
         assert_eq!(server.connections(), 3);
     }
@@ -173,17 +173,17 @@ async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
 async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
     const LATE: &str = "HTTP/1.1 408 Late\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => Deed::RawAndClose(LATE.to_owned()),
+        (0, 1) => ServerAction::RawAndClose(LATE.to_owned()),
         _ => OK,
     })
     .await;
-    let kept = sockets(&server);
+    let kept = pool(&server);
     for _ in 0..3 {
         assert_eq!(send(&kept).await.unwrap().status, 200);
     }
     assert_eq!(server.connections(), 2);
-    let server = Server::start(|_, _, _| Deed::RawAndClose(LATE.to_owned())).await;
-    assert_eq!(send(&sockets(&server)).await.unwrap().status, 408);
+    let server = Server::start(|_, _, _| ServerAction::RawAndClose(LATE.to_owned())).await;
+    assert_eq!(send(&pool(&server)).await.unwrap().status, 408);
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -191,24 +191,24 @@ async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
 async fn what_has_begun_to_be_answered_is_not_sent_again() {
     let server = Server::start(|_, request, _| match request {
         0 => OK,
-        _ => Deed::RawAndClose("HTTP/1.1 200 O".to_owned()),
+        _ => ServerAction::RawAndClose("HTTP/1.1 200 O".to_owned()),
     })
     .await;
-    let sockets = sockets(&server);
-    send(&sockets).await.unwrap();
-    assert!(send(&sockets).await.is_err());
+    let pool = pool(&server);
+    send(&pool).await.unwrap();
+    assert!(send(&pool).await.is_err());
     assert_eq!(server.seen().len(), 2);
 }
 
 #[tokio::test]
 async fn connections_that_nobody_needs_are_closed() {
     let server = Server::start(|_, _, _| OK).await;
-    let sockets = sockets(&server);
-    let sent = join_all((0..10).map(|_| send(&sockets))).await;
+    let pool = pool(&server);
+    let sent = join_all((0..10).map(|_| send(&pool))).await;
     assert!(sent.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(server.connections(), 10);
-    let sockets = sockets.trusting_for_no_time();
-    send(&sockets).await.unwrap();
+    let pool = pool.trusting_for_no_time();
+    send(&pool).await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(10), server.has_open(0))
         .await
         .expect("all are closed");
@@ -217,8 +217,8 @@ async fn connections_that_nobody_needs_are_closed() {
 #[tokio::test]
 async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() {
     let server = Server::start_tls(|_, _, _| OK).await;
-    let sockets = sockets(&server).limited_to(8, 2);
-    let sent = join_all((0..100).map(|_| send(&sockets))).await;
+    let pool = pool(&server).limited_to(8, 2);
+    let sent = join_all((0..100).map(|_| send(&pool))).await;
     assert!(sent.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(server.seen().len(), 100);
     assert!(server.connections() <= 8, "{}", server.connections());
@@ -228,28 +228,28 @@ async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() 
 #[tokio::test]
 async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
     let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 0) => Deed::Hang,
+        (0, 0) => ServerAction::Hang,
         _ => OK,
     })
     .await;
-    let sockets = sockets(&server).limited_to(1, 1);
-    let mut first = Box::pin(send(&sockets));
-    let mut waits = Box::pin(send(&sockets));
+    let pool = pool(&server).limited_to(1, 1);
+    let mut first = Box::pin(send(&pool));
+    let mut waits = Box::pin(send(&pool));
     while server.seen().is_empty() {
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut waits).now_or_never().is_none());
         tokio::task::yield_now().await;
     }
     drop((first, waits));
-    assert_eq!(send(&sockets).await.unwrap().status, 200);
+    assert_eq!(send(&pool).await.unwrap().status, 200);
 }
 
 #[tokio::test]
 async fn a_tls_session_is_resumed() {
-    let server = Server::start_tls(|_, _, _| Deed::AnswerAndClose).await;
-    let sockets = sockets(&server);
+    let server = Server::start_tls(|_, _, _| ServerAction::AnswerAndClose).await;
+    let pool = pool(&server);
     for _ in 0..3 {
-        assert_eq!(send(&sockets).await.unwrap().status, 200);
+        assert_eq!(send(&pool).await.unwrap().status, 200);
     }
     assert_eq!((server.connections(), server.resumed()), (3, 2));
 }

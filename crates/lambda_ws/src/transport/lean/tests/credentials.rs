@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 struct Provider {
     now: Arc<Mutex<SystemTime>>,
     works: Arc<Mutex<bool>>,
-    asked: Arc<AtomicUsize>,
+    fetched: Arc<AtomicUsize>,
 }
 
 impl ProvideCredentials for Provider {
@@ -25,7 +25,7 @@ impl ProvideCredentials for Provider {
     where
         Self: 'a,
     {
-        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let number = self.fetched.fetch_add(1, Ordering::Relaxed);
         let expiry = *self.now.lock().unwrap() + 60 * MINUTE;
         let works = *self.works.lock().unwrap();
         Provided::new(async move {
@@ -50,7 +50,7 @@ fn start() -> (Provider, SigningKeys, SystemTime) {
     let provider = Provider {
         now: Arc::new(Mutex::new(noon)),
         works: Arc::new(Mutex::new(true)),
-        asked: Arc::default(),
+        fetched: Arc::default(),
     };
     let shared = SharedCredentialsProvider::new(provider.clone());
     (
@@ -65,7 +65,7 @@ async fn a_thousand_requests_at_once_ask_for_credentials_once() {
     let (provider, keys, noon) = start();
     let all = futures_util::future::join_all((0..1000).map(|_| keys.current(noon))).await;
     assert!(all.into_iter().all(|key| key.is_ok()));
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn credentials_are_replaced_before_they_expire() {
     *provider.now.lock().unwrap() = later;
     let other = keys.current(later).await.unwrap();
     assert!(!Arc::ptr_eq(&first, &other));
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_new_day_has_a_new_key_of_the_same_credentials() {
     let today = keys.current(evening).await.unwrap();
     let tomorrow = keys.current(evening + 2 * MINUTE).await.unwrap();
     assert_ne!(today.day(), tomorrow.day());
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
@@ -110,10 +110,10 @@ async fn credentials_that_are_refused_are_asked_for_again_but_not_at_once() {
     let key = keys.current(noon).await.unwrap();
     keys.refused(&key, noon);
     keys.current(noon).await.unwrap();
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 1);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 1);
     keys.refused(&key, noon + MINUTE);
     let other = keys.current(noon + MINUTE).await.unwrap();
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 2);
     // What is refused late was signed by those before.
     keys.refused(&key, noon + 2 * MINUTE);
     let same = keys.current(noon + 2 * MINUTE).await.unwrap();
@@ -129,9 +129,9 @@ async fn a_provider_that_fails_is_left_alone_for_a_while() {
     for _ in 0..100 {
         keys.current(soon).await.unwrap();
     }
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 2);
     keys.current(soon + MINUTE).await.unwrap();
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 3);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 3);
 }
 
 /// Gives credentials once, and then never answers.
@@ -167,11 +167,11 @@ async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_the
     let keys = SigningKeys::new(provider, "us-east-1".to_owned());
     let first = keys.current(UNIX_EPOCH).await.unwrap();
     let (soon, started) = (UNIX_EPOCH + 56 * MINUTE, tokio::time::Instant::now());
-    let mut asking = Box::pin(keys.current(soon));
-    assert!((&mut asking).now_or_never().is_none());
+    let mut fetching = Box::pin(keys.current(soon));
+    assert!((&mut fetching).now_or_never().is_none());
     let other = keys.current(soon).await.unwrap();
     assert!(Arc::ptr_eq(&first, &other) && started.elapsed().is_zero());
-    assert!(Arc::ptr_eq(&first, &asking.await.unwrap()));
+    assert!(Arc::ptr_eq(&first, &fetching.await.unwrap()));
     assert_eq!(started.elapsed().as_secs(), 3);
     let late = UNIX_EPOCH + 60 * MINUTE;
     let all = futures_util::future::join_all((0..100).map(|_| keys.current(late))).await;
@@ -186,5 +186,5 @@ async fn who_was_to_ask_and_was_dropped_leaves_that_to_the_next() {
     assert!((&mut dropped).now_or_never().is_none());
     drop(dropped);
     keys.current(noon).await.unwrap();
-    assert_eq!(provider.asked.load(Ordering::Relaxed), 2);
+    assert_eq!(provider.fetched.load(Ordering::Relaxed), 2);
 }

@@ -1,8 +1,8 @@
 //! What is read is what was written, whatever the pieces.
 
 use crate::transport::lean::http_response::HttpResponse;
-use crate::transport::lean::http1::{Broken, Http1};
-use crate::transport::lean::request::Request;
+use crate::transport::lean::http1::{ExchangeError, Http1};
+use crate::transport::lean::signed_request::SignedRequest;
 use bytes::Bytes;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 const HEAD: &[u8] = b"POST / HTTP/1.1\r\ncontent-length: 40\r\n\r\n";
 const BODY: &[u8] = b"0123456789012345678901234567890123456789";
 
-fn request() -> Request {
-    Request {
+fn request() -> SignedRequest {
+    SignedRequest {
         start: HEAD.to_vec(),
         rest: Bytes::from_static(BODY),
     }
@@ -23,7 +23,7 @@ fn exchange(
     answer: &[u8],
     close: bool,
     room: usize,
-) -> (Result<(HttpResponse, bool), Broken>, bool) {
+) -> (Result<(HttpResponse, bool), ExchangeError>, bool) {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.build().unwrap();
     runtime.block_on(async {
@@ -108,7 +108,7 @@ proptest! {
         let at = at.index(said.bytes.len());
         match exchange(&said.bytes[..at], true, room).0 {
             Ok((answer, keeps)) => prop_assert!(answer.is_cut && !keeps),
-            Err(broken) => prop_assert_eq!(broken.heard, at > 0),
+            Err(broken) => prop_assert_eq!(broken.response_began, at > 0),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use crate::Timestamp;
 use crate::transport::lean::EMPTY;
-use crate::transport::lean::endpoint::Endpoint;
-use crate::transport::lean::request::Request;
+use crate::transport::lean::management_url::ManagementUrl;
+use crate::transport::lean::signed_request::SignedRequest;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
@@ -26,7 +26,7 @@ struct Case<'a> {
 
 /// What we send.
 fn ours(case: &Case<'_>) -> String {
-    let endpoint = Endpoint::parse(case.url).expect("a URL");
+    let endpoint = ManagementUrl::parse(case.url).expect("a URL");
     let day = day(case.time);
     let key = SigningKey::derive(
         "AKIDEXAMPLE",
@@ -51,13 +51,13 @@ fn ours(case: &Case<'_>) -> String {
         time: case.time,
     };
     let key = key.expect("text of one line");
-    let request = Request::signed(&key, &subject, &Bytes::copy_from_slice(case.body));
+    let request = SignedRequest::new(&key, &subject, &Bytes::copy_from_slice(case.body));
     String::from_utf8(request.start).expect("text")
 }
 
 /// The headers that `aws-sigv4` adds.
 fn theirs(case: &Case<'_>) -> Vec<(String, String)> {
-    let endpoint = Endpoint::parse(case.url).expect("a URL");
+    let endpoint = ManagementUrl::parse(case.url).expect("a URL");
     let origin = case.url.split('/').take(3).collect::<Vec<_>>().join("/");
     let url = format!("{origin}{}", endpoint.path(&case.id.into()));
     let token = case.token.map(str::to_owned);
@@ -87,7 +87,7 @@ fn check(case: &Case<'_>) {
     assert_eq!(body.as_bytes(), case.body);
     let mut lines: Vec<_> = head.split("\r\n").skip(1).collect();
     lines.sort_unstable();
-    let path = Endpoint::parse(case.url).expect("a URL");
+    let path = ManagementUrl::parse(case.url).expect("a URL");
     let first = format!("{} {} HTTP/1.1", case.method, path.path(&case.id.into()));
     assert_eq!(head.split("\r\n").next(), Some(&*first));
     let mut expected = theirs(case);

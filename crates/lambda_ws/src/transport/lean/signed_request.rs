@@ -10,16 +10,16 @@ const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
 
 /// A request, as it is written.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct SignedRequest {
     /// The head, and a short body.
     pub(super) start: Vec<u8>,
     /// A long body.
     pub(super) rest: Bytes,
 }
 
-impl Request {
+impl SignedRequest {
     /// A request that is signed by `key`.
-    pub(super) fn signed(key: &SigningKey, subject: &Signable<'_>, body: &Bytes) -> Self {
+    pub(super) fn new(key: &SigningKey, subject: &Signable<'_>, body: &Bytes) -> Self {
         let signature = key.sign(subject);
         let copied = match body.len() {
             0..=SHORT => &body[..],

@@ -1,13 +1,12 @@
-//! The authorities of AWS's services, before the system's.
+//! The certificates to trust: of the authorities of AWS's services, and of the system's.
 
-use super::{store, system, verifier};
 use crate::error::BoxError;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
 
 const AMAZON: &[u8] = include_bytes!("amazon.pem");
@@ -38,7 +37,7 @@ impl AmazonOrSystem {
 
     /// The same for a system that trusts `roots`.
     #[cfg(test)]
-    pub(super) fn on(self, roots: rustls::RootCertStore) -> Self {
+    pub(super) fn on(self, roots: RootCertStore) -> Self {
         let system = verifier(roots, self.provider.clone()).map_err(|error| error.to_string());
         Self {
             system: OnceLock::from(system),
@@ -103,4 +102,31 @@ impl ServerCertVerifier for AmazonOrSystem {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.amazon.supported_verify_schemes()
     }
+}
+
+/// Whom the system trusts.
+pub(super) fn system() -> Result<RootCertStore, BoxError> {
+    let found = rustls_native_certs::load_native_certs();
+    let roots = store(&found.certs);
+    match (roots.is_empty(), found.errors.into_iter().next()) {
+        (false, _) => Ok(roots),
+        (true, Some(error)) => Err(error.into()),
+        (true, None) => {
+            Err("this system trusts nobody: it has no certificates of authorities".into())
+        }
+    }
+}
+
+/// The certificates that rustls understands.
+pub(super) fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates.iter().cloned());
+    roots
+}
+
+fn verifier(
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, BoxError> {
+    Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
 }

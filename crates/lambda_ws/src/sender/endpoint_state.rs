@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// What a process knows of a management endpoint. A wrong endpoint returns 410 for every connection, as does
 /// the right one for connections that are gone.
 #[derive(Debug, Default)]
-pub(crate) struct Endpoint {
+pub(crate) struct EndpointState {
     is_proven: AtomicBool,
     /// The API and stage that it reaches, as `<apiId>/<stage>`, where its URL does not contain them.
     api: OnceLock<String>,
 }
 
-impl Endpoint {
+impl EndpointState {
     /// An endpoint whose URL is made of the API and stage, which are those of each record that is removed.
     pub(crate) fn proven() -> Self {
         let endpoint = Self::default();

@@ -1,11 +1,14 @@
-//! Both lanes do the same.
+//! Both clients of the management API do the same.
 
-use super::server::{Deed, Seen, Server};
+mod bodies;
+mod hosts;
+pub(super) mod server;
+
+use super::{ApiGateway, DynTransport, Inspection, ManagementClient, Transport};
 use crate::error::SendError;
-use crate::https::sdk_client;
+use crate::https::sdk::sdk_client;
 use crate::payload::IntoPayload;
 use crate::tls::{Roots, Tls};
-use crate::transport::{ApiGateway, Inspection, Lane, Transport};
 use crate::{ConnectionId, Timestamp};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -14,10 +17,12 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_apigatewaymanagement::config::retry::RetryConfig;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use server::{Seen, Server, ServerAction};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// As in [`crate::App`], but for the region and the credentials.
-pub(super) fn config_with(client: SharedHttpClient) -> SdkConfig {
+fn config_with(client: SharedHttpClient) -> SdkConfig {
     let token = Some("IQoJb3JpZ2luX2VjEA==".to_owned());
     let credentials = Credentials::new("test", "test", token, None, "test");
     let timeouts = TimeoutConfig::builder()
@@ -34,44 +39,46 @@ pub(super) fn config_with(client: SharedHttpClient) -> SdkConfig {
         .build()
 }
 
-pub(super) fn config() -> SdkConfig {
+fn config() -> SdkConfig {
     config_with(sdk_client(Tls::trusting(Roots::System)))
 }
 
-/// Asks both lanes the same of a host that does `deed`; what it saw of each.
+const CLIENTS: [ManagementClient; 2] = [ManagementClient::Sdk, ManagementClient::Lean];
+
+/// Makes the same request with both clients, to a host that does `action`, and compares what the host received.
 async fn both<T: std::fmt::Debug>(
-    deed: Deed,
-    ask: impl AsyncFn(ApiGateway) -> Result<T, SendError>,
+    action: ServerAction,
+    ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
 ) -> Result<T, SendError> {
-    both_of(move |_, _, _| deed.clone(), ask).await
+    both_of(move |_, _, _| action.clone(), ask).await
 }
 
-/// The same of a host that asks `deed`.
+/// The same with a host that calls `action`.
 async fn both_of<T: std::fmt::Debug>(
-    deed: impl Fn(usize, usize, &Seen) -> Deed + Clone + Send + Sync + 'static,
-    ask: impl AsyncFn(ApiGateway) -> Result<T, SendError>,
+    action: impl Fn(usize, usize, &Seen) -> ServerAction + Clone + Send + Sync + 'static,
+    ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
 ) -> Result<T, SendError> {
     let mut answers = Vec::new();
-    for lane in [Lane::Sdk, Lane::Lean] {
-        let server = Server::start(deed.clone()).await;
-        let way = ApiGateway::through(lane, &config(), server.url.clone());
+    for client in CLIENTS {
+        let server = Server::start(action.clone()).await;
+        let transport = client.connect(&config(), &server.url);
         let seen = |request: Seen| {
             let token = request.header("x-amz-security-token").map(str::to_owned);
             (request.line, request.body, token)
         };
-        let answer = ask(way).await;
+        let answer = ask(transport).await;
         answers.push((
             answer,
             server.seen().into_iter().map(seen).collect::<Vec<_>>(),
         ));
     }
-    let [(sdk, by_sdk), (lean, by_lean)] = answers.try_into().expect("two lanes");
+    let [(sdk, by_sdk), (lean, by_lean)] = answers.try_into().expect("two clients");
     assert_eq!(by_sdk, by_lean, "both send the same");
     assert_eq!(kind(&sdk), kind(&lean), "both answer the same");
     lean
 }
 
-/// An answer without what differs from lane to lane: ports, and the words of what is below.
+/// An answer without the parts that differ between the clients: ports and texts of lower layers.
 fn kind<T: std::fmt::Debug>(answer: &Result<T, SendError>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
@@ -81,19 +88,19 @@ fn kind<T: std::fmt::Debug>(answer: &Result<T, SendError>) -> String {
     }
 }
 
-pub(super) async fn post(deed: Deed) -> Result<(), SendError> {
+async fn post(action: ServerAction) -> Result<(), SendError> {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    both(deed, async |way| {
+    both(action, async |transport| {
         let payload = "h\u{e9}llo".into_payload()?;
-        way.post(&id, &payload).await
+        transport.post(&id, &payload).await
     })
     .await
 }
 
 #[tokio::test]
 async fn a_post_is_sent_and_answered() {
-    post(Deed::HttpResponse(200, "")).await.unwrap();
-    post(Deed::HttpResponse(200, "{}")).await.unwrap();
+    post(ServerAction::HttpResponse(200, "")).await.unwrap();
+    post(ServerAction::HttpResponse(200, "{}")).await.unwrap();
 }
 
 #[tokio::test]
@@ -112,7 +119,9 @@ async fn g6_each_status_is_the_same_error() {
     ];
     for (status, is) in cases {
         for body in ["", r#"{"message":"no"}"#, "<html>"] {
-            let error = post(Deed::HttpResponse(status, body)).await.unwrap_err();
+            let error = post(ServerAction::HttpResponse(status, body))
+                .await
+                .unwrap_err();
             assert!(is(&error), "{status}: {error:?}");
         }
     }
@@ -120,7 +129,7 @@ async fn g6_each_status_is_the_same_error() {
 
 #[tokio::test]
 async fn who_hangs_up_is_unavailable() {
-    let error = post(Deed::Close).await.unwrap_err();
+    let error = post(ServerAction::Close).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
 }
 
@@ -137,8 +146,8 @@ async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
     ] {
         let id = ConnectionId::from(id);
         let payload = "x".into_payload().unwrap();
-        let posted = both(Deed::HttpResponse(200, ""), async |way| {
-            way.post(&id, &payload).await
+        let posted = both(ServerAction::HttpResponse(200, ""), async |transport| {
+            transport.post(&id, &payload).await
         });
         posted.await.unwrap();
     }
@@ -147,12 +156,12 @@ async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
 #[tokio::test]
 async fn g9_a_close_is_a_delete() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    let closed = both(Deed::HttpResponse(204, ""), async |way| {
-        way.close(&id).await
+    let closed = both(ServerAction::HttpResponse(204, ""), async |transport| {
+        transport.close(&id).await
     });
     closed.await.unwrap();
-    let gone = both(Deed::HttpResponse(410, ""), async |way| {
-        way.close(&id).await
+    let gone = both(ServerAction::HttpResponse(410, ""), async |transport| {
+        transport.close(&id).await
     });
     assert!(matches!(gone.await, Err(SendError::Gone)));
 }
@@ -162,8 +171,8 @@ const FOUND: &str = r#"{"connectedAt":"2020-04-30T20:10:33.236Z","identity":{"so
 #[tokio::test]
 async fn g5_what_a_get_tells_is_read() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    let found = both(Deed::HttpResponse(200, FOUND), async |way| {
-        way.inspect(&id).await
+    let found = both(ServerAction::HttpResponse(200, FOUND), async |transport| {
+        transport.inspect(&id).await
     });
     let expected = Inspection {
         connected_at: Timestamp::from_millis(1_588_277_433_236),
@@ -172,21 +181,22 @@ async fn g5_what_a_get_tells_is_read() {
         user_agent: None,
     };
     assert_eq!(found.await.unwrap(), expected);
-    let empty = both(Deed::HttpResponse(200, "{}"), async |way| {
-        way.inspect(&id).await
+    let empty = both(ServerAction::HttpResponse(200, "{}"), async |transport| {
+        transport.inspect(&id).await
     });
     assert_eq!(empty.await.unwrap(), Inspection::default());
-    let broken = both(Deed::HttpResponse(200, "<html>"), async |way| {
-        way.inspect(&id).await
-    });
+    let broken = both(
+        ServerAction::HttpResponse(200, "<html>"),
+        async |transport| transport.inspect(&id).await,
+    );
     assert!(matches!(broken.await, Err(SendError::Unavailable(_))));
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url_is_left_to_the_sdk_to_refuse() {
+async fn an_invalid_url_is_an_error_of_every_operation() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
-    let way = ApiGateway::new(&config(), "no url");
-    let error = way.inspect(&id).await.unwrap_err();
+    let transport = ApiGateway::new(&config(), "no url");
+    let error = Transport::inspect(&transport, &id).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
 }
 
@@ -194,8 +204,8 @@ async fn an_endpoint_that_is_no_url_is_left_to_the_sdk_to_refuse() {
 async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
     for id in ["", ".", ".."] {
         let id = ConnectionId::from(id);
-        let gone = both(Deed::HttpResponse(200, "{}"), async |way| {
-            way.inspect(&id).await
+        let gone = both(ServerAction::HttpResponse(200, "{}"), async |transport| {
+            transport.inspect(&id).await
         });
         assert!(matches!(gone.await, Err(SendError::Gone)), "{id}");
     }
@@ -209,7 +219,9 @@ async fn a_large_message_that_is_refused_before_it_is_read_is_refused() {
         .repeat(crate::limits::MESSAGE_BYTES)
         .into_payload()
         .unwrap();
-    let refused = both(Deed::Unread(NO), async |way| way.post(&id, &large).await);
+    let refused = both(ServerAction::Unread(NO), async |transport| {
+        transport.post(&id, &large).await
+    });
     let error = refused.await.unwrap_err();
     assert!(matches!(error, SendError::TooLarge), "{error:?}");
 }
@@ -221,9 +233,9 @@ async fn f3_the_largest_message_arrives() {
         .repeat(crate::limits::MESSAGE_BYTES)
         .into_payload()
         .unwrap();
-    let posted = both(Deed::HttpResponse(200, ""), async |way| {
-        way.post(&id, &large).await?;
-        way.post(&id, &large).await
+    let posted = both(ServerAction::HttpResponse(200, ""), async |transport| {
+        transport.post(&id, &large).await?;
+        transport.post(&id, &large).await
     });
     posted.await.unwrap();
 }
@@ -232,13 +244,13 @@ async fn f3_the_largest_message_arrives() {
 fn a_post_under_way_needs_little_room() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
-    let way = ApiGateway::new(&config(), "http://127.0.0.1/dev");
-    let size = size_of_val(&way.post(&id, &payload));
+    let transport = ApiGateway::new(&config(), "http://127.0.0.1/dev");
+    let size = size_of_val(&Transport::post(&transport, &id, &payload));
     assert!(size <= 2048, "{size} bytes");
 }
 
 /// A host whose clock is an hour ahead, and which therefore takes no signature of ours.
-fn ahead(_: usize, _: usize, request: &Seen) -> Deed {
+fn ahead(_: usize, _: usize, request: &Seen) -> ServerAction {
     let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
     let signed = request.header("x-amz-date").unwrap();
     let (day, time) = signed.split_once('T').unwrap();
@@ -246,14 +258,14 @@ fn ahead(_: usize, _: usize, request: &Seen) -> Deed {
     let signed = format!("{parts}T{}:{}:{}", &time[..2], &time[2..4], &time[4..]);
     let signed = DateTime::from_str(&signed, DateTimeFormat::DateTime).unwrap();
     match (now.secs() - signed.secs()).abs() < 300 {
-        true => Deed::HttpResponse(200, ""),
+        true => ServerAction::HttpResponse(200, ""),
         false => forbidden(now),
     }
 }
 
-fn forbidden(date: DateTime) -> Deed {
+fn forbidden(date: DateTime) -> ServerAction {
     let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
-    Deed::Raw(format!(
+    ServerAction::Raw(format!(
         "HTTP/1.1 403 Forbidden\r\ndate: {date}\r\ncontent-length: 0\r\n\r\n"
     ))
 }
@@ -262,9 +274,9 @@ fn forbidden(date: DateTime) -> Deed {
 async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
-    let posted = both_of(ahead, async |way| {
-        way.post(&id, &payload).await?;
-        way.post(&id, &payload).await
+    let posted = both_of(ahead, async |transport| {
+        transport.post(&id, &payload).await?;
+        transport.post(&id, &payload).await
     });
     posted.await.unwrap();
 }
@@ -280,10 +292,10 @@ async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection(
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
     for (status, connections) in [(200, 1), (503, 3)] {
-        let server = Server::start(move |_, _, _| Deed::HttpResponse(status, "{}")).await;
-        let way = ApiGateway::through(Lane::Sdk, &config(), server.url.clone());
+        let server = Server::start(move |_, _, _| ServerAction::HttpResponse(status, "{}")).await;
+        let transport = ManagementClient::Sdk.connect(&config(), &server.url);
         for _ in 0..3 {
-            assert_eq!(way.post(&id, &payload).await.is_ok(), status == 200);
+            assert_eq!(transport.post(&id, &payload).await.is_ok(), status == 200);
         }
         assert_eq!(server.connections(), connections);
     }
@@ -291,13 +303,16 @@ async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection(
 
 #[tokio::test(start_paused = true)]
 async fn the_sdk_waits_for_an_answer_as_long_as_its_configuration_says() {
-    let server = Server::start(|_, _, _| Deed::Hang).await;
+    let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let within = Duration::from_millis(100);
     let timeouts = TimeoutConfig::builder().read_timeout(within).build();
     let config = config().into_builder().timeout_config(timeouts).build();
-    let way = ApiGateway::through(Lane::Sdk, &config, server.url.clone());
+    let transport = ManagementClient::Sdk.connect(&config, &server.url);
     let began = tokio::time::Instant::now();
-    let error = way.inspect(&ConnectionId::from("a")).await.unwrap_err();
+    let error = transport
+        .inspect(&ConnectionId::from("a"))
+        .await
+        .unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     assert_eq!(began.elapsed().as_millis() / 10, 10);
 }

@@ -1,12 +1,12 @@
-//! What both lanes make of what comes after a status, or instead of one.
+//! The data after a status, or instead of one, as both clients read it.
 
-use super::lanes::post;
-use super::server::Deed;
+use super::post;
+use super::server::ServerAction;
 use crate::error::SendError;
 
 #[tokio::test]
 async fn whatever_a_body_ends_with_the_status_is_what_counts() {
-    let answer = |text: &str| post(Deed::RawAndClose(text.to_owned()));
+    let answer = |text: &str| post(ServerAction::RawAndClose(text.to_owned()));
     let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{ }\r\n0\r\n\r\n";
     answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"))
         .await
@@ -35,7 +35,7 @@ async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
             "transfer-encoding: chunked\r\n\r\n5\r\n{",
             "transfer-encoding: chunked\r\n\r\nno chunk\r\n",
         ] {
-            let cut = Deed::RawAndClose(format!("HTTP/1.1 {status}\r\n{rest}"));
+            let cut = ServerAction::RawAndClose(format!("HTTP/1.1 {status}\r\n{rest}"));
             let error = post(cut).await.unwrap_err();
             assert!(is(&error), "{status}, {rest}: {error:?}");
         }
@@ -50,7 +50,9 @@ async fn what_is_no_http_is_unavailable() {
         "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-le",
     ] {
-        let error = post(Deed::RawAndClose(text.to_owned())).await.unwrap_err();
+        let error = post(ServerAction::RawAndClose(text.to_owned()))
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, SendError::Unavailable(_)),
             "{text}: {error:?}"
@@ -62,8 +64,10 @@ async fn what_is_no_http_is_unavailable() {
 async fn a_large_answer_is_no_harm() {
     let page = "x".repeat(1_000_000);
     let answer = |status| format!("HTTP/1.1 {status}\r\ncontent-length: 1000000\r\n\r\n{page}");
-    post(Deed::Raw(answer("200 OK"))).await.unwrap();
-    let error = post(Deed::Raw(answer("404 Not Found"))).await.unwrap_err();
+    post(ServerAction::Raw(answer("200 OK"))).await.unwrap();
+    let error = post(ServerAction::Raw(answer("404 Not Found")))
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, SendError::Refused { status: 404, .. }),
         "{error:?}"
@@ -72,6 +76,6 @@ async fn a_large_answer_is_no_harm() {
 
 #[tokio::test]
 async fn an_endless_head_is_unavailable() {
-    let error = post(Deed::Flood("HTTP/1.1 200 OK\r\nx: y\r\n")).await;
+    let error = post(ServerAction::Flood("HTTP/1.1 200 OK\r\nx: y\r\n")).await;
     assert!(matches!(error, Err(SendError::Unavailable(_))), "{error:?}");
 }

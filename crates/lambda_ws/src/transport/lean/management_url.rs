@@ -14,14 +14,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The management API of one stage.
 #[derive(Debug)]
-pub(super) struct Endpoint {
+pub(super) struct ManagementUrl {
     uri: Uri,
     host: String,
     /// What stands before a connection's id: `/dev/@connections/`.
     prefix: String,
 }
 
-impl Endpoint {
+impl ManagementUrl {
     /// Reads `https://{host}[:port]/{stage}`; `None` for what is no such URL.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let uri: Uri = url.trim_end_matches('/').parse().ok()?;

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// What a host does with a request.
 #[derive(Debug, Clone)]
-pub(super) enum Deed {
+pub(in crate::transport) enum ServerAction {
     /// Answers with a status and a body, and keeps the connection.
     HttpResponse(u16, &'static str),
     /// Answers exactly this, and keeps the connection.
@@ -34,15 +34,15 @@ pub(super) enum Deed {
 
 /// What a host has seen of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Seen {
-    pub(super) line: String,
+pub(in crate::transport) struct Seen {
+    pub(in crate::transport) line: String,
     headers: Vec<String>,
-    pub(super) body: String,
+    pub(in crate::transport) body: String,
 }
 
 impl Seen {
     /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(in crate::transport) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -61,33 +61,33 @@ struct Counts {
     most_shaking: AtomicUsize,
 }
 
-pub(super) struct Server {
-    pub(super) url: String,
+pub(in crate::transport) struct Server {
+    pub(in crate::transport) url: String,
     /// The authority that has signed its certificate, in PEM.
-    pub(super) authority: String,
+    pub(in crate::transport) authority: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     counts: Arc<Counts>,
 }
 
 impl Server {
-    /// A host that asks `deed` what to do: with the number of the connection, and of the request on it.
-    pub(super) async fn start(
-        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+    /// A host that asks `action` what to do: with the number of the connection, and of the request on it.
+    pub(in crate::transport) async fn start(
+        action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
-        Self::listen("127.0.0.1:0", deed, None).await.unwrap()
+        Self::listen("127.0.0.1:0", action, None).await.unwrap()
     }
 
     /// The same on an address of your choice, if this machine has it.
-    pub(super) async fn start_at(
+    pub(in crate::transport) async fn start_at(
         address: &str,
-        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+        action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
-        Self::listen(address, deed, None).await
+        Self::listen(address, action, None).await
     }
 
     /// The same over TLS.
-    pub(super) async fn start_tls(
-        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+    pub(in crate::transport) async fn start_tls(
+        action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -104,14 +104,16 @@ impl Server {
                 .with_single_cert(vec![certificate.der().clone()], key)
                 .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let mut server = Self::listen("127.0.0.1:0", deed, Some(tls)).await.unwrap();
+        let mut server = Self::listen("127.0.0.1:0", action, Some(tls))
+            .await
+            .unwrap();
         server.authority = authority.pem();
         server
     }
 
     async fn listen(
         address: &str,
-        deed: impl Fn(usize, usize, &Seen) -> Deed + Send + Sync + 'static,
+        action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
         tls: Option<TlsAcceptor>,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
@@ -125,17 +127,17 @@ impl Server {
             seen: seen.clone(),
             counts: counts.clone(),
         };
-        let deed = Arc::new(deed);
+        let action = Arc::new(action);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = counts.all.fetch_add(1, Ordering::Relaxed);
                 counts.open.fetch_add(1, Ordering::Relaxed);
-                let (deed, seen, counts) = (deed.clone(), seen.clone(), counts.clone());
+                let (action, seen, counts) = (action.clone(), seen.clone(), counts.clone());
                 let tls = tls.clone();
                 tokio::spawn(async move {
-                    let deed = |request: usize, seen: &Seen| deed(number, request, seen);
+                    let action = |request: usize, seen: &Seen| action(number, request, seen);
                     match tls {
-                        None => serve(stream, deed, &seen).await,
+                        None => serve(stream, action, &seen).await,
                         Some(tls) => {
                             let stream = counts.shake(tls.accept(stream)).await;
                             match stream {
@@ -144,7 +146,7 @@ impl Server {
                                     if kind == Some(HandshakeKind::Resumed) {
                                         counts.resumed.fetch_add(1, Ordering::Relaxed);
                                     }
-                                    serve(stream, deed, &seen).await
+                                    serve(stream, action, &seen).await
                                 }
                                 Err(_) => None,
                             }
@@ -157,29 +159,29 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(in crate::transport) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// How many connections there have ever been.
-    pub(super) fn connections(&self) -> usize {
+    pub(in crate::transport) fn connections(&self) -> usize {
         self.counts.all.load(Ordering::Relaxed)
     }
 
     /// Waits until there are no more connections than that.
-    pub(super) async fn has_open(&self, most: usize) {
+    pub(in crate::transport) async fn has_open(&self, most: usize) {
         while self.counts.open.load(Ordering::Relaxed) > most {
             tokio::task::yield_now().await;
         }
     }
 
     /// How many TLS sessions were resumed.
-    pub(super) fn resumed(&self) -> usize {
+    pub(in crate::transport) fn resumed(&self) -> usize {
         self.counts.resumed.load(Ordering::Relaxed)
     }
 
     /// How many connections were made at once at most.
-    pub(super) fn most_shaking(&self) -> usize {
+    pub(in crate::transport) fn most_shaking(&self) -> usize {
         self.counts.most_shaking.load(Ordering::Relaxed)
     }
 }
@@ -196,14 +198,14 @@ impl Counts {
 
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
-    deed: impl Fn(usize, &Seen) -> Deed,
+    action: impl Fn(usize, &Seen) -> ServerAction,
     seen: &Mutex<Vec<Seen>>,
 ) -> Option<()> {
     let mut stream = BufReader::new(BufWriter::new(stream));
     for number in 0.. {
         let (mut request, length) = head(&mut stream).await?;
-        let deed = deed(number, &request);
-        if let Deed::Unread(answer) = deed {
+        let action = action(number, &request);
+        if let ServerAction::Unread(answer) = action {
             seen.lock().unwrap().push(request);
             stream.write_all(answer.as_bytes()).await.ok()?;
             stream.flush().await.ok()?;
@@ -213,21 +215,25 @@ async fn serve(
         stream.read_exact(&mut body).await.ok()?;
         request.body = String::from_utf8(body).ok()?;
         seen.lock().unwrap().push(request);
-        let (answer, keep) = match deed {
-            Deed::HttpResponse(204, _) => ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true),
-            Deed::HttpResponse(status, body) => {
+        let (answer, keep) = match action {
+            ServerAction::HttpResponse(204, _) => {
+                ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), true)
+            }
+            ServerAction::HttpResponse(status, body) => {
                 let length = body.len();
                 let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n");
                 (head + body, true)
             }
-            Deed::Raw(answer) => (answer, true),
-            Deed::RawAndClose(answer) => (answer, false),
-            Deed::AnswerAndClose => ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(), false),
-            Deed::Flood(answer) => loop {
+            ServerAction::Raw(answer) => (answer, true),
+            ServerAction::RawAndClose(answer) => (answer, false),
+            ServerAction::AnswerAndClose => {
+                ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".into(), false)
+            }
+            ServerAction::Flood(answer) => loop {
                 stream.write_all(answer.as_bytes()).await.ok()?;
             },
-            Deed::Close => return None,
-            Deed::Hang | Deed::Unread(_) => std::future::pending().await,
+            ServerAction::Close => return None,
+            ServerAction::Hang | ServerAction::Unread(_) => std::future::pending().await,
         };
         stream.write_all(answer.as_bytes()).await.ok()?;
         stream.flush().await.ok()?;

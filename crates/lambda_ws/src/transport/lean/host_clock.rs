@@ -9,12 +9,12 @@ const TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
 /// This machine's clock, corrected by what the host says: signatures hold for minutes.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct HostClock {
     /// How many ms the host is ahead.
     ahead: AtomicI64,
 }
 
-impl Clock {
+impl HostClock {
     /// The time to sign with.
     pub(super) fn now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
