@@ -43,12 +43,12 @@ pub(in crate::gateway) fn verify_handshake(
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
     match state.authorization {
-        Authorization::Iam => iam(state, request, now),
+        Authorization::Iam => verify(state, request, now),
         Authorization::None | Authorization::Lambda(_) => Ok(None),
     }
 }
 
-fn iam(
+fn verify(
     state: &GatewayState,
     request: &Upgrade,
     now: Timestamp,
