@@ -2,8 +2,7 @@
 //! back.
 
 use super::api::Route;
-use super::connection::Close;
-use super::connection::{Connection, InFlight};
+use super::connection::{Close, Connection, InFlight};
 use super::events;
 use super::integration::{Failure, answer};
 use super::state::GatewayState;

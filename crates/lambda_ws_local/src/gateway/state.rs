@@ -1,9 +1,7 @@
 //! What all connections of a gateway share.
 
 use super::api::{Api, ApiKeys, Authorization, Route};
-use super::connection::ConnectingSet;
-use super::connection::Registry;
-use super::connection::{Bounds, InFlightLimits};
+use super::connection::{Bounds, ConnectingSet, InFlightLimits, Registry};
 use super::options::Options;
 use crate::activity::{Observer as _, Operation};
 use crate::lock::lock;

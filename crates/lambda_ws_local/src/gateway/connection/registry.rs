@@ -1,7 +1,6 @@
 //! The connections that are open.
 
-use crate::gateway::connection::Close;
-use crate::gateway::connection::Connection;
+use crate::gateway::connection::{Close, Connection};
 use crate::lock::lock;
 use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};

@@ -1,7 +1,6 @@
 //! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
 
-use crate::gateway::http::{HttpError, date};
-use crate::gateway::http::{Upgrade, has_token};
+use crate::gateway::http::{HttpError, Upgrade, date, has_token};
 use lambda_ws_protocol::event::Pairs;
 use lambda_ws_protocol::limits;
 use percent_encoding::percent_decode_str;
