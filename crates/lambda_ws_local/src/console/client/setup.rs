@@ -14,7 +14,7 @@ const LONGEST: usize = 16 * 1024;
 /// How a client connects.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub(in crate::console) struct Setup {
+pub(crate) struct Setup {
     /// What the page calls it.
     pub(super) name: String,
     /// Without the question mark.
@@ -25,10 +25,10 @@ pub(in crate::console) struct Setup {
 
 /// Where it connects.
 #[derive(Clone)]
-pub(in crate::console) struct Place {
-    pub(in crate::console) address: SocketAddr,
-    pub(in crate::console) stage: String,
-    pub(in crate::console) connector: Option<Connector>,
+pub(crate) struct Place {
+    pub(crate) address: SocketAddr,
+    pub(crate) stage: String,
+    pub(crate) connector: Option<Connector>,
 }
 
 impl Setup {

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(in crate::gateway) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(crate) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
-pub(in crate::gateway) struct Connecting<'a> {
+pub(crate) struct Connecting<'a> {
     set: &'a ConnectingSet,
     id: &'a str,
     /// Who waits notices when it is gone.
@@ -19,7 +19,7 @@ pub(in crate::gateway) struct Connecting<'a> {
 
 impl ConnectingSet {
     /// Remembers a connection.
-    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
+    pub(crate) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
         let (end, ended) = watch::channel(());
         lock(&self.0).insert(id.to_owned(), ended);
         Connecting {
@@ -30,7 +30,7 @@ impl ConnectingSet {
     }
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
-    pub(in crate::gateway) async fn ended(&self, id: &str) -> bool {
+    pub(crate) async fn ended(&self, id: &str) -> bool {
         let found = lock(&self.0).get(id).cloned();
         let Some(mut ended) = found else {
             return false;
@@ -44,7 +44,7 @@ impl ConnectingSet {
 #[cfg(test)]
 impl Connecting<'_> {
     /// How many wait for its end.
-    pub(in crate::gateway) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         // One is the receiver that they are clones of.
         self._end.receiver_count() - 1
     }

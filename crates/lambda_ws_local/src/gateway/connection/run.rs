@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Serves an open connection to its end, and invokes its `$disconnect`.
-pub(in crate::gateway) async fn run(
+pub(crate) async fn run(
     state: &Arc<GatewayState>,
     connection: Arc<Connection>,
     stream: Stream,
@@ -36,7 +36,7 @@ pub(in crate::gateway) async fn run(
 }
 
 /// Ends a connection whose 101 could not be sent: its function has accepted it.
-pub(in crate::gateway) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
+pub(crate) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
     let close = leave(state, connection, &End::Lost);
     message::disconnect(state, connection, &close).await;
 }
