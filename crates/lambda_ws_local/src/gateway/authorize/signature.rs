@@ -42,18 +42,7 @@ pub(crate) fn verify_handshake(
     request: &Upgrade,
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
-    match state.authorization {
-        Authorization::Iam => verify(state, request, now),
-        Authorization::None | Authorization::Lambda(_) => Ok(None),
-    }
-}
-
-fn verify(
-    state: &GatewayState,
-    request: &Upgrade,
-    now: Timestamp,
-) -> Result<Option<Caller>, SignatureError> {
-    let Some(signer) = signer(state) else {
+    let (Authorization::Iam, Some(signer)) = (&state.authorization, signer(state)) else {
         return Ok(None);
     };
     // A proper handshake has a path.

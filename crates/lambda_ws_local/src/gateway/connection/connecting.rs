@@ -7,31 +7,24 @@ use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(crate) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(crate) struct ConnectingSet(Mutex<HashMap<String, watch::Sender<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
 pub(crate) struct Connecting<'a> {
     set: &'a ConnectingSet,
     id: &'a str,
-    /// Who waits notices when it is gone.
-    _end: watch::Sender<()>,
 }
 
 impl ConnectingSet {
     /// Remembers a connection.
     pub(crate) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
-        let (end, ended) = watch::channel(());
-        lock(&self.0).insert(id.to_owned(), ended);
-        Connecting {
-            set: self,
-            id,
-            _end: end,
-        }
+        lock(&self.0).insert(id.to_owned(), watch::Sender::default());
+        Connecting { set: self, id }
     }
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
     pub(crate) async fn ended(&self, id: &str) -> bool {
-        let found = lock(&self.0).get(id).cloned();
+        let found = lock(&self.0).get(id).map(watch::Sender::subscribe);
         let Some(mut ended) = found else {
             return false;
         };
@@ -45,8 +38,7 @@ impl ConnectingSet {
 impl Connecting<'_> {
     /// How many wait for its end.
     pub(crate) fn waiting(&self) -> usize {
-        // One is the receiver that they are clones of.
-        self._end.receiver_count() - 1
+        lock(&self.set.0)[self.id].receiver_count()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The data of one connection.
 
-use super::Outbox;
+use super::{Bounds, Outbox};
 use crate::activity::Snapshot;
 use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
@@ -68,28 +68,21 @@ impl Connection {
     }
 
     /// Whether another message may be with its integration.
-    pub(super) fn may_receive(&self, limits: InFlightLimits) -> bool {
+    pub(super) fn may_receive(&self, limits: Bounds) -> bool {
         self.in_flight.load(Ordering::Acquire) < limits.messages
             && self.in_flight_bytes.load(Ordering::Acquire) < limits.bytes
     }
 }
 
-/// How much of one connection may be with its integrations (conformance F8).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct InFlightLimits {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
 /// One message that is with its integration.
 pub(crate) struct InFlight {
     connection: Arc<Connection>,
-    limits: InFlightLimits,
+    limits: Bounds,
     bytes: usize,
 }
 
 impl InFlight {
-    pub(crate) fn new(connection: &Arc<Connection>, limits: InFlightLimits, bytes: usize) -> Self {
+    pub(crate) fn new(connection: &Arc<Connection>, limits: Bounds, bytes: usize) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
         connection
             .in_flight_bytes

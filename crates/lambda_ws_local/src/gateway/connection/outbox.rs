@@ -36,7 +36,7 @@ pub(crate) enum PushError {
     Full,
 }
 
-/// The most that may wait.
+/// The most messages and bytes that may wait, for a client or for integrations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) bytes: usize,

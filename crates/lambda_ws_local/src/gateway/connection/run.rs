@@ -127,7 +127,7 @@ fn poll_read(
     connection: &Arc<Connection>,
     socket: &mut Socket,
 ) -> Poll<End> {
-    while connection.may_receive(state.in_flight_limits()) {
+    while connection.may_receive(state.in_flight_bounds()) {
         match socket.poll_read(cx) {
             Poll::Ready(Received::Text(body)) => message::receive(state, connection, &body),
             Poll::Ready(Received::Control) if state.options.pings_reset_idle => {

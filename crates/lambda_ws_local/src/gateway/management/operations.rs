@@ -41,7 +41,7 @@ pub(super) fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), Ca
     }
     let connection = state.connections.find(id).ok_or(CallError::Gone)?;
     fail_on_purpose(state, id, &connection)?;
-    let pushed = connection.outbox.push(data, state.bounds());
+    let pushed = connection.outbox.push(data, state.outbox_bounds());
     pushed.map_err(|reason| match reason {
         PushError::Closed => CallError::Gone,
         PushError::Full => CallError::Full,
