@@ -1,5 +1,6 @@
-//! What the page asks of the gateway, below `/_console/api/`.
+//! The API of the page, below `/_console/api/`.
 
+use super::clients::Clients;
 use super::reply::{ConsoleError, bytes, json, redirect};
 use super::{Console, SEGMENT, assets, stream};
 use crate::body::Body;
@@ -51,7 +52,7 @@ struct Replay {
     event: String,
 }
 
-/// What is to change of the knobs.
+/// A change of the knobs.
 #[derive(Deserialize)]
 struct Knobs {
     freeze: Option<bool>,
@@ -112,25 +113,7 @@ impl Console {
         let (backend, clients) = (&self.backend, &self.clients);
         match parts.as_slice() {
             ["state"] if get => Ok(self.state(gateway)),
-            ["clients"] if get => Ok(clients.show()),
-            ["clients"] if post => {
-                let id = clients.connect(gateway, read(&body)?)?;
-                Ok(json!({ "client": id }))
-            }
-            ["clients", id] if *method == Method::DELETE => {
-                clients.remove(id)?;
-                Ok(json!({}))
-            }
-            ["clients", id, "send"] if post => {
-                let text = String::from_utf8(body.to_vec());
-                let text = text.map_err(|_| ConsoleError::bad("a message is UTF-8"))?;
-                clients.find(id)?.send(text)?;
-                Ok(json!({}))
-            }
-            ["clients", id, "close"] if post => {
-                clients.find(id)?.close();
-                Ok(json!({}))
-            }
+            ["clients", rest @ ..] => clients_call(clients, gateway, method, rest, &body),
             ["details"] if post => {
                 let ids: Vec<String> = read(&body)?;
                 backend.details(gateway, &ids).await
@@ -161,9 +144,9 @@ impl Console {
                 Ok(self.knobs(gateway))
             }
             [
-                "state" | "clients" | "details" | "items" | "post" | "close" | "replay" | "knobs",
+                "state" | "details" | "items" | "post" | "close" | "replay" | "knobs",
                 ..,
-            ] => Err(ConsoleError::method("GET, POST, PATCH or DELETE, as it is")),
+            ] => Err(other_method()),
             _ => Err(ConsoleError::not_found()),
         }
     }
@@ -234,6 +217,36 @@ impl Console {
         }
         Ok(())
     }
+}
+
+/// Carries out a call below `clients`.
+fn clients_call(
+    clients: &Clients,
+    gateway: &Gateway,
+    method: &Method,
+    path: &[&str],
+    body: &Bytes,
+) -> Result<Value, ConsoleError> {
+    match (method, path) {
+        (&Method::GET, []) => return Ok(clients.show()),
+        (&Method::POST, []) => {
+            let id = clients.connect(gateway, read(body)?)?;
+            return Ok(json!({ "client": id }));
+        }
+        (&Method::DELETE, [id]) => clients.remove(id)?,
+        (&Method::POST, [id, "send"]) => {
+            let text = String::from_utf8(body.to_vec());
+            let text = text.map_err(|_| ConsoleError::bad("a message is UTF-8"))?;
+            clients.find(id)?.send(text)?;
+        }
+        (&Method::POST, [id, "close"]) => clients.find(id)?.close(),
+        _ => return Err(other_method()),
+    }
+    Ok(json!({}))
+}
+
+fn other_method() -> ConsoleError {
+    ConsoleError::method("GET, POST, PATCH or DELETE, as it is")
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ConsoleError> {

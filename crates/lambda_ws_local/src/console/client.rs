@@ -1,29 +1,30 @@
 //! One client of the console: a websocket to the gateway, and what went over it.
 
+mod setup;
+
+pub(super) use setup::{Place, Setup};
+
 use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, millis};
 use crate::lock::lock;
 use futures_util::{SinkExt, StreamExt};
-use http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use lambda_ws_protocol::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// How many messages of a client are kept, and how many a second are told.
+/// How many messages of a client are kept, and how many a second are reported.
 const MESSAGES: usize = 500;
-const TOLD: u32 = 100;
+const REPORTED: u32 = 100;
 
 /// How many messages may wait to be sent.
 const WAITING: usize = 1_000;
@@ -32,78 +33,7 @@ const WAITING: usize = 1_000;
 const HANDSHAKE: Duration = Duration::from_secs(35);
 const CLOSE: Duration = Duration::from_secs(2);
 
-/// The longest text of a client's name, its query string and the like.
-const LONGEST: usize = 16 * 1024;
-
-/// How a client connects.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Setup {
-    /// What the page calls it.
-    name: String,
-    /// Without the question mark.
-    query: String,
-    headers: Vec<(String, String)>,
-    protocols: Vec<String>,
-}
-
-/// Where it connects.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) address: SocketAddr,
-    pub(super) stage: String,
-    pub(super) connector: Option<Connector>,
-}
-
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-impl Setup {
-    /// The handshake.
-    fn request(&self, place: &Place) -> Result<Request, ConsoleError> {
-        let (address, stage) = (place.address, &place.stage);
-        let scheme = if place.connector.is_some() {
-            "wss"
-        } else {
-            "ws"
-        };
-        let parts = [&self.name, &self.query];
-        if parts.iter().any(|part| part.len() > LONGEST) {
-            return Err(ConsoleError::bad(
-                "a name and a query string have 16 KB at most",
-            ));
-        }
-        let query = match self.query.trim_start_matches('?') {
-            "" => String::new(),
-            query => format!("?{query}"),
-        };
-        let url = format!("{scheme}://{address}/{stage}{query}");
-        let request = url.into_client_request();
-        let mut request =
-            request.map_err(|error| ConsoleError::bad(format!("the URL: {error}")))?;
-        let headers = request.headers_mut();
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static("lambda-ws-local console"),
-        );
-        for (name, value) in &self.headers {
-            let name = name.trim();
-            let parsed: Result<HeaderName, _> = name.parse();
-            let parsed =
-                parsed.map_err(|_| ConsoleError::bad(format!("`{name}` is no header name")))?;
-            let value = HeaderValue::from_str(value.trim());
-            let value =
-                value.map_err(|_| ConsoleError::bad(format!("the value of {name} is none")))?;
-            headers.append(parsed, value);
-        }
-        let protocols = self.protocols.join(", ");
-        if !protocols.is_empty() {
-            let value = HeaderValue::from_str(&protocols);
-            let bad = || ConsoleError::bad(format!("`{protocols}` is no list of sub-protocols"));
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, value.map_err(|_| bad())?);
-        }
-        Ok(request)
-    }
-}
 
 /// One client; clones are the same.
 #[derive(Clone)]
@@ -124,10 +54,10 @@ struct State {
     /// What there is to say of it.
     more: Value,
     messages: VecDeque<Value>,
-    /// The second that passes, since the beginning, and how many messages of it were told.
+    /// The second that passes, since the beginning, and how many messages of it were reported.
     second: (u64, u32),
-    /// How many messages were not told.
-    untold: u64,
+    /// How many messages were not reported.
+    unreported: u64,
 }
 
 enum Order {
@@ -156,10 +86,10 @@ impl Client {
                 more: Value::Null,
                 messages: VecDeque::new(),
                 second: (0, 0),
-                untold: 0,
+                unreported: 0,
             }),
         }));
-        client.tell_state();
+        client.report_state();
         let this = client.clone();
         tokio::spawn(async move { this.run(request, place, received).await });
         Ok(client)
@@ -193,7 +123,7 @@ impl Client {
         let state = lock(&self.0.state);
         let mut shown = self.state(&state);
         shown["messages"] = state.messages.iter().cloned().collect();
-        shown["untold"] = state.untold.into();
+        shown["untold"] = state.unreported.into();
         shown
     }
 
@@ -309,10 +239,10 @@ impl Client {
             state.more = more;
         }
         drop(state);
-        self.tell_state();
+        self.report_state();
     }
 
-    fn tell_state(&self) {
+    fn report_state(&self) {
         self.0
             .activity
             .console_client(|| self.state(&lock(&self.0.state)));
@@ -333,18 +263,18 @@ impl Client {
             state.second = (since.as_secs(), 0);
         }
         state.second.1 += 1;
-        if state.second.1 > TOLD {
-            state.untold += 1;
+        if state.second.1 > REPORTED {
+            state.unreported += 1;
             return;
         }
-        let untold = state.untold;
+        let unreported = state.unreported;
         drop(state);
         self.0.activity.console_client(|| {
-            let mut told = message;
-            told["k"] = "said".into();
-            told["client"] = self.0.id.into();
-            told["untold"] = untold.into();
-            told
+            let mut entry = message;
+            entry["k"] = "said".into();
+            entry["client"] = self.0.id.into();
+            entry["untold"] = unreported.into();
+            entry
         });
     }
 }

@@ -34,7 +34,7 @@ const OUTCOMES: usize = 200;
 const FIGURES: usize = 300;
 
 /// Tells a page what happens, from entry number `from` on, until it goes away or the gateway ends. A page that does not read
-/// holds nobody up: it loses entries, and is told how many.
+/// holds nobody up: it loses entries, and learns how many.
 pub(super) fn stream(
     activity: &ActivityLog,
     gateway: Gateway,
@@ -76,7 +76,7 @@ struct Teller {
     timer: Interval,
     ticks: u32,
     sampler: Sampler,
-    /// Entries that are not told because there are too many.
+    /// Entries that are left out because there are too many.
     left_out: u64,
 }
 
@@ -98,14 +98,14 @@ impl Teller {
             if entries.is_empty() && lost == 0 && !second {
                 continue;
             }
-            let mut told = json!({ "next": self.next, "entries": entries, "lost": lost });
+            let mut batch = json!({ "next": self.next, "entries": entries, "lost": lost });
             if second {
-                told["connections"] = self.gateway.connections().into();
-                told["sampled"] = self.sampler.of().into();
-                told["leftOut"] = std::mem::take(&mut self.left_out).into();
-                told["figures"] = self.reader.figures(if first { FIGURES } else { 2 });
+                batch["connections"] = self.gateway.connections().into();
+                batch["sampled"] = self.sampler.of().into();
+                batch["leftOut"] = std::mem::take(&mut self.left_out).into();
+                batch["figures"] = self.reader.figures(if first { FIGURES } else { 2 });
             }
-            let event = format!("id: {}\ndata: {told}\n\n", self.next);
+            let event = format!("id: {}\ndata: {batch}\n\n", self.next);
             return Some(event.into());
         }
     }

@@ -9,7 +9,7 @@ mod run;
 
 pub(super) use close::Close;
 pub(super) use connecting::ConnectingSet;
-pub(super) use data::{Connection, InFlight, InFlightLimits};
+pub(super) use data::{Connection, InFlight};
 pub(super) use outbox::{Bounds, Outbox, PushError};
 pub(super) use registry::Registry;
 pub(super) use run::{lost, run};

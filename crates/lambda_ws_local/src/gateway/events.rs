@@ -2,8 +2,7 @@
 
 use super::api::ApiKey;
 use super::authorize::Caller;
-use super::connection::Close;
-use super::connection::Connection;
+use super::connection::{Close, Connection};
 use super::http::{Handshake, HttpError};
 use super::state::GatewayState;
 use crate::activity::{Operation, OperationKind, Outcome};

@@ -3,8 +3,7 @@
 use super::connection::Connection;
 use super::events::ConnectAttempt;
 use super::handle::Gateway;
-use super::http::Handshake;
-use super::http::{Head, HeadError, HttpError};
+use super::http::{Handshake, Head, HeadError, HttpError};
 use super::socket::{Incoming, Reader};
 use super::{Api, Options, management};
 use lambda_ws_protocol::Timestamp;

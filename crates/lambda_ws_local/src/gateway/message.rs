@@ -2,8 +2,7 @@
 //! back.
 
 use super::api::Route;
-use super::connection::Close;
-use super::connection::{Connection, InFlight};
+use super::connection::{Close, Connection, InFlight};
 use super::events;
 use super::integration::{Failure, answer};
 use super::state::GatewayState;
@@ -45,7 +44,7 @@ pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, b
     }
     let event = events::message(state, connection, key, body, &message.request_id, now);
     let invocation = route.integration.invoke(event, &message.request_id);
-    let in_flight = InFlight::new(connection, state.in_flight_limits(), body.len());
+    let in_flight = InFlight::new(connection, state.in_flight_bounds(), body.len());
     let (timeout, two_way) = (route.timeout, route.two_way);
     tokio::spawn(async move {
         match answer(invocation, timeout, in_flight).await {
@@ -114,7 +113,7 @@ impl Message {
         let pushed = self
             .connection
             .outbox
-            .push(Bytes::from(text), self.state.bounds());
+            .push(Bytes::from(text), self.state.outbox_bounds());
         pushed.is_ok()
     }
 

@@ -6,8 +6,7 @@
 mod reader;
 mod writer;
 
-use super::connection::Close;
-use super::connection::Outbox;
+use super::connection::{Close, Outbox};
 use super::http::Stream;
 use super::time::{Moment, Time};
 pub(super) use reader::{Incoming, Reader};

@@ -1,9 +1,7 @@
 //! What all connections of a gateway share.
 
 use super::api::{Api, ApiKeys, Authorization, Route};
-use super::connection::ConnectingSet;
-use super::connection::Registry;
-use super::connection::{Bounds, InFlightLimits};
+use super::connection::{Bounds, ConnectingSet, Registry};
 use super::options::Options;
 use crate::activity::{Observer as _, Operation};
 use crate::lock::lock;
@@ -82,17 +80,17 @@ impl GatewayState {
         format!("Root=1-{:08x}-{high:08x}{low:016x}", now.secs())
     }
 
-    /// The most that may wait for one client.
-    pub(super) fn bounds(&self) -> Bounds {
+    /// The most that may wait for one client (conformance G6).
+    pub(super) fn outbox_bounds(&self) -> Bounds {
         Bounds {
             bytes: self.options.outbox_bytes,
             messages: self.options.outbox_messages,
         }
     }
 
-    /// How much of one connection may be with its integrations.
-    pub(super) fn in_flight_limits(&self) -> InFlightLimits {
-        InFlightLimits {
+    /// The most of one connection that may be with its integrations (conformance F8).
+    pub(super) fn in_flight_bounds(&self) -> Bounds {
+        Bounds {
             messages: self.options.in_flight,
             bytes: self.options.in_flight_bytes,
         }

@@ -47,11 +47,11 @@ fn method_arn(state: &GatewayState) -> String {
 
 /// The decision of an authorizer that allows a client.
 #[derive(Debug, Default)]
-pub(in crate::gateway) struct AuthorizerDecision {
+pub(crate) struct AuthorizerDecision {
     /// `requestContext.authorizer` of the connection's events.
-    pub(in crate::gateway) context: Option<Box<RawValue>>,
+    pub(crate) context: Option<Box<RawValue>>,
     /// The client's API key.
-    pub(in crate::gateway) usage_identifier_key: Option<String>,
+    pub(crate) usage_identifier_key: Option<String>,
 }
 
 /// Why an authorizer lets a client not connect.
@@ -69,7 +69,7 @@ pub(super) enum Unauthorized {
 
 impl Unauthorized {
     /// What the client sees (conformance B9). Assumed: a timeout is a failure like others.
-    pub(in crate::gateway) fn status(&self) -> u16 {
+    pub(crate) fn status(&self) -> u16 {
         match self {
             Self::NoIdentity(_) => 401,
             Self::Denied(_) => 403,

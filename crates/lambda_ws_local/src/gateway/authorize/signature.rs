@@ -17,7 +17,7 @@ const USER_ID: &str = "AIDA000000000000LOCAL";
 
 /// The signer of a handshake.
 #[derive(Debug)]
-pub(in crate::gateway) struct Caller {
+pub(crate) struct Caller {
     access_key_id: String,
     account_id: String,
     user_arn: String,
@@ -26,7 +26,7 @@ pub(in crate::gateway) struct Caller {
 impl Caller {
     /// Adds itself to the identity of the CONNECT event. Assumed: the members are those of REST APIs, and later events do
     /// not have them.
-    pub(in crate::gateway) fn identify<'a>(&'a self, identity: &mut Identity<'a>) {
+    pub(crate) fn identify<'a>(&'a self, identity: &mut Identity<'a>) {
         identity.access_key = Some(&self.access_key_id);
         identity.account_id = Some(&self.account_id);
         identity.caller = Some(USER_ID);
@@ -37,23 +37,12 @@ impl Caller {
 
 /// Returns the signer of a handshake, if the API requires a signature (conformance B9): before the proxy's headers take
 /// the place of the client's.
-pub(in crate::gateway) fn verify_handshake(
+pub(crate) fn verify_handshake(
     state: &GatewayState,
     request: &Upgrade,
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
-    match state.authorization {
-        Authorization::Iam => iam(state, request, now),
-        Authorization::None | Authorization::Lambda(_) => Ok(None),
-    }
-}
-
-fn iam(
-    state: &GatewayState,
-    request: &Upgrade,
-    now: Timestamp,
-) -> Result<Option<Caller>, SignatureError> {
-    let Some(signer) = signer(state) else {
+    let (Authorization::Iam, Some(signer)) = (&state.authorization, signer(state)) else {
         return Ok(None);
     };
     // A proper handshake has a path.
@@ -78,7 +67,7 @@ fn iam(
 
 /// Checks the signature of a call of the management API (conformance G3), if signatures are verified.
 /// An environment of the gateway's own functions has a session token besides.
-pub(in crate::gateway) fn verify_call<'a>(
+pub(crate) fn verify_call<'a>(
     state: &GatewayState,
     token: Option<&str>,
     request: impl FnOnce() -> Request<'a>,
@@ -101,7 +90,7 @@ pub(in crate::gateway) fn verify_call<'a>(
 }
 
 /// Returns the error of a call of the management API that is not permitted (conformance G3).
-pub(in crate::gateway) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError> {
+pub(crate) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError> {
     if !state.options.denied.contains(method) {
         return None;
     }

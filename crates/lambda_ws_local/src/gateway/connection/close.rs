@@ -5,20 +5,20 @@ use std::borrow::Cow;
 
 /// Why a connection ended (conformance C3).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct Close {
-    pub(in crate::gateway) code: u16,
-    pub(in crate::gateway) reason: Cow<'static, str>,
+pub(crate) struct Close {
+    pub(crate) code: u16,
+    pub(crate) reason: Cow<'static, str>,
 }
 
 impl Close {
-    pub(in crate::gateway) const NORMAL: Self = Self::of(CloseReason::NORMAL);
-    pub(in crate::gateway) const GOING_AWAY: Self = Self::of(CloseReason::GOING_AWAY);
-    pub(in crate::gateway) const PROTOCOL_ERROR: Self = Self::of(CloseReason::PROTOCOL_ERROR);
-    pub(in crate::gateway) const UNSUPPORTED: Self = Self::of(CloseReason::UNSUPPORTED);
-    pub(in crate::gateway) const NO_STATUS: Self = Self::of(CloseReason::NO_STATUS);
-    pub(in crate::gateway) const LOST: Self = Self::of(CloseReason::LOST);
-    pub(in crate::gateway) const NOT_UTF8: Self = Self::of(CloseReason::NOT_UTF8);
-    pub(in crate::gateway) const TOO_BIG: Self = Self::of(CloseReason::TOO_BIG);
+    pub(crate) const NORMAL: Self = Self::of(CloseReason::NORMAL);
+    pub(crate) const GOING_AWAY: Self = Self::of(CloseReason::GOING_AWAY);
+    pub(crate) const PROTOCOL_ERROR: Self = Self::of(CloseReason::PROTOCOL_ERROR);
+    pub(crate) const UNSUPPORTED: Self = Self::of(CloseReason::UNSUPPORTED);
+    pub(crate) const NO_STATUS: Self = Self::of(CloseReason::NO_STATUS);
+    pub(crate) const LOST: Self = Self::of(CloseReason::LOST);
+    pub(crate) const NOT_UTF8: Self = Self::of(CloseReason::NOT_UTF8);
+    pub(crate) const TOO_BIG: Self = Self::of(CloseReason::TOO_BIG);
 
     const fn of(closing: CloseReason) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Close {
     /// # Errors
     ///
     /// What the client is told instead, if it may not say so (conformance F10; RFC 6455, 7.4).
-    pub(in crate::gateway) fn read(payload: &[u8]) -> Result<Self, Self> {
+    pub(crate) fn read(payload: &[u8]) -> Result<Self, Self> {
         let (code, reason) = match payload {
             [] => return Ok(Self::NO_STATUS),
             [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
@@ -50,7 +50,7 @@ impl Close {
     }
 
     /// The payload of the close frame that the client is sent: none where it sent none.
-    pub(in crate::gateway) fn payload(&self) -> Vec<u8> {
+    pub(crate) fn payload(&self) -> Vec<u8> {
         if self.code == CloseReason::NO_STATUS.code {
             return Vec::new();
         }

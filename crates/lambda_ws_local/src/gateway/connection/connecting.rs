@@ -7,31 +7,24 @@ use tokio::sync::watch;
 
 /// The connections whose `$connect` is under way; empty unless the options want posts to them to hang.
 #[derive(Default)]
-pub(in crate::gateway) struct ConnectingSet(Mutex<HashMap<String, watch::Receiver<()>>>);
+pub(crate) struct ConnectingSet(Mutex<HashMap<String, watch::Sender<()>>>);
 
 /// A `$connect` that is under way, until this is dropped.
-pub(in crate::gateway) struct Connecting<'a> {
+pub(crate) struct Connecting<'a> {
     set: &'a ConnectingSet,
     id: &'a str,
-    /// Who waits notices when it is gone.
-    _end: watch::Sender<()>,
 }
 
 impl ConnectingSet {
     /// Remembers a connection.
-    pub(in crate::gateway) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
-        let (end, ended) = watch::channel(());
-        lock(&self.0).insert(id.to_owned(), ended);
-        Connecting {
-            set: self,
-            id,
-            _end: end,
-        }
+    pub(crate) fn begin<'a>(&'a self, id: &'a str) -> Connecting<'a> {
+        lock(&self.0).insert(id.to_owned(), watch::Sender::default());
+        Connecting { set: self, id }
     }
 
     /// Waits until no `$connect` of this connection is under way; `true` if one was.
-    pub(in crate::gateway) async fn ended(&self, id: &str) -> bool {
-        let found = lock(&self.0).get(id).cloned();
+    pub(crate) async fn ended(&self, id: &str) -> bool {
+        let found = lock(&self.0).get(id).map(watch::Sender::subscribe);
         let Some(mut ended) = found else {
             return false;
         };
@@ -44,9 +37,8 @@ impl ConnectingSet {
 #[cfg(test)]
 impl Connecting<'_> {
     /// How many wait for its end.
-    pub(in crate::gateway) fn waiting(&self) -> usize {
-        // One is the receiver that they are clones of.
-        self._end.receiver_count() - 1
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.set.0)[self.id].receiver_count()
     }
 }
 

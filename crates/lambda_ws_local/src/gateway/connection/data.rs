@@ -1,6 +1,6 @@
 //! The data of one connection.
 
-use super::Outbox;
+use super::{Bounds, Outbox};
 use crate::activity::Snapshot;
 use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// One connection, as everything but its own task sees it.
-pub(in crate::gateway) struct Connection {
-    pub(in crate::gateway) id: ConnectionId,
-    pub(in crate::gateway) connected_at: Timestamp,
-    pub(in crate::gateway) source_ip: Box<str>,
-    pub(in crate::gateway) user_agent: Option<Box<str>>,
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) connected_at: Timestamp,
+    pub(crate) source_ip: Box<str>,
+    pub(crate) user_agent: Option<Box<str>>,
     /// The host the client named.
-    pub(in crate::gateway) host: Box<str>,
+    pub(crate) host: Box<str>,
     /// The context that the authorizer returned, for every event (conformance C1).
-    pub(in crate::gateway) authorizer: Option<Box<RawValue>>,
-    pub(in crate::gateway) outbox: Outbox,
+    pub(crate) authorizer: Option<Box<RawValue>>,
+    pub(crate) outbox: Outbox,
     /// In ms since the epoch (conformance G10).
     last_active: AtomicU64,
     in_flight: AtomicUsize,
@@ -25,7 +25,7 @@ pub(in crate::gateway) struct Connection {
 }
 
 impl Connection {
-    pub(in crate::gateway) fn new(
+    pub(crate) fn new(
         id: String,
         connected_at: Timestamp,
         source_ip: String,
@@ -47,12 +47,12 @@ impl Connection {
     }
 
     /// When the last message came or was posted.
-    pub(in crate::gateway) fn last_active(&self) -> Timestamp {
+    pub(crate) fn last_active(&self) -> Timestamp {
         Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
     }
 
     /// What others may know of it.
-    pub(in crate::gateway) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             id: self.id.clone(),
             connected_at: self.connected_at,
@@ -63,37 +63,26 @@ impl Connection {
     }
 
     /// Notes that a message came or was posted.
-    pub(in crate::gateway) fn touch(&self, now: Timestamp) {
+    pub(crate) fn touch(&self, now: Timestamp) {
         self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
     }
 
     /// Whether another message may be with its integration.
-    pub(super) fn may_receive(&self, limits: InFlightLimits) -> bool {
+    pub(super) fn may_receive(&self, limits: Bounds) -> bool {
         self.in_flight.load(Ordering::Acquire) < limits.messages
             && self.in_flight_bytes.load(Ordering::Acquire) < limits.bytes
     }
 }
 
-/// How much of one connection may be with its integrations (conformance F8).
-#[derive(Debug, Clone, Copy)]
-pub(in crate::gateway) struct InFlightLimits {
-    pub(in crate::gateway) messages: usize,
-    pub(in crate::gateway) bytes: usize,
-}
-
 /// One message that is with its integration.
-pub(in crate::gateway) struct InFlight {
+pub(crate) struct InFlight {
     connection: Arc<Connection>,
-    limits: InFlightLimits,
+    limits: Bounds,
     bytes: usize,
 }
 
 impl InFlight {
-    pub(in crate::gateway) fn new(
-        connection: &Arc<Connection>,
-        limits: InFlightLimits,
-        bytes: usize,
-    ) -> Self {
+    pub(crate) fn new(connection: &Arc<Connection>, limits: Bounds, bytes: usize) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
         connection
             .in_flight_bytes

@@ -11,7 +11,7 @@ use std::task::Waker;
 /// What waits to be sent to one client, in order and bounded: a client that does not read costs no
 /// more than the bounds.
 #[derive(Default)]
-pub(in crate::gateway) struct Outbox {
+pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
     /// The connection's own task.
     waker: AtomicWaker,
@@ -29,23 +29,23 @@ struct Waiting {
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::gateway) enum PushError {
+pub(crate) enum PushError {
     /// The connection has ended or is about to.
     Closed,
     /// The client reads too slowly.
     Full,
 }
 
-/// The most that may wait.
+/// The most messages and bytes that may wait, for a client or for integrations.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::gateway) struct Bounds {
-    pub(in crate::gateway) bytes: usize,
-    pub(in crate::gateway) messages: usize,
+pub(crate) struct Bounds {
+    pub(crate) bytes: usize,
+    pub(crate) messages: usize,
 }
 
 impl Outbox {
     /// Adds a message behind those that wait.
-    pub(in crate::gateway) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
+    pub(crate) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return Err(PushError::Closed);
@@ -64,7 +64,7 @@ impl Outbox {
     }
 
     /// The message that has waited longest.
-    pub(in crate::gateway) fn pop(&self) -> Option<Bytes> {
+    pub(crate) fn pop(&self) -> Option<Bytes> {
         let mut waiting = lock(&self.waiting);
         let message = waiting.messages.pop_front()?;
         waiting.bytes -= message.len();
@@ -77,7 +77,7 @@ impl Outbox {
 
     /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
     /// or to close is heard: `false` for the others.
-    pub(in crate::gateway) fn request_close(&self, close: Close) -> bool {
+    pub(crate) fn request_close(&self, close: Close) -> bool {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return false;
@@ -90,22 +90,22 @@ impl Outbox {
     }
 
     /// Takes nothing more.
-    pub(in crate::gateway) fn close(&self) {
+    pub(crate) fn close(&self) {
         lock(&self.waiting).closed = true;
     }
 
     /// The close that was asked for.
-    pub(in crate::gateway) fn closing(&self) -> Option<Close> {
+    pub(crate) fn closing(&self) -> Option<Close> {
         lock(&self.waiting).closing.clone()
     }
 
     /// Has `waker` woken by the next change.
-    pub(in crate::gateway) fn register(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
     /// Wakes the connection's task.
-    pub(in crate::gateway) fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.waker.wake();
     }
 }

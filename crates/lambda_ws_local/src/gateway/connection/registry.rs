@@ -1,7 +1,6 @@
 //! The connections that are open.
 
-use crate::gateway::connection::Close;
-use crate::gateway::connection::Connection;
+use crate::gateway::connection::{Close, Connection};
 use crate::lock::lock;
 use lambda_ws_protocol::ConnectionId;
 use std::collections::{BinaryHeap, HashMap};
@@ -11,7 +10,7 @@ use std::sync::{Arc, Mutex};
 ///
 /// One lock: it is held for a hash and a clone, about 0.1 us of the 60 us a message may cost.
 #[derive(Default)]
-pub(in crate::gateway) struct Registry(Mutex<Table>);
+pub(crate) struct Registry(Mutex<Table>);
 
 #[derive(Default)]
 struct Table {
@@ -22,7 +21,7 @@ struct Table {
 
 impl Registry {
     /// Adds a connection.
-    pub(in crate::gateway) fn insert(&self, connection: Arc<Connection>) {
+    pub(crate) fn insert(&self, connection: Arc<Connection>) {
         let mut table = lock(&self.0);
         if table.closing {
             connection.outbox.request_close(Close::GOING_AWAY);
@@ -31,26 +30,22 @@ impl Registry {
     }
 
     /// The open connection of this id.
-    pub(in crate::gateway) fn find(&self, id: &str) -> Option<Arc<Connection>> {
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<Connection>> {
         lock(&self.0).open.get(id).cloned()
     }
 
     /// Forgets a connection.
-    pub(in crate::gateway) fn remove(&self, id: &ConnectionId) {
+    pub(crate) fn remove(&self, id: &ConnectionId) {
         lock(&self.0).open.remove(id);
     }
 
     /// How many are open.
-    pub(in crate::gateway) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         lock(&self.0).open.len()
     }
 
     /// The first `limit` of those whose ids are behind `after`, in the order of their ids.
-    pub(in crate::gateway) fn page(
-        &self,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Vec<Arc<Connection>> {
+    pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Connection>> {
         let table = lock(&self.0);
         let ids = table.open.keys().map(ConnectionId::as_str);
         let mut first = BinaryHeap::new();
@@ -68,14 +63,14 @@ impl Registry {
     }
 
     /// Wakes the task of each.
-    pub(in crate::gateway) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         for connection in lock(&self.0).open.values() {
             connection.outbox.wake();
         }
     }
 
     /// Asks all of them, and those that come later, to go away.
-    pub(in crate::gateway) fn close_all(&self) {
+    pub(crate) fn close_all(&self) {
         let mut table = lock(&self.0);
         table.closing = true;
         for connection in table.open.values() {

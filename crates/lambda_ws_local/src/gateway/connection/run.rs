@@ -20,7 +20,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Serves an open connection to its end, and invokes its `$disconnect`.
-pub(in crate::gateway) async fn run(
+pub(crate) async fn run(
     state: &Arc<GatewayState>,
     connection: Arc<Connection>,
     stream: Stream,
@@ -36,7 +36,7 @@ pub(in crate::gateway) async fn run(
 }
 
 /// Ends a connection whose 101 could not be sent: its function has accepted it.
-pub(in crate::gateway) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
+pub(crate) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
     let close = leave(state, connection, &End::Lost);
     message::disconnect(state, connection, &close).await;
 }
@@ -127,7 +127,7 @@ fn poll_read(
     connection: &Arc<Connection>,
     socket: &mut Socket,
 ) -> Poll<End> {
-    while connection.may_receive(state.in_flight_limits()) {
+    while connection.may_receive(state.in_flight_bounds()) {
         match socket.poll_read(cx) {
             Poll::Ready(Received::Text(body)) => message::receive(state, connection, &body),
             Poll::Ready(Received::Control) if state.options.pings_reset_idle => {

@@ -10,23 +10,23 @@ use std::time::SystemTime;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The content type of errors and of inspected connections.
-pub(in crate::gateway) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An HTTP answer to a request that opens no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::gateway) struct HttpError {
-    pub(in crate::gateway) status: u16,
+pub(crate) struct HttpError {
+    pub(crate) status: u16,
     /// The `x-amzn-ErrorType`, by which SDKs tell errors apart (conformance G6).
-    pub(in crate::gateway) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// JSON, or empty.
-    pub(in crate::gateway) body: String,
+    pub(crate) body: String,
     /// One more header.
-    pub(in crate::gateway) header: Option<(&'static str, &'static str)>,
+    pub(crate) header: Option<(&'static str, &'static str)>,
 }
 
 impl HttpError {
     /// An answer that says `message`.
-    pub(in crate::gateway) fn new(status: u16, kind: &'static str, message: &str) -> Self {
+    pub(crate) fn new(status: u16, kind: &'static str, message: &str) -> Self {
         Self {
             status,
             kind,
@@ -36,7 +36,7 @@ impl HttpError {
     }
 
     /// An answer without a body.
-    pub(in crate::gateway) fn empty(status: u16, kind: &'static str) -> Self {
+    pub(crate) fn empty(status: u16, kind: &'static str) -> Self {
         Self {
             status,
             kind,
@@ -46,18 +46,18 @@ impl HttpError {
     }
 
     /// An API or a stage that does not exist (conformance A4).
-    pub(in crate::gateway) fn forbidden() -> Self {
+    pub(crate) fn forbidden() -> Self {
         Self::new(403, "ForbiddenException", "Forbidden")
     }
 
     /// A request that is not signed as it should be (conformance B9, G3).
-    pub(in crate::gateway) fn unsigned(error: &SignatureError) -> Self {
+    pub(crate) fn unsigned(error: &SignatureError) -> Self {
         Self::new(403, error.kind(), &error.message())
     }
 
     /// A call of the management API that its signer has no permission for (conformance G3), with the account masked as the
     /// service does, and not the connection's id but the name of the parameter.
-    pub(in crate::gateway) fn denied(user: &str, resource: &str) -> Self {
+    pub(crate) fn denied(user: &str, resource: &str) -> Self {
         let message = format!(
             "User: {user} is not authorized to perform: execute-api:ManageConnections on resource: {resource}"
         );
@@ -70,12 +70,12 @@ impl HttpError {
     }
 
     /// A request that is no proper handshake.
-    pub(in crate::gateway) fn bad_request(message: &str) -> Self {
+    pub(crate) fn bad_request(message: &str) -> Self {
         Self::new(400, "BadRequestException", message)
     }
 
     /// A plain request where a websocket is served (conformance A3).
-    pub(in crate::gateway) fn upgrade_required() -> Self {
+    pub(crate) fn upgrade_required() -> Self {
         Self {
             header: Some(("Upgrade", "websocket")),
             ..Self::empty(426, "UpgradeRequiredException")
@@ -83,7 +83,7 @@ impl HttpError {
     }
 
     /// A websocket of another version than 13 (RFC 6455, 4.2.2).
-    pub(in crate::gateway) fn other_version() -> Self {
+    pub(crate) fn other_version() -> Self {
         Self {
             header: Some(("Sec-WebSocket-Version", "13")),
             ..Self::empty(426, "UpgradeRequiredException")
@@ -91,11 +91,7 @@ impl HttpError {
     }
 
     /// A handshake that `$connect` did not accept (conformance B4, B5).
-    pub(in crate::gateway) fn by_connect(
-        status: u16,
-        connection_id: &str,
-        request_id: &str,
-    ) -> Self {
+    pub(crate) fn by_connect(status: u16, connection_id: &str, request_id: &str) -> Self {
         let (kind, message) = match status {
             401 => ("UnauthorizedException", "Unauthorized"),
             403 => ("ForbiddenException", "Forbidden"),
@@ -117,7 +113,7 @@ impl HttpError {
     }
 
     /// The answer as a response of the management API.
-    pub(in crate::gateway) fn into_response(self) -> Response<Full<Bytes>> {
+    pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
         let has_body = !self.body.is_empty();
         let mut response = Response::new(Full::from(self.body));
         *response.status_mut() =
@@ -136,7 +132,7 @@ impl HttpError {
     }
 
     /// The answer as HTTP/1.1, closing the connection.
-    pub(in crate::gateway) fn to_http1(&self) -> Vec<u8> {
+    pub(crate) fn to_http1(&self) -> Vec<u8> {
         // A 304 has no body.
         let body = if self.status == 304 { "" } else { &self.body };
         let mut head = format!(
@@ -161,7 +157,7 @@ impl HttpError {
 }
 
 /// The `Date` header of an answer; the machine's time, as in the answers that hyper writes.
-pub(in crate::gateway) fn date() -> httpdate::HttpDate {
+pub(crate) fn date() -> httpdate::HttpDate {
     SystemTime::now().into()
 }
 

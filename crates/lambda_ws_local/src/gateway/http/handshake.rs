@@ -1,7 +1,6 @@
 //! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
 
-use crate::gateway::http::{HttpError, date};
-use crate::gateway::http::{Upgrade, has_token};
+use crate::gateway::http::{HttpError, Upgrade, date, has_token};
 use lambda_ws_protocol::event::Pairs;
 use lambda_ws_protocol::limits;
 use percent_encoding::percent_decode_str;
@@ -10,20 +9,20 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A proper handshake for our stage.
 #[derive(Debug)]
-pub(in crate::gateway) struct Handshake {
+pub(crate) struct Handshake {
     key: String,
     /// The host the client named.
-    pub(in crate::gateway) host: String,
-    pub(in crate::gateway) user_agent: Option<String>,
+    pub(crate) host: String,
+    pub(crate) user_agent: Option<String>,
     /// The headers of the CONNECT event.
-    pub(in crate::gateway) headers: Pairs,
+    pub(crate) headers: Pairs,
     /// The query string of the CONNECT event; `None` without one.
-    pub(in crate::gateway) query: Option<Pairs>,
+    pub(crate) query: Option<Pairs>,
 }
 
 impl Handshake {
     /// Checks a request.
-    pub(in crate::gateway) fn check(request: &Upgrade, stage: &str) -> Result<Self, HttpError> {
+    pub(crate) fn check(request: &Upgrade, stage: &str) -> Result<Self, HttpError> {
         if request.target.chars().count() > limits::URL_CHARS {
             // A2.
             return Err(HttpError::new(414, "BadRequestException", "URI Too Long"));
@@ -83,7 +82,7 @@ impl Handshake {
 
     /// Fills in the headers of the CONNECT event (conformance C1): those of the client, in its
     /// order and case, without those of the hop and with those of the proxy.
-    pub(in crate::gateway) fn forward(
+    pub(crate) fn forward(
         &mut self,
         sent: Pairs,
         peer: SocketAddr,
@@ -122,7 +121,7 @@ impl Handshake {
 
     /// The 101, in the service's own spelling (conformance B7), with the sub-protocol the function
     /// chose (conformance B6, B8).
-    pub(in crate::gateway) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
+    pub(crate) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
         let accept = derive_accept_key(self.key.as_bytes());
         let mut head = format!(
             "HTTP/1.1 101 Switching Protocols\r\nDate: {}\r\nConnection: upgrade\r\n\
@@ -140,23 +139,23 @@ impl Handshake {
 }
 
 /// The client's address, as events have it.
-pub(in crate::gateway) fn source_ip(peer: SocketAddr) -> String {
+pub(crate) fn source_ip(peer: SocketAddr) -> String {
     peer.ip().to_canonical().to_string()
 }
 
 /// The first segment of a path: the stage.
-pub(in crate::gateway) fn stage(path: &str) -> Option<&str> {
+pub(crate) fn stage(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.split('/').next()
 }
 
 /// What follows the stage in a path, without the slash between them.
-pub(in crate::gateway) fn after_stage(path: &str) -> &str {
+pub(crate) fn after_stage(path: &str) -> &str {
     let rest = path.strip_prefix('/').unwrap_or(path);
     rest.split_once('/').map_or("", |(_, rest)| rest)
 }
 
 /// Path and query of a request target, which may be a whole URL.
-pub(in crate::gateway) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
+pub(crate) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
             &rest[rest.find('/').unwrap_or(rest.len())..]

@@ -14,7 +14,7 @@ const TLS_HANDSHAKE: u8 = 0x16;
 const HEADERS: usize = 100;
 
 /// The head of a request.
-pub(in crate::gateway) enum Head {
+pub(crate) enum Head {
     /// It wants to become a websocket.
     Upgrade(Upgrade),
     /// Any other, with all bytes read so far.
@@ -22,19 +22,19 @@ pub(in crate::gateway) enum Head {
 }
 
 /// A request that wants to become a websocket.
-pub(in crate::gateway) struct Upgrade {
-    pub(in crate::gateway) target: String,
+pub(crate) struct Upgrade {
+    pub(crate) target: String,
     /// Whether it is HTTP/1.1.
-    pub(in crate::gateway) http_11: bool,
+    pub(crate) http_11: bool,
     /// Names as sent.
-    pub(in crate::gateway) headers: Pairs,
+    pub(crate) headers: Pairs,
     /// What the client sent after the head.
-    pub(in crate::gateway) rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 /// Why there is no head.
 #[derive(Debug)]
-pub(in crate::gateway) enum HeadError {
+pub(crate) enum HeadError {
     /// The client went away.
     Gone,
     /// It is to be told why.
@@ -45,9 +45,7 @@ pub(in crate::gateway) enum HeadError {
 
 impl Head {
     /// Reads until a head is complete. The caller limits the time.
-    pub(in crate::gateway) async fn read(
-        stream: &mut (impl AsyncRead + Unpin),
-    ) -> Result<Self, HeadError> {
+    pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, HeadError> {
         let mut bytes = Vec::with_capacity(1024);
         let mut searched = 0;
         loop {
@@ -114,7 +112,7 @@ impl Head {
 }
 
 /// Checks the size of a head that a library has read: of the later requests on a connection.
-pub(in crate::gateway) fn check_size<B>(request: &Request<B>) -> Result<(), HttpError> {
+pub(crate) fn check_size<B>(request: &Request<B>) -> Result<(), HttpError> {
     let target = request
         .uri()
         .path_and_query()
@@ -147,7 +145,7 @@ fn ends(bytes: &[u8], searched: usize) -> bool {
 }
 
 /// Whether a comma-separated list has this token.
-pub(in crate::gateway) fn has_token(list: &[u8], token: &str) -> bool {
+pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
     list.split(|byte| *byte == b',')
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }

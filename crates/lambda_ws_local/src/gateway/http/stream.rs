@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// The byte stream of a connection. Boxed where it is TLS, so that the others are no larger for it.
-pub(in crate::gateway) enum Stream {
+pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -18,7 +18,7 @@ pub(in crate::gateway) enum Stream {
 impl Stream {
     /// The stream of an accepted connection, after its TLS handshake if there is to be one. The
     /// caller limits the time.
-    pub(in crate::gateway) async fn open(stream: TcpStream, tls: Option<&Tls>) -> io::Result<Self> {
+    pub(crate) async fn open(stream: TcpStream, tls: Option<&Tls>) -> io::Result<Self> {
         Ok(match tls {
             None => Self::Plain(stream),
             Some(tls) => Self::Tls(Box::new(tls.accept(stream).await?)),
@@ -26,7 +26,7 @@ impl Stream {
     }
 
     /// The gateway's own address.
-    pub(in crate::gateway) fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Plain(stream) => stream.local_addr(),
             Self::Tls(stream) => stream.get_ref().0.local_addr(),

@@ -41,7 +41,7 @@ pub(super) fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), Ca
     }
     let connection = state.connections.find(id).ok_or(CallError::Gone)?;
     fail_on_purpose(state, id, &connection)?;
-    let pushed = connection.outbox.push(data, state.bounds());
+    let pushed = connection.outbox.push(data, state.outbox_bounds());
     pushed.map_err(|reason| match reason {
         PushError::Closed => CallError::Gone,
         PushError::Full => CallError::Full,
@@ -51,13 +51,13 @@ pub(super) fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), Ca
 }
 
 /// Posts for the console, which does not sign; returns the status.
-pub(in crate::gateway) fn post_unsigned(state: &GatewayState, id: &str, data: Bytes) -> u16 {
+pub(crate) fn post_unsigned(state: &GatewayState, id: &str, data: Bytes) -> u16 {
     let posted = post(state, id, data);
     posted.map_or_else(|error| error.http_error(id).status, |()| 200)
 }
 
 /// Deletes for the console; returns the status.
-pub(in crate::gateway) fn delete_unsigned(state: &GatewayState, id: &str) -> u16 {
+pub(crate) fn delete_unsigned(state: &GatewayState, id: &str) -> u16 {
     delete(state, id).map_or_else(
         |error| error.http_error(id).status,
         |answer| answer.status().as_u16(),

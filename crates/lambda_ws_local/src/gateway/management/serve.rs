@@ -29,7 +29,7 @@ const LOCAL_ONLY: &str = "only this machine may ask, by a loopback address or lo
                          admin or --expose console to let others in";
 
 /// Serves the requests of a TCP connection whose first one begins with `head`.
-pub(in crate::gateway) async fn serve(
+pub(crate) async fn serve(
     gateway: &Gateway,
     stream: impl AsyncRead + AsyncWrite,
     peer: SocketAddr,

@@ -1,7 +1,6 @@
 //! What a client is sent, from messages to bytes.
 
-use crate::gateway::connection::Close;
-use crate::gateway::connection::Outbox;
+use crate::gateway::connection::{Close, Outbox};
 use bytes::Bytes;
 use lambda_ws_protocol::limits::FRAME_BYTES;
 

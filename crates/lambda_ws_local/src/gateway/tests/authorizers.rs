@@ -1,5 +1,8 @@
 //! Conformance B3, B9, B10, B11 and C4.
 
+mod api_keys;
+mod events;
+
 use crate::activity::{Observers, Operation};
 use crate::gateway::testing::{Answer, Local, OK, Setup, echo, fails, millis, ok};
 use crate::gateway::{
@@ -229,83 +232,6 @@ async fn b5_the_refused_are_told_in_the_gateways_words() {
 }
 
 #[tokio::test]
-async fn b10_c4_the_authorizers_event_has_the_documented_form() {
-    let setup = Setup::new().authorizer(&[], allow).options(|options| {
-        options.clock = Arc::new(|| Timestamp::from_millis(1_701_245_041_796));
-        options.account_id = "123456789012".to_owned();
-    });
-    let local = setup.start().await;
-    let headers = [("HeaderAuth1", "headerValue1")];
-    local.handshake("/dev", &headers).await.unwrap();
-    let mut event = local.event().await;
-    // Ports and keys differ from run to run.
-    for name in ["Host", "Sec-WebSocket-Key", "X-Forwarded-Port"] {
-        let found = event["headers"].as_object_mut().unwrap();
-        let name = found
-            .keys()
-            .find(|key| key.eq_ignore_ascii_case(name))
-            .unwrap()
-            .clone();
-        event["headers"][&name] = "…".into();
-        event["multiValueHeaders"][&name] = json!(["…"]);
-    }
-    event["requestContext"]["domainName"] = "…".into();
-    insta::assert_json_snapshot!(event);
-}
-
-#[tokio::test]
-async fn b10_the_query_string_and_the_stages_variables_are_there_if_there_are_any() {
-    let setup = Setup::new().authorizer(&[], allow);
-    let setup = setup.api(|api| drop(api.stage_variables.insert("color".into(), "red".into())));
-    let local = setup.start().await;
-    local.handshake("/dev?a=1&a=2", &[]).await.unwrap();
-    let event = local.event().await;
-    assert_eq!(event["queryStringParameters"], json!({"a": "2"}));
-    assert_eq!(
-        event["multiValueQueryStringParameters"],
-        json!({"a": ["1", "2"]})
-    );
-    assert_eq!(event["stageVariables"], json!({"color": "red"}));
-}
-
-#[tokio::test]
-async fn c1_what_the_authorizer_said_is_text_in_every_later_event() {
-    let say = |event: Value| async move {
-        let mut answer = policy(&event, "Allow");
-        answer["context"] = json!({"name": "Ann", "level": 7, "admin": true, "share": 0.5});
-        answer["usageIdentifierKey"] = json!("k");
-        Ok(answer.to_string())
-    };
-    let setup = Setup::new().authorizer(&[], say).route("$connect", ok);
-    let setup = setup.route("$default", ok).route("$disconnect", ok);
-    let local = setup.start().await;
-    let mut client = local.connect().await;
-    let asked = local.event().await;
-    assert_eq!(asked["requestContext"].get("authorizer"), None);
-    client.send("hello").await;
-    let mut events = vec![local.expect("CONNECT").await, local.expect("MESSAGE").await];
-    drop(client);
-    events.push(local.expect("DISCONNECT").await);
-    for event in events {
-        // To the letter, since the principal comes first.
-        assert_eq!(
-            event["requestContext"]["authorizer"].to_string(),
-            r#"{"principalId":"ann","name":"Ann","level":"7","admin":"true","share":"0.5"}"#
-        );
-        let context = event["requestContext"].as_object().unwrap();
-        assert_eq!(context.keys().nth(1).unwrap(), "authorizer", "{event}");
-    }
-}
-
-#[tokio::test]
-async fn b9_without_an_authorizer_no_event_has_its_words() {
-    let local = Setup::new().route("$connect", ok).start().await;
-    local.connect().await;
-    let event = local.event().await;
-    assert_eq!(event["requestContext"].get("authorizer"), None);
-}
-
-#[tokio::test]
 async fn the_observer_is_told_of_every_decision_and_its_reason() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
@@ -336,73 +262,4 @@ async fn the_observer_is_told_of_every_decision_and_its_reason() {
         assert_eq!(*outcome, expected);
         assert!(detail.contains(part), "{detail}");
     }
-}
-
-fn with_keys(setup: Setup, source: ApiKeySource) -> Setup {
-    let key = |id: &str, value: &str| ApiKey {
-        id: id.to_owned(),
-        value: value.to_owned(),
-    };
-    let setup = setup.with(
-        "$connect",
-        |_| async { Ok(OK.to_owned()) },
-        |route| route.api_key_required = true,
-    );
-    setup.api(|api| {
-        api.api_keys = ApiKeys {
-            source,
-            accepted: vec![key("one", "k1"), key("two", "k2")],
-        }
-    })
-}
-
-#[tokio::test]
-async fn b11_who_has_no_key_or_another_sees_403_and_connect_is_not_invoked() {
-    let setup = with_keys(Setup::new(), ApiKeySource::Header);
-    let local = setup.start().await;
-    for headers in [&[][..], &[("x-api-key", "k3")], &[("x-api-key", "")]] {
-        let refused = local.handshake("/dev", headers).await.err().unwrap();
-        assert_eq!(refused.status(), 403, "{headers:?}");
-        assert_eq!(refused.headers()["x-amzn-errortype"], "ForbiddenException");
-    }
-    local.silent().await;
-}
-
-#[tokio::test]
-async fn b11_the_key_and_its_id_are_in_connect_and_in_no_later_event() {
-    let setup = with_keys(Setup::new(), ApiKeySource::Header).route("$default", ok);
-    let local = setup.start().await;
-    let headers = [("x-api-key", "k2")];
-    let (mut client, _) = local.handshake("/dev", &headers).await.unwrap();
-    let event = local.expect("CONNECT").await;
-    let identity = &event["requestContext"]["identity"];
-    assert_eq!(identity["apiKey"], "k2");
-    assert_eq!(identity["apiKeyId"], "two");
-    assert_eq!(event["headers"]["x-api-key"], "k2");
-    client.send("hello").await;
-    let event = local.expect("MESSAGE").await;
-    assert_eq!(event["requestContext"]["identity"].get("apiKey"), None);
-}
-
-#[tokio::test]
-async fn b11_the_authorizer_may_be_the_one_to_name_the_key() {
-    let name = |event: Value| async move {
-        let mut answer = policy(&event, "Allow");
-        if let Some(key) = event["queryStringParameters"].get("token") {
-            answer["usageIdentifierKey"] = key.clone();
-        }
-        Ok(answer.to_string())
-    };
-    let setup = Setup::new().authorizer(&[], name);
-    let local = with_keys(setup, ApiKeySource::Authorizer).start().await;
-    assert_eq!(status(&local, "k3").await, 403);
-    let headers = [("x-api-key", "k1")];
-    let refused = local.handshake("/dev", &headers).await.err().unwrap();
-    assert_eq!(refused.status(), 403);
-    local.event().await;
-    local.event().await;
-    assert_eq!(status(&local, "k1").await, 101);
-    local.event().await;
-    let event = local.expect("CONNECT").await;
-    assert_eq!(event["requestContext"]["identity"]["apiKeyId"], "one");
 }

@@ -1,5 +1,8 @@
 //! Conformance F9 and G.
 
+mod connecting;
+mod data;
+
 use crate::gateway::testing::{Client, Local, OK, Reply, Setup, echo, head, ok};
 use lambda_ws_protocol::Timestamp;
 use std::sync::Arc;
@@ -161,120 +164,6 @@ async fn g6_a_connection_that_does_not_exist_is_gone_and_a_malformed_id_is_bad()
         let message = r#"{"message":"Invalid connectionId: non-existing-id"}"#;
         assert_eq!(reply.body, message);
     }
-}
-
-#[tokio::test]
-async fn g6_128_kb_pass_and_more_is_too_large() {
-    let (local, mut client, id) = opened().await;
-    let data = "x".repeat(131_072);
-    assert_eq!(local.post(&id, &data).await.status, 200);
-    assert_eq!(client.text().await, data);
-    let reply = local.post(&id, &"x".repeat(131_073)).await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (413, "payloadtoolargeexception")
-    );
-    assert!(reply.body.starts_with(r#"{"message":""#), "{}", reply.body);
-    let reply = local.post(&id, &"x".repeat(2_000_000)).await;
-    assert_eq!(reply.status, 413);
-    assert_eq!(local.gateway.connections(), 1);
-}
-
-#[tokio::test]
-async fn g6_data_without_a_length_is_limited_too() {
-    let (local, mut client, id) = opened().await;
-    for (bytes, status) in [(131_072, 200), (131_073, 413)] {
-        let mut stream = local.raw().await;
-        let request = format!(
-            "POST /dev/@connections/{id} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{bytes:x}\r\n{}\r\n0\r\n\r\n",
-            "x".repeat(bytes)
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        assert_eq!(Reply::parse(&head(&mut stream).await).status, status);
-    }
-    assert_eq!(client.text().await.len(), 131_072);
-}
-
-#[tokio::test]
-async fn f4_data_that_is_not_text_is_refused() {
-    let (local, _client, id) = opened().await;
-    let path = format!("/dev/@connections/{id}");
-    let reply = local.http("POST", &path, b"\xff").await;
-    assert_eq!((reply.status, reply.kind()), (400, "badrequestexception"));
-}
-
-#[tokio::test]
-async fn g6_a_client_that_does_not_read_is_a_429_and_gets_all_that_was_taken() {
-    let setup = Setup::new().route("$connect", ok);
-    let setup = setup.options(|options| options.outbox_bytes = 200_000);
-    let local = setup.start().await;
-    let mut client = local.connect().await;
-    let id = local.id().await;
-    let data = "x".repeat(100_000);
-    let mut taken = 0;
-    let refused = loop {
-        let reply = local.post(&id, &data).await;
-        if reply.status != 200 {
-            break reply;
-        }
-        taken += 1;
-        // Far above what the two socket buffers hold.
-        assert!(taken < 1000);
-    };
-    assert_eq!(
-        (refused.status, refused.kind()),
-        (429, "limitexceededexception")
-    );
-    assert_eq!(refused.body, "");
-    for _ in 0..taken {
-        assert_eq!(client.text().await.len(), 100_000);
-    }
-    assert_eq!(local.post(&id, "again").await.status, 200);
-    assert_eq!(client.text().await, "again");
-}
-
-#[tokio::test]
-async fn g7_a_connection_cannot_be_posted_to_from_its_own_connect() {
-    let (known, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let held = Arc::clone(&release);
-    let setup = Setup::new().route("$connect", move |_| {
-        let (known, held) = (Arc::clone(&known), Arc::clone(&held));
-        async move {
-            known.notify_one();
-            held.notified().await;
-            Ok(OK.to_owned())
-        }
-    });
-    let local = setup.start().await;
-    let connecting = local.connect();
-    let posting = async {
-        let id = local.id().await;
-        assert_eq!(local.post(&id, "too early").await.status, 410);
-        release.notify_one();
-        id
-    };
-    let (mut client, id) = tokio::join!(connecting, posting);
-    assert_eq!(local.post(&id, "now").await.status, 200);
-    assert_eq!(client.text().await, "now");
-}
-
-#[tokio::test]
-async fn g8_another_connection_can_be_posted_to_from_connect_and_disconnect() {
-    let setup = Setup::new().route("$connect", ok).route("$disconnect", ok);
-    let local = setup.start().await;
-    let mut first = local.connect().await;
-    let id = local.id().await;
-    let connecting = local.connect();
-    let posting = async {
-        local.expect("CONNECT").await;
-        assert_eq!(local.post(&id, "one came").await.status, 200);
-    };
-    let (second, ()) = tokio::join!(connecting, posting);
-    assert_eq!(first.text().await, "one came");
-    drop(second);
-    local.expect("DISCONNECT").await;
-    assert_eq!(local.post(&id, "one left").await.status, 200);
-    assert_eq!(first.text().await, "one left");
 }
 
 #[tokio::test]

@@ -1,0 +1,181 @@
+//! What the page does: clients, posts, tables, replays and limits.
+
+use super::*;
+
+/// A function that lets nobody in without a query string, and speaks every sub-protocol.
+async fn choosy(event: Value) -> Result<String, IntegrationError> {
+    let status = match event["queryStringParameters"].is_object() {
+        true => 200,
+        false => 401,
+    };
+    let protocol = &event["headers"]["Sec-WebSocket-Protocol"];
+    let mut headers = json!({});
+    if protocol.is_string() {
+        headers["Sec-WebSocket-Protocol"] = protocol.clone();
+    }
+    Ok(json!({ "statusCode": status, "headers": headers }).to_string())
+}
+
+#[tokio::test]
+async fn a_client_of_the_console_connects_sends_and_hears() {
+    let setup = Setup::new()
+        .route("$connect", choosy)
+        .two_way("$default", crate::gateway::testing::echo);
+    let watched = start(setup, None).await;
+    let mut page = watched.page().await;
+    let wanted = json!({
+        "name": "ann", "query": "user=ann", "headers": [["X-Who", "ann"]], "protocols": ["chat.v1"],
+    });
+    let (status, told) = watched.call("POST", "clients", &wanted.to_string()).await;
+    assert_eq!(status, 200, "{told}");
+    page.entry("client", |one| one["state"] == "open").await;
+    let event = watched.local.expect("CONNECT").await;
+    assert_eq!(event["headers"]["x-who"], "ann");
+    assert_eq!(event["headers"]["Sec-WebSocket-Protocol"], "chat.v1");
+    watched.call("POST", "clients/1/send", "hi there").await;
+    let heard = page
+        .entry("said", |one| one["direction"] == "received")
+        .await;
+    assert_eq!(
+        (&heard["text"], &heard["bytes"]),
+        (&json!("hi there"), &json!(8))
+    );
+    let (_, all) = watched.call("GET", "clients", "").await;
+    assert_eq!(all[0]["messages"].as_array().unwrap().len(), 2);
+    watched.call("POST", "clients/1/close", "").await;
+    page.entry("client", |one| one["state"] == "closed").await;
+    assert_eq!(watched.call("DELETE", "clients/1", "").await.0, 200);
+    assert_eq!(watched.call("GET", "clients", "").await.1, json!([]));
+}
+
+#[tokio::test]
+async fn a_client_that_is_refused_shows_the_status_and_the_request() {
+    let watched = start(Setup::new().route("$connect", choosy), None).await;
+    let mut page = watched.page().await;
+    watched.call("POST", "clients", "{}").await;
+    let refused = page.entry("client", |one| one["state"] == "refused").await;
+    assert_eq!(refused["more"]["status"], 401);
+    let body: Value = serde_json::from_str(refused["more"]["body"].as_str().unwrap()).unwrap();
+    let event = watched.local.expect("CONNECT").await;
+    assert_eq!(body["requestId"], event["requestContext"]["requestId"]);
+    assert_eq!(watched.call("POST", "clients/1/send", "hi").await.0, 400);
+    let bad = json!({ "headers": [["no header", "x"]] }).to_string();
+    assert_eq!(watched.call("POST", "clients", &bad).await.0, 400);
+}
+
+#[tokio::test]
+async fn the_console_posts_to_one_to_a_room_and_to_all() {
+    let watched = start(Setup::new().route("$connect", ok), None).await;
+    let (mut ann, mut bob) = (watched.local.connect().await, watched.local.connect().await);
+    let (ann_id, bob_id) = (watched.local.id().await, watched.local.id().await);
+    let to = |to: Value| json!({ "to": to, "data": "hello" }).to_string();
+    let (_, done) = watched
+        .call("POST", "post", &to(json!({ "connection": ann_id })))
+        .await;
+    assert_eq!((&done["asked"], &done["sent"]), (&json!(1), &json!(1)));
+    assert_eq!(ann.text().await, "hello");
+    let (_, done) = watched
+        .call("POST", "post", &to(json!({ "everyone": true })))
+        .await;
+    assert_eq!(done["sent"], 2);
+    assert_eq!(
+        (ann.text().await, bob.text().await),
+        ("hello".into(), "hello".into())
+    );
+    let (_, done) = watched
+        .call("POST", "post", &to(json!({ "room": "empty" })))
+        .await;
+    assert_eq!(done["asked"], 0);
+    let (_, gone) = watched
+        .call(
+            "POST",
+            "post",
+            &to(json!({ "connection": "L0SM9cOFvHcCIhw=" })),
+        )
+        .await;
+    assert_eq!(gone["failed"], json!({ "410": 1 }));
+    let (_, known) = watched
+        .call("POST", "details", &json!([bob_id, "nobody"]).to_string())
+        .await;
+    assert_eq!(known.as_object().unwrap().len(), 1);
+    let (_, closed) = watched
+        .call(
+            "POST",
+            "close",
+            &json!({ "connection": bob_id }).to_string(),
+        )
+        .await;
+    assert_eq!(closed["status"], 204);
+}
+
+#[tokio::test]
+async fn tables_are_read_and_never_written() {
+    let watched = start(Setup::new(), None).await;
+    let (_, tables) = watched.call("POST", "dynamodb/ListTables", "{}").await;
+    assert_eq!(tables["TableNames"], json!(["Connections"]));
+    let (status, refused) = watched
+        .call(
+            "POST",
+            "dynamodb/DeleteTable",
+            r#"{"TableName":"Connections"}"#,
+        )
+        .await;
+    assert_eq!(status, 400, "{refused}");
+    let (_, items) = watched
+        .call("GET", "items?connection=L0SM9cOFvHcCIhw%3D", "")
+        .await;
+    assert_eq!(items, json!({ "items": [], "looked": 0, "whole": true }));
+}
+
+#[tokio::test]
+async fn an_event_is_sent_again() {
+    let watched = start(Setup::new(), None).await;
+    let event = json!({ "function": "chat", "event": "{\"a\":1}" }).to_string();
+    let (_, answer) = watched.call("POST", "replay", &event).await;
+    assert_eq!(
+        (&answer["response"], &answer["error"]),
+        (&json!("{\"a\":1}"), &Value::Null)
+    );
+    let nobody = json!({ "function": "x", "event": "{}" }).to_string();
+    assert_eq!(
+        watched.call("POST", "replay", &nobody).await.1["error"],
+        "nobody"
+    );
+    let none = json!({ "function": "chat", "event": "{" }).to_string();
+    assert_eq!(watched.call("POST", "replay", &none).await.0, 400);
+}
+
+#[tokio::test]
+async fn limits_are_set_and_lifted_while_the_template_s_stay() {
+    let mut limits = RateLimits::default();
+    limits.routes.insert("say".to_owned(), Rate::new(1.0, 2.0));
+    let setup = Setup::new().options(|options| options.throttle.set(Some(limits)));
+    let watched = start(setup, None).await;
+    let wanted = r#"{"throttle":{"rate":5,"burst":6,"connections":7}}"#;
+    let (_, knobs) = watched.call("PATCH", "knobs", wanted).await;
+    assert_eq!(
+        knobs["throttle"],
+        json!({ "rate": 5.0, "burst": 6.0, "connections": 7.0 })
+    );
+    assert_eq!(knobs["freeze"], true);
+    let limits = watched.local.gateway.throttle().limits().unwrap();
+    assert_eq!(limits.routes["say"], Rate::new(1.0, 2.0));
+    let (_, knobs) = watched.call("PATCH", "knobs", r#"{"throttle":null}"#).await;
+    assert_eq!(knobs["throttle"], Value::Null);
+    let (status, _) = watched
+        .call(
+            "PATCH",
+            "knobs",
+            r#"{"throttle":{"rate":-1,"burst":1,"connections":1}}"#,
+        )
+        .await;
+    assert_eq!(status, 400);
+    let (_, knobs) = watched.call("PATCH", "knobs", wanted).await;
+    assert_eq!(knobs["throttle"]["rate"], 5.0);
+    let limits = watched.local.gateway.throttle().limits().unwrap();
+    assert_eq!(
+        limits.routes["say"],
+        Rate::new(1.0, 2.0),
+        "after they were lifted, too"
+    );
+}
