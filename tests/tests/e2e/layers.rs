@@ -12,12 +12,15 @@ const LAMBDA_WS: &[&str] = &[
     "json",
     "payload",
     "clock",
+    "backoff",
+    "sync",
     "id",
     "context",
     "metrics",
     "tls",
     "https",
     "store",
+    "effects",
     "transport",
     "presence",
     "task",
@@ -34,13 +37,16 @@ const LAMBDA_WS: &[&str] = &[
     "testing",
     // Documentation only.
     "coming_from",
+    "guide",
     "operations",
     "readme",
 ];
 
 /// The modules of `lambda_ws_local`, from the bottom to the top. The console imports all that it shows.
 const LAMBDA_WS_LOCAL: &[&str] = &[
+    "lock",
     "body",
+    "reply",
     "guard",
     "log_line",
     "faults",

@@ -149,7 +149,7 @@ impl Connector {
     fn partly(&self, operation: &str, mut request: Value, most: usize) -> (StatusCode, Bytes) {
         let (rest_of, list) = match operation {
             "BatchWriteItem" => ("UnprocessedItems", None),
-            _ => ("UnprocessedKeys", Some("KeyPage")),
+            _ => ("UnprocessedKeys", Some("Keys")),
         };
         let mut rest = request["RequestItems"].clone();
         let tables = request["RequestItems"].as_object_mut().expect("tables");

@@ -13,7 +13,7 @@
 //! - The session is part of the record: whatever changes or reads the record pays for the session's size.
 //! - A `$disconnect` of a connection that was found gone deletes its members again, in case the one who
 //!   found it gone was cut off.
-//! - A value is read, written, replaced or deleted by one request. KeyPage cost what reading their values
+//! - A value is read, written, replaced or deleted by one request. Keys cost what reading their values
 //!   does.
 
 use super::meter::Meter;
