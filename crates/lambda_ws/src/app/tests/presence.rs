@@ -5,13 +5,10 @@ mod killed;
 mod requests;
 mod world;
 
+use super::world::{BEGINNING, SECOND, World};
 use super::*;
 use crate::ConnectionId;
-use crate::clock::Clock;
-use crate::payload::Payload;
 use crate::presence::{ChangeKind, PendingChange, PendingShard, PresenceLedger, SHARDS, Shard};
-use crate::task::Tasks;
-use crate::transport::{Inspection, Transport};
 use crate::{PresenceChange, Sender};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, TryStreamExt};
@@ -19,9 +16,6 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
-
-const SECOND: Duration = Duration::from_secs(1);
-const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
 type Log = Arc<Mutex<Vec<String>>>;
 
