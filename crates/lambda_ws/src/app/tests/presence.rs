@@ -19,7 +19,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
-async fn connect(me: Opening, Query(query): Query<Vec<(String, String)>>) -> Result<(), Error> {
+pub(super) async fn connect(
+    me: Opening,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<(), Error> {
     for (name, value) in query {
         match &*name {
             "user" => me.user(&value)?,
