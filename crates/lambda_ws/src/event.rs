@@ -112,20 +112,14 @@ impl fmt::Debug for Names<'_> {
     }
 }
 
-impl sealed::Sealed for Authorize {}
-impl sealed::Sealed for Connect {}
-impl sealed::Sealed for Message {}
-impl sealed::Sealed for Opened {}
-impl sealed::Sealed for Disconnect {}
-impl sealed::Sealed for Joined {}
-impl sealed::Sealed for Left {}
-impl Kind for Authorize {}
-impl Kind for Connect {}
-impl Kind for Message {}
-impl Kind for Opened {}
-impl Kind for Disconnect {}
-impl Kind for Joined {}
-impl Kind for Left {}
+macro_rules! kinds {
+    ($($kind:ty)*) => { $(
+        impl sealed::Sealed for $kind {}
+        impl Kind for $kind {}
+    )* };
+}
+
+kinds! { Authorize Connect Opened Message Disconnect Joined Left }
 
 /// One event of a connection.
 ///

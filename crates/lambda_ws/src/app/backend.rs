@@ -18,8 +18,9 @@ use crate::sender::{
     self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
     TaskHandOff,
 };
-use crate::store::DynStore;
+use crate::store::{DynStore, Memory};
 use crate::task::Tasks;
+use crate::transport::LogOnly;
 use futures_util::future;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -81,6 +82,11 @@ impl Backend {
             presences: None,
             metrics: None,
         }
+    }
+
+    /// A backend that keeps connections in memory and logs messages instead of sending them.
+    pub(crate) fn in_memory() -> Self {
+        Self::new(Arc::new(Memory::new()), Transports::one(Arc::new(LogOnly)))
     }
 
     /// The same for a program that serves events with a router of these hooks: its senders store departures.

@@ -25,13 +25,11 @@ use crate::metrics::Metric;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
-use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 use http::Extensions;
 use invocation::Invocation;
 use lambda_runtime::tower::ServiceExt;
 use opened::Deferred;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -196,6 +194,20 @@ impl Dispatcher {
         }
     }
 
+    /// Calls the handler of an event, and logs why it failed.
+    async fn handle(
+        &self,
+        context: Context,
+        data: EventData,
+        sender: Sender,
+        record_cache: RecordCache,
+    ) -> Response {
+        let event = event(context, data, sender, record_cache);
+        let response = self.respond(event).await;
+        log(&response);
+        response
+    }
+
     /// Calls the handler of an event, within the layers.
     async fn respond(&self, event: AnyEvent) -> Response {
         let Some(layered) = &self.layered else {
@@ -203,15 +215,6 @@ impl Dispatcher {
         };
         let response = layered.clone().oneshot(event).await;
         response.unwrap_or_else(|error| IntoResponse::<Message>::into_response(Error::from(error)))
-    }
-
-    /// Calls a handler whose panic must not end the event, which may be another client's.
-    async fn respond_isolated(&self, event: AnyEvent) -> Response {
-        let response = AssertUnwindSafe(self.respond(event)).catch_unwind().await;
-        response.unwrap_or_else(|panic| {
-            let error = Error::from(BoxError::from(Failure::panic(&*panic)));
-            IntoResponse::<Message>::into_response(error)
-        })
     }
 }
 

@@ -35,9 +35,7 @@ impl LambdaResponse {
             body,
         }
     }
-}
 
-impl LambdaResponse {
     pub(super) fn json(value: &impl Serialize) -> Result<Self, BoxError> {
         Ok(Self::Json(to_raw_value(value)?))
     }

@@ -17,7 +17,7 @@ pub(crate) use aws_config::SdkConfig;
 
 const REGION: &str = "AWS_REGION";
 
-/// What a function must be told for [`of_function`].
+/// The variables that [`of_function`] requires.
 pub(super) const VARIABLES: [&str; 3] = [REGION, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// The configuration of a function: region, credentials and endpoints from the variables that Lambda sets. To look

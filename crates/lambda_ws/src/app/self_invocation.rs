@@ -70,21 +70,21 @@ impl SelfInvocation {
             Ok(answer) => answer.map_err(|error| (true, error))?,
             Err(_) => return Err((true, format!("no answer within {ATTEMPT:?}").into())),
         };
-        let said = String::from_utf8_lossy(&body);
+        let reason = String::from_utf8_lossy(&body);
         let function = &self.function;
         match status {
             StatusCode::ACCEPTED => Ok(()),
             StatusCode::FORBIDDEN => {
                 let error = format!(
                     "Lambda does not let {function} invoke itself (403): allow `lambda:InvokeFunction` on its own \
-                     ARN and its versions, as this library's template.yaml does: {said}"
+                     ARN and its versions, as this library's template.yaml does: {reason}"
                 );
                 Err((false, error.into()))
             }
             status => {
                 let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
                 let error =
-                    format!("Lambda does not queue an event for {function} ({status}): {said}");
+                    format!("Lambda does not queue an event for {function} ({status}): {reason}");
                 Err((passes, error.into()))
             }
         }

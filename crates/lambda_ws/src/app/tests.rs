@@ -31,6 +31,7 @@ mod presence;
 mod publish;
 mod responses;
 mod tasks;
+mod world;
 
 #[derive(Deserialize)]
 struct Who {

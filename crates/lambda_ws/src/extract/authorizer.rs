@@ -1,4 +1,4 @@
-//! What an authorizer said of the client.
+//! The context that an authorizer returned.
 
 use super::text::Text;
 use super::{FromEvent, OptionalFromEvent};
@@ -41,11 +41,11 @@ use serde_json::{Map, Value};
 pub struct Authorizer<T>(pub T);
 
 fn read<T: DeserializeOwned, K>(event: &Event<K>) -> Result<Option<Authorizer<T>>, Error> {
-    let Some(said) = event.context.authorizer() else {
+    let Some(context) = event.context.authorizer() else {
         return Ok(None);
     };
-    let said: Map<String, Value> = serde_json::from_str(said.get())?;
-    Ok(Some(Authorizer(T::deserialize(Text(said.into()))?)))
+    let context: Map<String, Value> = serde_json::from_str(context.get())?;
+    Ok(Some(Authorizer(T::deserialize(Text(context.into()))?)))
 }
 
 /// Extractors for the kinds of events that come after an authorizer's.

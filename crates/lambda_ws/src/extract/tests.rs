@@ -51,9 +51,9 @@ async fn a_message_is_text_or_bytes_or_json() {
 #[tokio::test]
 async fn a_message_that_does_not_fit_is_answered_with_where_and_why() {
     let json = async |Json(_): Json<Point>| ();
-    let told: Value = serde_json::from_str(&answers(json, r#"{"x":"1"}"#).await[0]).unwrap();
-    assert_eq!(told["error"]["code"], "bad_message");
-    let message = told["error"]["message"].as_str().unwrap();
+    let frame: Value = serde_json::from_str(&answers(json, r#"{"x":"1"}"#).await[0]).unwrap();
+    assert_eq!(frame["error"]["code"], "bad_message");
+    let message = frame["error"]["message"].as_str().unwrap();
     assert!(
         message.starts_with("the message does not fit `$default`: invalid type: string"),
         "{message}"
@@ -150,8 +150,8 @@ async fn what_is_missing_is_none_or_an_internal_error() {
     assert_eq!(ann.recv().await, "false false [] false");
     for action in ["session", "user", "authorizer"] {
         ann.send(Json(json!({ "action": action }))).await;
-        let told: Value = ann.recv_json().await;
-        assert_eq!(told["error"]["message"], "internal error", "{action}");
+        let frame: Value = ann.recv_json().await;
+        assert_eq!(frame["error"]["message"], "internal error", "{action}");
     }
 }
 
@@ -288,8 +288,8 @@ async fn message_handlers_may_return_what_is_sent_or_nothing() {
     assert_eq!(answers(async || Some(Json(1)), "").await, ["1"]);
     assert_eq!(answers(async || Ok::<_, Error>(Some("x")), "").await, ["x"]);
     let no_json = async || Json(std::collections::BTreeMap::from([((1, 2), 3)]));
-    let told = answers(no_json, "").await;
-    assert!(told[0].contains("internal error"), "{told:?}");
+    let answers = answers(no_json, "").await;
+    assert!(answers[0].contains("internal error"), "{answers:?}");
 }
 
 #[tokio::test]

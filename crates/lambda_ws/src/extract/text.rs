@@ -127,20 +127,20 @@ mod tests {
         let as_is = json!({
             "number": 7, "share": 0.5, "flag": true, "maybe": -1, "role": "admin", "text": "42"
         });
-        for said in [as_text, as_is] {
-            assert_eq!(Caller::deserialize(Text(said)).unwrap(), expected);
+        for value in [as_text, as_is] {
+            assert_eq!(Caller::deserialize(Text(value)).unwrap(), expected);
         }
     }
 
     #[test]
     fn text_that_is_no_number_is_not_taken_for_one() {
-        for said in [
+        for value in [
             json!({"n": "seven"}),
             json!({"n": "-1"}),
             json!({"n": "999"}),
         ] {
-            let read = std::collections::HashMap::<String, u8>::deserialize(Text(said.clone()));
-            assert!(read.is_err(), "{said}");
+            let read = std::collections::HashMap::<String, u8>::deserialize(Text(value.clone()));
+            assert!(read.is_err(), "{value}");
         }
     }
 }

@@ -22,8 +22,8 @@ async fn answer(client: &mut Client, message: &str) -> String {
 }
 
 async fn error(client: &mut Client, message: &str) -> (String, String) {
-    let told: Value = serde_json::from_str(&answer(client, message).await).unwrap();
-    let text = |name: &str| told["error"][name].as_str().unwrap().to_owned();
+    let frame: Value = serde_json::from_str(&answer(client, message).await).unwrap();
+    let text = |name: &str| frame["error"][name].as_str().unwrap().to_owned();
     (text("code"), text("message"))
 }
 
@@ -79,7 +79,7 @@ async fn unmatched_messages_go_to_the_fallback() {
 #[tokio::test]
 async fn without_a_fallback_unmatched_messages_get_an_error() {
     let mut ann = client(Router::new().route("say", key).route("ask", key), &[]).await;
-    let told = async |ann: &mut Client, message: &str| {
+    let error_text = async |ann: &mut Client, message: &str| {
         let (code, message) = error(ann, message).await;
         format!("{code}: {message}")
     };
@@ -105,7 +105,7 @@ async fn without_a_fallback_unmatched_messages_get_an_error() {
             "bad_message: expected a JSON object with `action`: one of `ask`, `say`",
         ),
     ] {
-        assert_eq!(told(&mut ann, message).await, expected);
+        assert_eq!(error_text(&mut ann, message).await, expected);
     }
     let long = json!({"action": "ü".repeat(1000)}).to_string();
     let (_, message) = error(&mut ann, &long).await;

@@ -1,12 +1,9 @@
 //! One event, answered.
 
-use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
+use crate::app::{Backend, Dispatcher, InvocationContext};
 use crate::error::BoxError;
 use crate::router::Router;
-use crate::store::Memory;
-use crate::transport::LogOnly;
 use serde_json::Value;
-use std::sync::Arc;
 
 /// What `router` answers to one raw event, by the same code as on Lambda: for events that are kept in
 /// files, or taken from a log.
@@ -39,8 +36,7 @@ use std::sync::Arc;
 ///
 /// If a handler does, and outside of a Tokio runtime.
 pub async fn answer(router: Router, json: &str) -> Result<Value, BoxError> {
-    let transports = Transports::one(Arc::new(LogOnly));
-    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let dispatcher = Dispatcher::new(router, Backend::in_memory());
     let reply = dispatcher.call(json, InvocationContext::default()).await?;
     Ok(serde_json::to_value(&reply)?)
 }

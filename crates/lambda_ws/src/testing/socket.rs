@@ -42,7 +42,7 @@ impl Socket {
     }
 }
 
-/// An end that the application is yet to be told of.
+/// The end of a connection, for which the application still gets a `$disconnect`.
 pub(super) struct Ended {
     pub(super) id: ConnectionId,
     pub(super) code: u16,
@@ -97,7 +97,7 @@ impl Sockets {
         Ok(())
     }
 
-    /// Notes that the application is to be told of an end.
+    /// Queues the `$disconnect` of a connection.
     pub(super) fn end(&mut self, id: &ConnectionId, code: u16, reason: &str) {
         self.ended.push_back(Ended {
             id: id.clone(),

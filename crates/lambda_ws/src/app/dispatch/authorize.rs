@@ -1,6 +1,6 @@
 //! An authorizer's event.
 
-use super::{Dispatcher, event, log};
+use super::Dispatcher;
 use crate::app::backend::EventScope;
 use crate::app::error::AuthorizerError;
 use crate::app::lambda_response::LambdaResponse;
@@ -27,9 +27,8 @@ impl Dispatcher {
         let origin = EventOrigin::Handshake(context.connection_id().clone());
         let sender = self.backend.sender_for(&context, scope, origin);
         let data = EventData::Authorize(data);
-        let event = event(context, data, sender, RecordCache::default());
-        let response = self.respond(event).await;
-        log(&response);
+        let handled = self.handle(context, data, sender, RecordCache::default());
+        let response = handled.await;
         let refused = |error: AuthorizerError| {
             self.count(Metric::Refusals);
             Err(error.into())

@@ -1,6 +1,6 @@
 //! `$connect`.
 
-use super::{Dispatcher, event, log};
+use super::Dispatcher;
 use crate::app::backend::EventScope;
 use crate::app::lambda_response::LambdaResponse;
 use crate::connection::RecordCache;
@@ -35,14 +35,14 @@ impl Dispatcher {
         let id = context.connection_id();
         let origin = EventOrigin::Handshake(id.clone());
         let sender = self.backend.sender_for(&context, scope, origin);
-        let event = event(
+        let data = EventData::Connect(data);
+        let handled = self.handle(
             context.clone(),
-            EventData::Connect(data),
+            data,
             sender.clone(),
             RecordCache::default(),
         );
-        let mut response = self.respond(event).await;
-        log(&response);
+        let mut response = handled.await;
         if !response.status.is_success() {
             return self.refuse(&response);
         }

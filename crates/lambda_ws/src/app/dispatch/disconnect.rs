@@ -1,6 +1,6 @@
 //! `$disconnect`.
 
-use super::{Dispatcher, event, log};
+use super::Dispatcher;
 use crate::app::backend::EventScope;
 use crate::app::lambda_response::LambdaResponse;
 use crate::connection::RecordCache;
@@ -43,9 +43,8 @@ impl Dispatcher {
             }
         };
         let data = EventData::Disconnect(data);
-        let event = event(context, data, sender, RecordCache::removed(record));
-        let response = self.respond(event).await;
-        log(&response);
+        let handled = self.handle(context, data, sender, RecordCache::removed(record));
+        let response = handled.await;
         LambdaResponse::new(&response, None)
     }
 

@@ -1,6 +1,6 @@
 //! A message.
 
-use super::{Dispatcher, event, log};
+use super::Dispatcher;
 use crate::app::backend::EventScope;
 use crate::app::lambda_response::LambdaResponse;
 use crate::connection::RecordCache;
@@ -23,14 +23,14 @@ impl Dispatcher {
     ) -> LambdaResponse {
         let origin = EventOrigin::Connected(context.connection_id().clone());
         let sender = self.backend.sender_for(&context, scope, origin);
-        let event = event(
+        let data = EventData::Message(data);
+        let handled = self.handle(
             context.clone(),
-            EventData::Message(data),
+            data,
             sender.clone(),
             RecordCache::default(),
         );
-        let response = self.respond(event).await;
-        log(&response);
+        let response = handled.await;
         let response = self.answer_message(response, &context, &sender).await;
         if let Some(joins) = scope.effects.take_joins() {
             self.announce_joins(joins, &context, &sender).await;

@@ -1,16 +1,20 @@
 //! Users who join and leave rooms.
 
-use super::{Dispatcher, event, log};
+use super::Dispatcher;
 use crate::app::backend::EventScope;
+use crate::app::failure::Failure;
 use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::effects::Joins;
+use crate::error::{BoxError, Error};
 use crate::event::{EventData, Joined, Left};
 use crate::presence::{ChangeKind, PendingChange, PresenceChange, Shard, Users};
 use crate::sender::Sender;
 use crate::store::{Record, StoreError, value_expiry};
+use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tracing::{Instrument, debug, error, error_span, warn};
 
@@ -78,7 +82,9 @@ impl Dispatcher {
                 }
             }
             let users = vec![user.clone()];
-            self.joined(PresenceChange { room, users }, context, sender)
+            let presence = PresenceChange { room, users };
+            let (context, sender) = (context.clone(), sender.clone());
+            self.call_hook(ChangeKind::Joined, presence, context, sender)
                 .await;
         });
         run_all(joins).await;
@@ -94,20 +100,6 @@ impl Dispatcher {
                 .insert_value(&namespace, "joined", "true", Some(expires), now);
         // A table that throttles does so because many arrive.
         inserted.await.unwrap_or(false)
-    }
-
-    async fn joined(&self, presence: PresenceChange, context: &Context, sender: &Sender) {
-        let (room, users) = (&presence.room, presence.users.len());
-        let span = error_span!("joined", route = "$joined", room, users);
-        let data = EventData::Joined(Joined { presence });
-        let event = event(
-            context.clone(),
-            data,
-            sender.clone(),
-            RecordCache::default(),
-        );
-        let response = self.respond_isolated(event);
-        async { log(&response.await) }.instrument(span).await;
     }
 
     /// Stores that users have left rooms, if they have, and calls the handler with those who did.
@@ -137,7 +129,7 @@ impl Dispatcher {
             chunks(room.clone(), users).map(move |presence| (presence, departure))
         });
         let calls = calls.map(|(presence, departure)| {
-            self.call_hook(ChangeKind::Left, presence, departure, scope)
+            self.call_hook_later(ChangeKind::Left, presence, departure, scope)
         });
         run_all(calls).await;
         self.backend.kept().forget(left).await;
@@ -160,49 +152,63 @@ impl Dispatcher {
             chunks(room, users).map(move |presence| (presence, last.clone()))
         });
         let calls = calls.map(|(presence, last)| async move {
-            self.call_hook(ChangeKind::Joined, presence, &last, scope)
+            self.call_hook_later(ChangeKind::Joined, presence, &last, scope)
                 .await;
         });
         run_all(calls).await;
     }
 
     /// Calls a hook outside of the event that brought it about. `change` is that of one of the users.
-    async fn call_hook(
+    async fn call_hook_later(
         &self,
         kind: ChangeKind,
         presence: PresenceChange,
         change: &PendingChange,
         scope: &EventScope,
     ) {
-        let sender = self.backend.sender_at(change.api.as_deref(), scope, None);
-        let Some(sender) = sender else {
+        let api = change.api.as_deref();
+        let Some(sender) = self.backend.sender_at(api, scope, None) else {
             error!(
                 room = presence.room,
                 "the API of a connection is unknown: no hook announces that users joined or left"
             );
             return;
         };
-        match kind {
-            ChangeKind::Joined => {
-                let context = self.context_of(change, "$joined");
-                self.joined(presence, &context, &sender).await;
-            }
-            ChangeKind::Left => {
-                let (room, users) = (&presence.room, presence.users.len());
-                let span = error_span!("left", route = "$left", room, users);
-                let context = self.context_of(change, "$left");
-                let data = EventData::Left(Left { presence });
-                let event = event(context, data, sender, RecordCache::default());
-                let response = self.respond_isolated(event);
-                async { log(&response.await) }.instrument(span).await;
-            }
-        }
+        let route = match kind {
+            ChangeKind::Joined => "$joined",
+            ChangeKind::Left => "$left",
+        };
+        let (id, now) = (change.id.clone(), self.backend.clock().now());
+        let context = Context::known(id, change.at, api, route, now);
+        self.call_hook(kind, presence, context, sender).await;
     }
 
-    fn context_of(&self, change: &PendingChange, route_key: &str) -> Context {
-        let (id, at) = (change.id.clone(), change.at);
-        let now = self.backend.clock().now();
-        Context::known(id, at, change.api.as_deref(), route_key, now)
+    /// Calls the `joined` or the `left` handler. The event beside it may be another client's, so a panic ends here.
+    async fn call_hook(
+        &self,
+        kind: ChangeKind,
+        presence: PresenceChange,
+        context: Context,
+        sender: Sender,
+    ) {
+        let (room, users) = (&presence.room, presence.users.len());
+        let (span, data) = match kind {
+            ChangeKind::Joined => {
+                let span = error_span!("joined", route = "$joined", room, users);
+                (span, EventData::Joined(Joined { presence }))
+            }
+            ChangeKind::Left => {
+                let span = error_span!("left", route = "$left", room, users);
+                (span, EventData::Left(Left { presence }))
+            }
+        };
+        let handled = self.handle(context, data, sender, RecordCache::default());
+        let handled = AssertUnwindSafe(handled).catch_unwind().map(|handled| {
+            if let Err(panic) = handled {
+                error!(error = ?Error::from(BoxError::from(Failure::panic(&*panic))), "the handler failed");
+            }
+        });
+        handled.instrument(span).await;
     }
 }
 

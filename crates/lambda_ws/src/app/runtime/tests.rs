@@ -1,9 +1,7 @@
 //! The loop, with a Runtime API on this machine.
 
 use super::*;
-use crate::app::{Backend, Transports};
-use crate::store::Memory;
-use crate::transport::LogOnly;
+use crate::app::Backend;
 use crate::{Context, Router};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -56,10 +54,9 @@ async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
             tokio::spawn(serve(socket, answers.clone(), seen.clone()));
         }
     });
-    let transports = Transports::one(Arc::new(LogOnly));
-    let host = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let dispatcher = Dispatcher::new(router, Backend::in_memory());
     let runtime = Runtime::new(&address).unwrap();
-    let end = runtime.run(host).await.unwrap_err().to_string();
+    let end = runtime.run(dispatcher).await.unwrap_err().to_string();
     serving.abort();
     let requests = std::mem::take(&mut *requests.lock().unwrap());
     (requests, end)

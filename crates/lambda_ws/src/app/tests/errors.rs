@@ -1,9 +1,9 @@
-//! What the client of a failed message is told.
+//! The error frame of a failed message.
 
 use super::*;
 
-/// What a client with a session of its own hears when it sends `hello`.
-async fn told<M, H, A>(handler: H) -> (Value, String)
+/// Returns the code and the message that a client gets when it sends `hello`.
+async fn error_for<M, H, A>(handler: H) -> (Value, String)
 where
     H: crate::Handler<A, Future: Send, Output = M>,
     H::Args: crate::FromEvent<crate::Message, ()> + Send + 'static,
@@ -26,10 +26,11 @@ where
 
 #[tokio::test]
 async fn a_client_gets_client_errors_and_no_internal_ones() {
-    let (code, message) = told(async || Err::<(), _>(Error::client("full", "try later"))).await;
+    let (code, message) =
+        error_for(async || Err::<(), _>(Error::client("full", "try later"))).await;
     assert_eq!((code.as_str(), &*message), (Some("full"), "try later"));
 
-    let (code, message) = told(async || {
+    let (code, message) = error_for(async || {
         let secret = std::io::Error::other("password is hunter2");
         Err::<(), _>(Error::from(secret))
     })
@@ -39,7 +40,7 @@ async fn a_client_gets_client_errors_and_no_internal_ones() {
         (Some("internal"), "internal error")
     );
 
-    let (code, message) = told(async || {
+    let (code, message) = error_for(async || {
         Err::<(), _>(Error::client("full", "try later").with_source("password is hunter2"))
     })
     .await;
@@ -52,12 +53,12 @@ async fn a_message_that_is_too_large_is_an_error_for_the_client() {
         me.send("x".repeat(200_000)).await?;
         Ok(())
     }
-    assert_eq!(told(say).await.0, "too_large");
-    assert_eq!(told(async || "x".repeat(200_000)).await.0, "too_large");
+    assert_eq!(error_for(say).await.0, "too_large");
+    assert_eq!(error_for(async || "x".repeat(200_000)).await.0, "too_large");
     async fn error() -> Result<(), Error> {
         Err(Error::client("long", "x".repeat(200_000)))
     }
-    let (code, message) = told(error).await;
+    let (code, message) = error_for(error).await;
     assert_eq!(
         (code.as_str(), &*message),
         (Some("long"), "the error's message is too large")

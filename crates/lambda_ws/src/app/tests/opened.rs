@@ -1,6 +1,6 @@
 //! The `opened` handler, in a task and beside the next event.
 
-use super::tasks::World;
+use super::world::World;
 use super::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -142,10 +142,10 @@ async fn only_a_connected_client_is_welcomed() {
     call(&dispatcher(&world), event!("connect")).await.unwrap();
     let [task] = <[String; 1]>::try_from(world.queued()).unwrap();
     assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "done");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    assert_eq!(world.counts(), BTreeMap::from([(2, 1)]));
     call(&dispatcher(&world), &ann_leaves()).await.unwrap();
     assert_eq!(call(&dispatcher(&world), &task).await.unwrap(), "known");
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    assert_eq!(world.counts(), BTreeMap::from([(2, 1)]));
 }
 
 #[tokio::test]
@@ -156,9 +156,9 @@ async fn an_opened_handler_that_cannot_be_queued_runs_with_the_next_event() {
     let backend = Backend::new(Arc::new(world.store.clone()), transports);
     let dispatcher = Dispatcher::new(welcoming(), backend.with_tasks(Arc::new(world.clone()), 3));
     call(&dispatcher, event!("connect")).await.unwrap();
-    assert!(world.got().is_empty());
+    assert!(world.counts().is_empty());
     call(&dispatcher, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    assert_eq!(world.counts(), BTreeMap::from([(2, 1)]));
     call(&dispatcher, event!("disconnect-idle")).await.unwrap();
-    assert_eq!(world.got(), BTreeMap::from([(2, 1)]));
+    assert_eq!(world.counts(), BTreeMap::from([(2, 1)]));
 }

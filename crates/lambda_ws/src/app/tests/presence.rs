@@ -5,13 +5,10 @@ mod killed;
 mod requests;
 mod world;
 
+use super::world::{BEGINNING, SECOND, World};
 use super::*;
 use crate::ConnectionId;
-use crate::clock::Clock;
-use crate::payload::Payload;
 use crate::presence::{ChangeKind, PendingChange, PendingShard, PresenceLedger, SHARDS, Shard};
-use crate::task::Tasks;
-use crate::transport::{Inspection, Transport};
 use crate::{PresenceChange, Sender};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, TryStreamExt};
@@ -20,12 +17,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-const SECOND: Duration = Duration::from_secs(1);
-const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
-
 type Log = Arc<Mutex<Vec<String>>>;
 
-async fn connect(me: Opening, Query(query): Query<Vec<(String, String)>>) -> Result<(), Error> {
+pub(super) async fn connect(
+    me: Opening,
+    Query(query): Query<Vec<(String, String)>>,
+) -> Result<(), Error> {
     for (name, value) in query {
         match &*name {
             "user" => me.user(&value)?,

@@ -1,21 +1,12 @@
 //! What others publish through the function.
 
+use super::presence::connect;
 use super::*;
 use crate::testing::Client;
 use serde_json::json;
 
 /// A function with clients: ann and ann, who are in the room tea, and bob, who is not.
 async fn clients() -> (Gateway, [Client; 3]) {
-    async fn connect(me: Opening, Query(who): Query<Vec<(String, String)>>) -> Result<(), Error> {
-        for (name, value) in &who {
-            match name.as_str() {
-                "user" => me.user(value)?,
-                _ => me.join(value)?,
-            }
-        }
-        Ok(())
-    }
-
     let gateway = Gateway::new(Router::new().connect(connect));
     let mut clients = Vec::new();
     for uri in ["/?user=ann&room=tea", "/?user=ann&room=tea", "/?user=bob"] {

@@ -1,14 +1,11 @@
 //! The responses of a function, checked as strictly as API Gateway checks them.
 
-use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
-use crate::store::Memory;
-use crate::transport::LogOnly;
+use crate::app::{Backend, Dispatcher, InvocationContext};
 use crate::{Accept, AnyEvent, Error, IntoResponse, Json, Message, Response, Router, TwoWay};
 use http::StatusCode;
 use lambda_ws_protocol::response::ProxyResponse;
 use proptest::prelude::*;
 use std::convert::Infallible;
-use std::sync::Arc;
 use tower::layer::layer_fn;
 use tower::service_fn;
 
@@ -36,9 +33,7 @@ where
         let response = response.clone();
         service_fn(move |_: AnyEvent| std::future::ready(Ok::<_, Infallible>(response())))
     });
-    let transports = Transports::one(Arc::new(LogOnly));
-    let backend = Backend::new(Arc::new(Memory::new()), transports);
-    Dispatcher::new(Router::new().layer(layer), backend)
+    Dispatcher::new(Router::new().layer(layer), Backend::in_memory())
 }
 
 async fn reply<F>(response: F, event: &str) -> String
@@ -103,8 +98,7 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
         .two_way("empty", async || {
             IntoResponse::<TwoWay>::into_response(Response::default())
         });
-    let transports = Transports::one(Arc::new(LogOnly));
-    let dispatcher = Dispatcher::new(router, Backend::new(Arc::new(Memory::new()), transports));
+    let dispatcher = Dispatcher::new(router, Backend::in_memory());
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);

@@ -1,82 +1,17 @@
 //! What the function does outside of the events that ask for it.
 
+use super::world::{BEGINNING, SECOND, World};
 use super::*;
-use crate::ConnectionId;
-use crate::clock::Clock;
-use crate::payload::Payload;
-use crate::task::Tasks;
-use crate::transport::{Inspection, Transport};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use tokio::time::Instant;
 
-const SECOND: Duration = Duration::from_secs(1);
-const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
-
-/// Everything around functions that is theirs together: a store, clients, a queue, a clock.
-#[derive(Clone)]
-pub(super) struct World {
-    pub(super) store: Memory,
-    got: Arc<Mutex<BTreeMap<ConnectionId, usize>>>,
-    queue: Arc<Mutex<Vec<String>>>,
-    /// Refuses to queue.
-    pub(super) closed: bool,
-    began: Instant,
-}
-
-impl Transport for World {
-    async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
-        tokio::time::sleep(SECOND / 50).await;
-        *self.got.lock().unwrap().entry(id.clone()).or_default() += 1;
-        Ok(())
-    }
-
-    async fn close(&self, _: &ConnectionId) -> Result<(), SendError> {
-        Ok(())
-    }
-
-    async fn inspect(&self, _: &ConnectionId) -> Result<Inspection, SendError> {
-        Ok(Inspection::default())
-    }
-
-    fn url(&self) -> &str {
-        "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev"
-    }
-}
-
-impl Tasks for World {
-    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
-        let queued = match self.closed {
-            true => Err("the queue is closed".into()),
-            false => {
-                self.queue.lock().unwrap().push(event);
-                Ok(())
-            }
-        };
-        Box::pin(std::future::ready(queued))
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        BEGINNING + self.began.elapsed()
-    }
-}
-
 impl World {
-    pub(super) fn new() -> Self {
-        Self {
-            store: Memory::new(),
-            got: Arc::default(),
-            queue: Arc::default(),
-            closed: false,
-            began: Instant::now(),
-        }
-    }
-
     async fn crowd(count: usize) -> Self {
-        let world = Self::new();
+        let world = Self {
+            post_time: SECOND / 50,
+            ..Self::new()
+        };
         for number in 0..count {
             let id = format!("m{number:05}").as_str().into();
             let mut record = Record::new(id, BEGINNING, "a1b2c3d4e5/dev", BEGINNING);
@@ -87,54 +22,29 @@ impl World {
     }
 
     /// One process of the function.
-    fn process(&self, rate: u32) -> Dispatcher {
+    fn shouting(&self, rate: u32) -> Dispatcher {
         async fn shout(me: Connection) -> Result<Json<[usize; 2]>, Error> {
             let delivery = me.room("tea").send("hello").await?;
             let rest = delivery.rest.is_some();
             Ok(Json([delivery.tasks, usize::from(rest)]))
         }
 
-        let transports = Transports::one(Arc::new(self.clone()));
-        let backend = Backend::new(Arc::new(self.store.clone()), transports)
-            .with_clock(self.clone())
-            .paced(rate)
-            .with_tasks(Arc::new(self.clone()), 3);
+        let backend = self.backend().paced(rate);
+        let backend = backend.with_tasks(Arc::new(self.clone()), 3);
         Dispatcher::new(Router::new().two_way("say", shout), backend)
     }
 
     /// Has a message sent to all; how many tasks were given what was left, and whether there is a rest.
     async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
-        let invocation = InvocationContext {
-            deadline: Some(Instant::now() + SECOND * seconds),
-            ..InvocationContext::default()
-        };
         let event = event!("say").replace("\"$default\"", "\"say\"");
-        let reply = self.process(rate).call(&event, invocation).await;
-        let reply = serde_json::to_value(reply.unwrap()).unwrap();
+        let reply = self.invoke(&self.shouting(rate), &event, seconds).await;
+        let reply = reply.unwrap();
         let counts: [u64; 2] = serde_json::from_str(reply["body"].as_str().unwrap()).unwrap();
         (counts[0], counts[1] > 0)
     }
 
-    async fn work(&self, event: &str, seconds: u32) -> Result<Value, BoxError> {
-        let invocation = InvocationContext {
-            deadline: Some(Instant::now() + SECOND * seconds),
-            ..InvocationContext::default()
-        };
-        let reply = self.process(10_000).call(event, invocation).await?;
-        Ok(serde_json::to_value(reply)?)
-    }
-
-    pub(super) fn queued(&self) -> Vec<String> {
-        std::mem::take(&mut self.queue.lock().unwrap())
-    }
-
-    /// How many clients got so many messages.
-    pub(super) fn got(&self) -> BTreeMap<usize, usize> {
-        let mut counts = BTreeMap::new();
-        for count in self.got.lock().unwrap().values() {
-            *counts.entry(*count).or_default() += 1;
-        }
-        counts
+    async fn run(&self, task: &str, seconds: u32) -> Result<Value, BoxError> {
+        self.invoke(&self.shouting(10_000), task, seconds).await
     }
 }
 
@@ -152,13 +62,13 @@ async fn tasks_share_the_rate_and_send_the_rest_of_a_broadcast() {
     };
     assert_eq!(tasks.iter().map(rate).collect::<Vec<_>>(), [100, 100, 100]);
     let began = Instant::now();
-    let work = tasks.iter().map(|task| world.work(task, 600));
+    let work = tasks.iter().map(|task| world.run(task, 600));
     for done in futures_util::future::join_all(work).await {
         assert_eq!(done.unwrap(), "done");
     }
     let took = began.elapsed();
     assert!((SECOND * 25..SECOND * 40).contains(&took), "{took:?}");
-    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+    assert_eq!(world.counts(), BTreeMap::from([(1, 9000)]));
     assert!(world.queued().is_empty());
 }
 
@@ -179,8 +89,8 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
         let task = task.replace(r#""rate":100"#, r#""rate":10"#);
         let began = Instant::now();
         // A task without time for all hands on both rates.
-        world.work(&task, 16).await.unwrap();
-        let (next, sent) = (world.queued().pop().unwrap(), world.got()[&1]);
+        world.run(&task, 16).await.unwrap();
+        let (next, sent) = (world.queued().pop().unwrap(), world.counts()[&1]);
         assert_eq!(share(&next), 100);
         assert!(began.elapsed() <= SECOND * 16);
         let sent = sent - number * 3000;
@@ -188,16 +98,16 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
         // A task of an older version has one rate only.
         let older = next.replace(r#","full":100"#, "");
         assert_ne!(older, next);
-        world.work(&older, 600).await.unwrap();
+        world.run(&older, 600).await.unwrap();
     }
-    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+    assert_eq!(world.counts(), BTreeMap::from([(1, 9000)]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_broadcast_that_fits_into_the_event_needs_no_task() {
     let world = World::crowd(3000).await;
     assert_eq!(world.shout(300, 20).await, (0, false));
-    assert_eq!(world.got(), BTreeMap::from([(1, 3000)]));
+    assert_eq!(world.counts(), BTreeMap::from([(1, 3000)]));
     assert!(world.queued().is_empty());
 }
 
@@ -208,14 +118,14 @@ async fn a_task_that_has_no_time_left_goes_on_in_another_one() {
     let (mut tasks, mut hops) = (world.queued(), 0);
     while let Some(task) = tasks.pop() {
         // Each may be delivered twice.
-        assert_eq!(world.work(&task, 20).await.unwrap(), "done");
+        assert_eq!(world.run(&task, 20).await.unwrap(), "done");
         tasks.extend(world.queued());
-        assert_eq!(world.work(&task, 20).await.unwrap(), "known");
+        assert_eq!(world.run(&task, 20).await.unwrap(), "known");
         assert!(world.queued().is_empty());
         hops += 1;
     }
     assert!((4..10).contains(&hops), "{hops}");
-    assert_eq!(world.got(), BTreeMap::from([(1, 9000)]));
+    assert_eq!(world.counts(), BTreeMap::from([(1, 9000)]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,16 +135,16 @@ async fn a_killed_task_skips_nobody_and_repeats_at_most_two_seconds() {
     let tasks = world.queued();
     for (number, task) in tasks.iter().enumerate() {
         let killed_after = SECOND * 5 + SECOND / 7 * number as u32;
-        let cut_off = tokio::time::timeout(killed_after, world.work(task, 600));
+        let cut_off = tokio::time::timeout(killed_after, world.run(task, 600));
         assert!(cut_off.await.is_err());
         // Lambda may try at once what it believes to have failed.
-        let early = world.work(task, 600).await.unwrap_err().to_string();
+        let early = world.run(task, 600).await.unwrap_err().to_string();
         assert!(early.contains("another worker"), "{early}");
         tokio::time::sleep(SECOND * 60).await;
-        assert_eq!(world.work(task, 600).await.unwrap(), "done");
-        assert_eq!(world.work(task, 600).await.unwrap(), "known");
+        assert_eq!(world.run(task, 600).await.unwrap(), "done");
+        assert_eq!(world.run(task, 600).await.unwrap(), "known");
     }
-    let got = world.got();
+    let got = world.counts();
     assert_eq!(got.values().sum::<usize>(), 9000);
     assert_eq!(got.keys().max(), Some(&2));
     assert!(got[&2] <= 3 * 200, "{got:?}");
@@ -270,12 +180,12 @@ async fn a_task_that_is_killed_after_the_hand_off_hands_off_the_same_again() {
     let second = world.queued();
     assert_eq!(second.len(), 1);
     tokio::time::sleep(SECOND * 60).await;
-    assert_eq!(world.work(&first, 600).await.unwrap(), "done");
+    assert_eq!(world.run(&first, 600).await.unwrap(), "done");
     let again = world.queued();
     for task in second.iter().chain(&again) {
-        world.work(task, 600).await.unwrap();
+        world.run(task, 600).await.unwrap();
     }
-    assert_eq!(world.got().keys().max(), Some(&1), "nobody got it twice");
+    assert_eq!(world.counts().keys().max(), Some(&1), "nobody got it twice");
 }
 
 #[tokio::test(start_paused = true)]
@@ -285,11 +195,11 @@ async fn a_chain_of_tasks_ends_after_16_with_an_error() {
     let task = world.queued().swap_remove(0);
     let mut last: Value = serde_json::from_str(&task).unwrap();
     last["lambdaWsTask"]["hop"] = 16.into();
-    let error = world.work(&last.to_string(), 4).await.unwrap_err();
+    let error = world.run(&last.to_string(), 4).await.unwrap_err();
     assert!(error.to_string().contains("16 tasks in a row"), "{error}");
     // Lambda's next attempt goes on where it ended.
-    assert_eq!(world.work(&last.to_string(), 600).await.unwrap(), "done");
-    assert_eq!(world.got().keys().max(), Some(&1));
+    assert_eq!(world.run(&last.to_string(), 600).await.unwrap(), "done");
+    assert_eq!(world.counts().keys().max(), Some(&1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,7 +208,7 @@ async fn without_tasks_a_broadcast_returns_the_remaining_recipients() {
     world.closed = true;
     let (tasks, rest) = world.shout(300, 20).await;
     assert_eq!((tasks, rest), (0, true));
-    let sent = world.got()[&1];
+    let sent = world.counts()[&1];
     assert!((4500..6500).contains(&sent), "{sent}");
     assert!(world.began.elapsed() < SECOND * 20);
 }
@@ -307,8 +217,8 @@ async fn without_tasks_a_broadcast_returns_the_remaining_recipients() {
 async fn a_task_of_another_version_is_refused() {
     let world = World::new();
     let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
-    let error = world.work(&event, 10).await.unwrap_err().to_string();
+    let error = world.run(&event, 10).await.unwrap_err().to_string();
     assert!(error.contains("form 9"), "{error}");
     let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
-    assert!(world.work(&event, 10).await.is_err());
+    assert!(world.run(&event, 10).await.is_err());
 }

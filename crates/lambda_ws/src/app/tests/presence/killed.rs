@@ -1,6 +1,5 @@
 //! Processes that end, and connections that are closed, in the middle of an event.
 
-use super::world::*;
 use super::*;
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,5 @@
 //! The store requests of presence.
 
-use super::world::*;
 use super::*;
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! A store, clients, a queue and a clock that several processes of a function share.
+//! Processes of a function that keeps presence.
 
 use super::*;
 
@@ -12,89 +12,7 @@ pub(super) fn pending(world: &World, number: u8) -> PendingShard<'_> {
     }
 }
 
-/// Everything around functions that is theirs together: a store, clients, a queue, a clock.
-#[derive(Clone)]
-pub(super) struct World {
-    pub(super) store: Memory,
-    /// The names of the store's operations that were called.
-    pub(super) calls: Arc<Mutex<Vec<&'static str>>>,
-    pub(super) gone: Arc<Mutex<HashSet<ConnectionId>>>,
-    pub(super) queue: Arc<Mutex<Vec<String>>>,
-    /// Refuses to queue.
-    pub(super) closed: bool,
-    pub(super) began: Instant,
-    pub(super) log: Log,
-}
-
-impl Transport for World {
-    async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
-        match self.gone.lock().unwrap().contains(id) {
-            true => Err(SendError::Gone),
-            false => Ok(()),
-        }
-    }
-
-    async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
-        self.inspect(id).await.map(drop)
-    }
-
-    async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
-        match self.gone.lock().unwrap().contains(id) {
-            true => Err(SendError::Gone),
-            false => Ok(Inspection::default()),
-        }
-    }
-
-    fn url(&self) -> &str {
-        "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/dev"
-    }
-}
-
-impl Tasks for World {
-    fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
-        let queued = match self.closed {
-            true => Err("the queue is closed".into()),
-            false => {
-                self.queue.lock().unwrap().push(event);
-                Ok(())
-            }
-        };
-        Box::pin(std::future::ready(queued))
-    }
-}
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        BEGINNING + self.began.elapsed()
-    }
-}
-
 impl World {
-    pub(super) fn new() -> Self {
-        Self {
-            store: Memory::new(),
-            calls: Arc::default(),
-            gone: Arc::default(),
-            queue: Arc::default(),
-            closed: false,
-            began: Instant::now(),
-            log: Log::default(),
-        }
-    }
-
-    pub(super) fn backend(&self) -> Backend {
-        let calls = self.calls.clone();
-        let store = InterceptedStore {
-            store: self.store.clone(),
-            before: move |name: &'static str| -> BoxFuture<'static, Result<(), StoreError>> {
-                calls.lock().unwrap().push(name);
-                Box::pin(std::future::ready(Ok(())))
-            },
-        };
-        let transports = Transports::one(Arc::new(self.clone()));
-        Backend::new(Arc::new(store), transports).with_clock(self.clone())
-    }
-
     /// One process of the function.
     pub(super) fn process(&self) -> Dispatcher {
         self.process_of(hooked(&self.log))
@@ -151,10 +69,6 @@ impl World {
         .unwrap();
     }
 
-    pub(super) fn queued(&self) -> Vec<String> {
-        std::mem::take(&mut self.queue.lock().unwrap())
-    }
-
     /// Does what is queued, and what that queues, each in a process of its own with so many seconds.
     pub(super) async fn work(&self, seconds: u32) -> usize {
         let mut count = 0;
@@ -172,23 +86,10 @@ impl World {
     }
 
     pub(super) async fn task(&self, task: &str, seconds: u32) -> Result<Value, BoxError> {
-        let invocation = InvocationContext {
-            deadline: Some(Instant::now() + SECOND * seconds),
-            ..InvocationContext::default()
-        };
-        let reply = self.process().call(task, invocation).await?;
-        Ok(serde_json::to_value(reply)?)
+        self.invoke(&self.process(), task, seconds).await
     }
 
     pub(super) fn announced(&self) -> Vec<String> {
         take(&self.log)
-    }
-
-    pub(super) fn requests(&self) -> BTreeMap<&'static str, usize> {
-        let mut counts = BTreeMap::new();
-        for name in std::mem::take(&mut *self.calls.lock().unwrap()) {
-            *counts.entry(name).or_default() += 1;
-        }
-        counts
     }
 }
