@@ -1,17 +1,15 @@
 //! Who is present: which users are in which rooms, however many connections they have there.
 
 mod ledger;
-mod pending_change;
 mod pending_shard;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ledger::{PresenceLedger, Users};
-pub(crate) use pending_change::PendingChange;
+pub(crate) use ledger::{PresenceLedger, Users, namespace};
 #[cfg(test)]
 pub(crate) use pending_shard::SHARDS;
-pub(crate) use pending_shard::{ChangeKind, PendingShard, Shard};
+pub(crate) use pending_shard::{ChangeKind, PendingChange, PendingShard, Shard};
 pub(crate) use state::{Hooks, PresenceState};
 
 use std::time::Duration;
@@ -21,14 +19,6 @@ pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest grace: a function waits for its end, and API Gateway's have a timeout of 29 s.
 pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(20);
-
-/// What the namespaces begin with that say who is in a room; the room follows. Those of applications
-/// begin otherwise, and a namespace has room for a prefix of four bytes and a name.
-const ROOM: &str = "in:";
-
-pub(crate) fn namespace(room: &str) -> String {
-    format!("{ROOM}{room}")
-}
 
 /// Users who have [joined](crate::Router::joined) a room, or [left](crate::Router::left) it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,52 +4,40 @@ mod attempts;
 mod audience;
 mod broadcast;
 mod delivery;
-mod driven;
-mod endpoint_state;
 mod event_origin;
-mod gone_check;
-mod gone_memory;
-mod hand_off;
+mod gone;
 mod presence;
-mod progress;
-mod rate_limiter;
-mod reader;
 mod recent;
-mod removal;
-mod slow;
-mod stage;
 #[cfg(test)]
 mod tests;
+mod throttle;
 
 pub use audience::Audience;
-pub(crate) use broadcast::Checkpoint;
+pub(crate) use broadcast::{Checkpoint, SEND_TASKS, TaskHandOff};
 pub use delivery::Delivery;
-pub(crate) use endpoint_state::EndpointState;
 pub(crate) use event_origin::EventOrigin;
-pub(crate) use gone_memory::GoneMemory;
-pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
+#[cfg(test)]
+pub(crate) use gone::ALL_GONE;
+pub(crate) use gone::{EndpointState, GoneMemory};
 pub use presence::RoomPresence;
-pub(crate) use rate_limiter::{RateLimiter, SEND_RATE};
-pub(crate) use slow::{SLOW_CLOSE, SlowClients};
+#[cfg(test)]
+pub(crate) use throttle::ACCOUNT_THROTTLED;
+pub(crate) use throttle::{RateLimiter, SEND_RATE, SLOW_CLOSE, SlowClients};
 
 use crate::clock::{Clock, SystemClock};
 use crate::effects::Effects;
-use crate::error::BoxError;
 use crate::error::SendError;
 use crate::metrics::{Metric, Metrics};
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{PendingChange, PresenceLedger, PresenceState};
 use crate::store::{DynStore, Scope, Store, check_name};
-use crate::task::Remaining;
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
-use attempts::{Attempts, Request};
-use broadcast::{Broadcast, Until};
-use gone_check::GoneCheck;
+use attempts::{Attempts, RequestKind};
+use gone::GoneCheck;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::warn;
 
 /// Sends messages to clients; cheap to clone.
 ///
@@ -118,16 +106,6 @@ pub(crate) struct Inner {
     /// Who counts; nobody, unless it is asked for.
     pub(crate) metrics: Option<Arc<Metrics>>,
 }
-
-/// Whether some work is what an earlier call left undone. Only the caller has it then.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Resumed {
-    Yes,
-    No,
-}
-
-/// With less time than this nothing is begun any more.
-const LATE: Duration = Duration::from_secs(1);
 
 impl Sender {
     /// Sends through `transport` to the connections in `store`.
@@ -212,7 +190,7 @@ impl Sender {
     }
 
     async fn send_surely(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        if self.0.gone.find(id, self.now()).is_some() {
+        if self.0.gone.find(id, || self.now()).is_some() {
             return Err(SendError::Gone);
         }
         let sent = self.post(id, payload).await;
@@ -293,16 +271,6 @@ impl Sender {
         Audience::new(self.clone(), Scope::Everyone)
     }
 
-    /// Goes on with what an earlier message to many left undone.
-    ///
-    /// # Errors
-    ///
-    /// As [`Audience::send`], without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
-    /// nobody is lost.
-    pub async fn resume(&self, rest: Remaining) -> Result<Delivery, SendError> {
-        self.deliver(rest, Resumed::Yes).await
-    }
-
     /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9). A 410 is confirmed as
     /// for messages. A connection whose handshake is running is closed as well: it is marked in the store, and
     /// its `$connect` rejects the handshake. That takes up to 3 s.
@@ -312,11 +280,11 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
         self.check_open(id)?;
-        if self.0.gone.find(id, self.now()).is_some() {
+        if self.0.gone.find(id, || self.now()).is_some() {
             return Err(SendError::Gone);
         }
         let closed = self
-            .persist(id, Request::Other, || self.0.transport.close(id))
+            .persist(id, RequestKind::Other, || self.0.transport.close(id))
             .await;
         if !matches!(closed, Err(SendError::Gone)) {
             return closed;
@@ -338,7 +306,7 @@ impl Sender {
     /// As [`Sender::send`].
     pub async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
         self.check_open(id)?;
-        self.persist(id, Request::Other, || self.0.transport.inspect(id))
+        self.persist(id, RequestKind::Other, || self.0.transport.inspect(id))
             .await
     }
 
@@ -404,7 +372,7 @@ impl Sender {
     }
 
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        self.persist(id, Request::Post, || self.post_once(id, payload))
+        self.persist(id, RequestKind::Post, || self.post_once(id, payload))
             .await
     }
 
@@ -412,7 +380,7 @@ impl Sender {
     async fn persist<T, F: Future<Output = Result<T, SendError>>>(
         &self,
         id: &ConnectionId,
-        request: Request,
+        request: RequestKind,
         attempt: impl Fn() -> F,
     ) -> Result<T, SendError> {
         let mut attempts = Attempts::new(request);
@@ -428,125 +396,6 @@ impl Sender {
                 Some(pause) => self.wait(id, &attempts, pause).await,
             }
         }
-    }
-
-    /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
-    async fn deliver(&self, work: Remaining, resumed: Resumed) -> Result<Delivery, SendError> {
-        self.counted(work.is_message(), self.deliver_all(work, resumed))
-            .await
-    }
-
-    /// Counts what is sent, which is nothing when connections are closed.
-    async fn counted(
-        &self,
-        is_message: bool,
-        work: impl Future<Output = Result<Delivery, SendError>>,
-    ) -> Result<Delivery, SendError> {
-        let Some(metrics) = self.metrics().filter(|_| is_message) else {
-            return work.await;
-        };
-        let began = Instant::now();
-        let delivery = work.await;
-        match &delivery {
-            Ok(delivery) => {
-                for (metric, count) in [
-                    (Metric::Sent, delivery.sent),
-                    (Metric::Gone, delivery.gone),
-                    (Metric::Throttled, delivery.throttled),
-                    (Metric::Failed, delivery.failed),
-                ] {
-                    metrics.add(metric, count as u64);
-                }
-                metrics.value(Metric::Audience, delivery.audience() as f64);
-                metrics.time(Metric::BroadcastTime, began.elapsed());
-            }
-            Err(_) => metrics.count(Metric::Failed),
-        }
-        delivery
-    }
-
-    async fn deliver_all(
-        &self,
-        mut work: Remaining,
-        resumed: Resumed,
-    ) -> Result<Delivery, SendError> {
-        let mut delivery = Delivery::default();
-        let mut until = Until {
-            deadline: self.0.deadline,
-            stop_early: self.0.relay.is_some(),
-            checkpoint: None,
-        };
-        loop {
-            delivery.add(Broadcast::new(self, work).run(until).await?);
-            let unread = delivery.unread.take();
-            let is_unread = unread.is_some();
-            if let Some(error) = unread {
-                if resumed == Resumed::No && delivery.audience() == 0 {
-                    return Err(SendError::Store(error));
-                }
-                warn!(
-                    error = &error as &dyn std::error::Error,
-                    "not all recipients of a message to many can be read"
-                );
-            }
-            let Some(rest) = delivery.rest.take() else {
-                return Ok(delivery);
-            };
-            let (tasks, left) = self.hand_on(rest).await;
-            delivery.tasks += tasks;
-            let Some((left, error)) = left else {
-                return Ok(delivery);
-            };
-            if let Some(error) = &error {
-                warn!(
-                    error = &**error as &dyn std::error::Error,
-                    "no task goes on with a message to many: the event does, for as long as it may"
-                );
-            }
-            if is_unread || !until.stop_early || self.is_late() {
-                delivery.rest = Some(left);
-                return Ok(delivery);
-            }
-            until.stop_early = false;
-            work = left;
-        }
-    }
-
-    /// Does a task's part of some work, until its deadline.
-    pub(crate) async fn work(
-        &self,
-        work: Remaining,
-        checkpoint: &dyn Checkpoint,
-    ) -> Result<Delivery, SendError> {
-        let until = Until {
-            deadline: self.0.deadline,
-            stop_early: false,
-            checkpoint: Some(checkpoint),
-        };
-        let is_message = work.is_message();
-        let broadcast = Broadcast::new(self, work).run(until);
-        self.counted(is_message, broadcast).await
-    }
-
-    /// Lets tasks go on: how many do, and what none does and why.
-    pub(crate) async fn hand_on(
-        &self,
-        rest: Remaining,
-    ) -> (usize, Option<(Remaining, Option<BoxError>)>) {
-        let Some(relay) = &self.0.relay else {
-            return (0, Some((rest, None)));
-        };
-        let (rate, full) = (self.0.rate_limiter.rate(), self.0.rate_limiter.full());
-        let handed = relay.hand_on(rest, self.0.api.as_deref(), rate, full);
-        let (tasks, left) = handed.await;
-        (tasks, left.map(|(rest, error)| (rest, Some(error))))
-    }
-
-    /// Whether there is no time left.
-    fn is_late(&self) -> bool {
-        self.0
-            .deadline
-            .is_some_and(|end| Instant::now() + LATE >= end)
     }
 }
 

@@ -1,8 +1,30 @@
-//! Locks.
+//! Locks and spawned work.
 
+use std::future::{Future, pending};
+use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// Locks a mutex, also if a thread panicked while it held the lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Spawns `work`, and returns a future of its result. The work is cancelled if the future is dropped.
+///
+/// A request that is only polled now and then runs into its timeouts, however fast the other side is.
+pub(crate) fn spawned<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> + Send + 'static {
+    let mut task = JoinSet::new();
+    task.spawn(work.in_current_span());
+    async move {
+        match task.join_next().await {
+            Some(Ok(value)) => value,
+            Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+            // The runtime is shutting down, and polls this no more.
+            _ => pending().await,
+        }
+    }
 }

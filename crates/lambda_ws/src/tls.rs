@@ -63,7 +63,7 @@ impl Roots {
             // It looks for an authority like any other verifier, in two places.
             Self::AmazonOrSystem => config
                 .dangerous()
-                .with_custom_certificate_verifier(Arc::new(AmazonOrSystem::new(provider)?)),
+                .with_custom_certificate_verifier(Arc::new(AmazonOrSystem::new(provider, None)?)),
             Self::System => config.with_root_certificates(system()?),
             Self::Bundle(roots) => config.with_root_certificates(roots.clone()),
         };

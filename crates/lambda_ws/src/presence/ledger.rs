@@ -1,6 +1,5 @@
 //! Presences as they are kept: a value by room and user, which is there while the user is.
 
-use super::namespace;
 use crate::Timestamp;
 use crate::clock::Clock;
 use crate::store::{DynStore, Page, Record, Scope, Slice, StoreError};
@@ -8,6 +7,15 @@ use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 use tracing::debug;
+
+/// The prefix of the namespaces of the users in a room. A namespace may have a prefix of four bytes and a name;
+/// those of applications have another prefix.
+const ROOM: &str = "in:";
+
+/// The namespace of the users in a room.
+pub(crate) fn namespace(room: &str) -> String {
+    format!("{ROOM}{room}")
+}
 
 /// What the value says: that it is there is all that matters.
 const VALUE: &str = "true";

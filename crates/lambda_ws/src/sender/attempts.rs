@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff::new(50, 4, 600, 3, Jitter::Half);
 
 /// What is asked of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Request {
+pub(super) enum RequestKind {
     /// To take a message: its buffer may be full.
     Post,
     /// Anything else, which does not depend on its client.
@@ -24,7 +24,7 @@ pub(super) enum Request {
 /// The attempts to reach one connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempts {
-    request: Request,
+    request: RequestKind,
     began: Instant,
     was_throttled: bool,
     backoff: Backoff,
@@ -32,7 +32,7 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    pub(super) fn new(request: Request) -> Self {
+    pub(super) fn new(request: RequestKind) -> Self {
         Self {
             request,
             began: Instant::now(),
@@ -65,7 +65,7 @@ impl Sender {
         outcome: &Result<T, SendError>,
     ) -> Option<Duration> {
         let (rate_limiter, now) = (&self.0.rate_limiter, Instant::now());
-        let is_post = attempts.request == Request::Post;
+        let is_post = attempts.request == RequestKind::Post;
         let failure = match outcome {
             Ok(_) => {
                 rate_limiter.sent(id, attempts.began, attempts.was_throttled, now);

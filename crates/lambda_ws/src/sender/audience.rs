@@ -1,7 +1,7 @@
 //! A group of connections to send to.
 
-use super::reader::chunks;
-use super::{Delivery, Resumed, Sender};
+use super::broadcast::{Resumed, chunks};
+use super::{Delivery, Sender};
 use crate::ConnectionId;
 use crate::error::SendError;
 use crate::payload::{IntoPayload, Payload};

@@ -1,21 +1,22 @@
 //! A bounded memory of what happened recently.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Values by key. A value stays for at least `life` after it was last inserted, and at most twice as long.
 /// If more than `most` are inserted within that time, the oldest ones go first.
 #[derive(Debug)]
-pub(super) struct Recent<V> {
+pub(super) struct Recent<K, V> {
     life: Duration,
     most: usize,
     began: Instant,
-    current: HashMap<u64, V>,
-    previous: HashMap<u64, V>,
+    current: HashMap<K, V>,
+    previous: HashMap<K, V>,
 }
 
-impl<V: Copy> Recent<V> {
+impl<K: Eq + Hash, V: Copy> Recent<K, V> {
     pub(super) fn new(life: Duration, most: usize) -> Self {
         Self {
             life,
@@ -26,17 +27,17 @@ impl<V: Copy> Recent<V> {
         }
     }
 
-    pub(super) fn get(&mut self, key: u64, now: Instant) -> Option<V> {
+    pub(super) fn get(&mut self, key: &K, now: Instant) -> Option<V> {
         if self.is_empty() {
             return None;
         }
-        self.turn(now);
-        let found = self.current.get(&key).or_else(|| self.previous.get(&key));
+        self.rotate(now);
+        let found = self.current.get(key).or_else(|| self.previous.get(key));
         found.copied()
     }
 
-    pub(super) fn insert(&mut self, key: u64, value: V, now: Instant) {
-        self.turn(now);
+    pub(super) fn insert(&mut self, key: K, value: V, now: Instant) {
+        self.rotate(now);
         if self.current.len() >= self.most && !self.current.contains_key(&key) {
             self.previous = std::mem::take(&mut self.current);
             self.began = now;
@@ -45,16 +46,16 @@ impl<V: Copy> Recent<V> {
         self.current.insert(key, value);
     }
 
-    pub(super) fn remove(&mut self, key: u64) {
-        self.current.remove(&key);
-        self.previous.remove(&key);
+    pub(super) fn remove(&mut self, key: &K) {
+        self.current.remove(key);
+        self.previous.remove(key);
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.current.is_empty() && self.previous.is_empty()
     }
 
-    fn turn(&mut self, now: Instant) {
+    fn rotate(&mut self, now: Instant) {
         let age = now.saturating_duration_since(self.began);
         if age < self.life {
             return;
@@ -78,11 +79,11 @@ mod tests {
         let mut recent = Recent::new(LIFE, 10);
         let now = recent.began;
         recent.insert(1, 'a', now);
-        assert_eq!(recent.get(1, now + LIFE), Some('a'));
+        assert_eq!(recent.get(&1, now + LIFE), Some('a'));
         recent.insert(2, 'b', now + LIFE);
-        assert_eq!(recent.get(2, now + LIFE * 2), Some('b'));
-        assert_eq!(recent.get(1, now + LIFE * 2), None);
-        assert_eq!(recent.get(2, now + LIFE * 9), None);
+        assert_eq!(recent.get(&2, now + LIFE * 2), Some('b'));
+        assert_eq!(recent.get(&1, now + LIFE * 2), None);
+        assert_eq!(recent.get(&2, now + LIFE * 9), None);
     }
 
     #[test]
@@ -91,7 +92,7 @@ mod tests {
         let now = recent.began;
         (0..1000).for_each(|key| recent.insert(key, (), now));
         let kept: Vec<_> = (0..1000)
-            .filter(|key| recent.get(*key, now).is_some())
+            .filter(|key| recent.get(key, now).is_some())
             .collect();
         assert!((10..=20).contains(&kept.len()), "{kept:?}");
         assert_eq!(kept.last(), Some(&999));
@@ -103,8 +104,8 @@ mod tests {
         let now = recent.began;
         recent.insert(1, 'a', now);
         recent.insert(1, 'b', now + LIFE);
-        assert_eq!(recent.get(1, now + LIFE), Some('b'));
-        recent.remove(1);
-        assert_eq!(recent.get(1, now + LIFE), None);
+        assert_eq!(recent.get(&1, now + LIFE), Some('b'));
+        recent.remove(&1);
+        assert_eq!(recent.get(&1, now + LIFE), None);
     }
 }

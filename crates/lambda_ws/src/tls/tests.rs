@@ -87,15 +87,17 @@ fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
         let name = ServerName::try_from(name).unwrap();
         verifier.verify_server_cert(host.der(), &[], &name, &[], UnixTime::now())
     };
-    let verifier = || AmazonOrSystem::new(Arc::new(default_provider())).unwrap();
-    let trusting = || verifier().on(store(&[authority.der().clone()]));
-    verify(trusting(), "ws.example.com").unwrap();
-    let error = verify(trusting(), "other.example.com").unwrap_err();
+    let trusting = |certificates: &[_]| {
+        AmazonOrSystem::new(Arc::new(default_provider()), Some(store(certificates))).unwrap()
+    };
+    let authority = [authority.der().clone()];
+    verify(trusting(&authority), "ws.example.com").unwrap();
+    let error = verify(trusting(&authority), "other.example.com").unwrap_err();
     assert!(matches!(
         error,
         Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. })
     ));
-    let other = verifier().on(store(&verifier::certificates()));
+    let other = trusting(&verifier::certificates());
     let error = verify(other, "ws.example.com").unwrap_err();
     assert_eq!(
         error,

@@ -27,22 +27,18 @@ pub(super) struct AmazonOrSystem {
 }
 
 impl AmazonOrSystem {
-    pub(super) fn new(provider: Arc<CryptoProvider>) -> Result<Self, BoxError> {
+    /// Trusts Amazon's authorities, and `system` or those that the system has.
+    pub(super) fn new(
+        provider: Arc<CryptoProvider>,
+        system: Option<RootCertStore>,
+    ) -> Result<Self, BoxError> {
+        let system = system.map(|roots| verifier(roots, provider.clone()));
+        let system = system.transpose()?;
         Ok(Self {
             amazon: verifier(store(&certificates()), provider.clone())?,
-            system: OnceLock::new(),
+            system: system.map_or_else(OnceLock::new, |system| OnceLock::from(Ok(system))),
             provider,
         })
-    }
-
-    /// The same for a system that trusts `roots`.
-    #[cfg(test)]
-    pub(super) fn on(self, roots: RootCertStore) -> Self {
-        let system = verifier(roots, self.provider.clone()).map_err(|error| error.to_string());
-        Self {
-            system: OnceLock::from(system),
-            ..self
-        }
     }
 
     fn system(&self) -> Result<&WebPkiServerVerifier, Error> {

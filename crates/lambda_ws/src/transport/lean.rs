@@ -18,7 +18,7 @@ use crate::{ConnectionId, Timestamp};
 use aws_config::SdkConfig;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
 use bytes::Bytes;
-use connection_pool::ConnectionPool;
+use connection_pool::{CONNECTIONS, CONNECTS, ConnectionPool};
 use host_clock::HostClock;
 pub(super) use host_clock::differ;
 use http::StatusCode;
@@ -149,7 +149,7 @@ impl Client {
         Ok(Self {
             keys: SigningKeys::new(provider, region.to_string()),
             clock: HostClock::default(),
-            pool: ConnectionPool::new(url.uri().clone(), tls),
+            pool: ConnectionPool::new(url.uri().clone(), tls, CONNECTIONS, CONNECTS),
             url,
         })
     }

@@ -113,7 +113,7 @@ impl Dispatcher {
         if let Some(rest) = rest {
             // If this process ends here, the next worker hands on the same to the same task.
             lease.hand(&rest).await?;
-            if let (_, Some((left, error))) = sender.hand_on(rest).await {
+            if let (_, Some((left, error))) = sender.hand_off(rest).await {
                 let error = error.unwrap_or_else(|| "this function cannot invoke itself".into());
                 error!(error = &*error, "no task goes on with a message to many");
                 lease.release(&left).await?;

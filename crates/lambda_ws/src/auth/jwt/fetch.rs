@@ -37,7 +37,7 @@ const BYTES: usize = 256 * 1024;
 /// Fetches over HTTPS.
 pub(super) struct Https {
     client: https::Https,
-    within: Duration,
+    pub(super) timeout: Duration,
 }
 
 impl Https {
@@ -58,14 +58,8 @@ impl Https {
         }
         Ok(Self {
             client: https::client(Tls::process()),
-            within: https::CALL,
+            timeout: https::CALL,
         })
-    }
-
-    /// The same client with less patience.
-    #[cfg(test)]
-    pub(super) fn within(self, within: Duration) -> Self {
-        Self { within, ..self }
     }
 
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
@@ -85,9 +79,9 @@ impl Https {
 
 impl Fetch for Https {
     async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
-        match tokio::time::timeout(self.within, self.get(url)).await {
+        match tokio::time::timeout(self.timeout, self.get(url)).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(format!("{url} does not answer within {:?}", self.within).into()),
+            Err(_) => Err(format!("{url} does not answer within {:?}", self.timeout).into()),
         }
     }
 }

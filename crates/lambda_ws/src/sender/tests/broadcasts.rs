@@ -1,6 +1,6 @@
 //! Messages to so many that time matters.
 
-use super::super::broadcast::{Broadcast, Checkpoint, Until};
+use super::super::broadcast::{Broadcast, Checkpoint, RunOptions};
 use super::*;
 use crate::error::BoxError;
 use crate::payload::IntoPayload;
@@ -138,14 +138,14 @@ async fn a_deadline_that_is_near_still_leaves_time_to_send() {
 async fn what_will_not_be_done_in_time_is_given_up_at_once_if_others_can_do_it() {
     let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(100)));
     crowd(&bench, 5000).await;
-    let until = Until {
+    let options = RunOptions {
         deadline: Some(Instant::now() + SECOND * 25),
         stop_early: true,
         checkpoint: None,
     };
     let began = Instant::now();
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
-    let delivery = broadcast.run(until).await.unwrap();
+    let delivery = broadcast.run(options).await.unwrap();
     assert!(delivery.sent <= 100, "{}", delivery.sent);
     assert!(began.elapsed() < SECOND);
     let rest = delivery.rest.unwrap();
@@ -289,12 +289,12 @@ async fn what_is_kept_at_any_time_is_all_that_is_yet_to_be_done() {
     let ids = crowd(&bench, 6000).await;
     bench.script.0.lock().unwrap().latency = SECOND / 50;
     let checkpoint = Memo::new(&bench, 100);
-    let until = Until {
+    let options = RunOptions {
         checkpoint: Some(&checkpoint),
-        ..Until::default()
+        ..RunOptions::default()
     };
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
-    broadcast.run(until).await.unwrap();
+    broadcast.run(options).await.unwrap();
     let kept = std::mem::take(&mut *checkpoint.kept.lock().unwrap());
     assert!(kept.len() >= 4, "{}", kept.len());
     for (rest, reached) in kept {
@@ -313,12 +313,12 @@ async fn whoever_has_lost_the_work_ends() {
     let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(100)));
     crowd(&bench, 3000).await;
     let checkpoint = Memo::new(&bench, 3);
-    let until = Until {
+    let options = RunOptions {
         checkpoint: Some(&checkpoint),
-        ..Until::default()
+        ..RunOptions::default()
     };
     let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
-    let error = broadcast.run(until).await.unwrap_err();
+    let error = broadcast.run(options).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error}");
     assert!(bench.script.posts() < 600, "{}", bench.script.posts());
 }

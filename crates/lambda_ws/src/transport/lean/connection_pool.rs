@@ -20,13 +20,13 @@ use tower_service::Service;
 
 /// How many connections there are at most: a Lambda function may have 1 024 files open, and others
 /// than we open some. A host that takes 20 ms answers 40 000 requests a second on them.
-const CONNECTIONS: usize = 800;
+pub(super) const CONNECTIONS: usize = 800;
 
 /// How many connections are made at once at most. Each costs two round trips and a third of a
 /// millisecond of CPU time, of which a small function has a tenth: those that wait may find one that has
 /// come back. 1 024 requests at once took 0.25 s and 0.12 s of CPU time so, and 0.6 s and 0.35 s when
 /// each of them made one.
-const CONNECTS: usize = 32;
+pub(super) const CONNECTS: usize = 32;
 
 type Connection = Box<Http1<TokioIo<Stream>>>;
 
@@ -44,7 +44,7 @@ pub(super) struct ConnectionPool {
     /// The one that was used last is at the end.
     idle: Mutex<VecDeque<Idle>>,
     /// How long an idle connection is trusted.
-    trust: Duration,
+    pub(super) idle_timeout: Duration,
 }
 
 #[derive(Debug)]
@@ -70,35 +70,16 @@ impl Moment {
 }
 
 impl ConnectionPool {
-    /// Connections to the host of `uri`.
-    pub(super) fn new(uri: Uri, tls: Tls) -> Self {
+    /// At most `connections` to the host of `uri`, of which at most `connects` are being made.
+    pub(super) fn new(uri: Uri, tls: Tls, connections: usize, connects: usize) -> Self {
         Self {
             connector: Connector::new(tls),
             uri,
-            requests: Semaphore::new(CONNECTIONS),
-            connects: Semaphore::new(CONNECTS),
-            returned: Notify::new(),
-            idle: Mutex::default(),
-            trust: IDLE,
-        }
-    }
-
-    /// The same with fewer connections, and fewer that are made at once.
-    #[cfg(test)]
-    pub(super) fn limited_to(self, connections: usize, connects: usize) -> Self {
-        Self {
             requests: Semaphore::new(connections),
             connects: Semaphore::new(connects),
-            ..self
-        }
-    }
-
-    /// The same, for which every connection has waited too long.
-    #[cfg(test)]
-    pub(super) fn trusting_for_no_time(self) -> Self {
-        Self {
-            trust: Duration::ZERO,
-            ..self
+            returned: Notify::new(),
+            idle: Mutex::default(),
+            idle_timeout: IDLE,
         }
     }
 
@@ -177,7 +158,7 @@ impl ConnectionPool {
                 mut connection,
                 since,
             } = idle.pop_back()?;
-            if Moment::now().since(since) >= self.trust {
+            if Moment::now().since(since) >= self.idle_timeout {
                 // Those before it have waited even longer.
                 let old = std::mem::take(&mut *idle);
                 drop(idle);
@@ -225,7 +206,7 @@ impl ConnectionPool {
         });
         let old = idle
             .iter()
-            .take_while(|one| now.since(one.since) >= self.trust);
+            .take_while(|one| now.since(one.since) >= self.idle_timeout);
         let old = old.count();
         let old: Vec<Idle> = idle.drain(..old).collect();
         drop(idle);

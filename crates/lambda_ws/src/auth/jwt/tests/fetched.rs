@@ -226,7 +226,8 @@ async fn an_issuer_that_is_silent_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
     let token = Pair::es256("1").token(&claims());
-    let https = Https::new(&url).unwrap().within(Duration::from_millis(20));
+    let mut https = Https::new(&url).unwrap();
+    https.timeout = Duration::from_millis(20);
     let keys = Keys::fetched(&url, https);
     let refused = verified(&Issuer::new(ISSUER, "chat", keys), &token).await;
     assert!(matches!(refused, Err(JwtError::Keys(_))), "{refused:?}");

@@ -2,7 +2,7 @@
 
 use crate::error::BoxError;
 use crate::tls::{Roots, Tls};
-use crate::transport::lean::connection_pool::ConnectionPool;
+use crate::transport::lean::connection_pool::{CONNECTIONS, CONNECTS, ConnectionPool};
 use crate::transport::lean::http_response::HttpResponse;
 use crate::transport::lean::signed_request::SignedRequest;
 use crate::transport::tests::server::{Server, ServerAction};
@@ -27,11 +27,20 @@ async fn send(pool: &ConnectionPool) -> Result<HttpResponse, BoxError> {
 }
 
 fn pool(server: &Server) -> ConnectionPool {
+    limited_pool(server, CONNECTIONS, CONNECTS)
+}
+
+fn limited_pool(server: &Server, connections: usize, connects: usize) -> ConnectionPool {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.pem");
     std::fs::write(&bundle, &server.authority).unwrap();
     let roots = Roots::read(|_| Some(bundle.clone().into()));
-    ConnectionPool::new(server.url.parse().unwrap(), Tls::trusting(roots))
+    ConnectionPool::new(
+        server.url.parse().unwrap(),
+        Tls::trusting(roots),
+        connections,
+        connects,
+    )
 }
 
 #[tokio::test]
@@ -203,11 +212,11 @@ async fn what_has_begun_to_be_answered_is_not_sent_again() {
 #[tokio::test]
 async fn connections_that_nobody_needs_are_closed() {
     let server = Server::start(|_, _, _| OK).await;
-    let pool = pool(&server);
+    let mut pool = pool(&server);
     let sent = join_all((0..10).map(|_| send(&pool))).await;
     assert!(sent.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(server.connections(), 10);
-    let pool = pool.trusting_for_no_time();
+    pool.idle_timeout = std::time::Duration::ZERO;
     send(&pool).await.unwrap();
     tokio::time::timeout(std::time::Duration::from_secs(10), server.has_open(0))
         .await
@@ -217,7 +226,7 @@ async fn connections_that_nobody_needs_are_closed() {
 #[tokio::test]
 async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() {
     let server = Server::start_tls(|_, _, _| OK).await;
-    let pool = pool(&server).limited_to(8, 2);
+    let pool = limited_pool(&server, 8, 2);
     let sent = join_all((0..100).map(|_| send(&pool))).await;
     assert!(sent.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(server.seen().len(), 100);
@@ -232,7 +241,7 @@ async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() 
         _ => OK,
     })
     .await;
-    let pool = pool(&server).limited_to(1, 1);
+    let pool = limited_pool(&server, 1, 1);
     let mut first = Box::pin(send(&pool));
     let mut waits = Box::pin(send(&pool));
     while server.seen().is_empty() {

@@ -43,7 +43,7 @@ pub(super) struct Evidence {
     /// When several unsuspected connections were last posted to without a 429.
     calm: Option<Instant>,
     /// The connections that were throttled recently.
-    throttled: Recent<()>,
+    throttled: Recent<u64, ()>,
     /// The connections that were throttled at all attempts since a request succeeded.
     starved: HashSet<u64>,
     /// When a request last succeeded.
@@ -101,7 +101,7 @@ impl Evidence {
             let count = self.window.entry(key).or_insert_with(|| Count {
                 posts: 0,
                 throttled: 0,
-                is_suspected: throttled.get(key, now).is_some(),
+                is_suspected: throttled.get(&key, now).is_some(),
             });
             let before = *count;
             count.posts += 1;

@@ -1,6 +1,6 @@
 //! Clients that read too slowly.
 
-use super::recent::Recent;
+use super::super::recent::Recent;
 use crate::ConnectionId;
 use crate::sync::lock;
 use std::hash::{BuildHasher, RandomState};
@@ -28,7 +28,7 @@ pub(crate) struct SlowClients {
     /// When a slow connection is closed, if ever.
     close: Option<Duration>,
     hasher: RandomState,
-    known: Mutex<Recent<Slow>>,
+    known: Mutex<Recent<u64, Slow>>,
 }
 
 /// The time of the first and the last 429 in a row.
@@ -49,7 +49,7 @@ impl SlowClients {
     }
 
     /// Remembers a connection as slow.
-    pub(super) fn add(&self, id: &ConnectionId, now: Instant) {
+    pub(in crate::sender) fn add(&self, id: &ConnectionId, now: Instant) {
         let slow = Slow {
             first: now,
             last: now,
@@ -58,9 +58,9 @@ impl SlowClients {
     }
 
     /// Notes another 429 of a connection, and returns whether it is known as slow.
-    pub(super) fn throttled(&self, id: &ConnectionId, now: Instant) -> bool {
+    pub(in crate::sender) fn throttled(&self, id: &ConnectionId, now: Instant) -> bool {
         let (key, mut known) = (self.key(id), self.lock());
-        let Some(slow) = known.get(key, now) else {
+        let Some(slow) = known.get(&key, now) else {
             return false;
         };
         let is_in_a_row = now.saturating_duration_since(slow.last) <= GAP;
@@ -70,29 +70,29 @@ impl SlowClients {
     }
 
     /// Whether a connection has been slow for so long that it is to be closed.
-    pub(super) fn is_overdue(&self, id: &ConnectionId, now: Instant) -> bool {
+    pub(in crate::sender) fn is_overdue(&self, id: &ConnectionId, now: Instant) -> bool {
         let Some(close) = self.close else {
             return false;
         };
-        self.lock().get(self.key(id), now).is_some_and(|slow| {
+        self.lock().get(&self.key(id), now).is_some_and(|slow| {
             now.saturating_duration_since(slow.last) <= GAP
                 && now.saturating_duration_since(slow.first) >= close
         })
     }
 
     /// Moves slow connections to the front, so that a queue that is emptied from its end reaches them last.
-    pub(super) fn defer(&self, queue: &mut [ConnectionId], now: Instant) {
+    pub(in crate::sender) fn defer(&self, queue: &mut [ConnectionId], now: Instant) {
         let mut known = self.lock();
         if !known.is_empty() {
-            queue.sort_by_cached_key(|id| known.get(self.key(id), now).is_none());
+            queue.sort_by_cached_key(|id| known.get(&self.key(id), now).is_none());
         }
     }
 
     /// Forgets a connection, because it accepts messages again or is closed.
-    pub(super) fn remove(&self, id: &ConnectionId) {
+    pub(in crate::sender) fn remove(&self, id: &ConnectionId) {
         let mut known = self.lock();
         if !known.is_empty() {
-            known.remove(self.key(id));
+            known.remove(&self.key(id));
         }
     }
 
@@ -100,7 +100,7 @@ impl SlowClients {
         self.hasher.hash_one(id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Recent<Slow>> {
+    fn lock(&self) -> MutexGuard<'_, Recent<u64, Slow>> {
         lock(&self.known)
     }
 }

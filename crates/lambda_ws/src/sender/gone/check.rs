@@ -1,7 +1,7 @@
 //! Confirms that a connection is gone.
 
-use super::attempts::Request;
-use super::{EventOrigin, Sender};
+use super::super::attempts::RequestKind;
+use super::super::{EventOrigin, Sender};
 use crate::ConnectionId;
 use crate::backoff::{Backoff, Jitter};
 use crate::error::SendError;
@@ -10,6 +10,7 @@ use crate::payload::Payload;
 use crate::presence::PendingChange;
 use crate::store::{Record, Scope, StoreError};
 use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
+use std::sync::Once;
 use std::time::Duration;
 use tracing::warn;
 
@@ -32,7 +33,7 @@ const OPENING_PAUSES: Backoff = Backoff::new(50, 2, 1600, 6, Jitter::None);
 const CONFIRMATION: Backoff = Backoff::new(250, 1, 250, 1, Jitter::None);
 
 /// The result of a check after a 410.
-pub(super) enum GoneCheck {
+pub(in crate::sender) enum GoneCheck {
     /// The connection lives, and has the message now, or is closed.
     Alive,
     /// The connection is gone. This is its record, if it has one.
@@ -44,7 +45,7 @@ pub(super) enum GoneCheck {
 impl Sender {
     /// Confirms a 410 by the connection's record, by repeating the request, and by GetConnection. The request
     /// is a post of `message`, or the connection's end without one.
-    pub(super) async fn check_gone(
+    pub(in crate::sender) async fn check_gone(
         &self,
         id: &ConnectionId,
         message: Option<&Payload>,
@@ -108,6 +109,24 @@ impl Sender {
         }
     }
 
+    /// The error of a connection that belongs to another stage than this sender reaches, if it does. API Gateway calls
+    /// it gone (410) here, and another attempt is answered in the same way.
+    fn other_stage(&self, record: &Record) -> Option<SendError> {
+        static WARNED: Once = Once::new();
+
+        let own = self.api().filter(|own| *own != record.api)?;
+        WARNED.call_once(|| {
+            warn!(
+                own,
+                other = record.api,
+                "two stages share a table of connections, and each message tries the members of both: give each \
+                 stage a CONNECTIONS_TABLE of its own"
+            );
+        });
+        let api = record.api.clone();
+        Some(SendError::OtherStage { api })
+    }
+
     /// The confirmed result for a connection. The process remembers it, unless its `$connect` may be running.
     fn confirmed(&self, id: &ConnectionId, record: Option<Record>) -> GoneCheck {
         let is_opening = |record: &Record| !record.gone && self.now() - record.at < OPENING;
@@ -123,13 +142,18 @@ impl Sender {
             Some(message) => self.post(id, message).await,
             None => {
                 let close = || self.0.transport.close(id);
-                self.persist(id, Request::Other, close).await
+                self.persist(id, RequestKind::Other, close).await
             }
         }
     }
 
     /// Removes a connection that is gone from the store. `scope` is where it was found.
-    pub(super) async fn clean_up(&self, id: &ConnectionId, record: Option<Record>, scope: &Scope) {
+    pub(in crate::sender) async fn clean_up(
+        &self,
+        id: &ConnectionId,
+        record: Option<Record>,
+        scope: &Scope,
+    ) {
         if let Err(error) = self.try_clean_up(id, record, scope).await {
             let error = &error as &dyn std::error::Error;
             warn!(connection = %id, error, "a gone connection is not removed: the next message finds it");

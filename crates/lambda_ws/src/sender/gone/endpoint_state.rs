@@ -1,6 +1,6 @@
 //! What a process knows of a management endpoint.
 
-use super::Sender;
+use super::super::Sender;
 use crate::ConnectionId;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ impl EndpointState {
     }
 
     /// The endpoint has reached a connection.
-    pub(super) fn prove(&self) {
+    pub(in crate::sender) fn prove(&self) {
         if !self.is_proven.load(Ordering::Relaxed) {
             self.is_proven.store(true, Ordering::Relaxed);
         }
@@ -34,19 +34,19 @@ impl EndpointState {
         self.api.get_or_init(|| api.to_owned());
     }
 
-    pub(super) fn api(&self) -> Option<String> {
+    pub(in crate::sender) fn api(&self) -> Option<String> {
         self.api.get().cloned()
     }
 }
 
 impl Sender {
     /// Whether the endpoint has reached a connection.
-    pub(super) fn is_endpoint_proven(&self) -> bool {
+    pub(in crate::sender) fn is_endpoint_proven(&self) -> bool {
         self.0.endpoint.is_proven.load(Ordering::Relaxed)
     }
 
     /// Looks for the connection of this event, which is alive, if nothing else has proven the endpoint.
-    pub(super) async fn prove_endpoint(&self) -> bool {
+    pub(in crate::sender) async fn prove_endpoint(&self) -> bool {
         if !self.is_endpoint_proven()
             && let Some(alive) = self.0.origin.alive()
         {
@@ -57,7 +57,7 @@ impl Sender {
     }
 
     /// Learns the API and stage of the endpoint from the record of a connection that it has reached.
-    pub(super) async fn learn_api(&self, reached: Option<&ConnectionId>) {
+    pub(in crate::sender) async fn learn_api(&self, reached: Option<&ConnectionId>) {
         let Some(reached) = reached else { return };
         if let Ok(Some(record)) = self.store().record(reached, self.now()).await {
             self.0.endpoint.learn_api(&record.api);

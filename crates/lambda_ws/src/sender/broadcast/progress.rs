@@ -1,6 +1,6 @@
 //! How far a message to many has come.
 
-use super::Delivery;
+use super::super::Delivery;
 use crate::store::Scope;
 use crate::task::Range;
 use std::time::Duration;

@@ -1,13 +1,13 @@
 //! How fast messages leave.
 
-mod evidence;
 #[cfg(test)]
 mod tests;
 
+use super::evidence::Evidence;
 use super::slow::SlowClients;
 use crate::ConnectionId;
 use crate::sync::lock;
-use evidence::Evidence;
+
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,6 +27,10 @@ const LEAST: f64 = 0.01;
 
 /// How long after a halving nothing is known about single connections, because the account's 429s meet all.
 const UNCERTAIN: Duration = Duration::from_secs(2);
+
+/// Logged when the rate is halved.
+pub(crate) const ACCOUNT_THROTTLED: &str =
+    "API Gateway throttles the account: messages leave at half the rate for a while";
 
 /// A token bucket that all senders of a process take from.
 #[derive(Debug)]
@@ -86,7 +90,7 @@ impl RateLimiter {
     }
 
     /// Lets one message go, or tells when to ask again.
-    pub(super) fn try_acquire(&self, now: Instant) -> Result<(), Instant> {
+    pub(in crate::sender) fn try_acquire(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.lock();
         state.refill(now);
         if state.tokens < 1.0 {
@@ -99,7 +103,7 @@ impl RateLimiter {
     }
 
     /// Counts a message that goes in any case.
-    pub(super) fn charge(&self, now: Instant) {
+    pub(in crate::sender) fn charge(&self, now: Instant) {
         let mut state = self.lock();
         state.refill(now);
         state.tokens -= 1.0;
@@ -107,7 +111,7 @@ impl RateLimiter {
 
     /// Notes that a request succeeded whose first attempt was at `began`. Halves the rate if requests that
     /// were throttled before say that the account sends too much.
-    pub(super) fn sent(
+    pub(in crate::sender) fn sent(
         &self,
         id: &ConnectionId,
         began: Instant,
@@ -128,14 +132,19 @@ impl RateLimiter {
     }
 
     /// Notes that the API did not throttle a request, though it did not do what was asked.
-    pub(super) fn answered(&self, now: Instant) {
+    pub(in crate::sender) fn answered(&self, now: Instant) {
         self.lock().evidence.answered(now);
     }
 
     /// Notes a connection that was throttled at all attempts. Returns whether that is the connection's fault.
     ///
     /// It is if other requests succeeded meanwhile. If none did, it is the account's.
-    pub(super) fn exhausted(&self, id: &ConnectionId, began: Instant, now: Instant) -> bool {
+    pub(in crate::sender) fn exhausted(
+        &self,
+        id: &ConnectionId,
+        began: Instant,
+        now: Instant,
+    ) -> bool {
         let mut state = self.lock();
         state.refill(now);
         if state.evidence.exhausted(id, began, now) {
@@ -147,17 +156,17 @@ impl RateLimiter {
 
     /// Whether the caller has to find out if the account is throttled, with a request that no client's buffer
     /// can fail.
-    pub(super) fn needs_probe(&self, began: Instant, now: Instant) -> bool {
+    pub(in crate::sender) fn needs_probe(&self, began: Instant, now: Instant) -> bool {
         self.lock().evidence.needs_probe(began, now)
     }
 
     /// Whether the account was found throttled a moment ago.
-    pub(super) fn is_throttled(&self, now: Instant) -> bool {
+    pub(in crate::sender) fn is_throttled(&self, now: Instant) -> bool {
         self.lock().is_throttled(now)
     }
 
     /// How many messages a second leave at most, at present.
-    pub(super) fn rate(&self) -> f64 {
+    pub(in crate::sender) fn rate(&self) -> f64 {
         self.lock().rate
     }
 
@@ -205,10 +214,7 @@ impl State {
     fn halve(&mut self, at: Instant) {
         let half = (self.rate / 2.0).max(self.full * LEAST).max(1.0);
         if half < self.rate {
-            tracing::warn!(
-                rate = half as u64,
-                "API Gateway throttles the account: messages leave at half the rate for a while"
-            );
+            tracing::warn!(rate = half as u64, "{ACCOUNT_THROTTLED}");
         }
         self.rate = half;
         self.tokens = self.tokens.min(0.0);

@@ -1,4 +1,4 @@
-//! Who goes on with a message to many when the event ends.
+//! The tasks that continue a broadcast when the event ends.
 
 use crate::error::BoxError;
 use crate::id::new_id;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// How many tasks share a message to many, unless `SEND_TASKS` says otherwise.
 pub(crate) const SEND_TASKS: usize = 4;
 
-/// Gives tasks what an event, or another task, could not do in its time.
+/// Gives tasks the recipients that an event, or another task, could not reach in its time.
 #[derive(Clone)]
 pub(crate) struct TaskHandOff {
     pub(crate) tasks: Arc<dyn Tasks>,
@@ -20,8 +20,9 @@ pub(crate) struct TaskHandOff {
 }
 
 impl TaskHandOff {
-    /// Queues the tasks that go on at their shares of the present and of the full rate, and returns how many these are, and what could not be queued.
-    pub(super) async fn hand_on(
+    /// Queues tasks, each with its share of the present and of the full rate. Returns how many there are, and what
+    /// could not be queued.
+    pub(super) async fn hand_off(
         &self,
         rest: Remaining,
         api: Option<&str>,

@@ -1,9 +1,9 @@
 //! Removes the connections that a broadcast found gone.
 
-use super::driven::driven;
-use super::{Delivery, Sender};
+use super::super::{Delivery, Sender};
 use crate::ConnectionId;
 use crate::store::{Record, Scope};
+use crate::sync::spawned;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tracing::{info, warn};
@@ -18,12 +18,16 @@ const BATCHES: usize = 2;
 /// The number of connections that are kept for removal. The next message finds the others.
 const MOST: usize = 10_000;
 
+/// Logged when nobody is removed because of the endpoint.
+pub(crate) const ALL_GONE: &str =
+    "a whole audience is gone: nobody is removed, because the endpoint may be wrong";
+
 /// Audiences smaller than this may be gone completely.
 const SMALL: usize = 20;
 
 /// Removes connections that are gone from the store, beside the messages to the others. A wrong endpoint
 /// returns 410 for every connection: so nobody is removed before something proves the endpoint.
-pub(super) struct Removal<'a> {
+pub(in crate::sender) struct Removal<'a> {
     sender: &'a Sender,
     scope: Scope,
     found: Vec<(ConnectionId, Option<Record>)>,
@@ -31,7 +35,7 @@ pub(super) struct Removal<'a> {
 }
 
 impl<'a> Removal<'a> {
-    pub(super) fn new(sender: &'a Sender, scope: &Scope) -> Self {
+    pub(in crate::sender) fn new(sender: &'a Sender, scope: &Scope) -> Self {
         Self {
             sender,
             scope: scope.clone(),
@@ -41,7 +45,7 @@ impl<'a> Removal<'a> {
     }
 
     /// Adds a connection that is counted in `delivery` already.
-    pub(super) fn add(
+    pub(in crate::sender) fn add(
         &mut self,
         id: ConnectionId,
         mut record: Option<Record>,
@@ -63,12 +67,16 @@ impl<'a> Removal<'a> {
     }
 
     /// Waits until a batch is removed; `None`, if none is being removed.
-    pub(super) async fn next(&mut self) -> Option<()> {
+    pub(in crate::sender) async fn next(&mut self) -> Option<()> {
         self.under_way.next().await
     }
 
     /// Removes the others, before the event ends. `reached` is a connection that a message was sent to.
-    pub(super) async fn finish(mut self, delivery: &Delivery, reached: Option<&ConnectionId>) {
+    pub(in crate::sender) async fn finish(
+        mut self,
+        delivery: &Delivery,
+        reached: Option<&ConnectionId>,
+    ) {
         if self.found.is_empty() && self.under_way.is_empty() {
             return;
         }
@@ -88,7 +96,7 @@ impl<'a> Removal<'a> {
                 gone = delivery.gone,
                 reached = delivery.audience(),
                 url = self.sender.url(),
-                "a whole audience is gone: nobody is removed, because the endpoint may be wrong"
+                "{ALL_GONE}"
             );
         }
         let under_way = self.under_way;
@@ -99,7 +107,7 @@ impl<'a> Removal<'a> {
     fn begin(&mut self) {
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
         let found = std::mem::take(&mut self.found);
-        let batch = driven(async move {
+        let batch = spawned(async move {
             let removals = found.into_iter().map(|(id, record)| {
                 let (sender, scope) = (&sender, &scope);
                 async move { sender.clean_up(&id, record, scope).await }

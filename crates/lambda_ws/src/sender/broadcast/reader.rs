@@ -1,9 +1,9 @@
-//! Who belongs to a group, read chunk by chunk.
+//! The connections of a group, read chunk by chunk.
 
-use super::Sender;
-use super::driven::driven;
+use super::super::Sender;
 use crate::ConnectionId;
 use crate::store::{Page, Scope, Slice, StoreError, check_name};
+use crate::sync::spawned;
 use crate::task::Range;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
@@ -14,16 +14,16 @@ const READS: usize = 4;
 const CHUNK: usize = 256;
 
 /// Some of a range's connections, in a random order.
-pub(super) struct Chunk {
+pub(in crate::sender) struct Chunk {
     /// Which range they are of.
-    pub(super) range: usize,
-    pub(super) ids: Vec<ConnectionId>,
+    pub(in crate::sender) range: usize,
+    pub(in crate::sender) ids: Vec<ConnectionId>,
     /// What is left of the range behind them.
-    pub(super) left: Option<Range>,
+    pub(in crate::sender) left: Option<Range>,
 }
 
 /// The ranges of a group, read several at once, each of them in its order.
-pub(super) fn chunks(
+pub(in crate::sender) fn chunks(
     sender: &Sender,
     scope: &Scope,
     ranges: Vec<Range>,
@@ -37,7 +37,7 @@ pub(super) fn chunks(
     }
     let (sender, scope) = (sender.clone(), scope.clone());
     let mut numbered: Vec<_> = ranges.into_iter().enumerate().collect();
-    // Nobody is always the last.
+    // No connection is always the last.
     fastrand::shuffle(&mut numbered);
     let reads = stream::iter(numbered).flat_map_unordered(READS, move |(number, range)| {
         read(sender.clone(), scope.clone(), number, range).boxed()
@@ -59,7 +59,7 @@ fn read(
                 return Ok(None);
             };
             // Chunks are taken only as fast as messages leave.
-            let page = driven(async move {
+            let page = spawned(async move {
                 let store = sender.store();
                 let page = store.page(&scope, slice, after.as_ref(), sender.now());
                 page.await
