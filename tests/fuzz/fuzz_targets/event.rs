@@ -4,12 +4,12 @@
 #![no_main]
 
 use lambda_ws::auth::{Cookies, Origins, Policy, Ticket, Token};
-use lambda_ws_protocol::authorizer::AuthorizerResponse;
-use lambda_ws_protocol::response::ProxyResponse;
 use lambda_ws::{
     Accept, Authorizer, Close, Connection, Context, Error, Json, Opening, Protocols, Query, Rooms,
     RouteKey, Router, Session, User, testing,
 };
+use lambda_ws_protocol::authorizer::AuthorizerResponse;
+use lambda_ws_protocol::response::ProxyResponse;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::collections::HashMap;

@@ -5,9 +5,9 @@
 
 use http::{HeaderValue, StatusCode};
 use lambda_ws::Timestamp;
+use lambda_ws::{IntoResponse, Response, Router, TwoWay, testing};
 use lambda_ws_protocol::authorizer::{AuthorizerResponse, PolicyContext};
 use lambda_ws_protocol::response::ProxyResponse;
-use lambda_ws::{IntoResponse, Response, Router, TwoWay, testing};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 use tokio::runtime::{Builder, Runtime};

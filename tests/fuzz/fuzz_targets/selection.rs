@@ -3,8 +3,8 @@
 
 #![no_main]
 
-use lambda_ws_protocol::selection::Expression;
 use lambda_ws::{Response, Router, testing};
+use lambda_ws_protocol::selection::Expression;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use std::sync::{Arc, LazyLock, Mutex};
