@@ -22,7 +22,7 @@ pub struct Api {
     pub expression: selection::Expression,
     /// The routes by their keys; `$connect`, `$disconnect` and `$default` are optional.
     pub routes: HashMap<String, Route>,
-    /// Who may connect (conformance B9); asked before `$connect`.
+    /// The authorization of clients (conformance B9), before `$connect`.
     pub authorization: Authorization,
     /// The keys of [`Route::api_key_required`].
     pub api_keys: ApiKeys,
@@ -73,7 +73,7 @@ impl Route {
     }
 }
 
-/// Who may connect: the authorization type of `$connect`, the only route that has one (conformance B9).
+/// The authorization type of `$connect`, the only route that has one (conformance B9).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Authorization {
@@ -88,7 +88,7 @@ pub enum Authorization {
 }
 
 /// A Lambda authorizer of type `REQUEST`: it is asked once for each connection, before `$connect`, and
-/// what it said is in every event of the connection (conformance B3, B9, C1). Nothing is cached.
+/// its context is in every event of the connection (conformance B3, B9, C1). Nothing is cached.
 #[derive(Clone)]
 pub struct Authorizer {
     /// What is asked; it returns an IAM policy.

@@ -19,7 +19,7 @@ pub trait Integration: Send + Sync {
 /// One invocation under way.
 pub type Invocation = Pin<Box<dyn Future<Output = Result<Bytes, IntegrationError>> + Send>>;
 
-/// Why an invocation has no response. The client is told the same in every case (conformance B4,
+/// Why an invocation has no response. The client gets the same error in every case (conformance B4,
 /// E3, E6, E7).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ pub enum IntegrationError {
     Handler {
         /// `errorType` of what it reported.
         error_type: String,
-        /// `errorMessage` of it. An authorizer's `Unauthorized` is told apart (conformance B9).
+        /// `errorMessage` of it. An authorizer's `Unauthorized` is distinguished (conformance B9).
         message: String,
     },
     /// No worker was free for the event.
@@ -60,7 +60,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// What the client of a message is told.
+    /// Returns the error frame for the client of a message.
     pub(super) fn frame(&self) -> ErrorFrame {
         match self {
             Self::Integration(_) | Self::Malformed(_) | Self::OnPurpose(_) => {

@@ -97,7 +97,7 @@ impl Message {
     fn fail(&self, error: ErrorFrame, detail: Option<&dyn fmt::Display>) {
         let id = self.connection.id.as_str();
         let text = match error {
-            // The message's own id, which no event has told yet.
+            // The message's own id, which no event contains yet.
             ErrorFrame::BadRequestBody => error_frame(error, id, &self.state.new_id()),
             _ => error_frame(error, id, &self.request_id),
         };

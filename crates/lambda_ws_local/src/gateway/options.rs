@@ -21,9 +21,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// this happens now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is said to be gone (410).
+    /// The API reports the connection as gone (410).
     Gone,
-    /// The account is said to send too much (429).
+    /// The API reports that the account sends too much (429).
     Throttled,
     /// The API fails (500).
     Failing,
@@ -68,9 +68,9 @@ pub struct Options {
     pub in_flight_bytes: usize,
     /// The certificate of `wss://` and `https://`; without one it is `ws://` and `http://`.
     pub tls: Option<Tls>,
-    /// Who may call the management API.
+    /// The origins and hosts that may call the management API.
     pub guard: Guard,
-    /// Who must have signed calls of the management API (conformance G3) and handshakes of an
+    /// The signer of calls of the management API (conformance G3) and handshakes of an
     /// [`Authorization::Iam`](super::Authorization::Iam) API (conformance B9). By default no signature is verified.
     pub credentials: Option<Credentials>,
     /// The region of the API, which signatures are for; us-east-1 by default.

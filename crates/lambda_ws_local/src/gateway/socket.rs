@@ -207,7 +207,7 @@ impl Socket {
 }
 
 /// Sends no more, and reads until the client has gone: closing a socket with unread data in it would
-/// reset the connection, and the client could lose what it was told last.
+/// reset the connection, and the client could lose the last bytes sent to it.
 pub(super) async fn linger(mut stream: Stream) {
     let mut discarded = vec![0; 4096];
     if stream.shutdown().await.is_ok() {

@@ -60,7 +60,7 @@ enum Passing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(Duration);
 
-/// Why a time does not do what it is told.
+/// Why a change of a time fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {

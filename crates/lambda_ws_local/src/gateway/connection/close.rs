@@ -27,11 +27,11 @@ impl Close {
         }
     }
 
-    /// What the client said when it closed: the payload of its close frame.
+    /// Reads the payload of the client's close frame.
     ///
     /// # Errors
     ///
-    /// What the client is told instead, if it may not say so (conformance F10; RFC 6455, 7.4).
+    /// The close for the client, if its own is invalid (conformance F10; RFC 6455, 7.4).
     pub(crate) fn read(payload: &[u8]) -> Result<Self, Self> {
         let (code, reason) = match payload {
             [] => return Ok(Self::NO_STATUS),

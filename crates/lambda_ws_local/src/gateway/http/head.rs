@@ -37,7 +37,7 @@ pub(crate) struct Upgrade {
 pub(crate) enum HeadError {
     /// The client went away.
     Gone,
-    /// It is to be told why.
+    /// The request is invalid; the client gets this error.
     Rejected(HttpError),
     /// It speaks TLS.
     Tls,

@@ -20,7 +20,7 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// What a call is told that this fault meets.
+    /// Returns the error of a call that this fault affects.
     pub(super) fn on_purpose(kind: Kind) -> Self {
         match kind {
             Kind::Gone | Kind::FalseGone => Self::Gone,
