@@ -46,15 +46,14 @@
 mod cookies;
 #[cfg(feature = "jwt")]
 mod jwt;
-mod policy;
 #[cfg(test)]
 mod tests;
 mod tickets;
 mod token;
 
+pub use crate::policy::{ContextValue, Policy};
 pub use cookies::{Cookies, Origins};
 #[cfg(feature = "jwt")]
 pub use jwt::{Fetch, Issuer, Jwt, JwtError, Keys};
-pub use policy::{ContextValue, Policy};
 pub use tickets::{Ticket, Tickets};
 pub use token::Token;

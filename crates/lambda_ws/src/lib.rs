@@ -98,6 +98,7 @@ pub mod kv;
 mod metrics;
 pub mod operations;
 mod payload;
+mod policy;
 mod presence;
 #[cfg(doctest)]
 mod readme;

@@ -1,10 +1,10 @@
 //! What handlers return.
 
 use crate::Json;
-use crate::auth::Policy;
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
 use crate::payload::{IntoPayload, Payload};
+use crate::policy::Policy;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use std::convert::Infallible;

@@ -11,6 +11,7 @@ const LAMBDA_WS: &[&str] = &[
     "error",
     "json",
     "payload",
+    "policy",
     "clock",
     "backoff",
     "sync",
@@ -36,7 +37,6 @@ const LAMBDA_WS: &[&str] = &[
     "app",
     "testing",
     // Documentation only.
-    "coming_from",
     "guide",
     "operations",
     "readme",
