@@ -26,8 +26,7 @@ use tracing::info;
 
 /// Reaches clients through a management API. Implement it with plain `async fn`s.
 ///
-/// An operation is one attempt: the [`Sender`](crate::Sender) retries, and makes sure that who is
-/// called gone is gone.
+/// An operation is one attempt. The [`Sender`](crate::Sender) retries, and confirms that a connection is gone.
 pub trait Transport: Send + Sync + 'static {
     /// Sends a message to a client.
     ///
@@ -105,7 +104,7 @@ impl<T: Transport> DynTransport for T {
     }
 }
 
-/// Logs what it is asked, and sends nothing: under `sam local`, which has no websockets but passes
+/// Logs all operations and sends nothing. For `sam local`, which has no websockets but passes
 /// the developer's real credentials.
 pub(crate) struct LogOnly;
 

@@ -1,4 +1,4 @@
-//! When something is tried again.
+//! The attempts to reach one connection.
 
 use super::Sender;
 use crate::ConnectionId;
@@ -12,12 +12,12 @@ use tracing::{info, warn};
 /// The pauses before another attempt after a failure that may pass: 50, 200 and 600 ms.
 const BACKOFF: Backoff = Backoff::new(50, 4, 600, 3, Jitter::Half);
 
-/// What is asked of a connection.
+/// The kind of a request to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// To take a message: its buffer may be full.
+    /// A message: the buffer of its client may be full.
     Post,
-    /// Anything else, which does not depend on its client.
+    /// Any other request. It does not depend on the client.
     Other,
 }
 

@@ -39,7 +39,7 @@ impl Sender {
         self.deliver(rest, Resumed::Yes).await
     }
 
-    /// Does some work for many, in the time that there is; tasks go on with what cannot be done in it.
+    /// Runs a broadcast until the deadline. Tasks continue it.
     pub(super) async fn deliver(
         &self,
         work: Remaining,
@@ -49,7 +49,7 @@ impl Sender {
             .await
     }
 
-    /// Counts what is sent, which is nothing when connections are closed.
+    /// Adds a broadcast of a message to the metrics.
     async fn counted(
         &self,
         is_message: bool,
@@ -125,7 +125,7 @@ impl Sender {
         }
     }
 
-    /// Does a task's part of some work, until its deadline.
+    /// Runs the part of a broadcast that a task has, until the task's deadline.
     pub(crate) async fn work(
         &self,
         work: Remaining,
@@ -141,7 +141,8 @@ impl Sender {
         self.counted(is_message, broadcast).await
     }
 
-    /// Lets tasks go on: how many do, and what none does and why.
+    /// Hands the remaining recipients to tasks. Returns how many tasks there are, and the recipients that no task
+    /// has, with the reason.
     pub(crate) async fn hand_off(
         &self,
         rest: Remaining,

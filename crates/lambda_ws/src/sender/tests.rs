@@ -1,6 +1,8 @@
 //! The sender, with a transport that does as a test says.
 
 mod broadcasts;
+mod checkpoints;
+mod gone;
 mod groups;
 mod json;
 mod one;
@@ -11,8 +13,9 @@ use super::{Delivery, EventOrigin, Inner, RateLimiter, SEND_RATE, Sender};
 use crate::clock::Clock;
 use crate::effects::Effects;
 use crate::error::SendError;
-use crate::payload::Payload;
+use crate::payload::{IntoPayload, Payload};
 use crate::store::{Memory, Record, Scope, Slice, Store};
+use crate::task::Remaining;
 use crate::transport::{Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
@@ -201,4 +204,34 @@ fn about(pauses: &[u128], expected: &[u128]) -> bool {
     let near =
         |(pause, expected): (&u128, &u128)| (expected / 2..=expected * 3 / 2).contains(pause);
     pauses.len() == expected.len() && pauses.iter().zip(expected).all(near)
+}
+
+/// Members of the room `tea`.
+async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
+    let mut ids = Vec::new();
+    for n in 0..count {
+        ids.push(bench.member(&format!("m{n:04}"), OLD).await);
+    }
+    ids
+}
+
+/// Leaves a connection in the room `tea` as if its removal had been cut off.
+async fn orphan(bench: &Bench, id: &ConnectionId) {
+    let record = bench.store.record(id, NOW).await.unwrap().unwrap();
+    bench.store.remove(id, record.at).await.unwrap();
+    bench
+        .store
+        .add_member(&Scope::Room("tea".to_owned()), &record);
+}
+
+fn everybody_in_tea() -> Remaining {
+    let mut work = Remaining::all(Scope::Room("tea".to_owned()), HashSet::new());
+    work.message = Some("hello".into_payload().unwrap());
+    work
+}
+
+fn posts(bench: &Bench) -> Vec<ConnectionId> {
+    let mut posts = bench.script.0.lock().unwrap().posts.clone();
+    posts.sort();
+    posts
 }

@@ -1,4 +1,4 @@
-//! How far a message to many has come.
+//! The progress of a broadcast.
 
 use super::super::Delivery;
 use crate::store::Scope;
@@ -10,8 +10,8 @@ use tracing::info;
 /// How often progress is logged.
 const LOG: Duration = Duration::from_secs(5);
 
-/// How far a message to many has come. Ids are spread evenly by their hash, so the part of a group that
-/// was read tells how large all of it is.
+/// The progress of a broadcast. Ids are spread evenly by their hash, so the part of a group that
+/// was read shows how large all of it is.
 pub(super) struct Progress {
     began: Instant,
     logged: Instant,
@@ -54,7 +54,7 @@ impl Progress {
         };
     }
 
-    /// How many there are in all, or at least: as many as were read, and so many more.
+    /// The estimated number of recipients, or the least.
     fn total(&self) -> f64 {
         let sum = |of: fn(&Part) -> usize| self.ranges.iter().map(of).sum::<usize>();
         let (width, covered) = (sum(|part| part.width), sum(|part| part.covered));
@@ -64,19 +64,19 @@ impl Progress {
         }
     }
 
-    /// How long it will take at `rate` messages a second.
+    /// How long the rest takes at `rate` messages a second.
     pub(super) fn eta(&self, delivery: &Delivery, rate: f64) -> Duration {
         let left = (self.total() - delivery.audience() as f64).max(0.0);
         Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX)
     }
 
-    /// How many messages a second there were, once that can be told.
+    /// How many messages a second there were, after the first second.
     pub(super) fn rate(&self, delivery: &Delivery) -> Option<f64> {
         let since = self.began.elapsed().as_secs_f64();
         (since >= 1.0).then(|| (delivery.audience() as f64 / since).max(1.0))
     }
 
-    /// Logs it, if it takes long.
+    /// Logs the progress of a long broadcast.
     pub(super) fn log(&mut self, delivery: &Delivery, rate: f64) {
         if self.logged.elapsed() < LOG {
             return;

@@ -17,18 +17,18 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// How many messages are under way at once: few at first, because each may need a new connection, and
-/// one more for every one that has arrived.
+/// The number of messages that are under way at once: few at first, because each may need a new connection, and
+/// one more for each that has arrived.
 const FIRST: usize = 16;
 const IN_FLIGHT: usize = 256;
 
-/// How many connections wait for another attempt at once, beside the messages.
+/// The number of connections that wait for another attempt at once, besides the messages.
 const WAITING: usize = 512;
 
-/// How many gone checks run at once, beside the messages.
+/// The number of gone checks that run at once, besides the messages.
 const GONE_CHECKS: usize = 256;
 
-/// How many chunks are read ahead, so that reading delays no message.
+/// The number of chunks that are read ahead, so that reading delays no message.
 const AHEAD: usize = 8;
 
 /// How long before its deadline nothing more is begun: as long as what is under way may take, but no
@@ -67,9 +67,9 @@ pub(in crate::sender) struct Broadcast<'a> {
     message: Option<Payload>,
     except: HashSet<ConnectionId>,
     chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
-    /// What is left of each range.
+    /// The rest of each range.
     ranges: Vec<Option<Range>>,
-    /// What was read and is not begun with.
+    /// The chunks that were read, and are not begun with.
     ahead: VecDeque<Chunk>,
     /// The next recipients, the last first.
     queue: Vec<ConnectionId>,
@@ -169,7 +169,7 @@ impl<'a> Broadcast<'a> {
         self.finish().await
     }
 
-    /// Begins with as many as may be under way.
+    /// Begins with as many recipients as may be under way.
     fn begin(&mut self) {
         while !self.stopped
             && self.in_flight.len() < self.window
@@ -218,7 +218,7 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Tries again.
+    /// Makes another attempt.
     fn attempt(&mut self, target: Target) {
         self.sender.0.rate_limiter.charge(Instant::now());
         self.go(target);
@@ -320,13 +320,13 @@ impl<'a> Broadcast<'a> {
         reached.map_or(allowed, |rate| rate.min(allowed))
     }
 
-    /// When it will have ended.
+    /// When the broadcast is expected to end.
     fn ends(&self) -> Instant {
         let left = self.progress.eta(&self.delivery, self.rate());
         Instant::now() + left.min(Duration::from_secs(24 * 60 * 60))
     }
 
-    /// What is yet to be done.
+    /// The remaining recipients.
     fn rest(&self) -> Remaining {
         let ids = self.queue.iter().chain(&self.pending);
         Remaining {
@@ -360,7 +360,7 @@ async fn next(
     }
 }
 
-/// What came of saving; never, if nothing is being kept.
+/// The result of saving. It is never ready if nothing is being saved.
 async fn saved(
     saving: &mut Option<BoxFuture<'_, Result<(), BoxError>>>,
 ) -> Option<Result<(), BoxError>> {

@@ -1,37 +1,14 @@
 //! Messages to so many that time matters.
 
-use super::super::broadcast::{Broadcast, Checkpoint, RunOptions};
+use super::super::broadcast::{Broadcast, RunOptions};
 use super::*;
-use crate::error::BoxError;
-use crate::payload::IntoPayload;
 use crate::store::{InterceptedStore, StoreError};
-use crate::task::Remaining;
 use Reply::{Broken, Gone, Sent, Throttled};
 use futures_util::TryFutureExt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
-    let mut ids = Vec::new();
-    for n in 0..count {
-        ids.push(bench.member(&format!("m{n:05}"), OLD).await);
-    }
-    ids
-}
-
-fn everybody_in_tea() -> Remaining {
-    let mut work = Remaining::all(Scope::Room("tea".to_owned()), HashSet::new());
-    work.message = Some("hello".into_payload().unwrap());
-    work
-}
-
-fn posts(bench: &Bench) -> Vec<ConnectionId> {
-    let mut posts = bench.script.0.lock().unwrap().posts.clone();
-    posts.sort();
-    posts
-}
 
 #[tokio::test(start_paused = true)]
 async fn messages_leave_at_the_pace_of_the_process() {
@@ -250,91 +227,4 @@ async fn g6_who_is_throttled_again_and_again_keeps_nobody_waiting() {
     bench.script.tell(&ids[4], &[Throttled, Broken, Sent]);
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.sent, delivery.throttled), (1996, 4));
-}
-
-/// Remembers what it is to keep, and who was reached by then; refuses the last of so many.
-struct Memo {
-    script: Script,
-    kept: Mutex<Vec<(Remaining, HashSet<ConnectionId>)>>,
-    most: usize,
-}
-
-impl Memo {
-    fn new(bench: &Bench, most: usize) -> Self {
-        Self {
-            script: bench.script.clone(),
-            kept: Mutex::default(),
-            most,
-        }
-    }
-}
-
-impl Checkpoint for Memo {
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
-        let mut kept = self.kept.lock().unwrap();
-        let log = self.script.0.lock().unwrap();
-        let reached = log.sent.iter().cloned();
-        kept.push((rest, reached.collect()));
-        let outcome = match kept.len() < self.most {
-            true => Ok(()),
-            false => Err("somebody else does it".into()),
-        };
-        Box::pin(std::future::ready(outcome))
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_kept_at_any_time_is_all_that_is_yet_to_be_done() {
-    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(1000)));
-    let ids = crowd(&bench, 6000).await;
-    bench.script.0.lock().unwrap().latency = SECOND / 50;
-    let checkpoint = Memo::new(&bench, 100);
-    let options = RunOptions {
-        checkpoint: Some(&checkpoint),
-        ..RunOptions::default()
-    };
-    let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
-    broadcast.run(options).await.unwrap();
-    let kept = std::mem::take(&mut *checkpoint.kept.lock().unwrap());
-    assert!(kept.len() >= 4, "{}", kept.len());
-    for (rest, reached) in kept {
-        assert!(rest.ids.len() < 1100, "{}", rest.ids.len());
-        let again = Bench::new();
-        crowd(&again, 6000).await;
-        again.sender.resume(rest).await.unwrap();
-        let mut all: Vec<_> = posts(&again).into_iter().chain(reached).collect();
-        all.sort();
-        assert_eq!(all, ids, "everybody once");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_has_lost_the_work_ends() {
-    let bench = Bench::with(|inner| inner.rate_limiter = Arc::new(RateLimiter::new(100)));
-    crowd(&bench, 3000).await;
-    let checkpoint = Memo::new(&bench, 3);
-    let options = RunOptions {
-        checkpoint: Some(&checkpoint),
-        ..RunOptions::default()
-    };
-    let broadcast = Broadcast::new(&bench.sender, everybody_in_tea());
-    let error = broadcast.run(options).await.unwrap_err();
-    assert!(matches!(error, SendError::Unavailable(_)), "{error}");
-    assert!(bench.script.posts() < 600, "{}", bench.script.posts());
-}
-
-#[tokio::test(start_paused = true)]
-async fn of_many_who_are_gone_those_found_first_are_removed_while_others_are_sent_to() {
-    let bench = Bench::new();
-    let ids = crowd(&bench, 2000).await;
-    for id in &ids[..900] {
-        bench.script.tell(id, &[Gone]);
-    }
-    let delivery = bench.sender.room("tea").send("hello").await.unwrap();
-    assert_eq!((delivery.sent, delivery.gone), (1100, 900));
-    let left = bench.members().await.len();
-    assert!(left >= 1000, "a page at least: {left}");
-    let everyone = bench.sender.everyone().send("again").await.unwrap();
-    assert_eq!(everyone.sent, 1100);
-    assert!(everyone.gone < 100, "{}", everyone.gone);
 }

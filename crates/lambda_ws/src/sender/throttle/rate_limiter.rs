@@ -1,4 +1,4 @@
-//! How fast messages leave.
+//! The rate at which messages are sent.
 
 #[cfg(test)]
 mod tests;
@@ -89,7 +89,7 @@ impl RateLimiter {
         &self.slow
     }
 
-    /// Lets one message go, or tells when to ask again.
+    /// Takes a token for one message, or returns when to try again.
     pub(in crate::sender) fn try_acquire(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.lock();
         state.refill(now);
@@ -102,7 +102,7 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Counts a message that goes in any case.
+    /// Takes a token for a message that is sent in any case.
     pub(in crate::sender) fn charge(&self, now: Instant) {
         let mut state = self.lock();
         state.refill(now);

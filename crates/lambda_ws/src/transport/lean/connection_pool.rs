@@ -18,8 +18,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
 
-/// How many connections there are at most: a Lambda function may have 1 024 files open, and others
-/// than we open some. A host that takes 20 ms answers 40 000 requests a second on them.
+/// The most connections: a Lambda function may have 1 024 files open, and the application opens some. A host that takes 20 ms answers 40 000 requests a second on them.
 pub(super) const CONNECTIONS: usize = 800;
 
 /// How many connections are made at once at most. Each costs two round trips and a third of a
@@ -63,7 +62,7 @@ impl Moment {
     }
 
     fn since(self, earlier: Self) -> Duration {
-        // A clock that was set back tells nothing.
+        // A clock that was set back measures nothing.
         let by_wall = self.1.duration_since(earlier.1).unwrap_or(IDLE);
         self.0.saturating_duration_since(earlier.0).max(by_wall)
     }
@@ -108,7 +107,7 @@ impl ConnectionPool {
                         return Err(error.error);
                     }
                     Err(Failure::Exchange(_)) => {}
-                    // Those that slept beside it are no better.
+                    // The other idle connections are as old.
                     Err(Failure::Slow) => drop(std::mem::take(&mut *self.lock())),
                 }
                 let permit = self.connects.acquire();
@@ -133,7 +132,7 @@ impl ConnectionPool {
         let mut late = pin!(sleep_until(end));
         loop {
             let mut returned = pin!(self.returned.notified());
-            // From here on none comes back unseen.
+            // From here on every returned connection is noticed.
             returned.as_mut().enable();
             if let Some(connection) = self.idle_connection() {
                 return Ok(PooledConnection::Kept(connection));

@@ -1,4 +1,4 @@
-//! The time as the host sees it.
+//! The clock of the host.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 /// five minutes, and its SDKs allow for four.
 const TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
-/// This machine's clock, corrected by what the host says: signatures hold for minutes.
+/// This machine's clock, corrected by the host's: signatures are valid for minutes.
 #[derive(Debug, Default)]
 pub(super) struct HostClock {
     /// How many ms the host is ahead.

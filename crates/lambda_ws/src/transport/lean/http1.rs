@@ -43,7 +43,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    /// Whether the host waits for a request: it has neither hung up nor said anything unasked.
+    /// Whether the host waits for a request: it has neither closed the connection nor sent anything.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut byte = ReadBuf::new(&mut byte);

@@ -1,4 +1,4 @@
-//! What a host answers, as HTTP/1.1 frames it.
+//! The responses of a host, as HTTP/1.1 frames them.
 
 use crate::error::BoxError;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
@@ -14,9 +14,9 @@ const HEADERS: usize = 64;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
-    /// What the host's clock says, of a refusal.
+    /// The host's time, in a rejection.
     pub(crate) date: Option<SystemTime>,
-    /// What was said, or its beginning.
+    /// The body, or its beginning.
     pub(crate) body: Bytes,
     /// Whether the connection ended before the body did.
     pub(crate) is_cut: bool,
@@ -152,7 +152,7 @@ fn is(value: &[u8], word: &str) -> bool {
     value.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// The time that a `Date` header tells.
+/// Reads a `Date` header.
 pub(crate) fn date(value: &[u8]) -> Option<SystemTime> {
     let text = std::str::from_utf8(value).ok()?;
     let date = DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?;

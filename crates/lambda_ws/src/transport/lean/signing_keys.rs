@@ -37,7 +37,7 @@ pub(super) struct SigningKeys {
     provider: SharedCredentialsProvider,
     region: String,
     current: Mutex<Option<Current>>,
-    /// Held by whoever asks the provider, so that one asks for all.
+    /// Held during a call of the provider, so that there is one call at a time.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -78,7 +78,7 @@ impl SigningKeys {
         if let Some(key) = self.fresh(now)? {
             return Ok(key);
         }
-        // Those that still hold are used by all but the one who asks for new ones.
+        // The valid credentials are used by all callers but the one that fetches new ones.
         let fetching = self.fetching.try_lock();
         if fetching.is_err()
             && let Some(key) = self.valid(now)?
