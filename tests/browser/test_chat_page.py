@@ -48,9 +48,9 @@ class ChatPage(unittest.TestCase):
         see(".message .text", "hello, Ann")
         self.browser.click("#people button", "bob")
         self.say("a secret")
-        see(".message.direct.mine", "you to bob alone")
+        see(".message.direct.mine", "you to bob (direct)")
         self.to(bob)
-        see(".message.direct", "ann to you alone")
+        see(".message.direct", "ann to you (direct)")
         see(".message.direct .text", "a secret")
         self.browser.fill("#other", "garden")
         self.browser.click("#join button")
@@ -63,13 +63,13 @@ class ChatPage(unittest.TestCase):
         self.assertEqual(self.browser.nameless(), [])
         self.assertEqual(self.browser.complaints(), [])
 
-    def test_a_connection_comes_back_by_itself_and_over_a_reload(self):
+    def test_a_connection_reconnects_after_a_close_and_a_reload(self):
         self.enter("cat", "attic")
         user = json.dumps({"connection": self.connection_of("attic")}).encode()
         request = urllib.request.Request(f"{self.gateway.console}api/close", user, method="POST")
         with urllib.request.urlopen(request) as answer:
             self.assertEqual(json.load(answer)["status"], 204)
-        self.browser.see(".note", "It comes back by itself")
+        self.browser.see(".note", "It reconnects automatically")
         self.browser.see(".note", "You are back in attic")
         self.browser.see("#state", "online")
         self.say("still here")
@@ -97,7 +97,7 @@ class ChatPage(unittest.TestCase):
         (member,) = eventually(f"a member of {room}", look)
         return member["sk"]["S"].split("#")[1]
 
-    def test_a_name_that_is_none_is_told_before_anything_is_asked(self):
+    def test_a_name_that_is_not_valid_is_rejected_before_a_request(self):
         self.browser.driver.switch_to.new_window("tab")
         self.browser.driver.get(self.gateway.page)
         self.browser.fill("#name", "no name")
