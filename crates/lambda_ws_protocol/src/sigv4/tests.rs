@@ -238,8 +238,8 @@ proptest! {
         prop_assert!(!signed.is_signed(&signer, NOW), "{signed:?}");
     }
 
-    /// The service encodes the path that it got once more, whatever it got: a signer that does not is refused, unless
-    /// there is nothing to encode.
+    /// The service always encodes the path once more. A signature without this step is only valid if the path contains
+    /// nothing to encode.
     #[test]
     fn g1_the_path_is_encoded_once_more_before_it_is_signed(
         sent in sent(),
@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signer_that_does_not_normalize_the_path_is_error_after(credentials in credentials()) {
+    fn a_signature_of_a_path_that_is_not_normalized_is_rejected(credentials in credentials()) {
         let signer = signer(&credentials);
         let mut settings = settings(SignatureLocation::Headers);
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
