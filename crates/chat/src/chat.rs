@@ -1,7 +1,7 @@
-//! A chat: each client is in one room and receives its messages.
+//! The handlers and the router. Each client is in one room and receives the messages of that room.
 
 use crate::name::Name;
-use crate::protocol::{Direct, Heard, Join, Say, Who};
+use crate::protocol::{ConnectQuery, Direct, Join, Outgoing, Say};
 use http::StatusCode;
 use lambda_ws::{
     Accept, Connection, ConnectionId, Error, Json, Opening, PresenceChange, Protocols, Query,
@@ -9,15 +9,15 @@ use lambda_ws::{
 };
 use std::time::Duration;
 
-/// The sub-protocol, for clients that offer one.
+/// The sub-protocol that the chat accepts if a client offers it.
 const PROTOCOL: &str = "chat.v1";
 
 const LOBBY: &str = "lobby";
 
-/// The most users that a list names: it costs the same in any larger room.
-const MOST_USERS: usize = 100;
+/// The maximum number of users in a list. It limits the cost of a large room.
+const MAX_USERS: usize = 100;
 
-/// How long a user may be away, for example while a page is loaded again, before the room is told.
+/// The time within which a user can reconnect without a `left` message, for example while the page reloads.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn router() -> Router {
@@ -35,13 +35,13 @@ pub(crate) fn router() -> Router {
 
 async fn connect(
     me: Opening,
-    Query(who): Query<Who>,
+    Query(query): Query<ConnectQuery>,
     protocols: Protocols,
 ) -> Result<Accept, Error> {
-    let user = Name::try_from(who.user.unwrap_or_default()).map_err(|problem| {
+    let user = Name::try_from(query.user.unwrap_or_default()).map_err(|problem| {
         Error::client("bad_user", problem).with_status(StatusCode::UNAUTHORIZED)
     })?;
-    let room = Name::try_from(who.room.unwrap_or_else(|| LOBBY.to_owned()))
+    let room = Name::try_from(query.room.unwrap_or_else(|| LOBBY.to_owned()))
         .map_err(|problem| Error::client("bad_room", problem))?;
     let (user, room) = (user.as_str(), room.as_str());
     me.user(user)?;
@@ -49,17 +49,17 @@ async fn connect(
     Ok(protocols.choose(&[PROTOCOL]).unwrap_or_default())
 }
 
-/// Sends the first message to a client.
+/// Sends the welcome message to a new client.
 async fn welcome(
     me: Connection,
     User(user): User,
     rooms: Rooms,
     sender: Sender,
 ) -> Result<(), Error> {
-    let (user, room) = (&user, the_room(&rooms)?);
-    let (users, more) = &sender.presence(room).first(MOST_USERS).await?;
+    let (user, room) = (&user, current_room(&rooms)?);
+    let (users, more) = &sender.presence(room).first(MAX_USERS).await?;
     let more = *more;
-    let welcome = Heard::Welcome {
+    let welcome = Outgoing::Welcome {
         user,
         room,
         users,
@@ -73,12 +73,12 @@ async fn say(
     me: Connection,
     User(user): User,
     rooms: Rooms,
-    Json(said): Json<Say>,
+    Json(say): Json<Say>,
 ) -> Result<(), Error> {
-    let (room, text) = (the_room(&rooms)?, said.text.checked()?);
+    let (room, text) = (current_room(&rooms)?, say.text.checked()?);
     let user = &user;
     me.room(room)
-        .send(Json(Heard::Said { user, room, text }))
+        .send(Json(Outgoing::Said { user, room, text }))
         .await?;
     Ok(())
 }
@@ -86,30 +86,30 @@ async fn say(
 async fn join(me: Connection, Json(join): Json<Join>) -> Result<(), Error> {
     let room = join.room.as_str();
     me.switch_room(room).await?;
-    me.send(Json(Heard::Entered { room })).await?;
+    me.send(Json(Outgoing::Entered { room })).await?;
     Ok(())
 }
 
 async fn who(me: Connection, rooms: Rooms, sender: Sender) -> Result<(), Error> {
-    let room = the_room(&rooms)?;
-    let (users, more) = &sender.presence(room).first(MOST_USERS).await?;
+    let room = current_room(&rooms)?;
+    let (users, more) = &sender.presence(room).first(MAX_USERS).await?;
     let more = *more;
-    me.send(Json(Heard::Members { room, users, more })).await?;
+    me.send(Json(Outgoing::Members { room, users, more }))
+        .await?;
     Ok(())
 }
 
-async fn direct(
-    User(user): User,
-    sender: Sender,
-    Json(message): Json<Direct>,
-) -> Result<(), Error> {
-    let (to, text) = (message.to.as_str(), message.text.checked()?);
-    let heard = Heard::Direct { user: &user, text };
-    let delivery = sender.user(to).send(Json(heard)).await?;
+async fn direct(User(user): User, sender: Sender, Json(direct): Json<Direct>) -> Result<(), Error> {
+    let (to, text) = (direct.to.as_str(), direct.text.checked()?);
+    let message = Outgoing::Direct { user: &user, text };
+    let delivery = sender.user(to).send(Json(message)).await?;
     match delivery.failures.into_iter().next() {
         _ if delivery.sent > 0 => Ok(()),
         Some((_, error)) => Err(error.into()),
-        None => Err(Error::client("no_such_user", format!("`{to}` is not here"))),
+        None => Err(Error::client(
+            "no_such_user",
+            format!("the user `{to}` is not connected"),
+        )),
     }
 }
 
@@ -118,7 +118,7 @@ async fn joined(
     newcomer: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
-    let joined = Json(Heard::Joined {
+    let joined = Json(Outgoing::Joined {
         users: &users,
         room: &room,
     });
@@ -127,7 +127,7 @@ async fn joined(
 }
 
 async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
-    let left = Json(Heard::Left {
+    let left = Json(Outgoing::Left {
         users: &users,
         room: &room,
     });
@@ -135,8 +135,10 @@ async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) ->
     Ok(())
 }
 
-/// The room a connection is in.
-fn the_room(rooms: &Rooms) -> Result<&str, Error> {
+/// Returns the room of a connection.
+fn current_room(rooms: &Rooms) -> Result<&str, Error> {
     let room = rooms.0.first().map(String::as_str);
-    room.ok_or_else(|| "the connection is in no room".into())
+    room.ok_or_else(|| {
+        "the connection does not have a room: expected one room, joined in connect".into()
+    })
 }

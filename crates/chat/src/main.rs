@@ -1,4 +1,4 @@
-//! A chat over websockets: one AWS Lambda function behind an API Gateway WebSocket API.
+//! A chat over websockets. It is one AWS Lambda function behind an API Gateway WebSocket API.
 
 mod chat;
 mod name;
@@ -8,7 +8,7 @@ mod tests;
 
 use lambda_ws::Error;
 
-// One thread: a function has one event at a time, and this costs a third of the CPU per event.
+// Lambda gives each process one event at a time, so one thread is enough. It needs a third of the CPU per event.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_ws::run(chat::router()).await

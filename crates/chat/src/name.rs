@@ -1,4 +1,4 @@
-//! Names of users and rooms.
+//! The names of users and rooms.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,10 +17,12 @@ impl TryFrom<String> for Name {
     type Error = &'static str;
 
     fn try_from(name: String) -> Result<Self, Self::Error> {
-        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        match (1..=32).contains(&name.len()) && name.bytes().all(good) {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        match (1..=32).contains(&name.len()) && name.bytes().all(allowed) {
             true => Ok(Self(name)),
-            false => Err("a name is 1 to 32 of the characters A-Z a-z 0-9 _ -"),
+            false => {
+                Err("the name is not valid: expected 1 to 32 of the characters A-Z a-z 0-9 _ -")
+            }
         }
     }
 }

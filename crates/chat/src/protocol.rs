@@ -1,12 +1,12 @@
-//! What clients say and hear.
+//! The messages of clients and of the chat.
 
 use crate::name::Name;
 use lambda_ws::Error;
 use serde::{Deserialize, Serialize};
 
-/// How a client introduces itself, in the query string.
+/// The query string of a handshake.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Who {
+pub(crate) struct ConnectQuery {
     pub(crate) user: Option<String>,
     pub(crate) room: Option<String>,
 }
@@ -27,34 +27,34 @@ pub(crate) struct Direct {
     pub(crate) text: Text,
 }
 
-/// What somebody says.
+/// The text of a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Text(String);
 
-const MOST_CHARS: usize = 4000;
+const MAX_CHARS: usize = 4000;
 
 impl Text {
-    /// The text, unless it is too long.
+    /// Returns the text, or an error if it has more than [`MAX_CHARS`] characters.
     pub(crate) fn checked(&self) -> Result<&str, Error> {
-        match self.0.chars().nth(MOST_CHARS) {
+        match self.0.chars().nth(MAX_CHARS) {
             None => Ok(&self.0),
             Some(_) => Err(Error::client(
                 "too_large",
-                format!("a text has at most {MOST_CHARS} characters"),
+                format!("the text is too long: expected at most {MAX_CHARS} characters"),
             )),
         }
     }
 }
 
-/// What a client hears.
+/// A message that the chat sends to a client.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub(crate) enum Heard<'a> {
+pub(crate) enum Outgoing<'a> {
     Welcome {
         user: &'a str,
         room: &'a str,
         users: &'a [String],
-        /// Whether there are more.
+        /// Whether the room has more users than `users` contains.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         more: bool,
     },
@@ -81,7 +81,7 @@ pub(crate) enum Heard<'a> {
     Members {
         room: &'a str,
         users: &'a [String],
-        /// Whether there are more.
+        /// Whether the room has more users than `users` contains.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         more: bool,
     },

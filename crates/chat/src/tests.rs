@@ -1,4 +1,4 @@
-//! The protocol, as conversations.
+//! Tests of the protocol, as conversations of clients.
 
 mod conversations;
 mod errors;
@@ -11,8 +11,8 @@ fn chat() -> Gateway {
     Gateway::new(chat::router())
 }
 
-/// Somebody who connects, without what they hear of it.
-async fn enters(gateway: &Gateway, user: &str, room: &str) -> Client {
+/// Connects a client and skips its messages up to the welcome message.
+async fn enter(gateway: &Gateway, user: &str, room: &str) -> Client {
     let uri = format!("/?user={user}&room={room}");
     let mut client = gateway.connect(&uri).await.expect("accepted");
     while client.recv_json::<Value>().await["type"] != "welcome" {}
@@ -39,8 +39,8 @@ async fn who(client: &mut Client) -> Value {
     client.recv_json().await
 }
 
-/// Everything that a client has heard since it was last asked.
-fn heard(client: &mut Client) -> Vec<Value> {
+/// Returns the messages that a client received since the last call.
+fn received(client: &mut Client) -> Vec<Value> {
     let messages = client.recv_all();
     let json = messages.iter().map(|message| serde_json::from_str(message));
     json.collect::<Result<_, _>>().expect("JSON")

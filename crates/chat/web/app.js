@@ -1,25 +1,25 @@
-// The chat's page: a name, a room, and a websocket that comes back by itself.
+// The page of the chat. Its websocket reconnects automatically.
 
-/** Pauses between attempts in ms: they double, with chance, so that not all come back at once. */
+/** The pauses between attempts to connect, in ms. They double and are random, so that clients do not all reconnect at once. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
 
-/** API Gateway ends a connection without a message for 10 minutes. */
+/** The pause between keep-alive messages, in ms. API Gateway closes a connection that is idle for 10 minutes. */
 const KEEP_ALIVE = 4 * 60_000;
 
-/** How many lines of a room are kept. */
+/** The maximum number of lines that the page keeps of a room. */
 const LINES = 300;
 
-/** How many users a list names, as the server has it. */
-const MOST_USERS = 100;
+/** The maximum number of users in a list. The server has the same limit. */
+const MAX_USERS = 100;
 
 const NAME = /^[A-Za-z0-9_-]{1,32}$/;
 
 const at = (id) => document.getElementById(id);
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
-// The name is the tab's, so that two tabs are two people; the next tab is offered it.
-const kept = {
+// Each tab has its own name, so two tabs are two users. A new tab suggests the last name.
+const saved = {
   get: (key) => sessionStorage.getItem(key) ?? localStorage.getItem(key),
   set(key, value) {
     sessionStorage.setItem(key, value);
@@ -28,19 +28,19 @@ const kept = {
 };
 
 const me = { name: "", room: "lobby", to: null };
-/** Lines by room; direct messages are in the room where they are read. */
+/** The lines by room. A direct message is stored in the room that is open when it arrives. */
 const lines = new Map();
 const unread = new Map();
 let people = [];
-/** Whether there are more people than are listed. */
+/** Whether the room has more people than `people` contains. */
 let more = false;
 let socket = null;
 let attempts = 0;
 let timer = null;
 let greeted = false;
-/** Whether the connection has been welcomed. */
+/** Whether the current connection received a welcome message. */
 let welcomed = false;
-let asking = null;
+let requesting = null;
 
 function element(tag, props, ...children) {
   const made = Object.assign(document.createElement(tag), props);
@@ -60,11 +60,11 @@ function avatar(name) {
 // The websocket.
 
 async function endpoint() {
-  const asked = new URLSearchParams(location.search).get("url");
-  if (asked) return asked;
-  const answer = await fetch("config.json");
-  if (!answer.ok) throw new Error("config.json is missing: it says where the websocket is");
-  return (await answer.json()).websocket;
+  const override = new URLSearchParams(location.search).get("url");
+  if (override) return override;
+  const response = await fetch("config.json");
+  if (!response.ok) throw new Error("config.json is missing: expected {\"websocket\": \"wss://..\"}");
+  return (await response.json()).websocket;
 }
 
 async function connect() {
@@ -76,7 +76,7 @@ async function connect() {
     url.search = new URLSearchParams({ user: me.name, room: me.room });
     opened = new WebSocket(url);
   } catch (error) {
-    return later(error.message);
+    return reconnectLater(error.message);
   }
   socket = opened;
   opened.onopen = () => {
@@ -86,24 +86,24 @@ async function connect() {
     welcomed = false;
   };
   opened.onmessage = (message) => {
-    if (opened === socket) hear(JSON.parse(message.data));
+    if (opened === socket) receive(JSON.parse(message.data));
   };
   opened.onclose = (event) => {
-    if (opened === socket) later(event.reason);
+    if (opened === socket) reconnectLater(event.reason);
   };
 }
 
-/** Comes back after a pause. */
-function later(why) {
+/** Reconnects after a pause. */
+function reconnectLater(why) {
   socket = null;
   const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempts) * (0.5 + Math.random() / 2);
   attempts++;
-  if (attempts === 1) note(me.room, `The connection is gone${why ? ` (${why})` : ""}. It comes back by itself.`, "bad");
+  if (attempts === 1) note(me.room, `The connection was lost${why ? ` (${why})` : ""}. It reconnects automatically.`, "bad");
   const until = Date.now() + pause;
   const count = () => {
     const left = Math.ceil((until - Date.now()) / 1000);
     if (left <= 0) return connect();
-    state("offline", navigator.onLine ? `offline, again in ${left} s` : "no network");
+    state("offline", navigator.onLine ? `offline, reconnecting in ${left} s` : "no network");
     timer = setTimeout(count, Math.min(1000, until - Date.now()));
   };
   count();
@@ -122,84 +122,84 @@ function send(message) {
   return true;
 }
 
-/** Asks who is here, once for many changes. */
-function who(after = 120) {
-  clearTimeout(asking);
-  asking = setTimeout(() => send({ action: "who" }), after);
+/** Requests the list of people. Several calls within the pause send one request. */
+function requestPeople(after = 120) {
+  clearTimeout(requesting);
+  requesting = setTimeout(() => send({ action: "who" }), after);
 }
 
 function greet() {
-  const text = greeted ? `You are back in ${me.room}.` : `Welcome, ${me.name}! You are in ${me.room}. Click on a name to speak to one person alone.`;
+  const text = greeted ? `You are back in ${me.room}.` : `Welcome, ${me.name}! You are in ${me.room}. Click a name to send a direct message.`;
   note(me.room, text, greeted ? "" : "hello");
   greeted = true;
 }
 
-function hear(heard) {
-  switch (heard.type) {
+function receive(message) {
+  switch (message.type) {
     case "said":
-      add(heard.room, { user: heard.user, text: heard.text });
+      add(message.room, { user: message.user, text: message.text });
       break;
     case "direct":
-      add(me.room, { user: heard.user, text: heard.text, direct: true });
+      add(me.room, { user: message.user, text: message.text, direct: true });
       break;
     case "joined":
-      noteUsers(heard, "joined");
-      arrive(heard);
+      noteUsers(message, "joined");
+      arrive(message);
       break;
     case "left":
-      noteUsers(heard, "left");
-      leave(heard);
+      noteUsers(message, "left");
+      leave(message);
       break;
     case "welcome":
-      // It comes once or, seldom, twice.
+      // A connection can receive two welcome messages.
       if (!welcomed) greet();
       welcomed = true;
-      members(heard);
+      members(message);
       break;
     case "entered":
-      me.room = heard.room;
-      kept.set("chat:room", me.room);
-      speakTo(null);
-      note(me.room, `You are in ${me.room} now.`);
+      me.room = message.room;
+      saved.set("chat:room", me.room);
+      selectRecipient(null);
+      note(me.room, `You are now in ${me.room}.`);
       paint();
-      who();
+      requestPeople();
       break;
     case "members":
-      members(heard);
+      members(message);
       break;
     default:
-      if (heard.error) note(me.room, heard.error.message, "bad");
+      if (message.error) note(me.room, message.error.message, "bad");
   }
 }
 
-function members(heard) {
-  if (heard.room !== me.room) return;
-  people = heard.users;
-  more = heard.more === true;
+function members(message) {
+  if (message.room !== me.room) return;
+  people = message.users;
+  more = message.more === true;
   paintCount();
 }
 
-/** Notes who joined or left. */
-function noteUsers(heard, verb) {
-  const others = heard.users.filter((user) => user !== me.name);
+/** Adds a line with the users that joined or left. */
+function noteUsers(message, verb) {
+  const others = message.users.filter((user) => user !== me.name);
   const shown = others.slice(0, 3).join(", ");
   const more = others.length > 3 ? ` and ${others.length - 3} more` : "";
-  if (others.length) note(heard.room, `${shown}${more} ${verb}`);
+  if (others.length) note(message.room, `${shown}${more} ${verb}`);
 }
 
-/** Adds users without asking: each member of a large room would ask for each newcomer. */
-function arrive(heard) {
-  if (heard.room !== me.room) return;
-  const all = [...new Set([...people, ...heard.users])].sort();
-  if (all.length > MOST_USERS) more = true;
-  people = all.slice(0, MOST_USERS);
+/** Adds users without a request. In a large room, every member would send a request for every new user. */
+function arrive(message) {
+  if (message.room !== me.room) return;
+  const all = [...new Set([...people, ...message.users])].sort();
+  if (all.length > MAX_USERS) more = true;
+  people = all.slice(0, MAX_USERS);
   paintCount();
 }
 
-function leave(heard) {
-  if (heard.room !== me.room) return;
-  people = people.filter((user) => !heard.users.includes(user));
-  if (more && people.length < MOST_USERS / 2) who(500 + 2500 * Math.random());
+function leave(message) {
+  if (message.room !== me.room) return;
+  people = people.filter((user) => !message.users.includes(user));
+  if (more && people.length < MAX_USERS / 2) requestPeople(500 + 2500 * Math.random());
   paintCount();
 }
 
@@ -208,7 +208,7 @@ function paintCount() {
   paintPeople();
 }
 
-// What is shown.
+// The display.
 
 function add(room, line) {
   const all = lines.get(room) ?? [];
@@ -219,7 +219,7 @@ function add(room, line) {
   try {
     sessionStorage.setItem("chat:lines", JSON.stringify([...lines].map(([name, list]) => [name, list.slice(-100)])));
   } catch {
-    // Full, or forbidden: then a reload forgets.
+    // The storage is full or not allowed. The lines are then lost on a reload.
   }
   if (room === me.room) show(all.at(-1), all.at(-2));
   else paintRooms();
@@ -242,7 +242,7 @@ function row(line, before) {
   const mine = line.mine || line.user === me.name;
   const same = before && before.user === line.user && before.to === line.to && Boolean(before.direct) === Boolean(line.direct) && line.at - before.at < 120_000;
   const classes = ["message", mine && "mine", line.direct && "direct", same && "same"].filter(Boolean).join(" ");
-  const name = line.direct ? (line.to ? `you to ${line.to} alone` : `${line.user} to you alone`) : mine ? "you" : line.user;
+  const name = line.direct ? (line.to ? `you to ${line.to} (direct)` : `${line.user} to you (direct)`) : mine ? "you" : line.user;
   return element("li", { className: classes }, avatar(line.user),
     element("div", { className: "who" }, element("b", { textContent: name }), element("time", { dateTime: new Date(line.at).toISOString(), textContent: clock.format(line.at) })),
     element("div", { className: "text", textContent: line.text }));
@@ -263,8 +263,8 @@ function paint() {
 }
 
 function paintRooms() {
-  const names = new Set(["lobby", me.room, ...JSON.parse(kept.get("chat:rooms") ?? "[]"), ...lines.keys()]);
-  kept.set("chat:rooms", JSON.stringify([...names].slice(-30)));
+  const names = new Set(["lobby", me.room, ...JSON.parse(saved.get("chat:rooms") ?? "[]"), ...lines.keys()]);
+  saved.set("chat:rooms", JSON.stringify([...names].slice(-30)));
   at("rooms").replaceChildren(...[...names].sort().map((name) => {
     const button = element("button", { type: "button", onclick: () => join(name) }, element("span", { textContent: `# ${name}` }));
     button.setAttribute("aria-current", String(name === me.room));
@@ -277,19 +277,19 @@ function paintRooms() {
 function paintPeople() {
   at("people").replaceChildren(...people.map((name) => {
     const own = name === me.name;
-    const button = element("button", { type: "button", disabled: own, onclick: () => speakTo(name) }, avatar(name), element("span", { textContent: name }));
+    const button = element("button", { type: "button", disabled: own, onclick: () => selectRecipient(name) }, avatar(name), element("span", { textContent: name }));
     if (own) button.append(element("span", { className: "you", textContent: "you" }));
-    else button.title = `Speak to ${name} alone`;
+    else button.title = `Send a direct message to ${name}`;
     return element("li", {}, button);
   }));
 }
 
-function speakTo(name) {
+function selectRecipient(name) {
   me.to = name;
   at("to").hidden = !name;
   at("to").textContent = name ? `to ${name} ✕` : "";
-  at("to").setAttribute("aria-label", name ? `Only ${name} hears you. Speak to all again` : "");
-  at("text").placeholder = name ? `Only ${name} hears you` : `Say something in ${me.room}`;
+  at("to").setAttribute("aria-label", name ? `Direct message to ${name}. Click to write to the room again` : "");
+  at("text").placeholder = name ? `Direct message to ${name}` : `Message to ${me.room}`;
   menu(false);
   at("text").focus();
 }
@@ -306,13 +306,13 @@ function menu(open) {
 
 function enter(name, room) {
   Object.assign(me, { name, room });
-  kept.set("chat:name", name);
-  kept.set("chat:room", room);
+  saved.set("chat:name", name);
+  saved.set("chat:room", room);
   sessionStorage.setItem("chat:in", "yes");
   at("door").hidden = true;
   at("chat").hidden = false;
   paint();
-  speakTo(null);
+  selectRecipient(null);
   connect();
 }
 
@@ -320,7 +320,7 @@ at("enter").addEventListener("submit", (event) => {
   event.preventDefault();
   const [name, room] = [at("name").value.trim(), at("room").value.trim()];
   if (NAME.test(name) && NAME.test(room)) enter(name, room);
-  else at("problem").textContent = "A name is 1 to 32 letters, digits, _ and -.";
+  else at("problem").textContent = "The name or the room is not valid: expected 1 to 32 letters, digits, _ or -.";
 });
 at("say").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -328,7 +328,7 @@ at("say").addEventListener("submit", (event) => {
   if (!text) return;
   const message = me.to ? { action: "direct", to: me.to, text } : { action: "say", text };
   if (!send(message)) return;
-  // Only the other one hears a direct message.
+  // The chat sends a direct message only to its recipient.
   if (me.to) add(me.room, { user: me.name, to: me.to, text, direct: true, mine: true });
   at("text").value = "";
 });
@@ -337,7 +337,7 @@ at("join").addEventListener("submit", (event) => {
   join(at("other").value.trim());
   at("other").value = "";
 });
-at("to").addEventListener("click", () => speakTo(null));
+at("to").addEventListener("click", () => selectRecipient(null));
 at("menu").addEventListener("click", () => menu(!at("side").classList.contains("open")));
 at("retry").addEventListener("click", connect);
 at("leave").addEventListener("click", () => {
@@ -349,13 +349,13 @@ addEventListener("online", () => {
   if (!socket && me.name) connect();
 });
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape") me.to ? speakTo(null) : menu(false);
+  if (event.key === "Escape") me.to ? selectRecipient(null) : menu(false);
 });
 setInterval(() => send({ action: "who" }), KEEP_ALIVE);
 
-const asked = new URLSearchParams(location.search);
-at("name").value = asked.get("user") ?? kept.get("chat:name") ?? "";
-at("room").value = asked.get("room") ?? kept.get("chat:room") ?? "lobby";
+const query = new URLSearchParams(location.search);
+at("name").value = query.get("user") ?? saved.get("chat:name") ?? "";
+at("room").value = query.get("room") ?? saved.get("chat:room") ?? "lobby";
 if (sessionStorage.getItem("chat:in")) {
   for (const [room, list] of JSON.parse(sessionStorage.getItem("chat:lines") ?? "[]")) lines.set(room, list);
   greeted = true;

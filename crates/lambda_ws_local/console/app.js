@@ -1,8 +1,8 @@
-// The page: its views, its address, its colours.
+// The page: its views, its address and its theme.
 
 import * as clients from "./clients.js";
 import * as connections from "./connections.js";
-import { ask, copy, h, number, painter } from "./dom.js";
+import { copy, h, number, painter, request } from "./dom.js";
 import * as figures from "./figures.js";
 import * as invocations from "./invocations.js";
 import * as knobs from "./knobs.js";
@@ -21,9 +21,9 @@ const at = (id) => document.getElementById(id);
 const views = new Map();
 const last = setting("view", "clients");
 
-// Colours.
+// The theme.
 const theme = setting("theme", "auto");
-const THEMES = { auto: ["◐", "Colours: as the system"], light: ["☀", "Colours: light"], dark: ["☾", "Colours: dark"] };
+const THEMES = { auto: ["◐", "Theme: system"], light: ["☀", "Theme: light"], dark: ["☾", "Theme: dark"] };
 function paintTheme() {
   document.documentElement.dataset.theme = theme.get();
   const [sign, label] = THEMES[theme.get()] ?? THEMES.auto;
@@ -38,7 +38,7 @@ at("theme").addEventListener("click", () => {
 });
 paintTheme();
 
-// Views.
+// The views.
 const tabs = VIEWS.map(([name, label]) => h("button", {
   type: "button", role: "tab", id: `tab-${name}`, "aria-controls": "main", "data-view": name, on: { click: () => go(name) },
 }, label, h("span", { class: "badge", hidden: true })));
@@ -76,7 +76,7 @@ function route() {
 }
 addEventListener("hashchange", route);
 
-// What is always seen.
+// The header and the notice.
 function paintNow() {
   const second = model.seconds.at(-1) ?? {};
   const facts = [["connections", number(model.count)], ["in/s", number(second.in)], ["out/s", number(second.out)], ["errors/s", number(second.errors)]];
@@ -92,13 +92,13 @@ function badge(name, count) {
 }
 
 function paintNotice() {
-  const said = [];
-  if (model.faults?.length) said.push(`Faults are on: ${model.faults.join(", ")}.`);
-  if (model.sampled > 1) said.push(`There is much going on: 1 of ${model.sampled} invocations is shown. Figures are of all.`);
-  if (model.lost > 0) said.push(`${number(model.lost)} entries were too many for this page and are lost.`);
-  if (model.leftOut > 0) said.push(`${number(model.leftOut)} calls that belong to no invocation are left out.`);
-  at("notice").hidden = said.length === 0;
-  const text = said.join(" ");
+  const notes = [];
+  if (model.faults?.length) notes.push(`Faults are on: ${model.faults.join(", ")}.`);
+  if (model.sampled > 1) notes.push(`The load is high: 1 of ${model.sampled} invocations is shown. The figures include all invocations.`);
+  if (model.lost > 0) notes.push(`${number(model.lost)} entries were dropped, because this page could not receive them in time.`);
+  if (model.leftOut > 0) notes.push(`${number(model.leftOut)} calls without an invocation are not shown.`);
+  at("notice").hidden = notes.length === 0;
+  const text = notes.join(" ");
   if (at("notice").textContent !== text) at("notice").textContent = text;
 }
 
@@ -108,23 +108,23 @@ model.addEventListener("notice", painter(paintNotice));
 model.addEventListener("state", () => {
   at("live").dataset.state = model.state;
   at("live").textContent = model.state === "live" ? "live" : "reconnecting";
-  if (model.state === "live") learn();
+  if (model.state === "live") loadState();
 });
 
-async function learn() {
+async function loadState() {
   try {
-    app.state = await ask("GET", "state");
-    model.faults = Object.entries((await ask("GET", "/_admin/faults")).faults).map(([name, value]) => `${name} ${value}`);
+    app.state = await request("GET", "state");
+    model.faults = Object.entries((await request("GET", "/_admin/faults")).faults).map(([name, value]) => `${name} ${value}`);
     at("address").replaceChildren(h("code", {}, app.state.websocket), h("button", { class: "small", type: "button", on: { click: () => copy(app.state.websocket, "URL copied") } }, "Copy"));
-    model.tell("app");
-    model.tell("notice");
+    model.notify("app");
+    model.notify("notice");
   } catch {
-    // The next time the stream begins.
+    // The page tries again when the stream reconnects.
   }
 }
 
 route();
 paintNow();
 model.start();
-// For tests, and for the curious.
+// The browser tests use this.
 globalThis.console_model = model;

@@ -1,18 +1,18 @@
-// Clients of the page's own, side by side.
+// The clients that the page connects.
 
-import { ask, bytes, copy, duration, field, h, painter, time, toast } from "./dom.js";
+import { bytes, copy, duration, field, h, painter, request, time, toast } from "./dom.js";
 import { compact, format, lint } from "./json.js";
 import { setting } from "./store.js";
 
-/** How many messages of a client are in the page. */
+/** The maximum number of messages of a client that the page shows. */
 const SHOWN = 200;
 
-const STATES = { connecting: "connecting", open: "open", refused: "refused", failed: "failed", closed: "closed" };
+const STATES = { connecting: "connecting", open: "open", refused: "rejected", failed: "failed", closed: "closed" };
 
 export function view(model, app) {
   const form = connectForm(model, app);
   const grid = h("div", { class: "clients" });
-  const empty = h("div", { class: "empty" }, "No client yet. Connect one above: it talks to the gateway as any browser does, and may send headers too.");
+  const empty = h("div", { class: "empty" }, "There are no clients. Connect one above. It connects like a browser and can also send headers.");
   const element = h("section", { class: "page", "aria-label": "Clients" }, form, empty, grid);
   const cards = new Map();
 
@@ -40,7 +40,7 @@ export function view(model, app) {
   return { element, shown: paint };
 }
 
-/** Lines of `name: value`, or `name=value`. */
+/** Reads lines of `name: value` or `name=value`. */
 function pairs(text, mark) {
   return text.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
     const at = line.indexOf(mark);
@@ -53,26 +53,26 @@ export function query(text) {
 }
 
 function connectForm(model, app) {
-  const kept = setting("connect", { name: "", query: "user=ann", protocols: "", headers: "" });
-  const set = kept.get();
+  const saved = setting("connect", { name: "", query: "user=ann", protocols: "", headers: "" });
+  const set = saved.get();
   const change = () => {
-    kept.set({ name: name.value, query: parameters.value, protocols: protocols.value, headers: headers.value });
+    saved.set({ name: name.value, query: parameters.value, protocols: protocols.value, headers: headers.value });
     url.textContent = whole();
   };
   const on = { input: change };
   const name = h("input", { type: "text", value: set.name, placeholder: "optional", autocomplete: "off", on });
-  const parameters = h("textarea", { rows: 2, value: set.query, placeholder: "one a line: user=ann", spellcheck: false, on });
+  const parameters = h("textarea", { rows: 2, value: set.query, placeholder: "one per line: user=ann", spellcheck: false, on });
   const protocols = h("input", { type: "text", value: set.protocols, placeholder: "chat.v1, chat.v2", on });
-  const headers = h("textarea", { rows: 2, value: set.headers, placeholder: "one a line: Authorization: Bearer x", spellcheck: false, on });
+  const headers = h("textarea", { rows: 2, value: set.headers, placeholder: "one per line: Authorization: Bearer x", spellcheck: false, on });
   const url = h("code", { class: "url" });
   const whole = () => {
-    const asked = query(parameters.value);
-    return `${app.state?.websocket ?? ""}${asked ? `?${asked}` : ""}`;
+    const encoded = query(parameters.value);
+    return `${app.state?.websocket ?? ""}${encoded ? `?${encoded}` : ""}`;
   };
   const connect = async (event) => {
     event.preventDefault();
     try {
-      await ask("POST", "clients", {
+      await request("POST", "clients", {
         name: name.value, query: query(parameters.value), headers: pairs(headers.value, ":"),
         protocols: protocols.value.split(",").map((one) => one.trim()).filter(Boolean),
       });
@@ -100,12 +100,12 @@ function card(first, model, app) {
 
   const state = h("span", { class: "pill", role: "status" });
   const title = h("h2", {});
-  const asked = h("code", { class: "url" });
+  const queryLine = h("code", { class: "url" });
   const facts = h("div", { class: "client-facts" });
   const log = h("ol", { class: "messages", tabIndex: 0, "aria-label": "Messages", role: "log" });
   const find = h("input", { type: "search", placeholder: "search", "aria-label": "Search messages", on: { input: () => paint(client, true) } });
   const which = h("select", { "aria-label": "Direction", on: { change: () => { filter.set(which.value); paint(client, true); } } },
-    [["", "both ways"], ["sent", "sent"], ["received", "received"]].map(([value, label]) => h("option", { value, selected: value === filter.get() }, label)));
+    [["", "both directions"], ["sent", "sent"], ["received", "received"]].map(([value, label]) => h("option", { value, selected: value === filter.get() }, label)));
   const text = h("textarea", { rows: 3, value: draft.get(), placeholder: "{\"action\":\"say\",\"text\":\"hi\"}", "aria-label": "Message", spellcheck: false, on: {
     input: () => { draft.set(text.value); check(); },
     keydown: (event) => {
@@ -118,28 +118,28 @@ function card(first, model, app) {
   const wrong = h("p", { class: "lint", role: "status", hidden: true });
   const sending = h("button", { type: "button", class: "primary", on: { click: send } }, "Send");
   const closing = h("button", { type: "button", class: "small", on: { click: () => act(`clients/${id}/close`, "POST") } }, "Close");
-  const again = h("button", { type: "button", class: "small", on: { click: reconnect } }, "Connect again");
+  const again = h("button", { type: "button", class: "small", on: { click: reconnect } }, "Reconnect");
   const removing = h("button", { type: "button", class: "small", "aria-label": "Remove this client", on: { click: () => { act(`clients/${id}`, "DELETE"); model.forget(id); } } }, "Remove");
   const composer = h("div", { class: "composer" }, text, wrong,
     h("div", { class: "actions" }, sending,
       h("button", { type: "button", on: { click: () => { text.value = format(text.value); draft.set(text.value); check(); } } }, "Format"),
       h("button", { type: "button", on: { click: () => { text.value = compact(text.value); draft.set(text.value); check(); } } }, "One line"),
-      h("span", { class: "faint" }, "Enter sends, Shift+Enter is a new line")));
+      h("span", { class: "faint" }, "Enter sends the message, Shift+Enter adds a line")));
   const tools = h("div", { class: "toolbar" }, which, find, h("button", { type: "button", class: "small", on: { click: () => { client.cleared = client.messages.at(-1)?.ms ?? -1; paint(client, true); } } }, "Clear"));
   const element = h("article", { class: "client card", "data-client": id },
-    h("header", {}, title, state, h("span", { class: "spring" }), closing, again, removing), asked, facts,
+    h("header", {}, title, state, h("span", { class: "spring" }), closing, again, removing), queryLine, facts,
     tools, log, composer);
 
   function check() {
     const problem = lint(text.value);
     wrong.hidden = !problem;
-    wrong.textContent = problem ? `This is no JSON: ${problem}` : "";
+    wrong.textContent = problem ? `This is not valid JSON: ${problem}` : "";
     text.setAttribute("aria-invalid", String(Boolean(problem)));
   }
 
   async function act(path, method, body) {
     try {
-      await ask(method, path, body);
+      await request(method, path, body);
     } catch (error) {
       toast(error.message, true);
     }
@@ -155,21 +155,21 @@ function card(first, model, app) {
 
   function paint(now, force) {
     client = now;
-    const mark = `${client.state} ${client.messages.length} ${client.messages.at(-1)?.ms} ${client.untold} ${connection()?.id} ${refusal()?.logs.length}`;
+    const mark = `${client.state} ${client.messages.length} ${client.messages.at(-1)?.ms} ${client.untold} ${connection()?.id} ${rejection()?.logs.length}`;
     if (mark === drawn && !force) return;
     drawn = mark;
     const { more } = client;
     element.dataset.state = client.state;
     title.textContent = client.name || new URLSearchParams(client.query).get("user") || `Client ${id}`;
-    state.textContent = client.state === "refused" ? `refused: ${more.status}` : client.state === "closed" ? `closed: ${more.code}` : STATES[client.state];
+    state.textContent = client.state === "refused" ? `rejected: ${more.status}` : client.state === "closed" ? `closed: ${more.code}` : STATES[client.state];
     state.className = `pill ${client.state === "open" ? "good" : client.state === "connecting" ? "" : "bad"}`;
-    asked.textContent = `?${client.query}`;
-    asked.hidden = !client.query;
-    facts.replaceChildren(...told(more));
+    queryLine.textContent = `?${client.query}`;
+    queryLine.hidden = !client.query;
+    facts.replaceChildren(...details(more));
     closing.hidden = client.state !== "open";
     again.hidden = client.state === "open" || client.state === "connecting";
     sending.disabled = client.state !== "open";
-    // Who was refused has nothing to say.
+    // A client that was rejected cannot send messages.
     for (const part of [log, tools, composer]) part.hidden = ["refused", "failed"].includes(client.state);
     lines();
   }
@@ -182,8 +182,8 @@ function card(first, model, app) {
     return model.connections.get(client.connection);
   }
 
-  /** The invocation that refused. */
-  function refusal() {
+  /** The invocation that rejected the client. */
+  function rejection() {
     if (client.state !== "refused") return null;
     try {
       const { requestId } = JSON.parse(client.more.body);
@@ -193,21 +193,21 @@ function card(first, model, app) {
     }
   }
 
-  function told(more) {
+  function details(more) {
     const parts = [];
     const open = connection();
     if (more.ms !== undefined) parts.push(h("span", { class: "faint" }, `${client.state === "refused" ? "answered" : "connected"} in ${duration(more.ms)}`));
     if (more.protocol) parts.push(h("span", { class: "pill" }, more.protocol));
-    if (open) parts.push(h("button", { class: "link", type: "button", title: "See this connection", on: { click: () => app.go("connections", open.id) } }, open.id));
+    if (open) parts.push(h("button", { class: "link", type: "button", title: "Show this connection", on: { click: () => app.go("connections", open.id) } }, open.id));
     if (more.why) parts.push(h("p", { class: "hint bad" }, more.why));
     if (client.state === "closed") parts.push(h("p", { class: "hint" }, `Closed by the ${more.by}: ${more.code} ${more.reason ?? ""}`));
     if (client.state === "refused") {
-      parts.push(h("p", { class: "hint bad" }, `The gateway answers ${more.status}: ${more.body}`));
-      const invocation = refusal();
+      parts.push(h("p", { class: "hint bad" }, `The gateway answered ${more.status}: ${more.body}`));
+      const invocation = rejection();
       if (invocation) {
-        const said = invocation.logs.map((line) => line.text).join("\n");
-        parts.push(said ? h("pre", { class: "code", "aria-label": "The function's log" }, said) : h("p", { class: "faint" }, "The function logged nothing."),
-          h("button", { class: "link", type: "button", on: { click: () => app.go("invocations", invocation.id) } }, "See the invocation"));
+        const log = invocation.logs.map((line) => line.text).join("\n");
+        parts.push(log ? h("pre", { class: "code", "aria-label": "The function's log" }, log) : h("p", { class: "faint" }, "The function logged nothing."),
+          h("button", { class: "link", type: "button", on: { click: () => app.go("invocations", invocation.id) } }, "Show the invocation"));
       }
     }
     return parts;
@@ -223,7 +223,7 @@ function card(first, model, app) {
       let latency = null;
       if (message.direction === "sent") sent = message.ms;
       else if (sent !== null) {
-        // The first that comes after one that went.
+        // The latency belongs to the first message after a sent one.
         latency = message.ms - sent;
         sent = null;
       }
@@ -232,12 +232,12 @@ function card(first, model, app) {
       if (text && !message.text.toLowerCase().includes(text)) continue;
       shown.push([message, latency]);
     }
-    const left = shown.length > SHOWN ? h("li", { class: "faint" }, `${shown.length - SHOWN} earlier messages are not shown`) : null;
-    const untold = client.untold ? h("li", { class: "faint" }, `${client.untold} messages came too fast to be shown`) : null;
-    log.replaceChildren(...[left, untold].filter(Boolean), ...shown.slice(-SHOWN).map(([message, latency]) => h("li", { class: message.direction },
+    const earlier = shown.length > SHOWN ? h("li", { class: "faint" }, `${shown.length - SHOWN} earlier messages are not shown`) : null;
+    const dropped = client.untold ? h("li", { class: "faint" }, `${client.untold} messages arrived too fast and are not shown`) : null;
+    log.replaceChildren(...[earlier, dropped].filter(Boolean), ...shown.slice(-SHOWN).map(([message, latency]) => h("li", { class: message.direction },
       h("div", { class: "meta" },
         h("span", {}, message.direction === "sent" ? "↑ sent" : "↓ received"), h("time", {}, time(message.at)), h("span", {}, bytes(message.bytes)),
-        latency === null ? null : h("span", { title: "Since the last message was sent" }, duration(latency)),
+        latency === null ? null : h("span", { title: "Time since the last sent message" }, duration(latency)),
         h("button", { class: "tiny", type: "button", "aria-label": "Copy message", on: { click: () => copy(message.text) } }, "Copy")),
       h("div", { class: "text" }, pretty(message.text)))));
     if (end) log.scrollTop = log.scrollHeight;

@@ -1,12 +1,12 @@
-// The open connections, and what the backend can do with them.
+// The open connections and the actions of the backend.
 
-import { ask, copy, field, h, number, painter, span, time, toast } from "./dom.js";
+import { copy, field, h, number, painter, request, span, time, toast } from "./dom.js";
 import { format, lint, shown } from "./json.js";
 import { List } from "./list.js";
 import { setting } from "./store.js";
 
-/** How often what is on the screen is looked up. */
-const LOOK = 1500;
+/** The pause between requests for the details of the visible connections, in ms. */
+const REFRESH = 1500;
 
 const SORTS = [["new", "newest first"], ["old", "oldest first"], ["idle", "longest idle first"], ["user", "by user"]];
 
@@ -17,14 +17,14 @@ export function view(model, app) {
   const count = h("span", { class: "faint", role: "status" });
   const list = new List({
     label: "Connections", height: 40, key: (one) => one.id, row, chosen: open,
-    empty: "Nobody is connected.",
+    empty: "There are no open connections.",
   });
   const find = h("input", { type: "search", placeholder: "id, user, room, source", value: search.get(), on: { input: () => { search.set(find.value); paint(); } } });
   const order = h("select", { on: { change: () => { sort.set(order.value); paint(); } } }, SORTS.map(([value, label]) => h("option", { value, selected: value === sort.get() }, label)));
   const head = h("div", { class: "list-head", "aria-hidden": "true" }, ["Connection", "Age", "Idle", "User", "Rooms", "Source"].map((name) => h("span", {}, name)));
   const detail = h("div", { class: "detail", tabIndex: -1, "aria-label": "Connection" });
   const element = h("section", { class: "split connections", "aria-label": "Connections" },
-    h("div", { class: "toolbar" }, field("Search", find, "grow"), field("Order", order), count, h("button", { type: "button", on: { click: () => { opened = null; show(); element.classList.add("opened"); } } }, "Post to many")),
+    h("div", { class: "toolbar" }, field("Search", find, "grow"), field("Order", order), count, h("button", { type: "button", on: { click: () => { opened = null; show(); element.classList.add("opened"); } } }, "Broadcast")),
     h("div", { class: "list-frame" }, head, list.element), detail);
   let opened = null;
 
@@ -51,12 +51,12 @@ export function view(model, app) {
       h("span", { class: "col faint", title: one.agent ?? "" }, one.source ?? ""));
   }
 
-  /** Looks up who is on the screen. */
-  async function look() {
+  /** Loads the details of the visible connections. */
+  async function loadDetails() {
     const ids = [...new Set([...list.visible().map((one) => one.id), ...(opened ? [opened.id] : [])])].slice(0, 100);
     if (ids.length === 0) return;
     try {
-      const found = await ask("POST", "details", ids);
+      const found = await request("POST", "details", ids);
       for (const [id, known] of Object.entries(found)) {
         details.set(id, known);
         const one = model.connections.get(id);
@@ -64,11 +64,11 @@ export function view(model, app) {
       }
       if (details.size > 20_000) details.clear();
     } catch {
-      // The next time, perhaps.
+      // The next request may succeed.
     }
     if (element.isConnected) paint();
   }
-  setInterval(() => { if (element.isConnected && !document.hidden) look(); }, LOOK);
+  setInterval(() => { if (element.isConnected && !document.hidden) loadDetails(); }, REFRESH);
 
   function open(one) {
     opened = one;
@@ -83,7 +83,7 @@ export function view(model, app) {
   function show() {
     if (!opened) {
       detail.replaceChildren(h("div", { class: "detail-head" }, h("h2", {}, "Act as the backend"), h("div", { class: "actions" }, back())),
-        h("p", { class: "hint" }, "Choose a connection to post to it, to close it, or to look at its items. To post to many, choose whom:"), poster(null));
+        h("p", { class: "hint" }, "Select a connection to post to it, to close it or to show its items. To send a broadcast, select the recipients:"), poster(null));
       return;
     }
     const one = opened;
@@ -93,7 +93,7 @@ export function view(model, app) {
     detail.replaceChildren(
       h("div", { class: "detail-head" }, h("h2", { class: "mono" }, one.id), h("div", { class: "actions" }, back(),
         h("button", { type: "button", on: { click: () => copy(one.id, "Id copied") } }, "Copy id"),
-        h("button", { type: "button", on: { click: () => look_at(one, items) } }, "Its DynamoDB items"),
+        h("button", { type: "button", on: { click: () => showItems(one, items) } }, "Show DynamoDB items"),
         h("button", { type: "button", class: "danger", on: { click: () => close(one) } }, "Close"))),
       h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
       poster(one), items);
@@ -101,18 +101,18 @@ export function view(model, app) {
 
   async function close(one) {
     try {
-      const { status } = await ask("POST", "close", { connection: one.id });
-      toast(status === 204 ? "Closed" : `The gateway answers ${status}`, status !== 204);
+      const { status } = await request("POST", "close", { connection: one.id });
+      toast(status === 204 ? "Closed" : `The gateway answered ${status}`, status !== 204);
     } catch (error) {
       toast(error.message, true);
     }
   }
 
-  async function look_at(one, place) {
+  async function showItems(one, place) {
     try {
-      const found = await ask("GET", `items?connection=${encodeURIComponent(one.id)}`);
-      const whole = found.whole ? "" : " The tables are larger: not all was looked at.";
-      place.replaceChildren(h("p", { class: "hint" }, `${found.items.length} items name this connection, of ${number(found.looked)}.${whole}`),
+      const found = await request("GET", `items?connection=${encodeURIComponent(one.id)}`);
+      const rest = found.whole ? "" : " The tables contain more items that were not searched.";
+      place.replaceChildren(h("p", { class: "hint" }, `${found.items.length} items contain this connection. ${number(found.looked)} items were searched.${rest}`),
         ...found.items.map(({ table, item }) => h("section", { class: "block" }, h("div", { class: "block-head" }, h("h3", {}, table)), shown(JSON.stringify(item)))));
     } catch (error) {
       toast(error.message, true);
@@ -120,21 +120,21 @@ export function view(model, app) {
   }
 
   function poster(one) {
-    const kept = setting("post", { text: "", to: "everyone", room: "" });
-    const set = kept.get();
-    const keep = () => kept.set({ text: text.value, to: to.value, room: room.value });
+    const saved = setting("post", { text: "", to: "everyone", room: "" });
+    const set = saved.get();
+    const save = () => saved.set({ text: text.value, to: to.value, room: room.value });
     const wrong = h("p", { class: "lint", hidden: true, role: "status" });
-    const text = h("textarea", { rows: 3, value: set.text, spellcheck: false, placeholder: "{\"type\":\"notice\",\"text\":\"hello\"}", on: { input() { keep(); const problem = lint(text.value); wrong.hidden = !problem; wrong.textContent = problem ? `This is no JSON: ${problem}` : ""; } } });
-    const room = h("input", { type: "text", value: set.room, placeholder: "lobby", on: { input: keep } });
+    const text = h("textarea", { rows: 3, value: set.text, spellcheck: false, placeholder: "{\"type\":\"notice\",\"text\":\"hello\"}", on: { input() { save(); const problem = lint(text.value); wrong.hidden = !problem; wrong.textContent = problem ? `This is not valid JSON: ${problem}` : ""; } } });
+    const room = h("input", { type: "text", value: set.room, placeholder: "lobby", on: { input: save } });
     const roomField = field("Room", room);
-    const to = h("select", { on: { change() { keep(); roomField.hidden = to.value !== "room"; } } }, [["everyone", "everyone"], ["room", "a room"]].map(([value, label]) => h("option", { value, selected: value === set.to }, label)));
+    const to = h("select", { on: { change() { save(); roomField.hidden = to.value !== "room"; } } }, [["everyone", "everyone"], ["room", "a room"]].map(([value, label]) => h("option", { value, selected: value === set.to }, label)));
     roomField.hidden = set.to !== "room";
     const result = h("p", { class: "hint", role: "status" });
     const post = async (event) => {
       event.preventDefault();
       const target = one ? { connection: one.id } : to.value === "room" ? { room: room.value.trim() } : { everyone: true };
       try {
-        const done = await ask("POST", "post", { to: target, data: text.value });
+        const done = await request("POST", "post", { to: target, data: text.value });
         const failed = Object.entries(done.failed).map(([status, count]) => `, ${count} answered ${status}`).join("");
         result.textContent = `Sent to ${number(done.sent)} of ${number(done.asked)} in ${done.ms.toFixed(1)} ms${failed}`;
       } catch (error) {
@@ -144,7 +144,7 @@ export function view(model, app) {
     return h("form", { class: "poster card", on: { submit: post } },
       one ? null : h("div", { class: "fields" }, field("To", to), roomField),
       field(one ? "Post to this connection" : "Message", text), wrong,
-      h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Post"), h("button", { type: "button", on: { click() { text.value = format(text.value); keep(); } } }, "Format")), result);
+      h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Post"), h("button", { type: "button", on: { click() { text.value = format(text.value); save(); } } }, "Format")), result);
   }
 
   show();
@@ -154,7 +154,7 @@ export function view(model, app) {
     element,
     shown(id) {
       paint();
-      look();
+      loadDetails();
       if (id && model.connections.has(id)) {
         search.set("");
         find.value = "";

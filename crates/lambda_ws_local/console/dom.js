@@ -1,6 +1,6 @@
-// Elements, and how times and sizes are written.
+// Creates elements and formats times and sizes.
 
-/** An element: `h("button", {class: "x", on: {click}}, "text", child)`. */
+/** Creates an element: `h("button", {class: "x", on: {click}}, "text", child)`. */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props ?? {})) {
@@ -15,13 +15,13 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** A label above its field. */
+/** Creates a field with a label above it. */
 export function field(label, input, more) {
   return h("label", { class: `field ${more ?? ""}` }, h("span", {}, label), input);
 }
 
 let toasts;
-/** Says something for a few seconds. */
+/** Shows a text for a few seconds. */
 export function toast(text, bad = false) {
   toasts ??= document.getElementById("toasts");
   const shown = h("p", { class: bad ? "toast bad" : "toast" }, text);
@@ -34,11 +34,11 @@ export async function copy(text, what = "Copied") {
     await navigator.clipboard.writeText(text);
     toast(what);
   } catch {
-    toast("The browser does not let the page copy", true);
+    toast("The browser does not allow the page to copy", true);
   }
 }
 
-/** Offers a text as a file. */
+/** Downloads a text as a file. */
 export function save(name, text) {
   const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const link = h("a", { href: url, download: name });
@@ -48,14 +48,14 @@ export function save(name, text) {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** Asks the gateway; an error's message is thrown. */
-export async function ask(method, path, body) {
+/** Sends a request to the gateway. Throws an error with the gateway's message. */
+export async function request(method, path, body) {
   const text = typeof body === "string" ? body : body === undefined ? undefined : JSON.stringify(body);
   const url = path.startsWith("/") ? path : `api/${path}`;
-  const answer = await fetch(url, { method, body: text });
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.message ?? `the gateway answers ${answer.status}`);
-  return said;
+  const response = await fetch(url, { method, body: text });
+  const json = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(json.message ?? `the gateway answered ${response.status}`);
+  return json;
 }
 
 const clock = new Intl.DateTimeFormat(undefined, {
@@ -72,7 +72,7 @@ export function duration(ms) {
   return span(ms);
 }
 
-/** A long time, in two units at most. */
+/** Formats a long time in at most two units. */
 export function span(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   if (seconds < 60) return `${seconds} s`;
@@ -90,16 +90,16 @@ export function bytes(size) {
 
 export const number = (value) => new Intl.NumberFormat().format(value ?? 0);
 
-/** Calls `paint` soon, and not more often than ten times a second, if `wanted`. */
+/** Returns a function that calls `paint` if `wanted`, at most ten times per second. */
 export function painter(paint, wanted = () => true) {
-  let waits = false;
+  let pending = false;
   let last = 0;
   return () => {
-    if (waits || !wanted()) return;
-    waits = true;
+    if (pending || !wanted()) return;
+    pending = true;
     const pause = Math.max(0, 100 - (performance.now() - last));
     setTimeout(() => requestAnimationFrame(() => {
-      waits = false;
+      pending = false;
       last = performance.now();
       if (wanted()) paint();
     }), pause);

@@ -1,4 +1,4 @@
-// How much happens, and how long it takes.
+// The numbers and durations of events over time.
 
 import { duration, h, number, painter } from "./dom.js";
 import { setting } from "./store.js";
@@ -7,10 +7,10 @@ const SVG = "http://www.w3.org/2000/svg";
 const SPANS = [[60, "1 min"], [120, "2 min"], [300, "5 min"]];
 
 const CHARTS = [
-  ["Messages a second", [["in", "from clients"], ["out", "posted to clients"]], number],
+  ["Messages per second", [["in", "from clients"], ["out", "posted to clients"]], number],
   ["Duration", [["p50", "p50"], ["p99", "p99"]], duration],
   ["Connections", [["connections", "open"]], number],
-  ["Errors a second", [["errors", "errors"]], number],
+  ["Errors per second", [["errors", "errors"]], number],
 ];
 
 export function view(model) {
@@ -24,10 +24,10 @@ export function view(model) {
       paint();
     } } }, label)));
   const element = h("section", { class: "page figures", "aria-label": "Figures" },
-    h("div", { class: "toolbar" }, range, h("span", { class: "faint" }, "Of everything that happens, not only of what is shown.")),
+    h("div", { class: "toolbar" }, range, h("span", { class: "faint" }, "The figures include all events, also those that are not shown.")),
     h("div", { class: "charts" }, charts.map((one) => one.element)),
-    h("div", { class: "card" }, h("h2", {}, "By route, the last minute"),
-      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["Route", "Count", "A second", "Errors", "p50", "p99"].map((name) => h("th", { scope: "col" }, name)))), body))));
+    h("div", { class: "card" }, h("h2", {}, "By route, in the last minute"),
+      h("div", { class: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ["Route", "Count", "Per second", "Errors", "p50", "p99"].map((name) => h("th", { scope: "col" }, name)))), body))));
 
   function paint() {
     const shown = model.seconds.slice(-seconds.get());
@@ -35,7 +35,7 @@ export function view(model) {
     body.replaceChildren(...(model.routes.length ? model.routes.map((route) => h("tr", {},
       h("th", { scope: "row" }, route.route), h("td", {}, number(route.count)), h("td", {}, (route.count / 60).toFixed(1)),
       h("td", { class: route.errors ? "bad" : "" }, number(route.errors)), h("td", {}, duration(route.p50)), h("td", {}, duration(route.p99))))
-      : [h("tr", {}, h("td", { colSpan: 6, class: "faint" }, "Nothing in the last minute."))]));
+      : [h("tr", {}, h("td", { colSpan: 6, class: "faint" }, "There were no events in the last minute."))]));
   }
 
   model.addEventListener("figures", painter(paint, () => element.isConnected));
@@ -83,21 +83,21 @@ function chart(title, lines, unit) {
   return { element, paint };
 }
 
-/** A line with gaps where there is no value. */
+/** Returns the path of a line, with gaps for missing values. */
 function stroke(points) {
   let path = "";
   let pen = false;
   for (const point of points) {
     if (!point) { pen = false; continue; }
     path += `${pen ? "L" : "M"}${point[0].toFixed(1)},${point[1].toFixed(1)} `;
-    // A single point is seen, too.
+    // A short line makes a single point visible.
     if (!pen) path += "h0.1 ";
     pen = true;
   }
   return path;
 }
 
-/** The next round number. */
+/** Returns the next larger round number. */
 function nice(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 3, 4, 5, 6, 8, 10].map((step) => step * power).find((step) => step >= value) ?? value;

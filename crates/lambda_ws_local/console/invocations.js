@@ -1,13 +1,13 @@
-// The stream of invocations, and the one that is opened.
+// The list of invocations and the details of the selected one.
 
-import { ask, copy, duration, field, h, number, painter, save, time, toast } from "./dom.js";
+import { copy, duration, field, h, number, painter, request, save, time, toast } from "./dom.js";
 import { block, format } from "./json.js";
 import { List } from "./list.js";
 import { setting } from "./store.js";
 import { whole } from "./timeline.js";
 
 const KINDS = [
-  ["", "Everything"], ["connect", "$connect"], ["message", "Messages"], ["disconnect", "$disconnect"],
+  ["", "All"], ["connect", "$connect"], ["message", "Messages"], ["disconnect", "$disconnect"],
   ["authorize", "Authorizer"], ["task", "Tasks"], ["post", "Posts"], ["call", "Other calls"], ["log", "Start-up log"],
 ];
 const SHORT = { connect: "connect", message: "message", disconnect: "disconn", authorize: "auth", task: "task", post: "post", call: "call", log: "log" };
@@ -22,7 +22,7 @@ export function view(model, app) {
   const count = h("span", { class: "faint", role: "status" });
   const list = new List({
     label: "Invocations", height: 34, key: (one) => one.id, row, chosen: open,
-    empty: "Nothing has happened yet. Connect a client, and what it causes appears here.",
+    empty: "There are no invocations. Connect a client to see its invocations here.",
   });
   const detail = h("div", { class: "detail", tabIndex: -1, "aria-label": "Invocation" });
   const select = h("select", { value: kind.get(), on: { change: () => { kind.set(select.value); paint(); } } },
@@ -32,7 +32,7 @@ export function view(model, app) {
   const pause = h("button", { type: "button", "aria-pressed": "false", on: { click() {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
-    pause.textContent = paused ? "Go on" : "Pause";
+    pause.textContent = paused ? "Resume" : "Pause";
     paint();
   } } }, "Pause");
   const clear = h("button", { type: "button", on: { click() { model.invocations.clear(); model.byGateway.clear(); show(null); paint(); } } }, "Clear");
@@ -49,7 +49,7 @@ export function view(model, app) {
     for (const one of model.invocations.values()) if (!one.of) size++;
     count.textContent = `${number(list.items.length)}${kind.get() === "post" ? "" : ` of ${number(size)}`}${model.sampled > 1 ? `, 1 of ${model.sampled} is shown` : ""}`;
     if (opened) {
-      // Only what has changed is drawn again: somebody may be reading.
+      // Details are only drawn again after a change, so that a reader is not disturbed.
       const now = `${opened.ended} ${opened.outcome} ${opened.logs.length} ${opened.calls.length} ${opened.environment} ${opened.gatewayMs} ${replayed.has(opened.id)}`;
       if (now !== drawn) show(opened, now);
     }
@@ -76,7 +76,7 @@ export function view(model, app) {
       h("span", { class: "col id" }, one.connection || ""),
       one.cold ? h("span", { class: "pill cold", title: "Cold start: the first event of its process" }, "cold") : null,
       h("span", { class: "col ms" }, one.ms === undefined ? "…" : duration(one.ms)),
-      h("span", { class: `outcome ${state}` }, one.outcome ?? "under way"));
+      h("span", { class: `outcome ${state}` }, one.outcome ?? "running"));
   }
 
   function open(one) {
@@ -89,17 +89,17 @@ export function view(model, app) {
     drawn = now;
     if (!one) {
       element.classList.remove("opened");
-      detail.replaceChildren(h("div", { class: "empty" }, "Choose an invocation to see its event, its response, its log and its calls on one timeline."));
+      detail.replaceChildren(h("div", { class: "empty" }, "Select an invocation to see its event, its response, its log and its calls on one timeline."));
       list.choose(null);
       return;
     }
-    const title = h("h2", {}, one.route, " ", h("span", { class: one.good === false ? "pill bad" : "pill good" }, one.outcome ?? "under way"), one.cold ? h("span", { class: "pill cold" }, "cold start") : null);
+    const title = h("h2", {}, one.route, " ", h("span", { class: one.good === false ? "pill bad" : "pill good" }, one.outcome ?? "running"), one.cold ? h("span", { class: "pill cold" }, "cold start") : null);
     const back = h("button", { type: "button", class: "back", on: { click: () => { element.classList.remove("opened"); list.element.focus(); } } }, "Back");
     const actions = h("div", { class: "actions" }, back);
     if (one.event) {
       actions.append(
         h("button", { type: "button", on: { click: () => save(`${one.kind}-${one.id.slice(0, 8)}.json`, `${format(one.event)}\n`) } }, "Save as event file"),
-        h("button", { type: "button", class: "primary", title: "Send the event to the function again, as it is. The response is shown here, and no client is answered.", on: { click: (event) => replay(one, event.target) } }, "Replay"),
+        h("button", { type: "button", class: "primary", title: "Send the same event to the function again. The response is shown here and is not sent to a client.", on: { click: (event) => replay(one, event.target) } }, "Replay"),
         h("button", { type: "button", on: { click: () => copy(one.event, "Event copied") } }, "Copy event"));
     }
     if (one.connection && model.connections.has(one.connection)) {
@@ -120,8 +120,8 @@ export function view(model, app) {
   async function replay(one, button) {
     button.disabled = true;
     try {
-      replayed.set(one.id, await ask("POST", "replay", { function: one.fn, event: one.event }));
-      // The oldest are nobody's any more.
+      replayed.set(one.id, await request("POST", "replay", { function: one.fn, event: one.event }));
+      // Old replays are removed to limit memory.
       if (replayed.size > 50) replayed = new Map([...replayed].slice(-25));
     } catch (error) {
       toast(error.message, true);

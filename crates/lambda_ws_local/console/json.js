@@ -1,13 +1,13 @@
-// JSON: shown in colour, put into form, and checked.
+// Shows JSON in colour, formats it and validates it.
 
 import { bytes, copy, h } from "./dom.js";
 
-/** How much is coloured; a longer text is shown as it is. */
+/** The maximum length of a coloured text, in characters. */
 const COLOURED = 60_000;
 
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
-/** A text with its JSON in colour, if it is any. */
+/** Returns an element with a text. JSON is coloured. */
 export function shown(text) {
   let pretty = text;
   try {
@@ -32,7 +32,7 @@ export function shown(text) {
   return code;
 }
 
-/** A titled block with a text and a button that copies it. */
+/** Returns a block with a title, a text and a button that copies the text. */
 export function block(title, text, size) {
   const head = h("div", { class: "block-head" },
     h("h3", {}, title),
@@ -41,7 +41,7 @@ export function block(title, text, size) {
   return h("section", { class: "block", "aria-label": title }, head, shown(text));
 }
 
-/** What is wrong with a text that looks like JSON; nothing if it is none, or right. */
+/** Returns the problem of a text that looks like JSON, or `null` if it is valid or does not look like JSON. */
 export function lint(text) {
   const trimmed = text.trim();
   if (!/^[{["]/.test(trimmed)) return null;
@@ -53,7 +53,7 @@ export function lint(text) {
   }
 }
 
-/** The text in form, if it is JSON. */
+/** Formats a text if it is JSON. */
 export function format(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
@@ -62,7 +62,7 @@ export function format(text) {
   }
 }
 
-/** The text in one line, if it is JSON. */
+/** Formats a text in one line if it is JSON. */
 export function compact(text) {
   try {
     return JSON.stringify(JSON.parse(text));

@@ -1,10 +1,10 @@
-// A list of any length, of which only what is seen is in the page.
+// A list of any length. The page contains only its visible rows.
 
 import { h } from "./dom.js";
 
 export class List {
   /**
-   * `row(item)` makes what a row shows, `key(item)` is what it is known by, `chosen(item)` is called when it is chosen.
+   * `row(item)` creates the element of a row. `key(item)` identifies an item. `chosen(item)` is called when an item is selected.
    */
   constructor({ label, height, row, key, chosen, empty }) {
     this.height = height;
@@ -20,7 +20,7 @@ export class List {
       on: {
         scroll: () => this.paint(),
         keydown: (event) => this.pressed(event),
-        // The row may be drawn anew, or be another one, before the button is let go.
+        // The row can be replaced before the button is released.
         pointerdown: (event) => { this.pointed = event.target.closest("[data-key]")?.dataset.key; },
         click: (event) => {
           const key = this.pointed ?? event.target.closest("[data-key]")?.dataset.key;
@@ -32,7 +32,7 @@ export class List {
     new ResizeObserver(() => this.paint()).observe(this.element);
   }
 
-  /** Shows these; what is on the screen stays where it is. */
+  /** Shows these items. The visible rows keep their position. */
   set(items) {
     const top = this.element.scrollTop;
     const first = this.items[Math.floor(top / this.height)];
@@ -48,7 +48,7 @@ export class List {
     this.paint();
   }
 
-  /** What is on the screen. */
+  /** Returns the visible items. */
   visible() {
     const first = Math.floor(this.element.scrollTop / this.height);
     const count = Math.ceil(this.element.clientHeight / this.height) + 1;

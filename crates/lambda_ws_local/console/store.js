@@ -1,16 +1,16 @@
-// What a person has set, kept over a reload.
+// The user's settings. They are stored in the browser.
 
 const PREFIX = "lambda-ws-console:";
 
-/** A setting that is `fallback` until it is set. */
+/** Returns a setting. Its value is `fallback` until it is set. */
 export function setting(name, fallback) {
   const key = PREFIX + name;
   let value = fallback;
   try {
-    const kept = localStorage.getItem(key);
-    if (kept !== null) value = JSON.parse(kept);
+    const stored = localStorage.getItem(key);
+    if (stored !== null) value = JSON.parse(stored);
   } catch {
-    // Storage may be forbidden: then nothing is kept.
+    // The browser can disable the storage. The setting then lasts until a reload.
   }
   return {
     get: () => value,
@@ -19,7 +19,7 @@ export function setting(name, fallback) {
       try {
         localStorage.setItem(key, JSON.stringify(next));
       } catch {
-        // As above.
+        // As above, the storage can be disabled.
       }
     },
   };

@@ -1,15 +1,15 @@
-// What happens in the gateway: the events it sends, made into invocations, connections and clients.
+// The state of the gateway: invocations, connections and clients. The gateway sends it as a stream of entries.
 
-import { ask } from "./dom.js";
+import { request } from "./dom.js";
 
-/** How many invocations are kept, and how many seconds of figures. */
+/** The maximum numbers of invocations and of seconds of figures that the page keeps. */
 const KEPT = 2_000;
 const SECONDS = 300;
 
-/** Lines and calls that are kept of one invocation. */
+/** The maximum numbers of lines and of calls of one invocation. */
 const LINES = 400;
 
-/** Messages that are kept of a client. */
+/** The maximum number of messages of a client. */
 const MESSAGES = 500;
 
 export class Model extends EventTarget {
@@ -30,29 +30,29 @@ export class Model extends EventTarget {
     this.whole = false;
   }
 
-  tell(what) {
+  notify(what) {
     this.dispatchEvent(new Event(what));
   }
 
-  /** Begins to listen, and to keep the list of connections right. */
+  /** Connects to the stream and loads the current state. */
   start() {
     const source = new EventSource("api/stream");
     source.onopen = () => {
       this.state = "live";
-      this.tell("state");
+      this.notify("state");
       this.refresh();
       this.refreshClients();
     };
     source.onerror = () => {
       this.state = "lost";
-      this.tell("state");
+      this.notify("state");
     };
-    source.onmessage = (message) => this.heard(JSON.parse(message.data));
-    // A page that is left does not wait for the browser to let go.
+    source.onmessage = (message) => this.receive(JSON.parse(message.data));
+    // The stream is closed at once, because a browser can keep it open after the page is left.
     addEventListener("pagehide", () => source.close());
   }
 
-  heard(batch) {
+  receive(batch) {
     const changed = new Set();
     if (batch.lost > 0) {
       this.lost += batch.lost;
@@ -71,7 +71,7 @@ export class Model extends EventTarget {
       changed.add("figures").add("notice");
       if (!this.whole || this.connections.size !== this.count) this.refresh();
     }
-    for (const what of changed) this.tell(what);
+    for (const what of changed) this.notify(what);
   }
 
   entry(entry, changed) {
@@ -102,7 +102,7 @@ export class Model extends EventTarget {
         changed.add("connections");
         break;
       case "client": this.client(entry); changed.add("clients"); break;
-      case "said": this.said(entry); changed.add("clients"); break;
+      case "said": this.message(entry); changed.add("clients"); break;
     }
   }
 
@@ -120,7 +120,7 @@ export class Model extends EventTarget {
     return added;
   }
 
-  /** Something that belongs to no invocation. */
+  /** Adds a row without an invocation. */
   alone(row) {
     return this.add({ id: `alone-${this.number}`, ended: true, ...row });
   }
@@ -162,9 +162,9 @@ export class Model extends EventTarget {
 
   done(entry) {
     const found = (this.byGateway.get(entry.gw) ?? []).filter((one) => (one.kind === "authorize") === (entry.what === "authorize"));
-    const told = { outcome: entry.outcome, good: entry.good, detail: entry.detail, gatewayMs: entry.ms };
-    if (found.length > 0) for (const invocation of found) Object.assign(invocation, told);
-    else this.alone({ ...told, id: `${entry.what}-${entry.gw}`, kind: entry.what, route: entry.route || `no ${entry.what} route`, connection: entry.connection, at: entry.at, ms: entry.ms, unasked: true });
+    const result = { outcome: entry.outcome, good: entry.good, detail: entry.detail, gatewayMs: entry.ms };
+    if (found.length > 0) for (const invocation of found) Object.assign(invocation, result);
+    else this.alone({ ...result, id: `${entry.what}-${entry.gw}`, kind: entry.what, route: entry.route || `no ${entry.what} route`, connection: entry.connection, at: entry.at, ms: entry.ms, withoutFunction: true });
     const connection = this.connections.get(entry.connection);
     if (connection) connection.active = Math.max(connection.active, entry.at);
   }
@@ -175,7 +175,7 @@ export class Model extends EventTarget {
     if (!this.forgotten?.has(entry.client)) this.clients.set(entry.client, client);
   }
 
-  said(entry) {
+  message(entry) {
     const client = this.clients.get(entry.client);
     if (!client || client.messages.some((one) => one.ms === entry.ms && one.text === entry.text)) return;
     client.messages.push(entry);
@@ -186,13 +186,13 @@ export class Model extends EventTarget {
   forget(id) {
     (this.forgotten ??= new Set()).add(id);
     this.clients.delete(id);
-    this.tell("clients");
+    this.notify("clients");
   }
 
-  /** The clients as the gateway has them. */
+  /** Loads the clients from the gateway. */
   async refreshClients() {
     try {
-      const clients = await ask("GET", "clients");
+      const clients = await request("GET", "clients");
       const known = new Set(clients.map((client) => client.client));
       for (const id of this.clients.keys()) if (!known.has(id)) this.clients.delete(id);
       for (const shown of clients) {
@@ -200,13 +200,13 @@ export class Model extends EventTarget {
         const client = this.clients.get(shown.client);
         if (client) Object.assign(client, { messages: shown.messages, untold: shown.untold });
       }
-      this.tell("clients");
+      this.notify("clients");
     } catch {
-      // The stream says that the gateway is not there.
+      // The stream reports that the gateway is not available.
     }
   }
 
-  /** The open connections as the gateway has them, but not more often than every two seconds. */
+  /** Loads the open connections from the gateway, at most every two seconds. */
   async refresh() {
     if (this.refreshing) return;
     this.refreshing = true;
@@ -214,7 +214,7 @@ export class Model extends EventTarget {
       const found = new Map();
       let after = "";
       do {
-        const page = await ask("GET", `/_admin/connections?limit=1000${after && `&after=${encodeURIComponent(after)}`}`);
+        const page = await request("GET", `/_admin/connections?limit=1000${after && `&after=${encodeURIComponent(after)}`}`);
         for (const one of page.connections) {
           const known = this.connections.get(one.id);
           found.set(one.id, {
@@ -226,15 +226,15 @@ export class Model extends EventTarget {
       } while (after);
       this.connections = found;
       this.whole = true;
-      this.tell("connections");
+      this.notify("connections");
     } catch {
-      // As above.
+      // As above, the stream reports it.
     }
     setTimeout(() => { this.refreshing = false; }, 2000);
   }
 }
 
-/** What an event is. */
+/** Returns the kind, the route and the connection of an event. */
 export function about(text) {
   let event;
   try {
@@ -253,20 +253,20 @@ export function about(text) {
       const action = JSON.parse(event.body)?.action;
       if (typeof action === "string") route = `${action.slice(0, 40)} · $default`;
     } catch {
-      // A message of any other form.
+      // The message is not JSON, so it does not have an action.
     }
   }
   return { kind, route, connection };
 }
 
-/** How a function's answer reads. */
+/** Returns the outcome of a function's response. */
 function answered(entry) {
   if (entry.error !== null) return { outcome: "failed", good: false };
   try {
     const status = JSON.parse(entry.response)?.statusCode;
     if (Number.isInteger(status)) return { outcome: String(status), good: status < 400 };
   } catch {
-    // No proxy response: a task's, perhaps.
+    // The response is not a proxy response, for example that of a task.
   }
   return { outcome: "ok", good: true };
 }

@@ -1,6 +1,6 @@
-// The tables behind the function.
+// The DynamoDB tables of the function.
 
-import { ask, bytes, field, h, number, toast } from "./dom.js";
+import { bytes, field, h, number, request, toast } from "./dom.js";
 import { shown } from "./json.js";
 import { List } from "./list.js";
 import { setting } from "./store.js";
@@ -11,9 +11,9 @@ export function view() {
   const chosen = setting("tables.name", "");
   const partition = setting("tables.partition", "");
   const select = h("select", { on: { change: () => { chosen.set(select.value); load(); } } });
-  const key = h("input", { type: "text", value: partition.get(), placeholder: "all of them", spellcheck: false, on: { change: () => { partition.set(key.value); load(); } } });
+  const key = h("input", { type: "text", value: partition.get(), placeholder: "all partitions", spellcheck: false, on: { change: () => { partition.set(key.value); load(); } } });
   const keyField = field("Partition", key, "grow");
-  const search = h("input", { type: "search", placeholder: "in what is loaded", on: { input: () => paint() } });
+  const search = h("input", { type: "search", placeholder: "in the loaded items", on: { input: () => paint() } });
   const count = h("span", { class: "faint", role: "status" });
   const more = h("button", { type: "button", hidden: true, on: { click: () => load(next) } }, "Load more");
   const detail = h("div", { class: "detail", tabIndex: -1, "aria-label": "Item" });
@@ -32,7 +32,7 @@ export function view() {
 
   async function names() {
     try {
-      const { TableNames: found } = await ask("POST", "dynamodb/ListTables", {});
+      const { TableNames: found } = await request("POST", "dynamodb/ListTables", {});
       select.replaceChildren(...found.map((name) => h("option", { value: name, selected: name === chosen.get() }, name)));
       if (!found.includes(chosen.get())) chosen.set(found[0] ?? "");
       if (found.length > 0) await load();
@@ -45,23 +45,23 @@ export function view() {
   async function load(start) {
     const TableName = chosen.get();
     try {
-      const { Table: table } = await ask("POST", "dynamodb/DescribeTable", { TableName });
+      const { Table: table } = await request("POST", "dynamodb/DescribeTable", { TableName });
       const schema = [...table.KeySchema].sort((one, other) => (one.KeyType === "HASH" ? -1 : other.KeyType === "HASH" ? 1 : 0));
       keys = schema.map((part) => part.AttributeName);
       keyField.firstChild.textContent = `Partition (${keys[0]})`;
-      const request = { TableName, Limit: PAGE, ExclusiveStartKey: start ?? undefined };
+      const query = { TableName, Limit: PAGE, ExclusiveStartKey: start ?? undefined };
       const wanted = partition.get().trim();
       let page;
       if (wanted) {
         const type = table.AttributeDefinitions.find((one) => one.AttributeName === keys[0])?.AttributeType ?? "S";
-        page = await ask("POST", "dynamodb/Query", { ...request, KeyConditionExpression: "#key = :key", ExpressionAttributeNames: { "#key": keys[0] }, ExpressionAttributeValues: { ":key": { [type]: wanted } } });
-      } else page = await ask("POST", "dynamodb/Scan", request);
-      if (!start) { items = []; detail.replaceChildren(h("div", { class: "empty" }, "Choose an item to see all of it.")); element.classList.remove("opened"); }
+        page = await request("POST", "dynamodb/Query", { ...query, KeyConditionExpression: "#key = :key", ExpressionAttributeNames: { "#key": keys[0] }, ExpressionAttributeValues: { ":key": { [type]: wanted } } });
+      } else page = await request("POST", "dynamodb/Scan", query);
+      if (!start) { items = []; detail.replaceChildren(h("div", { class: "empty" }, "Select an item to see its attributes.")); element.classList.remove("opened"); }
       items.push(...page.Items.map((item, index) => ({ item, number: items.length + index })));
       next = page.LastEvaluatedKey ?? null;
       more.hidden = !next;
       const size = table.TableSizeBytes ? `, ${bytes(table.TableSizeBytes)}` : "";
-      count.textContent = `${number(items.length)}${next ? " so far" : ""} items${size}`;
+      count.textContent = `${number(items.length)}${next ? "+" : ""} items${size}`;
       paint();
     } catch (error) {
       toast(error.message, true);
@@ -78,13 +78,13 @@ export function view() {
     detail.replaceChildren(h("div", { class: "detail-head" }, h("h2", { class: "mono" }, keys.map((name) => plain(item[name])).join(" / ")),
       h("div", { class: "actions" }, h("button", { type: "button", class: "back", on: { click: () => element.classList.remove("opened") } }, "Back"))),
       shown(JSON.stringify(Object.fromEntries(Object.entries(item).map(([name, value]) => [name, untyped(value)])))),
-      h("details", {}, h("summary", { class: "faint" }, "With DynamoDB's types"), shown(JSON.stringify(item))));
+      h("details", {}, h("summary", { class: "faint" }, "With DynamoDB types"), shown(JSON.stringify(item))));
   }
 
   return { element, shown: names };
 }
 
-/** A value as JSON has it. */
+/** Converts a DynamoDB value to JSON. */
 function untyped(value) {
   const [type, inner] = Object.entries(value)[0];
   switch (type) {
@@ -97,7 +97,7 @@ function untyped(value) {
   }
 }
 
-/** A value in a line, without its type. */
+/** Formats a DynamoDB value in one line, without its type. */
 function plain(value) {
   if (value === undefined) return "";
   const [type, inner] = Object.entries(value)[0];

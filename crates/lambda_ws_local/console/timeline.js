@@ -1,29 +1,29 @@
-// One invocation, opened: what happened in it, one after the other, and what went in and out.
+// The details of an invocation: its timeline, its event and its response.
 
 import { bytes, duration, h, time } from "./dom.js";
 import { block, shown } from "./json.js";
 
-const SURE = {
+const ORIGINS = {
   during: ["", ""],
-  after: ["after the answer", "The process made this call after it had answered, and before its next event: work that was not awaited."],
-  likely: ["likely", "The caller sent no session token. This was the only event under way, so it is likely to be its call, but not certain."],
+  after: ["after the answer", "The process made this call after its response and before its next event. The function did not await this work."],
+  likely: ["likely", "The caller did not send a session token. This was the only running event, so the call probably belongs to it."],
   start: ["at start", "The process made this call before its first event."],
-  unknown: ["caller unknown", "The caller sent no session token, and several events, or none, were under way."],
-  console: ["by the console", "The console made this call in the backend's place."],
+  unknown: ["caller unknown", "The caller did not send a session token, and the number of running events was not one."],
+  console: ["by the console", "The console made this call like a backend."],
 };
 
-/** What happened, in the order of time: `{at, kind, ...}`. */
+/** Returns the steps of an invocation in the order of time: `{at, kind, ...}`. */
 export function steps(invocation) {
   const found = [];
   if (invocation.event) found.push({ at: invocation.at, kind: "event", text: "The event arrives", more: `${invocation.fn}, ${bytes(invocation.bytes)}` });
   if (invocation.environment) {
-    const cold = invocation.cold ? `, its first: the start before took ${duration(invocation.init)}` : "";
-    found.push({ at: invocation.startedAt, kind: "start", text: `Environment ${invocation.environment} begins`, more: `${invocation.startedAt - invocation.at} ms after it arrived${cold}` });
+    const cold = invocation.cold ? `, cold start in ${duration(invocation.init)}` : "";
+    found.push({ at: invocation.startedAt, kind: "start", text: `Environment ${invocation.environment} starts`, more: `${invocation.startedAt - invocation.at} ms after the event arrived${cold}` });
   }
   for (const line of invocation.logs) found.push({ at: line.at, kind: line.stream === "platform" ? "platform" : "log", text: line.text, more: line.stream });
   for (const call of invocation.calls) {
     const name = call.service === "management" ? `${call.action} @connections` : `${call.service} ${call.action}`;
-    // A call is told when it is over.
+    // A call is reported at its end.
     found.push({ at: call.at - call.ms, kind: "call", text: name, call, bad: call.status >= 400 || call.status === 0 });
   }
   if (invocation.ended && invocation.event) {
@@ -56,20 +56,20 @@ function content(step) {
     return h("div", { class: "said" }, text, step.more ? h("span", { class: "faint" }, ` ${step.more}`) : null);
   }
   const { call } = step;
-  const [sure, why] = SURE[call.origin] ?? SURE.unknown;
-  const told = [
+  const [label, explanation] = ORIGINS[call.origin] ?? ORIGINS.unknown;
+  const summary = [
     h("span", { class: "what" }, step.text), " ",
     h("span", { class: step.bad ? "pill bad" : "pill" }, String(call.status)), " ",
     h("span", { class: "faint" }, duration(call.ms)),
-    sure ? h("span", { class: "pill warn", title: why }, sure) : null,
+    label ? h("span", { class: "pill warn", title: explanation }, label) : null,
   ];
   const target = table(call) ?? call.target;
-  const details = h("details", {}, h("summary", {}, told, target ? h("span", { class: "target" }, target) : null));
-  // Most are never opened.
+  const details = h("details", {}, h("summary", {}, summary, target ? h("span", { class: "target" }, target) : null));
+  // The details are created when they are opened, because most are never opened.
   details.addEventListener("toggle", () => {
     if (!details.open || details.childElementCount > 1) return;
     details.append(
-      sure ? h("p", { class: "faint" }, why) : null ?? "",
+      label ? h("p", { class: "faint" }, explanation) : null ?? "",
       call.detail ? h("p", { class: "faint" }, call.detail) : "",
       call.request ? part("Request", call.request, call.requestBytes) : "",
       call.response ? part("Response", call.response, call.responseBytes) : "",
@@ -83,19 +83,19 @@ function part(title, text, size) {
   return h("div", {}, h("h4", {}, title, h("span", { class: "faint" }, cut)), shown(text));
 }
 
-/** The table that a DynamoDB call is for. */
+/** Returns the table of a DynamoDB call. */
 function table(call) {
   if (call.service !== "dynamodb") return null;
   const name = /"TableName"\s*:\s*"([^"]+)"/.exec(call.request);
   return name?.[1] ?? null;
 }
 
-/** All that is known of an invocation. */
+/** Returns the elements with all details of an invocation. */
 export function whole(invocation, replay) {
   const parts = [];
   const facts = [
     ["Time", time(invocation.at)],
-    ["Duration", invocation.ms === undefined ? "under way" : duration(invocation.ms)],
+    ["Duration", invocation.ms === undefined ? "running" : duration(invocation.ms)],
     ["Gateway", invocation.gatewayMs === undefined ? null : duration(invocation.gatewayMs)],
     ["Function", invocation.fn],
     ["Environment", invocation.environment && `${invocation.environment}${invocation.cold ? `, cold start (${duration(invocation.init)})` : ""}`],
@@ -106,10 +106,10 @@ export function whole(invocation, replay) {
     ["Calls", invocation.callsMade ? String(invocation.callsMade) : null],
   ].filter(([, value]) => value);
   parts.push(h("dl", { class: "facts" }, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))));
-  if (invocation.unasked) parts.push(h("p", { class: "hint" }, "No function was asked: the gateway decided alone, or there is no such route."));
+  if (invocation.withoutFunction) parts.push(h("p", { class: "hint" }, "No function was invoked. The gateway answered itself, or the route does not exist."));
   const left = (invocation.callsUntold ?? 0) + invocation.unkept;
   parts.push(h("section", { class: "block", "aria-label": "Timeline" }, h("div", { class: "block-head" }, h("h3", {}, "Timeline")), timeline(invocation),
-    left > 0 ? h("p", { class: "hint" }, `${left} more calls or lines are counted and not shown.`) : null));
+    left > 0 ? h("p", { class: "hint" }, `${left} more calls or lines are not shown.`) : null));
   if (replay) parts.push(replay);
   if (invocation.error) parts.push(h("p", { class: "hint bad" }, invocation.error));
   if (invocation.response !== undefined && invocation.response !== null) parts.push(block("Response", invocation.response, invocation.responseBytes));

@@ -1,6 +1,6 @@
-//! A Lambda function without a library, for the tests of the local gateway: each line of an event is a command.
+//! A Lambda function without a library, for the tests of the local gateway. Each line of an event is a command.
 //!
-//! Its only argument, if any, says what it does instead of asking for its first event.
+//! The optional argument selects what the function does before it requests its first event.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -43,7 +43,7 @@ fn main() -> io::Result<()> {
         if next.status != 200 {
             process::exit(9);
         }
-        let answer = api.obey(&next)?;
+        let answer = api.execute(&next)?;
         let (kind, body) = match &answer {
             Ok(body) => ("response", body),
             Err(report) => ("error", report),
@@ -74,7 +74,7 @@ struct Reply {
 }
 
 impl Reply {
-    /// A header of the Runtime API by the end of its name.
+    /// Returns the header of the Runtime API whose name ends with `name`.
     fn header(&self, name: &str) -> &str {
         self.headers
             .iter()
@@ -84,8 +84,8 @@ impl Reply {
 }
 
 impl Api {
-    /// Runs the commands of an event; the last answer counts.
-    fn obey(&mut self, event: &Reply) -> io::Result<Result<Vec<u8>, Vec<u8>>> {
+    /// Runs the commands of an event. Returns the answer of the last command that has one.
+    fn execute(&mut self, event: &Reply) -> io::Result<Result<Vec<u8>, Vec<u8>>> {
         let mut answer = Ok(Vec::new());
         for line in String::from_utf8_lossy(&event.body).lines() {
             let (command, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -113,7 +113,7 @@ impl Api {
                 "leave-a-child" => {
                     process::Command::new("sleep").arg("1000").spawn()?;
                 }
-                // In a session, and so a process group, of its own.
+                // `setsid` gives the process its own session and process group.
                 "leave-a-daemon" => {
                     let daemon = process::Command::new("setsid")
                         .args(["sleep", "1000"])
@@ -161,7 +161,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// Answers in chunks, as lambda_runtime streams; asks for the next event, which is an error that ends the program.
+    /// Sends the answer in chunks like a streaming response of lambda_runtime. Then prints the status and exits.
     fn stream(&mut self, id: &str, rest: &str) -> io::Result<Result<Vec<u8>, Vec<u8>>> {
         let (head, tail) = rest.split_at(rest.len() / 2);
         write!(
@@ -224,7 +224,7 @@ impl Api {
     }
 }
 
-/// Waits until a test lets it go on.
+/// Waits until a test creates a file, or for at most 60 s.
 fn wait_for(file: &str) {
     let end = Instant::now() + Duration::from_secs(60);
     while !Path::new(file).exists() && Instant::now() < end {

@@ -1,4 +1,4 @@
-//! What travels between API Gateway and a Lambda authorizer.
+//! The events and responses of Lambda authorizers.
 
 mod identity_source;
 mod policy;
@@ -12,8 +12,10 @@ use policy::PolicyDocument;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The event of a Lambda authorizer, as a gateway writes it: like a CONNECT, with other headers, and
-/// with empty objects where a CONNECT has nothing (conformance B10, C4).
+/// The event of a Lambda authorizer, as a gateway writes it (conformance B10, C4).
+///
+/// It has the form of a CONNECT event with other headers. Members that are absent in a CONNECT event are empty
+/// objects here.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizerRequest<'a> {
@@ -21,45 +23,51 @@ pub struct AuthorizerRequest<'a> {
     pub r#type: &'a str,
     /// `arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect`.
     pub method_arn: &'a str,
-    /// The handshake's headers, hop-by-hop ones too, the last value of each.
+    /// The headers of the handshake, including hop-by-hop headers. Contains the last value of each.
     #[serde(serialize_with = "last")]
     pub headers: Option<&'a Pairs>,
-    /// The handshake's headers, all values of each.
+    /// The headers of the handshake, with all values of each.
     #[serde(serialize_with = "all")]
     pub multi_value_headers: Option<&'a Pairs>,
-    /// The query string, the last value of each name.
+    /// The query string, with the last value of each name.
     #[serde(serialize_with = "last")]
     pub query_string_parameters: Option<&'a Pairs>,
-    /// The query string, all values of each name.
+    /// The query string, with all values of each name.
     #[serde(serialize_with = "all")]
     pub multi_value_query_string_parameters: Option<&'a Pairs>,
-    /// The stage's variables.
+    /// The variables of the stage.
     #[serde(serialize_with = "last")]
     pub stage_variables: Option<&'a Pairs>,
-    /// What happened, to whom, when.
+    /// The connection, the stage and the time of the event.
     pub request_context: RequestContext<'a>,
 }
 
-/// What a Lambda authorizer returned, checked as strictly as API Gateway checks it.
+/// The response of a Lambda authorizer, validated as strictly as API Gateway validates it.
 #[derive(Debug, Clone)]
 pub struct AuthorizerResponse {
     document: PolicyDocument,
-    said: Map<String, Value>,
+    context: Map<String, Value>,
     usage_identifier_key: Option<String>,
 }
 
-/// Why what an authorizer returned is no policy: the client sees 500 (conformance B9).
+/// The error of an authorizer's response that is not valid. The client gets a 500 (conformance B9).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedPolicy {
-    /// It is over 8 KB.
-    #[error("the authorizer's response has {0} bytes: at most {AUTHORIZER_BYTES} are allowed")]
+    /// The response has more than 8 KB.
+    #[error(
+        "the authorizer's response is too large: expected at most {AUTHORIZER_BYTES} bytes, got {0}"
+    )]
     TooLarge(usize),
-    /// It has not the form of a policy.
-    #[error("the authorizer's response is no policy: principalId and policyDocument are expected")]
-    NoPolicy(#[source] serde_json::Error),
-    /// A member of its context is neither a string nor a number nor a boolean.
-    #[error("the authorizer's context has a member `{0}` that is no string, number or boolean")]
+    /// The response does not have the form of a policy.
+    #[error(
+        "the authorizer's response is not a valid policy: expected principalId and policyDocument"
+    )]
+    NotAPolicy(#[source] serde_json::Error),
+    /// A member of the context is not a string, a number or a boolean.
+    #[error(
+        "the member `{0}` of the authorizer's context is not valid: expected a string, a number or a boolean"
+    )]
     BadContext(String),
 }
 
@@ -74,17 +82,17 @@ struct Returned {
     usage_identifier_key: Option<String>,
 }
 
-/// The headers of an authorizer's event, for those of a CONNECT: with the ones of the hop, which it
-/// has not, and in the order of their names (conformance B10).
+/// Returns the headers of an authorizer's event for the headers of a CONNECT event. Adds the hop-by-hop headers and
+/// sorts all headers by name (conformance B10).
 pub fn authorizer_headers(connect: &Pairs) -> Pairs {
-    const HOPS: [(&str, &str); 3] = [
+    const HOP_BY_HOP: [(&str, &str); 3] = [
         ("Connection", "upgrade"),
         ("content-length", "0"),
         ("Upgrade", "websocket"),
     ];
     let mut headers: Vec<_> = connect
         .iter()
-        .chain(HOPS)
+        .chain(HOP_BY_HOP)
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     headers.sort_by_key(|(name, _)| name.to_ascii_lowercase());
@@ -92,18 +100,19 @@ pub fn authorizer_headers(connect: &Pairs) -> Pairs {
 }
 
 impl AuthorizerResponse {
-    /// Reads the JSON an authorizer returned.
+    /// Reads the JSON response of an authorizer.
     ///
     /// # Errors
     ///
-    /// [`MalformedPolicy`], if API Gateway would not take it.
+    /// Returns [`MalformedPolicy`] if API Gateway rejects the response.
     pub fn read(json: &[u8]) -> Result<Self, MalformedPolicy> {
         if json.len() > AUTHORIZER_BYTES {
             return Err(MalformedPolicy::TooLarge(json.len()));
         }
-        let returned: Returned = serde_json::from_slice(json).map_err(MalformedPolicy::NoPolicy)?;
-        let mut said = Map::new();
-        said.insert("principalId".to_owned(), returned.principal_id.into());
+        let returned: Returned =
+            serde_json::from_slice(json).map_err(MalformedPolicy::NotAPolicy)?;
+        let mut context = Map::new();
+        context.insert("principalId".to_owned(), returned.principal_id.into());
         for (name, value) in returned.context.into_iter().flatten() {
             let value = match value {
                 Value::String(_) => value,
@@ -112,33 +121,34 @@ impl AuthorizerResponse {
                     return Err(MalformedPolicy::BadContext(name));
                 }
             };
-            said.insert(name, value);
+            context.insert(name, value);
         }
-        // Two places are documented; where it is not a member of the context, later events do not have it.
+        // AWS documents two places for the key. Later events contain it only if it is a member of the context.
         let usage_identifier_key = returned.usage_identifier_key.or_else(|| {
-            let said = said.get("usageIdentifierKey").and_then(Value::as_str);
-            said.map(str::to_owned)
+            let key = context.get("usageIdentifierKey").and_then(Value::as_str);
+            key.map(str::to_owned)
         });
         Ok(Self {
             document: returned.policy_document,
-            said,
+            context,
             usage_identifier_key,
         })
     }
 
-    /// Whether the policy allows `method_arn` to a client: a statement whose conditions hold allows it, and none denies it.
+    /// Returns whether the policy allows a client to invoke `method_arn`. A statement must allow it and no statement may
+    /// deny it. Statements apply only if their conditions hold.
     pub fn allows(&self, method_arn: &str, context: &PolicyContext<'_>) -> bool {
         let action = "execute-api:Invoke";
         self.document.allows(action, method_arn, context)
     }
 
-    /// What later events say in `requestContext.authorizer`: `principalId` and the context, all of it
-    /// text (conformance C1).
-    pub fn said(&self) -> &Map<String, Value> {
-        &self.said
+    /// Returns the `requestContext.authorizer` of later events: `principalId` and the context. All values are strings
+    /// (conformance C1).
+    pub fn context(&self) -> &Map<String, Value> {
+        &self.context
     }
 
-    /// The client's API key, for APIs that take it from their authorizer (conformance B11).
+    /// Returns the client's API key, for APIs that get it from their authorizer (conformance B11).
     pub fn usage_identifier_key(&self) -> Option<&str> {
         self.usage_identifier_key.as_deref()
     }
@@ -158,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_what_is_no_policy_is_malformed() {
+    fn b9_a_response_that_is_not_a_policy_is_malformed() {
         let mut nested = policy(&json!([]));
         nested["context"] = json!({"list": [1]});
         let mut large = policy(&json!([]));
@@ -171,25 +181,25 @@ mod tests {
             json!({"isAuthorized": true}),
         ] {
             assert!(
-                matches!(read(&json), Err(MalformedPolicy::NoPolicy(_))),
+                matches!(read(&json), Err(MalformedPolicy::NotAPolicy(_))),
                 "{json}"
             );
         }
     }
 
     #[test]
-    fn c1_what_it_said_is_text_in_later_events() {
+    fn c1_the_values_of_the_context_are_strings_in_later_events() {
         let mut json = policy(&json!([]));
         json["context"] = json!({"n": 7, "b": true, "s": "x"});
-        let said = Value::from(read(&json).unwrap().said().clone());
+        let context = Value::from(read(&json).unwrap().context().clone());
         assert_eq!(
-            said,
+            context,
             json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"})
         );
     }
 
     #[test]
-    fn b11_a_usage_identifier_key_stands_beside_the_context_or_in_it() {
+    fn b11_a_usage_identifier_key_is_read_beside_the_context_and_in_it() {
         let mut beside = policy(&json!([]));
         beside["usageIdentifierKey"] = json!("k1");
         let mut inside = policy(&json!([]));
@@ -204,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn b10_an_authorizer_sees_the_headers_of_the_hop_too() {
+    fn b10_an_authorizer_event_contains_the_hop_by_hop_headers() {
         let connect: Pairs = [("Host", "h"), ("a", "1"), ("X", "y"), ("a", "2")]
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .into_iter()

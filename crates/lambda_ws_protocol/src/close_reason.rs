@@ -1,7 +1,6 @@
-//! How a connection ends.
+//! The close codes and reasons of connections.
 
-/// How a connection ends: the code and the reason that the client and the DISCONNECT event get
-/// (conformance C3).
+/// The code and the reason of a close. The client and the DISCONNECT event get both (conformance C3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseReason {
     /// The close code.
@@ -11,21 +10,21 @@ pub struct CloseReason {
 }
 
 impl CloseReason {
-    /// `DELETE @connections` (conformance G9).
+    /// A `DELETE @connections` closed the connection (conformance G9).
     pub const NORMAL: Self = Self::new(1000, "Connection Closed Normally");
-    /// Idle, or too old (conformance F5, F6).
+    /// The connection was idle or reached its maximum duration (conformance F5, F6).
     pub const GOING_AWAY: Self = Self::new(1001, "Going away");
-    /// The client broke the protocol (conformance F10).
+    /// The client violated the websocket protocol (conformance F10).
     pub const PROTOCOL_ERROR: Self = Self::new(1002, "Protocol error");
-    /// A binary frame (conformance F1).
+    /// The client sent a binary frame (conformance F1).
     pub const UNSUPPORTED: Self = Self::new(1003, "Binary frames are not supported");
-    /// The client closed without a code (conformance C3).
+    /// The client closed the connection without a code (conformance C3).
     pub const NO_STATUS: Self = Self::new(1005, "Client-side close frame status not set");
     /// The TCP connection was lost (conformance C3).
     pub const LOST: Self = Self::new(1006, "Connection closed abnormally");
-    /// Text that is not UTF-8 (conformance F10).
+    /// The client sent text that is not UTF-8 (conformance F10).
     pub const NOT_UTF8: Self = Self::new(1007, "Text is not UTF-8");
-    /// A frame over 32 KB or a message over 128 KB (conformance F2).
+    /// The client sent a frame over 32 KB or a message over 128 KB (conformance F2).
     pub const TOO_BIG: Self = Self::new(1009, "Frame over 32 KB or message over 128 KB");
 
     const fn new(code: u16, reason: &'static str) -> Self {

@@ -1,4 +1,4 @@
-//! The name API Gateway gives a connection.
+//! The id of a connection.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,17 +6,17 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
-/// The maximum length of an id that is read from JSON. Those of API Gateway have 16 bytes.
+/// The maximum length of an id in JSON, in bytes. The ids of API Gateway have 16 bytes.
 const MAX_BYTES: usize = 256;
 
-/// The name API Gateway gives a connection, such as `PJqB0fHsqRcCHlw=`; cheap to clone.
+/// The id of a connection, such as `PJqB0fHsqRcCHlw=`. API Gateway generates it. It is cheap to clone.
 ///
-/// It is unique for as long as the connection lives, and tells nothing about the client.
+/// It is unique while the connection is open. It contains no information about the client.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(Arc<str>);
 
 impl ConnectionId {
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -52,7 +52,7 @@ impl<'de> Deserialize<'de> for ConnectionId {
         match id.len() {
             1..=MAX_BYTES => Ok(Self::from(id)),
             bytes => Err(D::Error::custom(format_args!(
-                "a connection id of {bytes} bytes is not valid: it has 1 to {MAX_BYTES} bytes"
+                "the connection id is not valid: expected 1 to {MAX_BYTES} bytes, got {bytes}"
             ))),
         }
     }

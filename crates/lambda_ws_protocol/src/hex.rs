@@ -11,7 +11,7 @@ pub fn hex(hash: &[u8]) -> [u8; 64] {
     text
 }
 
-/// Reads a hash; `None` for anything but 64 lower-case hexadecimal digits.
+/// Reads a hash. Returns `None` unless the text consists of 64 lower-case hexadecimal digits.
 #[cfg(feature = "sigv4")]
 pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let digit = |byte: u8| match byte {

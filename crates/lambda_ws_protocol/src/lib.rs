@@ -12,8 +12,8 @@
 //!
 //! Applications use [`lambda_ws`]. This crate has no I/O.
 //!
-//! The conformance numbers in this crate, such as C1, are those of the project's list of how the real service
-//! behaves.
+//! The conformance numbers in this crate, such as C1, refer to the project's list of the behaviour of the real
+//! service.
 //!
 //! [`lambda_ws`]: https://docs.rs/lambda_ws
 

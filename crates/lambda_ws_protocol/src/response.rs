@@ -12,52 +12,52 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The response of a proxy integration, checked as strictly as API Gateway checks it.
+/// The response of a proxy integration, validated as strictly as API Gateway validates it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyResponse {
-    /// The HTTP status; on `$connect` anything but 2xx refuses the client (conformance B4).
+    /// The HTTP status. On `$connect`, every status except 2xx rejects the client (conformance B4).
     pub status: u16,
-    /// The sub-protocol for the handshake, the only header that counts (conformance B6).
+    /// The sub-protocol for the handshake. API Gateway ignores all other headers (conformance B6).
     pub protocol: Option<String>,
-    /// What a two-way route sends to the client (conformance E2).
+    /// The message that a two-way route sends to the client (conformance E2).
     pub body: Option<String>,
 }
 
-/// Why a response is no proxy response: API Gateway answers with an internal server error
+/// The error of a response that is not a valid proxy response. API Gateway answers with an internal server error
 /// (conformance B4, E4).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedResponse {
-    /// It is not a JSON object: `null`, a string, no JSON at all.
-    #[error("the function's response is no JSON object: return {{\"statusCode\": 200}}")]
+    /// The response is not a JSON object, for example `null`, a string or text that is not JSON.
+    #[error("the function's response is not a JSON object: return {{\"statusCode\": 200}}")]
     NotAnObject,
-    /// It has a member that no proxy response has.
+    /// The response has an unknown member.
     #[error(
-        "the function's response has a member `{0}`: only statusCode, headers, multiValueHeaders, body and isBase64Encoded are allowed"
+        "the function's response has an unknown member `{0}`: expected only statusCode, headers, multiValueHeaders, body and isBase64Encoded"
     )]
     UnknownMember(String),
     /// A member is missing or has the wrong type.
-    #[error("the function's response has no proper `{member}`: {expected} is expected")]
+    #[error("the function's response does not have a valid `{member}`: expected {expected}")]
     BadMember {
-        /// The member's name.
+        /// The name of the member.
         member: &'static str,
-        /// What it should be.
+        /// The expected form of the member.
         expected: &'static str,
     },
 }
 
 impl ProxyResponse {
-    /// Whether the response to `$connect` accepts the client: anything but 2xx refuses it with the
-    /// same status (conformance B4).
+    /// Returns whether the response to `$connect` accepts the client. Every status except 2xx rejects the client with
+    /// the same status (conformance B4).
     pub fn accepts(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// Reads the JSON a function returned.
+    /// Reads the JSON response of a function.
     ///
     /// # Errors
     ///
-    /// [`MalformedResponse`], if API Gateway would not take it.
+    /// Returns [`MalformedResponse`] if API Gateway rejects the response.
     pub fn read(json: &[u8]) -> Result<Self, MalformedResponse> {
         let Members(members) =
             serde_json::from_slice(json).map_err(|_| MalformedResponse::NotAnObject)?;
@@ -93,10 +93,11 @@ impl ProxyResponse {
     }
 }
 
-/// The members of an object, the last of each name: borrowed, since every response passes here.
+/// The members of an object, with the last value of each name. They are borrowed, because every response is read
+/// this way.
 struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-/// A member's name, borrowed where it has no escapes.
+/// The name of a member. It is borrowed if it contains no escapes.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -116,7 +117,7 @@ impl<'de> Visitor<'de> for ReadMembers {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        // As many as there may be; one more is refused, whatever else comes.
+        // A valid response has at most five members. A sixth one is enough to reject the response.
         let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::with_capacity(5);
         while let Some((Name(name), value)) = map.next_entry::<Name<'de>, &'de RawValue>()? {
             if let Some((_, before)) = members.iter_mut().find(|(other, _)| *other == name) {
@@ -144,7 +145,7 @@ fn read<'a, T: Deserialize<'a>>(
 
 fn status(value: &RawValue) -> Result<u16, MalformedResponse> {
     let text = value.get().trim_matches('"');
-    // Rust would take a sign, too.
+    // `parse` alone would accept a sign.
     let digits = Some(text).filter(|text| text.bytes().all(|digit| digit.is_ascii_digit()));
     let status = digits
         .and_then(|text| text.parse().ok())
@@ -177,7 +178,7 @@ fn protocol(headers: BTreeMap<String, Value>) -> Result<Option<String>, Malforme
 mod tests {
     use super::*;
 
-    fn refused(json: &str) -> String {
+    fn rejected(json: &str) -> String {
         ProxyResponse::read(json.as_bytes())
             .unwrap_err()
             .to_string()
@@ -193,39 +194,39 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_members_counts_and_names_may_be_escaped() {
+    fn the_last_of_two_members_is_used_and_names_can_be_escaped() {
         let json = br#"{"statusCode":"no","bod\u0079":"a","statusCode":201,"body":"b"}"#;
         let response = ProxyResponse::read(json).unwrap();
         assert_eq!(
             (response.status, response.body.as_deref()),
             (201, Some("b"))
         );
-        assert!(refused(r#"{"statusCode":200,"b\u006fdi":1}"#).contains("`bodi`"));
+        assert!(rejected(r#"{"statusCode":200,"b\u006fdi":1}"#).contains("`bodi`"));
         let many: Vec<_> = (0..1000).map(|n| format!("\"m{n}\":1")).collect();
-        assert!(refused(&format!("{{{}}}", many.join(","))).contains("`m0`"));
+        assert!(rejected(&format!("{{{}}}", many.join(","))).contains("`m0`"));
     }
 
     #[test]
-    fn b8_a_multi_value_header_may_choose_the_protocol() {
+    fn b8_a_multi_value_header_can_select_the_protocol() {
         let json = br#"{"statusCode":"200","multiValueHeaders":{"Sec-WebSocket-Protocol":["b"]}}"#;
         let response = ProxyResponse::read(json).unwrap();
         assert_eq!(response.protocol.as_deref(), Some("b"));
     }
 
     #[test]
-    fn e4_anything_else_is_malformed_and_the_error_says_why() {
-        assert!(refused("null").contains("no JSON object"));
-        assert!(refused("\"ok\"").contains("no JSON object"));
-        assert!(refused("garbage").contains("no JSON object"));
+    fn e4_the_error_of_a_malformed_response_states_the_reason() {
+        assert!(rejected("null").contains("not a JSON object"));
+        assert!(rejected("\"ok\"").contains("not a JSON object"));
+        assert!(rejected("garbage").contains("not a JSON object"));
         assert!(
-            refused(r#"{"ConnectionId":"x","Data":"y","statusCode":200}"#)
+            rejected(r#"{"ConnectionId":"x","Data":"y","statusCode":200}"#)
                 .contains("`ConnectionId`")
         );
-        assert!(refused(r#"{"statusCode":200,"body":{"a":1}}"#).contains("`body`"));
-        assert!(refused(r#"{"statusCode":200,"headers":{"a":[]}}"#).contains("`headers`"));
-        assert!(refused(r#"{"statusCode":9999}"#).contains("`statusCode`"));
-        assert!(refused(r#"{"statusCode":"+200"}"#).contains("`statusCode`"));
-        assert!(refused(r#"{"statusCode":"2e2"}"#).contains("`statusCode`"));
-        assert!(refused("{}").contains("`statusCode`"));
+        assert!(rejected(r#"{"statusCode":200,"body":{"a":1}}"#).contains("`body`"));
+        assert!(rejected(r#"{"statusCode":200,"headers":{"a":[]}}"#).contains("`headers`"));
+        assert!(rejected(r#"{"statusCode":9999}"#).contains("`statusCode`"));
+        assert!(rejected(r#"{"statusCode":"+200"}"#).contains("`statusCode`"));
+        assert!(rejected(r#"{"statusCode":"2e2"}"#).contains("`statusCode`"));
+        assert!(rejected("{}").contains("`statusCode`"));
     }
 }

@@ -1,7 +1,8 @@
-//! Route selection expressions: how a WebSocket API finds the route of a message.
+//! Route selection expressions. A WebSocket API uses one to select the route of a message.
 //!
-//! The language (conformance D1) has variables, `$request.body.action` or `${request.body.action}`,
-//! with members and `[n]` in their paths, literal text around them, and `\$` for a dollar sign.
+//! An expression consists of variables and literal text (conformance D1). A variable is written as
+//! `$request.body.action` or `${request.body.action}`. Its path contains members and indexes such as `[0]`. `\$` is a
+//! literal dollar sign.
 //!
 //! ```
 //! use lambda_ws_protocol::selection::Expression;
@@ -37,20 +38,20 @@ enum Part {
     Variable(Path),
 }
 
-/// Why a text is no route selection expression.
+/// The error of a text that is not a valid route selection expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{expression}` is no route selection expression: {problem}")]
+#[error("`{expression}` is not a valid route selection expression: {problem}")]
 pub struct InvalidExpression {
     expression: String,
     problem: String,
 }
 
 impl Expression {
-    /// The route key a message selects, or `None`, if it selects none: then it goes to `$default`.
+    /// Returns the route key that a message selects. Without a key, the message goes to `$default`.
     ///
-    /// A body that is not JSON selects nothing (conformance D3), though member names may stand
-    /// without quotes. Numbers, booleans and lists are turned into text (conformance D5); a path that
-    /// leads nowhere is the empty string beside other parts, and selects nothing alone.
+    /// A body that is not JSON does not select a key. Member names without quotes are allowed (conformance D3).
+    /// Numbers, booleans and lists are converted to text (conformance D5). A path without a value is the empty string
+    /// beside other parts. Alone, it does not select a key.
     pub fn select(&self, body: &str) -> Option<String> {
         if let [Part::Literal(key)] = self.parts.as_slice() {
             return Some(key.clone());
@@ -58,7 +59,7 @@ impl Expression {
         if let [Part::Variable(Path(segments))] = self.parts.as_slice()
             && let [Segment::Member(name)] = segments.as_slice()
         {
-            // What nearly every API selects on, found without a copy of the whole message.
+            // Most APIs use such an expression. This way does not copy the whole message.
             match member(body, name) {
                 Member::Text(key) => return Some(key.into_owned()),
                 Member::Missing => return None,
@@ -87,9 +88,9 @@ impl Expression {
 }
 
 impl Expression {
-    /// The key of the route a message goes to in an API with the routes that `exists` knows: the one
-    /// it selects, else `$default` (conformance D2, D3); `None` if there is neither (D4). A message
-    /// cannot select `$connect` and `$disconnect` (D6).
+    /// Returns the key of the route of a message: the selected one, or else `$default` (conformance D2, D3). Returns
+    /// `None` if neither route exists (D4). A message cannot select `$connect` or `$disconnect` (D6). `exists` returns
+    /// whether the API has a route.
     pub fn route_key(&self, body: &str, exists: impl Fn(&str) -> bool) -> Option<String> {
         let selected = self.select(body);
         let selected = selected.filter(|key| key != "$connect" && key != "$disconnect");
@@ -99,7 +100,7 @@ impl Expression {
 }
 
 impl Default for Expression {
-    /// `$request.body.action`.
+    /// Returns `$request.body.action`.
     fn default() -> Self {
         Self {
             text: "$request.body.action".to_owned(),
@@ -143,8 +144,8 @@ impl FromStr for Expression {
             let (variable, after) = match rest.strip_prefix("${") {
                 Some(inside) => inside
                     .split_once('}')
-                    .ok_or_else(|| bad("a `${` has no `}`".to_owned()))?,
-                // Without braces a variable is the whole rest of the expression.
+                    .ok_or_else(|| bad("expected a `}` after `${`".to_owned()))?,
+                // A variable without braces extends to the end of the expression.
                 None => (&rest[1..], ""),
             };
             if !literal.is_empty() {
@@ -158,7 +159,7 @@ impl FromStr for Expression {
             parts.push(Part::Literal(literal));
         }
         if parts.is_empty() {
-            return Err(bad("it is empty".to_owned()));
+            return Err(bad("the expression is empty".to_owned()));
         }
         Ok(Self {
             text: expression.to_owned(),
@@ -167,7 +168,7 @@ impl FromStr for Expression {
     }
 }
 
-/// A JSON value as text (conformance D5; a list as `[item1, item2]`, D1).
+/// Returns a JSON value as text (conformance D5). A list becomes `[item1, item2]` (D1).
 fn text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::String(text) => text.into(),
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_a_path_may_index_a_list_and_a_list_is_stringified() {
+    fn d1_a_path_can_index_a_list_and_a_list_becomes_text() {
         let body = r#"{"a":[{"b":"x"},"y",3],"c.d":1}"#;
         assert_eq!(select("$request.body.a[0].b", body).unwrap(), "x");
         assert_eq!(select("$request.body.a[1]", body).unwrap(), "y");
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_what_is_not_json_selects_nothing_but_names_may_lack_quotes() {
+    fn d3_a_body_that_is_not_json_selects_nothing_and_names_without_quotes_are_allowed() {
         let lenient = r#"{"action":"sendMessage", body:"hello"}"#;
         assert_eq!(
             select("$request.body.action", lenient).unwrap(),
@@ -253,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_expression_is_refused_with_its_reason() {
-        let refused = |e: &str| e.parse::<Expression>().unwrap_err().to_string();
-        assert!(refused("").contains("empty"));
-        assert!(refused("${request.body.a").contains("no `}`"));
-        assert!(refused("$context.routeKey").contains("request.body"));
-        assert!(refused("$request.body.a[x]").contains("[x]"));
-        assert!(refused("$request.body.").contains("member"));
+    fn the_error_of_an_expression_that_is_not_valid_states_the_reason() {
+        let rejected = |e: &str| e.parse::<Expression>().unwrap_err().to_string();
+        assert!(rejected("").contains("empty"));
+        assert!(rejected("${request.body.a").contains("expected a `}`"));
+        assert!(rejected("$context.routeKey").contains("request.body"));
+        assert!(rejected("$request.body.a[x]").contains("[x]"));
+        assert!(rejected("$request.body.").contains("member"));
     }
 }

@@ -1,5 +1,5 @@
-//! AWS Signature Version 4 of single requests: what the management API (conformance G3) and `AWS_IAM` handshakes
-//! (conformance B9) are signed with.
+//! AWS Signature Version 4 of single requests. It signs requests to the management API (conformance G3) and `AWS_IAM`
+//! handshakes (conformance B9).
 //!
 //! ```
 //! use lambda_ws_protocol::Timestamp;
@@ -43,23 +43,23 @@ use std::time::Duration;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const TERMINATOR: &str = "aws4_request";
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
-/// How far the clocks of who signs and who verifies may be apart.
+/// The maximum difference between the clocks of the signer and the verifier.
 const SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// An access key and its secret.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The access key's id.
+    /// The id of the access key.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret of the access key.
     pub secret_access_key: String,
-    /// The token of temporary credentials. Who has one must send it, who has none must not.
+    /// The token of temporary credentials. Requests must contain it. Without a token, requests must not contain one.
     pub session_token: Option<String>,
 }
 
 impl Credentials {
-    /// A key pair without a session token.
+    /// Returns a key pair without a session token.
     pub fn new(access_key_id: impl Into<String>, secret_access_key: impl Into<String>) -> Self {
         Self {
             access_key_id: access_key_id.into(),
@@ -70,7 +70,7 @@ impl Credentials {
 }
 
 impl fmt::Debug for Credentials {
-    /// Without what is secret.
+    /// Writes the access key id only, because the other members are secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
             .field("access_key_id", &self.access_key_id)
@@ -78,7 +78,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// An HTTP request, as far as a signature covers it.
+/// The parts of an HTTP request that a signature covers.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     /// The method in capitals.
@@ -87,7 +87,7 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// The query string as it is sent, without its question mark.
     pub query: &'a str,
-    /// The headers in their order, names in any case.
+    /// The headers in their order. The names can have any case.
     pub headers: Vec<(&'a str, &'a [u8])>,
     /// The whole body.
     pub body: &'a [u8],
@@ -104,32 +104,33 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Who signs: a key pair, for one service of one region.
+/// A signer: a key pair for one service in one Region.
 #[derive(Debug, Clone, Copy)]
 pub struct Signer<'a> {
     /// The key pair.
     pub credentials: &'a Credentials,
-    /// The region, such as `us-east-1`.
+    /// The Region, such as `us-east-1`.
     pub region: &'a str,
-    /// The service's signing name, such as `execute-api`.
+    /// The signing name of the service, such as `execute-api`.
     pub service: &'a str,
 }
 
 impl Signer<'_> {
     /// Verifies that this signer signed `request`, in its `Authorization` header or its query string, and that the
-    /// signature is valid at `now`: 5 minutes before and after it was signed, or as long as `X-Amz-Expires` says.
+    /// signature is valid at `now`. A signature is valid for 5 minutes before and after the time of signing, or for the
+    /// duration in `X-Amz-Expires`.
     ///
     /// # Errors
     ///
-    /// The first failed check, in this order: the signature is complete; it is for this service and Region; its time
-    /// is valid; its access key is known; it matches the request.
+    /// Returns the error of the first failed check. The checks are, in this order: the signature is complete; it is for
+    /// this service and Region; its time is valid; its access key is known; it matches the request.
     pub fn verify(&self, request: &Request<'_>, now: Timestamp) -> Result<(), SignatureError> {
         let claim = Claim::read(request)?;
         claim.check(self.region, self.service, now)?;
         let key = self.key(claim.time).ok_or(SignatureError::UnknownKey)?;
         let is_known = match (&claim.token, &self.credentials.session_token) {
             (None, None) => true,
-            (Some(sent), Some(ours)) => key.is_same(sent, ours),
+            (Some(sent), Some(expected)) => key.is_same(sent, expected),
             _ => false,
         };
         if !is_known || claim.access_key_id() != self.credentials.access_key_id {
@@ -147,8 +148,8 @@ impl Signer<'_> {
         }
     }
 
-    /// Returns the headers that sign `request`, which has a `Host` header already: `X-Amz-Date`,
-    /// `X-Amz-Security-Token` for temporary credentials, and `Authorization`. Returns `None` if the credentials
+    /// Returns the headers that sign `request`: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, and
+    /// `Authorization`. The request must already contain a `Host` header. Returns `None` if the credentials
     /// contain characters that a header cannot contain.
     pub fn sign(
         &self,

@@ -9,7 +9,7 @@
 //! | connection of a user | `U#<user>` | `<h>#<id>` | exp |
 //! | value | `K#<namespace>` | `<key>` | value, v, exp? |
 //!
-//! `h` is the [`hash`] of the connection id in two hexadecimal digits, `h0` the first of them.
+//! `h` is the [`hash`] of the connection id in two hexadecimal digits. `h0` is the first digit.
 
 use crate::ConnectionId;
 
@@ -25,9 +25,9 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 /// The maximum size of a value, in bytes of JSON.
 pub const VALUE_BYTES: usize = 32 * 1024;
 
-/// Returns the hash byte of a connection id. It is part of the layout: it never changes.
+/// Returns the hash byte of a connection id. The hash is part of the layout and never changes.
 pub fn hash(id: &ConnectionId) -> u8 {
-    // FNV-1a, folded: the ids of one second differ in few characters.
+    // FNV-1a, folded to one byte, because the ids of one second differ in few characters.
     let fnv = id.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     });
@@ -61,11 +61,11 @@ pub fn member(id: &ConnectionId) -> String {
 
 /// Returns the first and the last sort key of the members whose hashes are in a range.
 pub fn members_between(from: u8, to: u8) -> [String; 2] {
-    // `$` follows `#`.
+    // `$` is the next character after `#`.
     [format!("{from:02x}#"), format!("{to:02x}$")]
 }
 
-/// Returns the connection id of a sort key. `pk` may be absent: a projection of members has none.
+/// Returns the connection id of a sort key. `pk` is optional, because a projection of members does not contain it.
 pub fn connection_id<'a>(pk: Option<&str>, sk: &'a str) -> &'a str {
     match sk.split_once('#') {
         // No connection id contains `#`.
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_of_an_id_never_changes_and_spreads() {
+    fn the_hash_of_an_id_never_changes_and_is_evenly_distributed() {
         assert_eq!(hash(&"PJqB0fHsqRcCHlw=".into()), 179);
         let mut random = fastrand::Rng::with_seed(1);
         let mut counts = [0_u32; 16];

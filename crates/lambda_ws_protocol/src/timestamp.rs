@@ -13,27 +13,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The present, by the system's clock.
+    /// Returns the current time of the system clock.
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 
-    /// The time `millis` milliseconds after the epoch.
+    /// Returns the time `millis` milliseconds after the epoch.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// The time `secs` seconds after the epoch.
+    /// Returns the time `secs` seconds after the epoch.
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1000))
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since the epoch.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the epoch.
+    /// Returns the whole seconds since the epoch.
     pub const fn secs(self) -> u64 {
         self.0 / 1000
     }
@@ -61,7 +61,7 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// How long ago `earlier` was; nothing, if it was not.
+/// Returns the duration since `earlier`, or zero if `earlier` is later.
 impl Sub for Timestamp {
     type Output = Duration;
 

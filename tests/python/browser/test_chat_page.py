@@ -48,9 +48,9 @@ class ChatPage(unittest.TestCase):
         see(".message .text", "hello, Ann")
         self.browser.click("#people button", "bob")
         self.say("a secret")
-        see(".message.direct.mine", "you to bob alone")
+        see(".message.direct.mine", "you to bob (direct)")
         self.to(bob)
-        see(".message.direct", "ann to you alone")
+        see(".message.direct", "ann to you (direct)")
         see(".message.direct .text", "a secret")
         self.browser.fill("#other", "garden")
         self.browser.click("#join button")
@@ -63,11 +63,11 @@ class ChatPage(unittest.TestCase):
         self.assertEqual(self.browser.nameless(), [])
         self.assertEqual(self.browser.complaints(), [])
 
-    def test_a_connection_returns_by_itself_and_after_a_reload(self):
+    def test_a_connection_reconnects_after_a_close_and_a_reload(self):
         self.enter("cat", "attic")
         user = json.dumps({"connection": self.connection_of("attic")}).encode()
         self.assertEqual(fetch_json(f"{self.gateway.console}api/close", user)["status"], 204)
-        self.browser.see(".note", "It comes back by itself")
+        self.browser.see(".note", "It reconnects automatically")
         self.browser.see(".note", "You are back in attic")
         self.browser.see("#state", "online")
         self.say("still here")
@@ -86,7 +86,7 @@ class ChatPage(unittest.TestCase):
         (member,) = eventually(f"a member of {room}", look)
         return member.split("#")[1]
 
-    def test_an_invalid_name_is_reported_before_a_request(self):
+    def test_a_name_that_is_not_valid_is_rejected_before_a_request(self):
         self.browser.driver.switch_to.new_window("tab")
         self.browser.driver.get(self.gateway.page)
         self.browser.fill("#name", "no name")

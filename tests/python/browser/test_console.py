@@ -68,16 +68,16 @@ class Console(unittest.TestCase):
     def ask(self, path):
         return fetch_json(urllib.parse.urljoin(self.gateway.console, path))
 
-    def test_a_refused_connect_shows_401_and_leads_to_its_invocation(self):
+    def test_a_rejected_connect_shows_401_and_links_to_its_invocation(self):
         card = self.connect("user=")
-        eventually("a refusal", lambda: "refused: 401" in card.text)
+        eventually("a rejection", lambda: "rejected: 401" in card.text)
         self.assertIn("Unauthorized", card.text)
         eventually("what the function logged", lambda: "function logged" in card.text)
-        self.browser.click(".client .link", "See the invocation")
+        self.browser.click(".client .link", "Show the invocation")
         self.browser.see(".detail h2", "$connect")
         self.browser.see(".detail h2 .pill.bad", "401")
 
-    def test_clients_talk_and_their_lint_marks_invalid_json(self):
+    def test_clients_talk_and_text_that_is_not_json_is_marked(self):
         ann, bob = self.connect("user=ann\nroom=tea"), self.connect("user=bob\nroom=tea")
         eventually("an open client", lambda: bob.get_attribute("data-state") == "open")
         self.send(ann, '{"action":"say","text":"hello"}')
@@ -85,7 +85,7 @@ class Console(unittest.TestCase):
             eventually("what was said", lambda: '"text":"hello"' in card.text)
         (field,) = bob.find_elements("css selector", ".composer textarea")
         field.send_keys('{"action":')
-        eventually("a mark", lambda: "This is no JSON" in bob.text)
+        eventually("a mark", lambda: "This is not valid JSON" in bob.text)
         self.browser.driver.refresh()
         again = self.browser.text(".client", '"text":"hello"')
         self.assertIn("open", again, "a reload closes no client")
@@ -115,8 +115,8 @@ class Console(unittest.TestCase):
         self.browser.fill(".poster textarea", "from the backend")
         self.browser.click(".poster button", "Post")
         self.browser.see(".poster .hint", "Sent to 1 of 1")
-        self.browser.click(".detail button", "Its DynamoDB items")
-        self.browser.see(".detail", "3 items name this connection")
+        self.browser.click(".detail button", "Show DynamoDB items")
+        self.browser.see(".detail", "3 items contain this connection")
         self.browser.click(".detail button", "Close")
         self.view("clients")
         self.browser.see(".client", "from the backend")

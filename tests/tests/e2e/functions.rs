@@ -56,7 +56,7 @@ async fn a_function_invokes_another_and_itself() {
     ann.send(invoke).await;
     let answer = ann.json().await;
     assert_eq!(answer["error"], "Unhandled");
-    assert_eq!(answer["body"]["errorMessage"], "as it was told");
+    assert_eq!(answer["body"]["errorMessage"], "failed by request");
     assert!(answer["body"]["stackTrace"].is_array(), "{answer}");
     gateway.stop().await;
 }
@@ -106,7 +106,7 @@ async fn events_that_wait_at_the_end_are_counted() {
     ann.send(json!({"do": "invoke", "function": "say", "type": "Event", "event": event}))
         .await;
     ann.expects(json!({"status": 202, "error": null})).await;
-    let failed = |line: &str| line.contains("as it was told");
+    let failed = |line: &str| line.contains("failed by request");
     within("a failure", gateway.program.stderr.find(failed)).await;
     let ended = gateway.end(Signal::TERM).await;
     let counted = |line: &String| line.contains("asynchronous events") && line.ends_with("lost: 1");

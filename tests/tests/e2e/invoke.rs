@@ -84,8 +84,8 @@ async fn a_file_that_is_not_an_event_is_named() {
 async fn a_response_that_api_gateway_rejects_is_a_failure() {
     let folder = tempfile::tempdir().expect("a folder");
     for (command, said) in [
-        (r#"{"return": "garbage"}"#, "no JSON object"),
-        (r#"{"return": null}"#, "no JSON object"),
+        (r#"{"return": "garbage"}"#, "not a JSON object"),
+        (r#"{"return": null}"#, "not a JSON object"),
         (r#"{"return": {"statusCode": 200, "Data": "x"}}"#, "`Data`"),
         (r#"{"do": "fail"}"#, "as it was told"),
         (r#"{"do": "crash"}"#, "ended before it answered"),

@@ -1,14 +1,14 @@
-//! What happens to those who do something unexpected.
+//! Clients that break the rules of the protocol.
 
 use super::*;
 
-/// The one thing a client hears: an error, with the id of the event that failed.
-fn failed(gateway: &Gateway, client: &mut Client) -> (String, String) {
-    let heard = heard(client);
-    let [told] = heard.as_slice() else {
-        panic!("one error is expected: {heard:?}");
+/// Returns the code and the message of the only error that a client received.
+fn error_of(gateway: &Gateway, client: &mut Client) -> (String, String) {
+    let messages = received(client);
+    let [message] = messages.as_slice() else {
+        panic!("expected one error: {messages:?}");
     };
-    let error = told["error"].as_object().expect("an error");
+    let error = message["error"].as_object().expect("an error");
     let members: Vec<_> = error.keys().map(String::as_str).collect();
     assert_eq!(members, ["code", "message", "requestId"]);
     let last = gateway.events().pop().expect("an event");
@@ -18,7 +18,7 @@ fn failed(gateway: &Gateway, client: &mut Client) -> (String, String) {
 }
 
 #[tokio::test]
-async fn who_has_no_proper_user_is_refused_with_401() {
+async fn a_client_without_a_valid_user_is_rejected_with_401() {
     let gateway = chat();
     for uri in [
         "/",
@@ -30,34 +30,34 @@ async fn who_has_no_proper_user_is_refused_with_401() {
         "/?user=&room=%20",
         "/?user=abcdefghijklmnopqrstuvwxyz0123456",
     ] {
-        let refused = gateway.connect(uri).await.expect_err(uri);
-        assert_eq!(refused.status, 401, "{uri}");
+        let rejected = gateway.connect(uri).await.expect_err(uri);
+        assert_eq!(rejected.status, 401, "{uri}");
     }
     let longest = "/?user=abcdefghijklmnopqrstuvwxyz_-0123";
     assert!(gateway.connect(longest).await.is_ok());
 }
 
 #[tokio::test]
-async fn who_has_no_proper_room_is_refused_with_400_and_not_announced() {
+async fn a_client_without_a_valid_room_is_rejected_with_400_and_not_announced() {
     let gateway = chat();
-    let mut bob = enters(&gateway, "bob", "lobby").await;
+    let mut bob = enter(&gateway, "bob", "lobby").await;
     for uri in [
         "/?user=ann&room=",
         "/?user=ann&room=a/b",
         "/?user=ann&room=%00",
     ] {
-        let refused = gateway.connect(uri).await.expect_err(uri);
-        assert_eq!(refused.status, 400, "{uri}");
+        let rejected = gateway.connect(uri).await.expect_err(uri);
+        assert_eq!(rejected.status, 400, "{uri}");
     }
-    assert_eq!(heard(&mut bob), nothing());
+    assert_eq!(received(&mut bob), nothing());
 }
 
 #[tokio::test]
-async fn an_unknown_action_is_answered_with_those_that_are_known() {
+async fn the_error_of_an_unknown_action_lists_the_known_actions() {
     let gateway = chat();
-    let mut ann = enters(&gateway, "ann", "tea").await;
+    let mut ann = enter(&gateway, "ann", "tea").await;
     ann.send(r#"{"action":"dance"}"#).await;
-    let (code, message) = failed(&gateway, &mut ann);
+    let (code, message) = error_of(&gateway, &mut ann);
     assert_eq!(code, "unknown_action");
     assert_eq!(
         message,
@@ -66,9 +66,9 @@ async fn an_unknown_action_is_answered_with_those_that_are_known() {
 }
 
 #[tokio::test]
-async fn a_bad_message_is_answered_with_what_was_expected() {
+async fn the_error_of_a_bad_message_contains_the_expected_form() {
     let gateway = chat();
-    let mut ann = enters(&gateway, "ann", "tea").await;
+    let mut ann = enter(&gateway, "ann", "tea").await;
     for (message, expected) in [
         ("hello", "expected a JSON object with `action`"),
         ("", "expected a JSON object with `action`"),
@@ -85,47 +85,54 @@ async fn a_bad_message_is_answered_with_what_was_expected() {
         ),
     ] {
         ann.send(message).await;
-        let (code, told) = failed(&gateway, &mut ann);
+        let (code, text) = error_of(&gateway, &mut ann);
         assert_eq!(code, "bad_message", "{message}");
-        assert!(told.contains(expected), "{message}: {told}");
+        assert!(text.contains(expected), "{message}: {text}");
     }
     assert_eq!(
         who(&mut ann).await,
         members("tea", &["ann"]),
-        "she is still there"
+        "ann is still in the room"
     );
 }
 
 #[tokio::test]
-async fn a_text_over_four_thousand_characters_is_too_large_and_nobody_hears_it() {
+async fn a_text_of_more_than_4000_characters_is_rejected_and_not_sent() {
     let gateway = chat();
-    let mut ann = enters(&gateway, "ann", "tea").await;
-    let mut bob = enters(&gateway, "bob", "tea").await;
-    heard(&mut ann);
+    let mut ann = enter(&gateway, "ann", "tea").await;
+    let mut bob = enter(&gateway, "bob", "tea").await;
+    received(&mut ann);
     say(&ann, &"x".repeat(4001)).await;
-    assert_eq!(failed(&gateway, &mut ann).0, "too_large");
+    assert_eq!(error_of(&gateway, &mut ann).0, "too_large");
     direct(&ann, "bob", &"x".repeat(4001)).await;
-    assert_eq!(failed(&gateway, &mut ann).0, "too_large");
-    assert_eq!(heard(&mut bob), nothing());
+    assert_eq!(error_of(&gateway, &mut ann).0, "too_large");
+    assert_eq!(received(&mut bob), nothing());
 }
 
 #[tokio::test]
-async fn a_direct_message_to_nobody_is_no_such_user() {
+async fn a_direct_message_to_a_user_that_is_not_connected_gets_no_such_user() {
     let gateway = chat();
-    let mut ann = enters(&gateway, "ann", "tea").await;
+    let mut ann = enter(&gateway, "ann", "tea").await;
     direct(&ann, "bob", "psst").await;
-    let (code, message) = failed(&gateway, &mut ann);
-    assert_eq!((&*code, &*message), ("no_such_user", "`bob` is not here"));
+    let (code, message) = error_of(&gateway, &mut ann);
+    assert_eq!(
+        (&*code, &*message),
+        ("no_such_user", "the user `bob` is not connected")
+    );
 
-    enters(&gateway, "bob", "coffee").await.close().await;
+    enter(&gateway, "bob", "coffee").await.close().await;
     direct(&ann, "bob", "psst").await;
-    assert_eq!(failed(&gateway, &mut ann).0, "no_such_user");
+    assert_eq!(error_of(&gateway, &mut ann).0, "no_such_user");
 
-    enters(&gateway, "eve", "coffee").await.drop_silently();
+    enter(&gateway, "eve", "coffee").await.drop_silently();
     direct(&ann, "eve", "psst").await;
-    assert_eq!(failed(&gateway, &mut ann).0, "no_such_user", "all are gone");
+    assert_eq!(
+        error_of(&gateway, &mut ann).0,
+        "no_such_user",
+        "every connection of eve is gone"
+    );
 
     // A room is not a user.
     direct(&ann, "tea", "psst").await;
-    assert_eq!(failed(&gateway, &mut ann).0, "no_such_user");
+    assert_eq!(error_of(&gateway, &mut ann).0, "no_such_user");
 }

@@ -44,7 +44,7 @@ impl Shared {
         match self.run(event.r#type, &event.request_context, &event).await {
             Ok(json) => match AuthorizerResponse::read(&json) {
                 Ok(response) if response.allows(&method_arn, &policy_context) => {
-                    Ok(serde_json::value::to_raw_value(response.said()).ok())
+                    Ok(serde_json::value::to_raw_value(response.context()).ok())
                 }
                 Ok(_) => Err(403),
                 Err(_) => Err(500),

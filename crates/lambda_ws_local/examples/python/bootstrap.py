@@ -10,7 +10,7 @@ import urllib.request
 
 
 def run(handler):
-    """Gives each event to `handler(event, context)`."""
+    """Passes each event to `handler(event, context)`."""
     api = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime"
 
     def post(path, value):

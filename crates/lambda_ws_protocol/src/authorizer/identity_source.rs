@@ -1,4 +1,4 @@
-//! What a handshake must have before an authorizer is asked.
+//! The identity sources of authorizers.
 
 use super::AuthorizerRequest;
 use crate::event::Pairs;
@@ -6,8 +6,8 @@ use serde_json::Value;
 use std::fmt;
 use std::str::FromStr;
 
-/// Something a handshake must have before its authorizer is asked: without it the client sees 401
-/// (conformance B9).
+/// A value that a handshake must contain. Without it, API Gateway does not invoke the authorizer and the client gets a
+/// 401 (conformance B9).
 ///
 /// ```
 /// use lambda_ws_protocol::authorizer::IdentitySource;
@@ -18,7 +18,7 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentitySource {
-    /// `route.request.header.NAME`: a header, whatever the case of its name.
+    /// `route.request.header.NAME`: a header. The case of its name is ignored.
     Header(String),
     /// `route.request.querystring.NAME`: a parameter of the query string.
     QueryString(String),
@@ -28,16 +28,16 @@ pub enum IdentitySource {
     Context(String),
 }
 
-/// A text that names no identity source.
+/// The error of a text that is not a valid identity source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no identity source: expected route.request.header.NAME, route.request.querystring.NAME, \
+    "`{0}` is not a valid identity source: expected route.request.header.NAME, route.request.querystring.NAME, \
      stageVariables.NAME or context.NAME"
 )]
 pub struct InvalidIdentitySource(String);
 
 impl IdentitySource {
-    /// Whether the event of an authorizer has it, and not empty.
+    /// Returns whether an authorizer's event contains a value of this source that is not empty.
     pub fn is_in(&self, event: &AuthorizerRequest<'_>) -> bool {
         let any = |pairs: Option<&Pairs>, is: &dyn Fn(&str) -> bool| {
             let mut pairs = pairs.into_iter().flat_map(Pairs::iter);
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn b9_an_identity_source_is_written_as_websocket_apis_want_it() {
+    fn b9_an_identity_source_has_the_form_of_websocket_apis() {
         for text in [
             "route.request.header.Sec-WebSocket-Protocol",
             "route.request.querystring.user_id",

@@ -1,4 +1,4 @@
-//! The policies that authorizers return, evaluated as IAM does.
+//! The policies that authorizers return, evaluated like IAM evaluates them.
 
 mod condition;
 
@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// A policy document. Members that decide nothing, such as `Version` and `Sid`, are not read.
+/// A policy document. Members without an effect, such as `Version` and `Sid`, are not read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct PolicyDocument {
@@ -23,7 +23,7 @@ struct Statement {
     effect: Effect,
     action: Patterns,
     resource: Patterns,
-    /// All of them have to hold.
+    /// The conditions of the statement. All of them must hold.
     conditions: Vec<Condition>,
 }
 
@@ -33,14 +33,14 @@ enum Effect {
     Deny,
 }
 
-/// What a statement is about: what matches one of the patterns, or what matches none.
+/// The actions or resources of a statement: those that match one of the patterns, or those that match none.
 #[derive(Debug, Clone)]
 enum Patterns {
     Any(Vec<String>),
     None(Vec<String>),
 }
 
-/// A statement as it is written.
+/// A statement in its JSON form.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Written {
@@ -58,7 +58,7 @@ struct Written {
 }
 
 impl PolicyDocument {
-    /// Whether the policy allows an action on a resource to a client: a statement allows it, and none denies it.
+    /// Returns whether the policy allows an action on a resource. A statement must allow it, and no statement may deny it.
     pub(super) fn allows(&self, action: &str, resource: &str, context: &PolicyContext<'_>) -> bool {
         let any = |effect| {
             self.statement.iter().any(|statement| {
@@ -94,21 +94,21 @@ impl TryFrom<Written> for Statement {
             (Some(any), None) => Ok(Patterns::Any(any)),
             (None, Some(none)) => Ok(Patterns::None(none)),
             _ => Err(format!(
-                "a statement has either `{name}` or `Not{name}`: \
-                 {name} is a string or a list of strings"
+                "the statement is not valid: expected either `{name}` or `Not{name}`, \
+                 as a string or a list of strings"
             )),
         };
         Ok(Self {
             effect: written.effect,
             action: patterns("Action", written.action, written.not_action)?,
             resource: patterns("Resource", written.resource, written.not_resource)?,
-            // An operator that is not evaluated could let in a client that AWS would not.
+            // If an unknown operator were ignored, a client that AWS rejects could be accepted.
             conditions: condition::read(written.condition.unwrap_or_default())?,
         })
     }
 }
 
-/// A list, or its only element.
+/// Reads a list, or a single element as a list.
 fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -126,16 +126,17 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>
     one_or_many(deserializer).map(Some)
 }
 
-/// Whether an action's name matches a pattern: in names of actions case does not count.
+/// Returns whether the name of an action matches a pattern. The case is ignored.
 fn matches_name(pattern: &str, name: &str) -> bool {
     matches_pattern(&pattern.to_ascii_lowercase(), &name.to_ascii_lowercase())
 }
 
-/// Whether a name, in ASCII, matches a pattern of IAM: `*` stands for any characters and `?` for one.
+/// Returns whether an ASCII name matches a pattern of IAM. `*` matches any characters and `?` matches one.
 pub fn matches_pattern(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
-    // Where to go on after a mismatch: behind the last star, with one more character under it.
+    // The position after the last star, and the position in the name up to which the star matches. After a mismatch,
+    // the star matches one more character.
     let mut star = None;
     while n < name.len() {
         match pattern.get(p) {
@@ -145,9 +146,9 @@ pub fn matches_pattern(pattern: &str, name: &str) -> bool {
             }
             Some(b) if *b == b'?' || *b == name[n] => (p, n) = (p + 1, n + 1),
             _ => match star {
-                Some((behind, under)) => {
-                    star = Some((behind, under + 1));
-                    (p, n) = (behind, under + 1);
+                Some((after, matched)) => {
+                    star = Some((after, matched + 1));
+                    (p, n) = (after, matched + 1);
                 }
                 None => return false,
             },
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_a_client_needs_a_statement_that_allows_it_and_none_that_denies_it() {
+    fn b9_a_client_requires_a_statement_that_allows_it_and_none_that_denies_it() {
         let (allow, deny) = (statement("Allow", ARN), statement("Deny", ARN));
         let other = statement("Allow", "arn:aws:execute-api:us-east-1:1:a/prod/*");
         let wide = statement("Allow", "arn:aws:execute-api:*:?:a/*");
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_an_action_has_no_case_and_a_resource_has() {
+    fn b9_the_case_of_an_action_is_ignored_and_that_of_a_resource_is_not() {
         let with = |action: Value, resource: &str| {
             allows(&json!({"Effect": "Allow", "Action": action, "Resource": resource})).unwrap()
         };
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_not_action_and_not_resource_are_about_everything_else() {
+    fn b9_not_action_and_not_resource_match_everything_else() {
         let with = |action: &str, resource: &str| {
             let one = json!({"Effect": "Allow", "NotAction": action, "NotResource": resource});
             allows(&one).unwrap()
@@ -228,20 +229,20 @@ mod tests {
     }
 
     #[test]
-    fn b9_what_cannot_be_decided_is_no_policy_and_the_error_says_why() {
-        let refused = |statement: Value| allows(&statement).unwrap_err();
+    fn b9_the_error_of_a_policy_that_cannot_be_evaluated_states_the_reason() {
+        let rejected = |statement: Value| allows(&statement).unwrap_err();
         let base = statement("Allow", "*");
         let with = |name: &str, value: Value| {
             let mut statement = base.clone();
             statement[name] = value;
             statement
         };
-        assert!(refused(with("Effect", json!("allow"))).contains("`allow`"));
-        assert!(refused(with("NotAction", json!("*"))).contains("`NotAction`"));
-        assert!(refused(with("NotResource", json!("*"))).contains("`NotResource`"));
-        assert!(refused(with("Resource", json!([1]))).contains("string"));
+        assert!(rejected(with("Effect", json!("allow"))).contains("`allow`"));
+        assert!(rejected(with("NotAction", json!("*"))).contains("`NotAction`"));
+        assert!(rejected(with("NotResource", json!("*"))).contains("`NotResource`"));
+        assert!(rejected(with("Resource", json!([1]))).contains("string"));
         let condition = json!({"Somehow": {"aws:SourceIp": "192.0.2.0/24"}});
-        assert!(refused(with("Condition", condition)).contains("`Somehow`"));
+        assert!(rejected(with("Condition", condition)).contains("`Somehow`"));
         for (net, allowed) in [("192.0.2.0/24", true), ("198.51.100.0/24", false)] {
             let condition = json!({"IpAddress": {"aws:SourceIp": net}});
             assert_eq!(allows(&with("Condition", condition.clone())), Ok(allowed));
@@ -249,11 +250,11 @@ mod tests {
             deny["Effect"] = json!("Deny");
             assert_eq!(allows(&json!([base, deny])), Ok(!allowed));
         }
-        assert!(refused(json!({"Effect": "Allow", "Action": "*"})).contains("`Resource`"));
+        assert!(rejected(json!({"Effect": "Allow", "Action": "*"})).contains("`Resource`"));
         assert_eq!(allows(&with("Condition", json!({}))), Ok(true));
     }
 
-    /// What a pattern means, said as simply as possible.
+    /// A simple and slow implementation of a pattern.
     fn naive(pattern: &[u8], name: &[u8]) -> bool {
         match pattern {
             [] => name.is_empty(),
@@ -265,14 +266,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_matches_what_its_stars_stand_for(
+        fn a_pattern_matches_like_the_simple_implementation(
             pattern in "[ab*?]{0,8}", name in "[ab]{0,8}"
         ) {
             prop_assert_eq!(matches_pattern(&pattern, &name), naive(pattern.as_bytes(), name.as_bytes()));
         }
 
         #[test]
-        fn whatever_an_authorizer_returns_is_read_or_refused(
+        fn reading_a_policy_never_panics(
             text in "(\"(Statement|Effect|Action|Allow|Deny)\"|[\\[\\]{},:*0a]){0,20}"
         ) {
             let _ = serde_json::from_str::<PolicyDocument>(&text);

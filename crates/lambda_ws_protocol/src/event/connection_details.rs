@@ -1,33 +1,33 @@
-//! What all events of one connection have in common.
+//! The data that all events of a connection share.
 
 use super::identity::{EventShape, Identity};
 use super::request::{Pairs, ProxyRequest, RequestContext};
 use crate::Timestamp;
 use serde_json::value::RawValue;
 
-/// What all events of one connection have in common.
+/// The data that all events of a connection share.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionDetails<'a> {
-    /// The API's id.
+    /// The id of the API.
     pub api_id: &'a str,
-    /// The stage's name.
+    /// The name of the stage.
     pub stage: &'a str,
-    /// The stage's variables, if it has any.
+    /// The variables of the stage, if it has any.
     pub stage_variables: Option<&'a Pairs>,
-    /// The host the client connected to.
+    /// The host that the client connected to.
     pub domain_name: &'a str,
-    /// The connection's id.
+    /// The id of the connection.
     pub connection_id: &'a str,
-    /// When the connection was opened.
+    /// The time of the handshake.
     pub connected_at: Timestamp,
-    /// Where the client is; its shape is that of the whole event.
+    /// The address and the identity of the client. The shape of this member is the shape of the whole event.
     pub identity: Identity<'a>,
-    /// What the authorizer said of the client.
+    /// The principal and the context that the authorizer returned.
     pub authorizer: Option<&'a RawValue>,
 }
 
 impl<'a> ConnectionDetails<'a> {
-    /// A bare event: without headers, query, message and close code.
+    /// Returns an event without headers, query, message and close code.
     pub fn event(
         self,
         route_key: &'a str,

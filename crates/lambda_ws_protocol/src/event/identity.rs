@@ -1,45 +1,45 @@
-//! Where a client is, in the shape of the year.
+//! The `identity` member of events.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// The shape of events, which the service has changed once (conformance C1).
+/// The shape of events. The service has changed it once (conformance C1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EventShape {
-    /// As the service writes them now: what there is not is absent.
+    /// The current shape. Members without a value are absent.
     #[default]
     Current,
-    /// As the service wrote them in 2019: `identity` has twelve members, most of them `null`, and every
-    /// event has a `messageId`, which is `null` where there is no message.
+    /// The shape of 2019. `identity` has twelve members, most of them `null`. Every event has a `messageId`. It is
+    /// `null` in events without a message.
     Y2019,
 }
 
-/// Where a client is, and who signed its handshake.
+/// The address of a client, its API key and the signer of its handshake.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Identity<'a> {
-    /// The API key the client came with; only in CONNECT, of an API that demands one (conformance B11).
+    /// The API key of the client. Present only in CONNECT events of APIs that require a key (conformance B11).
     pub api_key: Option<&'a str>,
-    /// The id of that key.
+    /// The id of the API key.
     pub api_key_id: Option<&'a str>,
-    /// The ARN of who signed it. Like the account, the caller, the access key and the user it is there for
-    /// an `AWS_IAM` handshake (conformance B9), in its CONNECT event alone.
+    /// The ARN of the signer. Like the account, the caller, the access key and the user, it is present only in the
+    /// CONNECT event of an `AWS_IAM` handshake (conformance B9).
     pub user_arn: Option<&'a str>,
-    /// What the client says it is, if it says so.
+    /// The `User-Agent` header of the handshake.
     pub user_agent: Option<&'a str>,
-    /// The account of who signed it.
+    /// The account of the signer.
     pub account_id: Option<&'a str>,
-    /// The principal id of who signed it.
+    /// The principal id of the signer.
     pub caller: Option<&'a str>,
-    /// The client's address, IPv4 or IPv6.
+    /// The IPv4 or IPv6 address of the client.
     pub source_ip: &'a str,
-    /// The access key it was signed with.
+    /// The access key of the signature.
     pub access_key: Option<&'a str>,
-    /// The principal id once more.
+    /// The principal id of the signer, like `caller`.
     pub user: Option<&'a str>,
-    /// Which members are written.
+    /// The shape that determines the written members.
     pub shape: EventShape,
 }
 
-/// All members, in their order.
+/// The twelve members in the order of the service.
 const MEMBERS: [&str; 12] = [
     "cognitoIdentityPoolId",
     "cognitoIdentityId",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn c1_an_identity_has_what_there_is_and_in_2019_twelve_members() {
+    fn c1_an_identity_omits_absent_members_and_has_twelve_in_the_shape_of_2019() {
         let current = EventShape::Current;
         assert_eq!(json(None, current), r#"{"sourceIp":"::1"}"#);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! The event a gateway sent, as a function reads it: only what this library uses, read once.
+//! The events that a function reads. They contain only the members that `lambda_ws` uses.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -13,10 +13,10 @@ pub struct IncomingEvent<'a> {
     /// Present in events of WebSocket APIs and of their authorizers.
     #[serde(borrow)]
     pub request_context: Option<IncomingContext<'a>>,
-    /// `REQUEST` in an authorizer's event, which otherwise looks like a CONNECT.
+    /// `REQUEST` in an authorizer's event. Its other members are those of a CONNECT event.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// Only in an authorizer's event (conformance C4).
+    /// The ARN of the method. Present only in an authorizer's event (conformance C4).
     pub method_arn: Option<String>,
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
@@ -36,27 +36,27 @@ pub struct IncomingEvent<'a> {
 pub struct IncomingContext<'a> {
     /// Absent in authorizer events of 2019.
     pub event_type: Option<EventType>,
-    /// The connection's id.
+    /// The id of the connection.
     pub connection_id: Option<String>,
     /// The route that API Gateway selected.
     #[serde(default)]
     pub route_key: String,
-    /// The event's id.
+    /// The id of the event.
     #[serde(default)]
     pub request_id: String,
-    /// The stage's name.
+    /// The name of the stage.
     #[serde(default)]
     pub stage: String,
-    /// The API's id.
+    /// The id of the API.
     #[serde(default)]
     pub api_id: String,
     /// The host that the client connected to.
     #[serde(default)]
     pub domain_name: String,
-    /// When the connection was opened, in ms since 1970.
+    /// The time of the handshake, in ms since 1970.
     #[serde(default)]
     pub connected_at: u64,
-    /// When the event happened, in ms since 1970.
+    /// The time of the event, in ms since 1970.
     #[serde(default)]
     pub request_time_epoch: u64,
     /// The client's address and user agent.
@@ -96,11 +96,11 @@ pub struct IncomingIdentity {
 }
 
 impl IncomingEvent<'_> {
-    /// Returns the handshake's headers, without invalid ones.
+    /// Returns the headers of the handshake, without invalid ones.
     ///
     /// # Errors
     ///
-    /// The headers are not an object of strings or of lists of strings.
+    /// Returns an error if the headers are not an object of strings or of lists of strings.
     pub fn headers(&self) -> Result<HeaderMap, serde_json::Error> {
         let pairs = Many::read(self.multi_value_headers, self.headers)?;
         let mut headers = HeaderMap::with_capacity(pairs.0.len());
@@ -114,11 +114,11 @@ impl IncomingEvent<'_> {
         Ok(headers)
     }
 
-    /// Returns the handshake's query string, encoded again.
+    /// Returns the query string of the handshake, encoded again.
     ///
     /// # Errors
     ///
-    /// The parameters are not an object of strings or of lists of strings.
+    /// Returns an error if the parameters are not an object of strings or of lists of strings.
     pub fn query(&self) -> Result<String, serde_json::Error> {
         let pairs = Many::read(
             self.multi_value_query_string_parameters,
@@ -133,7 +133,7 @@ impl IncomingEvent<'_> {
 struct Many(Vec<(String, String)>);
 
 impl Many {
-    /// All values, if the event lists them, else the single ones.
+    /// Reads all values if the event contains lists of them, or else the single values.
     fn read(all: Option<&RawValue>, single: Option<&RawValue>) -> Result<Self, serde_json::Error> {
         match all.filter(|raw| raw.get() != "null").or(single) {
             Some(raw) => serde_json::from_str(raw.get()),
@@ -171,7 +171,7 @@ impl<'de> Visitor<'de> for ManyVisitor {
     }
 }
 
-/// A string, or a list of them.
+/// A string or a list of strings.
 struct Values(Vec<String>);
 
 impl<'de> Deserialize<'de> for Values {

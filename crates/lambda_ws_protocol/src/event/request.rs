@@ -1,4 +1,4 @@
-//! The event a gateway sends to a function.
+//! The events that a gateway writes.
 
 use super::identity::Identity;
 use crate::Timestamp;
@@ -8,31 +8,32 @@ use serde_json::value::RawValue;
 
 /// An event of the `AWS_PROXY` integration, as a gateway writes it (conformance C1 to C3).
 ///
-/// What is `None` is absent from the JSON, never `null`. [`ConnectionDetails::event`](super::ConnectionDetails::event) makes a bare one.
+/// A member that is `None` is absent in the JSON, never `null`.
+/// [`ConnectionDetails::event`](super::ConnectionDetails::event) creates an event with the members of every kind.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyRequest<'a> {
-    /// The handshake's headers, the last value of each; only CONNECT and DISCONNECT have them.
+    /// The headers of the handshake, with the last value of each. Present only in CONNECT and DISCONNECT events.
     #[serde(serialize_with = "last", skip_serializing_if = "Option::is_none")]
     pub headers: Option<&'a Pairs>,
-    /// The handshake's headers, all values of each.
+    /// The headers of the handshake, with all values of each.
     #[serde(serialize_with = "all", skip_serializing_if = "Option::is_none")]
     pub multi_value_headers: Option<&'a Pairs>,
-    /// The query string, the last value of each name; absent without a query string.
+    /// The query string, with the last value of each name. Absent without a query string.
     #[serde(serialize_with = "last", skip_serializing_if = "Option::is_none")]
     pub query_string_parameters: Option<&'a Pairs>,
-    /// The query string, all values of each name.
+    /// The query string, with all values of each name.
     #[serde(serialize_with = "all", skip_serializing_if = "Option::is_none")]
     pub multi_value_query_string_parameters: Option<&'a Pairs>,
-    /// The stage's variables; absent if it has none.
+    /// The variables of the stage. Absent if it has none.
     #[serde(serialize_with = "last", skip_serializing_if = "Option::is_none")]
     pub stage_variables: Option<&'a Pairs>,
-    /// What happened, to whom, when.
+    /// The connection, the stage and the time of the event.
     pub request_context: RequestContext<'a>,
-    /// The message; only MESSAGE has one.
+    /// The message. Present only in MESSAGE events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<&'a str>,
-    /// Always `false`: there are no binary messages (conformance F1).
+    /// Always `false`, because API Gateway does not support binary messages (conformance F1).
     pub is_base64_encoded: bool,
 }
 
@@ -40,60 +41,60 @@ pub struct ProxyRequest<'a> {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RequestContext<'a> {
-    /// The route that was selected.
+    /// The key of the selected route.
     pub route_key: &'a str,
-    /// What the authorizer said of the client, in every event of the connection.
+    /// The principal and the context that the authorizer returned. Present in every event of the connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorizer: Option<&'a RawValue>,
-    /// The close code; only in DISCONNECT.
+    /// The close code. Present only in DISCONNECT events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disconnect_status_code: Option<u16>,
-    /// The message's id; only in MESSAGE, and `null` in the others of 2019.
+    /// The id of the message. Present only in MESSAGE events. In the shape of 2019 it is `null` in other events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Option<&'a str>>,
     /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
     pub event_type: &'a str,
     /// The same as `request_id`.
     pub extended_request_id: &'a str,
-    /// `dd/MMM/yyyy:HH:mm:ss +0000`.
+    /// The time of the event as `dd/MMM/yyyy:HH:mm:ss +0000`.
     #[serde(serialize_with = "formatted")]
     pub request_time: Timestamp,
     /// Always `IN`.
     pub message_direction: &'a str,
-    /// The close reason; only in DISCONNECT.
+    /// The close reason. Present only in DISCONNECT events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disconnect_reason: Option<&'a str>,
-    /// The stage's name.
+    /// The name of the stage.
     pub stage: &'a str,
-    /// When the connection was opened, in ms.
+    /// The time of the handshake, in ms since 1970.
     #[serde(serialize_with = "millis")]
     pub connected_at: Timestamp,
-    /// When the event happened, in ms.
+    /// The time of the event, in ms since 1970.
     #[serde(serialize_with = "millis")]
     pub request_time_epoch: Timestamp,
-    /// Where the client is.
+    /// The address and the identity of the client.
     pub identity: Identity<'a>,
-    /// The event's id.
+    /// The id of the event.
     pub request_id: &'a str,
-    /// The host the client connected to.
+    /// The host that the client connected to.
     pub domain_name: &'a str,
-    /// The connection's id.
+    /// The id of the connection.
     pub connection_id: &'a str,
-    /// The API's id.
+    /// The id of the API.
     pub api_id: &'a str,
 }
 
-/// Names and values in their order; a name may stand more than once.
+/// Names and values in their order. A name can occur several times.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
-    /// Whether there are none.
+    /// Returns whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The last value of `name`, whatever its case.
+    /// Returns the last value of `name`, in any case.
     pub fn value(&self, name: &str) -> Option<&str> {
         let same = |(n, _): &&(String, String)| n.eq_ignore_ascii_case(name);
         let last = self.0.iter().rev().find(same);
@@ -105,12 +106,12 @@ impl Pairs {
         self.0.push((name.into(), value.into()));
     }
 
-    /// The pairs, in order.
+    /// Returns the pairs in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(n, v)| (n.as_str(), v.as_str()))
     }
 
-    /// Each name once, where it first stands.
+    /// Returns each name once, in the order of the first occurrences.
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().enumerate().filter_map(|(i, (name, _))| {
             let first = !self.0[..i].iter().any(|(n, _)| n == name);
@@ -160,7 +161,7 @@ fn formatted<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&request_time(*time))
 }
 
-/// The headers of every DISCONNECT event: four odd ones (conformance C3).
+/// Returns the four headers of every DISCONNECT event (conformance C3).
 pub fn disconnect_headers(host: &str) -> Pairs {
     let headers = [
         ("Host", host),
@@ -172,17 +173,17 @@ pub fn disconnect_headers(host: &str) -> Pairs {
     owned.into_iter().collect()
 }
 
-/// A time as `requestTime` has it: `29/Nov/2023:08:04:01 +0000` (conformance C).
+/// Returns a time in the form of `requestTime`: `29/Nov/2023:08:04:01 +0000` (conformance C).
 pub fn request_time(time: Timestamp) -> String {
     const MONTHS: [&str; 12] = [
         "/Jan/", "/Feb/", "/Mar/", "/Apr/", "/May/", "/Jun/", "/Jul/", "/Aug/", "/Sep/", "/Oct/",
         "/Nov/", "/Dec/",
     ];
     let secs = i64::try_from(time.secs()).unwrap_or(i64::MAX);
-    // A year of more than four digits is no date to the library.
+    // The library does not support years with more than four digits.
     let time =
         time::OffsetDateTime::from_unix_timestamp(secs).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    // By hand: every event has one, and formatting by description was seen in profiles.
+    // Every event contains such a time. A format description is measurably slower than this code.
     let mut text = String::with_capacity(26);
     let mut push = |before: &str, number: u8| {
         text.push_str(before);
@@ -191,7 +192,7 @@ pub fn request_time(time: Timestamp) -> String {
     };
     let (year, month, day) = time.to_calendar_date();
     let (hour, minute, second) = time.to_hms();
-    // From 1970 to 9999, so that both halves of the year are below 100.
+    // The year is between 1970 and 9999, so both halves are below 100.
     let halves = [year / 100, year % 100].map(|half| u8::try_from(half).unwrap_or_default());
     push("", day);
     push(MONTHS[usize::from(u8::from(month)) - 1], halves[0]);
@@ -203,7 +204,7 @@ pub fn request_time(time: Timestamp) -> String {
     text
 }
 
-/// A time as the management API writes it: `2020-04-30T20:10:33.236Z` (conformance G5).
+/// Returns a time in the form of the management API: `2020-04-30T20:10:33.236Z` (conformance G5).
 pub fn iso8601(time: Timestamp) -> String {
     const FORM: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn c1_the_last_value_wins_and_all_are_kept() {
+    fn c1_single_values_are_the_last_and_lists_contain_all() {
         let pairs: Pairs = [("a", "1"), ("b", "2"), ("a", "3")]
             .map(|(n, v)| (n.to_owned(), v.to_owned()))
             .into_iter()

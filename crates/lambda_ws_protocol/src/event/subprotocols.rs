@@ -1,22 +1,22 @@
-//! The sub-protocols a client offers, and the token it may bring among them.
+//! The sub-protocols that a client offers, and the token among them.
 
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 
-/// The sub-protocol that announces a token: the next one is none, but the token.
+/// The sub-protocol that precedes a token. The next value in the list is the token.
 pub const BEARER: &str = "bearer";
 
-/// The sub-protocols a client offers, and the token it may bring among them.
+/// The sub-protocols that a client offers, and the optional token among them.
 #[derive(Default)]
 pub struct OfferedProtocols {
-    /// In the client's order of preference, without the token and what announces it.
+    /// The sub-protocols in the client's order of preference, without `bearer` and the token.
     pub protocols: Vec<String>,
     /// The token after `bearer`.
     pub token: Option<String>,
 }
 
 impl OfferedProtocols {
-    /// Reads the sub-protocols that a handshake's headers offer.
+    /// Reads the sub-protocols from the headers of a handshake.
     pub fn of(headers: &HeaderMap) -> Self {
         let lists = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
         let lists = lists.filter_map(|value| value.to_str().ok());

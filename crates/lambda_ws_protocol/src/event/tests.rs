@@ -1,4 +1,4 @@
-//! The wire forms, on the events of `events/` and against the types of `aws_lambda_events`.
+//! Tests of the wire formats against the events in `events/` and the types of `aws_lambda_events`.
 
 use super::*;
 use crate::Timestamp;
@@ -35,7 +35,7 @@ fn every_sample_event_is_tested() {
 }
 
 #[test]
-fn both_parsers_agree_on_every_field_that_is_used() {
+fn this_parser_and_aws_lambda_events_agree_on_every_used_member() {
     for (name, json) in EVENTS {
         let theirs: ApiGatewayWebsocketProxyRequest = serde_json::from_str(json).unwrap();
         let ours: IncomingEvent<'_> = serde_json::from_str(json).unwrap();
@@ -106,13 +106,13 @@ fn an_event_written_from_the_same_data_is_the_same_json() {
     for (name, json) in EVENTS {
         let expected: Value = serde_json::from_str(json).unwrap();
         assert_eq!(rewritten(&expected), expected, "{name}");
-        // The order of the members is the real one as well.
+        // The order of the members must be the same, too.
         let written = rewritten(&expected).to_string();
         assert_eq!(written, expected.to_string(), "{name}");
     }
 }
 
-/// The event as [`ProxyRequest`] writes it, from the data that an event has.
+/// Writes an event again, as a [`ProxyRequest`] with the same data.
 fn rewritten(event: &Value) -> Value {
     let pairs = |name: &str| -> Option<Pairs> {
         let object = event.get(name)?.as_object()?;
@@ -165,7 +165,7 @@ fn rewritten(event: &Value) -> Value {
 }
 
 #[test]
-fn c3_the_four_odd_headers_are_those_of_the_sample() {
+fn c3_the_headers_of_a_disconnect_are_those_of_the_sample() {
     let sample: Value = serde_json::from_str(event("disconnect-idle")).unwrap();
     let host = sample["headers"]["Host"].as_str().unwrap();
     let headers = disconnect_headers(host);

@@ -1,25 +1,25 @@
-//! The error frames API Gateway itself sends to a client.
+//! The error frames that API Gateway sends to clients.
 
 use std::fmt;
 
-/// Why API Gateway answers a message with a frame of its own.
+/// The reason for an error frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorFrame {
     /// No route matched, and there is no `$default` (conformance D4).
     Forbidden,
-    /// The function failed, crashed, timed out or answered what is no proxy response (conformance
-    /// E3, E4, E6, E7).
+    /// The function failed, crashed or timed out, or its response is not a valid proxy response (conformance E3, E4,
+    /// E6, E7).
     InternalServerError,
-    /// The message is not what the route's model describes (conformance D7).
+    /// The message does not match the model of the route (conformance D7).
     BadRequestBody,
-    /// The route or the account gets more than it may (conformance E6).
+    /// The messages exceed the rate limit of the route or the account (conformance E6).
     TooManyRequests,
     /// The integration took longer than its timeout (conformance E5).
     EndpointRequestTimedOut,
 }
 
 impl ErrorFrame {
-    /// The HTTP status of a handshake that fails for the same reason (conformance B4).
+    /// Returns the HTTP status of a handshake that fails for the same reason (conformance B4).
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequestBody => 400,
@@ -43,8 +43,8 @@ impl fmt::Display for ErrorFrame {
     }
 }
 
-/// The text of an error frame, spaced as the service spaces it (conformance D4, D7). A bad body is told of
-/// with the id of the message, everything else with that of the request.
+/// Returns the text of an error frame, with the same spaces as the service (conformance D4, D7). `id` is the message
+/// id for a bad request body, and the request id for all other errors.
 pub fn error_frame(error: ErrorFrame, connection_id: &str, id: &str) -> String {
     match error {
         ErrorFrame::BadRequestBody => format!(
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn d4_e3_e5_a_frame_is_spaced_as_the_service_spaces_it() {
+    fn d4_e3_e5_a_frame_has_the_same_spaces_as_the_service() {
         assert_eq!(
             error_frame(
                 ErrorFrame::Forbidden,
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn d7_the_frame_of_a_bad_body_is_spaced_like_no_other_and_names_the_message() {
+    fn d7_the_frame_of_a_bad_body_has_its_own_spaces_and_the_message_id() {
         assert_eq!(
             error_frame(ErrorFrame::BadRequestBody, "c", "m"),
             r#"{"message" : "Bad request body", "connectionId": "c", "messageId": "m"}"#

@@ -1,6 +1,6 @@
-//! JSON as API Gateway takes it: member names may stand without quotes (conformance D3).
+//! The lenient JSON that API Gateway accepts: member names without quotes (conformance D3).
 
-/// `json` with its bare member names quoted, or `None`, if it has none.
+/// Returns `json` with quotes around its bare member names, or `None` if it has no bare names.
 pub(super) fn quoted(json: &str) -> Option<String> {
     let mut out = String::with_capacity(json.len() + 16);
     let mut rest = json;
@@ -34,7 +34,7 @@ fn continues_name(c: char) -> bool {
     starts_name(c) || c.is_numeric() || c == '-'
 }
 
-/// The length of the string that `json` begins with, its quotes included.
+/// Returns the length of the string at the start of `json`, including its quotes.
 fn string(json: &str) -> usize {
     let mut escaped = false;
     for (at, c) in json.char_indices().skip(1) {
@@ -54,7 +54,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn bare_names_are_quoted_and_nothing_else_is_touched() {
+    fn bare_names_are_quoted_and_the_rest_is_unchanged() {
         assert_eq!(
             quoted(r#"{a: 1, "b c": {d_1 :[x]}, e:"f: {g:\"h\""}"#).unwrap(),
             r#"{"a": 1, "b c": {"d_1" :[x]}, "e":"f: {g:\"h\""}"#
@@ -64,7 +64,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_taken(text in ".{0,200}") {
+        fn any_text_is_accepted(text in ".{0,200}") {
             quoted(&text);
         }
     }

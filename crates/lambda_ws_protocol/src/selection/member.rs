@@ -1,4 +1,4 @@
-//! One member of a JSON object, found without reading the rest into memory.
+//! Finds one member of a JSON object without storing the other members.
 
 use serde::Deserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
@@ -6,18 +6,18 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// What a message says it is for.
+/// The value of a member in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member<'a> {
-    /// The member's value, as text (conformance D5).
+    /// The value as text (conformance D5).
     Text(Cow<'a, str>),
-    /// The message is a JSON object without the member, or with `null`.
+    /// The message is a JSON object, and the member is absent or `null`.
     Missing,
-    /// The message is no JSON object.
+    /// The message is not a JSON object.
     NotJson,
 }
 
-/// The member `name` of the JSON object `body`.
+/// Returns the member `name` of the JSON object `body`.
 pub fn member<'a>(body: &'a str, name: &str) -> Member<'a> {
     let mut json = serde_json::Deserializer::from_str(body);
     let found = json.deserialize_map(Find(name));
@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for Find<'_> {
     }
 }
 
-/// A member's name, borrowed where it has no escapes.
+/// The name of a member. It is borrowed if it contains no escapes.
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_found_wherever_it_stands() {
+    fn a_member_is_found_at_every_position() {
         let found = |body| match member(body, "action") {
             Member::Text(text) => text.into_owned(),
             other => format!("{other:?}"),

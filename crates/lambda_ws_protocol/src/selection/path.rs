@@ -1,9 +1,9 @@
-//! Paths into a message's body.
+//! Paths into the body of a message.
 
 use serde_json::Value;
 use std::str::FromStr;
 
-/// The members and indexes that lead from a body to a value.
+/// A path to a value: the members and indexes in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path(pub(super) Vec<Segment>);
 
@@ -14,7 +14,7 @@ pub(super) enum Segment {
 }
 
 impl Path {
-    /// The value at this path, if there is one that is not `null`.
+    /// Returns the value at this path, unless it is absent or `null`.
     pub(super) fn find<'a>(&self, body: &'a Value) -> Option<&'a Value> {
         let mut value = body;
         for segment in &self.0 {
@@ -27,35 +27,39 @@ impl Path {
     }
 }
 
-/// Reads `request.body.a.b[0]`, without its `$`.
+/// Reads a path such as `request.body.a.b[0]`, without the `$`.
 impl FromStr for Path {
     type Err = String;
 
     fn from_str(variable: &str) -> Result<Self, String> {
         let Some(mut rest) = variable.strip_prefix("request.body") else {
-            return Err(format!("`{variable}` is not below `request.body`"));
+            return Err(format!(
+                "expected a variable that starts with `request.body`, got `{variable}`"
+            ));
         };
         let mut segments = Vec::new();
         while !rest.is_empty() {
             rest = rest.strip_prefix(".[").map_or(rest, |_| &rest[1..]);
             if let Some(inside) = rest.strip_prefix('[') {
-                let (inside, after) = inside.split_once(']').ok_or("a `[` has no `]`")?;
+                let (inside, after) = inside.split_once(']').ok_or("expected a `]` after `[`")?;
                 segments.push(bracketed(inside)?);
                 rest = after;
             } else if let Some(after) = rest.strip_prefix('.') {
                 let end = after.find(['.', '[']).unwrap_or(after.len());
                 let (name, after) = after.split_at(end);
                 if name.is_empty() {
-                    return Err("a member's name is missing after `.`".to_owned());
+                    return Err("expected the name of a member after `.`".to_owned());
                 }
                 segments.push(Segment::Member(name.to_owned()));
                 rest = after;
             } else {
-                return Err(format!("`{rest}` should begin with `.` or `[`"));
+                return Err(format!("expected `.` or `[` before `{rest}`"));
             }
         }
         if segments.is_empty() {
-            return Err("a member of `request.body` is missing".to_owned());
+            return Err(
+                "expected a member of `request.body`, such as `request.body.action`".to_owned(),
+            );
         }
         Ok(Self(segments))
     }
@@ -69,7 +73,7 @@ fn bracketed(inside: &str) -> Result<Segment, String> {
     match unquoted('\'').or_else(|| unquoted('"')) {
         Some(name) => Ok(Segment::Member(name.to_owned())),
         None => Err(format!(
-            "`[{inside}]` is neither an index nor a quoted name"
+            "expected an index or a quoted name, got `[{inside}]`"
         )),
     }
 }

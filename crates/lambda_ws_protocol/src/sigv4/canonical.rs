@@ -1,11 +1,11 @@
-//! A request in the one form that is signed.
+//! The canonical form of requests, which is signed.
 
 use super::{Request, UNSIGNED_PAYLOAD};
 use crate::hex::hex;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use std::borrow::Cow;
 
-/// What is encoded in a query string: all but the unreserved characters.
+/// The characters that are encoded in a query string: all except the unreserved characters.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -13,16 +13,18 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// The canonical request for these signed headers, separated by semicolons.
+/// Returns the canonical request for a list of signed headers, separated by semicolons.
 pub(super) fn request(request: &Request<'_>, signed_headers: &str) -> String {
     let mut names: Vec<&str> = signed_headers.split(';').collect();
     names.sort_unstable();
     let mut text = String::with_capacity(512);
     text.push_str(request.method);
     text.push('\n');
-    // The path as sent, encoded once more: `%3D` is signed as `%253D`, `=` as `%3D` (conformance G1).
+    // AWS signs the sent path, encoded once more: `%3D` becomes `%253D` and `=` becomes `%3D` (conformance G1).
     path(&normalized(request.path), &mut |part| {
-        text.push_str(std::str::from_utf8(part).expect("parts of text, cut at ASCII bytes"));
+        text.push_str(
+            std::str::from_utf8(part).expect("the parts are text that is split at ASCII bytes"),
+        );
     });
     text.push('\n');
     text.push_str(&query(request.query));
@@ -50,7 +52,7 @@ pub(super) fn request(request: &Request<'_>, signed_headers: &str) -> String {
     text
 }
 
-/// Returns the hash of the body, whatever the header says, unless the header excludes the body.
+/// Returns the hash of the body, or `UNSIGNED-PAYLOAD` if the header excludes the body. A hash in the header is ignored.
 pub(super) fn body_hash(request: &Request<'_>) -> Cow<'static, str> {
     if request.value("x-amz-content-sha256") == Some(UNSIGNED_PAYLOAD.as_bytes()) {
         return UNSIGNED_PAYLOAD.into();
@@ -60,7 +62,7 @@ pub(super) fn body_hash(request: &Request<'_>) -> Cow<'static, str> {
     String::from_utf8(digits).expect("digits are text").into()
 }
 
-/// A path without empty, `.` and `..` segments (RFC 3986, 5.2.4).
+/// Returns a path without empty, `.` and `..` segments (RFC 3986, 5.2.4).
 pub(super) fn normalized(path: &str) -> Cow<'_, str> {
     let is_plain = path.starts_with('/') && !path.contains("//") && !path.contains("/.");
     if is_plain {
@@ -82,7 +84,7 @@ pub(super) fn normalized(path: &str) -> Cow<'_, str> {
     Cow::Owned(normalized)
 }
 
-/// Adds a path as it is signed: each byte that is not unreserved is encoded, also those of `%XX`.
+/// Adds a path in its signed form. Every reserved byte is encoded, including the `%` of `%XX`.
 pub(super) fn path(path: &str, add: &mut impl FnMut(&[u8])) {
     percent_encode(path.as_bytes(), PATH).for_each(|part| add(part.as_bytes()));
 }
@@ -108,7 +110,7 @@ fn encoded(text: &str) -> String {
     percent_encode(&decoded, QUERY).to_string()
 }
 
-/// A value without spaces around it, and with one where several are.
+/// Adds a value without spaces around it. Several spaces inside the value become one.
 fn trimmed(text: &mut String, value: &[u8]) {
     let value = String::from_utf8_lossy(value);
     let words = value.split(' ').filter(|word| !word.is_empty());

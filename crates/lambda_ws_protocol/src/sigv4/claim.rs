@@ -1,4 +1,4 @@
-//! What a request says of its signature.
+//! The signature that a request contains.
 
 use super::time as moment;
 use super::{ALGORITHM, Request, SKEW, SignatureError, TERMINATOR};
@@ -10,10 +10,10 @@ use ring::digest;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// The longest that a signature in a query string holds, in seconds: a week.
+/// The valid durations of a signature in a query string, in seconds. The maximum is one week.
 const EXPIRES: std::ops::RangeInclusive<u64> = 1..=604_800;
 
-/// A complete signature, not verified.
+/// A signature with all its parts, before verification.
 pub(super) struct Claim<'a> {
     /// `key/date/region/service/aws4_request`.
     credential: Cow<'a, str>,
@@ -22,14 +22,14 @@ pub(super) struct Claim<'a> {
     pub(super) signature: Cow<'a, str>,
     pub(super) token: Option<Cow<'a, str>>,
     pub(super) time: Timestamp,
-    /// The time as it is signed.
+    /// The time in its signed form.
     pub(super) date: String,
-    /// How long it holds, if it says so.
+    /// The duration for which the signature is valid, if the request contains one.
     expires: Option<Duration>,
 }
 
 impl<'a> Claim<'a> {
-    /// Reads the `Authorization` header, or else the query string.
+    /// Reads the signature from the `Authorization` header, or else from the query string.
     pub(super) fn read(request: &Request<'a>) -> Result<Self, SignatureError> {
         match request.value("authorization") {
             Some(authorization) if !authorization.trim_ascii().is_empty() => {
@@ -40,7 +40,7 @@ impl<'a> Claim<'a> {
     }
 
     fn of_header(request: &Request<'a>, authorization: &'a [u8]) -> Result<Self, SignatureError> {
-        // Said without what may be a secret, as the service does.
+        // The header can contain a secret, so the service hashes it in its error.
         let hashed = || BASE64_STANDARD.encode(digest::digest(&digest::SHA256, authorization));
         let not_pairs = || {
             SignatureError::Incomplete(format!(
@@ -94,7 +94,7 @@ impl<'a> Claim<'a> {
                 hashed()
             )));
         };
-        is_ours(algorithm)?;
+        check_algorithm(algorithm)?;
         let token = request.value("x-amz-security-token");
         let time = time(&String::from_utf8_lossy(date), dated.is_none())?;
         Ok(Self {
@@ -144,7 +144,7 @@ impl<'a> Claim<'a> {
                 "{missing}Re-examine the query-string parameters."
             )));
         };
-        is_ours(&algorithm)?;
+        check_algorithm(&algorithm)?;
         let expires = match parameter("X-Amz-Expires") {
             Some(text) => {
                 let secs = text.parse().ok().filter(|secs| EXPIRES.contains(secs));
@@ -174,7 +174,7 @@ impl<'a> Claim<'a> {
         self.credential.split('/').next().unwrap_or_default()
     }
 
-    /// Checks its Region, service, day and time.
+    /// Checks the Region, service, day and time of the signature.
     pub(super) fn check(
         &self,
         region: &str,
@@ -221,17 +221,17 @@ impl<'a> Claim<'a> {
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
-        let said = moment::format;
+        let format = moment::format;
         let holds = self.expires.unwrap_or(SKEW);
-        // Whole seconds, which is what is signed.
+        // A signature contains whole seconds.
         let now = Timestamp::from_secs(now.secs());
         if self.time + holds < now {
             let earliest = Timestamp::from_secs(now.secs().saturating_sub(holds.as_secs()));
             return Err(SignatureError::Time(format!(
                 "Signature expired: {} is now earlier than {} ({} - {} min.)",
                 self.date,
-                said(earliest),
-                said(now),
+                format(earliest),
+                format(now),
                 holds.as_secs() / 60
             )));
         }
@@ -239,8 +239,8 @@ impl<'a> Claim<'a> {
             return Err(SignatureError::Time(format!(
                 "Signature not yet current: {} is still later than {} ({} + {} min.)",
                 self.date,
-                said(now + SKEW),
-                said(now),
+                format(now + SKEW),
+                format(now),
                 SKEW.as_secs() / 60
             )));
         }
@@ -248,7 +248,7 @@ impl<'a> Claim<'a> {
     }
 }
 
-fn is_ours(algorithm: &str) -> Result<(), SignatureError> {
+fn check_algorithm(algorithm: &str) -> Result<(), SignatureError> {
     if algorithm == ALGORITHM {
         return Ok(());
     }

@@ -1,39 +1,39 @@
-//! Why a signature is not taken.
+//! The error of a signature that is not valid.
 
-/// Why a signature is not taken. Each is a 403, of the type [`kind`](Self::kind) and with the text
-/// [`message`](Self::message) that the service has for it.
+/// The error of a signature that is not valid. The answer is a 403 with the service's error type
+/// ([`kind`](Self::kind)) and text ([`message`](Self::message)).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignatureError {
-    /// There is none.
-    #[error("the request is not signed: sign it, or serve with --no-auth")]
+    /// The request does not contain a signature.
+    #[error("the request is not signed: sign it, or start the gateway with --no-auth")]
     Missing,
-    /// It lacks something, or is written in another way; the service's text.
+    /// The signature is incomplete or malformed. Contains the service's text.
     #[error("the signature is malformed: {0}")]
     Incomplete(String),
-    /// It is for something else; the service's text.
-    #[error("the signature is for something else: {0}")]
+    /// The signature has the wrong scope, such as another service or Region. Contains the service's text.
+    #[error("the signature has the wrong scope: {0}")]
     Scope(String),
-    /// It is too old or too new; the service's text.
-    #[error("the signature is of another time, set the clock: {0}")]
+    /// The signature has expired or is not yet valid. Contains the service's text.
+    #[error("the time of the signature is not valid, check the clock: {0}")]
     Time(String),
-    /// Its access key, or its session token, is not known.
-    #[error(
-        "the access key or session token is not the gateway's: use the credentials it serves with"
-    )]
+    /// The access key or the session token is unknown.
+    #[error("the access key or session token is unknown: use the credentials of the gateway")]
     UnknownKey,
-    /// It is of another request, or by another secret.
-    #[error("the signature does not match: check the secret access key, and what is signed")]
+    /// The signature is for another request or was created with another secret.
+    #[error(
+        "the signature does not match: check the secret access key and the parts of the request that are signed"
+    )]
     Mismatch {
-        /// What should have been hashed.
+        /// The expected canonical request.
         canonical_request: String,
-        /// What should have been signed.
+        /// The expected string to sign.
         string_to_sign: String,
     },
 }
 
 impl SignatureError {
-    /// The `x-amzn-ErrorType` of the answer.
+    /// Returns the `x-amzn-ErrorType` of the answer.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Missing => "MissingAuthenticationTokenException",
@@ -43,7 +43,7 @@ impl SignatureError {
         }
     }
 
-    /// What the service says to it.
+    /// Returns the service's text for the error.
     pub fn message(&self) -> String {
         match self {
             Self::Missing => "Missing Authentication Token".to_owned(),

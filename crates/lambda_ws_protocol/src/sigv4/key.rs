@@ -9,12 +9,12 @@ use ::time::Date;
 use ring::digest::{Context, SHA256};
 use ring::hmac::{self, HMAC_SHA256};
 
-/// The key that signs the requests of one day, for one service of one Region.
+/// The key that signs the requests of one day, for one service in one Region.
 pub struct SigningKey {
     hmac: hmac::Key,
     /// `AWS4-HMAC-SHA256 Credential={access key}/{date}/{region}/{service}/aws4_request`.
     credential: String,
-    /// Where the scope begins in `credential`: at the date.
+    /// The position of the scope in `credential`. The scope starts with the date.
     scope: usize,
     day: Date,
     session_token: Option<String>,
@@ -76,17 +76,17 @@ impl SigningKey {
         })
     }
 
-    /// The token of temporary credentials.
+    /// Returns the token of temporary credentials.
     pub fn session_token(&self) -> Option<&str> {
         self.session_token.as_deref()
     }
 
-    /// The maximum length of an `Authorization` header, in bytes.
+    /// Returns the maximum length of an `Authorization` header, in bytes.
     pub fn authorization_len(&self) -> usize {
         self.credential.len() + 150
     }
 
-    /// The day of the key.
+    /// Returns the day of the key.
     pub fn day(&self) -> Date {
         self.day
     }
@@ -130,19 +130,19 @@ impl SigningKey {
         add(&signature.digits);
     }
 
-    /// Whether `signature` is the signature of a canonical request. The comparison takes constant time.
+    /// Returns whether `signature` is the signature of a canonical request. The comparison takes constant time.
     pub(super) fn verify(&self, date: &str, canonical_request: &str, signature: &[u8]) -> bool {
         let text = self.text_to_sign(date, canonical_request);
         hmac::verify(&self.hmac, text.as_bytes(), signature).is_ok()
     }
 
-    /// Whether two secrets are equal. The comparison takes constant time.
+    /// Returns whether two secrets are equal. The comparison takes constant time.
     pub(super) fn is_same(&self, one: &str, other: &str) -> bool {
         let other = hmac::sign(&self.hmac, other.as_bytes());
         hmac::verify(&self.hmac, one.as_bytes(), other.as_ref()).is_ok()
     }
 
-    /// The string to sign of a canonical request.
+    /// Returns the string to sign of a canonical request.
     pub(super) fn text_to_sign(&self, date: &str, canonical_request: &str) -> String {
         let hash = ring::digest::digest(&SHA256, canonical_request.as_bytes());
         let mut text = Vec::with_capacity(160);

@@ -1,4 +1,4 @@
-//! Against the AWS SDK's own signer.
+//! Tests against the signer of the AWS SDK.
 
 use super::*;
 use aws_sigv4::http_request::{
@@ -9,7 +9,7 @@ use aws_sigv4::sign::v4;
 use http::{HeaderName, HeaderValue, Uri};
 use proptest::prelude::*;
 
-/// A request that someone sends.
+/// A request of a client.
 #[derive(Debug, Clone)]
 struct Sent {
     method: String,
@@ -42,7 +42,7 @@ impl Sent {
     }
 }
 
-/// What the SDK makes of a request.
+/// Returns a request that the SDK signed.
 fn signed(signer: &Signer<'_>, sent: &Sent, settings: SigningSettings, now: Timestamp) -> Sent {
     let ours = signer.credentials;
     let identity = aws_credential_types::Credentials::new(
@@ -147,7 +147,7 @@ prop_compose! {
     ) -> Sent {
         let query = query.iter().map(|(name, value)| {
             let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-            // A plus sign is left as it is: a space.
+            // A plus sign is not encoded, so it stands for a space.
             format!("{}={}", encode(name), encode(value).replace("%2B", "+"))
         });
         let headers = headers.into_iter().map(|(n, v)| (n, v.into_bytes()));
@@ -168,7 +168,7 @@ fn location() -> impl Strategy<Value = SignatureLocation> {
     ])
 }
 
-/// Another byte in this byte's place.
+/// Returns a byte that differs from this one.
 fn other(byte: u8) -> u8 {
     match byte {
         b'z' | b'Z' | b'9' => b'a',
@@ -179,7 +179,7 @@ fn other(byte: u8) -> u8 {
 
 proptest! {
     #[test]
-    fn what_the_sdk_signs_is_signed(
+    fn a_signature_of_the_sdk_is_valid(
         sent in sent(),
         credentials in credentials(),
         location in location(),
@@ -198,7 +198,7 @@ proptest! {
     }
 
     #[test]
-    fn our_signature_is_the_sdks(sent in sent(), credentials in credentials()) {
+    fn a_signature_equals_the_signature_of_the_sdk(sent in sent(), credentials in credentials()) {
         let signer = signer(&credentials);
         let mut sent = sent;
         sent.headers.truncate(1);
@@ -211,14 +211,14 @@ proptest! {
     }
 
     #[test]
-    fn no_byte_of_what_is_signed_can_be_changed(
+    fn a_change_of_any_signed_byte_is_detected(
         sent in sent(),
         credentials in credentials(),
         location in location(),
         which in any::<prop::sample::Index>(),
     ) {
         let signer = signer(&credentials);
-        // What is before a `..` is not signed.
+        // The segment before a `..` is not signed.
         let sent = Sent { path: sent.path.replace("/..", ""), ..sent };
         let mut signed = signed(&signer, &sent, settings(location), NOW);
         prop_assert!(signed.is_signed(&signer, NOW));
@@ -238,8 +238,8 @@ proptest! {
         prop_assert!(!signed.is_signed(&signer, NOW), "{signed:?}");
     }
 
-    /// The service encodes the path that it got once more, whatever it got: a signer that does not is refused, unless
-    /// there is nothing to encode.
+    /// The service always encodes the path once more. A signature without this step is only valid if the path contains
+    /// nothing to encode.
     #[test]
     fn g1_the_path_is_encoded_once_more_before_it_is_signed(
         sent in sent(),
@@ -255,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signer_that_does_not_normalize_the_path_is_refused(credentials in credentials()) {
+    fn a_signature_of_a_path_that_is_not_normalized_is_rejected(credentials in credentials()) {
         let signer = signer(&credentials);
         let mut settings = settings(SignatureLocation::Headers);
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
@@ -285,9 +285,9 @@ proptest! {
     }
 }
 
-/// The example of AWS's own test suite.
+/// The example of the test suite of AWS.
 #[test]
-fn the_signature_of_the_vanilla_request_is_that_of_the_suite() {
+fn the_signature_of_the_vanilla_request_matches_the_test_suite_of_aws() {
     let secret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
     let credentials = Credentials::new("AKIDEXAMPLE", secret);
     let signer = Signer {
@@ -316,8 +316,8 @@ fn the_signature_of_the_vanilla_request_is_that_of_the_suite() {
     );
 }
 
-/// What is said to a post that was changed after it was signed, or before.
-fn refused(change: impl FnOnce(&mut Sent)) -> SignatureError {
+/// Returns the error for a POST that is changed after it was signed.
+fn error_after(change: impl FnOnce(&mut Sent)) -> SignatureError {
     let credentials = Credentials::new("test", "secret");
     let mut sent = signed(
         &signer(&credentials),
@@ -331,7 +331,8 @@ fn refused(change: impl FnOnce(&mut Sent)) -> SignatureError {
         .unwrap_err()
 }
 
-fn by(change: impl FnOnce(&mut Signer<'_>)) -> SignatureError {
+/// Returns the error for a POST of a changed signer.
+fn error_by(change: impl FnOnce(&mut Signer<'_>)) -> SignatureError {
     let credentials = Credentials::new("test", "secret");
     let mut other = signer(&credentials);
     change(&mut other);
@@ -342,14 +343,14 @@ fn by(change: impl FnOnce(&mut Signer<'_>)) -> SignatureError {
 }
 
 #[test]
-fn g3_each_failure_has_the_services_type_and_text() {
-    let said = |error: SignatureError| format!("{} {}", error.kind(), error.message());
-    let missing = said(refused(|sent| sent.headers.truncate(1)));
+fn g3_each_error_has_the_type_and_text_of_the_service() {
+    let text = |error: SignatureError| format!("{} {}", error.kind(), error.message());
+    let missing = text(error_after(|sent| sent.headers.truncate(1)));
     assert_eq!(
         missing,
         "MissingAuthenticationTokenException Missing Authentication Token"
     );
-    let bearer = said(refused(|sent| {
+    let bearer = text(error_after(|sent| {
         *sent.header("authorization") = b"Bearer abc".to_vec()
     }));
     assert_eq!(
@@ -357,14 +358,14 @@ fn g3_each_failure_has_the_services_type_and_text() {
         "IncompleteSignatureException Invalid key=value pair (missing equal-sign) in Authorization header (hashed with \
          SHA-256 and encoded with Base64): 'w1Xc6WwWEogNEZQP/dkBTThsJT4MNlKmzQanIm970rY='."
     );
-    let half = said(refused(|sent| {
+    let half = text(error_after(|sent| {
         *sent.header("authorization") = b"AWS4-HMAC-SHA256 Credential=test".to_vec();
     }));
     assert!(half.starts_with(
         "IncompleteSignatureException Authorization header requires 'Signature' parameter. Authorization header \
          requires 'SignedHeaders' parameter. (Hashed"
     ));
-    let date = said(refused(|sent| {
+    let date = text(error_after(|sent| {
         *sent.header("x-amz-date") = b"today".to_vec()
     }));
     assert_eq!(
@@ -373,15 +374,15 @@ fn g3_each_failure_has_the_services_type_and_text() {
          http://en.wikipedia.org/wiki/ISO_8601"
     );
     assert_eq!(
-        said(by(|signer| signer.service = "apigateway")),
+        text(error_by(|signer| signer.service = "apigateway")),
         "InvalidSignatureException Credential should be scoped to correct service: 'execute-api'. "
     );
     assert_eq!(
-        said(by(|signer| signer.region = "us-east-1")),
+        text(error_by(|signer| signer.region = "us-east-1")),
         "InvalidSignatureException Credential should be scoped to a valid region. "
     );
     let other_key = Credentials::new("other", "secret");
-    // The signer borrows from outside of the closure.
+    // `error_by` cannot be used, because the signer borrows the other key.
     let sent = signed(
         &signer(&other_key),
         &post(),
@@ -390,14 +391,14 @@ fn g3_each_failure_has_the_services_type_and_text() {
     );
     let known = Credentials::new("test", "secret");
     assert_eq!(
-        said(signer(&known).verify(&sent.request(), NOW).unwrap_err()),
+        text(signer(&known).verify(&sent.request(), NOW).unwrap_err()),
         "UnrecognizedClientException The security token included in the request is invalid."
     );
 }
 
 #[test]
-fn g3_a_mismatch_tells_what_should_have_been_signed() {
-    let error = refused(|sent| sent.body = b"hallo".to_vec());
+fn g3_the_error_of_a_mismatch_contains_the_expected_strings() {
+    let error = error_after(|sent| sent.body = b"hallo".to_vec());
     assert_eq!(error.kind(), "InvalidSignatureException");
     assert_eq!(
         error.message(),
@@ -413,7 +414,7 @@ fn g3_a_mismatch_tells_what_should_have_been_signed() {
 }
 
 #[test]
-fn g3_a_signature_holds_for_five_minutes() {
+fn g3_a_signature_is_valid_for_five_minutes() {
     let credentials = Credentials::new("test", "secret");
     let signer = signer(&credentials);
     let sent = signed(&signer, &post(), settings(SignatureLocation::Headers), NOW);
@@ -436,7 +437,7 @@ fn g3_a_signature_holds_for_five_minutes() {
 }
 
 #[test]
-fn a_signature_in_the_query_string_holds_as_long_as_it_says() {
+fn a_signature_in_the_query_string_is_valid_for_its_own_duration() {
     let credentials = Credentials::new("test", "secret");
     let signer = signer(&credentials);
     let signed_for = |expires: u64| {
@@ -465,7 +466,7 @@ fn a_signature_in_the_query_string_holds_as_long_as_it_says() {
 }
 
 #[test]
-fn who_has_a_session_token_must_send_it_and_who_has_none_must_not() {
+fn a_session_token_must_be_sent_exactly_if_the_credentials_have_one() {
     let plain = Credentials::new("test", "secret");
     let with = |token: &str| Credentials {
         session_token: Some(token.to_owned()),
@@ -489,7 +490,7 @@ fn who_has_a_session_token_must_send_it_and_who_has_none_must_not() {
 
 #[test]
 fn the_host_must_be_signed() {
-    let error = refused(|sent| {
+    let error = error_after(|sent| {
         let authorization = sent.header("authorization");
         let text = String::from_utf8(authorization.clone()).unwrap();
         *authorization = text.replace("host;", "").into_bytes();
@@ -498,8 +499,8 @@ fn the_host_must_be_signed() {
 }
 
 #[test]
-fn the_day_of_the_credential_must_be_that_of_the_time() {
-    let error = refused(|sent| *sent.header("x-amz-date") = b"20231130T080401Z".to_vec());
+fn the_day_of_the_credential_must_match_the_time() {
+    let error = error_after(|sent| *sent.header("x-amz-date") = b"20231130T080401Z".to_vec());
     assert_eq!(
         error.message(),
         "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '20231129' != \
@@ -508,10 +509,10 @@ fn the_day_of_the_credential_must_be_that_of_the_time() {
 }
 
 #[test]
-fn a_date_header_takes_the_place_of_a_missing_x_amz_date() {
+fn a_date_header_replaces_a_missing_x_amz_date() {
     let credentials = Credentials::new("test", "secret");
     let signer = signer(&credentials);
-    // Signed by hand: who signs for AWS has `X-Amz-Date`.
+    // The test signs the request itself, because signers always send `X-Amz-Date`.
     let mut sent = post();
     let time = "Wed, 29 Nov 2023 08:04:01 GMT";
     sent.headers.push(("Date".to_owned(), time.into()));
@@ -534,7 +535,7 @@ fn a_date_header_takes_the_place_of_a_missing_x_amz_date() {
 }
 
 #[test]
-fn an_unsigned_payload_may_be_anything_if_the_signature_says_so() {
+fn an_unsigned_payload_can_have_any_value_if_the_header_is_signed() {
     let credentials = Credentials::new("test", "secret");
     let signer = signer(&credentials);
     let mut sent = post();
@@ -547,13 +548,13 @@ fn an_unsigned_payload_may_be_anything_if_the_signature_says_so() {
     sent.headers.extend(added);
     sent.body = b"anything".to_vec();
     assert!(sent.is_signed(&signer, NOW));
-    // Said afterwards, it changes what is signed.
-    let error = refused(|sent| sent.headers.push(header));
+    // A header that is added later changes the canonical request.
+    let error = error_after(|sent| sent.headers.push(header));
     assert!(matches!(error, SignatureError::Mismatch { .. }));
 }
 
 #[test]
-fn secrets_are_not_shown() {
+fn the_debug_output_does_not_contain_secrets() {
     let mut credentials = Credentials::new("test", "hidden");
     credentials.session_token = Some("hidden".to_owned());
     assert_eq!(

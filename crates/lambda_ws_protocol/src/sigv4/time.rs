@@ -1,19 +1,19 @@
-//! Points in time as signatures write them: `20231129T080401Z`.
+//! The times in signatures, such as `20231129T080401Z`.
 
 use crate::Timestamp;
 use ::time::{Date, Month, OffsetDateTime};
 use std::time::SystemTime;
 
-/// A point in time that a signature can be of.
+/// Reads the time of a signature.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
-    let sound = bytes.len() == 16
+    let is_valid = bytes.len() == 16
         && bytes.iter().enumerate().all(|(i, byte)| match i {
             8 => *byte == b'T',
             15 => *byte == b'Z',
             _ => byte.is_ascii_digit(),
         });
-    if !sound {
+    if !is_valid {
         return None;
     }
     let part = |from: usize, to: usize| text[from..to].parse::<u16>().ok();
@@ -25,13 +25,13 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_secs(u64::try_from(secs).ok()?))
 }
 
-/// A point in time as the `Date` header has it.
+/// Reads the time of a `Date` header.
 pub(super) fn parse_http(text: &str) -> Option<Timestamp> {
     let time = httpdate::parse_http_date(text).ok()?;
     (time >= SystemTime::UNIX_EPOCH).then(|| time.into())
 }
 
-/// Returns a time in the form that signatures contain; times after the year 9999 become the epoch.
+/// Returns a time in the form of signatures. Times after the year 9999 become the epoch.
 pub(super) fn format(time: Timestamp) -> String {
     let day = day(time);
     let time = match day {
@@ -43,7 +43,7 @@ pub(super) fn format(time: Timestamp) -> String {
 
 const EPOCH: Date = OffsetDateTime::UNIX_EPOCH.date();
 
-/// Returns the day of a time, in UTC; the epoch for times after the year 9999.
+/// Returns the day of a time in UTC. Times after the year 9999 become the epoch.
 pub fn day(time: Timestamp) -> Date {
     let secs = i64::try_from(time.secs()).unwrap_or(i64::MAX);
     OffsetDateTime::from_unix_timestamp(secs).map_or(EPOCH, OffsetDateTime::date)
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_read_as_it_is_written() {
+    fn a_written_time_is_read_as_the_same_time() {
         let text = "20231129T080401Z";
         let time = parse(text).unwrap();
         assert_eq!(time.secs(), 1_701_245_041);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn a_text_that_is_not_a_time_is_none() {
         for text in [
             "",
             "20231129",

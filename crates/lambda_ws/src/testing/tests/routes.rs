@@ -51,7 +51,7 @@ async fn d4_without_a_default_route_api_gateway_answers_itself() {
 }
 
 #[test]
-#[should_panic(expected = "is no route selection expression")]
+#[should_panic(expected = "is not a valid route selection expression")]
 fn a_bad_expression_panics() {
     let _ = Gateway::new(Router::new()).expression("${");
 }

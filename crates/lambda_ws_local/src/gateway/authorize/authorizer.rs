@@ -32,7 +32,7 @@ pub(super) async fn ask(
     }
     Ok(AuthorizerDecision {
         // Text under text is always JSON.
-        context: serde_json::value::to_raw_value(response.said()).ok(),
+        context: serde_json::value::to_raw_value(response.context()).ok(),
         usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
     })
 }

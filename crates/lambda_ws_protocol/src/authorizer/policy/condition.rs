@@ -7,24 +7,24 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::net::IpAddr;
 
-/// The facts of a request that the conditions of a policy are about.
+/// The values of a request that the conditions of a policy use.
 ///
-/// `aws:SecureTransport` is always true, because API Gateway serves TLS only, and `aws:RequestedRegion` is that of the ARN.
-/// All other keys are absent.
+/// `aws:SecureTransport` is always true, because API Gateway only accepts TLS. `aws:RequestedRegion` is the Region of
+/// the ARN. All other keys are absent.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyContext<'a> {
-    /// `aws:SourceIp`: the client's address.
+    /// `aws:SourceIp`: the address of the client.
     pub source_ip: &'a str,
-    /// `aws:UserAgent`: the header of the handshake.
+    /// `aws:UserAgent`: the `User-Agent` header of the handshake.
     pub user_agent: Option<&'a str>,
-    /// `aws:Referer`: the header of the handshake.
+    /// `aws:Referer`: the `Referer` header of the handshake.
     pub referer: Option<&'a str>,
     /// `aws:CurrentTime` and `aws:EpochTime`.
     pub now: Timestamp,
 }
 
 impl PolicyContext<'_> {
-    /// The value of a key, which is in lower case.
+    /// Returns the value of a key. The key must be in lower case.
     fn value(&self, key: &str, resource: &str) -> Option<Cow<'_, str>> {
         match key {
             "aws:sourceip" => Some(self.source_ip.into()),
@@ -39,16 +39,16 @@ impl PolicyContext<'_> {
     }
 }
 
-/// One operator on one key.
+/// An operator with a key.
 #[derive(Debug, Clone)]
 pub(super) struct Condition {
-    /// In lower case: the case of keys does not count.
+    /// The key in lower case, because the case of keys is ignored.
     key: String,
     operator: Operator,
-    /// `...IfExists`: true without the key.
+    /// Whether the operator ends with `IfExists`. The condition then holds if the key is absent.
     if_exists: bool,
     set: Option<Set>,
-    /// One of these has to match.
+    /// The values of the condition. One of them must match.
     wanted: Vec<Wanted>,
 }
 
@@ -56,11 +56,11 @@ pub(super) struct Condition {
 enum Operator {
     Matches,
     MatchesNot,
-    /// `Null`: true if the key is absent, or present.
+    /// `Null`: the condition checks whether the key is absent.
     Null,
 }
 
-/// The prefix of an operator for keys with several values; the keys here have one.
+/// The prefix of an operator for keys with several values. Here, every key has one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
     ForAllValues,
@@ -80,7 +80,7 @@ enum Wanted {
     Net(IpAddr, u8),
 }
 
-/// The outcomes of a comparison of the actual value with the wanted one that match.
+/// The orderings of the actual and the wanted value that match.
 type Comparison = &'static [Ordering];
 
 const COMPARISONS: [(&str, Comparison); 5] = [
@@ -96,13 +96,15 @@ pub(super) fn read(condition: Value) -> Result<Vec<Condition>, String> {
     let operators = match condition {
         Value::Null => Map::new(),
         Value::Object(operators) => operators,
-        _ => return Err("a `Condition` must be an object of operators".to_owned()),
+        _ => {
+            return Err("the `Condition` is not valid: expected an object of operators".to_owned());
+        }
     };
     let mut all = Vec::new();
     for (operator, keys) in operators {
         let Value::Object(keys) = keys else {
             return Err(format!(
-                "the condition operator `{operator}` must have an object of keys"
+                "the condition operator `{operator}` is not valid: expected an object of keys"
             ));
         };
         for (key, values) in keys {
@@ -138,22 +140,22 @@ impl Condition {
                 Value::Number(_) | Value::Bool(_) => value.to_string().into(),
                 _ => {
                     return Err(format!(
-                        "a value of `{operator}` on `{key}` is not a string"
+                        "the value of `{operator}` for `{key}` is not valid: expected a string, a number or a boolean"
                     ));
                 }
             };
             if text.contains("${") {
                 return Err(format!(
-                    "policy variables such as `{text}` are not supported in conditions here"
+                    "the policy variable in `{text}` is not supported: expected a literal value"
                 ));
             }
             match Wanted::read(&base, &text) {
                 Some(Some(wanted)) => Ok(wanted),
                 Some(None) => Err(format!(
-                    "`{text}` is not a value for the condition operator `{operator}`"
+                    "`{text}` is not a valid value for the condition operator `{operator}`"
                 )),
                 None => Err(format!(
-                    "the condition operator `{operator}` is not supported here"
+                    "the condition operator `{operator}` is not supported: expected an operator of IAM"
                 )),
             }
         });
@@ -166,7 +168,7 @@ impl Condition {
         })
     }
 
-    /// Whether it holds for a request for a resource.
+    /// Returns whether the condition holds for a request for a resource.
     pub(super) fn holds(&self, context: &PolicyContext<'_>, resource: &str) -> bool {
         let actual = context.value(&self.key, resource);
         match (self.operator, actual) {
@@ -190,8 +192,8 @@ impl Condition {
 }
 
 impl Wanted {
-    /// The value of an operator without its negation: `None` if the operator is unknown, `Some(None)` if it cannot have this
-    /// value.
+    /// Reads the value of an operator without its negation. Returns `None` if the operator is unknown, and `Some(None)` if
+    /// the value is not valid for the operator.
     fn read(operator: &str, text: &str) -> Option<Option<Self>> {
         let comparison = |prefix: &str| {
             let name = operator.strip_prefix(prefix)?;
@@ -238,18 +240,18 @@ impl Wanted {
     }
 }
 
-/// An address, or a range in CIDR notation.
+/// Reads an address or a range in CIDR notation.
 fn net(text: &str) -> Option<(IpAddr, u8)> {
     let (ip, bits) = match text.split_once('/') {
         Some((ip, bits)) => (ip.parse().ok()?, Some(bits.parse().ok()?)),
         None => (text.parse().ok()?, None),
     };
-    let most = match ip {
+    let max = match ip {
         IpAddr::V4(_) => 32,
         IpAddr::V6(_) => 128,
     };
-    let bits = bits.unwrap_or(most);
-    (bits <= most).then_some((ip, bits))
+    let bits = bits.unwrap_or(max);
+    (bits <= max).then_some((ip, bits))
 }
 
 fn contains(net: IpAddr, bits: u8, ip: IpAddr) -> bool {
@@ -267,9 +269,10 @@ fn contains(net: IpAddr, bits: u8, ip: IpAddr) -> bool {
     }
 }
 
-/// A date in ms since the epoch: `2026-11-27`, `2026-11-27T10:00:00.5Z`, with an offset, or seconds since the epoch.
+/// Reads a date and returns it in ms since the epoch. The text is `2026-11-27`, `2026-11-27T10:00:00.5Z`, a time with
+/// an offset, or a number of seconds since the epoch.
 fn date(text: &str) -> Option<i64> {
-    // A year alone has 4 digits.
+    // A text of 4 digits is a year.
     if text.len() > 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse::<i64>().ok()?.checked_mul(1000);
     }
@@ -422,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f19_an_absent_key_decides_by_the_operator() {
+    fn fault_f19_the_operator_determines_the_result_for_an_absent_key() {
         for (operator, expected) in [
             ("StringEquals", false),
             ("StringNotEquals", true),
@@ -444,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f19_all_operators_and_keys_of_a_condition_have_to_hold() {
+    fn fault_f19_all_operators_and_keys_of_a_condition_must_hold() {
         let ip = json!({"aws:SourceIp": "192.0.2.0/24"});
         let secure = |value| json!({"aws:SecureTransport": value});
         let both = |value| json!({"IpAddress": ip, "Bool": secure(value)});
@@ -454,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f19_a_condition_that_cannot_be_evaluated_is_an_error() {
+    fn fault_f19_the_error_of_a_condition_that_cannot_be_evaluated_states_the_reason() {
         for (operator, value, reason) in [
             (
                 "StringMatches",
@@ -464,18 +467,18 @@ mod tests {
             (
                 "IpAddress",
                 json!("192.0.2.0/33"),
-                "`192.0.2.0/33` is not a value",
+                "`192.0.2.0/33` is not a valid value",
             ),
             (
                 "DateLessThan",
                 json!("tomorrow"),
-                "`tomorrow` is not a value",
+                "`tomorrow` is not a valid value",
             ),
-            ("DateLessThan", json!("2023-13-01"), "is not a value"),
-            ("Bool", json!("yes"), "is not a value"),
-            ("NumericEquals", json!("x"), "is not a value"),
-            ("StringEquals", json!([null]), "is not a string"),
-            ("StringEquals", json!("${aws:SourceIp}"), "policy variables"),
+            ("DateLessThan", json!("2023-13-01"), "is not a valid value"),
+            ("Bool", json!("yes"), "is not a valid value"),
+            ("NumericEquals", json!("x"), "is not a valid value"),
+            ("StringEquals", json!([null]), "expected a string"),
+            ("StringEquals", json!("${aws:SourceIp}"), "policy variable"),
         ] {
             let error = one(operator, "aws:SourceIp", value).unwrap_err();
             assert!(error.contains(reason), "{error}");
