@@ -33,7 +33,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`Audience::send`], without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
+    /// As [`Audience::send`](crate::Audience::send), without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
     /// nobody is lost.
     pub async fn resume(&self, rest: Remaining) -> Result<Delivery, SendError> {
         self.deliver(rest, Resumed::Yes).await

@@ -143,6 +143,20 @@ impl TryFrom<Bounds> for Slice {
     type Error = String;
 
     fn try_from(Bounds { from, to }: Bounds) -> Result<Self, Self::Error> {
+        Self::between(from, to)
+    }
+}
+
+impl Slice {
+    /// All connections.
+    pub const ALL: Self = Self { from: 0, to: 255 };
+
+    /// Returns the range from the first to the last hash byte.
+    ///
+    /// # Errors
+    ///
+    /// The end is before the start.
+    pub(crate) fn between(from: u8, to: u8) -> Result<Self, String> {
         match from <= to {
             true => Ok(Self { from, to }),
             false => Err(format!(
@@ -150,11 +164,6 @@ impl TryFrom<Bounds> for Slice {
             )),
         }
     }
-}
-
-impl Slice {
-    /// All connections.
-    pub const ALL: Self = Self { from: 0, to: 255 };
 
     /// Whether a connection is in the range.
     pub fn contains(self, id: &ConnectionId) -> bool {

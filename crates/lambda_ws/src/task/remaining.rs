@@ -79,16 +79,17 @@ impl TryFrom<UncheckedRest> for Remaining {
 /// A [`Range`] as it is read, before it is checked.
 #[derive(Deserialize)]
 struct UncheckedRange {
-    #[serde(flatten)]
-    slice: Slice,
+    from: u8,
+    to: u8,
     after: Option<ConnectionId>,
 }
 
 impl TryFrom<UncheckedRange> for Range {
     type Error = String;
 
-    fn try_from(UncheckedRange { slice, after }: UncheckedRange) -> Result<Self, Self::Error> {
-        match after {
+    fn try_from(range: UncheckedRange) -> Result<Self, Self::Error> {
+        let slice = Slice::between(range.from, range.to)?;
+        match range.after {
             Some(after) if !slice.contains(&after) => {
                 let (from, to) = (slice.from, slice.to);
                 Err(format!("`{after}` is not in the slice from {from} to {to}"))
