@@ -118,7 +118,7 @@ async fn fault_f8_the_rules_of_the_library_apply_to_its_users_or_on_request() {
         ended
             .stdout
             .join("\n")
-            .contains("not examined: the rules of lambda_ws"),
+            .contains("not examined: the checks for lambda_ws"),
         "{ended:?}"
     );
     let ended = doctor(folder.path(), &["--lambda-ws"]).await;
