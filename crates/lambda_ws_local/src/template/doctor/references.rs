@@ -55,7 +55,7 @@ fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Ve
         }
         Some(("Fn::If", argument)) => {
             if let Some([name, yes, no]) = argument.as_list() {
-                match conditions::named(evaluator, name) {
+                match conditions::is_true(evaluator, name) {
                     Ok(true) => collect(evaluator, yes, certain, found),
                     Ok(false) => collect(evaluator, no, certain, found),
                     Err(_) => {

@@ -32,10 +32,7 @@ pub(super) fn without(text: &str, line: &str) -> String {
 /// Returns the only finding of a template, and asserts that it belongs to this check.
 #[track_caller]
 pub(super) fn finds(text: &str, check: &str) -> Finding {
-    assert!(
-        checks().any(|name| name == check),
-        "no check is named {check}"
-    );
+    assert!(checks().any(|name| name == check), "{check} is not a check");
     let mut findings = all(text);
     let names: Vec<_> = findings.iter().map(|one| one.check).collect();
     assert_eq!(names, [check], "{findings:#?}\n{text}");

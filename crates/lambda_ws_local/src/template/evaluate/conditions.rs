@@ -5,7 +5,7 @@ use super::intrinsics::arguments;
 use crate::template::syntax::{Node, Problem};
 
 /// Whether the condition with this name is true.
-pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
+pub(crate) fn is_true(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
     let line = name.line;
     let Some(name) = name.as_text() else {
         return Err(Problem::new(
@@ -44,7 +44,7 @@ fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
         return Err(wrong());
     };
     match &*only.key {
-        "Condition" => named(evaluator, &only.value),
+        "Condition" => is_true(evaluator, &only.value),
         "Fn::Equals" => {
             let [left, right] = arguments(&only.value, "Fn::Equals")?;
             Ok(evaluator.text(left)? == evaluator.text(right)?)

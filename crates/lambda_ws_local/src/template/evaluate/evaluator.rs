@@ -98,7 +98,7 @@ impl<'a> Evaluator<'a> {
         for resource in resources {
             let exists = match &resource.condition {
                 None => Ok(true),
-                Some(name) => match conditions::named(self, name) {
+                Some(name) => match conditions::is_true(self, name) {
                     Err(problem) if self.counts_as_absent(&problem) => Ok(true),
                     exists => exists,
                 },
@@ -235,7 +235,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn may_be_absent(&self, id: &str) -> bool {
         let resource = self.resources.iter().find(|one| one.id == id);
         let condition = resource.and_then(|one| one.condition.as_ref());
-        condition.is_some_and(|name| conditions::named(self, name).is_err())
+        condition.is_some_and(|name| conditions::is_true(self, name).is_err())
     }
 
     /// Whether a value with this problem counts as absent.

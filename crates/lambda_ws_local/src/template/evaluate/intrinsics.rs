@@ -23,7 +23,7 @@ pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, P
         "Fn::FindInMap" => find_in_map(evaluator, argument),
         "Fn::If" => {
             let [name, yes, no] = arguments(argument, function)?;
-            evaluator.value(if conditions::named(evaluator, name)? {
+            evaluator.value(if conditions::is_true(evaluator, name)? {
                 yes
             } else {
                 no

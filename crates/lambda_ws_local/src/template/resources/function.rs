@@ -83,7 +83,7 @@ fn function(
 ) -> Result<Function, Problem> {
     let (package, code) = package::read(resource, properties, folder)?;
     // An image contains both.
-    let named = |name| match package {
+    let required = |name| match package {
         Package::Image => Ok(properties.text(name)?.unwrap_or_default()),
         _ => properties.required(name),
     };
@@ -103,8 +103,8 @@ fn function(
     Ok(Function {
         logical_id: resource.id.clone(),
         name,
-        handler: named("Handler")?,
-        runtime: named("Runtime")?,
+        handler: required("Handler")?,
+        runtime: required("Runtime")?,
         architecture,
         package,
         code,

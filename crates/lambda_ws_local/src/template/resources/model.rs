@@ -91,9 +91,9 @@ pub(crate) fn of_route(
     key: &str,
 ) -> Result<Option<Models>, Problem> {
     let expression = properties.text("ModelSelectionExpression")?;
-    let named = properties.map("RequestModels")?;
+    let models = properties.map("RequestModels")?;
     let Some(expression) = expression.filter(|expression| !expression.is_empty()) else {
-        if !named.is_empty() {
+        if !models.is_empty() {
             let text = format!(
                 "the `RequestModels` of route `{key}` have no effect without a `ModelSelectionExpression`, as on AWS"
             );
@@ -116,18 +116,18 @@ pub(crate) fn of_route(
         let text = format!("`ModelSelectionExpression` of route `{key}`: {error}");
         properties.problem("ModelSelectionExpression", text)
     })?;
-    if named.is_empty() {
+    if models.is_empty() {
         let text = format!(
             "route `{key}` has a `ModelSelectionExpression` but no `RequestModels`: every message fails, as on AWS"
         );
         properties.note("ModelSelectionExpression", text);
     }
     let mut schemas = BTreeMap::new();
-    for (model, _) in named.keys() {
-        let Some(name) = named.text(model)? else {
+    for (model, _) in models.keys() {
+        let Some(name) = models.text(model)? else {
             continue;
         };
-        let found = find(evaluator, resource, &name, key, named.line(model))?;
+        let found = find(evaluator, resource, &name, key, models.line(model))?;
         schemas.insert(model.to_owned(), schema(evaluator, found)?);
     }
     Ok(Some(Models { selection, schemas }))

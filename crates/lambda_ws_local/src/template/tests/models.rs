@@ -133,7 +133,7 @@ fn a_model_that_aws_rejects_is_a_problem_with_its_line() {
 #[test]
 fn models_without_effect_are_noted() {
     let object = model("{ type: object }");
-    let (expression, named) = CHECKED.split_once('\n').unwrap();
+    let (expression, request_models) = CHECKED.split_once('\n').unwrap();
     let noted = |text: &str, expected: &str| {
         let notes = notes(text);
         assert!(
@@ -141,7 +141,7 @@ fn models_without_effect_are_noted() {
             "{notes:#?}"
         );
     };
-    let without = with(&object, named);
+    let without = with(&object, request_models);
     assert_eq!(models(&without), None);
     noted(
         &without,

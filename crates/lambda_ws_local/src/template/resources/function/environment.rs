@@ -70,10 +70,10 @@ fn variable(evaluator: &Evaluator<'_>, name: &str, node: &Node) -> Result<Option
     if RESERVED.contains(&name) {
         return Err(node.problem("Lambda reserves this name; use another name"));
     }
-    let named = |(index, letter): (usize, char)| {
+    let is_valid = |(index, letter): (usize, char)| {
         letter.is_ascii_alphabetic() || index > 0 && (letter.is_ascii_digit() || letter == '_')
     };
-    if name.len() < 2 || !name.chars().enumerate().all(named) {
+    if name.len() < 2 || !name.chars().enumerate().all(is_valid) {
         return Err(node.problem("the name is not valid: expected a letter, followed by at least one letter, digit or `_`"));
     }
     let value = evaluator.value(node)?;
