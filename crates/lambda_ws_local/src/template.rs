@@ -1,8 +1,8 @@
 //! The parts of a SAM or CloudFormation template (`template.yaml` or JSON) that run locally.
 //!
-//! [`Template::read`] evaluates parameters, conditions and intrinsic functions. It returns the functions, WebSocket APIs
-//! and DynamoDB tables. A part that would behave differently is a [`Problem`] of the [`TemplateError`]. A part that is
-//! not supported is a [`Note`]. Both have a line.
+//! [`Template::read`] evaluates parameters, conditions and intrinsic functions. It returns the functions, WebSocket
+//! APIs and DynamoDB tables. A part that would behave differently is a [`Problem`] of the [`TemplateError`]. A part
+//! that is not supported is a [`Note`]. Both have a line.
 //!
 //! ```
 //! use lambda_ws_local::template::{Options, Template};

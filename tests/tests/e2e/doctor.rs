@@ -55,7 +55,7 @@ async fn a_mistake_is_shown_with_its_place_its_effect_and_its_fix() {
             &*format!(
                 "template.yaml:{line}:7: mistake: the route selection expression of API `ChatApi` is `request.body.action` [selection-expression]"
             ),
-            "  on AWS: API Gateway takes it as a fixed text: all messages take the same route",
+            "  on AWS: API Gateway reads it as a fixed string, so all messages use the same route",
             "  fix: write `RouteSelectionExpression: $request.body.action`",
         ]
     );

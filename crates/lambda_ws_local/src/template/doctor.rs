@@ -1,8 +1,8 @@
 //! Finds the known mistakes in a template, without deploying it.
 //!
 //! A template that AWS accepts can still contain mistakes: a message without a route, a reply that never arrives, or a
-//! function without a permission for API Gateway. [`examine`] reports each of these with its effect on AWS and a fix. A value that only
-//! AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
+//! function without a permission for API Gateway. [`examine`] reports each of them with its effect on AWS and a fix. A
+//! value that only AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
 //!
 //! # Mistakes and remarks
 //!
@@ -104,8 +104,8 @@ pub fn checks() -> impl Iterator<Item = &'static str> {
     std::iter::once(READER).chain(CHECKS.iter().map(|(name, _)| *name))
 }
 
-/// Examines the text of a template. Code paths are relative to the folder of `path`. Limits of the local gateway are not
-/// findings.
+/// Examines the text of a template. Code paths are relative to the folder of `path`. Limits of the local gateway are
+/// not findings.
 ///
 /// # Errors
 ///

@@ -2,8 +2,8 @@
 
 use lambda_ws_protocol::authorizer::matches_pattern;
 
-/// Whether the ARN of a policy, which can contain wildcards, matches an ARN. A policy for an account other than `account`
-/// matches any resource, because the template does not contain the resources of that account.
+/// Whether the ARN of a policy, which can contain wildcards, matches an ARN. A policy for an account other than
+/// `account` matches any resource, because the template does not contain the resources of that account.
 pub(super) fn covers(policy: &str, arn: &str, account: &str) -> bool {
     let parts = |text: &'_ str| -> Option<(String, String, String)> {
         let parts: Vec<_> = text.splitn(6, ':').collect();

@@ -32,8 +32,8 @@ impl<'a> Evaluator<'a> {
         Self::build(template, options, report, false)
     }
 
-    /// An evaluator that ignores unknown values, so that they do not hide mistakes in other parts. An optional property with
-    /// an unknown value counts as absent. A resource with an unknown condition counts as present.
+    /// An evaluator that ignores unknown values, so that they do not hide mistakes in other parts. An optional property
+    /// with an unknown value counts as absent. A resource with an unknown condition counts as present.
     pub(crate) fn lenient(template: &Node, options: &'a Options, report: &'a Report) -> Self {
         Self::build(template, options, report, true)
     }
@@ -243,7 +243,8 @@ impl<'a> Evaluator<'a> {
         self.lenient && problem.is_local_only()
     }
 
-    /// The problem of a name that is not in the template. A lenient evaluator allows it, because the name may exist on AWS.
+    /// The problem of a name that is not in the template. A lenient evaluator allows it, because the name may exist on
+    /// AWS.
     pub(crate) fn not_in_template(&self, line: usize, text: impl Into<String>) -> Problem {
         match self.lenient {
             true => Problem::local_only(line, text),

@@ -170,8 +170,8 @@ fn report_orphans(evaluator: &Evaluator<'_>) {
     }
 }
 
-/// Returns the API keys that clients can use. On AWS a usage plan assigns a key to an API. Locally every key is valid for
-/// every API (conformance B11).
+/// Returns the API keys that clients can use. On AWS a usage plan assigns a key to an API. Locally every key is valid
+/// for every API (conformance B11).
 pub(crate) fn keys(evaluator: &Evaluator<'_>) -> Vec<ApiKey> {
     let keys = evaluator.of_type(resource_type::API_KEY);
     keys.filter_map(|resource| evaluator.report.ok(key(evaluator, resource)).flatten())

@@ -101,8 +101,8 @@ pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Rou
     })
 }
 
-/// Whether the route has a route response `$default`. It does not require a `RouteResponseSelectionExpression`, which has
-/// no effect without the route response (conformance E2).
+/// Whether the route has a route response `$default`. It does not require a `RouteResponseSelectionExpression`, which
+/// has no effect without the route response (conformance E2).
 fn two_way(
     evaluator: &Evaluator<'_>,
     route: &Resource,

@@ -10,7 +10,8 @@ use crate::template::transform::{Resource, resource_type};
 pub struct Table {
     /// Its name in the template.
     pub logical_id: String,
-    /// Its name on AWS: `TableName`, or the logical id. A logical id that is too short gets the stack's name as a prefix.
+    /// Its name on AWS: `TableName`, or the logical id. A logical id that is too short gets the stack's name as a
+    /// prefix.
     pub name: String,
     /// The body of its `CreateTable` request.
     pub create: Value,

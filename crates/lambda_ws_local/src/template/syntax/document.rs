@@ -14,8 +14,8 @@ use super::report::Report;
 /// The largest template that CloudFormation accepts, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Reads the only document of `text`. A mistake that leaves a usable tree is added to the report. Any other mistake is the
-/// `Err`.
+/// Reads the only document of `text`. A mistake that leaves a usable tree is added to the report. Any other mistake is
+/// the `Err`.
 pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
     if text.len() > MAX_BYTES {
         return Err(Problem::new(

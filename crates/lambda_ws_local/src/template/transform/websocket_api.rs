@@ -7,8 +7,8 @@ use crate::template::syntax::{Entry, Node, Problem, Report};
 /// The name that SAM gives to a stage without a `StageName`.
 const DEFAULT_STAGE: &str = "default";
 
-/// Returns the `Stage` and the `Authorizer`, and the `Route`, `Integration` and `Permission` of each route. They have the
-/// logical ids that SAM generates.
+/// Returns the `Stage` and the `Authorizer`, and the `Route`, `Integration` and `Permission` of each route. They have
+/// the logical ids that SAM generates.
 pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     let properties = &api.properties;
     let mut parts = vec![stage(api)];
