@@ -1,8 +1,8 @@
-//! The deployment template, SAM's or CloudFormation's `template.yaml` (or JSON), as far as it runs locally.
+//! The parts of a SAM or CloudFormation template (`template.yaml` or JSON) that run locally.
 //!
-//! [`Template::read`] evaluates parameters, conditions and intrinsic functions, and yields the functions, WebSocket APIs
-//! and DynamoDB tables. A part that would behave differently is a problem of the [`TemplateError`]. A part that is only
-//! missing is a [`Note`]. Both have a line.
+//! [`Template::read`] evaluates parameters, conditions and intrinsic functions. It returns the functions, WebSocket
+//! APIs and DynamoDB tables. A part that would behave differently is a [`Problem`] of the [`TemplateError`]. A part
+//! that is not supported is a [`Note`]. Both have a line.
 //!
 //! ```
 //! use lambda_ws_local::template::{Options, Template};
@@ -50,7 +50,7 @@ use evaluate::Evaluator;
 use resources::{api, function, table, unsupported};
 use syntax::Report;
 
-/// The parts of a websocket application that a template declares.
+/// The parts of a WebSocket application that a template declares.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     /// The path of the template, as given.
@@ -63,7 +63,7 @@ pub struct Template {
     pub tables: Vec<Table>,
     /// The API keys that clients may use, valid for every API of the template.
     pub api_keys: Vec<ApiKey>,
-    /// The parts that are not reproduced, in the order of their lines.
+    /// The parts that are not supported, in the order of their lines.
     pub notes: Vec<Note>,
 }
 
@@ -72,7 +72,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, and as [`Template::parse`].
+    /// If the file cannot be read, and the errors of [`Template::parse`].
     pub fn read(path: &Path, options: &Options) -> Result<Self, TemplateError> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|error| TemplateError::unreadable(path, error))?;

@@ -55,7 +55,7 @@ async fn a_mistake_is_shown_with_its_place_its_effect_and_its_fix() {
             &*format!(
                 "template.yaml:{line}:7: mistake: the route selection expression of API `ChatApi` is `request.body.action` [selection-expression]"
             ),
-            "  on AWS: API Gateway takes it as a fixed text: all messages take the same route",
+            "  on AWS: API Gateway reads it as a fixed string, so all messages use the same route",
             "  fix: write `RouteSelectionExpression: $request.body.action`",
         ]
     );
@@ -118,7 +118,7 @@ async fn fault_f8_the_rules_of_the_library_apply_to_its_users_or_on_request() {
         ended
             .stdout
             .join("\n")
-            .contains("not examined: the rules of lambda_ws"),
+            .contains("not examined: the checks for lambda_ws"),
         "{ended:?}"
     );
     let ended = doctor(folder.path(), &["--lambda-ws"]).await;

@@ -1,8 +1,8 @@
 //! Finds the known mistakes in a template, without deploying it.
 //!
-//! A template that AWS accepts may still be wrong: a message without a route, a reply that never arrives, a function
-//! that API Gateway may not call. [`examine`] reports each of these with its effect on AWS and a fix. A value that only
-//! AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
+//! A template that AWS accepts can still contain mistakes: a message without a route, a reply that never arrives, or a
+//! function without a permission for API Gateway. [`examine`] reports each of them with its effect on AWS and a fix. A
+//! value that only AWS knows does not hide other mistakes, and [`Examined`] states what was examined.
 //!
 //! # Mistakes and remarks
 //!
@@ -11,28 +11,28 @@
 //! | check | reports | weight |
 //! |---|---|---|
 //! | `template` | values and combinations that CloudFormation, SAM or API Gateway reject | mistake |
-//! | `template-kind` | misspelt resource types and protocols | mistake |
+//! | `template-kind` | misspelled resource types and protocols | mistake |
 //! | `references` | names that are not in the template | mistake |
 //! | `circular-dependency` | resources that wait for each other | mistake |
 //! | `sam` | properties of a `WebSocketApi` that SAM rejects or ignores | mistake |
-//! | `selection-expression` | route selection that does not depend on the message | mistake |
-//! | `default-route` | no `$default` | remark; a mistake if no route takes messages and lambda_ws expects them |
+//! | `selection-expression` | a route selection expression that does not depend on the message | mistake |
+//! | `default-route` | no `$default` | remark; with lambda_ws a mistake, if no other route receives messages |
 //! | `route-response` | a response expression without a route response | mistake |
-//! | `deployment` | stages without a deployment, deployments that do not wait for routes | mistake; for route responses a remark |
+//! | `deployment` | stages without a deployment, deployments that do not wait for their routes | mistake; remark for route responses |
 //! | `throttling` | limits of 0 | mistake |
-//! | `lambda-permission` | routes and authorizers whose function API Gateway may not call | mistake |
-//! | `timeout` | at most 3 s or more than 29 s | remark |
+//! | `lambda-permission` | routes and authorizers without permission to call their function | mistake |
+//! | `timeout` | a function timeout of at most 3 s or more than 29 s | remark |
 //! | `log-retention` | logs that are never deleted | remark |
 //!
-//! These checks apply to functions that use lambda_ws only, see [`LibraryRules`]:
+//! These checks apply only to functions that use lambda_ws, see [`LibraryRules`]:
 //!
 //! | check | reports | weight |
 //! |---|---|---|
 //! | `lifecycle-routes` | no `$connect` or `$disconnect` | mistake |
-//! | `connections-table` | a missing or wrong `CONNECTIONS_TABLE` | mistake; a remark if the table may exist elsewhere |
+//! | `connections-table` | a missing or wrong `CONNECTIONS_TABLE` | mistake; remark if the table may be in another stack |
 //! | `table-keys` | keys that are not the strings `pk` and `sk` | mistake |
 //! | `table-ttl` | items that never expire | remark |
-//! | `endpoint` | a wrong endpoint of the management API | mistake; a remark if it is missing |
+//! | `endpoint` | a wrong endpoint of the management API | mistake; remark if it is missing |
 //! | `manage-connections` | missing permissions for connections | mistake |
 //! | `dynamodb-actions` | missing permissions for the table | mistake |
 //! | `invoke-itself` | no permission for follow-up tasks | remark |
@@ -104,8 +104,8 @@ pub fn checks() -> impl Iterator<Item = &'static str> {
     std::iter::once(READER).chain(CHECKS.iter().map(|(name, _)| *name))
 }
 
-/// Examines a template's text. Code paths are relative to the folder of `path`. Limits of the local gateway, such as the
-/// export of another stack, are not findings.
+/// Examines the text of a template. Code paths are relative to the folder of `path`. Limits of the local gateway are
+/// not findings.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ pub fn examine(
     let root = read?;
     let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
-        // The reader's problem with a missing name contains more.
+        // The reader's problem with a missing name has more details.
         let line = problem.line().unwrap_or(0);
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
         findings.push(Finding::of_reader(&problem));
@@ -132,7 +132,7 @@ pub fn examine(
     Ok(Examination { findings, examined })
 }
 
-/// Reads the template, which reports its problems, and runs all checks.
+/// Reads the template, reports its problems and runs all checks.
 fn run_checks(
     root: &Node,
     folder: &Path,
@@ -158,11 +158,11 @@ fn run_checks(
     (findings, Examined::of(&input))
 }
 
-/// The reader's problems that are problems on AWS, too.
+/// Returns the reader's problems that AWS rejects too.
 fn rejected(report: Report, root: &Node) -> impl Iterator<Item = Problem> {
     let mut problems = report.finish().err().unwrap_or_default();
     let incomplete = !unwritten_resources(root).is_empty();
-    // What is not in the template may come from a macro.
+    // A macro may create a resource that is not in the template.
     problems.retain(|one| !(one.is_local_only() || incomplete && one.missing_name().is_some()));
     problems.dedup();
     problems.into_iter()

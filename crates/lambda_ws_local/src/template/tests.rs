@@ -1,4 +1,4 @@
-//! What templates mean, in sentences.
+//! Tests of the template reader.
 
 mod apis;
 mod authorizations;
@@ -43,18 +43,18 @@ fn parse(text: &str, options: &Options) -> Result<Template, String> {
 }
 
 fn read(text: &str) -> Template {
-    parse(text, &Options::default()).expect("the template is right")
+    parse(text, &Options::default()).expect("the template is valid")
 }
 
 fn errors(text: &str) -> String {
-    parse(text, &Options::default()).expect_err("the template is wrong")
+    parse(text, &Options::default()).expect_err("the template is not valid")
 }
 
 fn notes(text: &str) -> Vec<String> {
     read(text).notes.iter().map(ToString::to_string).collect()
 }
 
-/// A template with a function whose environment holds `variables`, one line each, after other sections.
+/// Returns a template with these sections and a function with these environment variables, one per line.
 fn with_variables(sections: &str, variables: &str) -> String {
     let variables: String = variables
         .lines()

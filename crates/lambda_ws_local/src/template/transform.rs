@@ -23,7 +23,7 @@ pub(crate) fn read(
         return Vec::new();
     };
     if section.entries().is_empty() {
-        let text = "`Resources` is empty; it maps each resource's name to its type and properties";
+        let text = "`Resources` is empty; add at least one resource";
         report.problem(section.problem(text));
     }
     let globals = template.entry("Globals");
@@ -46,7 +46,7 @@ pub(crate) fn read(
                 continue;
             };
             let text = format!(
-                "SAM names a part of this API `{}`, as something on line {line} is named; rename one",
+                "SAM generates a resource `{}` for this API, and line {line} has the same name; rename one of them",
                 one.id
             );
             report.problem(one.problem(text));
@@ -56,7 +56,7 @@ pub(crate) fn read(
         .iter()
         .flat_map(|one| function_parts::expand(one, &resolve));
     let mut generated: Vec<_> = generated.collect();
-    // A resource of the template replaces a generated one, and functions share a generated API.
+    // A resource of the template replaces a generated one with the same id. Functions share a generated API.
     generated.retain(|one| lines.insert(one.id.clone(), one.line).is_none());
     resources.extend(generated);
     resources
@@ -65,7 +65,8 @@ pub(crate) fn read(
 fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> {
     let (id, node) = (&*entry.key, &entry.value);
     if id.starts_with("Fn::") {
-        let text = format!("`{id}` makes resources only on AWS; write them out");
+        let text =
+            format!("`{id}` creates resources only on AWS; write the resources in the template");
         return Err(Problem::local_only(entry.line, text));
     }
     let Some(kind) = node.text_of("Type") else {
@@ -76,7 +77,7 @@ fn resource(entry: &Entry, globals: Option<&Node>) -> Result<Resource, Problem> 
         Some(own) if own.is_null() || !own.entries().is_empty() => own.clone(),
         Some(own) if own.as_list().is_some() || own.as_text().is_some() => {
             let kind = own.kind();
-            let text = format!("the properties of `{id}` must be a map, and this is {kind}");
+            let text = format!("the properties of `{id}` are {kind}: expected a map");
             return Err(own.problem(text));
         }
         _ => Node::null(entry.line),

@@ -1,9 +1,9 @@
-//! ARNs of policies, which may contain wildcards.
+//! The ARNs of policies, which can contain wildcards.
 
 use lambda_ws_protocol::authorizer::matches_pattern;
 
-/// Whether the ARN of a policy, perhaps with wildcards, matches an ARN. A policy for another account than `account`
-/// matches anything, because the template does not contain its resources.
+/// Whether the ARN of a policy, which can contain wildcards, matches an ARN. A policy for an account other than
+/// `account` matches any resource, because the template does not contain the resources of that account.
 pub(super) fn covers(policy: &str, arn: &str, account: &str) -> bool {
     let parts = |text: &'_ str| -> Option<(String, String, String)> {
         let parts: Vec<_> = text.splitn(6, ':').collect();
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_is_matched_as_iam_does() {
+    fn patterns_match_as_in_iam() {
         for (pattern, text, does) in [
             ("*", "", true),
             ("a*c", "abbc", true),
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_of_another_account_matches_anything() {
+    fn an_arn_of_another_account_matches_any_resource() {
         let table = "arn:aws:dynamodb:us-east-1:000000000000:table/chat";
         for (policy, does) in [
             ("*", true),

@@ -1,4 +1,4 @@
-//! The permissions of a function's role, as far as the template contains them.
+//! The permissions of a function's role that the template contains.
 
 use lambda_ws_protocol::authorizer::matches_pattern;
 
@@ -13,24 +13,24 @@ use crate::template::transform::{Resource, resource_type};
 pub(super) struct EffectivePermissions<'d> {
     input: &'d DoctorInput<'d>,
     statements: Vec<Statement>,
-    /// Whether the template contains all of them.
+    /// Whether the template contains all permissions of the role.
     complete: bool,
 }
 
 struct Statement {
     actions: Vec<String>,
-    /// ARNs; `None` is an unknown one.
+    /// The ARNs; `None` for an unknown ARN.
     resources: Vec<Option<String>>,
     location: Option<Location>,
 }
 
 impl<'d> EffectivePermissions<'d> {
-    /// The permissions of a function.
+    /// Returns the permissions of a function.
     pub(super) fn of(input: &'d DoctorInput<'d>, function: &Resource) -> Self {
         let mut this = Self {
             input,
             statements: Vec::new(),
-            // SAM's connectors give the function further permissions.
+            // The connectors of SAM add permissions to the function.
             complete: function.properties.entry("Connectors").is_none()
                 && input
                     .evaluator
@@ -86,7 +86,7 @@ impl<'d> EffectivePermissions<'d> {
         self.complete
     }
 
-    /// The place where an action is allowed, on any resource.
+    /// Returns the location of the statement that allows an action on any resource.
     pub(super) fn location(&self, action: &str) -> Option<Location> {
         let statement = self.statements.iter().find(|one| one.names(action))?;
         statement.location.clone()
@@ -99,7 +99,7 @@ impl<'d> EffectivePermissions<'d> {
         }
     }
 
-    /// A property of policies: one, or a list.
+    /// Adds the policies in a property: one policy, or a list.
     fn policies(&mut self, property: Option<&Node>) {
         let Some(property) = property else { return };
         let Ok(value) = self.input.evaluator.value(property) else {
@@ -181,12 +181,12 @@ impl<'d> EffectivePermissions<'d> {
         }
         match node.entry("Effect").map(|effect| evaluator.text(effect)) {
             Some(Ok(effect)) if effect == "Allow" => {}
-            // A denial may be intended.
+            // A denied action can be intended.
             Some(Ok(_)) => return,
             _ => self.complete = false,
         }
         let (Some(action), Some(resource)) = (node.entry("Action"), node.entry("Resource")) else {
-            // `NotAction` and `NotResource` allow more than can be listed.
+            // The permissions of `NotAction` and `NotResource` cannot be listed.
             self.complete = false;
             return;
         };
@@ -201,7 +201,7 @@ impl<'d> EffectivePermissions<'d> {
         });
     }
 
-    /// A text or a list of texts; `None` for an unknown one.
+    /// Returns a string or a list of strings; `None` for an unknown string.
     fn texts(&self, node: &Node) -> Vec<Option<String>> {
         let evaluator = self.input.evaluator;
         let Ok(value) = evaluator.value(node) else {
@@ -211,7 +211,7 @@ impl<'d> EffectivePermissions<'d> {
         items.iter().map(|item| evaluator.text(item).ok()).collect()
     }
 
-    /// Policies that are attached to a role from outside of it.
+    /// Adds the policies that attach themselves to a role.
     fn attached(&mut self, role: &str) {
         let input = self.input;
         for policy in &input.evaluator.resources {

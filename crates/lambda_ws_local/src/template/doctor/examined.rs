@@ -1,4 +1,4 @@
-//! What an examination covered.
+//! The scope of an examination.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use super::input::{DoctorInput, unwritten_resources};
 use super::invocation_target::InvocationTarget;
 use crate::template::transform::resource_type;
 
-/// What an examination covered, and what it could not cover.
+/// The scope of an examination: the examined parts, and the parts that could not be examined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examined {
     /// The number of WebSocket APIs.
     pub apis: usize,
     /// The number of their routes.
     pub routes: usize,
-    /// The number of functions behind routes and authorizers, and of other functions that use this library.
+    /// The number of functions of routes and authorizers, and of other functions that use this library.
     pub functions: usize,
-    /// Parts of the template that were not examined, each with the reason: one phrase each.
+    /// The parts of the template that were not examined: one phrase each, with the reason.
     pub left_out: Vec<String>,
 }
 
@@ -37,8 +37,7 @@ impl Examined {
         }
         let mut all = input.evaluator.functions();
         if functions > 0 && !all.any(|one| input.uses_library(one)) {
-            let text =
-                "the rules of lambda_ws: no function is known to use it; --lambda-ws applies them";
+            let text = "the checks for lambda_ws: no function is known to use it; --lambda-ws applies them";
             left_out.push(text.to_owned());
         }
         let apis = input.apis.iter();
@@ -50,13 +49,13 @@ impl Examined {
         }
     }
 
-    /// Whether the template contains nothing that can be examined.
+    /// Whether nothing was examined.
     pub fn is_nothing(&self) -> bool {
         self.apis == 0 && self.routes == 0 && self.functions == 0
     }
 }
 
-/// The counts: `1 WebSocket API, 3 routes, 1 function`.
+/// Prints the numbers: `1 WebSocket API, 3 routes, 1 function`.
 impl fmt::Display for Examined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |number| if number == 1 { "" } else { "s" };
@@ -106,7 +105,7 @@ mod tests {
     use crate::template::doctor::tests::{RAW, SAM, broken, examination};
 
     #[test]
-    fn fault_f3_an_examination_counts_what_it_covers() {
+    fn fault_f3_an_examination_counts_the_examined_parts() {
         for text in [SAM, RAW] {
             let examined = examination(text).examined;
             let counted = "1 WebSocket API, 3 routes, 1 function";
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f3_a_template_without_a_websocket_api_is_not_passed() {
+    fn fault_f3_a_template_without_a_websocket_api_is_not_examined() {
         for (text, why) in [
             (
                 "Resources:\n  Http: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: HTTP, Name: a } }\n",
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_not_examined_are_named() {
+    fn parts_that_are_not_examined_are_listed() {
         let mock = broken(RAW, "IntegrationType: AWS_PROXY", "IntegrationType: MOCK");
         let examined = examination(&mock).examined;
         assert_eq!(

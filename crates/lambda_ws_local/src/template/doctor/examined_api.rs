@@ -5,9 +5,9 @@ use super::invocation_target::InvocationTarget;
 use crate::template::evaluate::{Evaluator, resource_names};
 use crate::template::transform::{Resource, resource_type};
 
-/// A WebSocket API, complete or not.
+/// A WebSocket API. Some of its values may be unknown.
 pub(super) struct ExaminedApi<'e> {
-    /// The resource that creates it; `None` if only its routes are in the template.
+    /// The resource of the API; `None` if only its routes are in the template.
     pub(super) resource: Option<&'e Resource>,
     /// Its name in the template, or its id.
     pub(super) name: String,
@@ -19,7 +19,7 @@ pub(super) struct ExaminedApi<'e> {
     pub(super) routes: Vec<ExaminedRoute<'e>>,
 }
 
-/// A route with the resource behind it.
+/// A route with its resource and its target.
 pub(super) struct ExaminedRoute<'e> {
     pub(super) resource: &'e Resource,
     /// The route key, if it is known.
@@ -32,19 +32,19 @@ pub(super) struct ExaminedRoute<'e> {
 }
 
 impl ExaminedApi<'_> {
-    /// The location of a property, or where it belongs.
+    /// Returns the location of a property, or of the API.
     pub(super) fn location(&self, name: &str) -> Location {
         let resource = self.resource;
         resource.map_or(Location::default(), |one| Location::of(one, &[name]))
     }
 
-    /// The names of its stages, if all of them are known.
+    /// Returns the names of its stages, if all of them are known.
     pub(super) fn known_stages(&self) -> Option<Vec<&str>> {
         let stages: Option<Vec<_>> = self.stages.iter().map(Option::as_deref).collect();
         stages.filter(|stages| !stages.is_empty())
     }
 
-    /// An expression of its id for a template.
+    /// Returns an expression for its id, to use in a template.
     pub(super) fn reference(&self) -> String {
         match self.resource {
             Some(resource) => format!("${{{}}}", resource.id),
@@ -54,7 +54,7 @@ impl ExaminedApi<'_> {
 }
 
 impl ExaminedRoute<'_> {
-    /// The key for messages.
+    /// Returns the route key, or the logical id if the key is unknown.
     pub(super) fn name(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.resource.id)
     }
@@ -66,7 +66,7 @@ pub(super) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bo
         resource_type::SAM_WEBSOCKET_API => true,
         resource_type::API => match evaluator.property(resource, "ProtocolType") {
             Some(protocol) => protocol == "WEBSOCKET",
-            // The protocol is unknown, but HTTP APIs have no such expression.
+            // Only WebSocket APIs have a route selection expression.
             None => ["ProtocolType", "RouteSelectionExpression"]
                 .iter()
                 .all(|name| resource.properties.entry(name).is_some()),
@@ -107,7 +107,7 @@ pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
             }),
         }
     }
-    // The routes of another HTTP API look like `GET /path`, and `$default` may belong to either kind.
+    // The route keys of an HTTP API contain a space, such as `GET /path`. Both protocols have `$default`.
     apis.retain(|api| {
         let mut keys = api.routes.iter().filter_map(|one| one.key.as_deref());
         api.resource.is_some() || keys.any(|key| key != "$default" && !key.contains(' '))

@@ -9,13 +9,13 @@ pub(super) const READER: &str = "template";
 /// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
-    /// The check that found it, as `default-route`.
+    /// The name of the check, such as `default-route`.
     pub check: &'static str,
-    /// How serious it is.
+    /// The severity.
     pub weight: Weight,
-    /// The line, counted from 1; 0 if it belongs to the whole file.
+    /// The line, counted from 1; 0 if the finding concerns the whole file.
     pub line: usize,
-    /// The column, counted from 1; 0 if it belongs to the whole line.
+    /// The column, counted from 1; 0 if the finding concerns the whole line.
     pub column: usize,
     /// The path of the construct in a CDK program (`aws:cdk:path`), if the template was synthesized by CDK.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub struct Finding {
     pub fix: String,
 }
 
-/// How serious a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weight {
@@ -38,7 +38,7 @@ pub enum Weight {
     Remark,
 }
 
-/// `mistake` or `remark`.
+/// Prints `mistake` or `remark`.
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -49,7 +49,7 @@ impl fmt::Display for Weight {
 }
 
 impl Finding {
-    /// A mistake without effect and fix. The caller of the check sets the check's name.
+    /// Returns a mistake without an effect and a fix. The caller of the check sets the name of the check.
     pub(super) fn mistake(location: Location, what: impl Into<String>) -> Self {
         Self {
             check: "",
@@ -63,7 +63,7 @@ impl Finding {
         }
     }
 
-    /// A remark without effect and fix.
+    /// Returns a remark without an effect and a fix.
     pub(super) fn remark(location: Location, what: impl Into<String>) -> Self {
         Self {
             weight: Weight::Remark,
@@ -85,7 +85,7 @@ impl Finding {
         }
     }
 
-    /// A problem of the template's reader.
+    /// Converts a problem of the template's reader.
     pub(super) fn of_reader(problem: &Problem) -> Self {
         let location = Location {
             line: problem.line().unwrap_or(0),
@@ -104,7 +104,7 @@ impl Finding {
     }
 }
 
-/// A place in a template: line and column are counted from 1, or 0 for the whole file.
+/// A position in a template. The line and the column are counted from 1; 0 is the whole file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Location {
     line: usize,
@@ -113,7 +113,7 @@ pub(super) struct Location {
 }
 
 impl Location {
-    /// The location of a property, or of the innermost part of its path that the resource has.
+    /// Returns the location of a property, or of the innermost existing part of its path.
     pub(super) fn of(resource: &Resource, path: &[&str]) -> Self {
         let mut location = Self {
             line: resource.line,

@@ -12,21 +12,21 @@ use crate::template::transform::Resource;
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
-/// The template under examination. Unlike the reader's model it contains all parts, even if some values are unknown.
+/// The examined template. In contrast to [`Template`](crate::template::Template) it contains parts with unknown values.
 pub(super) struct DoctorInput<'e> {
     /// The whole template.
     pub(super) root: &'e Node,
     pub(super) evaluator: &'e Evaluator<'e>,
     pub(super) apis: Vec<ExaminedApi<'e>>,
     pub(super) tables: Vec<Table>,
-    /// The logical ids of the functions that the library's rules apply to.
+    /// The logical ids of the functions that use the library.
     library: Vec<&'e str>,
 }
 
-/// The template does not contain the value.
+/// The error of a value that the template does not contain.
 pub(super) struct Unknown;
 
-/// A function behind routes.
+/// A function that at least one route calls.
 pub(super) struct RoutedFunction<'d> {
     pub(super) resource: &'d Resource,
     /// The APIs that call it.
@@ -53,18 +53,18 @@ impl<'e> DoctorInput<'e> {
         }
     }
 
-    /// The routes of all APIs.
+    /// Returns the routes of all APIs.
     pub(super) fn routes(&self) -> impl Iterator<Item = &ExaminedRoute<'e>> {
         self.apis.iter().flat_map(|api| &api.routes)
     }
 
-    /// The WebSocket API of a stage or a deployment.
+    /// Returns the WebSocket API of a stage or a deployment.
     pub(super) fn api_of(&self, part: &Resource) -> Option<&ExaminedApi<'e>> {
         let id = resource_names::api_id(self.evaluator, part).ok()?;
         self.apis.iter().find(|api| api.id == id)
     }
 
-    /// The functions behind routes.
+    /// Returns the functions that routes call.
     pub(super) fn routed_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
         self.evaluator.functions().filter_map(|resource| {
             let calls =
@@ -74,24 +74,24 @@ impl<'e> DoctorInput<'e> {
         })
     }
 
-    /// The functions behind routes that the library's rules apply to.
+    /// Returns the functions that routes call and that use the library.
     pub(super) fn library_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
         self.routed_functions()
             .filter(|one| self.uses_library(one.resource))
     }
 
-    /// Whether the library's rules apply to a function.
+    /// Whether the checks for the library apply to a function.
     pub(super) fn uses_library(&self, function: &Resource) -> bool {
         self.library.contains(&&*function.id)
     }
 
-    /// Whether the library's rules apply to a function behind an API.
+    /// Whether the checks for the library apply to a function of an API.
     pub(super) fn api_uses_library(&self, api: &ExaminedApi<'_>) -> bool {
         self.library_functions()
             .any(|one| one.apis.iter().any(|other| other.id == api.id))
     }
 
-    /// The functions that are examined: those behind routes and authorizers, and those that use the library.
+    /// Returns the examined functions: those of routes and authorizers, and those that use the library.
     pub(super) fn examined_functions(&self) -> impl Iterator<Item = &Resource> {
         self.evaluator.functions().filter(|one| {
             let behind = |route: &ExaminedRoute<'_>| {
@@ -104,7 +104,7 @@ impl<'e> DoctorInput<'e> {
         })
     }
 
-    /// A variable of a function's environment, not evaluated.
+    /// Returns a variable in the environment of a function, without evaluating it.
     pub(super) fn variable(
         &self,
         function: &Resource,
@@ -120,12 +120,12 @@ impl<'e> DoctorInput<'e> {
         Ok(node.find(name).cloned())
     }
 
-    /// The location of a variable, or where it belongs.
+    /// Returns the location of a variable, or of the innermost existing part of its path.
     pub(super) fn location_of_variable(function: &Resource, name: &str) -> Location {
         Location::of(function, &["Environment", "Variables", name])
     }
 
-    /// The table of a function's connections, if it is in the template.
+    /// Returns the connections table of a function, if it is in the template.
     pub(super) fn connections_table(&self, function: &RoutedFunction<'_>) -> Option<&Table> {
         let variable = self.variable(function.resource, CONNECTIONS_TABLE).ok()??;
         let name = self.evaluator.text(&variable.value).ok()?;
@@ -139,7 +139,7 @@ impl<'e> DoctorInput<'e> {
         name.is_none_or(|name| self.evaluator.value(name).is_ok())
     }
 
-    /// Whether the template has resources that are not written in it.
+    /// Whether macros or loops create resources that are not in the template.
     pub(super) fn has_unwritten_resources(&self) -> bool {
         !unwritten_resources(self.root).is_empty()
     }
@@ -153,7 +153,7 @@ impl<'e> DoctorInput<'e> {
         self.evaluator.resources.iter().find(|one| one.id == id)
     }
 
-    /// The names under `DependsOn` of a resource.
+    /// Returns the names in `DependsOn` of a resource.
     pub(super) fn depends_on(&self, id: &str) -> &'e [Node] {
         let resources = self.root.entry("Resources");
         let resource = resources.and_then(|all| all.entry(id));
@@ -162,7 +162,7 @@ impl<'e> DoctorInput<'e> {
     }
 }
 
-/// The macros and loops that create resources which are not written in the template: one phrase each.
+/// Returns one phrase for each macro and loop that creates resources outside the template.
 pub(super) fn unwritten_resources(root: &Node) -> Vec<String> {
     let loops = root.entries_of("Resources").iter();
     let loops = loops.filter(|one| one.key.starts_with("Fn::"));

@@ -1,4 +1,4 @@
-//! The function behind an integration or an authorizer, with the alias or version in its ARN.
+//! The function that an integration or an authorizer calls, with the alias or version in its ARN.
 
 use super::references;
 use crate::template::evaluate::Evaluator;
@@ -8,7 +8,7 @@ use crate::template::transform::Resource;
 /// The target of an integration or an authorizer.
 pub(super) enum InvocationTarget<'e> {
     Function(&'e Resource, Qualifier),
-    /// A target that is not a function of the template: a phrase for a message.
+    /// A target that is not a function of the template, as a phrase for a message.
     Other(String),
     Unknown,
 }
@@ -24,7 +24,7 @@ pub(super) enum Qualifier {
 }
 
 impl<'e> InvocationTarget<'e> {
-    /// The target of an integration.
+    /// Returns the target of an integration.
     pub(super) fn of_integration(evaluator: &'e Evaluator<'_>, integration: &'e Resource) -> Self {
         match evaluator.property(integration, "IntegrationType") {
             Some(kind) if kind != "AWS_PROXY" && kind != "AWS" => {
@@ -34,7 +34,7 @@ impl<'e> InvocationTarget<'e> {
         }
     }
 
-    /// The target of an authorizer.
+    /// Returns the target of an authorizer.
     pub(super) fn of_authorizer(evaluator: &'e Evaluator<'_>, authorizer: &'e Resource) -> Self {
         Self::of_uri(evaluator, authorizer.properties.entry("AuthorizerUri"))
     }
@@ -44,7 +44,7 @@ impl<'e> InvocationTarget<'e> {
             return Self::Unknown;
         };
         let Ok(uri) = evaluator.text(node) else {
-            // A part of the URI is unknown, but it may refer to the function.
+            // An unknown URI can still contain a reference to the function.
             let function = references::function(evaluator, node);
             return function.map_or(Self::Unknown, |one| Self::Function(one, Qualifier::Unknown));
         };
@@ -54,17 +54,17 @@ impl<'e> InvocationTarget<'e> {
         let (name, qualifier) = parse(&uri);
         match evaluator.function_named(name) {
             Some(function) => Self::Function(function, qualifier),
-            None => Self::Other("a function outside of this template".to_owned()),
+            None => Self::Other("a function outside this template".to_owned()),
         }
     }
 
-    /// Whether the target is the function with that logical id.
+    /// Whether the target is the function with this logical id.
     pub(super) fn is(&self, id: &str) -> bool {
         matches!(self, Self::Function(function, _) if function.id == id)
     }
 }
 
-/// Returns the name and the qualifier in a function's name, its ARN, or the path that API Gateway invokes.
+/// Returns the name and the qualifier from a function's name, its ARN, or the path that API Gateway invokes.
 pub(super) fn parse(text: &str) -> (&str, Qualifier) {
     let arn = match text.split_once(":lambda:path/2015-03-31/functions/") {
         Some((_, path)) => path.strip_suffix("/invocations").unwrap_or(path),

@@ -1,4 +1,4 @@
-//! The functions that use this library: those built from a crate whose `Cargo.toml` depends on it.
+//! Detects the functions that use this library: their `Cargo.toml` depends on it.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,10 @@ use toml::Table;
 use crate::template::evaluate::Evaluator;
 use crate::template::transform::Resource;
 
-/// The functions that the rules of lambda_ws apply to.
+/// The functions to which the checks for lambda_ws apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LibraryRules {
-    /// Those built from a crate whose `Cargo.toml` depends on lambda_ws.
+    /// The functions with a `Cargo.toml` that depends on lambda_ws.
     #[default]
     Detect,
     /// All functions of the template.
@@ -20,10 +20,11 @@ pub enum LibraryRules {
 const LIBRARY: &str = "lambda_ws";
 const MANIFEST: &str = "Cargo.toml";
 const CARGO_LAMBDA: &str = "rust-cargolambda";
-/// The limit of folders above the code that may contain the manifest, and of path dependencies up to the library.
+/// The maximum number of folders between the code and its manifest, and of path dependencies between a package and the
+/// library.
 const MAX_STEPS: usize = 8;
 
-/// Whether a function is built from a crate that depends on the library. `folder` is the template's.
+/// Whether a function is built from a crate that depends on the library. `folder` is the folder of the template.
 pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &Path) -> bool {
     let text = |name: &str| evaluator.property(function, name);
     let metadata = |name: &str| function.metadata.text_of(name);
@@ -32,7 +33,7 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
     let runs_rust = match (method, text("Runtime")) {
         (Some(CARGO_LAMBDA), _) => true,
         (Some(method), _) if method != "makefile" => false,
-        // Rust has no runtime of its own.
+        // Rust functions use a runtime that the user provides.
         (_, Some(runtime)) => runtime.starts_with("provided"),
         (_, None) => is_image,
     };
@@ -41,7 +42,7 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
     }
     let properties = &function.properties;
     let code = properties.entry("CodeUri").or(properties.entry("Code"));
-    // CDK records the folder of the code; SAM takes the template's folder if there is none.
+    // CDK records the folder of the code. The default of SAM is the folder of the template.
     let code = match (metadata("aws:asset:path"), code) {
         _ if is_image => metadata("DockerContext").map(str::to_owned),
         (Some(asset), _) => Some(asset.to_owned()),
@@ -53,7 +54,7 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
         return false;
     };
     let code = Path::new(&code);
-    // A built program is in a folder of its name: `target/lambda/chat`.
+    // The folder of a built program has the name of the program: `target/lambda/chat`.
     let built = code.components().any(|part| part.as_os_str() == "target");
     let steps = match built || method == Some(CARGO_LAMBDA) {
         true => MAX_STEPS,
@@ -69,7 +70,7 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
     Packages::of(&manifest).is_some_and(|packages| packages.use_library(binary))
 }
 
-/// The manifest of the code: in its folder, or in one above it.
+/// Returns the manifest in the folder of the code or in a folder above it.
 fn manifest_of(code: &Path, steps: usize) -> Option<PathBuf> {
     let code = std::path::absolute(code).ok()?;
     let mut manifests = code.ancestors().take(steps).map(|one| one.join(MANIFEST));
@@ -83,7 +84,7 @@ fn read(manifest: &Path) -> Option<Table> {
 /// A manifest with the packages of its workspace.
 struct Packages {
     root: Table,
-    /// The packages with their manifests' folders, the root's own package first.
+    /// The packages with the folders of their manifests. The package of the root is the first.
     all: Vec<(PathBuf, Table)>,
 }
 
@@ -110,7 +111,7 @@ impl Packages {
         if root.contains_key("workspace") {
             return Some(Self { root, all });
         }
-        // A member inherits versions from a workspace above it.
+        // A member inherits versions from the workspace in a folder above it.
         let mut above = folder.ancestors().skip(1).take(MAX_STEPS);
         let workspace = above.find_map(|one| {
             read(&one.join(MANIFEST)).filter(|table| table.contains_key("workspace"))
@@ -119,14 +120,15 @@ impl Packages {
         Some(Self { root, all })
     }
 
-    /// Whether the package of a program uses the library: the package with that binary, or any of them.
+    /// Whether the package with this binary uses the library. Without such a package, the packages that cargo builds by
+    /// default are checked.
     fn use_library(&self, binary: Option<&str>) -> bool {
         let with_binary =
             |one: &&(PathBuf, Table)| binary.is_some_and(|name| has_binary(&one.0, &one.1, name));
         let mut own = self.all.iter().filter(with_binary).peekable();
         match own.peek() {
             Some(_) => own.any(|(folder, table)| self.depends(folder, table, 0)),
-            // Cargo builds the package in the folder itself, or all members of a workspace without one.
+            // Cargo builds the package in the folder. If the folder has only a workspace, cargo builds all members.
             None => match self.all.first() {
                 Some((folder, table)) if self.root.contains_key("package") => {
                     self.depends(folder, table, 0)
@@ -165,7 +167,7 @@ impl Packages {
                 return true;
             }
             let path = declared.get("path").and_then(toml::Value::as_str);
-            // Paths of the workspace's dependencies are relative to its root: members are found by name.
+            // The paths of workspace dependencies are relative to the workspace, so members are found by name.
             let member = || {
                 let name = package.unwrap_or(key);
                 let mut all = self.all.iter();
@@ -195,7 +197,7 @@ impl Packages {
     }
 }
 
-/// The folders of a pattern for members, such as `crates/*`.
+/// Returns the folders that a pattern for members matches, such as `crates/*`.
 fn members_of(folder: &Path, pattern: &str) -> Vec<PathBuf> {
     let Some(parent) = pattern
         .strip_suffix("/*")

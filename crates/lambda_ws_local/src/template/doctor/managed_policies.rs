@@ -1,4 +1,4 @@
-//! The examined actions that named policies allow.
+//! The examined actions that managed policies and SAM policy templates allow.
 
 /// Returns the actions that a managed policy of AWS allows; `None` if the policy is unknown.
 pub(super) fn of_aws_policy(name: &str) -> Option<&'static [&'static str]> {
@@ -54,7 +54,7 @@ pub(super) fn of_sam_template(name: &str) -> (&'static str, &'static [&'static s
             ],
         ),
         "LambdaInvokePolicy" => ("FunctionName", &["lambda:InvokeFunction"]),
-        // The other policy templates are for other services.
+        // The other policy templates allow none of the examined actions.
         _ => ("", &[]),
     }
 }

@@ -1,4 +1,4 @@
-//! The resources that a value refers to.
+//! The resources to which a value refers.
 
 use super::finding::Location;
 use crate::template::evaluate::{Evaluator, conditions};
@@ -21,7 +21,7 @@ pub(super) fn of(evaluator: &Evaluator<'_>, node: &Node) -> Vec<Reference> {
     found
 }
 
-/// The recursion is limited: templates have at most 64 levels.
+/// Adds the references in a value. The recursion is limited, because templates have at most 64 levels.
 fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Vec<Reference>) {
     let mut add = |id: &str| {
         found.push(Reference {
@@ -55,7 +55,7 @@ fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Ve
         }
         Some(("Fn::If", argument)) => {
             if let Some([name, yes, no]) = argument.as_list() {
-                match conditions::named(evaluator, name) {
+                match conditions::is_true(evaluator, name) {
                     Ok(true) => collect(evaluator, yes, certain, found),
                     Ok(false) => collect(evaluator, no, certain, found),
                     Err(_) => {
@@ -76,7 +76,7 @@ fn collect(evaluator: &Evaluator<'_>, node: &Node, certain: bool, found: &mut Ve
     }
 }
 
-/// The names in `${..}`.
+/// Returns the names in `${..}`.
 fn variables_of(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split("${").skip(1);
     parts

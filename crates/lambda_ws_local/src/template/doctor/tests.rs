@@ -1,4 +1,4 @@
-//! The tests' helpers, and templates as a whole.
+//! Test helpers, and tests of whole templates.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ pub(super) fn all(text: &str) -> Vec<Finding> {
     examination(text).findings
 }
 
-/// With the library's rules.
+/// Examines a template with the checks for the library.
 pub(super) fn examination(text: &str) -> Examination {
     let path = Path::new("template.yaml");
     examine(text, path, &Options::default(), LibraryRules::Always).expect("it is a template")
 }
 
-/// The template with something else in it.
+/// Returns the template with `to` in place of `from`.
 pub(super) fn broken(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "`{from}` is not in the template");
     text.replace(from, to)
@@ -29,13 +29,10 @@ pub(super) fn without(text: &str, line: &str) -> String {
     broken(text, line, "")
 }
 
-/// The one finding of a template, which is of that check.
+/// Returns the only finding of a template, and asserts that it belongs to this check.
 #[track_caller]
 pub(super) fn finds(text: &str, check: &str) -> Finding {
-    assert!(
-        checks().any(|name| name == check),
-        "no check is named {check}"
-    );
+    assert!(checks().any(|name| name == check), "{check} is not a check");
     let mut findings = all(text);
     let names: Vec<_> = findings.iter().map(|one| one.check).collect();
     assert_eq!(names, [check], "{findings:#?}\n{text}");
@@ -54,13 +51,13 @@ pub(super) fn is_right(text: &str) {
 }
 
 #[test]
-fn a_right_template_has_no_finding() {
+fn a_correct_template_has_no_findings() {
     is_right(SAM);
     is_right(RAW);
 }
 
 #[test]
-fn a_finding_has_the_place_of_its_fix() {
+fn a_finding_has_the_location_of_its_fix() {
     let text = broken(SAM, "Timeout: 29", "Timeout: 60");
     let finding = finds(&text, "timeout");
     let line = text.lines().nth(finding.line - 1).expect("a line");
@@ -107,7 +104,7 @@ fn a_file_that_is_not_a_template_is_an_error() {
     }
 }
 
-/// The template with parameters that have no default.
+/// Returns the template with parameters that have no default.
 fn with_parameters(text: &str, names: &[&str]) -> String {
     let parameters: Vec<_> = names
         .iter()
@@ -118,7 +115,7 @@ fn with_parameters(text: &str, names: &[&str]) -> String {
 }
 
 #[test]
-fn fault_f2_an_unused_parameter_without_a_default_hides_nothing() {
+fn fault_f2_an_unused_parameter_without_a_default_hides_no_findings() {
     for text in [SAM, RAW] {
         let text = with_parameters(text, &["Unused"]);
         is_right(&text);
@@ -128,7 +125,7 @@ fn fault_f2_an_unused_parameter_without_a_default_hides_nothing() {
 }
 
 #[test]
-fn fault_f2_code_that_is_elsewhere_hides_nothing() {
+fn fault_f2_code_outside_the_project_hides_no_findings() {
     for code in [
         "CodeUri: s3://bucket/key",
         "PackageType: Image\n      ImageUri: 1.dkr.ecr.us-east-1.amazonaws.com/chat:1",
@@ -142,7 +139,7 @@ fn fault_f2_code_that_is_elsewhere_hides_nothing() {
 }
 
 #[test]
-fn fault_f2_an_unknown_value_hides_only_itself() {
+fn fault_f2_an_unknown_value_hides_no_other_findings() {
     let memory = broken(
         SAM,
         "Timeout: 29",
@@ -206,7 +203,7 @@ fn fault_f2_a_resource_with_an_unknown_condition_is_examined() {
 }
 
 #[test]
-fn fault_f2_one_route_that_calls_no_function_hides_nothing() {
+fn fault_f2_a_route_without_a_function_hides_no_findings() {
     let ping = "
   Ping:
     Type: AWS::ApiGatewayV2::Route
@@ -229,7 +226,7 @@ fn fault_f2_one_route_that_calls_no_function_hides_nothing() {
 }
 
 #[test]
-fn fault_f26_a_finding_has_the_path_of_cdk() {
+fn fault_f26_a_finding_has_the_cdk_path() {
     let text = broken(
         RAW,
         "    Type: AWS::Lambda::Function\n",

@@ -4,20 +4,23 @@ use super::evaluator::Evaluator;
 use super::intrinsics::arguments;
 use crate::template::syntax::{Node, Problem};
 
-/// Whether the condition of that name holds.
-pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
+/// Whether the condition with this name is true.
+pub(crate) fn is_true(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
     let line = name.line;
     let Some(name) = name.as_text() else {
         return Err(Problem::new(
             line,
             format!(
-                "a condition's name belongs here, and this is {}",
+                "the name of a condition is {}: expected a string",
                 name.kind()
             ),
         ));
     };
     let Some(condition) = evaluator.conditions.entry(name) else {
-        return Err(Problem::new(line, format!("`Conditions` has no `{name}`")));
+        return Err(Problem::new(
+            line,
+            format!("condition `{name}` is not in `Conditions`"),
+        ));
     };
     let truth = evaluator.memoize(&format!("Condition {name}"), line, || {
         let truth = holds(evaluator, condition)?;
@@ -26,7 +29,7 @@ pub(crate) fn named(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Prob
     Ok(truth.as_text() == Some("true"))
 }
 
-/// Limits the depth, so that nested and circular conditions do not exhaust the stack.
+/// Whether a condition is true. The depth is limited, because nested or circular conditions could exhaust the stack.
 fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     evaluator.descend(node.line, || compared(evaluator, node))
 }
@@ -34,14 +37,14 @@ fn holds(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
 fn compared(evaluator: &Evaluator<'_>, node: &Node) -> Result<bool, Problem> {
     let wrong = || {
         node.problem(
-            "a condition is one of `Fn::And`, `Fn::Equals`, `Fn::Not`, `Fn::Or` and `Condition`",
+            "the condition is not valid: expected `Fn::And`, `Fn::Equals`, `Fn::Not`, `Fn::Or` or `Condition`",
         )
     };
     let [only] = node.entries() else {
         return Err(wrong());
     };
     match &*only.key {
-        "Condition" => named(evaluator, &only.value),
+        "Condition" => is_true(evaluator, &only.value),
         "Fn::Equals" => {
             let [left, right] = arguments(&only.value, "Fn::Equals")?;
             Ok(evaluator.text(left)? == evaluator.text(right)?)

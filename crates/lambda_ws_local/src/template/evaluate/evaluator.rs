@@ -7,10 +7,10 @@ use super::{conditions, intrinsics, resource_names};
 use crate::template::syntax::{Node, Problem, Report, Value};
 use crate::template::transform::{self, Resource, resource_type};
 
-/// The limit of values that refer to each other; each level needs some of the thread's stack.
+/// The limit of nested references. Each level uses stack space.
 const MAX_DEPTH: usize = 100;
 
-/// The values of a template. Each is evaluated when it is needed, once.
+/// The values of a template. Each value is evaluated once, when it is first used.
 pub(crate) struct Evaluator<'a> {
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
@@ -18,12 +18,12 @@ pub(crate) struct Evaluator<'a> {
     pub(super) mappings: Node,
     pub(super) conditions: Node,
     parameters: BTreeMap<String, Parameter>,
-    /// The resources that do not exist, and why.
+    /// The resources that do not exist, with the problem if the condition is unknown.
     absent: HashMap<String, Option<Problem>>,
     cache: RefCell<HashMap<String, Result<Node, Problem>>>,
     in_progress: RefCell<Vec<String>>,
     depth: Cell<usize>,
-    /// Whether parts with unknown values are read as far as possible, to report mistakes only.
+    /// Whether unknown values are ignored. The doctor reads all other parts to find their mistakes.
     lenient: bool,
 }
 
@@ -32,8 +32,8 @@ impl<'a> Evaluator<'a> {
         Self::build(template, options, report, false)
     }
 
-    /// An evaluator in which an unknown value hides nothing else: an optional property without a known value counts as
-    /// absent, and a resource with an unknown condition as present.
+    /// An evaluator that ignores unknown values, so that they do not hide mistakes in other parts. An optional property
+    /// with an unknown value counts as absent. A resource with an unknown condition counts as present.
     pub(crate) fn lenient(template: &Node, options: &'a Options, report: &'a Report) -> Self {
         Self::build(template, options, report, true)
     }
@@ -98,7 +98,7 @@ impl<'a> Evaluator<'a> {
         for resource in resources {
             let exists = match &resource.condition {
                 None => Ok(true),
-                Some(name) => match conditions::named(self, name) {
+                Some(name) => match conditions::is_true(self, name) {
                     Err(problem) if self.counts_as_absent(&problem) => Ok(true),
                     exists => exists,
                 },
@@ -117,20 +117,20 @@ impl<'a> Evaluator<'a> {
             }
         }
         self.resources = present;
-        // A value that a condition needed may have been evaluated without the resources.
+        // A condition may have evaluated a value while the resources were missing.
         self.cache.borrow_mut().clear();
     }
 
-    /// Returns the resource that an expression on `line` names.
+    /// Returns the resource that an expression on `line` refers to.
     pub(crate) fn resource(&self, id: &str, line: usize) -> Result<&Resource, Problem> {
         let found = self.resources.iter().find(|resource| resource.id == id);
         found.ok_or_else(|| match self.absent.get(id) {
             Some(None) => Problem::new(
                 line,
-                format!("`{id}` does not exist here, because its condition is false"),
+                format!("`{id}` does not exist, because its condition is false"),
             ),
             Some(Some(problem)) => {
-                let text = format!("whether `{id}` exists, only AWS knows: {problem}");
+                let text = format!("the condition of `{id}` is unknown: {problem}");
                 Problem::local_only(line, text)
             }
             None => Problem::missing(line, id),
@@ -159,7 +159,7 @@ impl<'a> Evaluator<'a> {
         resources.filter(move |one| types.contains(&&*one.resource_type))
     }
 
-    /// Returns the Lambda function with that name on AWS.
+    /// Returns the Lambda function with this name on AWS.
     pub(crate) fn function_named(&self, name: &str) -> Option<&Resource> {
         self.functions()
             .find(|one| resource_names::function(self, one).is_ok_and(|own| own == name))
@@ -195,7 +195,7 @@ impl<'a> Evaluator<'a> {
         })
     }
 
-    /// Evaluates a named value once, and fails if the value needs itself.
+    /// Evaluates a named value once. Fails if the value refers to itself.
     pub(super) fn memoize(
         &self,
         name: &str,
@@ -209,9 +209,9 @@ impl<'a> Evaluator<'a> {
         if let Some(begin) = in_progress.iter().position(|one| one == name) {
             let cycle = in_progress[begin..]
                 .iter()
-                .map(|name| format!("`{name}` needs "));
+                .map(|name| format!("`{name}` -> "));
             let cycle: String = cycle.collect();
-            let text = format!("a value needs itself: {cycle}`{name}`");
+            let text = format!("circular reference: {cycle}`{name}`");
             return Err(Problem::new(line, text));
         }
         drop(in_progress);
@@ -223,7 +223,7 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    /// Returns the value of an intrinsic function, or the node itself. Values inside of a map or a list are not evaluated.
+    /// Returns the value of an intrinsic function, or the node itself. Values inside a map or a list are not evaluated.
     pub(crate) fn value(&self, node: &Node) -> Result<Node, Problem> {
         if node.intrinsic().is_none() {
             return Ok(node.clone());
@@ -235,7 +235,7 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn may_be_absent(&self, id: &str) -> bool {
         let resource = self.resources.iter().find(|one| one.id == id);
         let condition = resource.and_then(|one| one.condition.as_ref());
-        condition.is_some_and(|name| conditions::named(self, name).is_err())
+        condition.is_some_and(|name| conditions::is_true(self, name).is_err())
     }
 
     /// Whether a value with this problem counts as absent.
@@ -243,7 +243,8 @@ impl<'a> Evaluator<'a> {
         self.lenient && problem.is_local_only()
     }
 
-    /// A problem of a name that is not in the template. A lenient reader knows that AWS may have it.
+    /// The problem of a name that is not in the template. A lenient evaluator allows it, because the name may exist on
+    /// AWS.
     pub(crate) fn not_in_template(&self, line: usize, text: impl Into<String>) -> Problem {
         match self.lenient {
             true => Problem::local_only(line, text),
@@ -261,7 +262,7 @@ impl<'a> Evaluator<'a> {
         if depth >= MAX_DEPTH {
             return Err(Problem::new(
                 line,
-                format!("this value leads over more than {MAX_DEPTH} others"),
+                format!("the value depends on more than {MAX_DEPTH} other values"),
             ));
         }
         self.depth.set(depth + 1);
@@ -270,7 +271,7 @@ impl<'a> Evaluator<'a> {
         result
     }
 
-    /// Returns a value that must be a text. A list of texts becomes one text, as SAM writes a list parameter.
+    /// Returns a value that must be a string. A list of strings is joined with commas, as in a list parameter of SAM.
     pub(crate) fn text(&self, node: &Node) -> Result<String, Problem> {
         let value = self.value(node)?;
         match &value.value {
@@ -280,15 +281,15 @@ impl<'a> Evaluator<'a> {
                 .filter_map(Node::as_text)
                 .collect::<Vec<_>>()
                 .join(",")),
-            _ => Err(node.problem(format!("a text belongs here, and this is {}", value.kind()))),
+            _ => Err(node.problem(format!("the value is {}: expected a string", value.kind()))),
         }
     }
 
-    /// Returns a value that must be a list, without the elements that evaluate to nothing.
+    /// Returns a value that must be a list, without the elements that evaluate to null.
     pub(crate) fn list(&self, node: &Node) -> Result<Vec<Node>, Problem> {
         let value = self.value(node)?;
         let Some(items) = value.as_list() else {
-            return Err(node.problem(format!("a list belongs here, and this is {}", value.kind())));
+            return Err(node.problem(format!("the value is {}: expected a list", value.kind())));
         };
         let mut present = Vec::new();
         for item in items {

@@ -4,10 +4,10 @@ use super::conditions;
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem};
 
-/// The longest text of a function, in bytes: a few lines of a template can double a text many times.
+/// The maximum length of a string, in bytes. A few lines of a template can double a string many times.
 const MAX_TEXT: usize = 256 * 1024;
 
-/// The value of an intrinsic function in its long form.
+/// Returns the value of an intrinsic function in its long form.
 pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, Problem> {
     let Some((function, argument)) = node.intrinsic() else {
         return Ok(node.clone());
@@ -23,7 +23,7 @@ pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, P
         "Fn::FindInMap" => find_in_map(evaluator, argument),
         "Fn::If" => {
             let [name, yes, no] = arguments(argument, function)?;
-            evaluator.value(if conditions::named(evaluator, name)? {
+            evaluator.value(if conditions::is_true(evaluator, name)? {
                 yes
             } else {
                 no
@@ -31,7 +31,7 @@ pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, P
         }
         "Fn::ImportValue" => Err(Problem::local_only(
             line,
-            "`Fn::ImportValue` is the value of another stack; use a parameter",
+            "`Fn::ImportValue` is a value of another stack; use a parameter",
         )),
         _ => Err(Problem::local_only(
             line,
@@ -40,30 +40,34 @@ pub(crate) fn evaluate(evaluator: &Evaluator<'_>, node: &Node) -> Result<Node, P
     }
 }
 
-/// The arguments of a function that takes exactly `N`.
+/// Returns the arguments of a function with exactly `N` arguments.
 pub(crate) fn arguments<'n, const N: usize>(
     argument: &'n Node,
     function: &str,
 ) -> Result<&'n [Node; N], Problem> {
     let items = argument.as_list().and_then(|items| items.try_into().ok());
-    items.ok_or_else(|| argument.problem(format!("`{function}` takes a list of {N} values")))
+    items.ok_or_else(|| {
+        argument.problem(format!(
+            "the argument of `{function}` is not valid: expected a list of {N} values"
+        ))
+    })
 }
 
 fn literal<'n>(node: &'n Node, function: &str) -> Result<&'n str, Problem> {
     node.as_text().ok_or_else(|| {
         node.problem(format!(
-            "`{function}` takes a name, and this is {}",
+            "the argument of `{function}` is {}: expected a string",
             node.kind()
         ))
     })
 }
 
-/// Returns a text that is within the limit.
+/// Returns the string as a node, or a problem if it is too long.
 pub(crate) fn bounded_text(text: String, line: usize) -> Result<Node, Problem> {
     if text.len() > MAX_TEXT {
         return Err(Problem::new(
             line,
-            format!("this text is longer than {MAX_TEXT} bytes"),
+            format!("the string is longer than {MAX_TEXT} bytes"),
         ));
     }
     Ok(Node::text(text, line))
@@ -82,8 +86,7 @@ fn attribute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem
         _ => {
             let dotted = argument.as_text().and_then(|text| text.split_once('.'));
             let wrong = || {
-                argument
-                    .problem("`Fn::GetAtt` takes a resource and an attribute, as in `Table.Arn`")
+                argument.problem("the argument of `Fn::GetAtt` is not valid: expected a resource and an attribute, such as `Table.Arn`")
             };
             let (name, attribute) = dotted.ok_or_else(wrong)?;
             (name.to_owned(), attribute.to_owned())
@@ -96,7 +99,7 @@ fn substitute(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Proble
     let (text, variables) = match argument.as_list() {
         Some([text, variables]) => (text, Some(variables)),
         Some(_) => {
-            return Err(argument.problem("`Fn::Sub` takes a text, or a list of a text and a map"));
+            return Err(argument.problem("the argument of `Fn::Sub` is not valid: expected a string, or a list of a string and a map"));
         }
         None => (argument, None),
     };
@@ -161,7 +164,7 @@ fn join(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
 fn select(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [index, items] = arguments(argument, "Fn::Select")?;
     let index = evaluator.text(index)?;
-    // Only the selected item needs a value.
+    // The other items may be unknown.
     let items = evaluator.value(items)?;
     let item = index
         .parse::<usize>()
@@ -170,7 +173,7 @@ fn select(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let wrong = || {
         let count = items.as_list().map_or(0, <[Node]>::len);
         argument.problem(format!(
-            "`Fn::Select` has no item {index}: the list has {count}, counted from 0"
+            "`Fn::Select` has no item {index}: the length of the list is {count}, and indexes start at 0"
         ))
     };
     evaluator.value(item.ok_or_else(wrong)?)
@@ -180,7 +183,9 @@ fn split(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [delimiter, text] = arguments(argument, "Fn::Split")?;
     let delimiter = literal(delimiter, "Fn::Split")?;
     if delimiter.is_empty() {
-        return Err(argument.problem("`Fn::Split` needs a delimiter"));
+        return Err(
+            argument.problem("`Fn::Split` has an empty delimiter: expected at least one character")
+        );
     }
     let text = evaluator.text(text)?;
     Ok(Node::list(
@@ -196,7 +201,9 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
         Some([keys @ .., last]) if keys.len() == 3 => (keys, last.entry("DefaultValue")),
         Some(keys) if keys.len() == 3 => (keys, None),
         _ => {
-            return Err(argument.problem("`Fn::FindInMap` takes a mapping and two keys"));
+            return Err(argument.problem(
+                "the argument of `Fn::FindInMap` is not valid: expected a mapping and two keys",
+            ));
         }
     };
     let (map, first, second) = (
@@ -212,13 +219,13 @@ fn find_in_map(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Probl
     match found.or(default) {
         Some(value) => evaluator.value(value),
         None => Err(argument.problem(format!(
-            "`Mappings` has no `{map}` with `{first}` and `{second}`"
+            "`Mappings` has no value for `{map}`, `{first}`, `{second}`"
         ))),
     }
 }
 
 /// Returns the first dynamic reference in a value, such as `{{resolve:ssm:/chat/color}}`, which CloudFormation resolves
-/// when it deploys.
+/// during a deployment.
 pub(crate) fn dynamic_reference(value: &str) -> Option<&str> {
     let begin = value.find("{{resolve:")?;
     let end = value[begin..].find("}}")? + 2;

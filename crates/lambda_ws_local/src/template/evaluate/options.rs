@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 /// The values of a template that come from the command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// `--parameter-overrides`: values of the template's parameters, in place of their defaults.
+    /// `--parameter-overrides`: values of the template's parameters, which replace their defaults.
     pub parameters: BTreeMap<String, String>,
-    /// The stage's name in place of the template's `StageName`. If an API has several stages, the one that is served.
+    /// The stage's name, which replaces the template's `StageName`. It selects the stage if an API has several.
     pub stage: Option<String>,
     /// The value of `AWS::Region`.
     pub region: String,

@@ -28,12 +28,12 @@ pub(super) fn pseudo(options: &Options, name: &str, line: usize) -> Option<Node>
 
 /// A parameter of the template with its value.
 pub(crate) struct Parameter {
-    /// A text, or a list of texts for the list types; the error is the reason why it has none, and the fix.
+    /// A string, or a list of strings for the list types. The error states why there is no value, and the fix.
     value: Result<Node, String>,
 }
 
 impl Parameter {
-    /// A parameter with that value.
+    /// A parameter with this value.
     pub(crate) fn of(value: &str) -> Self {
         Self {
             value: Ok(Node::text(value, 0)),
@@ -67,7 +67,7 @@ pub(crate) fn read(
         let known: Vec<_> = entries.iter().map(|entry| &*entry.key).collect();
         let known = listed(&known);
         let text = format!(
-            "--parameter-overrides sets `{name}`, which is no parameter of the template (parameters: {known})"
+            "--parameter-overrides sets `{name}`, which is not a parameter of the template (parameters: {known})"
         );
         report.problem(Problem::new(0, text));
     }
@@ -81,12 +81,12 @@ pub(crate) fn read(
             given.map(String::as_str),
             report,
         ));
-        // A wrong parameter has a value, or each `Ref` to it would be reported too. To a lenient reader its value is
-        // unknown.
+        // An invalid parameter has a value, because otherwise each `Ref` to it is reported too. For a lenient evaluator
+        // its value is unknown.
         let parameter = parameter.unwrap_or(Parameter {
             value: match lenient {
                 true => Err(format!(
-                    "parameter `{}` is wrong; correct it with",
+                    "parameter `{}` is not valid; correct it with",
                     entry.key
                 )),
                 false => Ok(Node::null(entry.line)),
@@ -113,13 +113,13 @@ fn parameter(
         .entry("Default")
         .map(|default| default.as_text().unwrap_or_default());
     let Some(text) = given.or(default) else {
-        // Only a use of its value is a problem.
-        let why = format!("parameter `{name}` has no default; give its value with");
+        // An unused parameter without a value is not a problem.
+        let why = format!("parameter `{name}` has no default; set it with");
         return Ok(Parameter { value: Err(why) });
     };
     if kind.starts_with("AWS::SSM::Parameter::Value<") && given.is_none() {
         let why = format!(
-            "the value of parameter `{name}` ({kind}) is stored on AWS; give a local one with"
+            "the value of parameter `{name}` ({kind}) is stored on AWS; set a local value with"
         );
         return Ok(Parameter { value: Err(why) });
     }
@@ -131,7 +131,7 @@ fn parameter(
     };
     for item in &items {
         check(node, &kind, item, report).map_err(|rule| {
-            Problem::new(line, format!("parameter `{name}` is `{item}`, but {rule}; change it with --parameter-overrides"))
+            Problem::new(line, format!("parameter `{name}` is `{item}`: expected {rule}; change it with --parameter-overrides"))
         })?;
     }
     let value = if list {
@@ -145,12 +145,12 @@ fn parameter(
     Ok(Parameter { value: Ok(value) })
 }
 
-/// The parameter's constraints, as CloudFormation checks them.
+/// Checks the constraints of a parameter as CloudFormation does. The error states the expected value.
 fn check(node: &Node, kind: &str, value: &str, report: &Report) -> Result<(), String> {
     if let Some(allowed) = node.entry("AllowedValues").and_then(Node::as_list) {
         let allowed: Vec<_> = allowed.iter().filter_map(Node::as_text).collect();
         if !allowed.contains(&value) {
-            return Err(format!("it may only be one of {}", allowed.join(", ")));
+            return Err(format!("one of {}", allowed.join(", ")));
         }
     }
     if let Some(rule) = node.entry("AllowedPattern")
@@ -158,7 +158,7 @@ fn check(node: &Node, kind: &str, value: &str, report: &Report) -> Result<(), St
     {
         match regex_lite::Regex::new(&format!("^(?:{pattern})$")) {
             Ok(regex) if !regex.is_match(value) => {
-                return Err(format!("it must match `{pattern}`"));
+                return Err(format!("a match of `{pattern}`"));
             }
             Ok(_) => {}
             Err(_) => report.note(
@@ -172,20 +172,18 @@ fn check(node: &Node, kind: &str, value: &str, report: &Report) -> Result<(), St
             .and_then(Node::as_text)
             .and_then(|text| text.trim().parse::<f64>().ok())
     };
-    let (measure, least, most) = if kind.contains("Number") {
-        let number = value
-            .trim()
-            .parse::<f64>()
-            .map_err(|_| "it must be a number")?;
-        (number, "MinValue", "MaxValue")
+    let (measure, unit, least, most) = if kind.contains("Number") {
+        let number = value.trim().parse::<f64>().map_err(|_| "a number")?;
+        (number, "", "MinValue", "MaxValue")
     } else {
-        (value.chars().count() as f64, "MinLength", "MaxLength")
+        let length = value.chars().count() as f64;
+        (length, " characters", "MinLength", "MaxLength")
     };
-    if limit(least).is_some_and(|limit| measure < limit) {
-        return Err(format!("{least} is {}", limit(least).unwrap_or_default()));
+    if let Some(limit) = limit(least).filter(|limit| measure < *limit) {
+        return Err(format!("at least {limit}{unit} ({least})"));
     }
-    if limit(most).is_some_and(|limit| measure > limit) {
-        return Err(format!("{most} is {}", limit(most).unwrap_or_default()));
+    if let Some(limit) = limit(most).filter(|limit| measure > *limit) {
+        return Err(format!("at most {limit}{unit} ({most})"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
 use crate::template::transform::Resource;
 
-/// A map of properties, each evaluated when it is needed.
+/// A map of properties. Each property is evaluated when it is used.
 #[derive(Clone)]
 pub(crate) struct Properties<'e> {
     evaluator: &'e Evaluator<'e>,
@@ -28,11 +28,11 @@ impl<'e> Properties<'e> {
                 owner,
             });
         }
-        let text = format!("{owner}: a map belongs here, and this is {}", node.kind());
+        let text = format!("{owner} is {}: expected a map", node.kind());
         Err(node.problem(text))
     }
 
-    /// Returns the properties of a resource. `what` is its kind in messages, such as "function".
+    /// Returns the properties of a resource. `what` is its type in messages, such as "function".
     pub(crate) fn of(
         evaluator: &'e Evaluator<'e>,
         resource: &Resource,
@@ -42,7 +42,7 @@ impl<'e> Properties<'e> {
         Self::new(evaluator, &resource.properties, owner)
     }
 
-    /// Returns the keys that are written down, with their values.
+    /// Returns the keys with their values, without evaluating them.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, &Node)> {
         let entries = self.node.entries().iter();
         entries.map(|entry| (&*entry.key, &entry.value))
@@ -74,12 +74,12 @@ impl<'e> Properties<'e> {
         Ok((!value.is_null()).then_some(value))
     }
 
-    /// Returns the text of a property; `None` if it is not set, or unknown to a lenient evaluator.
+    /// Returns the string in a property. `None` if it is not set, or if it is unknown and the evaluator is lenient.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         self.unless_unknown(self.known_text(name))
     }
 
-    /// Returns the text of a property; `None` only if it is not set.
+    /// Returns the string in a property. `None` only if it is not set.
     pub(crate) fn known_text(&self, name: &str) -> Result<Option<String>, Problem> {
         let Some(value) = self.value(name)? else {
             return Ok(None);
@@ -96,7 +96,7 @@ impl<'e> Properties<'e> {
         }
     }
 
-    /// Returns the text of a property that must be set.
+    /// Returns the string in a property that must be set.
     pub(crate) fn required(&self, name: &str) -> Result<String, Problem> {
         self.known_text(name)?
             .ok_or_else(|| Problem::new(self.node.line, format!("{} has no `{name}`", self.owner)))
@@ -109,13 +109,13 @@ impl<'e> Properties<'e> {
             Some("true") => Ok(true),
             Some(other) => {
                 let owner = &self.owner;
-                let text = format!("{owner}: `{name}` is `{other}`, but it is true or false");
+                let text = format!("`{name}` of {owner} is `{other}`: expected true or false");
                 Err(self.problem(name, text))
             }
         }
     }
 
-    /// Returns a property that is a whole number within AWS's bounds.
+    /// Returns a property that is a whole number within the limits of AWS.
     pub(crate) fn number(
         &self,
         name: &str,
@@ -129,14 +129,14 @@ impl<'e> Properties<'e> {
         number.map(Some).ok_or_else(|| {
             let (least, most) = range.into_inner();
             let text = format!(
-                "{}: `{name}` is `{text}`, but it is a whole number from {least} to {most}",
+                "`{name}` of {} is `{text}`: expected a whole number from {least} to {most}",
                 self.owner
             );
             self.problem(name, text)
         })
     }
 
-    /// Returns the elements of a property that is a list; none if it is not set.
+    /// Returns the elements of a property that is a list. The result is empty if it is not set.
     pub(crate) fn list(&self, name: &str) -> Result<Vec<Node>, Problem> {
         let Some(value) = self.unless_unknown(self.value(name))? else {
             return Ok(Vec::new());
@@ -145,11 +145,15 @@ impl<'e> Properties<'e> {
         list.map_err(|problem| self.context(name, problem))
     }
 
-    /// Returns the map of a property; one without entries if it is not set.
+    /// Returns the map in a property. The map is empty if the property is not set.
     pub(crate) fn map(&self, name: &str) -> Result<Self, Problem> {
         let value = self.unless_unknown(self.value(name))?;
         let value = value.unwrap_or(Node::null(self.node.line));
-        Self::new(self.evaluator, &value, format!("{}, `{name}`", self.owner))
+        Self::new(
+            self.evaluator,
+            &value,
+            format!("`{name}` of {}", self.owner),
+        )
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -6,9 +6,9 @@ use super::parameters::STACK;
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
 
-/// The length of the shortest name of a table.
+/// The minimum length of a table name.
 pub(crate) const MIN_TABLE_NAME: usize = 3;
-/// The number of the version that SAM publishes: here it is the only one.
+/// The number of the version that SAM publishes. Locally it is the only version.
 const FIRST_VERSION: &str = "1";
 
 /// Returns the id of the API that a stage, a route or an integration belongs to.
@@ -41,7 +41,7 @@ pub(crate) fn table(evaluator: &Evaluator<'_>, table: &Resource) -> Result<Strin
     )
 }
 
-/// Returns the stage's name: that of the options, if the API has no other stage.
+/// Returns the stage's name. `--stage` replaces it if the API has no other stage.
 pub(crate) fn stage(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<String, Problem> {
     if let Some(name) = &evaluator.options.stage {
         let id = api_id(evaluator, stage)?;
@@ -57,7 +57,7 @@ pub(crate) fn stage(evaluator: &Evaluator<'_>, stage: &Resource) -> Result<Strin
     }
 }
 
-/// Returns the name that a property gives to a resource; `None` without one, or if only AWS knows it.
+/// Returns the name in a property of a resource; `None` if it is not set, or if only AWS knows it.
 fn explicit_name(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
@@ -75,7 +75,7 @@ fn explicit_name(
     match text {
         Err(problem) if problem.is_local_only() => {
             let id = &resource.id;
-            let text = format!("`{property}` of `{id}` is its logical id here: {problem}");
+            let text = format!("`{property}` of `{id}` is its logical id locally: {problem}");
             evaluator.report.note(node.line, text);
             Ok(None)
         }
@@ -245,7 +245,7 @@ fn required(
 
 fn unknown(resource: &Resource, expression: &str, line: usize) -> Problem {
     let text = format!(
-        "only AWS knows `{expression}` ({}); use a parameter instead and give its local value with --parameter-overrides",
+        "only AWS knows `{expression}` ({}); use a parameter and set its local value with --parameter-overrides",
         resource.resource_type
     );
     Problem::local_only(line, text)

@@ -8,12 +8,12 @@ use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
 
-/// A WebSocket API of the template, with the one stage that is served.
+/// A WebSocket API of the template, with the stage that is served.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Api {
     /// Its name in the template.
     pub logical_id: String,
-    /// Its id in URLs: 10 letters and digits, always the same for the same logical id.
+    /// Its id in URLs: 10 letters and digits that depend only on the logical id.
     pub id: String,
     /// The expression that selects a message's route, such as `$request.body.action` (conformance D1).
     pub route_selection_expression: String,
@@ -23,15 +23,15 @@ pub struct Api {
     pub stage_variables: BTreeMap<String, String>,
     /// The rate limits of the stage's routes.
     pub throttling: Throttling,
-    /// The place of a client's API key, if `$connect` needs one (conformance B11).
+    /// The source of a client's API key, if `$connect` requires one (conformance B11).
     pub api_key_source: ApiKeySource,
-    /// Its routes, each key once.
+    /// Its routes, with unique keys.
     pub routes: Vec<Route>,
     /// Its line in the template, counted from 1.
     pub line: usize,
 }
 
-/// Returns the template's WebSocket APIs, in its order.
+/// Returns the WebSocket APIs in the order of the template.
 pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Api> {
     report_orphans(evaluator);
     model::check(evaluator);
@@ -54,7 +54,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
         let protocol = properties.required("ProtocolType")?;
         if protocol != "WEBSOCKET" {
             let text = format!(
-                "API `{}` speaks {protocol}, and only websockets are served",
+                "API `{}` has the protocol {protocol}: only WebSocket APIs are served",
                 resource.id
             );
             evaluator.report.note(resource.line, text);
@@ -68,7 +68,7 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     let expression = properties.known_text("RouteSelectionExpression")?;
     let Some(route_selection_expression) = expression.filter(|one| !one.is_empty()) else {
         let text = format!(
-            "{} has no `RouteSelectionExpression`; most have `$request.body.action`",
+            "{} has no `RouteSelectionExpression`; add one, such as `$request.body.action`",
             properties.owner
         );
         return Err(properties.problem("RouteSelectionExpression", text));
@@ -88,9 +88,9 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     }))
 }
 
-/// Notes the properties of an API that are not reproduced.
+/// Adds notes on the unsupported properties of an API.
 fn note_unsupported(properties: &Properties<'_>) -> Result<(), Problem> {
-    // An unknown value does not matter.
+    // An unknown value changes nothing: the endpoint is served in any case.
     let disabled = match properties.flag("DisableExecuteApiEndpoint") {
         Err(problem) if problem.is_local_only() => false,
         disabled => disabled?,
@@ -128,7 +128,7 @@ fn routes(evaluator: &Evaluator<'_>, id: &str) -> Vec<Route> {
             Some(_) if evaluator.may_be_absent(&resource.id) => {}
             Some(first) => {
                 let text = format!(
-                    "route `{}` was defined before, on line {}",
+                    "route `{}` is already defined on line {}",
                     route.key, first.line
                 );
                 evaluator.report.problem(Problem::new(route.line, text));
@@ -170,8 +170,8 @@ fn report_orphans(evaluator: &Evaluator<'_>) {
     }
 }
 
-/// Returns the API keys that clients can use. On AWS a usage plan gives a key to an API; here every key is valid for
-/// every API (conformance B11).
+/// Returns the API keys that clients can use. On AWS a usage plan assigns a key to an API. Locally every key is valid
+/// for every API (conformance B11).
 pub(crate) fn keys(evaluator: &Evaluator<'_>) -> Vec<ApiKey> {
     let keys = evaluator.of_type(resource_type::API_KEY);
     keys.filter_map(|resource| evaluator.report.ok(key(evaluator, resource)).flatten())
@@ -186,7 +186,7 @@ fn key(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<ApiKey>,
         let id = resource.short_id();
         return Ok(Some(ApiKey { id, value }));
     } else {
-        "has no `Value`, and AWS would make one up; name a key of your own with --api-key"
+        "has no `Value`, which AWS generates; pass a local key with --api-key"
     };
     let text = format!("{} {why}", properties.owner);
     evaluator.report.note(resource.line, text);

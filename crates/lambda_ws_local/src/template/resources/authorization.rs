@@ -5,15 +5,15 @@ use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
 
-/// The authorization of a route; only `$connect` can have another than `None` (conformance B9).
+/// The authorization of a route. For routes other than `$connect` it is always `None` (conformance B9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authorization {
-    /// Everyone: `NONE`.
+    /// `NONE`: all clients.
     #[default]
     None,
-    /// Clients that sign the handshake: `AWS_IAM`.
+    /// `AWS_IAM`: clients that sign the handshake.
     Iam,
-    /// Clients that a Lambda authorizer allows: `CUSTOM`.
+    /// `CUSTOM`: clients that a Lambda authorizer allows.
     Lambda(Authorizer),
 }
 
@@ -28,7 +28,7 @@ pub struct Authorizer {
     pub line: usize,
 }
 
-/// The properties of authorizers of HTTP APIs that WebSocket APIs do not support.
+/// The properties of authorizers that only HTTP APIs support.
 const OF_HTTP_APIS: [&str; 4] = [
     "AuthorizerPayloadFormatVersion",
     "AuthorizerResultTtlInSeconds",
@@ -47,21 +47,23 @@ pub(crate) fn read(
     match kind.as_deref() {
         None | Some("NONE") => return Ok(Authorization::None),
         _ if key != "$connect" => {
-            let text = format!("route `{key}` has an authorization, but only `$connect` can");
+            let text = format!(
+                "route `{key}` has an authorization, which only `$connect` supports; remove it"
+            );
             return Err(properties.problem("AuthorizationType", text));
         }
         Some("AWS_IAM") => return Ok(Authorization::Iam),
         Some("CUSTOM") => {}
         Some(other) => {
             let text = format!(
-                "route `{key}` has the authorization {other}, but it can be NONE, AWS_IAM or CUSTOM"
+                "`AuthorizationType` of route `{key}` is `{other}`: expected NONE, AWS_IAM or CUSTOM"
             );
             return Err(properties.problem("AuthorizationType", text));
         }
     }
     let Some(id) = properties.known_text("AuthorizerId")? else {
         let text = format!(
-            "route `{key}` has the authorization CUSTOM and no `AuthorizerId`; give it one, as in `!Ref Authorizer`"
+            "route `{key}` has the authorization CUSTOM but no `AuthorizerId`; add one, such as `!Ref Authorizer`"
         );
         return Err(properties.problem("AuthorizationType", text));
     };
@@ -70,7 +72,7 @@ pub(crate) fn read(
     let found = found.filter(|one| resource_names::belongs_to(evaluator, one, &api));
     let Some(authorizer) = found else {
         let text = format!(
-            "route `{key}`: `AuthorizerId` must be an `AWS::ApiGatewayV2::Authorizer` of the same API"
+            "`AuthorizerId` of route `{key}` is not valid: expected an `AWS::ApiGatewayV2::Authorizer` of the same API"
         );
         return Err(properties.problem("AuthorizerId", text));
     };
@@ -85,17 +87,17 @@ fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Autho
     let properties = Properties::new(evaluator, &resource.properties, &*owner)?;
     let kind = properties.required("AuthorizerType")?;
     if kind != "REQUEST" {
-        let text = format!("{owner} is of type {kind}, but one of a WebSocket API is REQUEST");
+        let text = format!("`AuthorizerType` of {owner} is `{kind}`: expected REQUEST");
         return Err(properties.problem("AuthorizerType", text));
     }
     for name in OF_HTTP_APIS {
         if properties.value(name)?.is_some() {
-            let text = format!("{owner}: `{name}` is supported only for HTTP APIs; remove it");
+            let text = format!("{owner} has `{name}`, which only HTTP APIs support; remove it");
             return Err(properties.problem(name, text));
         }
     }
     if properties.value("IdentityValidationExpression")?.is_some() {
-        let text = format!("{owner}: `IdentityValidationExpression` is not used, as on AWS");
+        let text = format!("`IdentityValidationExpression` of {owner} has no effect, as on AWS");
         properties.note("IdentityValidationExpression", text);
     }
     let mut identity_sources = Vec::new();
@@ -113,7 +115,7 @@ fn authorizer_of(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Autho
     })?;
     let role = properties.value("AuthorizerCredentialsArn");
     if !resource.generated && role.ok().flatten().is_none() {
-        integration::note_missing_permission(evaluator, resource, "every client would see 500");
+        integration::note_missing_permission(evaluator, resource, "every handshake fails with 500");
     }
     Ok(Authorizer {
         function,

@@ -25,7 +25,7 @@ pub struct Function {
     pub runtime: String,
     /// The first of `Architectures`: `x86_64`, which is the default, or `arm64`.
     pub architecture: String,
-    /// How its code is packaged.
+    /// The package of its code.
     pub package: Package,
     /// The path of `CodeUri`, the `Code` of a plain Lambda function, or the asset of CDK; the template's folder if the
     /// package is not local.
@@ -34,7 +34,7 @@ pub struct Function {
     pub build: Build,
     /// `Environment.Variables`, evaluated.
     pub environment: BTreeMap<String, String>,
-    /// How long one invocation may take: 1 to 900 s, 3 s by default.
+    /// The timeout of an invocation: 1 to 900 s, 3 s by default.
     pub timeout: Duration,
     /// Memory in MB: 128 to 10240, 128 by default.
     pub memory_mb: u32,
@@ -46,7 +46,8 @@ pub struct Function {
     pub line: usize,
 }
 
-/// Reads a function, with notes on what is not reproduced, or all of its problems. `folder` is the template's.
+/// Reads a function with notes on unsupported properties, or returns all of its problems. `folder` is the folder of the
+/// template.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     resource: &Resource,
@@ -81,8 +82,8 @@ fn function(
     notes: &mut Vec<Note>,
 ) -> Result<Function, Problem> {
     let (package, code) = package::read(resource, properties, folder)?;
-    // An image has both inside.
-    let named = |name| match package {
+    // An image contains both.
+    let required = |name| match package {
         Package::Image => Ok(properties.text(name)?.unwrap_or_default()),
         _ => properties.required(name),
     };
@@ -92,7 +93,7 @@ fn function(
     };
     if architecture != "x86_64" && architecture != "arm64" {
         let text = format!(
-            "{} has the architecture `{architecture}`; Lambda has x86_64 and arm64",
+            "the architecture `{architecture}` of {} is not valid: expected x86_64 or arm64",
             properties.owner
         );
         return Err(properties.problem("Architectures", text));
@@ -102,8 +103,8 @@ fn function(
     Ok(Function {
         logical_id: resource.id.clone(),
         name,
-        handler: named("Handler")?,
-        runtime: named("Runtime")?,
+        handler: required("Handler")?,
+        runtime: required("Runtime")?,
         architecture,
         package,
         code,
@@ -119,7 +120,7 @@ fn function(
     })
 }
 
-/// Reads the `EventInvokeConfig` of a function: SAM's property, or a resource of its own.
+/// Reads the `EventInvokeConfig` of a function, which is a property in SAM or a separate resource.
 fn asynchronous(
     evaluator: &Evaluator<'_>,
     function: &Resource,
@@ -145,18 +146,18 @@ fn asynchronous(
         if let Some(age) = config.number("MaximumEventAgeInSeconds", 60..=21_600)? {
             asynchronous.age = Duration::from_secs(age.into());
         }
-        // The terminal prints failed events, so that a missing `OnFailure` destination needs no note.
+        // The terminal prints failed events, so an `OnFailure` destination needs no note.
         let destinations = config.map("DestinationConfig")?;
         if !destinations.map("OnSuccess")?.is_empty() {
             let owner = &config.owner;
-            let text = format!("the `OnSuccess` destination of {owner} gets nothing");
+            let text = format!("the `OnSuccess` destination of {owner} receives nothing locally");
             notes.push(Note::new(config.line("DestinationConfig"), text));
         }
     }
     Ok(asynchronous)
 }
 
-/// Notes on the properties of a function that are not reproduced.
+/// Returns notes on the unsupported properties of a function.
 fn notes(properties: &Properties<'_>) -> Vec<Note> {
     let owner = &properties.owner;
     let mut notes = Vec::new();
@@ -165,13 +166,13 @@ fn notes(properties: &Properties<'_>) -> Vec<Note> {
             "Layers" => {
                 notes.push(Note::new(
                     node.line,
-                    format!("layers of {owner} are not loaded"),
+                    format!("the layers of {owner} are not loaded"),
                 ));
             }
             "Events" => notes.extend(node.entries().iter().map(|event| {
                 let kind = event.value.text_of("Type").unwrap_or("unknown");
                 let text = format!(
-                    "event `{}` ({kind}) of {owner} does not happen locally",
+                    "event source `{}` ({kind}) of {owner} sends no events locally",
                     event.key
                 );
                 Note::new(event.line, text)

@@ -10,18 +10,19 @@ const MIN_TIMEOUT_MS: u32 = 50;
 /// The longest timeout of an integration and the default, in ms (conformance E5).
 const MAX_TIMEOUT_MS: u32 = 29_000;
 
-/// The integration that answers the events of a route.
+/// The integration that handles the events of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Integration {
     /// The Lambda function with this logical id: `AWS_PROXY`.
     Function(String),
     /// A fixed response: `MOCK`.
     Mock(Mock),
-    /// An integration that the local gateway does not support. The text is the reason: "an integration of type HTTP".
+    /// An integration that the local gateway does not support. The string states the reason, such as "an integration of
+    /// type HTTP".
     Unsupported(String),
 }
 
-/// Reads the integration that a route's `Target` names: `integrations/{id}`.
+/// Reads the integration in the `Target` of a route: `integrations/{id}`.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     target: &str,
@@ -32,7 +33,7 @@ pub(crate) fn read(
     let found = id.and_then(|id| evaluator.with_id(resource_type::INTEGRATION, id));
     let Some(integration) = found else {
         let text = format!(
-            "route `{route}`: `Target` must be `integrations/` and an integration of the template, as in `!Sub integrations/${{Integration}}`"
+            "`Target` of route `{route}` is not valid: expected an integration of the template, such as `!Sub integrations/${{Integration}}`"
         );
         return Err(Problem::new(line, text));
     };
@@ -48,11 +49,12 @@ pub(crate) fn read(
     let timeout = Duration::from_millis(timeout.into());
     let unsupported = |line, why: String, more: &str| {
         let effect = match route {
-            "$connect" => "no client can connect",
-            "$disconnect" => "nothing happens",
-            _ => "its messages are answered with an error",
+            "$connect" => "clients cannot connect",
+            "$disconnect" => "its events have no effect",
+            _ => "its messages get an error",
         };
-        let text = format!("route `{route}` has {why}, which is not run here: {effect}{more}");
+        let text =
+            format!("route `{route}` has {why}, which is not supported locally: {effect}{more}");
         evaluator.report.warn(line, text);
         Integration::Unsupported(why)
     };
@@ -93,7 +95,7 @@ fn proxied_function(
     };
     let function = invoked_function(evaluator, uri, &format!("route `{route}`"))?;
     if !integration.generated && properties.value("CredentialsArn").ok().flatten().is_none() {
-        note_missing_permission(evaluator, integration, "every event would fail");
+        note_missing_permission(evaluator, integration, "every event fails");
     }
     Ok(function)
 }
@@ -119,13 +121,13 @@ pub(crate) fn invoked_function(
     })?;
     let Some(name) = function_name(&uri) else {
         let text = format!(
-            "{user} calls `{uri}`, which is no Lambda function; use its ARN, as in `!GetAtt Function.Arn`"
+            "{user} calls `{uri}`, which is not a Lambda function; use the ARN of a function, such as `!GetAtt Function.Arn`"
         );
         return Err(node.problem(text));
     };
     if name.contains("${stageVariables.") {
         let text =
-            format!("the stage decides that it is `{name}`; name a function of the template");
+            format!("a stage variable selects function `{name}`; use a function of the template");
         return Err(Problem::local_only(node.line, text));
     }
     match evaluator.function_named(name) {
@@ -134,7 +136,7 @@ pub(crate) fn invoked_function(
     }
 }
 
-/// The name in a function's ARN, which may be part of the path that API Gateway invokes.
+/// Returns the name in the ARN of a function. The ARN may be part of the path that API Gateway invokes.
 fn function_name(uri: &str) -> Option<&str> {
     let arn = match uri.split_once(":lambda:path/2015-03-31/functions/") {
         Some((gateway, path)) if gateway.contains(":apigateway:") => {
@@ -151,7 +153,7 @@ fn function_name(uri: &str) -> Option<&str> {
     }
 }
 
-/// Notes that API Gateway may not invoke any function, with the effect on AWS (conformance B9, E7).
+/// Adds a note if no permission allows API Gateway to invoke a function, with the effect on AWS (conformance B9, E7).
 pub(crate) fn note_missing_permission(evaluator: &Evaluator<'_>, caller: &Resource, effect: &str) {
     let permissions = evaluator.of_type(resource_type::PERMISSION);
     let mut written = permissions.filter(|permission| !permission.generated);
@@ -161,7 +163,7 @@ pub(crate) fn note_missing_permission(evaluator: &Evaluator<'_>, caller: &Resour
     });
     if !allowed {
         let text = format!(
-            "no `AWS::Lambda::Permission` lets apigateway.amazonaws.com call the function: on AWS {effect}"
+            "no `AWS::Lambda::Permission` allows apigateway.amazonaws.com to call the function: on AWS {effect}"
         );
         evaluator.report.note(caller.line, text);
     }

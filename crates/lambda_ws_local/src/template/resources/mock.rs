@@ -1,4 +1,4 @@
-//! Integrations of type `MOCK`: a fixed response without a function, as for a ping (conformance E9).
+//! Integrations of type `MOCK`, which send a fixed response without a function (conformance E9).
 
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
@@ -7,13 +7,13 @@ use crate::template::transform::{Resource, resource_type};
 /// The response of a `MOCK` integration with plain-text templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mock {
-    /// The `statusCode` of its request template, 200 without one. It matters to `$connect` only.
+    /// The `statusCode` of its request template; 200 without one. It affects only `$connect`.
     pub status: u16,
     /// The template of its `AWS::ApiGatewayV2::IntegrationResponse`; `None` without one.
     pub body: Option<String>,
 }
 
-/// Reads the response of a `MOCK` integration; the inner error is why the response is not supported.
+/// Reads the response of a `MOCK` integration. The inner error states why the response is not supported.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     integration: &Resource,
@@ -52,7 +52,7 @@ fn selected(
         Some(literal) => literal,
         None if expression == "$default" => expression,
         None if expression.contains('$') => {
-            return Ok(Err("its template is selected by the message"));
+            return Ok(Err("the message selects its template"));
         }
         None => expression,
     };
@@ -62,7 +62,7 @@ fn selected(
             return Ok(Ok(Some(template)));
         }
     }
-    // A single template is used, whatever its key.
+    // API Gateway uses a single template regardless of its key.
     let mut names = templates.keys().map(|(name, _)| name);
     match (names.next(), names.next()) {
         (Some(only), None) => Ok(Ok(templates.text(only)?)),
@@ -85,7 +85,7 @@ fn has_code(template: &str) -> bool {
     { letters }.any(|(sign, next)| (sign == '$' || sign == '#') && begins(next))
 }
 
-/// The integration response for a status: that of a pattern, such as `/2\d\d/`, or else `$default`.
+/// Returns the integration response for a status. A pattern such as `/2\d\d/` takes precedence over `$default`.
 fn response<'e>(
     evaluator: &'e Evaluator<'e>,
     integration: &Resource,

@@ -22,7 +22,7 @@ impl Models {
     ///
     /// # Errors
     ///
-    /// If a schema is not valid. The reader of a template rejects such a schema before.
+    /// If a schema is not valid. [`Template::parse`](crate::template::Template::parse) already rejects such a schema.
     pub fn compile(&self) -> Result<gateway::Models, SchemaError> {
         let mut schemas = Vec::new();
         for (key, schema) in &self.schemas {
@@ -32,12 +32,12 @@ impl Models {
     }
 }
 
-/// Whether the route of that key receives messages.
+/// Whether the route with this key receives messages.
 pub(crate) fn has_messages(key: &str) -> bool {
     !matches!(key, "$connect" | "$disconnect")
 }
 
-/// Reports the models that API Gateway rejects, used or not.
+/// Reports the models that API Gateway rejects, including unused ones.
 pub(crate) fn check(evaluator: &Evaluator<'_>) {
     for model in evaluator.of_type(resource_type::MODEL) {
         evaluator.report.ok(compiled(evaluator, model));
@@ -50,24 +50,23 @@ fn compiled(evaluator: &Evaluator<'_>, model: &Resource) -> Result<(), Problem> 
     resource_names::api_id(evaluator, model)?;
     let name = properties.required("Name")?;
     if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_alphanumeric()) {
-        let text = format!("`{name}` is no name of a model: only letters and digits");
+        let text = format!("model name `{name}` is not valid: expected letters and digits");
         return Err(properties.problem("Name", text));
     }
     if let Some(kind) = properties.text("ContentType")?
         && kind != "application/json"
     {
-        let text =
-            format!("{owner} is of `{kind}`, but messages are only checked as application/json");
+        let text = format!("`ContentType` of {owner} is `{kind}`: expected application/json");
         return Err(properties.problem("ContentType", text));
     }
     let schema = schema(evaluator, model)?;
     Schema::compile(&schema).map(drop).map_err(|error| {
-        let text = format!("the `Schema` of {owner} cannot be checked: {error}");
+        let text = format!("`Schema` of {owner} is not valid: {error}");
         properties.problem("Schema", text)
     })
 }
 
-/// A model's schema: a map, or a text that is JSON.
+/// Returns the schema of a model: a map, or a string that contains JSON.
 fn schema(evaluator: &Evaluator<'_>, model: &Resource) -> Result<Value, Problem> {
     let id = &model.id;
     let Some(node) = model.properties.entry("Schema") else {
@@ -77,7 +76,7 @@ fn schema(evaluator: &Evaluator<'_>, model: &Resource) -> Result<Value, Problem>
     let schema = json::json(evaluator, node, true);
     match schema.map_err(|problem| problem.context(&format!("`Schema` of model `{id}`")))? {
         Value::String(text) => serde_json::from_str(&text).map_err(|error| {
-            let text = format!("`Schema` of model `{id}` is no JSON: {error}");
+            let text = format!("`Schema` of model `{id}` is not valid JSON: {error}");
             node.problem(text)
         }),
         schema => Ok(schema),
@@ -92,22 +91,23 @@ pub(crate) fn of_route(
     key: &str,
 ) -> Result<Option<Models>, Problem> {
     let expression = properties.text("ModelSelectionExpression")?;
-    let named = properties.map("RequestModels")?;
+    let models = properties.map("RequestModels")?;
     let Some(expression) = expression.filter(|expression| !expression.is_empty()) else {
-        if !named.is_empty() {
+        if !models.is_empty() {
             let text = format!(
-                "the `RequestModels` of route `{key}` check nothing without a `ModelSelectionExpression`, as on AWS"
+                "the `RequestModels` of route `{key}` have no effect without a `ModelSelectionExpression`, as on AWS"
             );
             properties.note("RequestModels", text);
         }
         return Ok(None);
     };
     if !has_messages(key) {
-        let text = format!("route `{key}` has no messages that a model could check");
+        let text =
+            format!("the models of route `{key}` have no effect, because it receives no messages");
         properties.note("ModelSelectionExpression", text);
         return Ok(None);
     }
-    // Written as in other expressions, where it needs no backslash.
+    // This expression accepts `$default` without the backslash.
     let expression = match &*expression {
         "$default" => r"\$default",
         other => other,
@@ -116,24 +116,24 @@ pub(crate) fn of_route(
         let text = format!("`ModelSelectionExpression` of route `{key}`: {error}");
         properties.problem("ModelSelectionExpression", text)
     })?;
-    if named.is_empty() {
+    if models.is_empty() {
         let text = format!(
-            "route `{key}` has a `ModelSelectionExpression` and no `RequestModels`: every message fails, as on AWS"
+            "route `{key}` has a `ModelSelectionExpression` but no `RequestModels`: every message fails, as on AWS"
         );
         properties.note("ModelSelectionExpression", text);
     }
     let mut schemas = BTreeMap::new();
-    for (model, _) in named.keys() {
-        let Some(name) = named.text(model)? else {
+    for (model, _) in models.keys() {
+        let Some(name) = models.text(model)? else {
             continue;
         };
-        let found = find(evaluator, resource, &name, key, named.line(model))?;
+        let found = find(evaluator, resource, &name, key, models.line(model))?;
         schemas.insert(model.to_owned(), schema(evaluator, found)?);
     }
     Ok(Some(Models { selection, schemas }))
 }
 
-/// The model of that name in the API of a route.
+/// Returns the model with this name in the API of a route.
 fn find<'s>(
     evaluator: &'s Evaluator<'_>,
     route: &Resource,
@@ -155,7 +155,7 @@ fn find<'s>(
     }
     let names = listed(&names);
     let text = format!(
-        "route `{key}` uses model `{name}`, which its API does not have (models: {names}); it is named by the model's `Name`"
+        "route `{key}` uses model `{name}`, which its API does not have (models: {names}); use the `Name` of a model"
     );
     Err(Problem::new(line, text))
 }

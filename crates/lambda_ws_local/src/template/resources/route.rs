@@ -8,26 +8,26 @@ use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
 
-/// The route keys that begin with `$`.
+/// The route keys that start with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
-/// A route of an API: the integration that answers the events of its key.
+/// A route of an API, with the integration that handles its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// `$connect`, `$disconnect`, `$default`, or a result of the route selection expression.
     pub key: String,
-    /// The integration that answers its events.
+    /// The integration that handles its events.
     pub integration: Integration,
-    /// Whether the body that the function returns goes to the client: the route has a route response `$default`
-    /// (conformance E2). Without effect on `$connect` and `$disconnect`.
+    /// Whether the client receives the body that the function returns. This requires a route response `$default`
+    /// (conformance E2), and has no effect on `$connect` and `$disconnect`.
     pub two_way: bool,
-    /// How long API Gateway waits for the function: 50 ms to 29 s, 29 s by default (conformance E5).
+    /// The timeout of the integration: 50 ms to 29 s, 29 s by default (conformance E5).
     pub timeout: Duration,
-    /// The models that its messages must match; any message is valid without them (conformance D7).
+    /// The models that its messages must match (conformance D7). Without models every message is valid.
     pub models: Option<Models>,
     /// Its authorization; only `$connect` can have one.
     pub authorization: Authorization,
-    /// Whether clients need an API key; only of `$connect` (conformance B11).
+    /// Whether clients require an API key; only for `$connect` (conformance B11).
     pub api_key_required: bool,
     /// Its line in the template, counted from 1.
     pub line: usize,
@@ -42,7 +42,7 @@ impl Route {
         }
     }
 
-    /// The logical ids of the functions that it calls: its own, and that of its authorizer.
+    /// The logical ids of its function and of the function of its authorizer.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         let authorizer = match &self.authorization {
             Authorization::Lambda(authorizer) => Some(&*authorizer.function),
@@ -58,18 +58,20 @@ pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Rou
     properties.owner = format!("route `{key}`");
     if key.is_empty() || key.starts_with('$') && !PREDEFINED.contains(&&*key) {
         let text = format!(
-            "`{key}` is no route key: only $connect, $disconnect and $default begin with `$`"
+            "route key `{key}` is not valid: only $connect, $disconnect and $default start with `$`"
         );
         return Err(properties.problem("RouteKey", text));
     }
     let authorization = authorization::read(evaluator, resource, &key, &properties)?;
     let api_key_required = properties.flag("ApiKeyRequired")?;
     if api_key_required && key != "$connect" {
-        let text = format!("route `{key}` needs an API key, but only `$connect` can");
+        let text = format!(
+            "route `{key}` requires an API key, which only `$connect` supports; remove `ApiKeyRequired`"
+        );
         return Err(properties.problem("ApiKeyRequired", text));
     }
     if let Some(value) = resource.properties.entry("RequestParameters") {
-        let text = format!("`RequestParameters` of route `{key}` is not checked");
+        let text = format!("`RequestParameters` of route `{key}` are not checked");
         evaluator.report.note(value.line, text);
     }
     let models = model::of_route(evaluator, resource, &properties, &key)?;
@@ -80,7 +82,7 @@ pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Rou
     let two_way = match &integration {
         Integration::Mock(Mock { body: None, .. }) if two_way => {
             let text = format!(
-                "route `{key}` answers nothing: its mock integration has no `AWS::ApiGatewayV2::IntegrationResponse` with a `ResponseTemplates`"
+                "route `{key}` sends no reply: its mock integration has no `AWS::ApiGatewayV2::IntegrationResponse` with `ResponseTemplates`"
             );
             evaluator.report.note(line, text);
             false
@@ -99,8 +101,8 @@ pub(crate) fn read(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Rou
     })
 }
 
-/// Whether the route has a route response `$default`. `RouteResponseSelectionExpression` is not needed for it, and does
-/// nothing without one (conformance E2).
+/// Whether the route has a route response `$default`. It does not require a `RouteResponseSelectionExpression`, which
+/// has no effect without the route response (conformance E2).
 fn two_way(
     evaluator: &Evaluator<'_>,
     route: &Resource,
@@ -119,14 +121,14 @@ fn two_way(
         Some("$default") if two_way || !model::has_messages(key) => {}
         Some("$default") => {
             let text = format!(
-                "{} has no `AWS::ApiGatewayV2::RouteResponse`: what the function returns is not sent, as on AWS",
+                "{} has no `AWS::ApiGatewayV2::RouteResponse`: the response of the function is not sent to the client, as on AWS",
                 properties.owner
             );
             properties.note(name, text);
         }
         Some(other) => {
             let text = format!(
-                "{}: `{name}` is `{other}`, but it can only be `$default`",
+                "`{name}` of {} is `{other}`: expected `$default`",
                 properties.owner
             );
             return Err(properties.problem(name, text));

@@ -22,7 +22,7 @@ pub struct Throttling {
     pub routes: BTreeMap<String, Rate>,
 }
 
-/// Reads the stage to serve of the API with that id.
+/// Reads the served stage of the API with this id.
 pub(crate) fn of_api(
     evaluator: &Evaluator<'_>,
     logical_id: &str,
@@ -55,7 +55,7 @@ pub(crate) fn of_api(
                 format!("API `{logical_id}` has no stage `{name}` (stages: {names})")
             }
             None => format!(
-                "API `{logical_id}` has no stage; add an `AWS::ApiGatewayV2::Stage`, or name one with --stage"
+                "API `{logical_id}` has no stage; add an `AWS::ApiGatewayV2::Stage`, or pass a name with --stage"
             ),
         };
         return Err(Problem::new(line, text));
@@ -68,7 +68,7 @@ pub(crate) fn of_api(
     let properties = Properties::new(evaluator, &stage.properties, format!("stage `{name}`"))?;
     if !properties.flag("AutoDeploy")? && stage.properties.entry("DeploymentId").is_none() {
         let text = format!(
-            "stage `{name}` has neither `AutoDeploy` nor `DeploymentId`: on AWS it would serve nothing"
+            "stage `{name}` has neither `AutoDeploy` nor `DeploymentId`: on AWS it has no routes"
         );
         evaluator.report.note(stage.line, text);
     }
@@ -90,7 +90,7 @@ fn variables(properties: &Properties<'_>) -> Result<BTreeMap<String, String>, Pr
         if let Some(text) = given.text(key)? {
             if let Some(reference) = dynamic_reference(&text) {
                 let text = format!(
-                    "the stage variable `{key}` is passed on with `{reference}`, which only AWS resolves"
+                    "stage variable `{key}` contains `{reference}`, which only AWS resolves"
                 );
                 given.note(key, text);
             }
@@ -111,7 +111,7 @@ fn throttling(
     for (key, _) in settings.keys() {
         if !has_route(evaluator, api, key) {
             let text = format!(
-                "`RouteSettings` of {} names the route `{key}`, which its API does not have",
+                "`RouteSettings` of {} contains route `{key}`, which is not a route of its API",
                 properties.owner
             );
             return Err(settings.problem(key, text));
@@ -126,7 +126,7 @@ fn throttling(
     ] {
         if limited {
             let text = format!(
-                "the throttling of {} is applied with --throttle only",
+                "the rate limits of {} are applied only with --throttle",
                 properties.owner
             );
             properties.note(name, text);
@@ -138,7 +138,7 @@ fn throttling(
     })
 }
 
-/// The rate limit of route settings; missing values are those of the account.
+/// Returns the rate limit of route settings. The limits of the account replace missing values.
 fn rate(settings: &Properties<'_>) -> Result<Option<Rate>, Problem> {
     let number = |name: &str| {
         let Some(text) = settings.text(name)? else {
@@ -148,7 +148,7 @@ fn rate(settings: &Properties<'_>) -> Result<Option<Rate>, Problem> {
         let number = number.filter(|number| number.is_finite() && *number >= 0.0);
         number.map(Some).ok_or_else(|| {
             let owner = &settings.owner;
-            let text = format!("{owner}: `{name}` is `{text}`, but it is a number from 0");
+            let text = format!("`{name}` of {owner} is `{text}`: expected a number of at least 0");
             settings.problem(name, text)
         })
     };
@@ -167,12 +167,13 @@ fn has_route(evaluator: &Evaluator<'_>, api: &str, key: &str) -> bool {
     })
 }
 
-/// A stage name: 1 to 128 letters, digits, `_` and `-` (conformance H).
+/// Checks a stage name: 1 to 128 letters, digits, `_` and `-` (conformance H).
 fn valid(name: &str, line: usize) -> Result<&str, Problem> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     if (1..=128).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(name);
     }
-    let text = format!("`{name}` is no stage name: 1 to 128 letters, digits, `_` and `-`");
+    let text =
+        format!("stage name `{name}` is not valid: expected 1 to 128 letters, digits, `_` and `-`");
     Err(Problem::new(line, text))
 }

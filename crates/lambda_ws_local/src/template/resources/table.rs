@@ -10,7 +10,8 @@ use crate::template::transform::{Resource, resource_type};
 pub struct Table {
     /// Its name in the template.
     pub logical_id: String,
-    /// Its name on AWS: `TableName`, or the logical id without one, after the stack's name if it is too short.
+    /// Its name on AWS: `TableName`, or the logical id. A logical id that is too short gets the stack's name as a
+    /// prefix.
     pub name: String,
     /// The body of its `CreateTable` request.
     pub create: Value,
@@ -20,7 +21,7 @@ pub struct Table {
     pub line: usize,
 }
 
-/// Returns the template's tables, in its order.
+/// Returns the tables in the order of the template.
 pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Table> {
     let tables = evaluator.resources.iter().filter(|resource| {
         matches!(
@@ -37,7 +38,7 @@ pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Table> {
             .find(|first| first.name == table.name && !evaluator.may_be_absent(&first.logical_id))
         {
             let text = format!(
-                "table `{}` has the name `{}`, as the one on line {}",
+                "table `{}` has the name `{}`, which the table on line {} already has",
                 table.logical_id, table.name, first.line
             );
             evaluator.report.problem(Problem::new(table.line, text));
@@ -52,7 +53,7 @@ fn table(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Table, Proble
     let valid = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
     if !(resource_names::MIN_TABLE_NAME..=255).contains(&name.len()) || !name.chars().all(valid) {
         let text = format!(
-            "table `{}` is named `{name}`, but a name is 3 to 255 of A-Z, a-z, 0-9, `_`, `-` and `.`",
+            "the name `{name}` of table `{}` is not valid: expected 3 to 255 of A-Z, a-z, 0-9, `_`, `-` and `.`",
             resource.id
         );
         return Err(properties.problem("TableName", text));
@@ -83,7 +84,7 @@ fn table(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Table, Proble
     })
 }
 
-/// A table with one key attribute, as SAM makes it.
+/// Reads a SAM table, which has one key attribute.
 fn simple(properties: &Properties<'_>, create: &mut Map<String, Value>) -> Result<(), Problem> {
     let key = properties.map("PrimaryKey")?;
     let (name, kind) = if key.is_empty() {
@@ -95,7 +96,7 @@ fn simple(properties: &Properties<'_>, create: &mut Map<String, Value>) -> Resul
             "Binary" => "B",
             other => {
                 let text = format!(
-                    "{}: the type `{other}` is none of String, Number and Binary",
+                    "`Type` of {} is `{other}`: expected String, Number or Binary",
                     key.owner
                 );
                 return Err(key.problem("Type", text));
@@ -120,7 +121,7 @@ fn simple(properties: &Properties<'_>, create: &mut Map<String, Value>) -> Resul
     Ok(())
 }
 
-/// A table with any keys and indexes, as CloudFormation makes it.
+/// Reads a CloudFormation table with any keys and indexes.
 fn full(
     evaluator: &Evaluator<'_>,
     properties: &Properties<'_>,
@@ -146,14 +147,14 @@ fn full(
         }
         (None | Some("PROVISIONED"), None) => {
             let text = format!(
-                "{} has no `ProvisionedThroughput`; set it, or `BillingMode: PAY_PER_REQUEST`",
+                "{} has no `ProvisionedThroughput`; add it, or write `BillingMode: PAY_PER_REQUEST`",
                 properties.owner
             );
             return Err(properties.problem("BillingMode", text));
         }
         (Some(other), _) => {
             let text = format!(
-                "{}: `BillingMode` is `{other}`, but it is PAY_PER_REQUEST or PROVISIONED",
+                "`BillingMode` of {} is `{other}`: expected PAY_PER_REQUEST or PROVISIONED",
                 properties.owner
             );
             return Err(properties.problem("BillingMode", text));

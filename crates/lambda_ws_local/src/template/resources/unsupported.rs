@@ -1,12 +1,12 @@
-//! Notes on the parts of a template that the local gateway does not support. Nothing that could matter to a WebSocket API
-//! is skipped silently.
+//! Notes on the parts of a template that the local gateway does not support. Each unsupported part
+//! that affects a WebSocket API has a note.
 
 use super::mock;
 use crate::template::evaluate::Evaluator;
 use crate::template::syntax::{Node, Report};
 use crate::template::transform::resource_type;
 
-/// SAM's transform, without which no `AWS::Serverless` resource exists.
+/// The transform of SAM, which all `AWS::Serverless` resources require.
 const SERVERLESS: &str = "AWS::Serverless-2016-10-31";
 
 /// The macros that the reader supports.
@@ -20,7 +20,7 @@ pub(crate) fn note_resources(evaluator: &Evaluator<'_>) {
                 "custom domain names are not served"
             }
             resource_type::INTEGRATION_RESPONSE if mock::uses(evaluator, resource) => continue,
-            resource_type::INTEGRATION_RESPONSE => "a proxy integration has no use for it",
+            resource_type::INTEGRATION_RESPONSE => "proxy integrations do not use it",
             resource_type::AUTHORIZER
             | resource_type::DEPLOYMENT
             | resource_type::MODEL
@@ -30,26 +30,26 @@ pub(crate) fn note_resources(evaluator: &Evaluator<'_>) {
             | resource_type::STAGE
             | resource_type::API => continue,
             resource_type::USAGE_PLAN => {
-                "usage plans are not reproduced: every API takes every API key, without throttling and quotas"
+                "usage plans are not supported: every API accepts every API key, without throttling and quotas"
             }
             resource_type::REST_API | resource_type::SAM_REST_API | resource_type::SAM_HTTP_API => {
-                "only websocket APIs are served"
+                "only WebSocket APIs are served"
             }
             resource_type::STACK | resource_type::APPLICATION => {
                 "the template of another stack is not read"
             }
             "AWS::CloudFormation::CustomResource" => "custom resources do not run",
             "AWS::CDK::Metadata" => continue,
-            _ if kind.starts_with("AWS::ApiGatewayV2::") => "it is not reproduced",
+            _ if kind.starts_with("AWS::ApiGatewayV2::") => "it is not supported",
             _ if kind.starts_with("AWS::") && !kind.ends_with("::MODULE") => continue,
-            _ => "what is not of AWS does not run",
+            _ => "only resources of AWS are supported",
         };
         let text = format!("`{id}` ({kind}): {what}");
         evaluator.report.note(resource.line, text);
     }
 }
 
-/// Returns the macros that a template names, with their lines.
+/// Returns the macros of a template with their lines.
 pub(crate) fn macros(template: &Node) -> Vec<(&str, usize)> {
     let transform = template.entry("Transform").map(Node::items);
     let macros = transform.unwrap_or_default().iter();
@@ -61,7 +61,7 @@ pub(crate) fn macros(template: &Node) -> Vec<(&str, usize)> {
         .collect()
 }
 
-/// Notes the unsupported macros of a template, and reports the types of SAM without its transform.
+/// Adds notes on unsupported macros, and reports SAM resources in a template without the transform of SAM.
 pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report: &Report) {
     let macros = macros(template);
     for (name, line) in macros
@@ -77,7 +77,7 @@ pub(crate) fn check_transform(template: &Node, evaluator: &Evaluator<'_>, report
     let has_transform = macros.iter().any(|(name, _)| *name == SERVERLESS);
     if let Some(resource) = sam.filter(|_| !has_transform) {
         let text = format!(
-            "`{}` needs the line `Transform: {SERVERLESS}` in the template",
+            "`{}` requires the line `Transform: {SERVERLESS}` in the template",
             resource.resource_type
         );
         report.problem(resource.problem(text));

@@ -1,5 +1,5 @@
-//! The text of a template, JSON or YAML, as one tree of nodes. Nothing here recurses, and the size of the tree is limited,
-//! aliases included.
+//! Reads the text of a template, JSON or YAML, as one tree of nodes. The code is not recursive. The size of the tree is
+//! limited, including aliases.
 
 mod builder;
 mod json;
@@ -14,12 +14,15 @@ use super::report::Report;
 /// The largest template that CloudFormation accepts, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// Reads the one document of `text`. Mistakes that leave a tree go to the report; others are the `Err`.
+/// Reads the only document of `text`. A mistake that leaves a usable tree is added to the report. Any other mistake is
+/// the `Err`.
 pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
     if text.len() > MAX_BYTES {
         return Err(Problem::new(
             0,
-            format!("the file is larger than {MAX_BYTES} bytes, the most CloudFormation reads"),
+            format!(
+                "the file is larger than {MAX_BYTES} bytes, which is the limit of CloudFormation"
+            ),
         ));
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -33,7 +36,7 @@ pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
                 }
                 builder.root
             }
-            // YAML has maps in braces, too.
+            // A YAML map can also start with a brace.
             Err(problem) => yaml(text, report).map_err(|other| {
                 let is_json = inside.trim_start().starts_with('"');
                 if is_json { problem } else { other }
@@ -43,12 +46,12 @@ pub(crate) fn read(text: &str, report: &Report) -> Result<Node, Problem> {
     match root {
         Some(root) if !root.entries().is_empty() => Ok(root),
         Some(root) if !root.is_null() => Err(root.problem(format!(
-            "a template is a map with `Resources`, and this is {}",
+            "the file is {}: expected a map with `Resources`",
             root.kind()
         ))),
         _ => Err(Problem::new(
             0,
-            "the file is empty; a template needs at least `Resources`",
+            "the file is empty: expected a map with `Resources`",
         )),
     }
 }
@@ -62,7 +65,7 @@ fn yaml(text: &str, report: &Report) -> Result<Option<Node>, Problem> {
             Problem::at(
                 marker.line(),
                 marker.col() + 1,
-                format!("this is not YAML: {}", error.info()),
+                format!("the file is not valid YAML: {}", error.info()),
             )
         })?;
         builder.take(event, span)?;

@@ -6,7 +6,7 @@ use super::problem::Problem;
 const FUNCTIONS: &str = "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not \
                          Or RefAll Select Split Sub ToJsonString Transform ValueOf ValueOfAll";
 
-/// A value of a template with its place. Cloning is cheap: aliases share the node of their anchor.
+/// A value of a template with its position. Cloning is cheap: aliases share the node of their anchor.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
@@ -31,7 +31,7 @@ pub(crate) enum Value {
 pub(crate) struct Entry {
     pub(crate) key: Rc<str>,
     pub(crate) line: usize,
-    /// As of a node.
+    /// Counted from 1; 0 if the key is not in the text.
     pub(crate) column: usize,
     pub(crate) value: Node,
 }
@@ -70,8 +70,8 @@ impl Node {
         Self::new(Value::Text(text.as_ref().into()), line)
     }
 
-    /// An unquoted scalar. Booleans get one spelling, as SAM gives them; numbers keep theirs (an account id has a
-    /// leading 0).
+    /// An unquoted scalar. Booleans are normalized, as in SAM. Numbers are not, because an account id can start with
+    /// 0.
     pub(crate) fn plain(text: &str, line: usize) -> Self {
         let text = match text {
             "" | "~" | "null" | "Null" | "NULL" => return Self::null(line),
@@ -99,7 +99,7 @@ impl Node {
         Self::map(vec![Entry::new(key, value)], line).in_column(column)
     }
 
-    /// The same value, in a column of its line.
+    /// Sets the column of the value.
     pub(crate) fn in_column(self, column: usize) -> Self {
         Self { column, ..self }
     }
@@ -135,7 +135,7 @@ impl Node {
         }
     }
 
-    /// The entry of a key, with its place.
+    /// The entry of a key, with its position.
     pub(crate) fn find(&self, key: &str) -> Option<&Entry> {
         self.entries().iter().find(|entry| &*entry.key == key)
     }
@@ -178,8 +178,8 @@ impl Node {
     /// The type of this value, for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self.value {
-            Value::Null => "nothing",
-            Value::Text(_) => "a text",
+            Value::Null => "null",
+            Value::Text(_) => "a string",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
         }

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-/// A fault of a template, with its place and a fix.
+/// A fault of a template, with its position and a fix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     line: usize,
@@ -26,7 +26,7 @@ impl Problem {
         }
     }
 
-    /// A limit of the local gateway: on AWS the template is right.
+    /// A limit of the local gateway. The template is valid on AWS.
     pub(crate) fn local_only(line: usize, text: impl Into<String>) -> Self {
         Self {
             local_only: true,
@@ -51,7 +51,7 @@ impl Problem {
         }
     }
 
-    /// Whether the template is right on AWS.
+    /// Whether the template is valid on AWS.
     pub(crate) fn is_local_only(&self) -> bool {
         self.local_only
     }
@@ -67,7 +67,7 @@ impl Problem {
         fault.unwrap_or(&self.text)
     }
 
-    /// Names the part of the template that has the problem.
+    /// Adds the part of the template that has the problem to the text.
     pub(crate) fn context(self, owner: &str) -> Self {
         Self {
             text: format!("{owner}: {}", self.text),
@@ -83,12 +83,12 @@ impl Problem {
         }
     }
 
-    /// The CDK construct on the line, such as `ChatStack/Chat/Resource`, if the template names it.
+    /// The CDK construct on the line, such as `ChatStack/Chat/Resource`, if the template contains it.
     pub fn construct(&self) -> Option<&str> {
         self.construct.as_deref()
     }
 
-    /// The line, counted from 1; `None` if the problem is one of the whole file or of an option.
+    /// The line, counted from 1; `None` if the problem concerns the whole file or an option.
     pub fn line(&self) -> Option<usize> {
         (self.line > 0).then_some(self.line)
     }
@@ -130,8 +130,10 @@ impl TemplateError {
 
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
         let text = match source.kind() {
-            io::ErrorKind::NotFound => "there is no such file; name the template with --template",
-            _ => "the file cannot be read; name another template with --template",
+            io::ErrorKind::NotFound => {
+                "the file does not exist; pass the path of the template with --template"
+            }
+            _ => "the file cannot be read; pass the path of another template with --template",
         };
         Self {
             source: Some(source),
@@ -139,7 +141,7 @@ impl TemplateError {
         }
     }
 
-    /// The template's path, as it was given.
+    /// The path of the template, as given.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -175,7 +177,7 @@ impl Error for TemplateError {
     }
 }
 
-/// Returns names for a message: "a, b", or "none".
+/// Returns the names as a list for a message: "a, b", or "none".
 pub(crate) fn listed(names: &[impl AsRef<str>]) -> String {
     let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
     match names.is_empty() {

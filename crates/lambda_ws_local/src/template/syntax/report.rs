@@ -10,7 +10,7 @@ use super::problem::Problem;
 pub struct Note {
     /// The line in the template, counted from 1.
     pub line: usize,
-    /// One phrase that starts in lower case: the part and the local behaviour.
+    /// One phrase that starts in lower case: the part and its local behavior.
     pub text: String,
     /// Whether a part of the application does not work without further settings.
     pub is_warning: bool,
@@ -41,7 +41,7 @@ impl fmt::Display for Note {
     }
 }
 
-/// The problems and notes that were found so far.
+/// The problems and notes of a template.
 #[derive(Default)]
 pub(crate) struct Report {
     problems: RefCell<Vec<Problem>>,
@@ -67,7 +67,7 @@ impl Report {
         self.notes.borrow_mut().push(note);
     }
 
-    /// Sets the CDK constructs of a template, from the line and the construct of each of its resources.
+    /// Sets the CDK constructs of a template from the line and the construct of each resource.
     pub(crate) fn set_constructs<'r>(
         &self,
         template: &Node,
@@ -84,12 +84,12 @@ impl Report {
         *self.constructs.borrow_mut() = Constructs(lines);
     }
 
-    /// Returns the value, or reports the problem.
+    /// Returns the value, or `None` after it reports the problem.
     pub(crate) fn ok<T>(&self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.problem(problem)).ok()
     }
 
-    /// The notes, in the order of their lines, if there is no problem.
+    /// Returns the notes in the order of their lines, or the problems if there are any.
     pub(crate) fn finish(self) -> Result<Vec<Note>, Vec<Problem>> {
         let constructs = self.constructs.into_inner();
         let problems = self.problems.into_inner().into_iter();

@@ -14,12 +14,12 @@ fn a_template_of_plain_resources_is_read_as_a_whole() {
 }
 
 #[test]
-fn the_template_of_this_repository_is_read_with_a_note_on_throttling_only() {
+fn the_template_of_this_repository_has_only_a_note_on_rate_limits() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
     let template = Template::read(&path, &staged("test")).unwrap();
     let (api, chat) = (&template.apis[0], &template.functions[0]);
     let notes = template.notes.iter().map(|note| &*note.text);
-    assert!(notes.eq(["the throttling of stage `test` is applied with --throttle only"]));
+    assert!(notes.eq(["the rate limits of stage `test` are applied only with --throttle"]));
     assert!(
         api.routes
             .iter()
@@ -56,12 +56,12 @@ fn a_template_may_have_no_websocket_api() {
     assert!(template.apis.is_empty());
     assert_eq!(
         template.notes[0].to_string(),
-        "line 2: API `Http` speaks HTTP, and only websockets are served"
+        "line 2: API `Http` has the protocol HTTP: only WebSocket APIs are served"
     );
 }
 
 #[test]
-fn an_api_keeps_its_id_and_another_has_another() {
+fn the_id_of_an_api_depends_only_on_its_logical_id() {
     let first = read(SAM).apis[0].id.clone();
     assert_eq!(first, read(&SAM.replace("hello", "servus")).apis[0].id);
     assert_ne!(first, read(&SAM.replace("ChatApi", "OtherApi")).apis[0].id);
@@ -116,7 +116,7 @@ fn the_stage_option_sets_the_parameter_that_names_the_stage() {
 }
 
 #[test]
-fn of_several_stages_the_option_chooses_one() {
+fn the_stage_option_selects_one_of_several_stages() {
     let text = RAW.replace(
         "  Deployment:\n",
         "  Beta:\n    Type: AWS::ApiGatewayV2::Stage\n    Properties: { ApiId: !Ref Api, StageName: beta, AutoDeploy: true }\n  Deployment:\n",
@@ -134,7 +134,7 @@ fn of_several_stages_the_option_chooses_one() {
 }
 
 #[test]
-fn a_route_to_a_function_that_is_not_there_names_those_that_are() {
+fn a_route_to_a_missing_function_lists_the_existing_functions() {
     let text = RAW.replace(
         "IntegrationUri: !GetAtt Chat.Arn",
         "IntegrationUri: !GetAtt Chta.Arn",
@@ -210,7 +210,7 @@ fn values_that_sam_rejects_are_problems() {
 }
 
 #[test]
-fn without_a_route_response_nothing_is_sent_back_and_a_note_says_so() {
+fn a_route_without_a_route_response_sends_no_reply_and_is_noted() {
     let text = RAW.replace(
         "      RouteResponseKey: $default\n",
         "      RouteResponseKey: other\n",
@@ -234,7 +234,7 @@ fn fault_f1_a_route_response_alone_makes_a_route_two_way() {
 }
 
 #[test]
-fn fault_f1_an_expression_on_connect_is_not_noted_because_no_body_reaches_a_client() {
+fn fault_f1_a_response_expression_on_connect_is_not_noted() {
     let text = RAW.replace(
         "      RouteKey: $connect\n",
         "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n",
@@ -266,7 +266,7 @@ fn a_part_without_effect_on_aws_is_noted() {
 }
 
 #[test]
-fn a_route_waits_as_long_as_its_integration_says() {
+fn a_route_has_the_timeout_of_its_integration() {
     let routes = read(SAM).apis[0].routes.clone();
     assert_eq!(routes[0].timeout, Duration::from_secs(29));
     assert_eq!(routes[3].timeout, Duration::from_secs(5));

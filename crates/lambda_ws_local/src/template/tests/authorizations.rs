@@ -3,13 +3,13 @@ use crate::gateway::{ApiKey, ApiKeySource};
 use crate::template::{Authorization, Authorizer};
 use lambda_ws_protocol::authorizer::IdentitySource;
 
-/// SAM's template with this `Auth`.
+/// Returns the SAM template with this `Auth`.
 fn sam(auth: &str) -> String {
     let stage = "      StageName: !Ref StageName";
     SAM.replace(stage, &format!("{stage}\n      Auth: {auth}"))
 }
 
-/// The template of plain resources with this authorizer at `$connect`, and its function.
+/// Returns the template of plain resources with this authorizer on `$connect`.
 fn raw(authorizer: &str) -> String {
     let connect = "      AuthorizationType: CUSTOM\n      AuthorizerId: !Ref Authorizer";
     let text = RAW.replace("      AuthorizationType: NONE", connect);
@@ -36,7 +36,7 @@ fn connect(template: &Template) -> &Authorization {
 }
 
 #[test]
-fn b9_a_route_says_who_may_use_it() {
+fn b9_the_authorization_of_connect_is_read() {
     assert_eq!(connect(&read(SAM)), &Authorization::None);
     assert_eq!(
         connect(&read(&sam("{ AuthType: NONE }"))),
@@ -51,7 +51,7 @@ fn b9_a_route_says_who_may_use_it() {
 }
 
 #[test]
-fn b9_sam_makes_an_authorizer_of_auth() {
+fn b9_sam_generates_an_authorizer_from_auth() {
     let auth = "{ AuthType: CUSTOM, AuthArn: !GetAtt Chat.Arn, IdentitySource: [route.request.querystring.token] }";
     let authorizer = Authorizer {
         function: "Chat".to_owned(),
@@ -81,7 +81,7 @@ fn b9_an_authorizer_of_plain_resources_is_found_by_its_id() {
 }
 
 #[test]
-fn the_function_of_an_authorizer_must_run_as_that_of_a_route_must() {
+fn an_invalid_function_of_an_authorizer_is_an_error() {
     let other = raw(&REQUEST.replace("${Chat.Arn}", "${Chat2.Arn}"));
     let text = |template: &str| template.replace("      Handler: index.handler\n", "");
     let noted = notes(&text(&RAW.replace("SELF: !Ref Chat2", "OTHER: other")));
@@ -98,7 +98,7 @@ fn the_function_of_an_authorizer_must_run_as_that_of_a_route_must() {
 }
 
 #[test]
-fn b9_what_no_websocket_api_can_have_is_refused_with_its_line() {
+fn b9_authorization_that_aws_rejects_is_an_error_with_its_line() {
     let with = |more: &str| errors(&raw(&format!("{REQUEST}      {more}\n")));
     let change = |from: &str, to: &str| errors(&raw(REQUEST).replacen(from, to, 1));
     let plain = |from: &str, to: &str| errors(&RAW.replacen(from, to, 1));
@@ -141,26 +141,26 @@ fn b9_what_no_websocket_api_can_have_is_refused_with_its_line() {
 }
 
 #[test]
-fn b9_an_authorizer_that_aws_could_not_call_is_noted() {
-    let told = |text: &str| {
+fn b9_an_authorizer_without_permission_is_noted() {
+    let is_noted = |text: &str| {
         let notes = notes(text);
         let mut notes = notes.iter();
-        notes.any(|note| note.contains("on AWS every client would see 500"))
+        notes.any(|note| note.contains("on AWS every handshake fails with 500"))
     };
     let text = raw(REQUEST);
-    assert!(!told(&text));
+    assert!(!is_noted(&text));
     let text = text.replace("Principal: apigateway.amazonaws.com", "Principal: events");
-    assert!(told(&text));
+    assert!(is_noted(&text));
     let role = "      AuthorizerCredentialsArn: arn:aws:iam::000000000000:role/caller\n";
     let text = raw(&format!("{REQUEST}{role}"));
-    assert!(!told(&text.replace(
+    assert!(!is_noted(&text.replace(
         "Principal: apigateway.amazonaws.com",
         "Principal: events"
     )));
 }
 
 #[test]
-fn b11_keys_are_read_and_what_is_not_reproduced_of_them_is_noted() {
+fn b11_api_keys_are_read_and_unsupported_parts_are_noted() {
     let text = RAW
         .replace("AuthorizationType: NONE", "ApiKeyRequired: true")
         .replace(
@@ -193,7 +193,7 @@ fn b11_keys_are_read_and_what_is_not_reproduced_of_them_is_noted() {
     for part in [
         "API key `Disabled` is not `Enabled: true`",
         "API key `Unknown` has no `Value`",
-        "usage plans are not reproduced",
+        "usage plans are not supported",
     ] {
         let mut notes = template.notes.iter();
         assert!(notes.any(|note| note.text.contains(part)), "{part}");

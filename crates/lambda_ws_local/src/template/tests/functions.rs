@@ -5,7 +5,7 @@ use super::*;
 use crate::template::{Build, Package};
 
 #[test]
-fn globals_are_merged_and_a_functions_own_settings_win() {
+fn the_properties_of_a_function_take_precedence_over_globals() {
     let chat = read(SAM).functions[0].clone();
     assert_eq!(chat.runtime, "provided.al2023");
     assert_eq!(chat.timeout, Duration::from_secs(10));
@@ -23,7 +23,7 @@ fn globals_are_merged_and_a_functions_own_settings_win() {
 }
 
 #[test]
-fn the_code_is_found_from_the_templates_folder() {
+fn the_path_of_the_code_is_relative_to_the_template() {
     let template =
         Template::parse(SAM, Path::new("deploy/template.yaml"), &Options::default()).unwrap();
     assert_eq!(
@@ -54,7 +54,7 @@ fn the_build_is_read_from_the_metadata() {
 }
 
 #[test]
-fn a_function_that_no_route_uses_and_that_is_wrong_is_left_out() {
+fn an_invalid_function_that_no_route_uses_is_left_out() {
     let text = RAW.replace("SELF: !Ref Chat2", "OTHER: other");
     let text = text.replace("      Handler: index.handler\n", "");
     let template = read(&text);
@@ -143,7 +143,7 @@ fn fault_f13_functions_of_every_package_are_read() {
 }
 
 #[test]
-fn fault_f26_an_asset_of_cdk_is_the_code() {
+fn fault_f26_the_code_is_the_cdk_asset() {
     let text = |metadata: &str| {
         format!(
             "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Metadata: {{ {metadata} }}\n    Properties:\n      \
@@ -185,7 +185,7 @@ fn fault_f15_a_variable_that_only_aws_knows_is_empty_and_a_warning() {
     let warnings = template.notes.iter().filter(|note| note.is_warning);
     let warnings: Vec<_> = warnings.map(ToString::to_string).collect();
     insta::assert_snapshot!(warnings.join("\n"));
-    // What is in no template is a mistake all the same.
+    // A name that is not in the template is still a mistake.
     let text = with_variables("", "QUEUE: !Ref Queu");
     assert_eq!(
         errors(&text),
@@ -207,7 +207,7 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
         assert_eq!(read(&text).functions[0].environment["V2"], reference);
         let noted = |name| {
             format!(
-                "variable `{name}` of function `Chat` is passed on with `{reference}`, which only AWS resolves; set it with \
+                "variable `{name}` of function `Chat` contains `{reference}`, which only AWS resolves; set it with \
              --env {name}=VALUE"
             )
         };
@@ -219,13 +219,13 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
     let text = SAM.replace("color: blue", "color: '{{resolve:ssm:color}}'");
     let noted = notes(&text);
     assert!(
-        noted[0].contains("the stage variable `color` is passed on with `{{resolve:ssm:color}}`"),
+        noted[0].contains("stage variable `color` contains `{{resolve:ssm:color}}`"),
         "{noted:#?}"
     );
 }
 
 #[test]
-fn every_wrong_variable_is_reported() {
+fn every_invalid_variable_is_reported() {
     let text = with_variables(
         "",
         "AWS_REGION: x\n1ST: y\nGONE: !Ref Gone\nLIST: { a: b }\nGOOD: yes",
@@ -249,7 +249,7 @@ fn values_that_lambda_rejects_are_problems() {
 }
 
 #[test]
-fn events_and_layers_are_noted() {
+fn event_sources_and_layers_are_noted() {
     let text = SAM.replace(
         "      MemorySize: 256\n",
         "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n",
@@ -257,14 +257,14 @@ fn events_and_layers_are_noted() {
     assert_eq!(
         notes(&text),
         [
-            "line 59: layers of function `Chat` are not loaded",
-            "line 61: event `Nightly` (Schedule) of function `Chat` does not happen locally",
+            "line 59: the layers of function `Chat` are not loaded",
+            "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
         ]
     );
 }
 
 #[test]
-fn asynchronous_events_are_tried_as_either_config_says() {
+fn both_forms_of_event_invoke_config_are_read() {
     let config = "MaximumRetryAttempts: 0\n        MaximumEventAgeInSeconds: 90\n";
     let destination = "        DestinationConfig: { OnFailure: { Destination: !Ref Queue } }\n";
     let own = format!("      EventInvokeConfig:\n        {config}{destination}");
@@ -288,7 +288,7 @@ fn asynchronous_events_are_tried_as_either_config_says() {
             .iter()
             .any(|note| note.contains("`OnSuccess` destination"))
     };
-    assert!(!is_noted(&sam), "what is given up is printed");
+    assert!(!is_noted(&sam), "failed events are printed");
     assert!(is_noted(&sam.replace("OnFailure", "OnSuccess")));
     assert!(errors(&raw.replace("Attempts: 0", "Attempts: 3")).contains("from 0 to 2"));
 }

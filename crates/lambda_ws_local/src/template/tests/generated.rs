@@ -1,8 +1,8 @@
-//! Resources that SAM makes, under the ids that it gives them.
+//! The resources that SAM generates, with their logical ids.
 
 use super::*;
 
-/// What SAM makes of the template below, as its own translator tells it; hashes are left out.
+/// The resources that the translator of SAM generates from the template below, without hashes.
 const GENERATED: [&str; 43] = [
     "AdminRole",
     "ChatAlexaPermission",
@@ -56,16 +56,16 @@ fn with(variable: &str) -> String {
 }
 
 #[test]
-fn fault_f7_resources_that_sam_makes_are_in_the_template() {
+fn fault_f7_resources_that_sam_generates_are_in_the_template() {
     for id in GENERATED {
-        // Of some only AWS knows the value, but none is missing.
+        // All of them exist, although only AWS knows some of the values.
         parse(&with(&format!("!Ref {id}")), &Options::default())
             .unwrap_or_else(|error| panic!("{id}: {error}"));
     }
     assert!(
         errors(&with("!Ref ChatAliasother")).contains("`ChatAliasother` is not in the template")
     );
-    // A role of its own is no role of SAM's.
+    // SAM generates no role for a function with a `Role`.
     let text = with("!Ref AdminRole").replace(
         "Properties: { Handler: a.b",
         "Properties: { Role: 'arn:a', Handler: a.b",
@@ -141,5 +141,5 @@ fn fault_f10_a_table_with_a_short_logical_id_has_a_longer_name() {
         "  T:\n    Type: AWS::Serverless::SimpleTable\n",
         "  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: ab }\n",
     );
-    assert!(errors(&named).contains("a name is 3 to 255"));
+    assert!(errors(&named).contains("is not valid: expected 3 to 255"));
 }

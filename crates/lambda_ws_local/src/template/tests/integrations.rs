@@ -3,7 +3,7 @@
 use super::*;
 use crate::template::{Integration, Mock, Route};
 
-/// The template with a route `ping` and an integration with these properties.
+/// Returns the template with a route `ping` and an integration with these properties.
 fn with_ping(properties: &str, others: &str) -> String {
     let ping = format!(
         "  Ping:
@@ -36,7 +36,7 @@ fn ping(text: &str) -> Route {
 }
 
 #[test]
-fn fault_f27_e9_routes_of_other_integrations_are_named_and_the_others_are_served() {
+fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_served() {
     for kind in ["HTTP", "HTTP_PROXY", "AWS"] {
         let text = with_ping(
             &format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'"),
@@ -49,7 +49,7 @@ fn fault_f27_e9_routes_of_other_integrations_are_named_and_the_others_are_served
         let notes = read(&text).notes;
         let warnings: Vec<_> = notes.iter().filter(|note| note.is_warning).collect();
         let expected = format!(
-            "line {}: route `ping` has {why}, which is not run here: its messages are answered with an error",
+            "line {}: route `ping` has {why}, which is not supported locally: its messages get an error",
             warnings[0].line
         );
         assert!(
@@ -65,7 +65,7 @@ fn fault_f27_e9_routes_of_other_integrations_are_named_and_the_others_are_served
 }
 
 #[test]
-fn a_route_to_a_function_of_another_stack_does_not_stop_the_others() {
+fn a_route_to_a_function_of_another_stack_does_not_affect_other_routes() {
     let text = with_ping(
         "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping",
         "",
@@ -76,13 +76,13 @@ fn a_route_to_a_function_of_another_stack_does_not_stop_the_others() {
     let warning = read(&text).notes.into_iter().find(|note| note.is_warning);
     let warning = warning.expect("a warning").text;
     assert!(
-        warning.contains("answered with an error (`Fn::ImportValue` is"),
+        warning.contains("get an error (`Fn::ImportValue` is"),
         "{warning}"
     );
 }
 
 #[test]
-fn a_route_to_a_function_that_a_stage_variable_names_does_not_stop_the_others() {
+fn a_function_that_a_stage_variable_selects_does_not_affect_other_routes() {
     let uri = "arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.function}";
     let text = with_ping(
         &format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'"),
@@ -93,7 +93,7 @@ fn a_route_to_a_function_that_a_stage_variable_names_does_not_stop_the_others() 
 }
 
 #[test]
-fn a_function_whose_name_only_aws_knows_has_its_logical_id() {
+fn a_function_with_an_unknown_name_has_its_logical_id() {
     let text = SAM.replace(
         "      MemorySize: 256\n",
         "      FunctionName: !Sub chat-${Suffix}\n",
@@ -110,14 +110,14 @@ fn a_function_whose_name_only_aws_knows_has_its_logical_id() {
     let noted = notes(&text);
     assert!(
         noted[0].contains(
-            "`FunctionName` of `Chat` is its logical id here: parameter `Suffix` has no default"
+            "`FunctionName` of `Chat` is its logical id locally: parameter `Suffix` has no default"
         ),
         "{noted:#?}"
     );
 }
 
 #[test]
-fn fault_f27_e9_a_mock_of_plain_text_answers() {
+fn fault_f27_e9_a_mock_with_a_plain_text_template_replies() {
     let pong = r#"ResponseTemplates: { "$default": '{"type":"pong"}' }"#;
     let body = Some(r#"{"type":"pong"}"#.to_owned());
     for (request, key, response_properties, status) in [
@@ -166,7 +166,7 @@ fn fault_f27_e9_a_mock_of_plain_text_answers() {
 }
 
 #[test]
-fn fault_f27_e9_a_mock_that_runs_code_is_named_and_not_invented() {
+fn fault_f27_e9_a_mock_with_template_code_is_unsupported() {
     let code = |request: &str, response_properties: &str| {
         let others = response(&format!(
             "IntegrationResponseKey: $default, {response_properties}"
@@ -202,13 +202,13 @@ fn fault_f27_e9_a_mock_that_runs_code_is_named_and_not_invented() {
             "an integration of type MOCK (its response template is not plain text)",
             "an integration of type MOCK (its response template is not plain text)",
             "an integration of type MOCK (its request template has no plain `statusCode`)",
-            "an integration of type MOCK (its template is selected by the message)",
+            "an integration of type MOCK (the message selects its template)",
         ]
     );
 }
 
 #[test]
-fn e9_a_mock_without_an_integration_response_answers_nothing() {
+fn e9_a_mock_without_an_integration_response_sends_no_reply() {
     let others = response("IntegrationResponseKey: $default")
         .replace("IntegrationId: !Ref Pong", "IntegrationId: other");
     let text = with_ping("IntegrationType: MOCK", &others);
@@ -218,13 +218,13 @@ fn e9_a_mock_without_an_integration_response_answers_nothing() {
     assert!(
         noted
             .iter()
-            .any(|note| note.contains("route `ping` answers nothing")),
+            .any(|note| note.contains("route `ping` sends no reply")),
         "{noted:#?}"
     );
 }
 
 #[test]
-fn e9_connect_may_be_a_mock_with_an_authorizer() {
+fn e9_connect_can_have_a_mock_integration() {
     let text = RAW.replacen("IntegrationType: AWS_PROXY", "IntegrationType: MOCK", 1);
     let connect = &read(&text).apis[0].routes[0];
     let mock = Mock {

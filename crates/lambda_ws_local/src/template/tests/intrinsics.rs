@@ -13,7 +13,7 @@ fn error(sections: &str, expression: &str) -> String {
     errors(&with_variables(sections, &format!("V1: {expression}")))
 }
 
-/// The error of a value that a function cannot do without.
+/// Returns the error of a value that a function requires.
 fn error_of_timeout(expression: &str) -> String {
     let text = with_variables("", "V1: a");
     errors(&text.replace(
@@ -64,7 +64,7 @@ fn a_substitution_has_variables_and_literals() {
 }
 
 #[test]
-fn mappings_are_looked_up() {
+fn mappings_are_evaluated() {
     let mappings = "Mappings:\n  Sizes:\n    us-east-1: { small: 1 }";
     assert_eq!(
         value(mappings, "!FindInMap [Sizes, !Ref AWS::Region, small]"),
@@ -79,12 +79,12 @@ fn mappings_are_looked_up() {
     );
     assert!(
         error(mappings, "!FindInMap [Sizes, eu, small]")
-            .ends_with("`Mappings` has no `Sizes` with `eu` and `small`")
+            .ends_with("`Mappings` has no value for `Sizes`, `eu`, `small`")
     );
 }
 
 #[test]
-fn conditions_choose_values_and_resources() {
+fn conditions_select_values_and_resources() {
     let conditions = "Conditions:
   Here: !Equals [!Ref AWS::Region, us-east-1]
   There: !Not [!Condition Here]
@@ -110,11 +110,11 @@ fn conditions_choose_values_and_resources() {
     assert!(read(&text).tables.is_empty());
     let text = with_variables(conditions, "V1: !Ref Table")
         .replace("  Table:\n", "  Table:\n    Condition: There\n");
-    assert!(errors(&text).ends_with("`Table` does not exist here, because its condition is false"));
+    assert!(errors(&text).ends_with("`Table` does not exist, because its condition is false"));
 }
 
 #[test]
-fn an_item_that_is_not_selected_needs_no_value() {
+fn an_item_that_is_not_selected_can_be_unknown() {
     assert_eq!(value("", "!Select [0, [a, !Ref Queue]]"), "a");
     assert_eq!(
         value(
@@ -147,7 +147,7 @@ fn a_mistake_in_a_function_is_a_problem() {
 }
 
 #[test]
-fn a_cycle_of_names_is_a_problem() {
+fn a_circular_reference_is_a_problem() {
     let text = with_variables("", "V1: !Ref Table").replace(
         "    Type: AWS::Serverless::SimpleTable\n",
         "    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: !Sub '${Chat}-a' }\n",
@@ -157,11 +157,10 @@ fn a_cycle_of_names_is_a_problem() {
         "      FunctionName: !Sub ${Table}-b\n      Runtime:",
     );
     assert!(
-        errors(&text)
-            .contains("a value needs itself: `Ref Table` needs `Ref Chat` needs `Ref Table`"),
+        errors(&text).contains("circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`"),
         "{}",
         errors(&text)
     );
     let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]";
-    assert!(error(conditions, "!If [A, a, b]").contains("needs itself"));
+    assert!(error(conditions, "!If [A, a, b]").contains("circular reference: "));
 }

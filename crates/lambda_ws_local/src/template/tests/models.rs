@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::template::Models;
 
-/// The raw template with models, and these lines more in the route `say`.
+/// Returns the raw template with models, and with these lines in the route `say`.
 fn with(models: &str, route: &str) -> String {
     RAW.replacen(
         "      RouteKey: say\n",
@@ -13,7 +13,7 @@ fn with(models: &str, route: &str) -> String {
     .replacen("  SayResponse:\n", &format!("{models}  SayResponse:\n"), 1)
 }
 
-/// A model named `Say` with this schema.
+/// Returns a model with the name `Say` and this schema.
 fn model(schema: &str) -> String {
     format!(
         "  SayModel:
@@ -36,7 +36,7 @@ fn models(text: &str) -> Option<Models> {
 }
 
 #[test]
-fn d7_a_route_s_models_are_read_from_yaml_with_numbers_and_booleans() {
+fn d7_models_are_read_from_yaml_with_numbers_and_booleans() {
     let schema = "
         $schema: http://json-schema.org/draft-04/schema#
         type: object
@@ -62,7 +62,7 @@ fn d7_a_route_s_models_are_read_from_yaml_with_numbers_and_booleans() {
 }
 
 #[test]
-fn d7_a_schema_may_be_json_or_text_that_is_json() {
+fn d7_a_schema_can_be_json_or_a_string_of_json() {
     for schema in [
         r#"{"type": "object", "minProperties": 1}"#,
         r#"'{"type": "object", "minProperties": 1}'"#,
@@ -75,7 +75,7 @@ fn d7_a_schema_may_be_json_or_text_that_is_json() {
 }
 
 #[test]
-fn d7_sam_s_routes_have_models_too() {
+fn d7_routes_of_a_sam_api_have_models() {
     let text = SAM
         .replacen(
             "          IntegrationTimeout: 5000\n",
@@ -131,9 +131,9 @@ fn a_model_that_aws_rejects_is_a_problem_with_its_line() {
 }
 
 #[test]
-fn models_that_check_nothing_are_noted() {
+fn models_without_effect_are_noted() {
     let object = model("{ type: object }");
-    let (expression, named) = CHECKED.split_once('\n').unwrap();
+    let (expression, request_models) = CHECKED.split_once('\n').unwrap();
     let noted = |text: &str, expected: &str| {
         let notes = notes(text);
         assert!(
@@ -141,11 +141,11 @@ fn models_that_check_nothing_are_noted() {
             "{notes:#?}"
         );
     };
-    let without = with(&object, named);
+    let without = with(&object, request_models);
     assert_eq!(models(&without), None);
     noted(
         &without,
-        "check nothing without a `ModelSelectionExpression`",
+        "have no effect without a `ModelSelectionExpression`",
     );
     let every = with(&object, &format!("{expression}\n"));
     assert!(models(&every).unwrap().schemas.is_empty());
@@ -157,13 +157,13 @@ fn models_that_check_nothing_are_noted() {
     );
     noted(
         &connect,
-        "route `$connect` has no messages that a model could check",
+        "the models of route `$connect` have no effect, because it receives no messages",
     );
     noted(
         &with(
             "",
             "      RequestParameters: { route.request.querystring.a: { Required: true } }\n",
         ),
-        "`RequestParameters` of route `say` is not checked",
+        "`RequestParameters` of route `say` are not checked",
     );
 }

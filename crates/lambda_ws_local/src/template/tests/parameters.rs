@@ -13,36 +13,35 @@ fn color(declaration: &str, given: &[(&str, &str)]) -> Result<String, String> {
 }
 
 #[test]
-fn an_override_wins_over_the_default() {
+fn an_override_replaces_the_default() {
     let declaration = "{ Type: String, Default: red }";
     assert_eq!(color(declaration, &[]).unwrap(), "red");
     assert_eq!(color(declaration, &[("Color", "blue")]).unwrap(), "blue");
 }
 
 #[test]
-fn a_parameter_without_a_value_names_the_option_where_it_is_needed() {
+fn a_parameter_without_a_value_is_an_error_where_it_is_required() {
     let text = parameter("{ Type: String }");
     let named = text.replace(
         "      Runtime:",
         "      Timeout: !Ref Color\n      Runtime:",
     );
-    let expected =
-        "parameter `Color` has no default; give its value with --parameter-overrides Color=...";
+    let expected = "parameter `Color` has no default; set it with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert!(parse(&named, &options(&[("Color", "7")])).is_ok());
-    // In the environment it is a warning.
+    // In the environment, an unknown value is only a warning.
     assert_eq!(color("{ Type: String }", &[]).unwrap(), "");
 }
 
 #[test]
-fn parameters_without_a_value_that_nothing_here_needs_are_ignored() {
+fn unused_parameters_without_a_value_are_ignored() {
     let sections = "Parameters:\n  Domain: { Type: String }\nConditions:\n  HasDomain: !Not [!Equals [!Ref Domain, '']]";
     let text = with_variables(sections, "V1: a").replace(
         "  Queue:\n",
         "  Record:\n    Type: AWS::Route53::RecordSet\n    Condition: HasDomain\n    Properties: { Name: !Ref Domain }\n  Queue:\n",
     );
     assert_eq!(read(&text).functions[0].environment["V1"], "a");
-    // Whether a table exists matters.
+    // The condition of a table must be known.
     let text = text.replace("  Table:\n", "  Table:\n    Condition: HasDomain\n");
     assert!(
         errors(&text).contains("parameter `Domain` has no default"),
@@ -52,10 +51,10 @@ fn parameters_without_a_value_that_nothing_here_needs_are_ignored() {
 }
 
 #[test]
-fn an_override_of_nothing_names_the_parameters() {
+fn an_override_of_an_unknown_parameter_lists_the_parameters() {
     assert_eq!(
         color("{ Type: String, Default: red }", &[("Colour", "blue")]).unwrap_err(),
-        "template.yaml: --parameter-overrides sets `Colour`, which is no parameter of the template (parameters: Color)"
+        "template.yaml: --parameter-overrides sets `Colour`, which is not a parameter of the template (parameters: Color)"
     );
 }
 
@@ -86,7 +85,7 @@ fn constraints_are_checked() {
 }
 
 #[test]
-fn a_pattern_we_cannot_read_is_noted() {
+fn an_unsupported_pattern_is_noted() {
     let text = parameter("{ Type: String, Default: red, AllowedPattern: '(?=r).*' }");
     assert_eq!(
         notes(&text),
@@ -95,7 +94,7 @@ fn a_pattern_we_cannot_read_is_noted() {
 }
 
 #[test]
-fn a_list_is_split_and_selected_from() {
+fn a_list_parameter_is_split_at_commas() {
     let sections = "Parameters:\n  Colors: { Type: CommaDelimitedList, Default: 'red, blue' }";
     let text = with_variables(
         sections,
@@ -109,13 +108,13 @@ fn a_list_is_split_and_selected_from() {
 }
 
 #[test]
-fn a_stored_parameter_needs_a_local_value_only_where_it_is_used() {
+fn a_stored_parameter_requires_a_local_value_only_where_it_is_used() {
     let declaration = "{ Type: 'AWS::SSM::Parameter::Value<String>', Default: /chat/color }";
     let named = parameter(declaration).replace(
         "      Runtime:",
         "      Timeout: !Ref Color\n      Runtime:",
     );
-    let expected = "is stored on AWS; give a local one with --parameter-overrides Color=...";
+    let expected = "is stored on AWS; set a local value with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert_eq!(color(declaration, &[("Color", "red")]).unwrap(), "red");
     let sections = format!("Parameters:\n  Color: {declaration}");
@@ -123,7 +122,7 @@ fn a_stored_parameter_needs_a_local_value_only_where_it_is_used() {
 }
 
 #[test]
-fn fault_h2_both_templates_take_a_limit_of_concurrency() {
+fn fault_h2_both_templates_accept_a_concurrency_limit() {
     let texts = [
         include_str!("../../../../../template.yaml").to_owned(),
         include_str!("../../../new/template.yaml").replace("{{ project_name }}", "chat"),

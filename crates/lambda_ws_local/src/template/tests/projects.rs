@@ -1,4 +1,4 @@
-//! Whole templates, in the shapes that tools and public projects give them.
+//! Whole templates, as tools and public projects generate them.
 
 use super::*;
 use crate::template::{Authorization, Integration, Package};
@@ -8,7 +8,7 @@ const SERVERLESS: &str = include_str!("fixtures/serverless.json");
 const CONDITIONS: &str = include_str!("fixtures/conditions.yaml");
 const PACKAGED: &str = include_str!("fixtures/packaged.yaml");
 
-/// The routes: the key, what answers, and whether it is two-way.
+/// Returns the routes with their key, their integration, and an arrow that shows whether they are two-way.
 fn routes(template: &Template) -> Vec<String> {
     let routes = template.apis[0].routes.iter().map(|route| {
         let answers = match &route.integration {
@@ -30,7 +30,7 @@ fn packages(template: &Template) -> Vec<(&str, Package)> {
 }
 
 #[test]
-fn fault_f26_a_template_of_cdk_is_read_unmodified() {
+fn fault_f26_a_cdk_template_is_read_unmodified() {
     let path = Path::new("cdk.out/ChatStack.template.json");
     let template = Template::parse(CDK, path, &Options::default()).expect("a template");
     assert_eq!(
@@ -71,14 +71,14 @@ fn fault_f26_a_template_of_cdk_is_read_unmodified() {
 }
 
 #[test]
-fn fault_f26_problems_name_the_construct_of_cdk() {
+fn fault_f26_problems_contain_the_cdk_construct() {
     let text = CDK.replace("\"Timeout\": 10", "\"Timeout\": 901");
     let error = errors(&text);
     assert!(
-        error.starts_with("template.yaml:204 (ChatStack/Chat/Resource): function `Chat26DEB33F`: `Timeout` is `901`"),
+        error.starts_with("template.yaml:204 (ChatStack/Chat/Resource): `Timeout` of function `Chat26DEB33F` is `901`"),
         "{error}"
     );
-    // What follows the resources belongs to none.
+    // A section after the resources belongs to no construct.
     let text = CDK.replace(
         "\"Ref\": \"AWS::Region\"\n        },\n        \"us-east-1\"",
         "\"Ref\": \"AWS::Regio\"\n        },\n        \"us-east-1\"",
@@ -119,7 +119,7 @@ fn a_compiled_template_of_the_serverless_framework_is_read() {
 }
 
 #[test]
-fn parts_that_nothing_here_runs_need_no_parameters() {
+fn parts_that_do_not_run_locally_require_no_parameters() {
     let template = read(CONDITIONS);
     assert_eq!(
         routes(&template),
@@ -157,7 +157,7 @@ fn parts_that_nothing_here_runs_need_no_parameters() {
 }
 
 #[test]
-fn a_template_that_sam_has_packaged_is_read() {
+fn a_template_that_sam_packaged_is_read() {
     let template = read(PACKAGED);
     assert_eq!(
         routes(&template),

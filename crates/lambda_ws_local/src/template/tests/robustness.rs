@@ -5,21 +5,21 @@ use proptest::prelude::*;
 use super::*;
 
 #[test]
-fn aliases_cannot_grow_without_end() {
+fn the_expansion_of_aliases_is_limited() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..30 {
         let items = vec![format!("*a{}", level - 1); 10].join(", ");
         writeln!(text, "a{level}: &a{level} [{items}]").unwrap();
     }
     assert!(
-        errors(&text).contains("aliases repeat more than"),
+        errors(&text).contains("aliases expand to more than"),
         "{}",
         errors(&text)
     );
 }
 
 #[test]
-fn texts_cannot_grow_without_end() {
+fn the_length_of_strings_is_limited() {
     let mut text =
         "Resources:\n  T0: { Type: AWS::DynamoDB::Table, Properties: { TableName: aaaaaaaaaa } }\n"
             .to_owned();
@@ -27,11 +27,11 @@ fn texts_cannot_grow_without_end() {
         let last = level - 1;
         writeln!(text, "  T{level}: {{ Type: AWS::DynamoDB::Table, Properties: {{ TableName: !Sub '${{T{last}}}${{T{last}}}' }} }}").unwrap();
     }
-    assert!(errors(&text).contains("this text is longer than"));
+    assert!(errors(&text).contains("the string is longer than"));
 }
 
 #[test]
-fn nesting_is_bounded() {
+fn the_depth_of_nesting_is_limited() {
     for (open, close) in [("[", "]"), ("{a: ", "}"), ("!Sub [", "]")] {
         for depth in [60, 250, 300, 5_000] {
             let text = format!("Resources: {}{}", open.repeat(depth), close.repeat(depth));
@@ -58,7 +58,7 @@ fn a_long_chain_of_names_does_not_exhaust_the_stack() {
         )
         .unwrap();
     }
-    // From the far end, so that nothing is known yet.
+    // The evaluation starts at the last name, because then no value is cached.
     let text = format!(
         "{text}  F:\n    Type: AWS::Lambda::Function\n    Properties: {{ FunctionName: !Ref T4999 }}\n"
     );
@@ -82,7 +82,7 @@ fn a_file_larger_than_the_limit_of_cloudformation_is_rejected() {
     assert!(errors(&"#".repeat(1024 * 1024 + 1)).contains("is larger than 1048576 bytes"));
 }
 
-/// Pieces that mean something to YAML or to CloudFormation.
+/// Strings with a meaning in YAML or CloudFormation.
 const PIECES: &[&str] = &[
     "\n",
     "  ",
@@ -131,9 +131,9 @@ const PIECES: &[&str] = &[
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
 
-    /// Whatever is changed in a template, there is a result.
+    /// A template with random changes is read or rejected with an error.
     #[test]
-    fn a_changed_template_is_read_or_refused(
+    fn a_changed_template_is_read_or_rejected(
         raw in any::<bool>(),
         changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..40, prop::sample::select(PIECES)), 1..6),
     ) {
@@ -149,16 +149,16 @@ proptest! {
         }
     }
 
-    /// Whole lines of templates in another order, and not all of them.
+    /// A random selection of lines is read or rejected.
     #[test]
-    fn shuffled_lines_are_read_or_refused(
+    fn shuffled_lines_are_read_or_rejected(
         lines in prop::collection::vec(prop::sample::select(SAM.lines().chain(RAW.lines()).collect::<Vec<_>>()), 0..80),
     ) {
         let _ = parse(&lines.join("\n"), &Options::default());
     }
 
     #[test]
-    fn any_text_is_read_or_refused(text in "(?s)[-a-c0-2:!&*%@#'\"|>?{}\\[\\], \t\r\n\u{e9}\u{0}$.~<]{0,60}") {
+    fn any_text_is_read_or_rejected(text in "(?s)[-a-c0-2:!&*%@#'\"|>?{}\\[\\], \t\r\n\u{e9}\u{0}$.~<]{0,60}") {
         let _ = parse(&text, &Options::default());
     }
 }

@@ -22,7 +22,7 @@ fn a_simple_table_has_one_key_and_is_on_demand() {
 }
 
 #[test]
-fn items_end_only_where_time_to_live_is_enabled() {
+fn items_expire_only_if_time_to_live_is_enabled() {
     assert_eq!(read(SAM).tables[0].ttl_attribute.as_deref(), Some("exp"));
     assert_eq!(
         read(&SAM.replace("Enabled: true", "Enabled: false")).tables[0].ttl_attribute,

@@ -2,7 +2,7 @@ use super::*;
 use crate::gateway::Rate;
 
 #[test]
-fn h_a_stage_limits_its_routes() {
+fn h_a_stage_has_rate_limits_for_its_routes() {
     let text = RAW.replace(
         "        ThrottlingRateLimit: 10\n",
         "        ThrottlingRateLimit: 10.5
@@ -15,16 +15,17 @@ fn h_a_stage_limits_its_routes() {
     assert_eq!(throttling.default_route, Some(Rate::new(10.5, 20.0)));
     assert_eq!(throttling.routes["$connect"], Rate::new(10_000.0, 3.0));
     assert_eq!(throttling.routes["say"], Rate::new(0.0, 5_000.0));
-    let told: Vec<_> = notes(&text);
+    let notes = notes(&text);
     for line in [16, 19] {
-        let note =
-            format!("line {line}: the throttling of stage `prod` is applied with --throttle only");
-        assert!(told.contains(&note), "{told:#?}");
+        let note = format!(
+            "line {line}: the rate limits of stage `prod` are applied only with --throttle"
+        );
+        assert!(notes.contains(&note), "{notes:#?}");
     }
 }
 
 #[test]
-fn h_a_stage_of_sam_limits_its_routes_too() {
+fn h_a_sam_stage_has_rate_limits_for_its_routes() {
     let text = SAM.replacen(
         "      StageVariables:\n",
         "      RouteSettings: { sendMessage: { ThrottlingRateLimit: 1, ThrottlingBurstLimit: 2 } }
@@ -36,10 +37,10 @@ fn h_a_stage_of_sam_limits_its_routes_too() {
 }
 
 #[test]
-fn settings_that_limit_nothing_are_not_noted() {
+fn settings_without_limits_are_not_noted() {
     let text = RAW.replace("ThrottlingRateLimit: 10", "DataTraceEnabled: true");
     assert_eq!(read(&text).apis[0].throttling, Default::default());
-    assert!(!notes(&text).iter().any(|note| note.contains("throttling")));
+    assert!(!notes(&text).iter().any(|note| note.contains("rate limits")));
 }
 
 #[test]

@@ -4,15 +4,15 @@ use super::*;
 fn a_mistake_in_the_yaml_has_a_line_and_a_column() {
     let error = errors("Resources:\n  A: [1\n  B: 2\n");
     assert!(error.starts_with("template.yaml:3:"), "{error}");
-    assert!(error.contains("this is not YAML: "), "{error}");
+    assert!(error.contains("the file is not valid YAML: "), "{error}");
 }
 
 #[test]
-fn a_missing_file_names_the_option() {
+fn the_error_of_a_missing_file_contains_the_option() {
     let error = Template::read(Path::new("no/such.yaml"), &Options::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no/such.yaml: there is no such file; name the template with --template"
+        "no/such.yaml: the file does not exist; pass the path of the template with --template"
     );
     assert!(std::error::Error::source(&error).is_some());
 }
@@ -39,14 +39,14 @@ fn a_file_that_is_not_a_template_is_a_problem() {
 }
 
 #[test]
-fn a_key_given_twice_is_reported_with_both_lines() {
+fn a_duplicate_key_is_reported_with_both_lines() {
     let text = SAM.replace(
         "      MemorySize: 256\n",
         "      MemorySize: 256\n      CodeUri: other\n",
     );
     assert_eq!(
         errors(&text),
-        "template.yaml:60: the key `CodeUri` was given before, on line 57"
+        "template.yaml:60: the key `CodeUri` is already defined on line 57"
     );
 }
 
@@ -60,7 +60,7 @@ fn all_problems_are_reported_in_the_order_of_their_lines() {
 }
 
 #[test]
-fn anchors_aliases_and_merge_keys_are_followed() {
+fn anchors_aliases_and_merge_keys_are_expanded() {
     let text = SAM.replace(
         "$connect:\n          FunctionArn: !GetAtt Chat.Arn",
         "$connect: &route\n          FunctionArn: !GetAtt Chat.Arn",
@@ -78,7 +78,7 @@ fn anchors_aliases_and_merge_keys_are_followed() {
 }
 
 #[test]
-fn unquoted_booleans_have_one_spelling_and_numbers_keep_theirs() {
+fn unquoted_booleans_are_normalized_and_numbers_are_not() {
     let environment = read(&with_variables(
         "",
         "V1: Yes\nV2: 'Yes'\nV3: 0012\nV4: 1.50\nV5: !!str true\nV6: FALSE",
@@ -101,7 +101,7 @@ fn a_resource_of_another_provider_is_noted() {
         notes(&text),
         [
             "line 2: the macro `MyMacro` does not run; the template is read as it is written",
-            "line 91: `Mine` (Custom::Thing): what is not of AWS does not run",
+            "line 91: `Mine` (Custom::Thing): only resources of AWS are supported",
             "line 93: `Nested` (AWS::Serverless::Application): the template of another stack is not read",
         ]
     );
@@ -134,18 +134,18 @@ fn fault_f11_a_json_template_is_read_as_json() {
     );
     assert_eq!(
         errors(&twice),
-        "template.yaml:6: the key `ApiId` was given before, on line 6"
+        "template.yaml:6: the key `ApiId` is already defined on line 6"
     );
     let half = json.replace("\\ude80", "");
     let error = errors(&half);
     assert!(
-        error.starts_with("template.yaml:7:44: this is not JSON: "),
+        error.starts_with("template.yaml:7:44: the file is not valid JSON: "),
         "{error}"
     );
     let open = json.trim_end_matches('}');
     let error = errors(open);
     assert!(
-        error.starts_with("template.yaml:10: this is not JSON: EOF"),
+        error.starts_with("template.yaml:10: the file is not valid JSON: EOF"),
         "{error}"
     );
 }
@@ -158,11 +158,11 @@ fn yaml_in_braces_is_not_json() {
     let quoted = text.replace("{ Resources", "{ \"Resources\"");
     assert_eq!(read(&quoted).tables.len(), 1);
     let error = errors("{ Resources: { a: ");
-    assert!(error.contains("this is not YAML"), "{error}");
+    assert!(error.contains("the file is not valid YAML"), "{error}");
 }
 
 #[test]
-fn the_columns_of_json_are_counted_in_letters() {
+fn the_columns_of_json_are_counted_in_characters() {
     let report = crate::template::syntax::Report::default();
     let text = r#"{"é": ["é", 1, {"Ref": "a"}]}"#;
     let root = crate::template::syntax::read(text, &report).unwrap();

@@ -4,7 +4,7 @@ use super::resource::Resource;
 use super::resource_type;
 use crate::template::syntax::{Entry, Node};
 
-/// The resources of an event source: the ends of their logical ids, and their types.
+/// The resources of an event source: the suffixes of their logical ids, and their types.
 type Parts = &'static [(&'static str, &'static str)];
 
 const RULE: (&str, &str) = ("", "AWS::Events::Rule");
@@ -73,7 +73,7 @@ pub(crate) fn expand(
         made: Vec::new(),
     };
     if of.property("Role").is_none() {
-        // The role has the references of these properties.
+        // SAM moves these properties, and their references, into the role.
         let entries = OF_ROLE.iter().filter_map(|name| {
             let node = of.property(name)?;
             Some(Entry::new(name, node.clone()))
@@ -157,7 +157,7 @@ impl<'r> Owner<'r> {
     fn url(&mut self) {
         if self.property("FunctionUrlConfig").is_some() {
             self.make("Url", "AWS::Lambda::Url", Vec::new());
-            // Both permit calls of the URL only.
+            // Both permissions cover only calls through the URL.
             for end in ["UrlPublicPermissions", "URLInvokeAllowPublicAccess"] {
                 let entries = vec![
                     Entry::new("Action", self.text("lambda:InvokeFunctionUrl")),

@@ -2,8 +2,8 @@
 
 use crate::template::syntax::{Entry, Node, Value};
 
-/// Merges `Globals` into the properties of a resource as SAM does: maps by key, lists one after the other. Other values
-/// of the resource win.
+/// Merges `Globals` into the properties of a resource as SAM does. Maps are merged by key, and lists are concatenated.
+/// Otherwise the value of the resource takes precedence.
 pub(crate) fn merge(
     globals: Option<&Node>,
     kind: &str,
@@ -27,7 +27,7 @@ pub(crate) fn merge(
         .filter(|entry| !ignored(&entry.key))
         .cloned()
         .collect();
-    // A resource without properties still has the shared ones.
+    // A resource without properties also has the shared properties.
     let own = if own.is_null() {
         Node::map(Vec::new(), own.line)
     } else {

@@ -42,7 +42,7 @@ impl Resource {
         Problem::new(self.line, text)
     }
 
-    /// Whether it matters to the reader that it exists.
+    /// Whether the reader uses resources of this type.
     pub(crate) fn is_read(&self) -> bool {
         let kind = self.resource_type.strip_prefix("AWS::").unwrap_or_default();
         match kind.split_once("::") {
@@ -53,7 +53,7 @@ impl Resource {
         }
     }
 
-    /// Its id on AWS, if API Gateway gives it one.
+    /// Its id on AWS, if API Gateway generates one.
     pub(crate) fn short_id(&self) -> String {
         short_id(&self.id)
     }
@@ -64,9 +64,9 @@ impl Resource {
     }
 }
 
-/// Returns an id of 10 letters and digits, like those of API Gateway, but always the same for the same name.
+/// Returns an id of 10 letters and digits, as in API Gateway. The id depends only on the name.
 pub(crate) fn short_id(name: &str) -> String {
-    // FNV-1a: stable over versions of Rust, which the standard hasher is not.
+    // FNV-1a is stable across versions of Rust. The standard hasher is not.
     let mut hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

@@ -4,11 +4,11 @@ use super::resource::Resource;
 use super::resource_type;
 use crate::template::syntax::{Entry, Node, Problem, Report};
 
-/// SAM's name of a stage that the template does not name.
+/// The name that SAM gives to a stage without a `StageName`.
 const DEFAULT_STAGE: &str = "default";
 
-/// Returns the `Stage`, the `Authorizer`, and for each route the `Route`, the `Integration` and the permission, with the
-/// logical ids of SAM.
+/// Returns the `Stage` and the `Authorizer`, and the `Route`, `Integration` and `Permission` of each route. They have
+/// the logical ids that SAM generates.
 pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
     let properties = &api.properties;
     let mut parts = vec![stage(api)];
@@ -33,7 +33,7 @@ pub(crate) fn expand(api: &Resource, report: &Report) -> Vec<Resource> {
         _ => {
             let line = routes.map_or(api.line, |routes| routes.line);
             let text = format!(
-                "API `{}` has no `Routes`; it is a map of route keys, each with its `FunctionArn`",
+                "API `{}` has no `Routes`; add a map of route keys, each with a `FunctionArn`",
                 api.id
             );
             report.problem(Problem::new(line, text));
@@ -90,14 +90,14 @@ fn route(api: &Resource, entry: &Entry, auth: &Option<Auth>) -> Result<Vec<Resou
         None if !key.is_empty() && key.chars().all(char::is_alphanumeric) => key,
         None => {
             let text = format!(
-                "route `{key}`: SAM takes letters and digits only; write other keys as `AWS::ApiGatewayV2::Route`"
+                "route key `{key}` is not valid: SAM accepts only letters and digits; use an `AWS::ApiGatewayV2::Route`"
             );
             return Err(Problem::new(line, text));
         }
     };
     let Some(function) = spec.entry("FunctionArn") else {
         let text = format!(
-            "route `{key}` has no `FunctionArn`; give it one, as in `FunctionArn: !GetAtt Function.Arn`"
+            "route `{key}` has no `FunctionArn`; add one, such as `FunctionArn: !GetAtt Function.Arn`"
         );
         return Err(Problem::new(line, text));
     };
@@ -157,7 +157,7 @@ fn permission(api: &Resource, id: String, function: &Node, source: &str) -> Reso
 struct Auth {
     of_connect: Vec<Entry>,
     authorizer: Option<Resource>,
-    /// Whether API Gateway assumes a role to call it, and needs no permission.
+    /// Whether API Gateway assumes a role to call the authorizer, and requires no permission.
     has_role: bool,
 }
 
@@ -169,11 +169,14 @@ impl Auth {
         };
         let given = |name| auth.non_null(name);
         let Some(kind) = given("AuthType") else {
-            return problem(auth.line, "has no `AuthType`");
+            return problem(
+                auth.line,
+                "has no `AuthType`: expected NONE, AWS_IAM or CUSTOM",
+            );
         };
         let routes = api.properties.entry("Routes");
         if routes.is_some_and(|routes| routes.entry("$connect").is_none()) {
-            return problem(auth.line, "needs a route `$connect`");
+            return problem(auth.line, "requires a route `$connect`");
         }
         let mut this = Self {
             of_connect: vec![Entry::new("AuthorizationType", kind.clone())],
@@ -187,7 +190,10 @@ impl Auth {
                     .iter()
                     .find(|entry| &*entry.key != "AuthType");
                 match more {
-                    Some(more) => problem(more.line, "has more than `AuthType`, but is not CUSTOM"),
+                    Some(more) => {
+                        let text = format!("has `{}`, which requires `AuthType: CUSTOM`", more.key);
+                        problem(more.line, &text)
+                    }
                     None => Ok(this),
                 }
             }
@@ -209,11 +215,11 @@ impl Auth {
             }
             (Some("CUSTOM"), None) => problem(
                 kind.line,
-                "is CUSTOM and has no `AuthArn`; give it one, as in `!GetAtt Function.Arn`",
+                "is CUSTOM but has no `AuthArn`; add one, such as `!GetAtt Function.Arn`",
             ),
             _ => problem(
                 kind.line,
-                "has an `AuthType` that is not NONE, AWS_IAM or CUSTOM",
+                "has an `AuthType` that is not valid: expected NONE, AWS_IAM or CUSTOM",
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! Queues in front of functions of the library, which report each failed message by itself (conformance K11).
+//! SQS triggers of functions with this library, which report each failed message (conformance K11).
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -38,10 +38,10 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
 
 fn finding(location: Location, trigger: &str, function: &str) -> Finding {
     let what = format!(
-        "the SQS trigger `{trigger}` of function `{function}` does not have `{TYPES}: [{REPORT}]`"
+        "SQS trigger `{trigger}` of function `{function}` does not have `{TYPES}: [{REPORT}]`"
     );
     Finding::mistake(location, what)
-        .effect("Lambda deletes the messages that failed, and they are lost")
+        .effect("Lambda deletes failed messages, and they are lost")
         .fix(format!("write `{TYPES}: [{REPORT}]`"))
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_m5_so_is_an_event_source_mapping_without_it() {
+    fn fault_m5_an_event_source_mapping_without_report_batch_item_failures_is_a_finding() {
         let mapping = |source: &str, more: &str| {
             format!(
                 "{RAW}{QUEUE}  Stream: {{ Type: AWS::Kinesis::Stream }}\n  Jobs:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties:\n      FunctionName: !Ref Chat\n      EventSourceArn: {source}\n{more}"

@@ -1,4 +1,4 @@
-//! Resources that wait for each other, most often a function that may invoke itself.
+//! Resources that depend on each other, such as a function with permission to invoke itself.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -8,7 +8,7 @@ use crate::template::doctor::references;
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
 
-/// Properties that SAM moves into resources of their own, which depend on this one.
+/// Properties that SAM moves into separate resources, which depend on the original resource.
 const SEPARATE: [&str; 10] = [
     "Auth",
     "AutoPublishAlias",
@@ -22,14 +22,14 @@ const SEPARATE: [&str; 10] = [
     "Routes",
 ];
 
-/// For each resource, the resources that it waits for, with the places where it names them.
+/// For each resource, the resources on which it depends, with the locations of the references.
 type Graph = BTreeMap<String, Vec<(String, Location)>>;
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let graph = graph(input);
     let mut reported: Vec<&str> = Vec::new();
     let mut found = Vec::new();
-    // In the template's order, so that a function comes before its generated role.
+    // A function precedes its generated role in the order of the template.
     for resource in &input.evaluator.resources {
         if reported.contains(&&*resource.id) {
             continue;
@@ -42,7 +42,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     found
 }
 
-/// The id of the role that SAM generates for a resource.
+/// Returns the id of the role that SAM generates for a resource.
 fn generated_role(input: &DoctorInput<'_>, resource: &Resource) -> Option<String> {
     let properties = &resource.properties;
     let has_role = properties.non_null("Role").is_some();
@@ -83,7 +83,7 @@ fn graph(input: &DoctorInput<'_>) -> Graph {
     graph
 }
 
-/// The shortest way from a resource to itself: each step's beginning and place.
+/// Returns the shortest path from a resource to itself: the start and the location of each step.
 fn cycle<'g>(graph: &'g Graph, start: &str) -> Option<Vec<(&'g str, &'g Location)>> {
     let mut came_from: HashMap<&str, (&'g str, &'g Location)> = HashMap::new();
     let (start, _) = graph.get_key_value(start)?;
@@ -124,21 +124,21 @@ fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
     let is_policy = |id: &str| kind(id).starts_with("AWS::IAM::");
     let mut names: Vec<_> = cycle.iter().map(|(id, _)| format!("`{id}`")).collect();
     names.extend(names.first().cloned());
-    let what = format!("circular dependency: {}", names.join(" needs "));
+    let what = format!("circular dependency: {}", names.join(" -> "));
     let function = cycle.iter().map(|(id, _)| *id).find(|id| is_function(id));
-    // The last step of a policy leads to the function.
+    // The last step from a policy leads to the function.
     let mut steps = cycle.iter().rev();
     let by_policy = steps.find(|(from, _)| is_policy(from));
     let (fix, location) = match (function, by_policy) {
         (Some(id), Some((_, location))) => (by_name(input, id), *location),
         (Some(id), None) if cycle.len() == 1 => {
             let fix = format!(
-                "remove `{id}` from its own properties: the variable `AWS_LAMBDA_FUNCTION_NAME` contains its name"
+                "remove the reference to `{id}` from its own properties, and read its name from the variable `AWS_LAMBDA_FUNCTION_NAME`"
             );
             (fix, cycle[0].1)
         }
         _ => {
-            let fix = "replace one of these references by a fixed name".to_owned();
+            let fix = "replace one of these references with a fixed name".to_owned();
             (fix, cycle[0].1)
         }
     };
@@ -147,7 +147,7 @@ fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
         .fix(fix)
 }
 
-/// How a function may be allowed to invoke itself.
+/// Returns the fix that allows a function to invoke itself.
 fn by_name(input: &DoctorInput<'_>, id: &str) -> String {
     let in_cdk = input
         .resource(id)
@@ -155,7 +155,7 @@ fn by_name(input: &DoctorInput<'_>, id: &str) -> String {
     let policy = match in_cdk {
         true => "instead of `grantInvoke`, create a `new iam.Policy` in the stack and attach it with `attachToRole`".to_owned(),
         false => format!(
-            "move the statement that names `{id}` to an `AWS::IAM::Policy` of its own, attached to the role with `Roles`"
+            "move the statement that contains `{id}` to a separate `AWS::IAM::Policy`, attached to the role with `Roles`"
         ),
     };
     format!(
@@ -177,7 +177,7 @@ mod tests {
         Statement: { Effect: Allow, Action: lambda:InvokeFunction, Resource: !GetAtt Chat.Arn }
 ";
 
-    /// The statement among the function's own policies, with that resource.
+    /// Returns the template with the statement for this resource in the function's own policies.
     fn within(resource: &str) -> String {
         let statement = format!(
             "      Policies:\n        - Statement: {{ Effect: Allow, Action: lambda:InvokeFunction, Resource: {resource} }}\n"
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f28_a_function_whose_own_policies_name_it_is_a_circular_dependency() {
+    fn fault_f28_a_function_in_its_own_policies_is_a_circular_dependency() {
         for resource in [
             "!GetAtt Chat.Arn",
             "!Sub '${Chat.Arn}:*'",
@@ -196,7 +196,7 @@ mod tests {
             let finding = finds(&text, "circular-dependency");
             assert_eq!(
                 finding.what,
-                "circular dependency: `Chat` needs `ChatRole` needs `Chat`"
+                "circular dependency: `Chat` -> `ChatRole` -> `Chat`"
             );
             let line = text.lines().nth(finding.line - 1).expect("a line");
             assert!(line.contains("lambda:InvokeFunction"), "{line}");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f28_both_suggested_ways_to_invoke_itself_work() {
+    fn fault_f28_both_suggested_fixes_work() {
         is_right(SAM);
         let name =
             "!Sub 'arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:chat'";
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f28_a_function_that_waits_for_a_policy_that_names_it_is_a_circular_dependency() {
+    fn fault_f28_a_function_that_depends_on_its_own_policy_is_a_circular_dependency() {
         // The shape of CDK's `grantInvoke`.
         let text = broken(
             RAW,
@@ -227,13 +227,13 @@ mod tests {
         let finding = finds(&text, "circular-dependency");
         assert_eq!(
             finding.what,
-            "circular dependency: `Chat` needs `Itself` needs `Chat`"
+            "circular dependency: `Chat` -> `Itself` -> `Chat`"
         );
         assert!(finding.fix.contains("attachToRole"), "{finding:?}");
     }
 
     #[test]
-    fn a_function_that_names_itself_in_a_variable_is_a_circular_dependency() {
+    fn a_variable_that_refers_to_its_function_is_a_circular_dependency() {
         let variable = "          CONNECTIONS_TABLE:";
         let text = broken(
             SAM,

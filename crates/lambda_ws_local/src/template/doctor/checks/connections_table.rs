@@ -1,4 +1,4 @@
-//! The table of connections: string keys `pk` and `sk`, and items that expire by `exp`.
+//! The connections table, with the string keys `pk` and `sk` and the expiry attribute `exp`.
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput};
@@ -8,7 +8,7 @@ use crate::template::transform::Resource;
 const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
 const EXPIRY: &str = "exp";
 
-/// Whether the functions have the names of their tables.
+/// Whether the functions have the variable with the name of their table.
 pub(super) fn variable(input: &DoctorInput<'_>) -> Vec<Finding> {
     let functions = input.library_functions();
     functions
@@ -25,7 +25,7 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
         let effect = "the function exits when it starts, and every handshake fails with 502";
         return Some(Finding::mistake(location, what).effect(effect).fix(fix));
     };
-    // A name from a parameter or another stack may exist.
+    // The table of a parameter or another stack may exist.
     let name = variable.value.as_text()?;
     let is_logical_id = |table: &Table| {
         let resource = input.resource(&table.logical_id);
@@ -34,7 +34,7 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
     };
     if input.tables.iter().any(is_logical_id) {
         let what = format!(
-            "`{CONNECTIONS_TABLE}` is `{name}`, a logical id and not the name of the table"
+            "`{CONNECTIONS_TABLE}` is `{name}`, which is a logical id and not the name of the table"
         );
         let effect = "DynamoDB does not find the table, and every handshake fails";
         return Some(Finding::mistake(location, what).effect(effect).fix(fix));
@@ -45,12 +45,12 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
         return None;
     }
     let what =
-        format!("`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has that name");
+        format!("`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has this name");
     let effect = "every handshake fails if the table does not exist";
     Some(Finding::remark(location, what).effect(effect).fix(fix))
 }
 
-/// A table for a reference in a fix.
+/// Returns a table for the reference in a fix.
 fn example<'d>(input: &'d DoctorInput<'_>) -> &'d str {
     let mut tables = input.tables.iter();
     let table = tables.find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
@@ -65,7 +65,7 @@ fn keys_of(table: &Table) -> Vec<&str> {
         .collect()
 }
 
-/// The tables of connections, each once.
+/// Returns the connections tables without duplicates.
 fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<(&'t Table, &'t Resource)> {
     let mut tables: Vec<(&Table, &Resource)> = Vec::new();
     for function in input.library_functions() {
@@ -79,7 +79,7 @@ fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<(&'t Table, &'t Resource)> {
     tables
 }
 
-/// Whether the keys of the tables are those of the library.
+/// Whether the tables have the keys that the library requires.
 pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
     let tables = tables(input).into_iter();
     let wrong = tables.filter(|(table, _)| !has_right_keys(table));
@@ -120,7 +120,7 @@ pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
         let id = &table.logical_id;
         let what = match table.ttl_attribute.as_deref() {
             Some(EXPIRY) => return None,
-            Some(other) => format!("items of table `{id}` expire by `{other}`, not by `{EXPIRY}`"),
+            Some(other) => format!("items of table `{id}` expire by `{other}` instead of `{EXPIRY}`"),
             None => format!("items of table `{id}` never expire"),
         };
         let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
@@ -142,7 +142,7 @@ mod tests {
     fn a_missing_or_wrong_table_variable_is_a_finding() {
         let finding = finds(&without(SAM, VARIABLE), "connections-table");
         assert_eq!(finding.fix, "write `CONNECTIONS_TABLE: !Ref Connections`");
-        for (name, said) in [
+        for (name, expected) in [
             ("chat", "no table of the template"),
             ("Connections", "not the name of the table"),
         ] {
@@ -151,7 +151,7 @@ mod tests {
                 "CONNECTIONS_TABLE: !Ref Connections",
                 &format!("CONNECTIONS_TABLE: {name}"),
             );
-            assert!(finds(&text, "connections-table").what.contains(said));
+            assert!(finds(&text, "connections-table").what.contains(expected));
         }
         let named = broken(
             SAM,
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_outside_of_the_template_is_not_examined() {
+    fn a_table_outside_the_template_is_not_examined() {
         for elsewhere in ["!ImportValue Table", "!Ref TableName"] {
             let text = broken(
                 SAM,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn its_keys_are_the_strings_pk_and_sk() {
+    fn the_keys_must_be_the_strings_pk_and_sk() {
         for (from, to) in [
             (
                 "AttributeName: sk, KeyType: RANGE",

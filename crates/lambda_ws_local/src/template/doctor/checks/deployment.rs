@@ -19,13 +19,13 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a property has that text; an unknown value may be anything.
+/// Whether a property can have this value. An unknown value can.
 fn may_be(input: &DoctorInput<'_>, resource: &Resource, name: &str, text: &str) -> bool {
     let value = resource.properties.entry(name);
     value.is_some_and(|value| input.evaluator.text(value).map_or(true, |own| own == text))
 }
 
-/// Stages without a deployment.
+/// Returns the findings for stages without a deployment.
 fn undeployed_stages(input: &DoctorInput<'_>) -> Vec<Finding> {
     let evaluator = input.evaluator;
     let mut findings = Vec::new();
@@ -56,7 +56,7 @@ fn undeployed_stages(input: &DoctorInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Routes and route responses that a deployment does not wait for.
+/// Returns the findings for routes and route responses that a deployment does not wait for.
 fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) -> Vec<Finding> {
     let id = &deployment.id;
     let earlier = earlier_resources(input, id);
@@ -86,7 +86,7 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
         );
         findings.push(
             Finding::mistake(location.clone(), what)
-                .effect("the stage may be deployed without these routes")
+                .effect("the stage can be deployed without these routes")
                 .fix(depends_on(missed.iter().map(|one| one.resource))),
         );
     }
@@ -101,14 +101,16 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
         let what = format!("deployment `{id}` does not wait for the route responses");
         findings.push(
             Finding::remark(location, what)
-                .effect("the stage may be deployed without them, and replies then reach no client")
+                .effect(
+                    "the stage can be deployed without them, and replies then do not reach clients",
+                )
                 .fix(depends_on(late)),
         );
     }
     findings
 }
 
-/// A deployment that waits for no route.
+/// Returns the finding for a deployment that does not wait for any route.
 fn too_early(location: Location, id: &str, api: &ExaminedApi<'_>) -> Finding {
     let name = &api.name;
     let finding = match api.routes.is_empty() {
@@ -123,7 +125,7 @@ fn too_early(location: Location, id: &str, api: &ExaminedApi<'_>) -> Finding {
         )
         .fix(depends_on(api.routes.iter().map(|one| one.resource))),
     };
-    finding.effect("CloudFormation may create it first and fails: `At least one route is required before deploying the Api`")
+    finding.effect("CloudFormation can create the deployment before the routes, and then fails: `At least one route is required before deploying the Api`")
 }
 
 fn depends_on<'d>(resources: impl Iterator<Item = &'d Resource>) -> String {
@@ -131,7 +133,7 @@ fn depends_on<'d>(resources: impl Iterator<Item = &'d Resource>) -> String {
     format!("add `DependsOn: [{}]` to the deployment", ids.join(", "))
 }
 
-/// Whether a stage that does not deploy itself uses the deployment.
+/// Whether a stage without `AutoDeploy` uses the deployment.
 fn is_used(input: &DoctorInput<'_>, deployment: &Resource) -> bool {
     let names = |stage: &&Resource| {
         let node = stage.properties.entry("DeploymentId");
@@ -142,7 +144,7 @@ fn is_used(input: &DoctorInput<'_>, deployment: &Resource) -> bool {
         || stages.any(|one| !may_be(input, one, "AutoDeploy", "true"))
 }
 
-/// The logical ids of all resources that CloudFormation creates before that one.
+/// Returns the logical ids of all resources that CloudFormation creates before this one.
 fn earlier_resources(input: &DoctorInput<'_>, id: &str) -> Vec<String> {
     let mut known: Vec<String> = vec![id.to_owned()];
     let mut next = 0;
@@ -168,7 +170,7 @@ mod tests {
     use crate::template::doctor::finding::Weight;
     use crate::template::doctor::tests::{RAW, broken, finds, is_right};
 
-    /// With a deployment of those properties beside its type.
+    /// Returns the template with a deployment that has these lines.
     fn deployed(more: &str) -> String {
         let text = broken(RAW, "AutoDeploy: true", "DeploymentId: !Ref Deployment");
         format!("{text}\n  Deployment:\n    Type: AWS::ApiGatewayV2::Deployment\n{more}")
@@ -178,7 +180,7 @@ mod tests {
     const ALL: &str = "    DependsOn: [ConnectRoute, DisconnectRoute, DefaultRoute]\n";
 
     #[test]
-    fn a_stage_needs_a_deployment() {
+    fn a_stage_requires_a_deployment() {
         let text = broken(RAW, "      AutoDeploy: true\n", "");
         let finding = finds(&text, "deployment");
         assert_eq!(
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f5_a_deployment_waits_for_its_routes() {
+    fn fault_f5_a_deployment_must_wait_for_its_routes() {
         let finding = finds(&deployed(OF_API), "deployment");
         assert!(
             finding.effect.contains("At least one route is required"),
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f5_a_deployment_that_waits_indirectly_is_right() {
+    fn fault_f5_a_deployment_can_wait_indirectly() {
         let referring = "    DependsOn: DefaultRoute\n    Properties: { ApiId: !Ref Api, Description: !Sub '${ConnectRoute} ${DisconnectRoute}' }\n";
         is_right(&deployed(referring));
         let chained = broken(
@@ -217,7 +219,7 @@ mod tests {
             "  DefaultRoute:\n    Type: AWS::ApiGatewayV2::Route\n    DependsOn: [ConnectRoute, DisconnectRoute]\n",
         );
         is_right(&chained);
-        // A stage that deploys itself needs no complete deployment.
+        // A stage with `AutoDeploy` does not require a complete deployment.
         let auto = broken(
             &deployed(&format!("    DependsOn: DefaultRoute\n{OF_API}")),
             "DeploymentId: !Ref Deployment",
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f6_a_deployment_with_a_stage_name_deploys_a_bare_stage() {
+    fn fault_f6_a_deployment_with_a_stage_name_deploys_the_stage() {
         let bare = broken(RAW, "      AutoDeploy: true\n", "");
         let deployment = |stage: &str| {
             format!(

@@ -28,7 +28,7 @@ fn of(input: &DoctorInput<'_>, function: &RoutedFunction<'_>) -> Option<Finding>
     );
     let Some(variable) = input.variable(resource, ENDPOINT).ok()? else {
         let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
-        let effect = "events of other sources, such as queues and schedules, cannot send until a websocket event names the API";
+        let effect = "events of other sources, such as queues and schedules, cannot send until a WebSocket event provides the endpoint";
         return Some(Finding::remark(location, what).effect(effect).fix(fix));
     };
     let url = input.evaluator.text(&variable.value).ok()?;
@@ -37,7 +37,7 @@ fn of(input: &DoctorInput<'_>, function: &RoutedFunction<'_>) -> Option<Finding>
     Some(finding.effect(effect).fix(fix))
 }
 
-/// The stage as the template writes it.
+/// Returns the stage of an API as an expression in the template.
 fn stage_of(input: &DoctorInput<'_>, api: &ExaminedApi<'_>) -> String {
     let mut stages = input.evaluator.of_type(resource_type::STAGE);
     let stage = stages.find(|one| resource_names::belongs_to(input.evaluator, one, &api.id));
@@ -54,7 +54,7 @@ fn stage_of(input: &DoctorInput<'_>, api: &ExaminedApi<'_>) -> String {
     }
 }
 
-/// What is wrong with the endpoint, and the effect.
+/// Returns the fault of the endpoint and its effect.
 fn wrong(
     input: &DoctorInput<'_>,
     apis: &[&ExaminedApi<'_>],
@@ -65,7 +65,7 @@ fn wrong(
         return Some(("has no `https://`".into(), unreachable));
     };
     if scheme != "https" {
-        let text = format!("begins with `{scheme}://`, but the management API needs `https://`");
+        let text = format!("starts with `{scheme}://`, but the management API requires `https://`");
         return Some((text, unreachable));
     }
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -102,14 +102,14 @@ fn wrong(
         .any(|api| api.stages.iter().flatten().any(|stage| stage == path));
     if stage && !base_paths(input)?.iter().any(|base| base == path) {
         let text = format!(
-            "has the stage `{path}` after a custom domain, whose path is a base path instead"
+            "has the stage `{path}` after a custom domain, which requires a base path instead"
         );
         return Some((text, FORBIDDEN));
     }
     None
 }
 
-/// The base paths of the template's domains; `None` if they are not known.
+/// Returns the base paths of the domains in the template; `None` if they are unknown.
 fn base_paths(input: &DoctorInput<'_>) -> Option<Vec<String>> {
     let mut paths = Vec::new();
     for mapping in input.evaluator.of_type("AWS::ApiGatewayV2::ApiMapping") {
@@ -153,10 +153,10 @@ mod tests {
 
     #[test]
     fn a_wrong_endpoint_is_a_finding() {
-        for (value, said) in [
+        for (value, expected) in [
             (
                 "!Sub wss://${Api}.execute-api.us-east-1.amazonaws.com/dev",
-                "begins with `wss://`",
+                "starts with `wss://`",
             ),
             (
                 "!Sub ${Api}.execute-api.us-east-1.amazonaws.com/dev",
@@ -181,7 +181,7 @@ mod tests {
             ("https://chat.example.com/dev", "after a custom domain"),
         ] {
             let finding = finds(&with(value), "endpoint");
-            assert!(finding.what.contains(said), "{value}: {}", finding.what);
+            assert!(finding.what.contains(expected), "{value}: {}", finding.what);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The permissions that a function of the library needs.
+//! The permissions that a function with this library requires.
 
 use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::finding::{Finding, Location};
@@ -7,9 +7,9 @@ use crate::template::doctor::references::referenced_resource;
 use crate::template::evaluate::resource_names;
 
 const MANAGE: &str = "execute-api:ManageConnections";
-/// To send to a connection, to query it, and to close it.
+/// The methods to send to a connection, to query it and to close it.
 const VERBS: [&str; 3] = ["POST", "GET", "DELETE"];
-/// The actions of the library; transactions need the permissions of their parts.
+/// The actions of the library. A transaction requires the permissions of its parts.
 const DYNAMODB: [&str; 7] = [
     "BatchGetItem",
     "BatchWriteItem",
@@ -21,7 +21,7 @@ const DYNAMODB: [&str; 7] = [
 ];
 const INVOKE: &str = "lambda:InvokeFunction";
 
-/// The location of the permission, or where it belongs.
+/// Returns the location of the permission, or of the property that should contain it.
 fn location(
     permissions: &EffectivePermissions<'_>,
     function: &RoutedFunction<'_>,
@@ -34,7 +34,7 @@ fn location(
     permissions.location(action).unwrap_or_else(own)
 }
 
-/// Words with commas, and an `and` before the last.
+/// Returns the words separated by commas, with `and` before the last word.
 fn listed(words: &[&str]) -> String {
     match words {
         [] => String::new(),
@@ -43,7 +43,7 @@ fn listed(words: &[&str]) -> String {
     }
 }
 
-/// Whether a function may send to, query and close its connections (conformance G3).
+/// Whether a function has permission to send to, query and close its connections (conformance G3).
 pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
     let options = &input.evaluator.options;
     let mut findings = Vec::new();
@@ -66,13 +66,13 @@ pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
             }
             let (id, verbs) = (&function.resource.id, listed(&denied));
             let what = format!(
-                "function `{id}` may not {verbs} the connections of API `{}`",
+                "function `{id}` has no permission to {verbs} the connections of API `{}`",
                 api.name
             );
             let effect = match denied.contains(&"POST") {
                 true => "every message to a client fails with 403",
                 false => {
-                    "the function cannot confirm that a connection is gone, or cannot close one: 403"
+                    "calls that confirm a gone connection (410) or close a connection fail with 403"
                 }
             };
             let fix = format!(
@@ -91,7 +91,7 @@ pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether a function may use its table.
+/// Whether a function has permission to use its table.
 pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for function in input.library_functions() {
@@ -117,7 +117,7 @@ pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
         let allowed = allowed.unwrap_or("GetItem");
         let location = location(&permissions, &function, &format!("dynamodb:{allowed}"));
         let what = format!(
-            "function `{}` may not {} in table `{}`",
+            "function `{}` has no permission for {} on table `{}`",
             function.resource.id,
             listed(&denied),
             table.logical_id
@@ -131,14 +131,14 @@ pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
         );
         found.push(
             Finding::mistake(location, what)
-                .effect("these calls fail with `AccessDeniedException`: handshakes fail, or closed connections remain")
+                .effect("these calls fail with `AccessDeniedException`, so handshakes fail or closed connections remain")
                 .fix(fix),
         );
     }
     found
 }
 
-/// Whether a function may invoke itself, for follow-up tasks.
+/// Whether a function has permission to invoke itself, for follow-up tasks.
 pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for function in input.library_functions() {
@@ -163,15 +163,15 @@ pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
             Some(role) => referenced_resource(role).unwrap_or_else(|| "Role".to_owned()),
             None => format!("{id}Role"),
         };
-        let what = format!("function `{id}` may not invoke itself");
+        let what = format!("function `{id}` has no permission to invoke itself");
         let fix = format!(
-            "if it uses `opened` or large broadcasts, add an `AWS::IAM::Policy` of its own with `Roles: [!Ref {role}]` \
-             that allows `{INVOKE}` on `!GetAtt {id}.Arn`; a policy inside of the function or its role would be a \
-             circular dependency"
+            "if it uses `opened` or large broadcasts, add a separate `AWS::IAM::Policy` with `Roles: [!Ref {role}]` \
+             that allows `{INVOKE}` on `!GetAtt {id}.Arn`; a policy inside the function or its role is a circular \
+             dependency"
         );
         found.push(
             Finding::remark(location(&permissions, &function, INVOKE), what)
-                .effect("`opened` does not run, and a broadcast that exceeds one invocation is not completed")
+                .effect("`opened` does not run, and a broadcast that cannot finish in one invocation is not completed")
                 .fix(fix),
         );
     }
@@ -187,17 +187,17 @@ mod tests {
     const ANY: &str = "${Api}/*/*/@connections/*";
 
     #[test]
-    fn a_function_needs_permission_to_send_to_query_and_close_connections() {
-        for (resource, said) in [
+    fn a_function_requires_permission_to_send_to_query_and_close_connections() {
+        for (resource, expected) in [
             (
                 "${Api}/dev/POST/@connections/*",
-                "may not GET and DELETE the",
+                "no permission to GET and DELETE the",
             ),
-            ("${Api}/prod/*", "may not POST, GET and DELETE the"),
-            ("other/*", "may not POST, GET and DELETE the"),
+            ("${Api}/prod/*", "no permission to POST, GET and DELETE the"),
+            ("other/*", "no permission to POST, GET and DELETE the"),
         ] {
             let finding = finds(&broken(SAM, ANY, resource), "manage-connections");
-            assert!(finding.what.contains(said), "{}", finding.what);
+            assert!(finding.what.contains(expected), "{}", finding.what);
         }
         let text = broken(SAM, "execute-api:ManageConnections", "execute-api:Invoke");
         let finding = finds(&text, "manage-connections");
@@ -213,12 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn a_function_may_use_its_table() {
+    fn a_function_requires_permission_to_use_its_table() {
         for action in DYNAMODB {
             let text = broken(SAM, &format!("dynamodb:{action},"), "");
             let finding = finds(&text, "dynamodb-actions");
             assert!(
-                finding.what.contains(&format!("may not {action} in")),
+                finding
+                    .what
+                    .contains(&format!("no permission for {action} on")),
                 "{}",
                 finding.what
             );
@@ -226,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_are_read_however_they_are_written() {
+    fn all_forms_of_policies_are_read() {
         let crud = "        - DynamoDBCrudPolicy: { TableName: !Ref Connections }\n";
         let with_crud = broken(
             SAM,
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_outside_of_the_template_is_not_examined() {
+    fn a_role_outside_the_template_is_not_examined() {
         let role = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
         let text = broken(SAM, "      Timeout: 29\n", role);
         is_right(&broken(
@@ -272,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_may_not_invoke_itself_is_a_remark() {
+    fn a_function_without_permission_to_invoke_itself_is_a_remark() {
         let text = broken(
             SAM,
             "Action: lambda:InvokeFunction",

@@ -1,5 +1,5 @@
-//! Whether API Gateway may call the functions of routes and authorizers (conformance B9, E7, K10). SAM generates these
-//! permissions for its own APIs.
+//! Whether API Gateway has permission to call the functions of routes and authorizers (conformance B9, E7, K10). SAM
+//! generates these permissions for `AWS::Serverless::WebSocketApi`.
 
 use crate::template::doctor::examined_api::{ExaminedApi, ExaminedRoute};
 use crate::template::doctor::finding::{Finding, Location};
@@ -12,27 +12,27 @@ use crate::template::transform::{Resource, resource_type};
 const ACTION: &str = "lambda:InvokeFunction";
 const PRINCIPAL: &str = "apigateway.amazonaws.com";
 
-/// A route or an authorizer with the function that it calls.
+/// A route or an authorizer, with the function that it calls.
 struct Caller<'d> {
     api: &'d ExaminedApi<'d>,
     function: &'d Resource,
     qualifier: Qualifier,
-    /// A phrase for a message: "route `say`".
+    /// Its name in messages, such as "route `say`".
     name: String,
-    /// The paths in the ARNs that it calls with.
+    /// The paths of its source ARNs, one for each stage.
     sources: Vec<Source>,
     location: Location,
     effect: &'static str,
 }
 
-/// A path in the ARN of a caller: `{api}/{stage}/{route}`, or `{api}/authorizers/{authorizer}`.
+/// A path in the source ARN of a caller: `{api}/{stage}/{route}`, or `{api}/authorizers/{authorizer}`.
 struct Source {
     path: String,
     /// Whether the second part of the path is known.
     known: bool,
 }
 
-/// A reason why a permission does not cover a caller, with the fix.
+/// The reason why a permission does not cover a caller, with the fix.
 struct Fault {
     why: String,
     fix: String,
@@ -46,8 +46,8 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// The routes and authorizers of an API that need a permission. SAM generates the permissions of its own ones, and a
-/// role that API Gateway assumes needs none.
+/// Returns the routes and authorizers of an API that require a permission. SAM generates the permissions for its own
+/// resources. A role that API Gateway assumes replaces the permission.
 fn callers<'d>(input: &'d DoctorInput<'_>, api: &'d ExaminedApi<'d>) -> Vec<Caller<'d>> {
     let mut callers = Vec::new();
     let mut authorizers: Vec<&str> = Vec::new();
@@ -82,7 +82,7 @@ fn route_caller<'d>(api: &'d ExaminedApi<'d>, route: &'d ExaminedRoute<'d>) -> O
             location: Location::of(route.resource, &["RouteKey"]),
             effect: match key {
                 Some("$connect") => "every handshake fails, and the function logs nothing",
-                Some("$disconnect") => "the function never learns that a client has disconnected",
+                Some("$disconnect") => "the function does not run when a client disconnects",
                 _ => "clients get `Internal server error`, and the function logs nothing",
             },
         })
@@ -135,13 +135,13 @@ fn denied(input: &DoctorInput<'_>, caller: &Caller<'_>) -> Option<Finding> {
     let best = |source: Option<&Source>| {
         let all = permissions.iter().filter_map(|(permission, qualifier)| {
             let faults = faults(input, permission, qualifier, caller, source);
-            // A permission that SAM generates for something else cannot be fixed.
+            // SAM generates this permission for another event source, so the template cannot fix it.
             (faults.is_empty() || !permission.generated).then_some(faults)
         });
-        // The permission for this source is the intended one.
+        // The permission with a matching source is the intended one.
         all.min_by_key(|faults| (faults.iter().any(|one| one.of_source), faults.len()))
     };
-    // One permission may cover one stage, and another the next.
+    // Each stage can have its own permission.
     let mut sources: Vec<_> = caller.sources.iter().map(Some).collect();
     if sources.is_empty() {
         sources.push(None);
@@ -156,7 +156,7 @@ fn denied(input: &DoctorInput<'_>, caller: &Caller<'_>) -> Option<Finding> {
                 "add an `AWS::Lambda::Permission` with `Action: {ACTION}`, `FunctionName: {target}`, `Principal: {PRINCIPAL}` and `{}`",
                 source_arn(caller)
             );
-            let why = "no `AWS::Lambda::Permission` names the function".to_owned();
+            let why = "no `AWS::Lambda::Permission` covers the function".to_owned();
             (why, fix)
         }
         Some(faults) => {
@@ -164,7 +164,10 @@ fn denied(input: &DoctorInput<'_>, caller: &Caller<'_>) -> Option<Finding> {
             (fault.why, fault.fix)
         }
     };
-    let what = format!("API Gateway may not call `{id}` for {}: {why}", caller.name);
+    let what = format!(
+        "API Gateway has no permission to call `{id}` for {}: {why}",
+        caller.name
+    );
     let finding = Finding::mistake(caller.location.clone(), what);
     Some(finding.effect(caller.effect).fix(fix))
 }
@@ -176,7 +179,7 @@ fn source_arn(caller: &Caller<'_>) -> String {
     )
 }
 
-/// How a template refers to the function of a caller, with its alias or version.
+/// Returns the expression for the function of a caller, with its alias or version.
 fn target(input: &DoctorInput<'_>, caller: &Caller<'_>) -> String {
     let function = caller.function;
     let Qualifier::Is(qualifier) = &caller.qualifier else {
@@ -193,7 +196,7 @@ fn target(input: &DoctorInput<'_>, caller: &Caller<'_>) -> String {
     }
 }
 
-/// The qualifier of a permission, if it may be one for the caller's function.
+/// Returns the qualifier of a permission; `None` if the permission is for another function.
 fn qualifier_of(
     input: &DoctorInput<'_>,
     permission: &Resource,
@@ -209,7 +212,7 @@ fn qualifier_of(
         return (!evaluator.functions().any(is_other)).then_some(Qualifier::Unknown);
     };
     let (name, qualifier) = invocation_target::parse(&text);
-    // An unknown name may be the one that the permission contains.
+    // An unknown function name may be equal to the name in the permission.
     let may_be = || {
         let own = function.properties.entry("FunctionName");
         own.is_some_and(|own| evaluator.text(own).is_err())
@@ -257,7 +260,7 @@ fn faults(
     if let (Some(source), Some(Some(arn))) = (source, value("SourceArn"))
         && !covers(input, &arn, source)
     {
-        // The path with the template's name in place of the API's id.
+        // The message contains the API's name in the template instead of its id.
         let api = &caller.api;
         let path = source.path.strip_prefix(&api.id).unwrap_or(&source.path);
         let path = format!("{}{path}", api.reference());
@@ -281,8 +284,8 @@ fn by_qualifier(
         return None;
     }
     let shown = |one: &Qualifier| match one {
-        Qualifier::Is(name) => format!("`{name}` of the function"),
-        _ => "the function without an alias".to_owned(),
+        Qualifier::Is(name) => format!("the alias or version `{name}`"),
+        _ => "the unqualified function".to_owned(),
     };
     let (called, covered) = (shown(called), shown(qualifier));
     Some(Fault {

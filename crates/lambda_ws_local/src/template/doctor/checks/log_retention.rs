@@ -21,7 +21,7 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     let config = function.properties.entry("LoggingConfig");
     let config = config.and_then(|config| evaluator.value(config).ok());
     let group = match config.as_ref().and_then(|config| config.entry("LogGroup")) {
-        // A log group with a fixed name, or outside of the template, is not examined.
+        // A log group with a fixed name or outside the template is not examined.
         Some(node) => Some(input.resource(&referenced_resource(node)?)?),
         None => evaluator.of_type(resource_type::LOG_GROUP).find(|group| {
             let group = evaluator.property(group, "LogGroupName");
@@ -36,7 +36,7 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
         }
         None => {
             let what = format!(
-                "function `{}` has no log group with a retention: its logs are never deleted",
+                "function `{}` has no log group with a retention, so its logs are never deleted",
                 function.id
             );
             let fix = format!(
@@ -45,7 +45,7 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
             Finding::remark(Location::of(function, &["LoggingConfig"]), what).fix(fix)
         }
     };
-    Some(finding.effect("the stored logs cost more every month"))
+    Some(finding.effect("the cost of the stored logs increases every month"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     let mut add = |id: &str, location: Location, owner: &str| {
-        let what = format!("{owner} names `{id}`, which is not in the template");
+        let what = format!("{owner} refers to `{id}`, which is not in the template");
         found.push(
             Finding::mistake(location, what)
                 .effect("CloudFormation rejects the template")
@@ -65,7 +65,7 @@ mod tests {
     use crate::template::doctor::tests::{SAM, broken, finds, is_right};
 
     #[test]
-    fn fault_f2_a_reference_to_nothing_is_found_wherever_it_stands() {
+    fn fault_f2_a_reference_to_a_missing_name_is_found_in_all_parts() {
         for (from, to) in [
             ("RetentionInDays: 14", "RetentionInDays: !Ref Days"),
             (

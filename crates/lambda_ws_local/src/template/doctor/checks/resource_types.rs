@@ -1,4 +1,4 @@
-//! Misspelt resource types and protocols, because of which a part would not be examined.
+//! Misspelled resource types and protocols, which would prevent the examination of a part.
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -22,7 +22,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for resource in &input.evaluator.resources {
         let (id, own) = (&resource.id, &*resource.resource_type);
-        if let Some(right) = misspelt(own) {
+        if let Some(right) = misspelled(own) {
             let what = format!("`{id}` has the type `{own}`, which does not exist");
             findings.push(
                 Finding::mistake(Location::of(resource, &[]), what)
@@ -37,7 +37,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
             let what = format!("`ProtocolType` of API `{id}` is `{protocol}`");
             findings.push(
                 Finding::mistake(Location::of(resource, &["ProtocolType"]), what)
-                    .effect("AWS rejects the API, and none of its parts was examined")
+                    .effect("AWS rejects the API, and its parts were not examined")
                     .fix("write `ProtocolType: WEBSOCKET`"),
             );
         }
@@ -45,8 +45,8 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The correct spelling of a misspelt type.
-fn misspelt(own: &str) -> Option<&'static str> {
+/// Returns the correct spelling of a misspelled type.
+fn misspelled(own: &str) -> Option<&'static str> {
     let normalized = |text: &str| {
         let text = text.to_ascii_lowercase();
         text.replace("apigatewayv2", "apigateway")
@@ -63,7 +63,7 @@ mod tests {
     use crate::template::doctor::tests::{examination, finds};
 
     #[test]
-    fn fault_f3_a_misspelt_protocol_or_type_is_a_finding() {
+    fn fault_f3_a_misspelled_protocol_or_type_is_a_finding() {
         let text = "Resources:\n  Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: WEBSOCKETS, Name: a } }\n";
         assert!(examination(text).examined.is_nothing());
         finds(text, "template-kind");

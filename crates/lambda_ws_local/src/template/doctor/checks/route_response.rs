@@ -1,4 +1,4 @@
-//! Route responses: they make a route two-way (conformance E2).
+//! Route responses, which make a route two-way (conformance E2).
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_f9_connect_and_disconnect_need_no_route_response() {
+    fn fault_f9_connect_and_disconnect_require_no_route_response() {
         for key in ["$connect", "$disconnect"] {
             let line = format!("      RouteKey: {key}\n");
             let selected = format!("{line}      RouteResponseSelectionExpression: $default\n");

@@ -1,4 +1,4 @@
-//! Routes that an API should have.
+//! Missing routes of an API.
 
 use crate::template::doctor::examined_api::{ExaminedApi, ExaminedRoute};
 use crate::template::doctor::finding::Finding;
@@ -6,24 +6,24 @@ use crate::template::doctor::input::DoctorInput;
 use crate::template::resources::route;
 use crate::template::transform::resource_type;
 
-/// Whether a route is in the template, correct or not.
+/// Whether the template contains a route with this key, even an invalid one.
 fn has(api: &ExaminedApi<'_>, key: &str) -> bool {
-    // A route with an unknown key may be this one.
+    // A route with an unknown key may have this key.
     api.routes
         .iter()
         .any(|one| one.key.as_deref().is_none_or(|own| own == key))
 }
 
-/// The APIs whose routes are all in the template.
+/// Returns the APIs with all of their routes in the template.
 fn complete<'d>(input: &'d DoctorInput<'_>) -> impl Iterator<Item = &'d ExaminedApi<'d>> {
-    // A route whose API is unknown may belong to any of them.
+    // A route of an unknown API may belong to any of the APIs.
     let complete =
         input.apis.iter().all(|api| !api.id.is_empty()) && !input.has_unwritten_resources();
     let apis = input.apis.iter();
     apis.filter(move |api| complete && api.resource.is_some())
 }
 
-/// How to add a route.
+/// Returns the fix that adds a route.
 fn addition(input: &DoctorInput<'_>, api: &ExaminedApi<'_>, key: &str) -> String {
     let mut functions = input.evaluator.functions();
     let called = |id: &str| api.routes.iter().any(|route| route.target.is(id));
@@ -37,36 +37,40 @@ fn addition(input: &DoctorInput<'_>, api: &ExaminedApi<'_>, key: &str) -> String
     }
 }
 
-/// The route for messages that no other route matches (conformance D4).
+/// Whether each API has a route for messages that no other route matches (conformance D4).
 pub(super) fn default(input: &DoctorInput<'_>) -> Vec<Finding> {
     let without = complete(input).filter(|api| !has(api, "$default"));
     let found = without.map(|api| {
         let what = format!("API `{}` has no route `$default`", api.name);
         let location = api.location("Routes");
         let message = |one: &ExaminedRoute<'_>| {
-            one.key.as_deref().is_some_and(|key| !route::PREDEFINED.contains(&key))
+            one.key
+                .as_deref()
+                .is_some_and(|key| !route::PREDEFINED.contains(&key))
         };
         let found = match input.api_uses_library(api) && !api.routes.iter().any(message) {
-            true => Finding::mistake(location, what).effect("no message reaches the function: each is answered with `Forbidden`"),
-            false => Finding::remark(location, what).effect("a message that matches no route is answered with `Forbidden`, and no function runs"),
+            true => Finding::mistake(location, what)
+                .effect("every message gets `Forbidden`, and no message reaches the function"),
+            false => Finding::remark(location, what)
+                .effect("a message that matches no route gets `Forbidden`, and no function runs"),
         };
         found.fix(addition(input, api, "$default"))
     });
     found.collect()
 }
 
-/// The routes with which the library records and removes connections.
+/// Whether each API has the routes with which the library records and removes connections.
 pub(super) fn lifecycle(input: &DoctorInput<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for api in complete(input).filter(|api| input.api_uses_library(api)) {
         for (key, effect) in [
             (
                 "$connect",
-                "connections are not recorded, and no room, user or broadcast reaches them",
+                "connections are not recorded, so messages to rooms, users or all connections do not reach them",
             ),
             (
                 "$disconnect",
-                "closed connections stay in their rooms until a message fails or two hours pass, and no handler runs",
+                "closed connections stay in their rooms until a send fails or two hours pass, and the disconnect handler does not run",
             ),
         ] {
             if !has(api, key) {
@@ -110,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_begin_and_end_with_routes() {
+    fn the_connect_and_disconnect_routes_are_required() {
         for key in ["$connect", "$disconnect"] {
             let line = format!("        {key}: {{ FunctionArn: !GetAtt Chat.Arn }}\n");
             let finding = finds(&without(SAM, &line), "lifecycle-routes");

@@ -1,4 +1,4 @@
-//! Properties of `AWS::Serverless::WebSocketApi` that SAM rejects and that the reader does not need.
+//! Properties of `AWS::Serverless::WebSocketApi` that SAM rejects and that the reader does not use.
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -6,7 +6,7 @@ use crate::template::syntax::{Node, Value};
 use crate::template::transform::{Resource, resource_type};
 
 const ADDRESS_TYPE: &str = "IpAddressType";
-/// The properties that SAM knows.
+/// The properties that SAM accepts.
 const KNOWN: [&str; 18] = [
     "AccessLogSettings",
     "ApiKeySelectionExpression",
@@ -83,7 +83,7 @@ fn request_parameters(api: &Resource, found: &mut Vec<Finding>) {
         let given = route.value.entry(name).filter(|node| !is_empty(node));
         if given.is_some() && &*route.key != "$connect" {
             let what = format!(
-                "route `{}` has `{name}`, but only `$connect` can",
+                "route `{}` has `{name}`, but only `$connect` can have it",
                 route.key
             );
             let location = Location::of(api, &["Routes", &route.key, name]);
@@ -170,8 +170,8 @@ fn base_paths(input: &DoctorInput<'_>, api: &Resource, node: &Node, found: &mut 
             let what = format!("`BasePath` of API `{}` is {}", api.id, node.kind());
             found.push(
                 Finding::mistake(location(node), what)
-                    .effect("SAM ignores it: the domain serves the API without a path")
-                    .fix("write a text, a `!Ref` to a parameter, or a list of them"),
+                    .effect("SAM ignores it, and the domain serves the API without a path")
+                    .fix("write a string, a `!Ref` to a parameter, or a list of them"),
             );
         }
         return;
@@ -188,11 +188,11 @@ fn base_paths(input: &DoctorInput<'_>, api: &Resource, node: &Node, found: &mut 
             }
             None => {
                 let what = format!(
-                    "`BasePath` of API `{}` contains {}, but each path must be a text",
+                    "`BasePath` of API `{}` contains {}, but each path must be a string",
                     api.id,
                     item.kind()
                 );
-                let fix = "write each path as a text, or as a `!Ref` to a parameter";
+                let fix = "write each path as a string, or as a `!Ref` to a parameter";
                 found.push(rejected(location(item), what, fix));
             }
         }
@@ -226,7 +226,7 @@ mod tests {
             " }",
             ", RequestParameters: { route.request.querystring.a: { Required: true } } }",
         );
-        for (text, said) in [
+        for (text, expected) in [
             (with("IpAddressType: v6"), "`IpAddressType`"),
             (broken(SAM, ROUTE, &parameters), "only `$connect` can"),
             (with("AccessLogSettings: [{ Format: x }]"), "is a list"),
@@ -243,7 +243,7 @@ mod tests {
             ),
         ] {
             let finding = finds(&text, "sam");
-            assert!(finding.what.contains(said), "{said}: {finding:?}");
+            assert!(finding.what.contains(expected), "{expected}: {finding:?}");
         }
         assert_eq!(
             finds(&with("stageVariables: { a: b }"), "sam").fix,
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn properties_that_sam_accepts_are_no_findings() {
+    fn properties_that_sam_accepts_are_not_findings() {
         let parameters = "        $connect: { FunctionArn: !GetAtt Chat.Arn, RequestParameters: { route.request.querystring.a: { Required: true } } }\n";
         let connect = "        $connect: { FunctionArn: !GetAtt Chat.Arn }\n";
         for text in [

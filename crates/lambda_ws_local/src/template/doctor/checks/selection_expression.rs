@@ -11,13 +11,13 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
 fn of(api: &ExaminedApi<'_>) -> Option<Finding> {
     let expression = api.expression.as_deref().filter(|text| !text.is_empty())?;
     let reads = expression.starts_with("$request.body.") || expression.contains("${request.body.");
-    // With one route for all messages, the function selects.
+    // `$default` sends all messages to one route on purpose.
     if reads || [r"\$default", "$default"].contains(&expression) {
         return None;
     }
     let effect = match expression.contains("request.body.") {
-        true => "API Gateway takes it as a fixed text: all messages take the same route",
-        false => "it does not depend on the message: all messages take the same route",
+        true => "API Gateway reads it as a fixed string, so all messages use the same route",
+        false => "it does not depend on the message, so all messages use the same route",
     };
     let name = &api.name;
     let what = format!("the route selection expression of API `{name}` is `{expression}`");
@@ -34,7 +34,7 @@ mod tests {
     const RIGHT: &str = "$request.body.action";
 
     #[test]
-    fn a_message_selects_its_route() {
+    fn the_expression_must_depend_on_the_message() {
         for wrong in ["action", "request.body.action", "$request.header.action"] {
             let finding = finds(&broken(SAM, RIGHT, wrong), "selection-expression");
             assert!(

@@ -1,4 +1,4 @@
-//! Limits that let no event through.
+//! Rate limits of 0, which reject all events.
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -28,7 +28,7 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
                 found.push(
                     Finding::mistake(Location::from(entry).within(resource), what)
                         .effect("API Gateway rejects every handshake and every message with 429")
-                        .fix("write the events per second that you need, or remove it: the account's limit then applies"),
+                        .fix("write the number of events per second that you need, or remove the limit to apply the limit of the account"),
                 );
             }
         };

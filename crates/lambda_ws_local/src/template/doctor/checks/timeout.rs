@@ -1,14 +1,14 @@
-//! The time that a function has: API Gateway waits 29 s for it (conformance E5), and Lambda's default is 3 s.
+//! The timeout of a function. API Gateway waits 29 s (conformance E5), and the default of Lambda is 3 s.
 
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
 use crate::template::transform::Resource;
 
-/// The longest time that API Gateway waits, in seconds.
+/// The maximum time that API Gateway waits, in seconds.
 const INTEGRATION: u64 = 29;
-/// Lambda's default, in seconds: a cold start and one slow database call may take longer.
+/// The default of Lambda, in seconds. A cold start and one slow database call can take longer.
 const DEFAULT: u64 = 3;
-/// Lambda's maximum, in seconds; the reader rejects more.
+/// The maximum of Lambda, in seconds. The reader rejects a longer timeout.
 const MAX: u64 = 900;
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
@@ -37,7 +37,7 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     let fix = format!("write `Timeout: {INTEGRATION}`");
     Some(match seconds {
         None => remark(format!(
-            "function `{id}` has no `Timeout`, and Lambda's default is {DEFAULT} s"
+            "function `{id}` has no `Timeout`, so Lambda's default of {DEFAULT} s applies"
         ))
         .effect(short)
         .fix(fix),
@@ -47,9 +47,9 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
                 .fix(fix)
         }
         Some(seconds) if (INTEGRATION + 1..=MAX).contains(&seconds) => remark(format!(
-            "function `{id}` has a timeout of {seconds} s, but API Gateway waits {INTEGRATION} s"
+            "function `{id}` has a timeout of {seconds} s, but API Gateway waits only {INTEGRATION} s"
         ))
-        .effect("after 29 s the client gets `Endpoint request timed out`, while the function runs on and costs")
+        .effect("after 29 s the client gets `Endpoint request timed out`, while the function continues to run and to cost")
         .fix(format!("{fix}, and move longer work to another function or a follow-up task")),
         Some(_) => return None,
     })
@@ -61,7 +61,7 @@ mod tests {
     use crate::template::doctor::tests::{RAW, SAM, broken, finds, is_right};
 
     #[test]
-    fn fault_f9_a_timeout_is_a_remark() {
+    fn fault_f9_a_missing_short_or_long_timeout_is_a_remark() {
         for text in [SAM, RAW] {
             for wrong in [
                 "",

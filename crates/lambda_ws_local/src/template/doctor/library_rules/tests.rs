@@ -7,7 +7,7 @@ use crate::template::evaluate::Options;
 const RULE: &str = "          CONNECTIONS_TABLE: !Ref Connections\n";
 const CODE: &str = "      CodeUri: .\n";
 
-/// Whether the library's rules apply to a template in a folder with these files.
+/// Whether the checks for the library apply to a template in a folder with these files.
 fn applies(template: &str, files: &[(&str, &str)]) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in files {

@@ -6,7 +6,7 @@ use crate::template::evaluate::intrinsics::dynamic_reference;
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Note, Problem};
 
-/// The variables that Lambda sets itself and rejects in a function's configuration.
+/// The variables that Lambda reserves and rejects in the configuration of a function.
 const RESERVED: &[&str] = &[
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -28,7 +28,7 @@ const RESERVED: &[&str] = &[
     "LAMBDA_TASK_ROOT",
 ];
 
-/// Reads `Environment.Variables`; a variable that only AWS knows is empty.
+/// Reads `Environment.Variables`. A variable that only AWS knows is empty.
 pub(super) fn read(
     evaluator: &Evaluator<'_>,
     properties: &Properties<'_>,
@@ -44,7 +44,7 @@ pub(super) fn read(
             Ok(Some(value)) => {
                 if let Some(reference) = dynamic_reference(&value) {
                     let text = format!(
-                        "{owner} is passed on with `{reference}`, which only AWS resolves; set it with --env {name}=VALUE"
+                        "{owner} contains `{reference}`, which only AWS resolves; set it with --env {name}=VALUE"
                     );
                     notes.push(Note::new(node.line, text));
                 }
@@ -68,15 +68,13 @@ pub(super) fn read(
 
 fn variable(evaluator: &Evaluator<'_>, name: &str, node: &Node) -> Result<Option<String>, Problem> {
     if RESERVED.contains(&name) {
-        return Err(
-            node.problem("Lambda sets this name itself and refuses it here; choose another")
-        );
+        return Err(node.problem("Lambda reserves this name; use another name"));
     }
-    let named = |(index, letter): (usize, char)| {
+    let is_valid = |(index, letter): (usize, char)| {
         letter.is_ascii_alphabetic() || index > 0 && (letter.is_ascii_digit() || letter == '_')
     };
-    if name.len() < 2 || !name.chars().enumerate().all(named) {
-        return Err(node.problem("Lambda takes names of a letter and then letters, digits and `_`"));
+    if name.len() < 2 || !name.chars().enumerate().all(is_valid) {
+        return Err(node.problem("the name is not valid: expected a letter, followed by at least one letter, digit or `_`"));
     }
     let value = evaluator.value(node)?;
     if value.is_null() {

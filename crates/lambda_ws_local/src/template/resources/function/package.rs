@@ -1,4 +1,4 @@
-//! How the code of a function is packaged and built.
+//! The package of a function's code, and its build method.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use crate::template::transform::{Resource, resource_type};
 /// The metadata with the folder of a CDK asset.
 const CDK_ASSET: &str = "aws:asset:path";
 
-/// How the code of a function is packaged.
+/// The package of a function's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Package {
     /// A folder or a file of this project: [`Function::code`](crate::template::Function::code).
     Local,
-    /// An archive in S3, or a place that only AWS knows.
+    /// An archive in S3, or a location that only AWS knows.
     Bucket,
     /// Source code in the template itself: `InlineCode` or `ZipFile`.
     Inline,
@@ -47,7 +47,7 @@ pub(crate) fn read(
         return remote(Package::Image);
     }
     let asset = resource.metadata.entry(CDK_ASSET).and_then(Node::as_text);
-    // CDK zips a folder when it deploys; a file is an archive already.
+    // CDK archives a folder during a deployment. A file is already an archive.
     if let Some(asset) = asset.filter(|asset| !asset.ends_with(".zip") && !asset.ends_with(".jar"))
     {
         return Ok((Package::Local, folder.join(asset)));
@@ -65,7 +65,7 @@ pub(crate) fn read(
         Err(problem) => return Err(problem),
     };
     let Some(value) = value else {
-        // Both SAM and `aws cloudformation package` take the template's folder.
+        // Both SAM and `aws cloudformation package` use the folder of the template.
         return Ok((Package::Local, folder.to_owned()));
     };
     if let Some(path) = value.as_text() {
@@ -85,27 +85,27 @@ pub(crate) fn read(
         return remote(Package::Bucket);
     }
     let text = format!(
-        "`{property}` of {} is {} without a place of the code; write a path, as in `{property}: .`",
+        "`{property}` of {} is {} without the location of the code; write a path, such as `{property}: .`",
         properties.owner,
         value.kind()
     );
     Err(value.problem(text))
 }
 
-/// How `sam build` builds a function's program: the function's `Metadata`.
+/// The method with which `sam build` builds the program of a function, from the function's `Metadata`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Build {
     /// `BuildMethod: rust-cargolambda`: `cargo lambda build` in the folder of the code.
     RustCargoLambda {
-        /// `BuildProperties.Binary`, the only property that SAM supports: the program among the binaries of the workspace.
-        /// `None` if the package has just one.
+        /// `BuildProperties.Binary`, the only property that SAM supports: the program in a workspace with several
+        /// binaries. `None` if the package has only one.
         binary: Option<String>,
     },
     /// Any other `BuildMethod`; `None` if the code is already built, or if SAM builds it by its runtime.
     Other(Option<String>),
 }
 
-/// Reads how a function is built.
+/// Reads the build method of a function.
 pub(crate) fn build(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Build, Problem> {
     let metadata = Properties::new(
         evaluator,

@@ -6,12 +6,12 @@ use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 
 use crate::template::syntax::{Entry, Node, Problem, Report, Value, node};
 
-/// How deep values may be nested, aliases included.
+/// The maximum depth of nested values, including aliases.
 const MAX_DEPTH: usize = 64;
-/// How many values there may be, each alias counted with all that it repeats.
+/// The maximum number of values. An alias counts as a copy of its anchor.
 const MAX_NODES: usize = 50_000;
 
-/// A place in the text, counted from 1.
+/// A position in the text, counted from 1.
 #[derive(Clone, Copy)]
 struct Position {
     line: usize,
@@ -91,12 +91,13 @@ impl<'r> Builder<'r> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_none() => Ok(()),
             Event::DocumentStart(_) => {
-                Err(at.problem("a second document begins here; a template is one"))
+                Err(at.problem("the file contains a second document; remove it"))
             }
             Event::Alias(anchor) => {
                 let tree = self.anchors.get(&anchor).cloned();
-                let tree =
-                    tree.ok_or_else(|| at.problem("an alias stands inside its own anchor"))?;
+                let tree = tree.ok_or_else(|| {
+                    at.problem("an alias is inside its own anchor; remove the alias")
+                })?;
                 self.add(tree, None, at)
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -196,7 +197,7 @@ impl<'r> Builder<'r> {
         open.nodes += tree.nodes;
         open.depth = open.depth.max(tree.depth + 1);
         if open.nodes > MAX_NODES {
-            return Err(at.problem(format!("aliases repeat more than {MAX_NODES} values here")));
+            return Err(at.problem(format!("aliases expand to more than {MAX_NODES} values")));
         }
         if level + tree.depth > MAX_DEPTH {
             return Err(too_deep(at));
@@ -208,7 +209,7 @@ impl<'r> Builder<'r> {
         Ok(())
     }
 
-    /// The long form of a function's tag; `None` for a tag of YAML's own schema.
+    /// The long form of a function's tag; `None` for a tag of the YAML core schema.
     fn function(&self, tag: Option<&Tag>, line: usize) -> Result<Option<String>, Problem> {
         let Some(tag) = tag.filter(|tag| {
             !(tag.is_yaml_core_schema() || tag.handle.is_empty() && tag.suffix == "!")
@@ -221,7 +222,7 @@ impl<'r> Builder<'r> {
         if function.is_none() && !tag.suffix.is_empty() {
             self.report.problem(Problem::new(
                 line,
-                format!("`{tag}` is no function of CloudFormation"),
+                format!("`{tag}` is not a CloudFormation function"),
             ));
         }
         Ok(function)
@@ -241,7 +242,7 @@ impl OpenMap {
             let text = match (plain, &node.value) {
                 (Some(plain), _) => plain.into(),
                 (None, Value::Text(text)) => text.clone(),
-                _ => return Err(at.problem("a key must be a text")),
+                _ => return Err(at.problem("a key is not valid: expected a string")),
             };
             let merge = plain == Some("<<");
             self.key = Some(Key { text, at, merge });
@@ -250,7 +251,7 @@ impl OpenMap {
         if key.merge {
             self.merges.push(node);
         } else if let Some(first) = add_key(&mut self.lines, key.text.clone(), key.at.line) {
-            let text = format!("the key `{}` was given before, on line {first}", key.text);
+            let text = format!("the key `{}` is already defined on line {first}", key.text);
             report.problem(Problem::new(key.at.line, text));
         } else {
             self.entries.push(Entry {
@@ -264,7 +265,7 @@ impl OpenMap {
     }
 }
 
-/// Adds a key with its line; returns the line where it was given before.
+/// Adds a key with its line. Returns the line of an earlier key that is equal.
 fn add_key<K: Eq + Hash>(lines: &mut HashMap<K, usize>, key: K, line: usize) -> Option<usize> {
     let mut first = None;
     lines
@@ -287,7 +288,7 @@ fn merged(mut entries: Vec<Entry>, merges: &[Node], report: &Report) -> Vec<Entr
     for merge in merges {
         for map in merge.items() {
             if !matches!(map.value, Value::Map(_)) {
-                let text = format!("`<<` merges maps, and this is {}", map.kind());
+                let text = format!("the value of `<<` is {}: expected a map", map.kind());
                 report.problem(map.problem(text));
             }
             for entry in map.entries() {

@@ -1,5 +1,5 @@
-//! A template that is JSON, as the events of a YAML parser. YAML reads most JSON, but not all of it: JSON writes letters beyond
-//! U+FFFF as two escapes.
+//! Reads a JSON template as the events of a YAML parser. A YAML parser does not accept all JSON, because JSON writes a
+//! character above U+FFFF as two escapes.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde::de::IgnoredAny;
 
 use crate::template::syntax::Problem;
 
-/// An event and its place.
+/// An event and its position.
 type Placed = (Event<'static>, Span);
 
-/// Returns the events of a JSON text. The error contains the place of a syntax error.
+/// Returns the events of a JSON text. The error contains the position of a syntax error.
 pub(crate) fn events(text: &str) -> Result<Vec<Placed>, Problem> {
     let _: IgnoredAny = serde_json::from_str(text).map_err(|error| not_json(&error, 0, 0))?;
-    // From here on the text is JSON: each byte below begins or ends a token.
+    // The text is valid JSON, so each byte below starts or ends a token.
     let mut events = Vec::new();
     let (mut line, mut column, mut at) = (1, 0, 0);
     let bytes = text.as_bytes();
@@ -54,7 +54,7 @@ fn scalar(text: String, style: ScalarStyle) -> Event<'static> {
     Event::Scalar(Cow::Owned(text), style, 0, None)
 }
 
-/// The length of a string's rest, with its closing quote.
+/// Returns the number of bytes up to the end of a string, including its closing quote.
 fn string_end(bytes: &[u8]) -> usize {
     let mut escaped = false;
     let end = bytes.iter().position(|byte| {
@@ -65,7 +65,7 @@ fn string_end(bytes: &[u8]) -> usize {
     end.map_or(bytes.len(), |end| end + 1)
 }
 
-/// An error of a part that begins behind `columns` of a `line`; 0 for the whole text.
+/// Returns the problem of a part that starts after `columns` of a `line`; both are 0 for the whole text.
 fn not_json(error: &serde_json::Error, line: usize, columns: usize) -> Problem {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
@@ -73,5 +73,5 @@ fn not_json(error: &serde_json::Error, line: usize, columns: usize) -> Problem {
         error.line() + line.saturating_sub(1),
         error.column() + columns,
     );
-    Problem::at(line, column, format!("this is not JSON: {what}"))
+    Problem::at(line, column, format!("the file is not valid JSON: {what}"))
 }

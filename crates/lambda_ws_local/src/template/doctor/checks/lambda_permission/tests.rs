@@ -28,7 +28,7 @@ const ALIAS: &str = "
     Properties: { FunctionName: !Ref Chat, FunctionVersion: '1', Name: live }
 ";
 
-/// All findings are denied calls of the three routes, for that reason.
+/// Asserts that all findings are denied calls of the three routes, with this reason.
 #[track_caller]
 fn denies(text: &str, why: &str) {
     let findings = all(text);
@@ -40,7 +40,7 @@ fn denies(text: &str, why: &str) {
 }
 
 #[test]
-fn a_route_may_call_its_function() {
+fn a_route_requires_permission_to_call_its_function() {
     for (from, to) in [
         (
             "Principal: apigateway.amazonaws.com",
@@ -61,7 +61,7 @@ fn a_route_may_call_its_function() {
     );
     assert_eq!(
         finding.what,
-        "API Gateway may not call `Chat` for route `$default`: \
+        "API Gateway has no permission to call `Chat` for route `$default`: \
              `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`"
     );
     is_right(&broken(
@@ -72,7 +72,7 @@ fn a_route_may_call_its_function() {
 }
 
 #[test]
-fn a_role_of_the_gateway_will_do() {
+fn a_role_of_api_gateway_replaces_the_permission() {
     let text = broken(RAW, "apigateway.amazonaws.com", "sns.amazonaws.com");
     let role =
         "IntegrationType: AWS_PROXY\n      CredentialsArn: arn:aws:iam::123456789012:role/gateway";
@@ -98,22 +98,22 @@ fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
 }
 
 #[test]
-fn fault_f4_a_permission_on_an_alias_does_not_cover_the_function_and_the_reverse() {
+fn fault_f4_permissions_on_an_alias_and_on_the_function_do_not_cover_each_other() {
     let on_alias = broken(
         RAW,
         "FunctionName: !Ref Chat\n",
         "FunctionName: !Ref Live\n",
     );
     let on_alias = format!("{on_alias}{ALIAS}");
-    denies(&on_alias, "covers `live` of the function");
+    denies(&on_alias, "covers the alias or version `live`");
     let by_alias = format!("{}{ALIAS}", broken(RAW, "${Chat.Arn}/inv", "${Live}/inv"));
-    denies(&by_alias, "covers the function without an alias");
+    denies(&by_alias, "covers the unqualified function");
     assert_eq!(all(&by_alias)[0].fix, "write `FunctionName: !Ref Live`");
     is_right(&broken(&on_alias, "${Chat.Arn}/inv", "${Live}/inv"));
 }
 
 #[test]
-fn fault_f4_the_function_of_an_authorizer_needs_a_permission() {
+fn fault_f4_the_function_of_an_authorizer_requires_a_permission() {
     let authorized = broken(
         RAW,
         "      RouteKey: $connect\n",
@@ -127,13 +127,13 @@ fn fault_f4_the_function_of_an_authorizer_needs_a_permission() {
     );
     assert!(finding.effect.contains("500"), "{finding:?}");
     is_right(&format!("{authorized}{GATE_PERMISSION}"));
-    // The ARN of a route is not that of an authorizer.
+    // The ARN of a route does not match an authorizer.
     let of_route = broken(GATE_PERMISSION, "authorizers/${Authorizer}", "*/$connect");
     finds(&format!("{authorized}{of_route}"), "lambda-permission");
 }
 
 #[test]
-fn each_stage_needs_a_permission() {
+fn each_stage_requires_a_permission() {
     let stage = "
   Prod:
     Type: AWS::ApiGatewayV2::Stage
@@ -161,12 +161,12 @@ fn a_permission_on_one_version_does_not_cover_another() {
             broken(&by_second, "FunctionName: !Ref Chat\n", &to)
         )
     };
-    denies(&permits("First"), "it calls `2` of the function");
+    denies(&permits("First"), "it calls the alias or version `2`");
     is_right(&permits("Second"));
 }
 
 #[test]
-fn a_permission_that_sam_generates_for_an_event_is_not_the_one_to_fix() {
+fn a_permission_that_sam_generates_for_an_event_does_not_count() {
     let function = "
   Worker:
     Type: AWS::Serverless::Function
@@ -188,5 +188,5 @@ fn a_permission_that_sam_generates_for_an_event_is_not_the_one_to_fix() {
         .iter()
         .find(|one| one.check == "lambda-permission")
         .expect("a finding");
-    assert!(finding.what.ends_with("names the function"), "{finding:?}");
+    assert!(finding.what.ends_with("covers the function"), "{finding:?}");
 }

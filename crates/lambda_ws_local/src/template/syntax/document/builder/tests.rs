@@ -3,11 +3,11 @@ use std::cell::Cell;
 use std::hash::Hasher;
 
 thread_local! {
-    /// How often keys were compared.
+    /// The number of comparisons of keys.
     static COMPARISONS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// A key that counts how often it is compared.
+/// A key that counts its comparisons.
 struct Counted(u32);
 
 impl Hash for Counted {
