@@ -15,7 +15,11 @@ const HALVED: &str = "throttles the account";
 const FULL: &str = "the full rate again";
 
 async fn hall() -> (Gateway, Vec<Client>) {
-    let setup = Setup::new().template("crowd.yaml").program([CROWD]);
+    hall_of(Setup::new()).await
+}
+
+async fn hall_of(setup: Setup) -> (Gateway, Vec<Client>) {
+    let setup = setup.template("crowd.yaml").program([CROWD]);
     let setup = setup.args(["--parameter-overrides", "Rate=5000", "Seconds=29"]);
     let gateway = setup.start().await;
     let mut clients = Vec::new();
@@ -68,7 +72,8 @@ async fn fault_h1_h2_slow_clients_change_no_rate_and_delay_nobody_after_the_firs
 
 #[tokio::test]
 async fn fault_h1_a_throttled_account_lowers_the_rate_beside_slow_clients_and_it_comes_back() {
-    let (gateway, mut clients) = hall().await;
+    // One process: the one that lowers its rate also handles the events after that.
+    let (gateway, mut clients) = hall_of(Setup::new().args(["--concurrency", "1"])).await;
     let slow = SlowClients::connect(&gateway, "", SLOW).await;
     assert_eq!(shout(&mut clients, "before").await["throttled"], SLOW);
 
