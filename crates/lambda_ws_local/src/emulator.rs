@@ -36,7 +36,8 @@ mod tls;
 mod watch;
 mod web;
 
-pub use failure::{Failure, error_text};
+pub use crate::error_text::error_text;
+pub use failure::Failure;
 pub use invoker::{Invoker, Unfinished};
 pub use options::{Options, ProjectOptions, parameter};
 pub use project::DEFAULT_TEMPLATE;

@@ -57,6 +57,7 @@ pub mod conformance;
 pub mod console;
 pub mod dynamodb;
 pub mod emulator;
+mod error_text;
 pub mod faults;
 pub mod function;
 pub mod gateway;

@@ -45,6 +45,7 @@ const LAMBDA_WS: &[&str] = &[
 /// The modules of `lambda_ws_local`, from the bottom to the top. The console imports all that it shows.
 const LAMBDA_WS_LOCAL: &[&str] = &[
     "lock",
+    "error_text",
     "body",
     "reply",
     "guard",

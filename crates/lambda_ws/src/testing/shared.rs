@@ -5,6 +5,7 @@ use crate::app::{Dispatcher, InvocationContext};
 use crate::error::BoxError;
 use crate::sender::Sender;
 use crate::store::Memory;
+use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::authorizer::IdentitySource;
 use lambda_ws_protocol::event::{self, ConnectionDetails, Identity, ProxyRequest, RequestContext};
@@ -14,7 +15,7 @@ use lambda_ws_protocol::selection::Expression;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 pub(super) const API: &str = "a1b2c3d4e5";
@@ -114,7 +115,7 @@ impl Shared {
     }
 
     pub(super) fn random(&self) -> MutexGuard<'_, fastrand::Rng> {
-        self.random.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.random)
     }
 
     pub(super) fn new_id(&self) -> String {
@@ -122,13 +123,12 @@ impl Shared {
     }
 
     pub(super) fn invocations(&self) -> MutexGuard<'_, Vec<Invocation>> {
-        let invocations = self.invocations.lock();
-        invocations.unwrap_or_else(PoisonError::into_inner)
+        lock(&self.invocations)
     }
 
     /// Looks at the connections.
     pub(super) fn sockets(&self) -> MutexGuard<'_, Sockets> {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.sockets)
     }
 
     /// Changes the connections, and wakes whoever waits for a change.

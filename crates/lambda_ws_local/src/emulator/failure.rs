@@ -1,5 +1,6 @@
 //! Failures with their fixes.
 
+use crate::error_text::error_text;
 use std::error::Error;
 
 /// Why something cannot be done, and the fix: one line.
@@ -29,19 +30,4 @@ impl<E: Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self(error_text(&error))
     }
-}
-
-/// Returns an error and its causes in one line.
-pub fn error_text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }

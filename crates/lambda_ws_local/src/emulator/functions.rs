@@ -1,10 +1,11 @@
 //! The functions of a project, as routes, the console and Lambda's Invoke API use them.
 
 use super::endpoint_hint::EndpointHint;
-use super::failure::{Failure, error_text};
+use super::failure::Failure;
 use super::report::{Notice, Reporter};
 use crate::activity::{Observer as _, Observers};
 use crate::console::{self, Invoked};
+use crate::error_text::error_text;
 use crate::function::{Config, Function, InvokeError, LogLine, StartError, request_id};
 use crate::gateway::{Integration, IntegrationError, Invocation};
 use crate::lambda::{ResponseFuture, Target};

@@ -15,12 +15,13 @@ use crate::id::new_id;
 use crate::payload::Payload;
 use crate::response::Body;
 use crate::sender::{EventOrigin, Sender};
+use crate::sync::lock;
 use crate::task::{Task, TaskKind};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use tracing::{Instrument, debug, error, warn};
 
 /// How many `opened` handlers run at once.
@@ -55,10 +56,6 @@ impl Drop for Unfinished<'_> {
             error!(connection = %id, "a new client is not greeted: its handler takes too long");
         }
     }
-}
-
-fn lock(deferred: &Mutex<Vec<Deferred>>) -> MutexGuard<'_, Vec<Deferred>> {
-    deferred.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Dispatcher {

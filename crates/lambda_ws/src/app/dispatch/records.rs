@@ -24,7 +24,7 @@ pub(super) enum Record {
     Other,
 }
 
-/// The fields of all kinds of records. An untagged enum would add 20 KB to the program.
+/// The fields of all kinds of records. An untagged enum would make serde buffer them, which enlarges the program.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RecordFields {

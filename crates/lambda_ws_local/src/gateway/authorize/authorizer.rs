@@ -1,5 +1,6 @@
 //! Lambda authorizers.
 
+use crate::error_text::error_text;
 use crate::gateway::api::Authorizer;
 use crate::gateway::events::ConnectAttempt;
 use crate::gateway::integration::{Failure, IntegrationError, respond};
@@ -8,7 +9,6 @@ use lambda_ws_protocol::authorizer::{
     AuthorizerResponse, IdentitySource, MalformedPolicy, PolicyContext,
 };
 use serde_json::value::RawValue;
-use std::error::Error;
 
 /// Asks an authorizer about a client (conformance B9, B10, C4).
 pub(super) async fn ask(
@@ -61,9 +61,9 @@ pub(super) enum Unauthorized {
     NoIdentity(IdentitySource),
     #[error("the authorizer's policy does not allow {0}")]
     Denied(String),
-    #[error("{}", error_chain(.0))]
+    #[error("{}", error_text(.0))]
     Failed(#[from] Failure),
-    #[error("{}", error_chain(.0))]
+    #[error("{}", error_text(.0))]
     Malformed(#[from] MalformedPolicy),
 }
 
@@ -81,15 +81,4 @@ impl Unauthorized {
             Self::Failed(_) | Self::Malformed(_) => 500,
         }
     }
-}
-
-/// An error and what caused it, in the one line that the observer has for it.
-fn error_chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
