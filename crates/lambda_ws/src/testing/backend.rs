@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use lambda_ws_protocol::CloseReason;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The time at the beginning of every test: 5 January 2026, 10:04.
 const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
@@ -64,9 +65,15 @@ impl Clock for StandingClock {
         let (shared, id) = (self.0.upgrade(), id.clone());
         Box::pin(async move {
             let Some(shared) = shared else { return };
+            let is_parallel = Handle::try_current()
+                .is_ok_and(|handle| handle.runtime_flavor() != RuntimeFlavor::CurrentThread);
             for _ in 0..CHANCES {
                 if !shared.sockets().is_opening(&id) {
                     return;
+                }
+                if is_parallel {
+                    // The handshake is on another thread, which a yield does not wait for.
+                    std::thread::sleep(Duration::from_millis(1));
                 }
                 tokio::task::yield_now().await;
             }
