@@ -62,7 +62,7 @@ use tracing::warn;
 /// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
 /// | `SEND_RATE` | how many messages per second the process sends at most; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SLOW_CLOSE` | after how many seconds a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |
-/// | `SEND_TASKS` | how many tasks share a message to many that an event has no time for: 4; 0 for none |
+/// | `SEND_TASKS` | the number of tasks that share a broadcast that an event has no time for: 4; 0 turns off all self-invocations |
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
 /// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | Lambda's own; profiles and roles are for [`App::config`] |

@@ -97,7 +97,7 @@ pub(crate) struct Inner {
     pub(crate) gone: Arc<GoneMemory>,
     pub(crate) endpoint: Arc<EndpointState>,
     pub(crate) rate_limiter: Arc<RateLimiter>,
-    /// When messages to many must have returned.
+    /// The deadline of broadcasts.
     pub(crate) deadline: Option<Instant>,
     /// Who goes on then.
     pub(crate) relay: Option<TaskHandOff>,

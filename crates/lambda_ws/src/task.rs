@@ -68,7 +68,7 @@ pub(crate) struct Sweep {
     pub(crate) due: Timestamp,
 }
 
-/// A part of a message to many.
+/// A part of a broadcast.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Send {

@@ -42,7 +42,7 @@ pub(crate) struct Backend {
     tasks: Option<Arc<dyn Tasks>>,
     /// Whether users who join a room at about the same time are announced together.
     pub(super) batches_joins: bool,
-    /// How many tasks share a message to many.
+    /// The number of tasks that share a broadcast.
     width: usize,
     /// Of programs that serve events.
     presences: Option<Arc<PresenceState>>,

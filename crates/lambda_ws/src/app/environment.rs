@@ -273,7 +273,7 @@ impl Environment {
         Ok(backend)
     }
 
-    /// How the function invokes itself, and how many of it share a message to many.
+    /// How the function invokes itself, and the number of tasks that share a broadcast.
     #[cfg(feature = "apigateway")]
     fn tasks(&self, config: &SdkConfig) -> Result<Option<(SelfInvocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;

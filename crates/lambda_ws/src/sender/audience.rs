@@ -14,7 +14,7 @@ use std::collections::HashSet;
 ///
 /// # What it costs
 ///
-/// A message to many reads who belongs to the group, and writes nothing unless somebody is gone. The table of
+/// A broadcast reads the members of the group, and writes nothing unless a connection is gone. The table of
 /// connections adds little to API Gateway's price of $1.00 for a million messages of up to 32 KB (measured with the
 /// embedded DynamoDB; $0.125 for a million read units, $0.625 for a million write units, on demand in us-east-1,
 /// November 2026):

@@ -29,7 +29,7 @@ pub(super) enum Resumed {
 const LATE: Duration = Duration::from_secs(1);
 
 impl Sender {
-    /// Goes on with what an earlier message to many left undone.
+    /// Continues a broadcast with its remaining recipients.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What became of a message to many.
+//! The result of a broadcast.
 
 use crate::ConnectionId;
 use crate::error::SendError;
@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use crate::task::Remaining;
 use std::time::Duration;
 
-/// What became of a message to many: each connection is counted once, or is in the rest.
+/// The result of a broadcast. Each connection is counted once, or is in the rest.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Delivery {

@@ -1,4 +1,4 @@
-//! What of a message to many is yet to be done.
+//! The remaining recipients of a broadcast.
 
 use crate::ConnectionId;
 use crate::payload::Payload;
@@ -7,7 +7,7 @@ use lambda_ws_protocol::table_layout;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// What of a message to many is yet to be done: [`Sender::resume`](crate::Sender::resume) goes on with
+/// The remaining recipients of a broadcast: [`Sender::resume`](crate::Sender::resume) continues with
 /// it, in this process or in another one, because it can be written as JSON. It holds the message.
 ///
 /// Reading one from JSON fails if it names what cannot exist: a bad name, or a part of a group that is not one.

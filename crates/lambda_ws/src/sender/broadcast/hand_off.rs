@@ -6,7 +6,7 @@ use crate::task::Remaining;
 use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
 use std::sync::Arc;
 
-/// How many tasks share a message to many, unless `SEND_TASKS` says otherwise.
+/// The number of tasks that share a broadcast, unless `SEND_TASKS` sets another.
 pub(crate) const SEND_TASKS: usize = 4;
 
 /// Gives tasks the recipients that an event, or another task, could not reach in its time.

@@ -1,4 +1,4 @@
-//! The loop that sends a message to many connections.
+//! The loop of a broadcast.
 
 use super::super::attempts::{Attempts, RequestKind};
 use super::super::gone::{GoneCheck, KnownGone, Removal};

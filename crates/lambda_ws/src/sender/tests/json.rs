@@ -1,4 +1,4 @@
-//! What is left of a message to many, as JSON from outside.
+//! The remaining recipients of a broadcast, as JSON from outside.
 
 use crate::task::Remaining;
 use crate::task::Task;
