@@ -20,6 +20,7 @@ mod sealed {
 /// API Gateway asks whether a client may open a connection: the event of a Lambda REQUEST authorizer,
 /// which comes before [`Connect`] (conformance B3, C4).
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Authorize {
     /// The handshake's headers.
     pub headers: HeaderMap,
@@ -31,6 +32,7 @@ pub struct Authorize {
 
 /// A client asks to open a connection (`$connect`, conformance C1).
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Connect {
     /// The handshake's headers.
     pub headers: HeaderMap,
@@ -40,6 +42,7 @@ pub struct Connect {
 
 /// A client sent a message (conformance C2).
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Message {
     /// The message. It is always text (conformance F1).
     pub body: String,
@@ -78,6 +81,7 @@ pub struct Left {
 
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Disconnect {
     /// The close code; 1005 if the client gave none, 1006 if it vanished.
     pub code: Option<u16>,

@@ -22,6 +22,7 @@ pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(20);
 
 /// Users who have [joined](crate::Router::joined) a room, or [left](crate::Router::left) it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct PresenceChange {
     /// The room.
     pub room: String,

@@ -45,6 +45,7 @@ pub struct Guard {
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GuardError {
     /// The `Host` header is missing, repeated, or foreign.
     #[error("the Host header must be a loopback address, localhost or an allowed name")]

@@ -50,6 +50,8 @@
 //! Tests are named after the numbers of the conformance table, such as
 //! `f2_a_frame_over_32_kb_closes_the_connection_with_1009`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod activity;
 pub mod admin;
 mod body;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 /// One line of a function's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogLine {
     /// The number of the execution environment, from 1 in the order of their starts.
     pub environment: u64,
@@ -17,6 +18,7 @@ pub struct LogLine {
 
 /// The origin of a [`LogLine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stream {
     /// The program, on its standard output.
     Stdout,

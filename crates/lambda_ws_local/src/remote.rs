@@ -65,6 +65,7 @@ struct Shared {
 
 /// Why a URL cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UrlError {
     /// It is no URL.
     #[error("`{url}` is no URL: give one such as http://127.0.0.1:9000")]

@@ -52,6 +52,7 @@ use syntax::Report;
 
 /// The parts of a WebSocket application that a template declares.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Template {
     /// The path of the template, as given.
     pub path: PathBuf,

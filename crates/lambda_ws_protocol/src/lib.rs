@@ -17,6 +17,8 @@
 //!
 //! [`lambda_ws`]: https://docs.rs/lambda_ws
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod authorizer;
 mod close_reason;
 mod connection_id;

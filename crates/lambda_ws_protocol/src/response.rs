@@ -14,6 +14,7 @@ use std::fmt;
 
 /// The response of a proxy integration, validated as strictly as API Gateway validates it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProxyResponse {
     /// The HTTP status. On `$connect`, every status except 2xx rejects the client (conformance B4).
     pub status: u16,

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 
 /// How a connection ended (conformance C3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Close {
     /// The close code: 1000 by the server, 1001 idle or going away, 1005 without a code, 1006 vanished.
     pub code: Option<u16>,

@@ -23,13 +23,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///     Ok(me.join("tea")?)
     /// }
     ///
-    /// async fn joined(PresenceChange { room, users }: PresenceChange, id: ConnectionId, sender: Sender) -> Result<(), Error> {
+    /// async fn joined(PresenceChange { room, users, .. }: PresenceChange, id: ConnectionId, sender: Sender) -> Result<(), Error> {
     ///     let message = format!("joined: {}", users.join(", "));
     ///     sender.room(room).except(&id).send(message).await?;
     ///     Ok(())
     /// }
     ///
-    /// async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
+    /// async fn left(PresenceChange { room, users, .. }: PresenceChange, sender: Sender) -> Result<(), Error> {
     ///     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
     ///     Ok(())
     /// }

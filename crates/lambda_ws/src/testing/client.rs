@@ -196,7 +196,7 @@ impl Client {
             messages => format!("all it ever got is {messages:#?}"),
         };
         if let Some(closing) = sockets.closing(&self.id) {
-            let CloseReason { code, reason } = closing;
+            let CloseReason { code, reason, .. } = closing;
             let _ = write!(story, "; it was closed with {code} `{reason}`");
         }
         story
@@ -211,7 +211,7 @@ impl Client {
 
     /// Closes the connection without a code, as `socket.close()` does, and waits for `$disconnect`.
     pub async fn close(self) {
-        let CloseReason { code, reason } = CloseReason::NO_STATUS;
+        let CloseReason { code, reason, .. } = CloseReason::NO_STATUS;
         self.close_with(code, reason).await;
     }
 

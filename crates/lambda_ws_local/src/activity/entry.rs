@@ -95,6 +95,7 @@ pub(crate) enum CallOrigin {
 
 /// A call of the management API, DynamoDB or Lambda, as it is told: most calls are not kept.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Call<'a> {
     /// The service, such as `dynamodb`.
     pub service: &'static str,
@@ -192,19 +193,9 @@ impl EntryKind {
 
 impl OperationEntry {
     fn show(&self) -> Value {
-        let what = match self.kind {
-            OperationKind::Connect => "connect",
-            OperationKind::Authorize => "authorize",
-            OperationKind::Message => "message",
-            OperationKind::Disconnect => "disconnect",
-            OperationKind::Close => "close",
-            OperationKind::Post => "post",
-            OperationKind::Inspect => "inspect",
-            OperationKind::Delete => "delete",
-        };
         json!({
             "k": if self.kind == OperationKind::Close { "closed" } else { "done" },
-            "what": what, "route": self.route, "connection": self.connection, "gw": self.gateway,
+            "what": self.kind.to_string(), "route": self.route, "connection": self.connection, "gw": self.gateway,
             "outcome": self.outcome.to_string(), "good": self.outcome.is_good(), "detail": self.detail,
             "ms": millis(self.duration),
         })

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// One thing a gateway did, told when it was done.
+#[non_exhaustive]
 pub struct Operation<'a> {
     /// What it was.
     pub kind: OperationKind,
@@ -24,6 +25,7 @@ pub struct Operation<'a> {
 
 /// The kind of what a gateway did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OperationKind {
     /// A handshake that reached its `$connect`, or would have, were there one.
     Connect,
@@ -43,8 +45,25 @@ pub enum OperationKind {
     Delete,
 }
 
+/// Writes the kind in one word, such as `connect` or `post`.
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Authorize => "authorize",
+            Self::Message => "message",
+            Self::Disconnect => "disconnect",
+            Self::Close => "close",
+            Self::Post => "post",
+            Self::Inspect => "inspect",
+            Self::Delete => "delete",
+        })
+    }
+}
+
 /// How something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The integration answered; nothing went to the client.
     Done,

@@ -154,7 +154,7 @@ fn shown(finding: &Finding, path: &Path, style: Style) -> String {
     let weight = finding.weight.to_string();
     let weight = match finding.weight {
         Weight::Mistake => style.bad(&weight),
-        Weight::Remark => style.strong(&weight),
+        _ => style.strong(&weight),
     };
     let check = style.faint(&format!("[{}]", finding.check));
     let mut text = format!(

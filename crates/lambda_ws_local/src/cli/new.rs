@@ -92,11 +92,18 @@ impl New {
     }
 }
 
-/// The version of the library that belongs to this gateway, as a dependency names it.
+/// Returns the requirement for the library that belongs to this gateway.
 fn published() -> String {
-    let mut parts = env!("CARGO_PKG_VERSION").split('.');
-    let part = |parts: &mut std::str::Split<'_, char>| parts.next().unwrap_or("0").to_owned();
-    format!("{}.{}", part(&mut parts), part(&mut parts))
+    requirement(env!("CARGO_PKG_VERSION"))
+}
+
+/// Returns the requirement for a version. A pre-release needs all its parts, because other requirements never select it.
+fn requirement(version: &str) -> String {
+    let (numbers, pre_release) = version.split_once('-').unwrap_or((version, ""));
+    match numbers.rsplit_once('.') {
+        Some((major_minor, _)) if pre_release.is_empty() => major_minor.to_owned(),
+        _ => version.to_owned(),
+    }
 }
 
 /// The folder of the library, in a checkout or itself.
@@ -205,6 +212,51 @@ mod tests {
             );
             assert!(refused(new("tea-room", &path)).contains("is there and not empty"));
         }
+    }
+
+    /// Returns what cargo reads as the dependency on the library in the manifest of a project.
+    fn dependency(project: &Path) -> toml::Value {
+        let manifest = std::fs::read_to_string(project.join("Cargo.toml")).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("it is TOML");
+        let rust_version = manifest["package"]["rust-version"].as_str();
+        assert_eq!(rust_version, Some(env!("CARGO_PKG_RUST_VERSION")));
+        manifest["dependencies"]["lambda_ws"].clone()
+    }
+
+    #[test]
+    fn a_project_depends_on_the_published_version_of_this_gateway() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tea");
+        new("tea", &path).run().expect("it is made");
+        let version = env!("CARGO_PKG_VERSION");
+        let wanted = dependency(&path);
+        let wanted = wanted.as_str().expect("a version and no path");
+        assert!(version.starts_with(wanted), "{wanted} selects {version}");
+        for (version, wanted) in [
+            ("0.1.0", "0.1"),
+            ("0.2.7", "0.2"),
+            ("1.4.2", "1.4"),
+            ("0.1.0-alpha.1", "0.1.0-alpha.1"),
+        ] {
+            assert_eq!(requirement(version), wanted);
+        }
+    }
+
+    #[test]
+    fn a_project_of_a_checkout_depends_on_the_absolute_path_of_the_library() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A name that TOML must quote.
+        let checkout = folder.path().join("the \"old\" checkout");
+        let library = checkout.join("crates/lambda_ws");
+        std::fs::create_dir_all(&library).expect("a folder");
+        let manifest = "[package]\nname = \"lambda_ws\"\n";
+        std::fs::write(library.join("Cargo.toml"), manifest).expect("a file");
+        let path = folder.path().join("tea");
+        let mut new = new("tea", &path);
+        new.lambda_ws = Some(checkout);
+        new.run().expect("it is made");
+        let expected = library.canonicalize().expect("it is there");
+        assert_eq!(dependency(&path)["path"].as_str(), expected.to_str());
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Printer {
                 let failed = style.bad(&format!("failed, the old {kept} goes on:"));
                 format!("{reload} {subject} {failed} {reason}")
             }
+            _ => return,
         };
         self.line(line);
     }
@@ -168,7 +169,7 @@ impl Printer {
         let who = format!("{function} {} |", line.environment);
         let text = match line.stream {
             Stream::Platform => self.style.bad(&line.text),
-            Stream::Stdout | Stream::Stderr => line.text.clone(),
+            _ => line.text.clone(),
         };
         self.line(format!("{} {text}", self.style.faint(&who)));
     }
@@ -178,22 +179,18 @@ impl Printer {
         let good = observed.outcome.is_good();
         let name = match observed.kind {
             OperationKind::Connect | OperationKind::Message | OperationKind::Disconnect => {
-                observed.route
+                observed.route.to_owned()
             }
-            OperationKind::Authorize => "authorize",
-            OperationKind::Close => "close",
-            OperationKind::Post => "post",
-            OperationKind::Inspect => "inspect",
-            OperationKind::Delete => "delete",
+            kind => kind.to_string(),
         };
         let shown = match observed.kind {
             OperationKind::Connect
             | OperationKind::Authorize
             | OperationKind::Message
             | OperationKind::Disconnect => true,
-            OperationKind::Close | OperationKind::Post | OperationKind::Delete => verbose || !good,
             // A function's start asks for a connection that never was.
             OperationKind::Inspect => verbose,
+            _ => verbose || !good,
         };
         if !shown {
             return;

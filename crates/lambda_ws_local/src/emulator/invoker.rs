@@ -26,6 +26,7 @@ pub struct Invoker {
 
 /// What remained of asynchronous invocations when an [`Invoker`] was stopped.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Unfinished {
     /// How many events have failed for good, or were still waiting.
     pub lost: usize,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that a person should read while functions run.
+#[non_exhaustive]
 pub enum Notice<'a> {
     /// A line of text.
     Line(&'a str),

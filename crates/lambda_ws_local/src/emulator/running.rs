@@ -31,6 +31,7 @@ pub struct Running {
 
 /// The URLs of an emulator.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Urls {
     /// Where clients connect.
     pub websocket: String,

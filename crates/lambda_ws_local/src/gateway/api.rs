@@ -140,6 +140,7 @@ pub struct ApiKeys {
 
 /// Where a client's key is looked for: `ApiKeySelectionExpression` (conformance B11).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApiKeySource {
     /// `$request.header.x-api-key`: in the header `x-api-key`.
     #[default]

@@ -20,6 +20,7 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// What the management API answers to a post for a live connection, instead of sending it: on AWS
 /// this happens now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// The API reports the connection as gone (410).
     Gone,

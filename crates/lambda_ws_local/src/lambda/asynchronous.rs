@@ -26,6 +26,7 @@ impl Default for Asynchronous {
 
 /// An asynchronous event that was given up, which Lambda would send to a dead-letter queue or an `OnFailure` destination.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Lost<'a> {
     /// The function's name.
     pub function: &'a str,
@@ -44,6 +45,7 @@ pub type Observer = Arc<dyn Fn(&Lost<'_>) + Send + Sync>;
 
 /// Why an asynchronous event was given up, in the words of Lambda's destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// The function failed too often.
     RetriesExhausted,

@@ -92,6 +92,7 @@ use super::syntax::{self, Node, Problem, Report, TemplateError};
 
 /// The result of [`examine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Examination {
     /// The findings, in the order of their lines.
     pub findings: Vec<Finding>,

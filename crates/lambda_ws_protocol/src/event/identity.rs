@@ -4,6 +4,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// The shape of events. The service has changed it once (conformance C1).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EventShape {
     /// The current shape. Members without a value are absent.
     #[default]

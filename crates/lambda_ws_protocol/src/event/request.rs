@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 /// [`ConnectionDetails::event`](super::ConnectionDetails::event) creates an event with the members of every kind.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ProxyRequest<'a> {
     /// The headers of the handshake, with the last value of each. Present only in CONNECT and DISCONNECT events.
     #[serde(serialize_with = "last", skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,7 @@ pub struct ProxyRequest<'a> {
 /// The part of a [`ProxyRequest`] that every kind of event has.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RequestContext<'a> {
     /// The key of the selected route.
     pub route_key: &'a str,

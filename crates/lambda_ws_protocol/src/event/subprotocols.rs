@@ -8,6 +8,7 @@ pub const BEARER: &str = "bearer";
 
 /// The sub-protocols that a client offers, and the optional token among them.
 #[derive(Default)]
+#[non_exhaustive]
 pub struct OfferedProtocols {
     /// The sub-protocols in the client's order of preference, without `bearer` and the token.
     pub protocols: Vec<String>,

@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The reason for an error frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorFrame {
     /// No route matched, and there is no `$default` (conformance D4).
     Forbidden,

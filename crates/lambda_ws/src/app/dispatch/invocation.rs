@@ -85,7 +85,7 @@ impl<'a> Invocation<'a> {
                 };
                 Self::Disconnect(context, data)
             }
-            EventType::Message | EventType::Other => {
+            _ => {
                 let data = Message {
                     body: incoming.body.unwrap_or_default(),
                     selected: None,

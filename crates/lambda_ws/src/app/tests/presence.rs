@@ -33,14 +33,14 @@ pub(super) async fn connect(
     Ok(())
 }
 
-async fn joined(State(log): State<Log>, PresenceChange { room, users }: PresenceChange) {
+async fn joined(State(log): State<Log>, PresenceChange { room, users, .. }: PresenceChange) {
     let users = users
         .into_iter()
         .map(|user| format!("{user} joined {room}"));
     log.lock().unwrap().extend(users);
 }
 
-async fn left(State(log): State<Log>, PresenceChange { room, users }: PresenceChange) {
+async fn left(State(log): State<Log>, PresenceChange { room, users, .. }: PresenceChange) {
     let users = users.into_iter().map(|user| format!("{user} left {room}"));
     log.lock().unwrap().extend(users);
 }
@@ -140,7 +140,7 @@ async fn a_user_whose_connections_are_gone_has_left() {
 #[tokio::test]
 async fn handlers_announce_joins_and_departures_to_the_room() {
     async fn joined(
-        PresenceChange { room, users }: PresenceChange,
+        PresenceChange { room, users, .. }: PresenceChange,
         me: ConnectionId,
         context: crate::Context,
         sender: Sender,
@@ -154,7 +154,7 @@ async fn handlers_announce_joins_and_departures_to_the_room() {
         Ok(())
     }
     async fn left(
-        PresenceChange { room, users }: PresenceChange,
+        PresenceChange { room, users, .. }: PresenceChange,
         sender: Sender,
     ) -> Result<(), Error> {
         let message = format!("{} left", users.join(" and "));

@@ -1,16 +1,22 @@
 use super::*;
 
+/// Returns what the doctor says of a template.
+fn examination(name: &str, text: &str) -> Examination {
+    let options = Options::default();
+    let examination = examine(text, Path::new(name), &options, LibraryRules::Detect);
+    examination.expect("it is a template")
+}
+
 fn finding(weight: Weight) -> Finding {
-    Finding {
-        check: "template",
-        weight,
-        line: 0,
-        column: 0,
-        cdk_path: None,
-        what: "it is empty".into(),
-        effect: String::new(),
-        fix: "fill it".into(),
-    }
+    let examination = examination("t.yaml", include_str!("templates/mistakes.yaml"));
+    let mut finding = examination.findings[0].clone();
+    finding.check = "template";
+    finding.weight = weight;
+    (finding.line, finding.column, finding.cdk_path) = (0, 0, None);
+    finding.what = "it is empty".into();
+    finding.effect = String::new();
+    finding.fix = "fill it".into();
+    finding
 }
 
 #[test]
@@ -18,10 +24,8 @@ fn findings_are_counted() {
     let counted = |mistakes, remarks| {
         let mut findings = vec![finding(Weight::Mistake); mistakes];
         findings.extend(vec![finding(Weight::Remark); remarks]);
-        let examination = Examination {
-            findings,
-            examined: Examined::default(),
-        };
+        let mut examination = examination("t.yaml", "Resources: {}");
+        examination.findings = findings;
         let text = summary(Path::new("t.yaml"), &examination, Style::plain());
         text.split(" (").next().expect("a verdict").to_owned()
     };
@@ -47,9 +51,7 @@ fn a_finding_without_a_place_is_shown_without_one() {
 /// The doctor's output for a template of a public shape.
 fn output(name: &str, text: &str) -> String {
     let path = Path::new(name);
-    let options = Options::default();
-    let examination = examine(text, path, &options, LibraryRules::Detect);
-    let examination = examination.expect("it is a template");
+    let examination = examination(name, text);
     let lines = examination.findings.iter();
     let mut lines: Vec<_> = lines.map(|one| shown(one, path, Style::plain())).collect();
     lines.push(summary(path, &examination, Style::plain()));

@@ -114,14 +114,11 @@ mod tests {
     }
 
     fn recorded(response: Option<Value>, error: Option<&str>) -> Recorded {
-        Recorded {
-            request_id: String::new(),
-            function: String::new(),
-            route: String::new(),
-            duration_ms: 0.0,
-            response,
-            error: error.map(Into::into),
-        }
+        let file = json!({
+            "requestId": "", "function": "", "route": "", "durationMs": 0.0,
+            "response": response, "error": error,
+        });
+        serde_json::from_value(file).expect("a recorded response")
     }
 
     #[test]

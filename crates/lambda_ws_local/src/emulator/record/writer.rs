@@ -21,6 +21,7 @@ pub(super) const RESPONSE: &str = "response.json";
 /// A response as it is recorded.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Recorded {
     /// The request id of the event.
     pub request_id: String,

@@ -10,6 +10,7 @@ use crate::template::transform::resource_type;
 
 /// The scope of an examination: the examined parts, and the parts that could not be examined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Examined {
     /// The number of WebSocket APIs.
     pub apis: usize,

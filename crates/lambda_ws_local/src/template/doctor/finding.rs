@@ -8,6 +8,7 @@ pub(super) const READER: &str = "template";
 
 /// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name of the check, such as `default-route`.
     pub check: &'static str,
@@ -31,6 +32,7 @@ pub struct Finding {
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Weight {
     /// Something fails or is lost on AWS.
     Mistake,

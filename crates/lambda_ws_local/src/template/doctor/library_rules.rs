@@ -9,6 +9,7 @@ use crate::template::transform::Resource;
 
 /// The functions to which the checks for lambda_ws apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LibraryRules {
     /// The functions with a `Cargo.toml` that depends on lambda_ws.
     #[default]

@@ -10,6 +10,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// A WebSocket API of the template, with the stage that is served.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Api {
     /// Its name in the template.
     pub logical_id: String,

@@ -7,6 +7,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// The authorization of a route. For routes other than `$connect` it is always `None` (conformance B9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Authorization {
     /// `NONE`: all clients.
     #[default]
@@ -19,6 +20,7 @@ pub enum Authorization {
 
 /// A Lambda authorizer of type `REQUEST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Authorizer {
     /// The logical id of its function.
     pub function: String,

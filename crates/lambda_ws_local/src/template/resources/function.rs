@@ -14,6 +14,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// A Lambda function of the template.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Function {
     /// Its name in the template.
     pub logical_id: String,

@@ -12,6 +12,7 @@ const MAX_TIMEOUT_MS: u32 = 29_000;
 
 /// The integration that handles the events of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Integration {
     /// The Lambda function with this logical id: `AWS_PROXY`.
     Function(String),

@@ -10,6 +10,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// The models that the messages of a route must match (conformance D7).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Models {
     /// The expression that selects a message's model: `ModelSelectionExpression`.
     pub selection: Expression,

@@ -13,6 +13,7 @@ pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"]
 
 /// A route of an API, with the integration that handles its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Route {
     /// `$connect`, `$disconnect`, `$default`, or a result of the route selection expression.
     pub key: String,

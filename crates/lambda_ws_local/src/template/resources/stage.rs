@@ -15,6 +15,7 @@ pub(crate) struct Stage {
 
 /// The rate limits of a stage's routes (conformance H).
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Throttling {
     /// The limit of each route that is not in `routes`: `DefaultRouteSettings`.
     pub default_route: Option<Rate>,

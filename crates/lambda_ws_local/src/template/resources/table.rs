@@ -7,6 +7,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// A DynamoDB table of the template.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Table {
     /// Its name in the template.
     pub logical_id: String,

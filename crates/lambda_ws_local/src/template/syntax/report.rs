@@ -7,6 +7,7 @@ use super::problem::Problem;
 
 /// A part of a template that the local gateway does not reproduce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Note {
     /// The line in the template, counted from 1.
     pub line: usize,
