@@ -82,5 +82,5 @@ pub(super) fn store(config: &SdkConfig, table: String) -> Result<Arc<dyn DynStor
 
 #[cfg(not(feature = "dynamodb"))]
 pub(super) fn store(_: &SdkConfig, _: String) -> Result<Arc<dyn DynStore>, Error> {
-    Err("give `App::store`: the feature `dynamodb` is off".into())
+    Err("the feature `dynamodb` is off: provide a store with `App::store`".into())
 }

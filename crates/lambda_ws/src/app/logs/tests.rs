@@ -294,7 +294,7 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
             call(&dispatcher, event).await.unwrap();
         }
         let text = written.text();
-        assert!(text.contains("the client is refused"), "it logs: {text}");
+        assert!(text.contains("the client is rejected"), "it logs: {text}");
         assert!(!text.contains(SECRET), "{text}");
     }
 }

@@ -179,7 +179,7 @@ async fn fault_f22_an_event_of_event_bridge_is_unwrapped_in_sns_and_sqs() {
     let deep =
         json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": deep.to_string()}}]});
     let error = gateway.invoke(deep).await.unwrap_err();
-    assert!(error.contains("nothing to publish"), "{error}");
+    assert!(error.contains("`publish` is missing"), "{error}");
 }
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn fault_m5_a_batch_of_which_every_message_fails_is_an_invocation_that_fai
         let batch = json!({"Records": [message("a", &bad, queue), message("b", &bad, queue)]});
         let error = gateway.invoke(batch).await.unwrap_err();
         assert!(error.starts_with("none of the 2 messages"), "{error}");
-        assert!(error.contains("nothing to publish"), "{error}");
+        assert!(error.contains("`publish` is missing"), "{error}");
     }
     let one = to(r#"{"room":"tea"}"#, json!("hello"));
     let stopped = json!({"Records": [message("a", &bad, "q.fifo"), message("b", &one, "q.fifo")]});

@@ -21,12 +21,12 @@ pub(super) fn secs(time: Timestamp) -> AttributeValue {
     AttributeValue::N(time.secs().to_string())
 }
 
-/// The partition of the members of a room or a user.
+/// Returns the partition of the members of a room or a user.
 pub(super) fn members(scope: &Scope) -> String {
     match scope {
         Scope::Room(room) => table_layout::room(room),
         Scope::User(user) => table_layout::user(user),
-        Scope::Everyone => unreachable!("everyone is in the partitions of the connections"),
+        Scope::Everyone => unreachable!("`Everyone` uses the partitions of the connections"),
     }
 }
 
@@ -75,18 +75,18 @@ pub(super) fn from_record(record: &Record) -> Attributes {
     item
 }
 
-/// An item that was read.
+/// An item from a response.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a>(pub(super) &'a Attributes);
 
 impl Item<'_> {
-    /// The connection the item is about.
+    /// Returns the id of the item's connection.
     pub(super) fn id(self) -> Option<ConnectionId> {
         let id = table_layout::connection_id(self.text("pk"), self.text("sk")?);
         Some(id.into())
     }
 
-    /// The connection's record; `None`, if the item is none.
+    /// Returns the record, if the item is a record.
     pub(super) fn record(self) -> Option<Record> {
         let at = Timestamp::from_millis(self.number("at")?);
         let mut record = Record::new(self.id()?, at, self.text("api").unwrap_or_default(), at);
@@ -100,7 +100,7 @@ impl Item<'_> {
         Some(record)
     }
 
-    /// The value; `None`, if the item is none.
+    /// Returns the value, if the item is a value.
     pub(super) fn value(self) -> Option<Value> {
         Some(Value {
             value: self.text("value")?.to_owned(),
