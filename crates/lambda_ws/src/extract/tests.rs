@@ -55,7 +55,8 @@ async fn a_message_that_does_not_fit_is_answered_with_where_and_why() {
     assert_eq!(frame["error"]["code"], "bad_message");
     let message = frame["error"]["message"].as_str().unwrap();
     assert!(
-        message.starts_with("the message does not fit `$default`: invalid type: string"),
+        message
+            .starts_with("the message is not valid for the route `$default`: invalid type: string"),
         "{message}"
     );
 }

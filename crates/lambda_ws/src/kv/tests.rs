@@ -85,7 +85,7 @@ async fn a_value_that_is_not_of_the_type_is_named() {
         .expect("set");
     let numbers = kv::<u32>(&store);
     let error = numbers.get("k").await.expect_err("it is text");
-    assert_eq!(error.to_string(), "the value is not of this type");
+    assert_eq!(error.to_string(), "the value is not valid for this type");
     let cause = std::error::Error::source(&error)
         .expect("a cause")
         .to_string();

@@ -175,7 +175,7 @@ async fn an_error_is_told_with_all_its_causes() {
         "not sent"
     );
     let lines = written.json();
-    let error = "API Gateway does not answer: no route to host";
+    let error = "API Gateway is not available: no route to host";
     assert_eq!(
         (&lines[0]["error"], &lines[0]["times"]),
         (&json!(error), &json!(3))
