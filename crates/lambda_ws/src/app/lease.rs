@@ -1,4 +1,4 @@
-//! Who does a task.
+//! The leases of tasks.
 
 use super::backend::Backend;
 use crate::error::BoxError;
@@ -14,17 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::warn;
 
-/// The namespace of the leases: none that an application's values can have.
+/// The namespace of leases. No value of an application can have it.
 const NAMESPACE: &str = "task";
 
-/// How long a worker that is not heard of is believed in. Lambda tries again after a minute.
+/// How long a lease lasts without a renewal. Lambda retries a task after a minute.
 const BELIEF: Duration = Duration::from_secs(10);
 
-/// How long a lease is remembered: longer than Lambda keeps an event, which is 6 h.
+/// How long a lease is stored: longer than Lambda keeps an event, which is 6 h.
 const MEMORY: Duration = Duration::from_secs(7 * 60 * 60);
 
-/// The right to do a task, and what of it is yet to be done. Lambda delivers tasks at least once: with a
-/// lease a worker that is killed loses nothing, and who comes after it repeats little.
+/// The exclusive right to run a task, with its progress. Lambda delivers tasks at least once. With a lease a killed
+/// worker loses nothing, and the retry repeats little.
 pub(super) struct Lease<'a> {
     store: &'a dyn DynStore,
     backend: &'a Backend,
@@ -33,24 +33,24 @@ pub(super) struct Lease<'a> {
     version: AtomicU64,
 }
 
-/// What came of asking for a lease.
+/// The result of acquiring a lease.
 pub(super) enum LeaseOutcome<'a> {
-    /// It is the caller's, who goes on from here.
+    /// The caller has the lease and continues from this state.
     Given(Lease<'a>, State),
-    /// The task is done.
+    /// The task is already done.
     Done,
-    /// Another worker does it.
+    /// Another worker has the lease.
     Taken,
 }
 
-/// How far a task is.
+/// The progress of a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     worker: String,
     until: Timestamp,
     #[serde(default)]
     stage: Stage,
-    /// What is left; everything, if that is `None`.
+    /// The remaining recipients; all, if that is `None`.
     #[serde(default)]
     left: Option<Left>,
 }
@@ -60,12 +60,12 @@ pub(super) struct State {
 enum Stage {
     #[default]
     Working,
-    /// What is left is being given to the next task.
+    /// The remaining recipients are being queued as the next task.
     Handing,
     Done,
 }
 
-/// Who is yet to be sent to.
+/// The remaining recipients.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Left {
     ids: Vec<ConnectionId>,
@@ -73,12 +73,12 @@ struct Left {
 }
 
 impl State {
-    /// Whether what is left was to be given to the next task.
+    /// Returns whether the next task was being queued.
     pub(super) fn is_handing(&self) -> bool {
         self.stage == Stage::Handing
     }
 
-    /// What of a task's work is left.
+    /// Returns the remaining recipients of a task.
     pub(super) fn left_of(self, mut work: Remaining) -> Remaining {
         if let Some(left) = self.left {
             work.ids = left.ids;
@@ -89,7 +89,7 @@ impl State {
 }
 
 impl<'a> Lease<'a> {
-    /// Asks for the lease of a task.
+    /// Acquires the lease of a task.
     pub(super) async fn ask(
         backend: &'a Backend,
         task: &str,
@@ -124,17 +124,17 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Remembers that what is left is given to the next task.
+    /// Records that the remaining recipients are being queued as the next task.
     pub(super) async fn hand(&self, rest: &Remaining) -> Result<(), BoxError> {
         self.update(Stage::Handing, Some(rest), BELIEF).await
     }
 
-    /// Remembers that the task is done.
+    /// Records that the task is done.
     pub(super) async fn done(&self) -> Result<(), BoxError> {
         self.update(Stage::Done, None, BELIEF).await
     }
 
-    /// Lets the next worker begin at once, with what is left.
+    /// Releases the lease with the remaining recipients, so that a retry can start at once.
     pub(super) async fn release(&self, rest: &Remaining) -> Result<(), BoxError> {
         self.update(Stage::Working, Some(rest), Duration::ZERO)
             .await
@@ -160,7 +160,7 @@ impl<'a> Lease<'a> {
             Err(StoreError::Conflict) => {}
             written => return Ok(written?),
         }
-        // An earlier write that seemed to fail may have been done.
+        // An earlier write that failed may have taken effect.
         let now = self.backend.clock().now();
         let found = self.store.read_value(NAMESPACE, &self.task, now).await?;
         let found = found.ok_or(TaskError::TakenOver)?;
@@ -190,8 +190,8 @@ impl Checkpoint for Lease<'_> {
             match self.update(Stage::Working, Some(&rest), BELIEF).await {
                 Err(error) if error.is::<TaskError>() => Err(error),
                 Err(error) => {
-                    // More may be repeated, if this worker ends now.
-                    warn!(error = &*error, "how far a task is could not be kept");
+                    // If this worker ends now, the retry repeats more.
+                    warn!(error = &*error, "the progress of a task could not be saved");
                     Ok(())
                 }
                 Ok(()) => Ok(()),

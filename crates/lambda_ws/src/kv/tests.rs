@@ -90,7 +90,7 @@ async fn a_value_that_is_not_of_the_type_is_named() {
         .expect("a cause")
         .to_string();
     assert!(
-        cause.starts_with("`k` in the namespace `test` is no `u32`: invalid type: string"),
+        cause.starts_with("`k` in the namespace `test` is not a valid `u32`: invalid type: string"),
         "{cause}"
     );
     let entry = numbers.entry("k").await;

@@ -3,7 +3,7 @@
 use super::route::Route;
 use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
 
-/// Lists the handlers once, for everything that is done with all of them.
+/// Lists the handlers once, for all operations on them.
 macro_rules! handlers {
     ($($name:ident: $kind:ty,)*) => {
         /// The handlers of a router that are not routes.
@@ -44,7 +44,7 @@ handlers! {
     fallback: Message,
 }
 
-/// Sets what may be set once.
+/// Sets a handler that may be set once.
 #[track_caller]
 pub(super) fn set<T>(slot: &mut Option<T>, name: &str, value: T) {
     let old = slot.replace(value);

@@ -15,13 +15,13 @@ pub type RouterService = BoxCloneSyncService<AnyEvent, Response, BoxError>;
 pub(super) type ApplyLayer = dyn Fn(RouterService) -> RouterService + Send + Sync;
 
 impl<S> Router<S> {
-    /// Wraps the router in a layer of [tower](https://docs.rs/tower), which sees every event of every kind, before
-    /// the router selects a handler.
+    /// Wraps the router in a [tower](https://docs.rs/tower) layer, which gets every event before the router selects a
+    /// handler.
     ///
-    /// A layer may add [extensions](crate::Extension) to an event, limit its time, or respond itself. It may fail:
-    /// that is an internal error. Each layer wraps the whole router with the layers added before it, so the layer
-    /// that is added last sees an event first. The order of [`route`](Self::route) and `layer` does not matter: a
-    /// layer also wraps handlers that are added, or [merged](Self::merge), after it.
+    /// A layer may add [extensions](crate::Extension) to an event, limit its time, or respond itself. A failed layer
+    /// is an internal error. Each layer wraps the whole router with all earlier layers, so the last layer gets an
+    /// event first. The order of [`route`](Self::route) and `layer` does not matter: a layer also wraps handlers that
+    /// are added, or [merged](Self::merge), after it.
     ///
     /// ```
     /// use lambda_ws::{AnyEvent, Extension, Router};

@@ -9,7 +9,7 @@ use lambda_ws_protocol::event::Pairs;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A client's request to open a connection: see [`Gateway::request`](super::Gateway::request).
+/// A handshake of a client. See [`Gateway::request`](super::Gateway::request).
 #[must_use = "a request does nothing until you call `connect`"]
 #[derive(Debug)]
 pub struct Request {
@@ -21,13 +21,13 @@ pub struct Request {
     source_ip: String,
 }
 
-/// A connection that `$connect` refused.
+/// The rejection of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the handshake is refused with status {status}")]
+#[error("the handshake is rejected with status {status}")]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The HTTP status, which is all the client learns (conformance B4, B5): the handler's own, or 502
-    /// if it panicked, or 504 if it took longer than 29 s.
+    /// The HTTP status, which is all the client gets (conformance B4, B5): the handler's own, 502 after a panic, or
+    /// 504 after 29 s.
     pub status: StatusCode,
 }
 
@@ -52,19 +52,19 @@ impl Request {
         self
     }
 
-    /// Offers a sub-protocol, behind those offered before.
+    /// Offers a sub-protocol, after those offered before.
     pub fn protocol(mut self, protocol: &str) -> Self {
         self.protocols.push(protocol.to_owned());
         self
     }
 
-    /// What the API's authorizer said of the client: `principalId` and the members of its context,
-    /// in every event of the connection. Numbers and booleans become text (conformance C1). The
-    /// application is not asked any more, if it is the authorizer ([`Gateway::authorizer`](super::Gateway::authorizer)).
+    /// Sets the context from the API's authorizer for all events of the connection: `principalId` and the members of
+    /// its context. Numbers and booleans become text (conformance C1). It replaces the application's own authorizer
+    /// ([`Gateway::authorizer`](super::Gateway::authorizer)).
     ///
     /// # Panics
     ///
-    /// If JSON cannot express it.
+    /// If it cannot be encoded as JSON.
     #[track_caller]
     pub fn authorizer(mut self, said: impl Serialize) -> Self {
         let mut said = serde_json::to_value(said).expect("what an authorizer says is JSON");
@@ -81,17 +81,16 @@ impl Request {
         self
     }
 
-    /// The client's address, instead of `192.0.2.1`.
+    /// Sets the client's address. The default is `192.0.2.1`.
     pub fn source_ip(mut self, ip: &str) -> Self {
         self.source_ip = ip.to_owned();
         self
     }
 
-    /// Sends the request and waits for the end of `$connect`.
+    /// Sends the handshake and waits for the end of `$connect`.
     ///
-    /// A client that offered sub-protocols is connected even if none was chosen
-    /// ([`Client::protocol`] tells): that is what API Gateway does, though browsers then give up
-    /// (conformance B8).
+    /// A client that offers sub-protocols is connected even if the response selects none ([`Client::protocol`]). API
+    /// Gateway does the same, though browsers then close the connection (conformance B8).
     ///
     /// # Errors
     ///
@@ -165,7 +164,7 @@ impl Request {
         }
     }
 
-    /// The headers API Gateway hands on (conformance C1), by name.
+    /// Returns the headers that API Gateway forwards (conformance C1), by name.
     fn all_headers(&self) -> Pairs {
         let own = [
             ("Host", DOMAIN),

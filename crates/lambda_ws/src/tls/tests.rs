@@ -1,4 +1,4 @@
-//! Whom TLS trusts.
+//! Tests of the trusted certificates.
 
 use super::verifier::AmazonOrSystem;
 use super::verifier::store;
@@ -30,7 +30,7 @@ fn the_authorities_of_aws_are_those_that_amazon_publishes() {
                 .collect::<String>()
         })
         .collect();
-    // https://www.amazontrust.com/repository/, the hashes of the self-signed certificates.
+    // From https://www.amazontrust.com/repository/: the hashes of the self-signed certificates.
     assert_eq!(
         prints,
         [

@@ -1,4 +1,4 @@
-//! Both clients of the management API do the same.
+//! Tests that both clients of the management API behave the same.
 
 mod bodies;
 mod hosts;
@@ -21,7 +21,7 @@ use server::{Seen, Server, ServerAction};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// As in [`crate::App`], but for the region and the credentials.
+/// Returns the configuration of [`crate::App`] with another region and other credentials.
 fn config_with(client: SharedHttpClient) -> SdkConfig {
     let token = Some("IQoJb3JpZ2luX2VjEA==".to_owned());
     let credentials = Credentials::new("test", "test", token, None, "test");
@@ -45,7 +45,7 @@ fn config() -> SdkConfig {
 
 const CLIENTS: [ManagementClient; 2] = [ManagementClient::Sdk, ManagementClient::Lean];
 
-/// Makes the same request with both clients, to a host that does `action`, and compares what the host received.
+/// Makes the same request with both clients to a host that does `action`, and compares the received requests.
 async fn both<T: std::fmt::Debug>(
     action: ServerAction,
     ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
@@ -53,7 +53,7 @@ async fn both<T: std::fmt::Debug>(
     both_of(move |_, _, _| action.clone(), ask).await
 }
 
-/// The same with a host that calls `action`.
+/// Does the same with a host that calls `action`.
 async fn both_of<T: std::fmt::Debug>(
     action: impl Fn(usize, usize, &Seen) -> ServerAction + Clone + Send + Sync + 'static,
     ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
@@ -78,12 +78,12 @@ async fn both_of<T: std::fmt::Debug>(
     lean
 }
 
-/// An answer without the parts that differ between the clients: ports and texts of lower layers.
+/// Returns a result without the parts that differ between the clients: ports and texts of lower layers.
 fn kind<T: std::fmt::Debug>(answer: &Result<T, SendError>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
         Err(SendError::Unavailable(_)) => "unavailable".to_owned(),
-        Err(SendError::Refused { status, .. }) => format!("refused {status}"),
+        Err(SendError::Refused { status, .. }) => format!("rejected {status}"),
         Err(error) => error.to_string().replace(|c: char| c.is_ascii_digit(), ""),
     }
 }
@@ -249,7 +249,7 @@ fn a_post_under_way_needs_little_room() {
     assert!(size <= 2048, "{size} bytes");
 }
 
-/// A host whose clock is an hour ahead, and which therefore takes no signature of ours.
+/// A host whose clock is an hour ahead, so that it rejects every signature.
 fn ahead(_: usize, _: usize, request: &Seen) -> ServerAction {
     let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
     let signed = request.header("x-amz-date").unwrap();

@@ -1,4 +1,4 @@
-//! Which tokens are believed.
+//! Tests of JSON Web Tokens.
 
 mod fetched;
 mod pair;
@@ -118,7 +118,7 @@ async fn the_key_decides_the_algorithm_and_not_the_token() {
     let refused = verified(&issuer, &unsigned.into()).await;
     assert!(matches!(refused, Err(JwtError::Algorithm)), "{refused:?}");
 
-    // A public key as the secret of an HMAC: what algorithm confusion is about.
+    // Algorithm confusion: a public key as the secret of an HMAC.
     let header = encoded(r#"{"alg":"HS256","kid":"1"}"#);
     let signed = format!("{header}.{}", encoded(claims().to_string()));
     let public = ec.jwk().to_string();

@@ -25,7 +25,7 @@ async fn clients_may_act_at_the_same_time() {
 
 #[tokio::test]
 #[should_panic(
-    expected = "has no message: all it ever got is [\n    \"hello\",\n]; it was closed with 1001"
+    expected = "has no message: it received [\n    \"hello\",\n]; it was closed with 1001"
 )]
 async fn a_message_that_never_comes_fails_at_once_and_says_what_came() {
     let gateway = Gateway::new(noting().0);
@@ -37,7 +37,7 @@ async fn a_message_that_never_comes_fails_at_once_and_says_what_came() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "cannot send: it never got one; it was closed with 1000")]
+#[should_panic(expected = "cannot send: it never received a message; it was closed with 1000")]
 async fn who_is_closed_cannot_send() {
     let gateway = Gateway::new(noting().0);
     let ann = connected(&gateway).await;

@@ -108,7 +108,7 @@ async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_to
 async fn a_host_that_never_answers_is_an_error_in_time() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let error = send(&pool(&server)).await.err().unwrap();
-    assert_eq!(error.to_string(), "there is no answer in time");
+    assert_eq!(error.to_string(), "the host did not respond in time");
 }
 
 #[tokio::test]
