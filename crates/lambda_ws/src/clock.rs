@@ -14,7 +14,6 @@ pub(crate) trait Clock: Send + Sync {
     }
 }
 
-/// The system's clock.
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {

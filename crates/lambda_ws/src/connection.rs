@@ -206,7 +206,6 @@ impl Connection {
     }
 }
 
-/// Encodes a session for the store.
 fn encode<T: Serialize>(session: &T) -> Result<String, StoreError> {
     let session = serde_json::to_string(session).map_err(StoreError::BadSession)?;
     match session.len() {

@@ -27,11 +27,9 @@ pub(crate) struct Registration {
     pub(crate) user: Option<String>,
     pub(crate) rooms: Vec<String>,
     pub(crate) session: Option<String>,
-    /// Messages to rooms.
     pub(crate) announcements: Vec<(String, Payload)>,
 }
 
-/// The rooms in which an event made its user present.
 #[derive(Debug)]
 pub(crate) struct Joins {
     pub(crate) user: String,
@@ -58,12 +56,10 @@ impl Effects {
         }))
     }
 
-    /// Returns the properties that a `$connect` handler has set.
     pub(crate) fn registration(&self) -> MutexGuard<'_, Registration> {
         lock(&self.0.registration)
     }
 
-    /// Records that the event made its user present in a room.
     pub(crate) fn join(&self, user: String, room: &str) {
         let mut joins = lock(&self.0.joins);
         let rooms = Vec::new();
@@ -71,7 +67,6 @@ impl Effects {
         joins.rooms.push(room.to_owned());
     }
 
-    /// Takes the rooms in which the event made its user present.
     pub(crate) fn take_joins(&self) -> Option<Joins> {
         lock(&self.0.joins).take()
     }
@@ -105,7 +100,6 @@ impl Effects {
 }
 
 impl Registration {
-    /// Takes the record for the store.
     pub(crate) fn take_record(
         &mut self,
         id: ConnectionId,

@@ -111,7 +111,6 @@ impl Error {
         self.client.is_some() || self.mistake().is_some()
     }
 
-    /// Returns whether the recipient of a send was gone.
     pub(crate) fn is_gone(&self) -> bool {
         let mut causes = causes(self.source());
         causes.any(|error| matches!(error.downcast_ref(), Some(SendError::Gone)))
@@ -162,7 +161,6 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Returns an error and its causes.
 fn causes<'e>(
     error: Option<&'e (dyn StdError + 'static)>,
 ) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {

@@ -19,20 +19,17 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// The timeout of a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 
 /// The timeout of an attempt: after a freeze dead sockets look alive.
 #[cfg(feature = "sdk")]
 pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
-/// The timeout of a call.
 pub(crate) const CALL: Duration = Duration::from_secs(3);
 
 /// The maximum idle time of a connection.
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
-/// A connection.
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// An HTTP client with kept-alive connections.

@@ -83,7 +83,6 @@ use std::time::Duration;
 /// takes effect once.
 pub struct Kv<T> {
     sender: Sender,
-    /// The namespace in the store.
     namespace: Arc<str>,
     ttl: Option<Duration>,
     of: PhantomData<fn() -> T>,

@@ -19,7 +19,6 @@ use std::io::Write;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// The output of log lines.
 type Sink = dyn Fn(&str) + Send + Sync;
 
 /// The metrics of a function. At the end of each event they are written to Lambda's logs as a line in CloudWatch's
@@ -56,33 +55,27 @@ impl Metrics {
         }
     }
 
-    /// Counts one.
     pub(crate) fn count(&self, metric: Metric) {
         self.add(metric, 1);
     }
 
-    /// Adds a count.
     pub(crate) fn add(&self, metric: Metric, count: u64) {
         self.aggregates().add(Label::Nothing, metric, count);
     }
 
-    /// Adds a value.
     pub(crate) fn value(&self, metric: Metric, value: f64) {
         self.aggregates().value(Label::Nothing, metric, value);
     }
 
-    /// Adds a duration.
     pub(crate) fn time(&self, metric: Metric, time: Duration) {
         self.value(metric, millis(time));
     }
 
-    /// Counts a message of a route.
     pub(crate) fn message(&self, route: &str) {
         let label = Label::Route(route.to_owned());
         self.aggregates().add(label, Metric::Messages, 1);
     }
 
-    /// Adds a call of the handler of a route.
     pub(crate) fn handled(&self, route: String, time: Duration, failed: bool) {
         let (label, mut aggregates) = (Label::Route(route), self.aggregates());
         // Zero counts too, so that CloudWatch can compute a rate.
@@ -90,7 +83,6 @@ impl Metrics {
         aggregates.value(label, Metric::HandlerTime, millis(time));
     }
 
-    /// Counts the end of a connection.
     pub(crate) fn disconnect(&self, code: Option<u16>) {
         let label = Label::Code(aggregates::code(code));
         self.aggregates().add(label, Metric::Disconnects, 1);

@@ -16,7 +16,6 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Creates a message of UTF-8 `text`.
     fn new(text: Bytes) -> Result<Self, SendError> {
         match text.len() {
             0..=MESSAGE_BYTES => Ok(Self {
@@ -27,7 +26,6 @@ impl Payload {
         }
     }
 
-    /// Returns the text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.text).expect("only text becomes a payload")
     }

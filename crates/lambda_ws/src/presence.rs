@@ -14,7 +14,6 @@ pub(crate) use state::{Hooks, PresenceState};
 
 use std::time::Duration;
 
-/// The default grace period.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The longest grace period: a function waits for its end, and API Gateway's functions have a timeout of 29 s.

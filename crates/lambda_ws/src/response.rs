@@ -22,7 +22,6 @@ pub struct Response {
     pub(crate) two_way: bool,
 }
 
-/// The content for the client.
 #[derive(Debug, Default)]
 pub(crate) enum Body {
     #[default]

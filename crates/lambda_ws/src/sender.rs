@@ -99,13 +99,10 @@ pub(crate) struct Inner {
     pub(crate) gone: Arc<GoneMemory>,
     pub(crate) endpoint: Arc<EndpointState>,
     pub(crate) rate_limiter: Arc<RateLimiter>,
-    /// The deadline of broadcasts.
     pub(crate) deadline: Option<Instant>,
     /// Continues broadcasts after the deadline.
     pub(crate) relay: Option<TaskHandOff>,
-    /// Presences, if there is a router.
     pub(crate) presences: Option<Arc<PresenceState>>,
-    /// Metrics, if they are turned on.
     pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
@@ -313,7 +310,6 @@ impl Sender {
             .await
     }
 
-    /// Returns the effects of the sender's event.
     pub(crate) fn effects(&self) -> &Effects {
         &self.0.effects
     }
@@ -322,7 +318,6 @@ impl Sender {
         self.0.metrics.as_ref()
     }
 
-    /// Returns the state of presences, if there is a router.
     pub(crate) fn presences(&self) -> Option<&PresenceState> {
         self.0.presences.as_deref()
     }
@@ -343,7 +338,6 @@ impl Sender {
         self.0.api.clone().or_else(|| self.0.endpoint.api())
     }
 
-    /// Stores the pending departures of connections.
     pub(crate) async fn depart(&self, departures: &[PendingChange]) {
         let Some(presences) = self.presences().filter(|_| !departures.is_empty()) else {
             return;

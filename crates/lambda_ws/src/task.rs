@@ -18,10 +18,8 @@ const FORM: u32 = 3;
 /// The maximum number of tasks in a row: AWS stops longer chains of self-invocations.
 pub(crate) const MOST_HOPS: u32 = 16;
 
-/// The error of a task.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaskError {
-    /// The event is not a valid task.
     #[error("the task is not valid")]
     Invalid(#[source] BoxError),
     /// Another invocation runs the task. No error has occurred.
@@ -30,7 +28,6 @@ pub(crate) enum TaskError {
     /// Another invocation took over because the lease had expired.
     #[error("another invocation has taken over this task")]
     TakenOver,
-    /// A follow-up task could not be queued.
     #[error("the follow-up task of a broadcast could not be queued")]
     NotQueued(#[source] BoxError),
 }
@@ -47,15 +44,11 @@ pub(crate) struct Task {
     pub(crate) kind: TaskKind,
 }
 
-/// The work of a task.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum TaskKind {
-    /// Calls the `opened` handler of a connection.
     Opened(Context),
-    /// Sends a part of a broadcast.
     Send(Send),
-    /// Announces joins or departures.
     Sweep(Sweep),
 }
 
@@ -68,7 +61,6 @@ pub(crate) struct Sweep {
     pub(crate) due: Timestamp,
 }
 
-/// A part of a broadcast.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Send {
@@ -83,7 +75,6 @@ pub(crate) struct Send {
     pub(crate) rest: Remaining,
 }
 
-/// The event of a task.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TaskEvent<'a> {
@@ -100,7 +91,6 @@ impl Task {
         }
     }
 
-    /// Returns the event for the self-invocation.
     pub(crate) fn event(&self) -> String {
         let event = TaskEvent {
             lambda_ws_task: self,
@@ -128,9 +118,7 @@ impl Task {
     }
 }
 
-/// A queue of tasks.
 pub(crate) trait Tasks: std::marker::Send + Sync {
-    /// Queues the event of a task.
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 

@@ -21,7 +21,6 @@ const BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The locations of the system's certificates, if they are set.
 const SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// The trusted certificates of TLS.
 #[derive(Debug, Clone)]
 pub(crate) enum Roots {
     /// The authorities of AWS's services and the system's. The system's are read, which takes milliseconds, for a
@@ -91,7 +90,6 @@ impl Tls {
         tls.clone()
     }
 
-    /// Creates a configuration that trusts `roots`.
     pub(crate) fn trusting(roots: Roots) -> Self {
         Self(Arc::new(Shared {
             roots,

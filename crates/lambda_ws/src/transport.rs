@@ -75,7 +75,6 @@ pub struct Inspection {
     pub user_agent: Option<String>,
 }
 
-/// The future of an operation of a transport.
 type Op<'a, T> = BoxFuture<'a, Result<T, SendError>>;
 
 /// [`Transport`] as a trait object: the same operations, boxed.
@@ -128,20 +127,17 @@ impl Transport for LogOnly {
     }
 }
 
-/// The client that calls the management API.
 #[cfg(feature = "apigateway")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ManagementClient {
     /// [`ApiGateway`], over its own connections.
     #[default]
     Lean,
-    /// [`AwsSdk`].
     Sdk,
 }
 
 #[cfg(feature = "apigateway")]
 impl ManagementClient {
-    /// Creates the transport to the management API at `url`.
     pub(crate) fn connect(
         self,
         config: &aws_config::SdkConfig,

@@ -42,11 +42,9 @@ pub(crate) struct Backend {
     tasks: Option<Arc<dyn Tasks>>,
     /// Whether joins of a room are batched.
     pub(super) batches_joins: bool,
-    /// The number of tasks that share a broadcast.
     width: usize,
     /// Set for programs that serve events.
     presences: Option<Arc<PresenceState>>,
-    /// Set if metrics are turned on.
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -115,7 +113,6 @@ impl Backend {
         presences.expect("a host has called `hosted`")
     }
 
-    /// Returns the presence ledger.
     pub(super) fn kept(&self) -> PresenceLedger<'_> {
         PresenceLedger {
             store: &*self.store,
@@ -123,7 +120,6 @@ impl Backend {
         }
     }
 
-    /// Limits the messages per second.
     pub(super) fn paced(mut self, rate: u32) -> Self {
         self.rate_limiter = Arc::new(RateLimiter::with(rate, self.rate_limiter.slow().clone()));
         self
@@ -183,7 +179,6 @@ impl Backend {
         Some(self.sender_through(route, api, scope, EventOrigin::Outside, None))
     }
 
-    /// Returns the sender of an event.
     pub(super) fn sender_for(
         &self,
         context: &Context,
@@ -276,7 +271,6 @@ impl Backend {
     }
 }
 
-/// A task queue that counts its outcomes.
 struct Counted {
     tasks: Arc<dyn Tasks>,
     metrics: Arc<Metrics>,

@@ -44,11 +44,9 @@ const DEADLINE: Duration = Duration::from_secs(25);
 /// The deadline and the ids of an invocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InvocationContext<'a> {
-    /// The deadline of the response.
     pub(crate) deadline: Option<Instant>,
     /// The request id in Lambda's own log lines.
     pub(crate) request_id: Option<&'a str>,
-    /// The id of the X-Ray trace.
     pub(crate) trace_id: Option<&'a str>,
 }
 
@@ -84,7 +82,6 @@ impl<'a> InvocationContext<'a> {
 /// How long before Lambda's deadline the last message is sent.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Serves events with a router.
 pub(crate) struct Dispatcher {
     router: Arc<Router>,
     /// The router with its layers, if it has any.
@@ -194,7 +191,6 @@ impl Dispatcher {
         }
     }
 
-    /// Calls the handler of an event and logs its error.
     async fn handle(
         &self,
         context: Context,
@@ -208,7 +204,6 @@ impl Dispatcher {
         response
     }
 
-    /// Calls the handler of an event through the layers.
     async fn respond(&self, event: AnyEvent) -> Response {
         let Some(layered) = &self.layered else {
             return self.router.respond(event).await;
@@ -241,7 +236,6 @@ fn about(context: &Context, route: &str, invocation: InvocationContext<'_>) -> S
     )
 }
 
-/// Logs the error of a handler.
 fn log(response: &Response) {
     match response.error() {
         // Only at debug level: the text may repeat client input, and the client already received it.

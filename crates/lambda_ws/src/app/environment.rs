@@ -81,7 +81,6 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of the process.
     pub(crate) fn process() -> Self {
         Self::read(variable)
     }
@@ -154,7 +153,6 @@ impl Environment {
         }
     }
 
-    /// Returns the metrics, if they are turned on.
     pub(crate) fn metrics(&self) -> Result<Option<Metrics>, Error> {
         let Some(namespace) = &self.metrics else {
             return Ok(None);
@@ -329,7 +327,6 @@ impl Environment {
     }
 }
 
-/// Reads a number from a variable.
 fn number(name: &str, value: Option<&str>, default: u32, least: u32) -> Result<u32, Error> {
     let Some(value) = value else {
         return Ok(default);

@@ -3,7 +3,6 @@
 use crate::error::BoxError;
 use http::StatusCode;
 
-/// The event is unknown.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown event: expected `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a \
@@ -18,27 +17,22 @@ impl UnknownEvent {
     }
 }
 
-/// The error of an authorizer's event.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthorizerError {
     /// The error that API Gateway converts to 401. It converts any other to 500 (conformance B9).
     #[error("Unauthorized")]
     Unauthorized,
-    /// The handler failed.
     #[error("the authorizer failed with {0}")]
     Failed(StatusCode),
-    /// The policy is not valid.
     #[error("{0}")]
     Policy(String),
 }
 
-/// The error of a publish event.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// The event has another format, or a name that is not valid.
     #[error("{0}: {FORM}")]
     Invalid(String),
-    /// The URL of the management API is unknown.
     #[error(
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set, and a publish event does not contain it: expected \
          https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
@@ -49,15 +43,12 @@ pub(crate) enum PublishError {
         "the broadcast ran out of time after {sent} recipients; fix: let the function invoke itself, or raise its timeout"
     )]
     Incomplete { sent: usize },
-    /// Every message of an SQS batch failed.
     #[error("all {messages} messages of the batch failed")]
     Batch {
         messages: usize,
-        /// The error of the first message.
         #[source]
         first: BoxError,
     },
-    /// An earlier message of a FIFO queue failed.
     #[error("an earlier message in the FIFO queue failed")]
     OutOfOrder,
 }

@@ -15,18 +15,15 @@ use std::error::Error as StdError;
 pub(crate) struct Failure {
     /// The name of the error's type without its module, such as `StoreError`.
     pub(crate) error_type: &'static str,
-    /// The error and its causes, on one line.
     pub(crate) error_message: String,
 }
 
 /// The type of an error without its own type, such as a text.
 const UNNAMED: &str = "Error";
 
-/// The type of a panic.
 const PANIC: &str = "Panic";
 
 impl Failure {
-    /// Creates the report of a handler's panic.
     pub(super) fn panic(payload: &(dyn Any + Send)) -> Self {
         let message = payload
             .downcast_ref::<&str>()
@@ -60,7 +57,6 @@ impl From<BoxError> for Failure {
     }
 }
 
-/// Returns the name of an error's type.
 fn name(error: &(dyn StdError + 'static)) -> &'static str {
     let known = [
         known::<UnknownEvent>(error),

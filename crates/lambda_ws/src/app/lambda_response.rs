@@ -11,7 +11,6 @@ use serde_json::value::{RawValue, to_raw_value};
 /// E4, K3).
 #[derive(Debug)]
 pub(crate) enum LambdaResponse {
-    /// A proxy response.
     Proxy {
         status: u16,
         protocol: Option<String>,

@@ -33,17 +33,13 @@ pub(super) struct Lease<'a> {
     version: AtomicU64,
 }
 
-/// The result of acquiring a lease.
 pub(super) enum LeaseOutcome<'a> {
     /// The caller has the lease and continues from this state.
     Given(Lease<'a>, State),
-    /// The task is already done.
     Done,
-    /// Another worker has the lease.
     Taken,
 }
 
-/// The progress of a task.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     worker: String,
@@ -65,7 +61,6 @@ enum Stage {
     Done,
 }
 
-/// The remaining recipients.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Left {
     ids: Vec<ConnectionId>,
@@ -78,7 +73,6 @@ impl State {
         self.stage == Stage::Handing
     }
 
-    /// Returns the remaining recipients of a task.
     pub(super) fn left_of(self, mut work: Remaining) -> Remaining {
         if let Some(left) = self.left {
             work.ids = left.ids;
@@ -89,7 +83,6 @@ impl State {
 }
 
 impl<'a> Lease<'a> {
-    /// Acquires the lease of a task.
     pub(super) async fn ask(
         backend: &'a Backend,
         task: &str,
@@ -129,7 +122,6 @@ impl<'a> Lease<'a> {
         self.update(Stage::Handing, Some(rest), BELIEF).await
     }
 
-    /// Records that the task is done.
     pub(super) async fn done(&self) -> Result<(), BoxError> {
         self.update(Stage::Done, None, BELIEF).await
     }

@@ -40,7 +40,6 @@ fn asked(level: &str) -> Targets {
     }
 }
 
-/// Returns the subscriber for a level.
 fn lines<W>(level: &str, is_json: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

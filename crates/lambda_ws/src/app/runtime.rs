@@ -38,7 +38,6 @@ pub(super) struct Runtime {
     client: PooledClient,
 }
 
-/// An event and its headers from the Runtime API.
 struct Invocation {
     headers: HeaderMap,
     event: Bytes,
@@ -112,7 +111,6 @@ impl Runtime {
         }
     }
 
-    /// Reports the result of an invocation.
     async fn report(
         &self,
         invocation: &Invocation,
@@ -146,7 +144,6 @@ impl Runtime {
 }
 
 impl Invocation {
-    /// Calls the dispatcher, and logs an error or a panic.
     async fn handle(&self, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
@@ -176,7 +173,6 @@ impl Invocation {
         )
     }
 
-    /// Returns a header that is text.
     fn text(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

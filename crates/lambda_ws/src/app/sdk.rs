@@ -17,7 +17,6 @@ pub(crate) use aws_config::SdkConfig;
 
 const REGION: &str = "AWS_REGION";
 
-/// The variables that [`of_function`] requires.
 pub(super) const VARIABLES: [&str; 3] = [REGION, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
 /// Returns the configuration of a function: region, credentials and endpoints from Lambda's variables. Profiles and
@@ -62,7 +61,6 @@ fn is_true(name: &str) -> bool {
     variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// The endpoints of services.
 #[derive(Debug)]
 struct Variables;
 

@@ -157,7 +157,6 @@ impl Issuer {
     }
 }
 
-/// The claims that the library checks.
 #[derive(Deserialize)]
 struct Registered {
     iss: String,

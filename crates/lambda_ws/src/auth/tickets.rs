@@ -18,7 +18,6 @@ use std::time::Duration;
 /// The namespace of tickets. No [`Kv`](crate::Kv) can have it.
 const NAMESPACE: &str = "ticket";
 
-/// The number of random bytes in a ticket.
 const BYTES: usize = 32;
 
 /// Issues and redeems tickets: secrets that open one connection each.
@@ -113,7 +112,6 @@ impl Tickets {
     }
 }
 
-/// Returns the key of a ticket in the store.
 fn key(ticket: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(ticket))
 }

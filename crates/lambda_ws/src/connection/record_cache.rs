@@ -13,12 +13,10 @@ pub(crate) struct RecordCache(Arc<Parts>);
 #[derive(Debug, Default)]
 struct Parts {
     record: Mutex<Option<Option<Record>>>,
-    /// The user never changes.
     user: OnceLock<Option<String>>,
 }
 
 impl RecordCache {
-    /// Creates a cache of the record that a removal returned.
     pub(crate) fn removed(record: Option<Record>) -> Self {
         Self(Arc::new(Parts {
             record: Mutex::new(Some(record)),

@@ -29,7 +29,6 @@ pub fn https_client() -> SharedHttpClient {
     sdk_client(Tls::process())
 }
 
-/// Creates the client with another TLS configuration.
 pub(crate) fn sdk_client(tls: Tls) -> SharedHttpClient {
     SharedHttpClient::new(Sdk {
         https: client(tls),

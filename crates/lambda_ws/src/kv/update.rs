@@ -7,7 +7,6 @@ use crate::store::{StoreError, encode_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The maximum number of retries of a change.
 pub(super) const RETRIES: u8 = 16;
 
 /// The pauses before retries, of at most 8 to 256 ms: at most 2 s in total.

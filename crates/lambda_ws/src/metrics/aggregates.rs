@@ -3,7 +3,6 @@
 use super::kind::Metric;
 use std::collections::BTreeMap;
 
-/// The counts and values since the last line.
 #[derive(Debug, Default)]
 pub(super) struct Aggregates(BTreeMap<(Label, Metric), Values>);
 
@@ -11,7 +10,6 @@ pub(super) struct Aggregates(BTreeMap<(Label, Metric), Values>);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Label {
     Nothing,
-    /// A route of the router.
     Route(String),
     Code(&'static str),
 }

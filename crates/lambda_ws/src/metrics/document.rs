@@ -18,7 +18,6 @@ pub(super) struct Dimensions {
     pub(super) function: Option<String>,
 }
 
-/// A document: the root of the JSON.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(rename = "_aws")]

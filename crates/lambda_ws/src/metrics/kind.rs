@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-/// A metric, by its name in CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Metric {
     ColdStarts,
@@ -27,7 +26,6 @@ pub(crate) enum Metric {
     TasksFailed,
 }
 
-/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) enum Unit {
     Count,

@@ -12,7 +12,6 @@ use tracing::debug;
 /// name. Namespaces of applications have another prefix.
 const ROOM: &str = "in:";
 
-/// The namespace of the users in a room.
 pub(crate) fn namespace(room: &str) -> String {
     format!("{ROOM}{room}")
 }
@@ -27,13 +26,11 @@ const ATTEMPTS: usize = 20;
 const AT_ONCE: usize = 8;
 const USERS_AT_ONCE: usize = 16;
 
-/// The number of records per read.
 const BATCH: usize = 100;
 
 /// The maximum difference between the clocks of processes.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// Rooms by user.
 pub(crate) type Users = BTreeMap<String, BTreeSet<String>>;
 
 /// Users who left, by room, with the versions of their values.
@@ -167,7 +164,6 @@ impl PresenceLedger<'_> {
         Ok(found)
     }
 
-    /// Returns the rooms of a user's connections.
     async fn rooms_of(&self, user: &str) -> Result<HashSet<String>, StoreError> {
         let (scope, mut after) = (Scope::User(user.to_owned()), None);
         let mut rooms = HashSet::new();

@@ -19,10 +19,8 @@ const ROOM_SHARDS: u8 = 4;
 /// The prefix of the keys of batches.
 const BATCH: &str = "batch/";
 
-/// The key of the request for a sweep.
 const REQUEST: &str = "request";
 
-/// The largest batch, in bytes.
 const BATCH_BYTES: usize = 24 * 1024;
 
 /// How long a batch is stored: longer than Lambda keeps an asynchronous event (6 h).
@@ -34,7 +32,6 @@ const SWEEP_DELAY: Duration = Duration::from_secs(60);
 /// The number of batches that are read and announced together.
 const PAGE: usize = 500;
 
-/// The kind of the changes in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChangeKind {
@@ -42,7 +39,6 @@ pub(crate) enum ChangeKind {
     Left,
 }
 
-/// A shard of the pending changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) kind: ChangeKind,
@@ -81,10 +77,8 @@ pub(crate) struct PendingShard<'a> {
     pub(crate) shard: Shard,
 }
 
-/// Changes that were added together.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Batch {
-    /// The time when they are announced.
     pub(crate) due: Timestamp,
     pub(crate) changes: Vec<PendingChange>,
 }
@@ -129,7 +123,6 @@ impl PendingShard<'_> {
         Ok(Some(due.map_or(now, Timestamp::from_millis)))
     }
 
-    /// Withdraws the request.
     pub(crate) async fn withdraw_request(&self) -> Result<(), StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         let deleted = self.store.delete_value(&namespace, REQUEST, now);
@@ -150,7 +143,6 @@ impl PendingShard<'_> {
         Ok((batches.collect(), next))
     }
 
-    /// Removes batches.
     pub(crate) async fn discard(&self, keys: &[String]) -> Result<(), StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         self.store.delete_values(&namespace, keys, now).await
@@ -161,7 +153,6 @@ impl PendingShard<'_> {
     }
 }
 
-/// Splits changes into parts that fit into one batch.
 fn parts(mut changes: &[PendingChange]) -> impl Iterator<Item = &[PendingChange]> {
     std::iter::from_fn(move || {
         let mut size = 0;
@@ -203,7 +194,6 @@ impl PendingChange {
         })
     }
 
-    /// Returns the approximate size as JSON, in bytes.
     fn size(&self) -> usize {
         let rooms = self.rooms.iter().map(|room| room.len() + 3);
         128 + self.user.len() + rooms.sum::<usize>()

@@ -12,19 +12,14 @@ use tracing::warn;
 /// How early a requested sweep may read, because the clocks of two processes may differ.
 const SKEW: Duration = Duration::from_millis(500);
 
-/// The presence settings of a router.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hooks {
-    /// The grace period of a user who left.
     pub(crate) grace: Duration,
-    /// Whether the router has a `joined` handler.
     pub(crate) announces_joins: bool,
 }
 
-/// The presence state of a process.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceState {
-    /// The router's settings, if it keeps presences.
     hooks: Option<Hooks>,
     changes: Mutex<Changes>,
     has_warned: AtomicBool,
@@ -48,12 +43,10 @@ impl PresenceState {
         }
     }
 
-    /// Returns the router's settings, if it keeps presences.
     pub(crate) fn hooks(&self) -> Option<Hooks> {
         self.hooks
     }
 
-    /// Returns whether presences are kept.
     pub(crate) fn are_kept(&self) -> bool {
         self.hooks.is_some()
     }
@@ -100,19 +93,16 @@ impl PresenceState {
         }
     }
 
-    /// Keeps departures until the end of the event.
     fn remember(&self, departures: &[PendingChange]) {
         self.changes().departures.extend_from_slice(departures);
     }
 
-    /// Records that a change was added to a shard.
     pub(crate) fn added(&self, shard: Shard, due: Timestamp) {
         let mut changes = self.changes();
         let first = changes.added.entry(shard).or_insert(due);
         *first = due.min(*first);
     }
 
-    /// Returns whether there are changes to announce.
     pub(crate) fn has_changes(&self) -> bool {
         let changes = self.changes();
         !changes.departures.is_empty() || !changes.added.is_empty()
@@ -136,17 +126,14 @@ impl PresenceState {
         added
     }
 
-    /// Records the time of the next sweep of a shard.
     pub(crate) fn sweeps(&self, shard: Shard, due: Timestamp) {
         self.changes().sweeps.insert(shard, due);
     }
 
-    /// Records that the requested sweep of a shard has begun.
     pub(crate) fn swept(&self, shard: Shard) {
         self.changes().sweeps.remove(&shard);
     }
 
-    /// Returns whether this is the first call.
     pub(crate) fn is_first(&self) -> bool {
         !self.has_warned.swap(true, Ordering::Relaxed)
     }

@@ -15,7 +15,6 @@ pub(crate) struct HandlerTimer {
 }
 
 impl HandlerTimer {
-    /// Starts the measurement of a call.
     pub(crate) fn new(metrics: Arc<Metrics>, route: &str) -> Self {
         Self {
             metrics,
@@ -25,7 +24,6 @@ impl HandlerTimer {
         }
     }
 
-    /// Ends the measurement.
     pub(super) fn end(mut self, response: &Response) {
         self.failed = response.error().is_some_and(|error| {
             // A client that disconnects before its welcome message is not a failure of the handler.

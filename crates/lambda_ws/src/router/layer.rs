@@ -11,7 +11,6 @@ use std::sync::Arc;
 /// The service that a layer wraps: a router and the layers that were added to it before.
 pub type RouterService = BoxCloneSyncService<AnyEvent, Response, BoxError>;
 
-/// Wraps a service in a layer.
 pub(super) type ApplyLayer = dyn Fn(RouterService) -> RouterService + Send + Sync;
 
 impl<S> Router<S> {
@@ -60,7 +59,6 @@ impl<S> Router<S> {
 }
 
 impl Router {
-    /// Returns the router in its layers, if it has any.
     pub(crate) fn layered(self: &Arc<Self>) -> Option<RouterService> {
         if self.layers.is_empty() {
             return None;

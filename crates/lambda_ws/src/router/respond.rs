@@ -11,7 +11,6 @@ use lambda_ws_protocol::selection::{Member, member};
 use std::sync::Arc;
 
 impl Router {
-    /// Returns whether the router has an `opened` handler.
     pub(crate) fn handles_opened(&self) -> bool {
         self.handlers.opened.is_some()
     }
@@ -83,7 +82,6 @@ impl Router {
         ("$default", Box::pin(std::future::ready(response)))
     }
 
-    /// Returns the error for a message without a route.
     fn unknown(&self, found: &Member<'_>) -> Error {
         let member = &self.member;
         let known: Vec<_> = self.routes.keys().map(|key| format!("`{key}`")).collect();
@@ -112,7 +110,6 @@ impl Router {
     }
 }
 
-/// Calls a handler, if there is one.
 fn call<K: Kind>(
     route: &Option<Route<K, ()>>,
     event: Event<K>,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 type Call<K, S> = dyn Fn(Event<K>, S) -> BoxFuture<'static, Response> + Send + Sync;
 
-/// A handler of any type, for events of kind `K` and a state of type `S`.
 pub(super) struct Route<K, S>(Arc<Call<K, S>>);
 
 impl<K: Kind, S: Clone + Send + Sync + 'static> Route<K, S> {

@@ -12,7 +12,6 @@ use tracing::{info, warn};
 /// The pauses before retries of transient failures: 50, 200 and 600 ms.
 const BACKOFF: Backoff = Backoff::new(50, 4, 600, 3, Jitter::Half);
 
-/// The kind of a request to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
     /// A message: the buffer of its client may be full.
@@ -21,7 +20,6 @@ pub(super) enum RequestKind {
     Other,
 }
 
-/// The attempts to reach one connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempts {
     request: RequestKind,
@@ -95,7 +93,6 @@ impl Sender {
         another
     }
 
-    /// Waits before another attempt.
     pub(super) async fn wait(&self, id: &ConnectionId, attempts: &Attempts, pause: Duration) {
         // The probe runs before the last pause, so that its result is known when the last attempt fails.
         let is_last = attempts.was_throttled && attempts.backoff.is_over();

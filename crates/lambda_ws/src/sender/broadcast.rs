@@ -156,7 +156,6 @@ impl Sender {
         (tasks, left.map(|(rest, error)| (rest, Some(error))))
     }
 
-    /// Returns whether the time is up.
     fn is_late(&self) -> bool {
         self.0
             .deadline

@@ -41,7 +41,6 @@ impl Delivery {
         self.sent + self.gone + self.throttled + self.failed
     }
 
-    /// Adds the result of a part.
     pub(crate) fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.gone += other.gone;

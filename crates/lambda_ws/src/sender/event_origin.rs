@@ -2,7 +2,6 @@
 
 use crate::ConnectionId;
 
-/// The event that a sender belongs to.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum EventOrigin {
     /// The `$connect` of this connection, which cannot receive yet.
@@ -19,7 +18,6 @@ pub(crate) enum EventOrigin {
 }
 
 impl EventOrigin {
-    /// Returns the connection whose handshake is running.
     pub(super) fn handshake(&self) -> Option<&ConnectionId> {
         match self {
             Self::Handshake(id) | Self::JoinedInHandshake(id) => Some(id),
@@ -35,7 +33,6 @@ impl EventOrigin {
         }
     }
 
-    /// Returns the connection that broadcasts exclude.
     pub(super) fn excluded(&self) -> Option<&ConnectionId> {
         match self {
             Self::JoinedInHandshake(id) => Some(id),

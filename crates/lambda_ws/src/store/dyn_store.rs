@@ -6,7 +6,6 @@ use super::{
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
-/// The future of an operation of a store.
 type Operation<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
 /// Calls a macro with the operations of [`DynStore`] and the traits that define them.

@@ -18,12 +18,10 @@ pub struct Memory(Arc<Mutex<Tables>>);
 #[derive(Debug, Default)]
 struct Tables {
     records: HashMap<ConnectionId, Record>,
-    /// The members of each group by hash and id, with their expiry.
     members: HashMap<Scope, BTreeMap<(u8, ConnectionId), Timestamp>>,
     values: values::Kept,
 }
 
-/// The number of connections in a page.
 const PAGE: usize = 1000;
 
 impl Memory {

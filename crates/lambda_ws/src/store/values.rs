@@ -201,7 +201,6 @@ pub struct Entries {
     pub next: Option<String>,
 }
 
-/// Encodes a value for the store.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     let value = serde_json::to_string(value).map_err(StoreError::BadValue)?;
     match value.len() {

@@ -38,7 +38,6 @@ pub(crate) struct Range {
     pub(crate) after: Option<ConnectionId>,
 }
 
-/// A [`Remaining`] before validation.
 #[derive(Deserialize)]
 struct UncheckedRest {
     scope: Scope,
@@ -78,7 +77,6 @@ impl TryFrom<UncheckedRest> for Remaining {
     }
 }
 
-/// A [`Range`] before validation.
 #[derive(Deserialize)]
 struct UncheckedRange {
     from: u8,
@@ -102,7 +100,6 @@ impl TryFrom<UncheckedRange> for Range {
 }
 
 impl Remaining {
-    /// Returns a whole group.
     pub(crate) fn all(scope: Scope, except: HashSet<ConnectionId>) -> Self {
         let ranges = scope.slices().map(|slice| Range { slice, after: None });
         Self {
@@ -123,7 +120,6 @@ impl Remaining {
         self.ids.is_empty() && self.ranges.is_empty()
     }
 
-    /// Adds another part of the same broadcast.
     pub(crate) fn add(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.ranges.extend(other.ranges);
@@ -171,7 +167,6 @@ impl Remaining {
 }
 
 impl Range {
-    /// Returns the first remaining hash byte.
     fn from(&self) -> u8 {
         self.after
             .as_ref()
@@ -179,7 +174,6 @@ impl Range {
             .clamp(self.slice.from, self.slice.to)
     }
 
-    /// Returns the number of remaining hash bytes.
     pub(crate) fn width(&self) -> usize {
         usize::from(self.slice.to - self.from()) + 1
     }

@@ -26,7 +26,6 @@ const CHANCES: usize = 100;
 const URL: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/test";
 
 impl Shared {
-    /// Starts an application that serves events with `router`.
     pub(super) fn start(router: Router) -> Arc<Self> {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();

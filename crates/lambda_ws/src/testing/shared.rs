@@ -35,13 +35,11 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-/// The configuration of an API.
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     pub(super) expression: Expression,
     /// The routes of messages, with `true` for two-way routes.
     pub(super) routes: BTreeMap<String, bool>,
-    /// The identity sources of the authorizer, if there is one.
     pub(super) authorizer: Option<Vec<IdentitySource>>,
 }
 
@@ -73,7 +71,6 @@ impl Invocation {
     }
 }
 
-/// The state that a gateway and its clients share.
 pub(super) struct Shared {
     dispatcher: Arc<Dispatcher>,
     pub(super) store: Memory,
@@ -124,7 +121,6 @@ impl Shared {
         lock(&self.invocations)
     }
 
-    /// Returns the connections.
     pub(super) fn sockets(&self) -> MutexGuard<'_, Sockets> {
         lock(&self.sockets)
     }
@@ -161,7 +157,6 @@ impl Shared {
         }
     }
 
-    /// Invokes the application with an event of a connection.
     pub(super) async fn invoke(
         self: &Arc<Self>,
         event: &ProxyRequest<'_>,
@@ -174,7 +169,6 @@ impl Shared {
         }
     }
 
-    /// Invokes the application with an event.
     pub(super) fn call(
         &self,
         json: String,
@@ -235,7 +229,6 @@ impl Shared {
         }
     }
 
-    /// Returns a client's part of events.
     pub(super) fn client(&self, id: &ConnectionId) -> ClientParts {
         let sockets = self.sockets();
         let socket = sockets.all.get(id).expect("connections are kept");
@@ -249,9 +242,7 @@ impl Shared {
     }
 }
 
-/// The failure of an invocation.
 pub(super) enum Failure {
-    /// A function error, with its message.
     Error(String),
     Panicked,
     TimedOut,
@@ -278,7 +269,6 @@ impl Drop for Task {
     }
 }
 
-/// A client's part of events.
 pub(super) struct ClientParts {
     id: ConnectionId,
     connected_at: Timestamp,

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// One connection.
 pub(super) struct Socket {
-    /// The number of earlier connections.
     pub(super) number: usize,
     pub(super) state: State,
     pub(super) connected_at: Timestamp,
@@ -25,10 +24,8 @@ pub(super) struct Socket {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its `$connect` is running.
     Opening,
     Open,
-    /// The server closed it.
     Closed(CloseReason),
     /// The client closed it, or was lost.
     Ended,
@@ -49,12 +46,10 @@ pub(super) struct Ended {
     pub(super) reason: String,
 }
 
-/// All connections, past and present.
 #[derive(Default)]
 pub(super) struct Sockets {
     pub(super) all: BTreeMap<ConnectionId, Socket>,
     pub(super) ended: VecDeque<Ended>,
-    /// The number of running actions.
     pub(super) under_way: usize,
     /// The number of running follow-up invocations.
     pub(super) tasks: usize,
@@ -73,7 +68,6 @@ impl Sockets {
             .ok_or(SendError::Gone)
     }
 
-    /// Sends a message to the client.
     pub(super) fn push(
         &mut self,
         id: &ConnectionId,
@@ -86,7 +80,6 @@ impl Sockets {
         Ok(())
     }
 
-    /// Closes a connection as the server.
     pub(super) fn close(
         &mut self,
         id: &ConnectionId,
@@ -97,7 +90,6 @@ impl Sockets {
         Ok(())
     }
 
-    /// Queues the `$disconnect` of a connection.
     pub(super) fn end(&mut self, id: &ConnectionId, code: u16, reason: &str) {
         self.ended.push_back(Ended {
             id: id.clone(),
@@ -119,7 +111,6 @@ impl Sockets {
         ))
     }
 
-    /// Returns the code and reason of a close by the server.
     pub(super) fn closing(&self, id: &ConnectionId) -> Option<CloseReason> {
         match self.all.get(id)?.state {
             State::Closed(closing) => Some(closing),

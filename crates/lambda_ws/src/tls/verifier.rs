@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 
 const AMAZON: &[u8] = include_bytes!("amazon.pem");
 
-/// Returns the certificates of Amazon's authorities.
 pub(super) fn certificates() -> Vec<CertificateDer<'static>> {
     let all = CertificateDer::pem_slice_iter(AMAZON);
     all.map(|one| one.expect("a test parses them")).collect()
@@ -100,7 +99,6 @@ impl ServerCertVerifier for AmazonOrSystem {
     }
 }
 
-/// Reads the system's certificates.
 pub(super) fn system() -> Result<RootCertStore, BoxError> {
     let found = rustls_native_certs::load_native_certs();
     let roots = store(&found.certs);

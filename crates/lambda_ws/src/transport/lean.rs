@@ -190,7 +190,6 @@ impl Client {
     }
 }
 
-/// The response of GetConnection (conformance G5).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConnectionInfo {
@@ -207,7 +206,6 @@ struct Identity {
     user_agent: Option<String>,
 }
 
-/// Reads the body of GetConnection.
 pub(super) fn inspection(body: &[u8]) -> Result<Inspection, serde_json::Error> {
     let info: ConnectionInfo = serde_json::from_slice(body)?;
     let time = |text: Option<String>| {

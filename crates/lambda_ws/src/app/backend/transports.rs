@@ -18,7 +18,6 @@ pub(crate) enum Transports {
 }
 
 impl Transports {
-    /// Creates one transport for all events.
     pub(crate) fn one(transport: Arc<dyn DynTransport>) -> Self {
         let endpoint = match api_of(transport.url()) {
             Some(_) => EndpointState::proven(),
@@ -109,7 +108,6 @@ mod each_api {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 
-    /// A transport for each API.
     pub(crate) struct EachApi {
         config: SdkConfig,
         client: ManagementClient,

@@ -80,7 +80,6 @@ impl Dispatcher {
         LambdaResponse::new(response, None)
     }
 
-    /// Stores a connection and returns whether it is stored. Every accepted client is stored.
     async fn register(&self, record: &Record) -> bool {
         let store = &self.backend.store;
         let Err(error) = store.register(record).await else {
@@ -115,7 +114,6 @@ impl Dispatcher {
     }
 }
 
-/// Broadcasts the announcements of a connection to its rooms.
 async fn announce(sender: &Sender, id: &ConnectionId, announcements: Vec<(String, Payload)>) {
     for (room, payload) in announcements {
         match sender.room(&*room).except(id).send(payload).await {

@@ -10,21 +10,16 @@ use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The event of an invocation.
 pub(super) enum Invocation<'a> {
     /// An authorization request of API Gateway.
     Authorize(Context, Authorize),
-    /// `$connect`.
     Connect(Context, Connect),
-    /// A message.
     Message(Context, Message),
-    /// `$disconnect`.
     Disconnect(Context, Disconnect),
     /// A follow-up task of the function itself.
     Task(&'a RawValue),
     /// A message published by another program.
     Publish(&'a RawValue),
-    /// SNS notifications or SQS messages.
     Records(Vec<Record>),
 }
 
@@ -38,7 +33,6 @@ struct NonSocketEvent<'a> {
     publish: Option<&'a RawValue>,
     #[serde(rename = "Records")]
     records: Option<Vec<Record>>,
-    /// The detail of an EventBridge event.
     #[serde(borrow)]
     detail: Option<Detail<'a>>,
 }
@@ -107,7 +101,6 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Returns the context of an event of a WebSocket API.
     pub(super) fn context(&self) -> Option<&Context> {
         match self {
             Self::Authorize(context, _)

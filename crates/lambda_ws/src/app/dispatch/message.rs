@@ -38,7 +38,6 @@ impl Dispatcher {
         response
     }
 
-    /// Sends the handler's response to the client.
     async fn answer_message(
         &self,
         mut response: Response,

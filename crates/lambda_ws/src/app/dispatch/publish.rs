@@ -148,10 +148,8 @@ impl Sender {
 struct Envelope<'a> {
     #[serde(borrow)]
     publish: Option<&'a RawValue>,
-    /// The message of an SNS notification.
     #[serde(rename = "Message")]
     message: Option<String>,
-    /// The detail of an EventBridge event.
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
 }

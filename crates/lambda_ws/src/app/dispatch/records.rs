@@ -9,7 +9,6 @@ use crate::sender::Sender;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-/// An SNS notification or an SQS message.
 #[derive(Deserialize)]
 #[serde(from = "RecordFields")]
 pub(super) enum Record {

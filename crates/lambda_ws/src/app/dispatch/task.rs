@@ -65,7 +65,6 @@ impl Dispatcher {
         work.instrument(span).await
     }
 
-    /// Sends a part of a broadcast.
     async fn send_part(
         &self,
         parent: (String, u32),

@@ -73,7 +73,6 @@ fn read(fields: &str) -> Map<String, Value> {
     serde_json::from_str(fields).unwrap_or_default()
 }
 
-/// The members of a JSON object, from fields.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 

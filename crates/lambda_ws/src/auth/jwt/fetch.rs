@@ -31,17 +31,14 @@ impl<T: Fetch> DynFetch for T {
     }
 }
 
-/// The largest document, in bytes.
 const BYTES: usize = 256 * 1024;
 
-/// Fetches keys over HTTPS.
 pub(super) struct Https {
     client: https::Https,
     pub(super) timeout: Duration,
 }
 
 impl Https {
-    /// Creates a client for `url`.
     pub(super) fn new(url: &str) -> Result<Self, Error> {
         let uri: Uri = url.parse()?;
         let here = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));

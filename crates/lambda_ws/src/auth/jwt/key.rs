@@ -19,7 +19,6 @@ pub(super) struct Header {
     pub(super) crit: Option<IgnoredAny>,
 }
 
-/// The signature algorithm of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
     Rs256,
@@ -39,7 +38,6 @@ impl Algorithm {
     }
 }
 
-/// A public key of an issuer.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     kid: Option<String>,
@@ -106,7 +104,6 @@ impl Key {
         }
     }
 
-    /// Returns the key that a token names.
     pub(super) fn of<'k>(keys: &'k [Self], header: &Header) -> Result<&'k Self, JwtError> {
         if header.crit.is_some() {
             return Err(JwtError::Malformed);
@@ -153,7 +150,6 @@ fn without_zeros(number: Vec<u8>) -> Vec<u8> {
     number[zeros..].to_vec()
 }
 
-/// Decodes a part of a token or a key.
 pub(super) fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
     URL_SAFE_NO_PAD
         .decode(part)

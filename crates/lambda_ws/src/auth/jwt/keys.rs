@@ -113,7 +113,6 @@ impl Keys {
         self
     }
 
-    /// Returns the key that a token names.
     pub(super) async fn find(&self, header: &Header, now: Timestamp) -> Result<Key, JwtError> {
         let mut known = self.known.lock().await;
         let Some(source) = &self.source else {

@@ -13,7 +13,6 @@ pub(crate) const SEND_TASKS: usize = 4;
 #[derive(Clone)]
 pub(crate) struct TaskHandOff {
     pub(crate) tasks: Arc<dyn Tasks>,
-    /// The number of tasks that share the work.
     pub(crate) width: usize,
     /// The current task, if there is one, and the number of tasks in a row before it.
     pub(crate) parent: Option<(String, u32)>,

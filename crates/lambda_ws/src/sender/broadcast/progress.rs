@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-/// How often the progress is logged.
 const LOG: Duration = Duration::from_secs(5);
 
 /// The progress of a broadcast. Hashes spread ids evenly, so the part of a group that was read shows the size of the
@@ -54,7 +53,6 @@ impl Progress {
         };
     }
 
-    /// Returns the estimated number of recipients.
     fn total(&self) -> f64 {
         let sum = |of: fn(&Part) -> usize| self.ranges.iter().map(of).sum::<usize>();
         let (width, covered) = (sum(|part| part.width), sum(|part| part.covered));
@@ -76,7 +74,6 @@ impl Progress {
         (since >= 1.0).then(|| (delivery.audience() as f64 / since).max(1.0))
     }
 
-    /// Logs the progress of a long broadcast.
     pub(super) fn log(&mut self, delivery: &Delivery, rate: f64) {
         if self.logged.elapsed() < LOG {
             return;

@@ -7,10 +7,8 @@ use crate::sync::spawned;
 use crate::task::Range;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
-/// The number of ranges that are read concurrently.
 const READS: usize = 4;
 
-/// The largest number of connections in a chunk.
 const CHUNK: usize = 256;
 
 /// Some of a range's connections, in a random order.

@@ -33,7 +33,6 @@ const AHEAD: usize = 8;
 /// How long before the deadline no new send starts: the longest time of a send, at most a quarter of the time.
 const MARGIN: Duration = Duration::from_secs(3);
 
-/// The interval between checks of the progress.
 const TICK: Duration = Duration::from_secs(1);
 
 /// Saves the remaining recipients, in case the process ends early.
@@ -42,17 +41,14 @@ pub(crate) trait Checkpoint: Send + Sync {
     fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
-/// The limits of a run.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RunOptions<'a> {
-    /// The time when it must have returned.
     pub(crate) deadline: Option<Instant>,
     /// Stops as soon as it is clear that the deadline is too early.
     pub(crate) stop_early: bool,
     pub(crate) checkpoint: Option<&'a dyn Checkpoint>,
 }
 
-/// A connection and its attempts.
 struct Target {
     id: ConnectionId,
     attempts: Attempts,
@@ -65,9 +61,7 @@ pub(in crate::sender) struct Broadcast<'a> {
     message: Option<Payload>,
     except: HashSet<ConnectionId>,
     chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
-    /// The rest of each range.
     ranges: Vec<Option<Range>>,
-    /// The chunks that were read ahead.
     ahead: VecDeque<Chunk>,
     /// The next recipients, in reverse order.
     queue: Vec<ConnectionId>,
@@ -77,13 +71,11 @@ pub(in crate::sender) struct Broadcast<'a> {
     waiting: FuturesUnordered<BoxFuture<'a, Target>>,
     gone_checks: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
     removal: Removal<'a>,
-    /// The maximum number of concurrent sends.
     window: usize,
     /// The time when the rate limiter allows the next send.
     ready: Option<Instant>,
     stopped: bool,
     unread: Option<StoreError>,
-    /// A connection that was reached.
     reached: Option<ConnectionId>,
     progress: Progress,
     delivery: Delivery,
@@ -167,7 +159,6 @@ impl<'a> Broadcast<'a> {
         self.finish().await
     }
 
-    /// Starts as many sends as allowed.
     fn begin(&mut self) {
         while !self.stopped
             && self.in_flight.len() < self.window
@@ -216,7 +207,6 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Starts another attempt.
     fn attempt(&mut self, target: Target) {
         self.sender.0.rate_limiter.charge(Instant::now());
         self.go(target);
@@ -318,13 +308,11 @@ impl<'a> Broadcast<'a> {
         reached.map_or(allowed, |rate| rate.min(allowed))
     }
 
-    /// Returns the expected end of the broadcast.
     fn ends(&self) -> Instant {
         let left = self.progress.eta(&self.delivery, self.rate());
         Instant::now() + left.min(Duration::from_secs(24 * 60 * 60))
     }
 
-    /// Returns the remaining recipients.
     fn rest(&self) -> Remaining {
         let ids = self.queue.iter().chain(&self.pending);
         Remaining {

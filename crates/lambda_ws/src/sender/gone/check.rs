@@ -31,13 +31,11 @@ const OPENING_PAUSES: Backoff = Backoff::new(50, 2, 1600, 6, Jitter::None);
 /// The pause before a 410 is confirmed: API Gateway sometimes returns one for a live connection.
 const CONFIRMATION: Backoff = Backoff::new(250, 1, 250, 1, Jitter::None);
 
-/// The result of a check after a 410.
 pub(in crate::sender) enum GoneCheck {
     /// The connection is alive. The message was sent, or the connection was closed.
     Alive,
     /// The connection is gone. Contains its record, if it has one.
     Gone(Option<Record>),
-    /// The check failed.
     Unknown(SendError),
 }
 
@@ -185,7 +183,6 @@ impl Sender {
         }
     }
 
-    /// Marks a connection as gone and removes it from its rooms.
     async fn mark_gone(&self, record: &Record) -> Result<(), StoreError> {
         let departure = PendingChange::departure(record);
         self.depart(departure.as_slice()).await;

@@ -22,14 +22,12 @@ impl EndpointState {
         endpoint
     }
 
-    /// Records that the endpoint has reached a connection.
     pub(in crate::sender) fn prove(&self) {
         if !self.is_proven.load(Ordering::Relaxed) {
             self.is_proven.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Records the API and stage of the endpoint.
     pub(crate) fn learn_api(&self, api: &str) {
         self.api.get_or_init(|| api.to_owned());
     }
@@ -40,7 +38,6 @@ impl EndpointState {
 }
 
 impl Sender {
-    /// Returns whether the endpoint has reached a connection.
     pub(in crate::sender) fn is_endpoint_proven(&self) -> bool {
         self.0.endpoint.is_proven.load(Ordering::Relaxed)
     }

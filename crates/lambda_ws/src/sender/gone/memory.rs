@@ -20,7 +20,6 @@ const REMOVAL: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct GoneMemory(Mutex<Recent<ConnectionId, Timestamp>>);
 
-/// The age of an ended connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sender) enum KnownGone {
     /// It ended recently and is being removed.
@@ -30,13 +29,11 @@ pub(in crate::sender) enum KnownGone {
 }
 
 impl GoneMemory {
-    /// Remembers an ended connection.
     pub(crate) fn remember(&self, id: &ConnectionId, now: Timestamp) {
         let mut ended = lock(&self.0);
         ended.insert(id.clone(), now, Instant::now());
     }
 
-    /// Returns the age of an ended connection.
     pub(in crate::sender) fn find(
         &self,
         id: &ConnectionId,

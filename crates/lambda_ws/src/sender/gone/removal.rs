@@ -12,7 +12,6 @@ use tracing::{info, warn};
 const BATCH: usize = 100;
 const AT_ONCE: usize = 25;
 
-/// The number of batches that are removed concurrently.
 const BATCHES: usize = 2;
 
 /// The maximum number of connections in the queue. The next message finds the others.

@@ -33,23 +33,19 @@ const PROBES: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Evidence {
     hasher: RandomState,
-    /// The connections with posts in this window.
     window: HashMap<u64, Count>,
     all: Tally,
     /// The tally of connections that were not throttled recently.
     unsuspected: Tally,
     /// The last time when several unsuspected connections were reached without a 429.
     calm: Option<Instant>,
-    /// The recently throttled connections.
     throttled: Recent<u64, ()>,
     /// The connections that were throttled at all attempts since the last success.
     starved: HashSet<u64>,
-    /// The time of the last success.
     answered: Option<Instant>,
     probed: Option<Instant>,
 }
 
-/// The posts to one connection in a window.
 #[derive(Debug, Clone, Copy)]
 struct Count {
     posts: u32,
@@ -58,11 +54,9 @@ struct Count {
     is_suspected: bool,
 }
 
-/// A sum over connections.
 #[derive(Debug, Default)]
 struct Tally {
     connections: usize,
-    /// The connections with a throttled post.
     throttled: usize,
     /// The sum of their shares of throttled posts.
     share: f64,
@@ -83,7 +77,6 @@ impl Evidence {
         }
     }
 
-    /// Records a successful request.
     pub(super) fn answered(&mut self, now: Instant) {
         self.answered = Some(now);
         if !self.starved.is_empty() {
@@ -157,7 +150,6 @@ impl Evidence {
         self.is_certain() || !is_calm && self.all.is_account()
     }
 
-    /// Starts a new window.
     pub(super) fn begin(&mut self) {
         self.window.clear();
         self.all = Tally::default();

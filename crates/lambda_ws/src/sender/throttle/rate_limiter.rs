@@ -28,7 +28,6 @@ const LEAST: f64 = 0.01;
 /// How long after a halving 429s say nothing about single connections.
 const UNCERTAIN: Duration = Duration::from_secs(2);
 
-/// Logged when the rate is halved.
 pub(crate) const ACCOUNT_THROTTLED: &str =
     "API Gateway throttles the account: the send rate is halved for a while";
 
@@ -45,7 +44,6 @@ struct State {
     rate: f64,
     tokens: f64,
     at: Instant,
-    /// The start of the current window.
     window: Instant,
     evidence: Evidence,
     halved: Option<Instant>,
@@ -57,7 +55,6 @@ impl RateLimiter {
         Self::with(rate, Arc::default())
     }
 
-    /// Creates a limiter with known slow connections.
     pub(crate) fn with(rate: u32, slow: Arc<SlowClients>) -> Self {
         let (full, now) = (f64::from(rate.max(1)), Instant::now());
         let state = State {
@@ -84,7 +81,6 @@ impl RateLimiter {
         self
     }
 
-    /// Returns the known slow connections.
     pub(crate) fn slow(&self) -> &Arc<SlowClients> {
         &self.slow
     }

@@ -30,7 +30,6 @@ pub(crate) struct SlowClients {
     known: Mutex<Recent<u64, Slow>>,
 }
 
-/// The times of the first and the last 429 in a row.
 #[derive(Debug, Clone, Copy)]
 struct Slow {
     first: Instant,
@@ -47,7 +46,6 @@ impl SlowClients {
         }
     }
 
-    /// Remembers a connection as slow.
     pub(in crate::sender) fn add(&self, id: &ConnectionId, now: Instant) {
         let slow = Slow {
             first: now,

@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_ws_protocol::table_layout;
 use std::collections::HashMap;
 
-/// An item, or a key.
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
@@ -75,18 +74,15 @@ pub(super) fn from_record(record: &Record) -> Attributes {
     item
 }
 
-/// An item from a response.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a>(pub(super) &'a Attributes);
 
 impl Item<'_> {
-    /// Returns the id of the item's connection.
     pub(super) fn id(self) -> Option<ConnectionId> {
         let id = table_layout::connection_id(self.text("pk"), self.text("sk")?);
         Some(id.into())
     }
 
-    /// Returns the record, if the item is a record.
     pub(super) fn record(self) -> Option<Record> {
         let at = Timestamp::from_millis(self.number("at")?);
         let mut record = Record::new(self.id()?, at, self.text("api").unwrap_or_default(), at);
@@ -100,7 +96,6 @@ impl Item<'_> {
         Some(record)
     }
 
-    /// Returns the value, if the item is a value.
     pub(super) fn value(self) -> Option<Value> {
         Some(Value {
             value: self.text("value")?.to_owned(),

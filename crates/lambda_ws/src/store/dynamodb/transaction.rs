@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::types::{
 use std::collections::BTreeSet;
 
 impl DynamoDb {
-    /// Changes a connection's record and its members atomically.
     pub(super) async fn transact(
         &self,
         update: Update,
@@ -82,7 +81,6 @@ fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
-/// The failure of a conditional change.
 pub(super) enum WriteError {
     /// The record, if there is one, does not meet the condition.
     Condition(Option<Record>),
@@ -100,14 +98,12 @@ impl WriteError {
     }
 }
 
-/// The transient reasons of cancelled transactions.
 const TRANSIENT: &[&str] = &[
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 ];
 
-/// Returns the first cancellation reason with one of these codes.
 fn reason<'a>(
     canceled: &'a TransactionCanceledException,
     codes: &[&str],

@@ -9,7 +9,6 @@ use std::ops::Bound;
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     namespaces: HashMap<String, BTreeMap<String, Value>>,
-    /// The last version of any value.
     version: u64,
 }
 

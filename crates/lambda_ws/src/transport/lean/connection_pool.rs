@@ -38,7 +38,6 @@ pub(super) struct ConnectionPool {
     requests: Semaphore,
     /// A permit for each opening connection.
     connects: Semaphore,
-    /// Notified when a connection is returned.
     returned: Notify,
     /// The most recently used connection is at the end.
     idle: Mutex<VecDeque<Idle>>,
@@ -156,7 +155,6 @@ impl ConnectionPool {
         }
     }
 
-    /// Returns an idle connection.
     fn idle_connection(&self) -> Option<Connection> {
         loop {
             let mut idle = self.lock();
@@ -225,20 +223,16 @@ impl ConnectionPool {
     }
 }
 
-/// The connection of a request.
 enum PooledConnection {
     Kept(Connection),
     Fresh(Connection),
 }
 
-/// The failure of an attempt.
 enum Failure {
     Exchange(ExchangeError),
-    /// The response was late.
     Slow,
 }
 
-/// Returns the end of an attempt.
 fn attempt_end(end: Instant) -> Instant {
     end.min(Instant::now() + ATTEMPT)
 }

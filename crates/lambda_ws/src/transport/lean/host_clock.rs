@@ -9,12 +9,10 @@ const TOLERANCE: Duration = Duration::from_secs(4 * 60);
 /// This machine's clock, corrected by the host's clock, because signatures are valid for minutes.
 #[derive(Debug, Default)]
 pub(super) struct HostClock {
-    /// How far the host is ahead, in ms.
     ahead: AtomicI64,
 }
 
 impl HostClock {
-    /// Returns the time for signatures.
     pub(super) fn now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let by = Duration::from_millis(ahead.unsigned_abs());

@@ -19,7 +19,6 @@ const BODY: usize = 64 * 1024;
 /// The size of one read, in bytes: a usual response.
 const ROOM: usize = 1024;
 
-/// An HTTP/1.1 connection.
 #[derive(Debug)]
 pub(super) struct Http1<S> {
     stream: S,
@@ -27,7 +26,6 @@ pub(super) struct Http1<S> {
     buffer: Vec<u8>,
 }
 
-/// The error of an exchange.
 #[derive(Debug)]
 pub(super) struct ExchangeError {
     /// Whether the response had begun, so that the request has arrived.
@@ -109,7 +107,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         read.as_mut().poll(cx)
     }
 
-    /// Reads more bytes.
     async fn more(&mut self) -> io::Result<()> {
         match poll_fn(|cx| self.poll_more(cx)).await? {
             0 => Err(io::Error::new(

@@ -7,34 +7,27 @@ use http::StatusCode;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 use std::time::SystemTime;
 
-/// The maximum number of headers.
 const HEADERS: usize = 64;
 
-/// A response of the host.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     /// The host's time, in a rejection.
     pub(crate) date: Option<SystemTime>,
-    /// The body, or its beginning.
     pub(crate) body: Bytes,
     /// Whether the connection ended before the body.
     pub(crate) is_cut: bool,
 }
 
-/// The head of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) date: Option<SystemTime>,
     pub(super) body: Framing,
-    /// Whether the connection stays open.
     pub(super) keeps: bool,
-    /// Its size in bytes.
     pub(super) size: usize,
 }
 
-/// The end of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
     /// After this number of bytes.
@@ -151,7 +144,6 @@ fn is(value: &[u8], word: &str) -> bool {
     value.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// Parses a `Date` header.
 pub(crate) fn date(value: &[u8]) -> Option<SystemTime> {
     let text = std::str::from_utf8(value).ok()?;
     let date = DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?;

@@ -12,7 +12,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// The management API of one stage.
 #[derive(Debug)]
 pub(super) struct ManagementUrl {
     uri: Uri,
@@ -36,17 +35,14 @@ impl ManagementUrl {
         Some(Self { uri, host, prefix })
     }
 
-    /// Returns the URI to connect to.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// Returns the value of the `Host` header.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
 
-    /// Returns the path of a connection.
     pub(super) fn path(&self, id: &ConnectionId) -> String {
         let mut path = String::with_capacity(self.prefix.len() + id.as_str().len() + 8);
         path.push_str(&self.prefix);

@@ -8,12 +8,10 @@ const SHORT: usize = 8 * 1024;
 
 const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
 
-/// The bytes of a signed request.
 #[derive(Debug)]
 pub(super) struct SignedRequest {
     /// The head and a short body.
     pub(super) start: Vec<u8>,
-    /// A long body.
     pub(super) rest: Bytes,
 }
 

@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tracing::warn;
 
-/// The service in the scope of signatures.
 const SERVICE: &str = "execute-api";
 
 /// How long before their expiry credentials are renewed.
@@ -24,7 +23,6 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// The lifetime of credentials without an expiry, as in the SDK.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// The timeout of the provider.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the provider is not called again after a failure, if the credentials are still valid; and how long
@@ -45,14 +43,11 @@ pub(super) struct SigningKeys {
 struct Current {
     credentials: Credentials,
     key: Arc<SigningKey>,
-    /// The time when they were fetched.
     since: SystemTime,
-    /// The time when they are renewed.
     renewal: SystemTime,
 }
 
 impl Current {
-    /// Returns whether the credentials are valid.
     fn is_valid(&self, now: SystemTime) -> bool {
         let expiry = self.credentials.expiry();
         expiry.is_none_or(|expiry| now + MARGIN < expiry)
