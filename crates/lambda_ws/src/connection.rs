@@ -84,7 +84,7 @@ impl Connection {
     /// ended.
     pub async fn join(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
-        let user = self.kept_user().await?;
+        let user = self.present_user().await?;
         let expires = Record::expiry(self.at, self.sender.now());
         let joined = self.sender.store().join(&self.id, self.at, room, expires);
         self.record_cache.invalidate().await;
@@ -99,7 +99,7 @@ impl Connection {
     /// [`StoreError::BadName`].
     pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
-        let user = self.kept_user().await?;
+        let user = self.present_user().await?;
         self.record_cache.invalidate().await;
         self.depart(user, vec![room.to_owned()]).await;
         self.sender.store().leave(&self.id, self.at, room).await
@@ -129,7 +129,7 @@ impl Connection {
             let left = record.rooms.iter().filter(|left| *left != room);
             let left: Vec<_> = left.cloned().collect();
             let user = record.user.clone();
-            let user = user.filter(|_| self.sender.kept().is_some());
+            let user = user.filter(|_| self.sender.ledger().is_some());
             self.depart(user.clone(), left.clone()).await;
             match self.sender.store().switch_room(&record, room).await {
                 Ok(()) => {
@@ -167,8 +167,8 @@ impl Connection {
 
     /// Returns the connection's user, if the router keeps presences. It is read before a change, because the record
     /// may be gone afterwards.
-    async fn kept_user(&self) -> Result<Option<String>, StoreError> {
-        match self.sender.kept() {
+    async fn present_user(&self) -> Result<Option<String>, StoreError> {
+        match self.sender.ledger() {
             Some(_) => {
                 self.record_cache
                     .user(&self.sender, &self.id, self.at)
@@ -180,10 +180,10 @@ impl Connection {
 
     /// Makes the user present in a room that the connection has joined.
     async fn arrive(&self, user: Option<String>, room: &str) -> Result<(), StoreError> {
-        let (Some(user), Some(kept)) = (user, self.sender.kept()) else {
+        let (Some(user), Some(ledger)) = (user, self.sender.ledger()) else {
             return Ok(());
         };
-        if kept.touch(room, &user).await? {
+        if ledger.touch(room, &user).await? {
             self.sender.effects().join(user, room);
         }
         Ok(())

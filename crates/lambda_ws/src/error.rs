@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_error_says_what_it_is_and_any_other_does_not() {
+    fn only_client_errors_reveal_their_text() {
         let error = Error::client("full", "the room is full").with_source("secret");
         assert_eq!(
             (error.code(), &*error.message()),

@@ -55,8 +55,7 @@ pub trait FromEvent<K, S>: Sized {
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
 }
 
-/// An extractor of an optional value: `Option<Self>` is `None` if it is missing. An extraction that fails still
-/// fails.
+/// An extractor of an optional value: `Option<Self>` is `None` if it is missing. An extraction that fails still fails.
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` cannot be extracted from a `{K}` event",
     label = "not an optional extractor for `{K}` events"

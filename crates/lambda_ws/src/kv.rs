@@ -89,7 +89,7 @@ pub struct Kv<T> {
 }
 
 /// The prefix of the applications' namespaces in the store. The library's own namespaces do not have it.
-const OURS: &str = "kv:";
+const PREFIX: &str = "kv:";
 
 impl<T> Kv<T> {
     /// Returns the values in a namespace, of any type, in the store of `sender`.
@@ -123,7 +123,7 @@ impl<T> Kv<T> {
     pub fn new(sender: &Sender, namespace: impl AsRef<str>) -> Self {
         Self {
             sender: sender.clone(),
-            namespace: format!("{OURS}{}", namespace.as_ref()).into(),
+            namespace: format!("{PREFIX}{}", namespace.as_ref()).into(),
             ttl: None,
             of: PhantomData,
         }
@@ -176,7 +176,7 @@ impl<T> Kv<T> {
 
     /// Validates the namespace and a key, and returns the namespace in the store.
     fn checked(&self, key: &str) -> Result<&str, StoreError> {
-        check_name(&self.namespace[OURS.len()..])?;
+        check_name(&self.namespace[PREFIX.len()..])?;
         check_name(key)?;
         Ok(&self.namespace)
     }
@@ -224,7 +224,7 @@ impl<T: DeserializeOwned> Kv<T> {
 
     fn decoded(&self, key: &str, found: Value) -> Result<Entry<T>, StoreError> {
         let value = serde_json::from_str(&found.value).map_err(|error| {
-            let (namespace, wanted) = (&self.namespace[OURS.len()..], std::any::type_name::<T>());
+            let (namespace, wanted) = (&self.namespace[PREFIX.len()..], std::any::type_name::<T>());
             let which = format!(
                 "`{key}` in the namespace `{namespace}` is not a valid `{wanted}`: {error}"
             );
@@ -301,7 +301,7 @@ impl<T> Clone for Kv<T> {
 impl<T> fmt::Debug for Kv<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kv")
-            .field("namespace", &&self.namespace[OURS.len()..])
+            .field("namespace", &&self.namespace[PREFIX.len()..])
             .field("ttl", &self.ttl)
             .finish_non_exhaustive()
     }

@@ -101,7 +101,7 @@ pub(crate) struct Inner {
     pub(crate) rate_limiter: Arc<RateLimiter>,
     pub(crate) deadline: Option<Instant>,
     /// Continues broadcasts after the deadline.
-    pub(crate) relay: Option<TaskHandOff>,
+    pub(crate) hand_off: Option<TaskHandOff>,
     pub(crate) presences: Option<Arc<PresenceState>>,
     pub(crate) metrics: Option<Arc<Metrics>>,
 }
@@ -123,7 +123,7 @@ impl Sender {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         })
@@ -177,7 +177,7 @@ impl Sender {
     ) -> Result<(), SendError> {
         let payload = message.into_payload()?;
         self.check_open(id)?;
-        let sent = self.send_surely(id, &payload).await;
+        let sent = self.send_confirmed(id, &payload).await;
         if let Some(metrics) = self.metrics() {
             metrics.count(match &sent {
                 Ok(()) => Metric::Sent,
@@ -189,7 +189,7 @@ impl Sender {
         sent
     }
 
-    async fn send_surely(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+    async fn send_confirmed(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
         if self.0.gone.find(id, || self.now()).is_some() {
             return Err(SendError::Gone);
         }
@@ -323,14 +323,14 @@ impl Sender {
     }
 
     /// Returns the presence ledger, if the router keeps presences.
-    pub(crate) fn kept(&self) -> Option<PresenceLedger<'_>> {
-        let kept = PresenceLedger {
+    pub(crate) fn ledger(&self) -> Option<PresenceLedger<'_>> {
+        let ledger = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
         self.presences()
-            .is_some_and(PresenceState::are_kept)
-            .then_some(kept)
+            .is_some_and(PresenceState::is_enabled)
+            .then_some(ledger)
     }
 
     /// Returns the API and the stage as `<apiId>/<stage>`, if known.
@@ -342,12 +342,12 @@ impl Sender {
         let Some(presences) = self.presences().filter(|_| !departures.is_empty()) else {
             return;
         };
-        let kept = PresenceLedger {
+        let ledger = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
         presences
-            .depart(kept, self.0.relay.is_some(), departures)
+            .depart(ledger, self.0.hand_off.is_some(), departures)
             .await;
     }
 

@@ -52,7 +52,6 @@ use std::future::Future;
 ///
 /// - `register` returns before any other operation on the connection starts. The handshake is accepted only after it.
 /// - When an id is registered again, no `remove`, `mark_gone` or `forget` of its former connection is running.
-///   under way.
 pub trait Store: KeyValueStore {
     /// Adds a connection with its user and its rooms.
     fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;

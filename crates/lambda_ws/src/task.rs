@@ -127,10 +127,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_of_another_version_is_refused_with_what_it_is() {
+    fn a_task_of_another_version_is_rejected_with_its_format() {
         let error = Task::read(r#"{"form":99,"id":"a","hop":1,"sing":true}"#).unwrap_err();
         let error = crate::error::chain(&error);
-        assert!(error.contains("has form 99"), "{error}");
+        assert!(error.contains("has format 99"), "{error}");
         assert!(Task::read("{}").is_err());
         assert!(Task::read(&format!(r#"{{"form":{FORM}}}"#)).is_err());
     }

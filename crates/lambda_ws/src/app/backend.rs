@@ -113,7 +113,7 @@ impl Backend {
         presences.expect("a host has called `hosted`")
     }
 
-    pub(super) fn kept(&self) -> PresenceLedger<'_> {
+    pub(super) fn ledger(&self) -> PresenceLedger<'_> {
         PresenceLedger {
             store: &*self.store,
             clock: self.clock(),
@@ -227,7 +227,7 @@ impl Backend {
             endpoint,
             rate_limiter,
             deadline: scope.deadline,
-            relay: self.tasks.clone().map(|tasks| TaskHandOff {
+            hand_off: self.tasks.clone().map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
                 parent: share.map(|share| share.task),

@@ -18,7 +18,7 @@ use tracing::warn;
 const NAMESPACE: &str = "task";
 
 /// How long a lease lasts without a renewal. Lambda retries a task after a minute.
-const BELIEF: Duration = Duration::from_secs(10);
+const DURATION: Duration = Duration::from_secs(10);
 
 /// How long a lease is stored: longer than Lambda keeps an event, which is 6 h.
 const MEMORY: Duration = Duration::from_secs(7 * 60 * 60);
@@ -35,7 +35,7 @@ pub(super) struct Lease<'a> {
 
 pub(super) enum LeaseOutcome<'a> {
     /// The caller has the lease and continues from this state.
-    Given(Lease<'a>, State),
+    Acquired(Lease<'a>, State),
     Done,
     Taken,
 }
@@ -83,7 +83,7 @@ impl State {
 }
 
 impl<'a> Lease<'a> {
-    pub(super) async fn ask(
+    pub(super) async fn acquire(
         backend: &'a Backend,
         task: &str,
     ) -> Result<LeaseOutcome<'a>, BoxError> {
@@ -102,7 +102,7 @@ impl<'a> Lease<'a> {
             _ => {}
         }
         state.worker = new_id();
-        state.until = now + BELIEF;
+        state.until = now + DURATION;
         let lease = Self {
             store,
             backend,
@@ -111,7 +111,7 @@ impl<'a> Lease<'a> {
             version: AtomicU64::new(0),
         };
         match lease.write(&state, version).await {
-            Ok(()) => Ok(LeaseOutcome::Given(lease, state)),
+            Ok(()) => Ok(LeaseOutcome::Acquired(lease, state)),
             Err(StoreError::Conflict) => Ok(LeaseOutcome::Taken),
             Err(error) => Err(error.into()),
         }
@@ -119,11 +119,11 @@ impl<'a> Lease<'a> {
 
     /// Records that the remaining recipients are being queued as the next task.
     pub(super) async fn hand(&self, rest: &Remaining) -> Result<(), BoxError> {
-        self.update(Stage::Handing, Some(rest), BELIEF).await
+        self.update(Stage::Handing, Some(rest), DURATION).await
     }
 
     pub(super) async fn done(&self) -> Result<(), BoxError> {
-        self.update(Stage::Done, None, BELIEF).await
+        self.update(Stage::Done, None, DURATION).await
     }
 
     /// Releases the lease with the remaining recipients, so that a retry can start at once.
@@ -136,11 +136,11 @@ impl<'a> Lease<'a> {
         &self,
         stage: Stage,
         rest: Option<&Remaining>,
-        belief: Duration,
+        duration: Duration,
     ) -> Result<(), BoxError> {
         let state = State {
             worker: self.worker.clone(),
-            until: self.backend.clock().now() + belief,
+            until: self.backend.clock().now() + duration,
             stage,
             left: rest.map(|rest| Left {
                 ids: rest.ids.clone(),
@@ -156,8 +156,8 @@ impl<'a> Lease<'a> {
         let now = self.backend.clock().now();
         let found = self.store.read_value(NAMESPACE, &self.task, now).await?;
         let found = found.ok_or(TaskError::TakenOver)?;
-        let kept: State = serde_json::from_str(&found.value)?;
-        if kept.worker != self.worker {
+        let stored: State = serde_json::from_str(&found.value)?;
+        if stored.worker != self.worker {
             return Err(TaskError::TakenOver.into());
         }
         Ok(self.write(&state, Some(found.version)).await?)
@@ -177,9 +177,9 @@ impl<'a> Lease<'a> {
 }
 
 impl Checkpoint for Lease<'_> {
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
+    fn save(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(async move {
-            match self.update(Stage::Working, Some(&rest), BELIEF).await {
+            match self.update(Stage::Working, Some(&rest), DURATION).await {
                 Err(error) if error.is::<TaskError>() => Err(error),
                 Err(error) => {
                     // If this worker ends now, the retry repeats more.

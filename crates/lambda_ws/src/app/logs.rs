@@ -14,7 +14,7 @@ use subscriber::util::SubscriberInitExt;
 use tracing::{Level, Metadata, Subscriber};
 
 /// The crates whose debug lines contain events, requests and responses with tokens and messages.
-const TALKATIVE: [&str; 2] = ["aws_", "lambda_runtime"];
+const VERBOSE: [&str; 2] = ["aws_", "lambda_runtime"];
 
 /// Starts logging, unless the program has its own subscriber. The level comes from `AWS_LAMBDA_LOG_LEVEL`, else from
 /// `RUST_LOG`, and `AWS_LAMBDA_LOG_FORMAT` turns on JSON.
@@ -30,7 +30,7 @@ pub(super) fn begin() {
 
 /// Parses a level such as `debug` or `info,my_program=debug`. Other directives, such as one for a span, are ignored.
 /// The default is `info`.
-fn asked(level: &str) -> Targets {
+fn targets(level: &str) -> Targets {
     let is_one =
         |one: &&str| !one.is_empty() && !one.contains('[') && one.parse::<Targets>().is_ok();
     let directives: Vec<_> = level.split(',').map(str::trim).filter(is_one).collect();
@@ -54,12 +54,12 @@ where
     };
     subscriber::registry()
         .with(lines)
-        .with(asked(level))
-        .with(filter_fn(is_discreet))
+        .with(targets(level))
+        .with(filter_fn(is_safe))
 }
 
 /// Returns whether a line cannot contain a token or a message.
-fn is_discreet(line: &Metadata<'_>) -> bool {
-    let is_talkative = TALKATIVE.iter().any(|name| line.target().starts_with(name));
+fn is_safe(line: &Metadata<'_>) -> bool {
+    let is_talkative = VERBOSE.iter().any(|name| line.target().starts_with(name));
     !is_talkative || *line.level() <= Level::INFO
 }

@@ -154,7 +154,7 @@ async fn a_failing_store_rejects_the_handshake_with_503() {
 }
 
 #[tokio::test]
-async fn a_failing_announcement_rejects_nobody() {
+async fn a_failed_announcement_rejects_no_client() {
     let (dispatcher, store) = dispatcher(router().0, &["page"]);
     let reply = call(&dispatcher, event!("connect")).await.unwrap();
     assert_eq!(reply["statusCode"], 200);
@@ -228,7 +228,7 @@ async fn a_close_code_out_of_range_is_none() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_source_is_an_error_that_says_what_is_expected() {
+async fn an_unknown_event_is_an_error_that_names_the_expected_ones() {
     let authorizer = event!("connect").replacen('{', r#"{"type": "REQUEST", "#, 1);
     let no_id = event!("say").replace("connectionId", "connection");
     let odd = event!("say").replace("MESSAGE", "PING");

@@ -12,7 +12,7 @@ use std::fmt;
 
 /// The bearer token of a handshake.
 ///
-/// The extractor looks in this order for
+/// The extractor uses the first of these:
 ///
 /// 1. the header `Authorization: Bearer TOKEN`,
 /// 2. the query parameter `token`,

@@ -126,7 +126,7 @@ async fn the_session_is_what_was_saved_last() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_none_or_an_internal_error() {
+async fn a_missing_value_is_none_or_an_internal_error() {
     async fn optional(
         session: Option<Session<Point>>,
         user: Option<User>,
@@ -271,7 +271,7 @@ async fn b8_protocols_are_read_from_all_headers_and_the_programs_order_decides()
 }
 
 #[tokio::test]
-async fn a_protocol_that_is_no_header_is_as_good_as_none() {
+async fn a_protocol_that_is_not_a_valid_header_is_ignored() {
     for protocol in ["a\nb", "ü", ""] {
         let connect = async move || Accept::new().protocol(protocol);
         let gateway = Gateway::new(Router::new().connect(connect));
@@ -281,7 +281,7 @@ async fn a_protocol_that_is_no_header_is_as_good_as_none() {
 }
 
 #[tokio::test]
-async fn message_handlers_may_return_what_is_sent_or_nothing() {
+async fn message_handlers_may_return_a_message_or_unit() {
     let none = Vec::<String>::new();
     assert_eq!(answers(async || (), "").await, none);
     assert_eq!(answers(async || "text", "").await, ["text"]);
@@ -294,7 +294,7 @@ async fn message_handlers_may_return_what_is_sent_or_nothing() {
 }
 
 #[tokio::test]
-async fn disconnect_handlers_may_fail_and_nobody_notices() {
+async fn a_failed_disconnect_handler_has_no_effect() {
     async fn disconnect(close: Close, user: User) -> Result<(), Error> {
         assert_eq!((close.code, user.0.as_str()), (Some(1005), "ann"));
         Err("secret".into())

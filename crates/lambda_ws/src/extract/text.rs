@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_number_is_not_taken_for_one() {
+    fn text_that_is_not_a_number_stays_text() {
         for value in [
             json!({"n": "seven"}),
             json!({"n": "-1"}),

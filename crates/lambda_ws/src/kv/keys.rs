@@ -1,6 +1,6 @@
 //! The keys of a namespace.
 
-use super::{Kv, OURS};
+use super::{Kv, PREFIX};
 use crate::store::{KeyPage, StoreError, check_name};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl<T> Kv<T> {
             let (sender, namespace, prefix) = (sender.clone(), namespace.clone(), prefix.clone());
             async move {
                 let Some(after) = after else { return Ok(None) };
-                check_name(&namespace[OURS.len()..])?;
+                check_name(&namespace[PREFIX.len()..])?;
                 if !prefix.is_empty() {
                     check_name(&prefix)?;
                 }

@@ -156,7 +156,7 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
 }
 
 #[tokio::test]
-async fn what_is_over_is_not_there_and_need_not_be_removed() {
+async fn an_expired_value_is_missing_before_it_is_removed() {
     let gateway = Gateway::new(Router::new());
     let lasting = Kv::<u32>::new(&gateway.sender(), "test");
     let short = lasting.clone().with_ttl(MINUTE);
@@ -318,7 +318,7 @@ async fn no_update_of_many_at_once_is_lost() {
 }
 
 #[tokio::test]
-async fn a_change_that_refuses_writes_nothing() {
+async fn a_failed_change_writes_no_value() {
     let kv = kv::<u32>(&Memory::new());
     let refused = kv.try_update("k", |_| Err(Error::client("no", "no"))).await;
     assert_eq!(refused.expect_err("refused").code(), "no");

@@ -218,7 +218,7 @@ async fn an_event_is_counted_where_it_belongs() {
 }
 
 #[tokio::test]
-async fn what_clients_make_up_is_no_dimension() {
+async fn client_input_does_not_become_a_dimension() {
     let (dispatcher, lines) = function("Chat", None).await;
     for action in ["nosuch", "$connect", &"x".repeat(5000)] {
         call(&dispatcher, &message(&json!({"action": action}))).await;
@@ -280,7 +280,7 @@ async fn more_values_than_a_document_takes_are_in_several() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_told_of_at_once() {
+async fn a_panic_of_a_handler_is_counted_at_once() {
     let (dispatcher, lines) = function("Chat", None).await;
     let event = message(&json!({"action": "say", "text": "panic"}));
     let call = dispatcher.call(&event, InvocationContext::default());

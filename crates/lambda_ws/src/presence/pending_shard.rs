@@ -168,8 +168,7 @@ fn parts(mut changes: &[PendingChange]) -> impl Iterator<Item = &[PendingChange]
     })
 }
 
-/// The rooms that a user's connection joined or left. A connection leaves all its rooms when it disconnects or is
-/// gone.
+/// The rooms that a user's connection joined or left. A connection leaves all its rooms when it disconnects or is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PendingChange {
     pub(crate) id: ConnectionId,

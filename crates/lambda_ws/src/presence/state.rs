@@ -47,7 +47,7 @@ impl PresenceState {
         self.hooks
     }
 
-    pub(crate) fn are_kept(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.hooks.is_some()
     }
 
@@ -55,7 +55,7 @@ impl PresenceState {
     /// period or tasks they stay in memory until the end of the event.
     pub(crate) async fn depart(
         &self,
-        kept: PresenceLedger<'_>,
+        ledger: PresenceLedger<'_>,
         has_tasks: bool,
         departures: &[PendingChange],
     ) {
@@ -65,7 +65,7 @@ impl PresenceState {
         if !has_tasks || grace.is_zero() {
             return self.remember(departures);
         }
-        let PresenceLedger { store, clock } = kept;
+        let PresenceLedger { store, clock } = ledger;
         let due = clock.now() + grace;
         let mut shards: BTreeMap<Shard, Vec<PendingChange>> = BTreeMap::new();
         for departure in departures {

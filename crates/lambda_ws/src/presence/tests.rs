@@ -184,7 +184,7 @@ async fn rooms_and_users_with_the_longest_names_have_presences() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present() {
+async fn a_gone_or_expired_connection_keeps_no_user_present() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let marked = record("marked");
     Store::register(&store, &marked).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present
 }
 
 #[tokio::test]
-async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others() {
+async fn known_departures_are_returned_although_the_store_fails_for_others() {
     let (store, clock) = (Memory::new(), Now(NOW));
     for room in ["a", "b", "c"] {
         kept(&store, &clock).touch(room, "ann").await.unwrap();

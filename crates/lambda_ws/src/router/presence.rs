@@ -143,8 +143,8 @@ impl Router {
     /// Returns the presence settings, if the router keeps presences.
     pub(crate) fn presence_hooks(&self) -> Option<Hooks> {
         let joins = self.handlers.joined.is_some();
-        let is_kept = joins || self.handlers.left.is_some() || self.keeps_presence;
-        is_kept.then(|| Hooks {
+        let is_enabled = joins || self.handlers.left.is_some() || self.keeps_presence;
+        is_enabled.then(|| Hooks {
             grace: self.grace.unwrap_or(GRACE),
             announces_joins: joins,
         })

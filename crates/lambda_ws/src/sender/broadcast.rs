@@ -86,7 +86,7 @@ impl Sender {
         let mut delivery = Delivery::default();
         let mut options = RunOptions {
             deadline: self.0.deadline,
-            stop_early: self.0.relay.is_some(),
+            stop_early: self.0.hand_off.is_some(),
             checkpoint: None,
         };
         loop {
@@ -147,11 +147,11 @@ impl Sender {
         &self,
         rest: Remaining,
     ) -> (usize, Option<(Remaining, Option<BoxError>)>) {
-        let Some(relay) = &self.0.relay else {
+        let Some(hand_off) = &self.0.hand_off else {
             return (0, Some((rest, None)));
         };
         let (rate, full) = (self.0.rate_limiter.rate(), self.0.rate_limiter.full());
-        let handed = relay.hand_off(rest, self.0.api.as_deref(), rate, full);
+        let handed = hand_off.hand_off(rest, self.0.api.as_deref(), rate, full);
         let (tasks, left) = handed.await;
         (tasks, left.map(|(rest, error)| (rest, Some(error))))
     }

@@ -100,7 +100,7 @@ impl RoomPresence {
     fn check(&self) -> Result<(), StoreError> {
         check_name(&self.room)?;
         let presences = self.sender.presences();
-        match presences.is_none_or(|presences| presences.are_kept()) {
+        match presences.is_none_or(|presences| presences.is_enabled()) {
             true => Ok(()),
             false => Err(StoreError::NoPresence),
         }

@@ -155,7 +155,7 @@ impl Bench {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         };

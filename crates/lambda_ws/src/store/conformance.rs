@@ -38,17 +38,17 @@ pub async fn conformance(store: &impl Store) {
     check
         .marking_as_gone_has_one_winner_and_keeps_the_record()
         .await;
-    check.what_has_expired_is_not_there().await;
+    check.expired_records_are_missing().await;
     check.members_come_in_pages().await;
     check.a_member_without_a_record_can_be_forgotten().await;
     check.concurrent_changes_all_count().await;
     check.a_value_is_taken_by_one_caller_only().await;
-    check.an_expired_value_is_not_there().await;
+    check.an_expired_value_is_missing().await;
     check.a_value_is_what_was_written_last().await;
     check.a_value_is_replaced_only_at_its_version().await;
-    check.a_deleted_value_is_not_there().await;
+    check.a_deleted_value_is_missing().await;
     check.keys_come_in_order_by_prefix_and_in_pages().await;
-    check.an_expired_value_is_in_nobodys_way().await;
+    check.an_expired_value_does_not_block_a_write().await;
     check.many_values_are_read_and_deleted_together().await;
 }
 
@@ -332,7 +332,7 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(removed.map(|r| r.rooms), Some(record.rooms));
     }
 
-    async fn what_has_expired_is_not_there(&self) {
+    async fn expired_records_are_missing(&self) {
         let mut record = self.fresh("expired");
         record.rooms = BTreeSet::from([self.name("e")]);
         record.user = Some(self.name("eve"));

@@ -38,7 +38,6 @@ use transaction::{WriteError, built, if_in};
 /// - `save` returns [`StoreError::Conflict`] or [`StoreError::NotConnected`] if another call replaced the session or
 ///   removed the connection before the retry.
 /// - `register` keeps the members of a former connection with the same id that was never removed.
-///   nobody removed.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Arc<LazyClient>,

@@ -19,9 +19,8 @@ use std::time::Duration;
 ///   that order.
 /// - A cancelled operation, or one that returned [`StoreError::Unavailable`], may have taken effect or not.
 ///
-/// A database client that repeats a request after a lost response may execute `write`, `delete`, `take`, and
-/// `replace` without a version twice, and undo changes of other callers in between. `replace` at a version takes
-/// effect once.
+/// A database client that repeats a request after a lost response may execute `write`, `delete`, `take`, and `replace`
+/// without a version twice, and undo changes of other callers in between. `replace` at a version takes effect once.
 pub trait KeyValueStore: Send + Sync + 'static {
     /// Returns the value with a strongly consistent read.
     fn read(

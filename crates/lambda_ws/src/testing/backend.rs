@@ -104,7 +104,7 @@ impl Transport for ClientTransport {
         })?;
         // Concurrent actions report their own ends, because a handler must not run within another.
         if alone {
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
         Ok(())
     }

@@ -47,8 +47,7 @@ impl Client {
         self.protocol.as_deref()
     }
 
-    /// Sends a message and waits until the application has handled it. An error frame arrives as a message, as on
-    /// AWS.
+    /// Sends a message and waits until the application has handled it. An error frame arrives as a message, as on AWS.
     ///
     /// The message is one frame, as from a browser: over 32 KB the connection is closed with 1009 (conformance F2).
     ///
@@ -77,7 +76,7 @@ impl Client {
                     let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::TOO_BIG));
                 }
             }
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
     }
 
@@ -86,7 +85,7 @@ impl Client {
         let shared = self.shared();
         let _action = shared.action();
         let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::UNSUPPORTED));
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
     }
 
     /// Invokes the route of a message (conformance D2 to D4, E1 to E5).
@@ -224,7 +223,7 @@ impl Client {
                 sockets.end(&self.id, code, reason);
             }
         });
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
     }
 
     /// Drops the connection without a `$disconnect`, as a lost client (conformance K4).

@@ -156,7 +156,7 @@ impl Gateway {
                     let _ = sockets.close(id, CloseReason::GOING_AWAY);
                 }
             });
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
         shared.set_now(until);
     }
@@ -194,7 +194,7 @@ impl Gateway {
         let shared = &self.0.shared;
         let _action = shared.action();
         let done = shared.call(event.to_string()).await;
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
         let json = done.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))
     }

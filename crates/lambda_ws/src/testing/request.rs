@@ -66,9 +66,9 @@ impl Request {
     ///
     /// If it cannot be encoded as JSON.
     #[track_caller]
-    pub fn authorizer(mut self, said: impl Serialize) -> Self {
-        let mut said = serde_json::to_value(said).expect("what an authorizer says is JSON");
-        for value in said
+    pub fn authorizer(mut self, context: impl Serialize) -> Self {
+        let mut context = serde_json::to_value(context).expect("the context is valid JSON");
+        for value in context
             .as_object_mut()
             .into_iter()
             .flat_map(|o| o.values_mut())
@@ -77,7 +77,7 @@ impl Request {
                 *value = Value::String(value.to_string());
             }
         }
-        self.authorizer = Some(said);
+        self.authorizer = Some(context);
         self
     }
 
@@ -98,7 +98,7 @@ impl Request {
     pub async fn connect(self) -> Result<Client, Refusal> {
         let headers = self.all_headers();
         let (handle, authorizer) = (self.handle, self.authorizer);
-        let asked = authorizer.is_none();
+        let is_unset = authorizer.is_none();
         let shared = handle.shared.clone();
         let _action = shared.action();
         let id = ConnectionId::from(shared.new_id());
@@ -110,7 +110,8 @@ impl Request {
             last_active_at: now,
             source_ip: self.source_ip,
             user_agent: headers.value("User-Agent").map(str::to_owned),
-            authorizer: authorizer.and_then(|said| serde_json::value::to_raw_value(&said).ok()),
+            authorizer: authorizer
+                .and_then(|context| serde_json::value::to_raw_value(&context).ok()),
             messages: Vec::new(),
             seen: 0,
         };
@@ -125,17 +126,17 @@ impl Request {
         let query = Some(&self.query).filter(|query| !query.is_empty());
         event.query_string_parameters = query;
         event.multi_value_query_string_parameters = query;
-        let said = match &handle.api.authorizer {
-            Some(sources) if asked => shared.authorize(sources, &event).await,
+        let context = match &handle.api.authorizer {
+            Some(sources) if is_unset => shared.authorize(sources, &event).await,
             _ => Ok(None),
         };
-        let status = match said {
-            Ok(said) => {
-                if let Some(said) = &said {
-                    event.request_context.authorizer = Some(said);
+        let status = match context {
+            Ok(context) => {
+                if let Some(context) = &context {
+                    event.request_context.authorizer = Some(context);
                     shared.change(|sockets| {
                         if let Some(socket) = sockets.all.get_mut(&id) {
-                            socket.authorizer = Some(said.clone());
+                            socket.authorizer = Some(context.clone());
                         }
                     });
                 }
@@ -155,7 +156,7 @@ impl Request {
                 };
             }
         });
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
         match status {
             Ok(protocol) => Ok(Client::new(handle, id, protocol)),
             Err(status) => Err(Refusal {

@@ -205,7 +205,7 @@ impl Shared {
     }
 
     /// Sends the application the `$disconnect` of ended connections (conformance C3, E8), and waits for its tasks.
-    pub(super) async fn tell_ends(self: &Arc<Self>) {
+    pub(super) async fn send_disconnects(self: &Arc<Self>) {
         let _action = self.action();
         loop {
             let ended = self.sockets().ended.pop_front();

@@ -128,7 +128,7 @@ async fn g6_each_status_is_the_same_error() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_is_unavailable() {
+async fn a_closed_connection_is_unavailable() {
     let error = post(ServerAction::Close).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
 }
@@ -201,7 +201,7 @@ async fn an_invalid_url_is_an_error_of_every_operation() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
+async fn an_invalid_id_is_gone_and_requests_no_other_path() {
     for id in ["", ".", ".."] {
         let id = ConnectionId::from(id);
         let gone = both(ServerAction::HttpResponse(200, "{}"), async |transport| {
@@ -282,7 +282,7 @@ async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
 }
 
 #[tokio::test]
-async fn who_is_refused_at_the_right_time_is_refused_at_once() {
+async fn a_rejection_with_a_correct_clock_is_not_retried() {
     let error = post(forbidden(SystemTime::now().into())).await.unwrap_err();
     assert!(matches!(error, SendError::Forbidden { .. }), "{error:?}");
 }

@@ -20,8 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-/// How long `$connect` checks for a close by another event during the handshake. A sender repeats its close for
-/// longer.
+/// How long `$connect` checks for a close by another event during the handshake. A sender repeats its close for longer.
 const CLOSE_CHECK: Duration = Duration::from_secs(1);
 
 impl Dispatcher {

@@ -28,7 +28,7 @@ impl Dispatcher {
             .sender_for(&context, scope, EventOrigin::Outside);
         let (id, at) = (context.connection_id(), context.connected_at());
         self.backend.gone.remember(id, self.backend.clock().now());
-        if self.backend.presences().are_kept() {
+        if self.backend.presences().is_enabled() {
             self.store_departure(id, at, &sender).await;
         }
         let record = match self.backend.store.remove(id, at).await {

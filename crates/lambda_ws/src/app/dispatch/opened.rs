@@ -64,8 +64,7 @@ impl Dispatcher {
         std::mem::take(&mut *lock(&self.deferred))
     }
 
-    /// Runs deferred `opened` handlers. The event beside them belongs to another client, so a panic must not reach
-    /// it.
+    /// Runs deferred `opened` handlers. The event beside them belongs to another client, so a panic must not reach it.
     pub(super) async fn run_deferred(
         &self,
         deferred: Vec<Deferred>,

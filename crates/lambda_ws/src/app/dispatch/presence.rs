@@ -31,11 +31,11 @@ impl Dispatcher {
     /// Makes the user of a new connection present. Returns the rooms in which the user was absent before.
     pub(super) async fn make_present(&self, record: &Record) -> Option<Joins> {
         let user = record.user.as_ref()?;
-        if record.rooms.is_empty() || !self.backend.presences().are_kept() {
+        if record.rooms.is_empty() || !self.backend.presences().is_enabled() {
             return None;
         }
         let touch = |room: String| async move {
-            match self.backend.kept().touch(&room, user).await {
+            match self.backend.ledger().touch(&room, user).await {
                 Ok(is_news) => is_news.then_some(room),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -121,7 +121,7 @@ impl Dispatcher {
         }
         debug!(users = users.len(), "checking users for departures");
         let mut left = BTreeMap::new();
-        let stored = self.backend.kept().leave(users, &mut left).await;
+        let stored = self.backend.ledger().leave(users, &mut left).await;
         let calls = left.iter().flat_map(|(room, users)| {
             let of_room = |change: &&PendingChange| {
                 change.rooms.contains(room) && users.contains_key(&change.user)
@@ -135,7 +135,7 @@ impl Dispatcher {
             self.call_hook_later(ChangeKind::Left, presence, departure, scope)
         });
         run_all(calls).await;
-        self.backend.kept().forget(left).await;
+        self.backend.ledger().forget(left).await;
         stored
     }
 

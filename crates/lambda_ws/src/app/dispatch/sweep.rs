@@ -30,7 +30,7 @@ impl Dispatcher {
             if grace > Duration::ZERO && !departures.is_empty() {
                 let has_tasks = self.backend.tasks().is_some();
                 presences
-                    .depart(self.backend.kept(), has_tasks, &departures)
+                    .depart(self.backend.ledger(), has_tasks, &departures)
                     .await;
                 departures = presences.departures();
                 if !departures.is_empty() && (has_tasks || presences.is_first()) {

@@ -71,8 +71,8 @@ impl Dispatcher {
         send: Send,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
-            LeaseOutcome::Given(lease, state) => (lease, state),
+        let (lease, state) = match Lease::acquire(&self.backend, &parent.0).await? {
+            LeaseOutcome::Acquired(lease, state) => (lease, state),
             LeaseOutcome::Done => return LambdaResponse::json(&Outcome::Known),
             LeaseOutcome::Taken => return Err(TaskError::Running.into()),
         };

@@ -1,6 +1,6 @@
 //! What lines say, and what none says.
 
-use super::{asked, lines};
+use super::{lines, targets};
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::auth::Token;
 use crate::error::BoxError;
@@ -111,7 +111,7 @@ fn connecting() -> String {
 }
 
 #[tokio::test]
-async fn a_line_says_which_client_which_event_and_which_invocation_it_is_about() {
+async fn a_line_names_its_client_event_and_invocation() {
     for level in ["info", "error"] {
         let (written, _guard) = Written::at(level, true);
         let dispatcher = dispatcher(
@@ -165,7 +165,7 @@ async fn text_lines_say_the_same() {
 }
 
 #[tokio::test]
-async fn an_error_is_told_with_all_its_causes() {
+async fn an_error_is_logged_with_all_its_causes() {
     let (written, _guard) = Written::at("info", true);
     let cause = std::io::Error::other("no route to host");
     let error = SendError::Unavailable(cause.into());
@@ -218,7 +218,7 @@ async fn log_lines_name_their_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_before_being_greeted_is_no_error() {
+async fn a_disconnect_before_the_opened_handler_is_not_an_error() {
     let (written, _guard) = Written::at("debug", true);
     async fn greet(me: Connection) -> Result<(), Error> {
         me.send("hello").await?;
@@ -231,9 +231,9 @@ async fn who_leaves_before_being_greeted_is_no_error() {
     let lines = written.json();
     let gone = lines.iter().find(|line| {
         let message = line["message"].as_str().unwrap_or_default();
-        message.starts_with("the client has gone before")
+        message.starts_with("the client disconnected before")
     });
-    assert_eq!(gone.expect("it is told")["level"], "DEBUG");
+    assert_eq!(gone.expect("it is logged")["level"], "DEBUG");
     assert!(
         lines.iter().all(|line| line["level"] != "ERROR"),
         "{lines:?}"
@@ -245,14 +245,14 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
     const SECRET: &str = "hunter2";
     for is_json in [true, false] {
         let (written, _guard) = Written::at("trace", is_json);
-        async fn asked(token: Option<Token>, me: Opening) -> Result<(), Error> {
+        async fn announce(token: Option<Token>, me: Opening) -> Result<(), Error> {
             assert!(token.is_some());
             me.announce("tea", "hunter2")?;
             me.save(&"hunter2")?;
             Ok(me.join("tea")?)
         }
         let router = Router::new()
-            .connect(asked)
+            .connect(announce)
             .route("say", async |me: Connection, Json(text): Json<String>| {
                 me.room("tea")
                     .send(text)
@@ -300,8 +300,8 @@ async fn no_line_has_a_token_or_a_message_at_any_level() {
 }
 
 #[test]
-fn a_level_may_be_that_of_one_module_and_what_is_no_directive_is_left_out() {
-    let is_shown = |level: &str, target: &str, at: Level| asked(level).would_enable(target, &at);
+fn a_level_may_name_a_module_and_invalid_directives_are_ignored() {
+    let is_shown = |level: &str, target: &str, at: Level| targets(level).would_enable(target, &at);
     for level in ["", " ", "info", "INFO", "[span]=debug"] {
         assert!(is_shown(level, "chat", Level::INFO), "{level}");
         assert!(!is_shown(level, "chat", Level::DEBUG), "{level}");

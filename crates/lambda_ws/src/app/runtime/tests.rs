@@ -177,7 +177,7 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
         (b"{\"a\":", "UnknownEvent", "EOF while parsing"),
         (&[0xff, 0xfe], "UnknownEvent", "invalid utf-8"),
         (bad_name.as_bytes(), "PublishError", "1 to 256 bytes"),
-        (bad_task.as_bytes(), "TaskError", "has form 7"),
+        (bad_task.as_bytes(), "TaskError", "has format 7"),
         (message("panic").leak().as_bytes(), "Panic", "the pot fell"),
     ];
     let mut answers: Vec<_> = cases.iter().map(|(body, ..)| event(*body)).collect();
@@ -204,7 +204,7 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
 }
 
 #[test]
-fn an_address_that_is_none_is_an_error_that_says_what_it_is() {
+fn an_invalid_address_is_an_error_that_contains_it() {
     for bad in ["/path", "a b", "http:///"] {
         let error = Runtime::new(bad).err().expect(bad).to_string();
         assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");

@@ -185,7 +185,7 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
 }
 
 #[test]
-fn what_is_no_origin_panics_at_start_up() {
+fn an_invalid_origin_panics_at_start_up() {
     for wrong in [
         "app.example.com",
         "https://a.example/",

@@ -38,7 +38,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Saves the remaining recipients, in case the process ends early.
 pub(crate) trait Checkpoint: Send + Sync {
     /// Saves the remaining recipients. An error ends the broadcast: another invocation has taken it over.
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
+    fn save(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
 #[derive(Clone, Copy, Default)]
@@ -138,7 +138,7 @@ impl<'a> Broadcast<'a> {
                 _ = ticks.tick() => {
                     self.progress.log(&self.delivery, self.rate());
                     if let (Some(checkpoint), None) = (options.checkpoint, &saving) {
-                        saving = Some(checkpoint.keep(self.rest()));
+                        saving = Some(checkpoint.save(self.rest()));
                     }
                 }
                 Some(saved) = saved(&mut saving) => saved.map_err(SendError::Unavailable)?,

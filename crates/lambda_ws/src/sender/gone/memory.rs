@@ -14,9 +14,8 @@ const MOST: usize = 10_000;
 /// How long another process may need to remove an ended connection from its rooms.
 const REMOVAL: Duration = Duration::from_secs(60);
 
-/// The connections that ended by `$disconnect` or by a confirmed 410. It saves posts to them and confirmations. Ids
-/// are never reused.
-/// used again.
+/// The connections that ended by `$disconnect` or by a confirmed 410. It saves posts to them and confirmations. Ids are
+/// never reused.
 #[derive(Debug)]
 pub(crate) struct GoneMemory(Mutex<Recent<ConnectionId, Timestamp>>);
 

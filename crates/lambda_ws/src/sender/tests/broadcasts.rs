@@ -75,7 +75,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(500)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         });
@@ -94,7 +94,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_not_answered_at_the_deadline_is_in_the_rest() {
+async fn recipients_without_an_outcome_at_the_deadline_are_in_the_rest() {
     let bench = Bench::with(|inner| inner.deadline = Some(Instant::now() + SECOND * 8));
     crowd(&bench, 10).await;
     bench.script.0.lock().unwrap().latency = SECOND * 60;
@@ -218,7 +218,7 @@ async fn at_first_few_are_under_way_and_more_as_they_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn g6_who_is_throttled_again_and_again_keeps_nobody_waiting() {
+async fn g6_a_throttled_recipient_does_not_delay_the_others() {
     let bench = Bench::new();
     let ids = crowd(&bench, 2000).await;
     for id in &ids[..4] {

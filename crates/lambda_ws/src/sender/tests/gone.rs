@@ -104,7 +104,7 @@ async fn fault_h3_a_connection_that_ended_is_neither_posted_to_nor_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_who_are_gone_those_found_first_are_removed_while_others_are_sent_to() {
+async fn gone_connections_are_removed_while_others_are_sent_to() {
     let bench = Bench::new();
     let ids = crowd(&bench, 2000).await;
     for id in &ids[..900] {

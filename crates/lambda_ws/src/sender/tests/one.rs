@@ -83,7 +83,7 @@ async fn what_json_cannot_express_is_not_posted() {
 }
 
 #[tokio::test]
-async fn g7_the_connection_that_is_being_opened_is_not_asked() {
+async fn g7_no_request_is_made_for_a_connection_in_its_own_handshake() {
     let ann = ConnectionId::from("ann");
     let bench = Bench::with(|inner| inner.origin = EventOrigin::Handshake(ann.clone()));
     bench.member("ann", YOUNG).await;
@@ -162,7 +162,7 @@ async fn a_connection_that_may_still_be_opening_is_not_taken_for_gone() {
 }
 
 #[tokio::test]
-async fn who_is_gone_is_marked_and_taken_out_of_its_rooms() {
+async fn a_gone_connection_is_marked_and_removed_from_its_rooms() {
     let bench = Bench::new();
     let sent = sends(&bench, &[Gone]).await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
@@ -191,7 +191,7 @@ async fn fault_l14_another_stages_connection_is_not_gone_and_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_doubt_that_cannot_be_resolved_is_no_death() {
+async fn an_unconfirmed_410_removes_no_connection() {
     let bench = Bench::new();
     let sent = sends(&bench, &[Gone, Throttled]).await;
     assert!(matches!(sent, Err(SendError::Throttled)), "{sent:?}");
@@ -265,7 +265,7 @@ async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
 }
 
 #[tokio::test]
-async fn fault_l1_an_id_that_no_connection_can_have_is_refused_before_anything_is_asked() {
+async fn fault_l1_an_invalid_id_is_rejected_before_any_request() {
     let bench = Bench::new();
     for id in [String::new(), "x".repeat(257)] {
         let id = ConnectionId::from(id);

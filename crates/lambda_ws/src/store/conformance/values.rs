@@ -40,7 +40,7 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(won.count(), 1, "a value is inserted by exactly one caller");
     }
 
-    pub(super) async fn an_expired_value_is_not_there(&self) {
+    pub(super) async fn an_expired_value_is_missing(&self) {
         let namespace = self.name("expired");
         let (early, expires) = (self.now, self.now + Duration::from_secs(1));
         for key in ["taken", "replaced"] {
@@ -172,7 +172,7 @@ impl<S: Store> Check<'_, S> {
         assert!(!versions.contains(&won_now[0]), "a version is never reused");
     }
 
-    pub(super) async fn a_deleted_value_is_not_there(&self) {
+    pub(super) async fn a_deleted_value_is_missing(&self) {
         let (namespace, now) = (self.name("deleted"), self.now);
         for key in ["k", "k2"] {
             let written = KeyValueStore::write(self.store, &namespace, key, "1", None).await;
@@ -230,7 +230,7 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(behind.next, None, "the last page has no cursor");
     }
 
-    pub(super) async fn an_expired_value_is_in_nobodys_way(&self) {
+    pub(super) async fn an_expired_value_does_not_block_a_write(&self) {
         let namespace = self.name("over");
         let (early, expires) = (self.now, self.now + Duration::from_secs(1));
         let last = early + Duration::from_millis(999);

@@ -91,7 +91,7 @@ async fn f6_no_connection_lives_longer_than_two_hours() {
 }
 
 #[tokio::test]
-async fn g7_nobody_can_send_to_a_connection_that_is_opening() {
+async fn g7_a_connection_in_its_handshake_receives_no_messages() {
     async fn connect(id: ConnectionId, sender: Sender) -> Result<(), Error> {
         let sent = sender.send(&id, "hello").await;
         assert!(matches!(sent, Err(SendError::NotOpen)), "{sent:?}");

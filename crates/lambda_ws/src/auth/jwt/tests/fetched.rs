@@ -106,7 +106,7 @@ async fn unknown_keys_make_no_storm_of_requests() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_fails_is_asked_again_after_a_pause() {
+async fn a_failed_fetch_is_retried_after_a_pause() {
     let pair = Pair::es256("1");
     let (published, issuer) = published(&[&pair]);
     let token = pair.token(&claims());

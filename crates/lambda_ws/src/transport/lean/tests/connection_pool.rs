@@ -149,7 +149,7 @@ async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come()
 }
 
 #[tokio::test]
-async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
+async fn a_connection_that_the_host_will_close_is_not_reused() {
     let last = "HTTP/1.1 200 OK\r\nConnection: Close\r\ncontent-length: 0\r\n\r\n";
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
     let to_end = "HTTP/1.1 200 OK\r\n\r\n";
@@ -164,7 +164,7 @@ async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
+async fn a_connection_with_unexpected_data_is_not_reused() {
     let more = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 410 Gone\r\n\r\n";
     let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n\
                 0\r\n\r\n";
@@ -210,7 +210,7 @@ async fn what_has_begun_to_be_answered_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn connections_that_nobody_needs_are_closed() {
+async fn unused_connections_are_closed() {
     let server = Server::start(|_, _, _| OK).await;
     let mut pool = pool(&server);
     let sent = join_all((0..10).map(|_| send(&pool))).await;
@@ -235,7 +235,7 @@ async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() 
 }
 
 #[tokio::test]
-async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
+async fn a_dropped_request_does_not_keep_a_connection() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0, 0) => ServerAction::Hang,
         _ => OK,

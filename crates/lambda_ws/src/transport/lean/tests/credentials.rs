@@ -105,7 +105,7 @@ async fn a_new_day_has_a_new_key_of_the_same_credentials() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_refused_are_asked_for_again_but_not_at_once() {
+async fn rejected_credentials_are_renewed_but_not_at_once() {
     let (provider, keys, noon) = start();
     let key = keys.current(noon).await.unwrap();
     keys.refused(&key, noon);
@@ -161,8 +161,7 @@ impl ProvideCredentials for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_there_is_nothing_left()
-{
+async fn a_hanging_provider_delays_one_request_and_fails_all_in_time_without_credentials() {
     let provider = SharedCredentialsProvider::new(Hanging::default());
     let keys = SigningKeys::new(provider, "us-east-1".to_owned());
     let first = keys.current(UNIX_EPOCH).await.unwrap();
@@ -180,7 +179,7 @@ async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_the
 }
 
 #[tokio::test]
-async fn who_was_to_ask_and_was_dropped_leaves_that_to_the_next() {
+async fn a_dropped_renewal_is_done_by_the_next_request() {
     let (provider, keys, noon) = start();
     let mut dropped = Box::pin(keys.current(noon));
     assert!((&mut dropped).now_or_never().is_none());

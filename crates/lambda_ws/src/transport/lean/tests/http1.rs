@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_host_says_is_no_harm(
+    fn no_response_of_a_host_causes_a_panic(
         said in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
             "HTTP/1.[01] [0-9]{3}[ -~]{0,10}\r\n(([A-Za-z-]{1,20}|content-length|transfer-encoding): \

@@ -144,7 +144,7 @@ proptest! {
 }
 
 #[test]
-fn a_key_with_a_line_break_signs_nothing() {
+fn a_key_with_a_line_break_is_rejected() {
     let day = day(Timestamp::from_secs(0));
     assert!(
         SigningKey::derive("AK\nID", "secret", None, ("us-east-1", "execute-api"), day).is_none()
