@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f3_a_message_of_more_than_128_kb_is_refused_before_it_is_sent() {
+    fn f3_a_message_of_more_than_128_kb_is_rejected_before_it_is_sent() {
         assert!("x".repeat(MESSAGE_BYTES).into_payload().is_ok());
         let error = "x".repeat(MESSAGE_BYTES + 1).into_payload().unwrap_err();
         assert!(matches!(error, SendError::TooLarge));

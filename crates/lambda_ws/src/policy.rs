@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_a_policy_of_over_8_kb_is_refused_before_api_gateway_does() {
+    fn b9_a_policy_of_over_8_kb_is_rejected_before_api_gateway_rejects_it() {
         let fits = Policy::allow("ann").context("text", "x".repeat(AUTHORIZER_BYTES - 250));
         assert!(fits.document(ARN).is_ok());
         let large = Policy::allow("ann").context("text", "x".repeat(AUTHORIZER_BYTES));

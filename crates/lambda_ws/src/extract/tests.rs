@@ -1,4 +1,4 @@
-//! What handlers may ask for and return, and what happens if it is not there.
+//! Tests of extractors and responses.
 
 use crate::store::StoreError;
 use crate::testing::{Client, Gateway};
@@ -49,7 +49,7 @@ async fn a_message_is_text_or_bytes_or_json() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_fit_is_answered_with_where_and_why() {
+async fn an_invalid_message_gets_an_error_with_place_and_cause() {
     let json = async |Json(_): Json<Point>| ();
     let frame: Value = serde_json::from_str(&answers(json, r#"{"x":"1"}"#).await[0]).unwrap();
     assert_eq!(frame["error"]["code"], "bad_message");
@@ -113,7 +113,7 @@ async fn a_handler_may_ask_for_eight_things() {
 async fn the_session_is_what_was_saved_last() {
     async fn save(me: Connection, Session(was): Session<Point>) -> Result<String, Error> {
         me.save(&Point { x: was.x + 1 }).await?;
-        // What was read at first is not what is there now, and this saves over what it read.
+        // This save replaces the version that it read, which is outdated.
         me.save(&Point { x: was.x + 2 }).await?;
         Ok(was.x.to_string())
     }
@@ -174,7 +174,7 @@ async fn a_session_or_authorizer_of_another_type_is_an_error_even_if_optional() 
 }
 
 #[tokio::test]
-async fn a_query_string_that_does_not_fit_refuses_with_400() {
+async fn an_invalid_query_string_is_rejected_with_400() {
     async fn connect(Query(point): Query<Point>) -> StatusCode {
         assert_eq!(point.x, -7);
         StatusCode::OK
@@ -187,7 +187,7 @@ async fn a_query_string_that_does_not_fit_refuses_with_400() {
 }
 
 #[tokio::test]
-async fn a_query_string_arrives_as_it_was_meant() {
+async fn a_query_string_is_decoded() {
     async fn connect(Query(pairs): Query<Vec<(String, String)>>) -> StatusCode {
         let pairs: Vec<_> = pairs
             .iter()
@@ -231,7 +231,7 @@ async fn connect_handlers_may_return_whatever_accepts_or_refuses() {
 }
 
 #[tokio::test]
-async fn an_opening_refuses_what_cannot_be_kept() {
+async fn an_opening_rejects_invalid_properties() {
     async fn connect(me: Opening) -> Result<(), Error> {
         for name in [String::new(), "x".repeat(257)] {
             assert!(matches!(me.user(&name), Err(StoreError::BadName(_))));

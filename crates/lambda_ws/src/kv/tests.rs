@@ -1,4 +1,4 @@
-//! Values as programs see them.
+//! Tests of values.
 
 use super::update::RETRIES;
 use super::{Kv, Namespaced};
@@ -172,7 +172,7 @@ async fn an_expired_value_is_missing_before_it_is_removed() {
         ))
     );
 
-    // A time to live is at least as long as it says, and less than a second longer.
+    // A time to live is rounded up to a second.
     gateway.advance(MINUTE - Duration::from_millis(1)).await;
     assert_eq!(keys(&lasting, "").await.len(), 5);
     assert_eq!(short.get("read").await.expect("get"), Some(1));
@@ -271,7 +271,7 @@ async fn a_version_is_a_number_that_javascript_holds() {
     kv.set_if("k", &2, back).await.expect("it is the version");
 }
 
-/// Changes the value under everybody who changes it, so often.
+/// Changes the value concurrently with every other change, this many times.
 async fn contested(times: u32) -> (Result<u32, StoreError>, u32) {
     let gateway = Gateway::new(Router::new());
     let (kv, store) = (Kv::<u32>::new(&gateway.sender(), "test"), gateway.store());

@@ -1,4 +1,4 @@
-//! Which handler an event goes to.
+//! Tests of the selection of handlers.
 
 use crate::testing::{Client, Gateway};
 use crate::{AnyEvent, ConnectionId, Extension, FromRef, RouteKey, Router, State};

@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_room_cover_what_is_left_of_it_once() {
+    fn the_parts_of_a_room_cover_the_remaining_range_once() {
         let after = ConnectionId::from("PJqB0fHsqRcCHlw=");
         for (after, first) in [(None, 0), (Some(after.clone()), table_layout::hash(&after))] {
             let mut rest = Remaining::all(Scope::Room("tea".into()), HashSet::new());

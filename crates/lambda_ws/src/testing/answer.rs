@@ -52,7 +52,7 @@ mod tests {
     const SAY: &str = include_str!("../../../../events/say.json");
 
     #[tokio::test]
-    async fn an_event_from_a_file_is_answered_as_on_lambda() {
+    async fn an_event_from_a_file_gets_the_response_of_lambda() {
         let router = Router::new()
             .connect(async |me: Opening| me.join("tea").map_err(Error::from))
             .route("say", async |me: Connection| {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_authorizer_answers_with_its_policy() {
+    async fn an_authorizer_responds_with_its_policy() {
         let mut event: Value = serde_json::from_str(CONNECT).unwrap();
         event["type"] = "REQUEST".into();
         event["methodArn"] = "arn:aws:execute-api:us-east-1:1:a/dev/$connect".into();

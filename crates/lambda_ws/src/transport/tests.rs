@@ -134,7 +134,7 @@ async fn a_closed_connection_is_unavailable() {
 }
 
 #[tokio::test]
-async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
+async fn g1_any_id_is_one_segment_of_the_path() {
     for id in [
         "PJqB0fHsqRcCHlw=",
         "a/b",
@@ -169,7 +169,7 @@ async fn g9_a_close_is_a_delete() {
 const FOUND: &str = r#"{"connectedAt":"2020-04-30T20:10:33.236Z","identity":{"sourceIp":"192.0.2.1","userAgent":null},"lastActiveAt":"2020-04-30T20:10:42.997Z"}"#;
 
 #[tokio::test]
-async fn g5_what_a_get_tells_is_read() {
+async fn g5_the_response_of_getconnection_is_read() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let found = both(ServerAction::HttpResponse(200, FOUND), async |transport| {
         transport.inspect(&id).await
@@ -212,7 +212,7 @@ async fn an_invalid_id_is_gone_and_requests_no_other_path() {
 }
 
 #[tokio::test]
-async fn a_large_message_that_is_refused_before_it_is_read_is_refused() {
+async fn a_large_message_may_be_rejected_before_it_is_read() {
     const NO: &str = "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let large = "x"
@@ -271,7 +271,7 @@ fn forbidden(date: DateTime) -> ServerAction {
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
+async fn a_wrong_clock_is_corrected_by_the_host() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
     let posted = both_of(ahead, async |transport| {
@@ -302,7 +302,7 @@ async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sdk_waits_for_an_answer_as_long_as_its_configuration_says() {
+async fn the_sdk_uses_the_timeout_of_its_configuration() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let within = Duration::from_millis(100);
     let timeouts = TimeoutConfig::builder().read_timeout(within).build();

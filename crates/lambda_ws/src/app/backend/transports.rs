@@ -168,7 +168,7 @@ mod each_api {
         }
 
         #[test]
-        fn an_own_url_tells_the_api_and_a_custom_domain_does_not() {
+        fn only_api_gateway_urls_contain_the_api() {
             let own = url("abcd1234", "eu-west-1", "dev");
             assert_eq!(api_of(&own).as_deref(), Some("abcd1234/dev"));
             assert_eq!(api_of("https://ws.example.com/chat"), None);

@@ -1,4 +1,4 @@
-//! The environment of a program.
+//! Tests of the configuration from the environment.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What lines say, and what none says.
+//! Tests of the log output.
 
 use super::{lines, targets};
 use crate::app::{Backend, Dispatcher, InvocationContext, Transports};
@@ -18,7 +18,7 @@ const CONNECT: &str = include_str!("../../../../../events/connect.json");
 const SAY: &str = include_str!("../../../../../events/say.json");
 const ANN: &str = "AaVuMkdHd_QnW8c=";
 
-/// Lines that were written.
+/// The logged lines.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -33,7 +33,7 @@ impl Write for Written {
 }
 
 impl Written {
-    /// What this thread logs at a level.
+    /// Captures the logs of this thread at a level.
     fn at(level: &str, is_json: bool) -> (Self, DefaultGuard) {
         let written = Self::default();
         let writer = written.clone();
@@ -52,7 +52,7 @@ impl Written {
     }
 }
 
-/// A way to clients who have left.
+/// A transport on which all connections are gone.
 struct Empty;
 
 impl Transport for Empty {
@@ -101,7 +101,7 @@ async fn connect(me: Opening) -> Result<(), Error> {
     Ok(())
 }
 
-/// A new connection, as it is just now: long ago it would be over.
+/// A current `$connect` event: the sample's date is long ago.
 fn connecting() -> String {
     let now = crate::Timestamp::now().millis();
     let mut event: Value = serde_json::from_str(CONNECT).unwrap();
@@ -191,7 +191,7 @@ async fn log_lines_name_their_handler() {
         .joined(async |_: PresenceChange| Err::<(), Error>("no herald".into()));
     let dispatcher = dispatcher(router, LogOnly);
     call(&dispatcher, &connecting()).await.unwrap();
-    // There are no tasks here: the next event greets.
+    // There are no tasks here, so the `opened` handler runs with the next event.
     let unknown = call(
         &dispatcher,
         r#"{"lambdaWsTask": {"form": 3, "id": "t1", "hop": 3}}"#,
@@ -226,7 +226,7 @@ async fn a_disconnect_before_the_opened_handler_is_not_an_error() {
     }
     let dispatcher = dispatcher(Router::new().connect(connect).opened(greet), Empty);
     call(&dispatcher, &connecting()).await.unwrap();
-    // With the next event, because there are no tasks here.
+    // There are no tasks here, so the `opened` handler runs with the next event.
     let _ = call(&dispatcher, "{}").await;
     let lines = written.json();
     let gone = lines.iter().find(|line| {

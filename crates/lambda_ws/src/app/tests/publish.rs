@@ -1,11 +1,11 @@
-//! What others publish through the function.
+//! Tests of messages that other programs publish.
 
 use super::presence::connect;
 use super::*;
 use crate::testing::Client;
 use serde_json::json;
 
-/// A function with clients: ann and ann, who are in the room tea, and bob, who is not.
+/// A function with clients: two connections of ann in the room tea, and bob outside of it.
 async fn clients() -> (Gateway, [Client; 3]) {
     let gateway = Gateway::new(Router::new().connect(connect));
     let mut clients = Vec::new();

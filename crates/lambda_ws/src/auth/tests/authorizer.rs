@@ -182,7 +182,7 @@ async fn layers_see_the_authorizers_events_too() {
 }
 
 #[tokio::test]
-async fn a_cookie_from_a_foreign_page_is_refused_by_an_authorizer_with_403() {
+async fn an_authorizer_rejects_a_cookie_from_another_origin_with_403() {
     async fn authorize(cookies: Cookies) -> Result<Policy, Error> {
         cookies.token("session").map(|_| Policy::allow("ann"))
     }

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_read_of_a_room_tells_how_long_the_rest_takes() {
+    async fn the_read_part_of_a_room_determines_the_estimate() {
         let mut progress = Progress::new(&Scope::Room("tea".into()), &[range(0, 255)]);
         let mut delivery = Delivery::default();
         progress.read(0, 1000, Some(&range(64, 255)));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_read_of_everyone_is_the_least_of_what_there_is() {
+    async fn the_read_part_of_everyone_is_the_minimum_of_the_estimate() {
         let all: Vec<_> = crate::task::Remaining::all(Scope::Everyone, HashSet::new()).ranges;
         let mut progress = Progress::new(&Scope::Everyone, &all);
         progress.read(3, 1000, Some(&range(48, 63)));

@@ -1,4 +1,4 @@
-//! Messages to so many that time matters.
+//! Tests of broadcasts with limited time.
 
 use super::super::broadcast::{Broadcast, RunOptions};
 use super::*;
@@ -45,7 +45,7 @@ async fn a_sender_with_a_pace_of_its_own_leaves_the_others_theirs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
+async fn an_incomplete_broadcast_resumes_where_it_ended() {
     for scope in [Scope::Room("tea".into()), Scope::Everyone] {
         let bench = Bench::with(|inner| {
             inner.rate_limiter = Arc::new(RateLimiter::new(500));
@@ -62,7 +62,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
         assert!((2500..4500).contains(&first), "{first}");
         let rest = delivery.rest.take().expect("there is more");
         assert!(rest.ids.len() < 2000, "{}", rest.ids.len());
-        // In another process, perhaps.
+        // Possibly in another process.
         let json = serde_json::to_string(&rest).unwrap();
         let other = Sender::from(Inner {
             store: Arc::new(bench.store.clone()),
@@ -165,7 +165,7 @@ async fn the_first_message_leaves_before_the_second_page_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_while_messages_wait_for_their_turn() {
+async fn reading_continues_while_messages_wait() {
     let (store, reads) = (Memory::new(), AtomicU64::new(0));
     let wrapped = InterceptedStore {
         store: store.clone(),
@@ -173,7 +173,7 @@ async fn reading_goes_on_while_messages_wait_for_their_turn() {
             if operation != "page" {
                 return Box::pin(std::future::ready(Ok(())));
             }
-            // A head and a body, and no more time for both than a request of the AWS SDK has.
+            // A head and a body, with no more time for both than the AWS SDK gives a request.
             let part = SECOND / 10 * (1 + reads.fetch_add(1, Relaxed) % 5) as u32;
             let answer = async move {
                 tokio::time::sleep(part).await;

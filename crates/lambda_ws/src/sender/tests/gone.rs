@@ -30,7 +30,7 @@ async fn a_member_that_a_removal_left_behind_is_forgotten() {
     assert_eq!(bench.members().await, []);
 }
 
-/// Makes a connection a member that has no record.
+/// Adds a member without a record.
 #[tokio::test]
 async fn fault_m2_gone_members_are_removed_unless_nothing_proves_the_endpoint() {
     for (reached, gone, left) in [

@@ -1,4 +1,4 @@
-//! Messages to many.
+//! Tests of broadcasts to groups.
 
 use super::*;
 use crate::store::{InterceptedStore, StoreError};

@@ -39,7 +39,7 @@ fn fault_l2_an_invalid_range_is_rejected_when_it_is_read() {
 }
 
 #[test]
-fn fault_l1_a_task_that_names_what_cannot_exist_is_not_valid() {
+fn fault_l1_a_task_with_an_invalid_name_is_not_valid() {
     let good = json!({"form": 3, "id": "a", "hop": 1, "kind": {"send": {"rate": 1, "rest":
         {"scope": {"room": "tea"}, "ids": ["a"], "except": ["b"], "ranges": []}}}});
     assert!(Task::read(&good.to_string()).is_ok());
@@ -58,7 +58,7 @@ fn fault_l1_a_task_that_names_what_cannot_exist_is_not_valid() {
     }
 }
 
-/// A range, or something like one.
+/// A valid or invalid range.
 fn range() -> impl Strategy<Value = Value> {
     let after = prop_oneof![
         Just(Value::Null),

@@ -1,4 +1,4 @@
-//! Messages to one connection.
+//! Tests of messages to one connection.
 
 use super::*;
 use crate::store::StoreError;
@@ -20,7 +20,7 @@ async fn a_message_is_posted_once() {
 }
 
 #[tokio::test]
-async fn g6_what_is_throttled_is_tried_again_after_a_while() {
+async fn g6_a_throttled_message_is_retried_after_a_pause() {
     let bench = Bench::new();
     sends(&bench, &[Throttled, Throttled, Throttled, Sent])
         .await
@@ -48,7 +48,7 @@ async fn a_broken_socket_is_replaced_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_tried_again() {
+async fn a_rejected_message_is_not_retried() {
     for reply in [Forbidden, Refused] {
         let bench = Bench::new();
         let error = sends(&bench, &[reply]).await.unwrap_err();
@@ -58,7 +58,7 @@ async fn what_is_refused_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn f3_what_is_too_large_is_not_posted() {
+async fn f3_a_message_that_is_too_large_is_not_posted() {
     let bench = Bench::new();
     let id = bench.member("ann", OLD).await;
     let sent = bench.sender.send(&id, "x".repeat(MESSAGE_BYTES + 1)).await;
@@ -117,7 +117,7 @@ async fn a_false_410_after_another_is_found_out_by_a_look() {
     bench.sender.send(&ann, "hi").await.unwrap();
     assert_eq!(bench.script.posts(), 3);
 
-    // Seen and still called gone: it is not removed.
+    // GetConnection finds it although posts return 410, so it is not removed.
     let replies = [Reply::Gone, Reply::Gone, Reply::Sent, Reply::Gone];
     bench.script.tell(&ann, &replies);
     let sent = bench.sender.send(&ann, "hi").await;
@@ -127,7 +127,7 @@ async fn a_false_410_after_another_is_found_out_by_a_look() {
 }
 
 #[tokio::test]
-async fn a_young_connection_is_called_again_while_it_opens() {
+async fn a_post_to_a_young_connection_is_retried() {
     for (replies, pauses) in [
         (&[Gone, Sent][..], &[50][..]),
         (&[Gone, Gone, Sent], &[50, 100]),

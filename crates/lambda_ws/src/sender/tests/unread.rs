@@ -1,4 +1,4 @@
-//! Groups that the store reads only in part.
+//! Tests of groups that the store reads only in part.
 
 use super::*;
 use crate::error::BoxError;
@@ -19,7 +19,7 @@ impl Tasks for Queue {
     }
 }
 
-/// A room of 3 000 members whose store reads so many pages before it fails, and answers again after one failure.
+/// A room of 3 000 members whose store fails once after this many pages.
 async fn bench(pages: usize, hand_off: Option<TaskHandOff>) -> Bench {
     let (store, reads) = (Memory::new(), AtomicUsize::new(0));
     let wrapped = InterceptedStore {

@@ -1,4 +1,4 @@
-//! How connections end.
+//! Tests of the ends of connections.
 
 use super::*;
 
@@ -52,7 +52,7 @@ async fn f5_a_silent_connection_is_closed_after_ten_minutes() {
     );
     assert_eq!(ann.recv_all(), ["hello", "somebody left"]);
 
-    // What the others are told when Eve goes counts as well.
+    // The announcement of Eve's departure counts as well.
     gateway.advance(9 * minute).await;
     assert_eq!(ann.closed(), None);
     let time = gateway.events().last().unwrap().json["requestContext"]["requestTimeEpoch"].clone();
@@ -113,7 +113,7 @@ async fn g9_the_server_closes_with_1000_and_disconnect_follows_the_handler() {
     assert_eq!(*ends.lock().unwrap(), [(ann.id().clone(), normal)]);
     assert_eq!(ann.closed(), Some((1000, "Connection Closed Normally")));
 
-    // From outside of an event too; a second time there is nobody to close.
+    // It works outside of an event too, but only once.
     gateway.sender().close(bob.id()).await.unwrap();
     assert_eq!(ends.lock().unwrap().len(), 2);
     let again = gateway.sender().close(bob.id()).await;

@@ -1,4 +1,4 @@
-//! Handshakes, and what events say.
+//! Tests of handshakes and their events.
 
 use super::*;
 

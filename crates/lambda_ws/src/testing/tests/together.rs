@@ -1,4 +1,4 @@
-//! What a test sees of it all.
+//! Tests of concurrent clients and of panics.
 
 use super::*;
 

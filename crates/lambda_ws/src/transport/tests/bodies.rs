@@ -1,11 +1,11 @@
-//! The data after a status, or instead of one, as both clients read it.
+//! Tests of bodies and malformed responses, with both clients.
 
 use super::post;
 use super::server::ServerAction;
 use crate::error::SendError;
 
 #[tokio::test]
-async fn whatever_a_body_ends_with_the_status_is_what_counts() {
+async fn the_status_determines_the_result_regardless_of_the_end_of_the_body() {
     let answer = |text: &str| post(ServerAction::RawAndClose(text.to_owned()));
     let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{ }\r\n0\r\n\r\n";
     answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"))

@@ -1,4 +1,4 @@
-//! Connections that die, at whatever moment.
+//! Tests of connections that fail at any moment.
 
 use crate::error::BoxError;
 use crate::tls::{Roots, Tls};
@@ -75,7 +75,7 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
+async fn an_idle_connection_that_closes_on_a_request_is_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0, 1) => ServerAction::Close,
         _ => OK,
@@ -89,7 +89,7 @@ async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_too() {
+async fn a_hanging_idle_connection_and_all_others_are_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0..5, 1) => ServerAction::Hang,
         _ => OK,
@@ -100,12 +100,12 @@ async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_to
     assert!(all.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(send(&pool).await.unwrap().status, 200);
     assert_eq!(send(&pool).await.unwrap().status, 200);
-    // Only the first of the two has met a connection that hangs.
+    // Only the first of the two used a hanging connection.
     assert_eq!((server.seen().len(), server.connections()), (8, 6));
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_is_an_error_in_time() {
+async fn a_hanging_host_is_a_timeout() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let error = send(&pool(&server)).await.err().unwrap();
     assert_eq!(error.to_string(), "the host did not respond in time");
@@ -118,7 +118,7 @@ async fn a_host_that_hangs_up_is_an_error() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// Polls a request until `is`, and drops it.
+/// Polls a request until a condition holds, and drops it.
 async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
     let mut sent = Box::pin(send(pool));
     while !is() {
@@ -132,7 +132,7 @@ async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come() {
+async fn a_cancelled_request_closes_its_connection() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
     for action in [ServerAction::Hang, ServerAction::Raw(half)] {
         let server = Server::start(move |connection, request, _| match (connection, request) {
@@ -197,7 +197,7 @@ async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_has_begun_to_be_answered_is_not_sent_again() {
+async fn a_request_with_a_partial_response_is_not_sent_again() {
     let server = Server::start(|_, request, _| match request {
         0 => OK,
         _ => ServerAction::RawAndClose("HTTP/1.1 200 O".to_owned()),
