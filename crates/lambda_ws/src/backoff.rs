@@ -43,7 +43,6 @@ impl Backoff {
         }
     }
 
-    /// Returns whether all pauses are used.
     pub(crate) const fn is_over(&self) -> bool {
         self.left == 0
     }

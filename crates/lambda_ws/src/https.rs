@@ -27,7 +27,6 @@ pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
 pub(crate) const CALL: Duration = Duration::from_secs(3);
 
-/// The maximum idle time of a connection.
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;

@@ -101,7 +101,6 @@ impl Metrics {
     }
 }
 
-/// Writes the metrics at the end of an event.
 pub(crate) struct FlushGuard<'a> {
     metrics: &'a Metrics,
     clock: &'a dyn Clock,

@@ -40,7 +40,6 @@ pub(crate) struct Backend {
     /// The connections that this process knows as ended.
     pub(super) gone: Arc<GoneMemory>,
     tasks: Option<Arc<dyn Tasks>>,
-    /// Whether joins of a room are batched.
     pub(super) batches_joins: bool,
     width: usize,
     /// Set for programs that serve events.
@@ -56,13 +55,11 @@ pub(super) struct EventScope {
     pub(super) deadline: Option<Instant>,
 }
 
-/// The share of a task in a broadcast.
 pub(super) struct TaskShare {
     /// The id of the task, and its position in the row of tasks.
     pub(super) task: (String, u32),
     /// The initial rate, in messages per second.
     pub(super) rate: u32,
-    /// The full rate, in messages per second.
     pub(super) full_rate: u32,
 }
 

@@ -45,7 +45,6 @@ const DEADLINE: Duration = Duration::from_secs(25);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InvocationContext<'a> {
     pub(crate) deadline: Option<Instant>,
-    /// The request id in Lambda's own log lines.
     pub(crate) request_id: Option<&'a str>,
     pub(crate) trace_id: Option<&'a str>,
 }

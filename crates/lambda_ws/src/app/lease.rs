@@ -68,7 +68,6 @@ struct Left {
 }
 
 impl State {
-    /// Returns whether the next task was being queued.
     pub(super) fn is_handing(&self) -> bool {
         self.stage == Stage::Handing
     }

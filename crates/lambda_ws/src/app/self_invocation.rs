@@ -16,7 +16,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use std::time::SystemTime;
 use tokio::time::timeout;
 
-/// The pauses before retries.
 const BACKOFF: Backoff = Backoff::new(50, 4, 200, 2, Jitter::Half);
 
 /// The maximum size of a response, in bytes.

@@ -39,7 +39,6 @@ pub(crate) fn sdk_client(tls: Tls) -> SharedHttpClient {
 #[derive(Debug, Clone)]
 struct Sdk {
     https: Https,
-    /// The timeout of the first byte of a response.
     read_timeout: Option<Duration>,
 }
 

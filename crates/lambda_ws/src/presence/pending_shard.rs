@@ -16,7 +16,6 @@ pub(crate) const SHARDS: u8 = 16;
 /// fewer messages, and many shards mean more throughput.
 const ROOM_SHARDS: u8 = 4;
 
-/// The prefix of the keys of batches.
 const BATCH: &str = "batch/";
 
 const REQUEST: &str = "request";
@@ -26,7 +25,6 @@ const BATCH_BYTES: usize = 24 * 1024;
 /// How long a batch is stored: longer than Lambda keeps an asynchronous event (6 h).
 const BATCH_TTL: Duration = Duration::from_secs(7 * 60 * 60);
 
-/// How late a requested sweep may be.
 const SWEEP_DELAY: Duration = Duration::from_secs(60);
 
 /// The number of batches that are read and announced together.

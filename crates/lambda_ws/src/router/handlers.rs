@@ -42,7 +42,6 @@ handlers! {
     fallback: Message,
 }
 
-/// Sets a handler that may be set once.
 #[track_caller]
 pub(super) fn set<T>(slot: &mut Option<T>, name: &str, value: T) {
     let old = slot.replace(value);

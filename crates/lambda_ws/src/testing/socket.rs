@@ -7,7 +7,6 @@ use lambda_ws_protocol::limits::{CONNECTION_DURATION, IDLE_TIMEOUT};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One connection.
 pub(super) struct Socket {
     pub(super) number: usize,
     pub(super) state: State,
@@ -16,7 +15,6 @@ pub(super) struct Socket {
     pub(super) source_ip: String,
     pub(super) user_agent: Option<String>,
     pub(super) authorizer: Option<Box<RawValue>>,
-    /// Every message to the client.
     pub(super) messages: Vec<String>,
     /// The number of messages that the test has received.
     pub(super) seen: usize,
@@ -51,7 +49,6 @@ pub(super) struct Sockets {
     pub(super) all: BTreeMap<ConnectionId, Socket>,
     pub(super) ended: VecDeque<Ended>,
     pub(super) under_way: usize,
-    /// The number of running follow-up invocations.
     pub(super) tasks: usize,
 }
 

@@ -31,7 +31,6 @@ use signed_request::SignedRequest;
 use signing_keys::SigningKeys;
 use std::sync::Arc;
 
-/// The SHA-256 of an empty body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// Sends through the API Gateway Management API. Clones share their connections.

@@ -11,14 +11,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(super) enum Invocation<'a> {
-    /// An authorization request of API Gateway.
     Authorize(Context, Authorize),
     Connect(Context, Connect),
     Message(Context, Message),
     Disconnect(Context, Disconnect),
     /// A follow-up task of the function itself.
     Task(&'a RawValue),
-    /// A message published by another program.
     Publish(&'a RawValue),
     Records(Vec<Record>),
 }

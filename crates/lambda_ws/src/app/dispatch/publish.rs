@@ -11,7 +11,6 @@ use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// A message to publish and its recipients.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Publish<'a> {
@@ -28,14 +27,12 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The response to a publish event.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Published {
     sent: usize,
     gone: usize,
     throttled: usize,
     failed: usize,
-    /// The number of follow-up tasks.
     #[serde(skip_serializing_if = "is_none")]
     tasks: usize,
 }
@@ -68,7 +65,6 @@ impl Dispatcher {
 }
 
 impl Sender {
-    /// Publishes the value of `publish`.
     async fn publish(&self, json: &str) -> Result<Published, BoxError> {
         let publish: Publish<'_> = serde_json::from_str(json).map_err(invalid)?;
         let payload = payload(publish.data.ok_or_else(|| invalid("`data` is missing"))?)?;

@@ -199,7 +199,6 @@ impl Dispatcher {
     }
 }
 
-/// Returns how long an invocation may wait.
 fn time_left(scope: &EventScope) -> Option<Duration> {
     let left = scope.deadline?.saturating_duration_since(Instant::now());
     Some(left.saturating_sub(MARGIN.min(left / 2)))

@@ -51,7 +51,6 @@ enum Public {
     Ed25519(Vec<u8>),
 }
 
-/// A JSON Web Key (RFC 7517).
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,

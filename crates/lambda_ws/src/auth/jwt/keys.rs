@@ -19,7 +19,6 @@ const KEEP: Duration = Duration::from_secs(60 * 60);
 /// How much longer keys are used if a fetch fails.
 const STALE: Duration = Duration::from_secs(5 * 60 * 60);
 
-/// The minimum time between two fetches.
 const PAUSE: Duration = Duration::from_secs(30);
 
 /// The public keys of an issuer as a JWKS (RFC 7517). Clones are cheap and share the fetched keys.

@@ -17,7 +17,6 @@ const MOST: usize = 10_000;
 /// How long a throttled connection counts less than others.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// The minimum interval between probes.
 const PROBES: Duration = Duration::from_millis(100);
 
 /// The evidence of account throttling in the responses of the management API.

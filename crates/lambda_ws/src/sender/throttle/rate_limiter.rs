@@ -166,7 +166,6 @@ impl RateLimiter {
         self.lock().rate
     }
 
-    /// Returns the full limit, without throttling.
     pub(crate) fn full(&self) -> f64 {
         self.lock().full
     }

@@ -41,7 +41,6 @@ pub(super) struct ConnectionPool {
     returned: Notify,
     /// The most recently used connection is at the end.
     idle: Mutex<VecDeque<Idle>>,
-    /// The maximum age of an idle connection.
     pub(super) idle_timeout: Duration,
 }
 

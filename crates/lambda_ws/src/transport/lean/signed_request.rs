@@ -16,7 +16,6 @@ pub(super) struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// Signs a request with `key`.
     pub(super) fn new(key: &SigningKey, subject: &Signable<'_>, body: &Bytes) -> Self {
         let signature = key.sign(subject);
         let copied = match body.len() {
