@@ -61,7 +61,7 @@ async fn the_error_of_an_unknown_action_lists_the_known_actions() {
     assert_eq!(code, "unknown_action");
     assert_eq!(
         message,
-        "`dance` is no action: expected one of `direct`, `join`, `say`, `who`"
+        "`dance` is not a valid action: expected one of `direct`, `join`, `say`, `who`"
     );
 }
 
@@ -70,9 +70,12 @@ async fn the_error_of_a_bad_message_contains_the_expected_form() {
     let gateway = chat();
     let mut ann = enter(&gateway, "ann", "tea").await;
     for (message, expected) in [
-        ("hello", "expected a JSON object with `action`"),
-        ("", "expected a JSON object with `action`"),
-        ("[]", "expected a JSON object with `action`"),
+        (
+            "hello",
+            "the message is not a JSON object: expected `action`",
+        ),
+        ("", "the message is not a JSON object: expected `action`"),
+        ("[]", "the message is not a JSON object: expected `action`"),
         ("{}", "`action` is missing: expected one of `direct`, "),
         (r#"{"action":"say"}"#, "missing field `text`"),
         (r#"{"action":"say","text":7}"#, "expected a string"),

@@ -1,4 +1,4 @@
-//! Values as programs see them.
+//! Tests of values.
 
 use super::update::RETRIES;
 use super::{Kv, Namespaced};
@@ -85,12 +85,12 @@ async fn a_value_that_is_not_of_the_type_is_named() {
         .expect("set");
     let numbers = kv::<u32>(&store);
     let error = numbers.get("k").await.expect_err("it is text");
-    assert_eq!(error.to_string(), "the value is not of this type");
+    assert_eq!(error.to_string(), "the value is not valid for this type");
     let cause = std::error::Error::source(&error)
         .expect("a cause")
         .to_string();
     assert!(
-        cause.starts_with("`k` in the namespace `test` is no `u32`: invalid type: string"),
+        cause.starts_with("`k` in the namespace `test` is not a valid `u32`: invalid type: string"),
         "{cause}"
     );
     let entry = numbers.entry("k").await;
@@ -156,7 +156,7 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
 }
 
 #[tokio::test]
-async fn what_is_over_is_not_there_and_need_not_be_removed() {
+async fn an_expired_value_is_missing_before_it_is_removed() {
     let gateway = Gateway::new(Router::new());
     let lasting = Kv::<u32>::new(&gateway.sender(), "test");
     let short = lasting.clone().with_ttl(MINUTE);
@@ -172,7 +172,7 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
         ))
     );
 
-    // A time to live is at least as long as it says, and less than a second longer.
+    // A time to live is rounded up to a second.
     gateway.advance(MINUTE - Duration::from_millis(1)).await;
     assert_eq!(keys(&lasting, "").await.len(), 5);
     assert_eq!(short.get("read").await.expect("get"), Some(1));
@@ -271,7 +271,7 @@ async fn a_version_is_a_number_that_javascript_holds() {
     kv.set_if("k", &2, back).await.expect("it is the version");
 }
 
-/// Changes the value under everybody who changes it, so often.
+/// Changes the value concurrently with every other change, this many times.
 async fn contested(times: u32) -> (Result<u32, StoreError>, u32) {
     let gateway = Gateway::new(Router::new());
     let (kv, store) = (Kv::<u32>::new(&gateway.sender(), "test"), gateway.store());
@@ -318,7 +318,7 @@ async fn no_update_of_many_at_once_is_lost() {
 }
 
 #[tokio::test]
-async fn a_change_that_refuses_writes_nothing() {
+async fn a_failed_change_writes_no_value() {
     let kv = kv::<u32>(&Memory::new());
     let refused = kv.try_update("k", |_| Err(Error::client("no", "no"))).await;
     assert_eq!(refused.expect_err("refused").code(), "no");

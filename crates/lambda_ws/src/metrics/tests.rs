@@ -1,4 +1,4 @@
-//! What is counted of events, and the lines that say it.
+//! Tests of the metrics of events and of their log lines.
 
 mod lines;
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// An hour after what `events/` tell of.
+/// An hour after the samples in `events/`.
 const NOW: Timestamp = Timestamp::from_secs(1_767_611_040);
 const API: &str = "a1b2c3d4e5/dev";
 const CONNECT: &str = include_str!("../../../../events/connect.json");
@@ -27,7 +27,7 @@ const SAY: &str = include_str!("../../../../events/say.json");
 const UNKNOWN: &str = include_str!("../../../../events/unknown-action.json");
 const DISCONNECT: &str = include_str!("../../../../events/disconnect-by-client.json");
 
-/// Clients that are, by their names, gone, thought to be, or slow; a clock that stands still; a queue.
+/// The state of the clients, which their names define; a fixed clock; a queue.
 #[derive(Clone, Default)]
 struct World(Arc<Mutex<Vec<ConnectionId>>>);
 
@@ -107,7 +107,7 @@ async fn say(me: Connection, Json(said): Json<Value>) -> Result<(), Error> {
 
 async fn whisper(sender: Sender) {
     for name in ["ann", "gone", "lied-about", "slow", "odd"] {
-        // How it fails is what is counted.
+        // The metrics count the failure, so the error is ignored.
         let _ = sender.send(&name.into(), "psst").await;
     }
 }
@@ -121,7 +121,7 @@ fn router() -> Router {
         .route("größe", async || "3")
 }
 
-/// A function whose metrics are read.
+/// Returns a function and its metrics.
 async fn function(namespace: &str, name: Option<&str>) -> (Dispatcher, Lines) {
     function_of(router(), namespace, name).await
 }
@@ -171,10 +171,10 @@ async fn every_line_has_the_embedded_metric_format() {
         r#"{"publish": {"room": "tea", "data": "hello"}}"#,
     ] {
         call(&dispatcher, event).await;
-        // Whoever reads an event's log finds its metrics there.
+        // The log of the event contains its metrics.
         assert!(!lines.take_valid().is_empty(), "{event}");
     }
-    // Those that nobody knows are told by nothing.
+    // An unknown event has no connection.
     call(&dispatcher, "{}").await;
     assert_eq!(lines.take_valid(), Vec::<Value>::new());
 }
@@ -218,7 +218,7 @@ async fn an_event_is_counted_where_it_belongs() {
 }
 
 #[tokio::test]
-async fn what_clients_make_up_is_no_dimension() {
+async fn client_input_does_not_become_a_dimension() {
     let (dispatcher, lines) = function("Chat", None).await;
     for action in ["nosuch", "$connect", &"x".repeat(5000)] {
         call(&dispatcher, &message(&json!({"action": action}))).await;
@@ -257,7 +257,7 @@ async fn what_became_of_messages_is_counted_by_outcome() {
     call(&dispatcher, SAY).await;
     let line = lines.one();
     let counts = ["Sent", "Gone", "Throttled", "Failed"].map(|name| line[name].clone());
-    // Who was gone has been removed.
+    // Gone connections are removed.
     assert_eq!(counts, [3, 0, 1, 1]);
     assert_eq!(line["Audience"], json!([5.0]));
     assert_eq!(line["BroadcastTime"].as_array().map(Vec::len), Some(1));
@@ -280,7 +280,7 @@ async fn more_values_than_a_document_takes_are_in_several() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_told_of_at_once() {
+async fn a_panic_of_a_handler_is_counted_at_once() {
     let (dispatcher, lines) = function("Chat", None).await;
     let event = message(&json!({"action": "say", "text": "panic"}));
     let call = dispatcher.call(&event, InvocationContext::default());

@@ -1,4 +1,4 @@
-//! Which handler an event goes to.
+//! Tests of the selection of handlers.
 
 use crate::testing::{Client, Gateway};
 use crate::{AnyEvent, ConnectionId, Extension, FromRef, RouteKey, Router, State};
@@ -86,7 +86,7 @@ async fn without_a_fallback_unmatched_messages_get_an_error() {
     for (message, expected) in [
         (
             r#"{"action":"dance"}"#,
-            "unknown_action: `dance` is no action: expected one of `ask`, `say`",
+            "unknown_action: `dance` is not a valid action: expected one of `ask`, `say`",
         ),
         (
             "{}",
@@ -98,11 +98,11 @@ async fn without_a_fallback_unmatched_messages_get_an_error() {
         ),
         (
             "hello",
-            "bad_message: expected a JSON object with `action`: one of `ask`, `say`",
+            "bad_message: the message is not a JSON object: expected `action` with one of `ask`, `say`",
         ),
         (
             "[]",
-            "bad_message: expected a JSON object with `action`: one of `ask`, `say`",
+            "bad_message: the message is not a JSON object: expected `action` with one of `ask`, `say`",
         ),
     ] {
         assert_eq!(error_text(&mut ann, message).await, expected);
@@ -110,7 +110,7 @@ async fn without_a_fallback_unmatched_messages_get_an_error() {
     let long = json!({"action": "ü".repeat(1000)}).to_string();
     let (_, message) = error(&mut ann, &long).await;
     assert!(
-        message.starts_with(&format!("`{}` is no action", "ü".repeat(64))),
+        message.starts_with(&format!("`{}` is not a valid action", "ü".repeat(64))),
         "{message}"
     );
 
@@ -258,7 +258,7 @@ fn a_two_way_route_is_a_route() {
 
 #[test]
 #[should_panic(
-    expected = "`$default` is no custom route: use `connect`, `disconnect` or `fallback`"
+    expected = "`$default` is not a custom route: use `connect`, `disconnect` or `fallback`"
 )]
 fn names_with_a_dollar_sign_are_api_gateways() {
     let _: Router = Router::new().route("$default", key);

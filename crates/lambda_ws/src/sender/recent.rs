@@ -1,12 +1,12 @@
-//! A bounded memory of what happened recently.
+//! A bounded memory of recent events.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Values by key. A value stays for at least `life` after it was last inserted, and at most twice as long.
-/// If more than `most` are inserted within that time, the oldest ones go first.
+/// Values by key. A value stays for at least `life` after its last insertion, and at most twice as long. If more than
+/// `most` values are inserted in that time, the oldest are removed first.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     life: Duration,

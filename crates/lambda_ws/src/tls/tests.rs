@@ -1,4 +1,4 @@
-//! Whom TLS trusts.
+//! Tests of the trusted certificates.
 
 use super::verifier::AmazonOrSystem;
 use super::verifier::store;
@@ -30,7 +30,7 @@ fn the_authorities_of_aws_are_those_that_amazon_publishes() {
                 .collect::<String>()
         })
         .collect();
-    // https://www.amazontrust.com/repository/, the hashes of the self-signed certificates.
+    // From https://www.amazontrust.com/repository/: the hashes of the self-signed certificates.
     assert_eq!(
         prints,
         [
@@ -45,7 +45,7 @@ fn the_authorities_of_aws_are_those_that_amazon_publishes() {
 }
 
 #[test]
-fn the_environment_says_whom_to_trust() {
+fn the_environment_selects_the_trusted_certificates() {
     assert!(matches!(read(&[]), Roots::AmazonOrSystem));
     assert!(matches!(
         read(&[("AWS_CA_BUNDLE", "")]),
@@ -57,7 +57,7 @@ fn the_environment_says_whom_to_trust() {
 }
 
 #[test]
-fn who_names_a_bundle_trusts_nobody_else() {
+fn a_bundle_replaces_all_other_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.pem");
     let path = bundle.to_str().unwrap();
@@ -75,7 +75,7 @@ fn who_names_a_bundle_trusts_nobody_else() {
 }
 
 #[test]
-fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
+fn other_hosts_are_verified_with_the_certificates_of_the_system() {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();

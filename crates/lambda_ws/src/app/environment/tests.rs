@@ -1,4 +1,4 @@
-//! The environment of a program.
+//! Tests of the configuration from the environment.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 }
 
 #[test]
-fn outside_lambda_one_line_says_how_to_run_it() {
+fn outside_lambda_the_error_explains_how_to_run_the_program() {
     let error = environment(&[]).runtime().err().unwrap();
     let line = format!("{error:?}");
     assert!(line.contains("lambda-ws-local -- cargo run") && !line.contains('\n'));
@@ -22,7 +22,7 @@ fn outside_lambda_one_line_says_how_to_run_it() {
 }
 
 #[tokio::test]
-async fn without_a_table_the_start_fails_and_says_what_to_set() {
+async fn without_a_table_the_start_fails_and_names_the_variable() {
     let error = environment(&[])
         .function(None, None, None)
         .await
@@ -52,7 +52,7 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
 }
 
 #[tokio::test]
-async fn under_sam_local_nothing_reaches_aws() {
+async fn under_sam_local_no_request_reaches_aws() {
     let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
     let backend = backend.function(None, None, None).await.unwrap();
     assert_eq!(backend.url(), Some("log:"));
@@ -60,7 +60,7 @@ async fn under_sam_local_nothing_reaches_aws() {
 
 #[cfg(feature = "apigateway")]
 #[tokio::test]
-async fn under_sam_local_the_function_invokes_itself_only_where_it_is_told() {
+async fn under_sam_local_self_invocation_requires_an_endpoint() {
     let config = SdkConfig::builder()
         .region(aws_config::Region::from_static("us-east-1"))
         .credentials_provider(

@@ -1,4 +1,4 @@
-//! The loop, with a Runtime API on this machine.
+//! Tests of the loop with a Runtime API on this machine.
 
 use super::*;
 use crate::app::Backend;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the Runtime API answers to a request for an event.
+/// The Runtime API's response to a request for an event.
 struct Next {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -22,7 +22,7 @@ struct Request {
     body: Value,
 }
 
-/// An event as Lambda gives it.
+/// An event of Lambda.
 fn event(body: impl Into<Vec<u8>>) -> Next {
     Next {
         status: "200 OK",
@@ -41,7 +41,7 @@ fn message(route: &str) -> String {
     say.replace("\"$default\"", &format!("\"{route}\""))
 }
 
-/// Runs the loop on these answers, until there are none: what it sent, and how it ended.
+/// Runs the loop on these responses. Returns its requests and its result.
 async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -124,7 +124,7 @@ fn router() -> Router {
 }
 
 #[tokio::test]
-async fn events_are_answered_one_after_the_other_until_the_api_fails() {
+async fn events_are_handled_one_after_the_other_until_the_api_fails() {
     let nothing = Next {
         status: "204 No Content",
         headers: Vec::new(),
@@ -177,11 +177,11 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
         (b"{\"a\":", "UnknownEvent", "EOF while parsing"),
         (&[0xff, 0xfe], "UnknownEvent", "invalid utf-8"),
         (bad_name.as_bytes(), "PublishError", "1 to 256 bytes"),
-        (bad_task.as_bytes(), "TaskError", "has form 7"),
+        (bad_task.as_bytes(), "TaskError", "has format 7"),
         (message("panic").leak().as_bytes(), "Panic", "the pot fell"),
     ];
     let mut answers: Vec<_> = cases.iter().map(|(body, ..)| event(*body)).collect();
-    // The process lives on.
+    // The process survives.
     answers.push(event(message("echo")));
     let (requests, _) = run(router(), answers).await;
     assert_eq!(requests.len(), cases.len() + 1);
@@ -204,7 +204,7 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
 }
 
 #[test]
-fn an_address_that_is_none_is_an_error_that_says_what_it_is() {
+fn an_invalid_address_is_an_error_that_contains_it() {
     for bad in ["/path", "a b", "http:///"] {
         let error = Runtime::new(bad).err().expect(bad).to_string();
         assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");

@@ -169,7 +169,7 @@ async fn handlers_announce_joins_and_departures_to_the_room() {
     bob.send(r#"["enter","milk"]"#).await;
     assert_eq!(ann.recv_all(), ["bob left"]);
     assert_eq!(bob.recv_all(), ["bob joined by $default"]);
-    // Whoever is told may be found gone, and others are told of that.
+    // A recipient of the announcement may be gone, and its departure is announced too.
     let cat = gateway.connect("/?user=cat&room=tea").await.unwrap();
     gateway.advance(SECOND * 60).await;
     cat.drop_silently();
@@ -200,7 +200,7 @@ async fn a_present_user_is_counted_once() {
     clients.swap_remove(0).close().await;
     assert!(!tea.contains("u0000").await.unwrap());
     assert_eq!(tea.count().await.unwrap(), 1099);
-    // Whoever joins is there at once.
+    // A user who joins is present at once.
     let mut ann = gateway.connect("/?user=ann").await.unwrap();
     ann.send("who?").await;
     assert_eq!(ann.recv().await, "[true,1]");

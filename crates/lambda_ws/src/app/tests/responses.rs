@@ -24,7 +24,7 @@ fn event(name: &str) -> &'static str {
     EVENTS.iter().find(|(n, _)| *n == name).expect("an event").1
 }
 
-/// A dispatcher that answers every event with `response`.
+/// A dispatcher that returns `response` for every event.
 fn answering<F>(response: F) -> Dispatcher
 where
     F: Fn() -> Response + Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Which tokens are believed.
+//! Tests of JSON Web Tokens.
 
 mod fetched;
 mod pair;
@@ -46,7 +46,7 @@ async fn verified(issuer: &Issuer, token: &Token) -> Result<String, JwtError> {
 }
 
 #[tokio::test]
-async fn a_token_of_the_issuer_is_believed_whatever_the_algorithm() {
+async fn a_token_of_the_issuer_is_valid_with_each_algorithm() {
     for pair in [Pair::es256("1"), Pair::eddsa("1")] {
         let found = verified(&issuer(&[&pair]), &pair.token(&claims())).await;
         assert_eq!(found.unwrap(), "ann");
@@ -59,7 +59,7 @@ async fn a_token_of_the_issuer_is_believed_whatever_the_algorithm() {
 }
 
 #[tokio::test]
-async fn a_key_of_less_than_2048_bits_convinces_nobody() {
+async fn a_key_of_less_than_2048_bits_is_rejected() {
     let rsa: Value = serde_json::from_str(include_str!("tests/rs256.json")).unwrap();
     let weak = &rsa["weak"];
     let issuer = Issuer::new(
@@ -118,7 +118,7 @@ async fn the_key_decides_the_algorithm_and_not_the_token() {
     let refused = verified(&issuer, &unsigned.into()).await;
     assert!(matches!(refused, Err(JwtError::Algorithm)), "{refused:?}");
 
-    // A public key as the secret of an HMAC: what algorithm confusion is about.
+    // Algorithm confusion: a public key as the secret of an HMAC.
     let header = encoded(r#"{"alg":"HS256","kid":"1"}"#);
     let signed = format!("{header}.{}", encoded(claims().to_string()));
     let public = ec.jwk().to_string();
@@ -132,7 +132,7 @@ async fn the_key_decides_the_algorithm_and_not_the_token() {
 }
 
 #[tokio::test]
-async fn a_token_names_its_key_unless_there_is_no_choice() {
+async fn a_token_names_its_key_unless_there_is_only_one() {
     let (one, two) = (Pair::es256("1"), Pair::es256("2"));
     let nameless = one.sign(&json!({"alg": "ES256"}), &claims());
     assert!(verified(&issuer(&[&one]), &nameless).await.is_ok());
@@ -205,7 +205,7 @@ async fn issuer_audience_and_times_must_fit() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_malformed() {
+async fn an_invalid_token_is_malformed() {
     let pair = Pair::es256("1");
     let issuer = issuer(&[&pair]);
     let critical = json!({"alg": "ES256", "kid": "1", "crit": ["b64"], "b64": false});
@@ -238,7 +238,7 @@ async fn what_is_no_token_is_malformed() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_is_believed_by_accident(token in r"[a-zA-Z0-9_.{}\x22:-]{0,80}|\\PC{0,40}") {
+    fn random_text_is_never_a_valid_token(token in r"[a-zA-Z0-9_.{}\x22:-]{0,80}|\\PC{0,40}") {
         let issuer = issuer(&[&Pair::eddsa("1")]);
         let believed = verified(&issuer, &Token::from(token)).now_or_never();
         assert!(believed.expect("fixed keys need no waiting").is_err());
@@ -265,7 +265,7 @@ fn keys_that_are_for_something_else_are_not_used() {
 }
 
 #[tokio::test]
-async fn a_client_with_a_token_is_connected_as_whom_it_says_and_no_other_is() {
+async fn only_a_client_with_a_valid_token_connects_as_its_user() {
     async fn connect(me: Opening, Jwt(claims): Jwt<Claims>) -> Result<(), Error> {
         Ok(me.user(&claims.sub)?)
     }

@@ -1,4 +1,4 @@
-//! Tokens, wherever they are.
+//! Tests of tokens in all places.
 
 use super::{gateway, refusal};
 use crate::auth::{Cookies, Origins, Token};
@@ -19,7 +19,7 @@ async fn connect(me: Opening, token: Token) -> Result<(), Error> {
     Ok(me.user(user)?)
 }
 
-/// A gateway whose clients need the token `s3cret`.
+/// A gateway that requires the token `s3cret`.
 fn guarded() -> Gateway {
     gateway(Router::new().connect(connect))
 }
@@ -58,7 +58,7 @@ async fn the_header_counts_before_the_query_and_the_query_before_the_protocol() 
 }
 
 #[tokio::test]
-async fn without_a_token_or_with_a_wrong_one_a_client_is_refused_with_401() {
+async fn a_missing_or_wrong_token_is_rejected_with_401() {
     let gateway = guarded();
     for request in [
         gateway.request("/"),
@@ -185,7 +185,7 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
 }
 
 #[test]
-fn what_is_no_origin_panics_at_start_up() {
+fn an_invalid_origin_panics_at_start_up() {
     for wrong in [
         "app.example.com",
         "https://a.example/",

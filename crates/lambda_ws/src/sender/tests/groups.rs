@@ -1,4 +1,4 @@
-//! Messages to many.
+//! Tests of broadcasts to groups.
 
 use super::*;
 use crate::store::{InterceptedStore, StoreError};
@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[tokio::test]
-async fn everybody_in_the_group_gets_it_once() {
+async fn each_connection_in_the_group_gets_the_message_once() {
     let bench = Bench::new();
     let mut ids = crowd(&bench, 2500).await;
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
@@ -36,7 +36,7 @@ async fn everybody_in_the_group_gets_it_once() {
 }
 
 #[tokio::test]
-async fn one_who_fails_keeps_nobody_else_from_getting_it_and_all_are_counted() {
+async fn a_failed_recipient_does_not_stop_the_others_and_all_are_counted() {
     let bench = Bench::new();
     let ids = crowd(&bench, 30).await;
     for (id, replies) in ids.iter().zip([

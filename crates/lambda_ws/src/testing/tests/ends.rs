@@ -1,4 +1,4 @@
-//! How connections end.
+//! Tests of the ends of connections.
 
 use super::*;
 
@@ -52,7 +52,7 @@ async fn f5_a_silent_connection_is_closed_after_ten_minutes() {
     );
     assert_eq!(ann.recv_all(), ["hello", "somebody left"]);
 
-    // What the others are told when Eve goes counts as well.
+    // The announcement of Eve's departure counts as well.
     gateway.advance(9 * minute).await;
     assert_eq!(ann.closed(), None);
     let time = gateway.events().last().unwrap().json["requestContext"]["requestTimeEpoch"].clone();
@@ -91,7 +91,7 @@ async fn f6_no_connection_lives_longer_than_two_hours() {
 }
 
 #[tokio::test]
-async fn g7_nobody_can_send_to_a_connection_that_is_opening() {
+async fn g7_a_connection_in_its_handshake_receives_no_messages() {
     async fn connect(id: ConnectionId, sender: Sender) -> Result<(), Error> {
         let sent = sender.send(&id, "hello").await;
         assert!(matches!(sent, Err(SendError::NotOpen)), "{sent:?}");
@@ -113,7 +113,7 @@ async fn g9_the_server_closes_with_1000_and_disconnect_follows_the_handler() {
     assert_eq!(*ends.lock().unwrap(), [(ann.id().clone(), normal)]);
     assert_eq!(ann.closed(), Some((1000, "Connection Closed Normally")));
 
-    // From outside of an event too; a second time there is nobody to close.
+    // It works outside of an event too, but only once.
     gateway.sender().close(bob.id()).await.unwrap();
     assert_eq!(ends.lock().unwrap().len(), 2);
     let again = gateway.sender().close(bob.id()).await;

@@ -1,11 +1,11 @@
-//! The data after a status, or instead of one, as both clients read it.
+//! Tests of bodies and malformed responses, with both clients.
 
 use super::post;
 use super::server::ServerAction;
 use crate::error::SendError;
 
 #[tokio::test]
-async fn whatever_a_body_ends_with_the_status_is_what_counts() {
+async fn the_status_determines_the_result_regardless_of_the_end_of_the_body() {
     let answer = |text: &str| post(ServerAction::RawAndClose(text.to_owned()));
     let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{ }\r\n0\r\n\r\n";
     answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"))
@@ -21,7 +21,7 @@ async fn whatever_a_body_ends_with_the_status_is_what_counts() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
+async fn an_incomplete_response_has_the_result_of_its_status_except_success() {
     type Is = fn(&SendError) -> bool;
     let cases: [(&str, Is); 4] = [
         ("200 OK", |e| matches!(e, SendError::Unavailable(_))),
@@ -43,7 +43,7 @@ async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_unavailable() {
+async fn a_response_other_than_http_is_unavailable() {
     for text in [
         "SSH-2.0-OpenSSH_9.9\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
@@ -61,7 +61,7 @@ async fn what_is_no_http_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_large_answer_is_no_harm() {
+async fn a_large_response_is_limited() {
     let page = "x".repeat(1_000_000);
     let answer = |status| format!("HTTP/1.1 {status}\r\ncontent-length: 1000000\r\n\r\n{page}");
     post(ServerAction::Raw(answer("200 OK"))).await.unwrap();

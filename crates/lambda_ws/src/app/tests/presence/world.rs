@@ -69,7 +69,7 @@ impl World {
         .unwrap();
     }
 
-    /// Does what is queued, and what that queues, each in a process of its own with so many seconds.
+    /// Runs the queued tasks, and the tasks that these queue, each in its own process with this timeout.
     pub(super) async fn work(&self, seconds: u32) -> usize {
         let mut count = 0;
         loop {

@@ -1,4 +1,4 @@
-//! Connections that die, at whatever moment.
+//! Tests of connections that fail at any moment.
 
 use crate::error::BoxError;
 use crate::tls::{Roots, Tls};
@@ -75,7 +75,7 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
+async fn an_idle_connection_that_closes_on_a_request_is_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0, 1) => ServerAction::Close,
         _ => OK,
@@ -89,7 +89,7 @@ async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_too() {
+async fn a_hanging_idle_connection_and_all_others_are_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0..5, 1) => ServerAction::Hang,
         _ => OK,
@@ -100,15 +100,15 @@ async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_to
     assert!(all.into_iter().all(|answer| answer.is_ok()));
     assert_eq!(send(&pool).await.unwrap().status, 200);
     assert_eq!(send(&pool).await.unwrap().status, 200);
-    // Only the first of the two has met a connection that hangs.
+    // Only the first of the two used a hanging connection.
     assert_eq!((server.seen().len(), server.connections()), (8, 6));
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_is_an_error_in_time() {
+async fn a_hanging_host_is_a_timeout() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let error = send(&pool(&server)).await.err().unwrap();
-    assert_eq!(error.to_string(), "there is no answer in time");
+    assert_eq!(error.to_string(), "the host did not respond in time");
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_host_that_hangs_up_is_an_error() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// Polls a request until `is`, and drops it.
+/// Polls a request until a condition holds, and drops it.
 async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
     let mut sent = Box::pin(send(pool));
     while !is() {
@@ -132,7 +132,7 @@ async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come() {
+async fn a_cancelled_request_closes_its_connection() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
     for action in [ServerAction::Hang, ServerAction::Raw(half)] {
         let server = Server::start(move |connection, request, _| match (connection, request) {
@@ -149,7 +149,7 @@ async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come()
 }
 
 #[tokio::test]
-async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
+async fn a_connection_that_the_host_will_close_is_not_reused() {
     let last = "HTTP/1.1 200 OK\r\nConnection: Close\r\ncontent-length: 0\r\n\r\n";
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
     let to_end = "HTTP/1.1 200 OK\r\n\r\n";
@@ -164,7 +164,7 @@ async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
+async fn a_connection_with_unexpected_data_is_not_reused() {
     let more = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 410 Gone\r\n\r\n";
     let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n\
                 0\r\n\r\n";
@@ -197,7 +197,7 @@ async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_has_begun_to_be_answered_is_not_sent_again() {
+async fn a_request_with_a_partial_response_is_not_sent_again() {
     let server = Server::start(|_, request, _| match request {
         0 => OK,
         _ => ServerAction::RawAndClose("HTTP/1.1 200 O".to_owned()),
@@ -210,7 +210,7 @@ async fn what_has_begun_to_be_answered_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn connections_that_nobody_needs_are_closed() {
+async fn unused_connections_are_closed() {
     let server = Server::start(|_, _, _| OK).await;
     let mut pool = pool(&server);
     let sent = join_all((0..10).map(|_| send(&pool))).await;
@@ -235,7 +235,7 @@ async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() 
 }
 
 #[tokio::test]
-async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
+async fn a_dropped_request_does_not_keep_a_connection() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0, 0) => ServerAction::Hang,
         _ => OK,
