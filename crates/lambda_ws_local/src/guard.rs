@@ -204,10 +204,8 @@ mod tests {
     #[test]
     fn a_request_has_exactly_one_host() {
         assert_eq!(check(&[], &[]), Err(GuardError::Host));
-        assert_eq!(
-            check(&["localhost", "localhost"], &[]),
-            Err(GuardError::Host)
-        );
+        let expected = Err(GuardError::Host);
+        assert_eq!(check(&["localhost", "localhost"], &[]), expected);
     }
 
     #[test]
@@ -220,11 +218,8 @@ mod tests {
             "http://localhost.evil.example",
             "localhost",
         ] {
-            assert_eq!(
-                check(&["localhost"], &[origin]),
-                Err(GuardError::Origin),
-                "{origin}"
-            );
+            let expected = Err(GuardError::Origin);
+            assert_eq!(check(&["localhost"], &[origin]), expected, "{origin}");
         }
         assert_eq!(
             check(&["localhost"], &["http://localhost", "http://evil.example"]),

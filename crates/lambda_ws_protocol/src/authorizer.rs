@@ -192,10 +192,8 @@ mod tests {
         let mut json = policy(&json!([]));
         json["context"] = json!({"n": 7, "b": true, "s": "x"});
         let context = Value::from(read(&json).unwrap().context().clone());
-        assert_eq!(
-            context,
-            json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"})
-        );
+        let expected = json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"});
+        assert_eq!(context, expected);
     }
 
     #[test]

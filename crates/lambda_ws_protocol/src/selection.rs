@@ -223,10 +223,8 @@ mod tests {
     #[test]
     fn d3_a_body_that_is_not_json_selects_nothing_and_names_without_quotes_are_allowed() {
         let lenient = r#"{"action":"sendMessage", body:"hello"}"#;
-        assert_eq!(
-            select("$request.body.action", lenient).unwrap(),
-            "sendMessage"
-        );
+        let expected = "sendMessage";
+        assert_eq!(select("$request.body.action", lenient).unwrap(), expected);
         assert_eq!(
             select("$request.body.action", r#"{action: "a,b:{c"}"#).unwrap(),
             "a,b:{c"

@@ -51,10 +51,8 @@ async fn a_newcomer_is_welcomed_within_five_seconds() {
     let mut ann = gateway.client("user=ann").await;
     let welcome = within_time(Duration::from_secs(5), "a welcome", ann.json());
     let users = ["ann", "bob"];
-    assert_eq!(
-        welcome.await,
-        json!({"type": "welcome", "user": "ann", "room": "lobby", "users": users})
-    );
+    let expected = json!({"type": "welcome", "user": "ann", "room": "lobby", "users": users});
+    assert_eq!(welcome.await, expected);
     gateway.stop().await;
 }
 

@@ -59,10 +59,8 @@ async fn a_mistake_is_shown_with_its_place_its_effect_and_its_fix() {
             "  fix: write `RouteSelectionExpression: $request.body.action`",
         ]
     );
-    assert!(
-        ended.stdout[3].starts_with("template.yaml: 1 mistake (examined: "),
-        "{ended:?}"
-    );
+    let expected = "template.yaml: 1 mistake (examined: ";
+    assert!(ended.stdout[3].starts_with(expected), "{ended:?}");
     let ended = doctor(folder.path(), &["--allow", "selection-expression"]).await;
     assert_eq!(
         ended.code,

@@ -51,11 +51,8 @@ async fn every_sample_event_has_a_response_that_api_gateway_accepts() {
 async fn the_conversation_of_the_samples_is_shown() {
     let files = ["connect", "say", "direct"].map(|name| format!("events/{name}.json"));
     let ended = invoke(files, &chat()).await;
-    assert_eq!(
-        (ended.code, statuses(&ended).len()),
-        (Some(0), 3),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(statuses(&ended).len(), 3, "{ended:?}");
     let posted = |text: &str| {
         let mut lines = ended.stderr.iter();
         lines.any(|line| line.starts_with("post ") && line.contains(text))
@@ -173,10 +170,8 @@ async fn the_tasks_of_a_function_end_before_the_command() {
     );
     let ended = probe(&task(r#"{"do": "fail"}"#)).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert_eq!(
-        ended.errors().last(),
-        Some(&"error: 1 asynchronous events are lost")
-    );
+    let expected = Some(&"error: 1 asynchronous events are lost");
+    assert_eq!(ended.errors().last(), expected);
 }
 
 #[tokio::test]

@@ -141,10 +141,8 @@ fn an_import_of_an_upper_layer_is_reported() {
         "low/part.rs:5: super::super::middle::f: `low` is below `middle`",
         "new.rs: `new` is in no layer",
     ];
-    assert_eq!(
-        found(),
-        expected.map(|line| format!("{}/{line}", folder.path().display()))
-    );
+    let expected = expected.map(|line| format!("{}/{line}", folder.path().display()));
+    assert_eq!(found(), expected);
 }
 
 fn source(name: &str) -> PathBuf {

@@ -41,17 +41,15 @@ async fn a_recorded_session_is_replayed_and_compared() {
                 .into_owned()
         })
         .collect();
-    assert_eq!(
-        names,
-        [
-            "0001-connect.json",
-            "0001-connect.response.json",
-            "0002-default.json",
-            "0002-default.response.json",
-            "0003-disconnect.json",
-            "0003-disconnect.response.json",
-        ]
-    );
+    let expected = [
+        "0001-connect.json",
+        "0001-connect.response.json",
+        "0002-default.json",
+        "0002-default.response.json",
+        "0003-disconnect.json",
+        "0003-disconnect.response.json",
+    ];
+    assert_eq!(names, expected);
     let ended = replay(&session).await;
     assert_eq!((ended.code, ended.stdout.len()), (Some(0), 3), "{ended:?}");
 
@@ -64,10 +62,8 @@ async fn a_recorded_session_is_replayed_and_compared() {
     std::fs::write(&path, recorded.to_string()).expect("a file");
     let ended = replay(&session).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert_eq!(
-        ended.errors(),
-        ["error: 1 of 3 responses are not as they were recorded"]
-    );
+    let expected = ["error: 1 of 3 responses are not as they were recorded"];
+    assert_eq!(ended.errors(), expected);
     let differs = "differs statusCode: recorded 418, now 200";
     assert!(
         ended.stderr.iter().any(|line| line.ends_with(differs)),

@@ -41,11 +41,8 @@ async fn a_port_that_is_in_use() {
     let args = args.into_iter().chain([chat.to_str().expect("UTF-8")]);
     let program = tests::Program::start(&tests::gateway(), &tests::root(), args);
     let ended = program.ended().await;
-    assert_eq!(
-        (ended.code, ended.errors().len()),
-        (Some(1), 1),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.errors().len(), 1, "{ended:?}");
     contains(ended.errors()[0], &[&port, "in use", "--port"]);
 }
 

@@ -249,10 +249,8 @@ async fn an_event_of_another_source_is_an_error_that_says_what_is_expected() {
     ] {
         let (dispatcher, _) = dispatcher(router().0, &[]);
         let error = call(&dispatcher, json).await.expect_err(json).to_string();
-        assert!(
-            error.contains("CONNECT, MESSAGE or DISCONNECT"),
-            "{json}: {error}"
-        );
+        let expected = "CONNECT, MESSAGE or DISCONNECT";
+        assert!(error.contains(expected), "{json}: {error}");
     }
 }
 

@@ -70,10 +70,8 @@ async fn handlers_of_every_kind_share_the_values_of_a_type() {
     ann.close().await;
     let seen = Kv::<Seen>::of(&gateway.sender()).get("events").await;
     let all = ["authorize", "connect", "message", "disconnect"];
-    assert_eq!(
-        seen.expect("get"),
-        Some(Seen(all.map(str::to_owned).into()))
-    );
+    let expected = Some(Seen(all.map(str::to_owned).into()));
+    assert_eq!(seen.expect("get"), expected);
 }
 
 #[tokio::test]
@@ -89,10 +87,8 @@ async fn a_value_that_is_not_of_the_type_is_named() {
     let cause = std::error::Error::source(&error)
         .expect("a cause")
         .to_string();
-    assert!(
-        cause.starts_with("`k` in the namespace `test` is no `u32`: invalid type: string"),
-        "{cause}"
-    );
+    let expected = "`k` in the namespace `test` is no `u32`: invalid type: string";
+    assert!(cause.starts_with(expected), "{cause}");
     let entry = numbers.entry("k").await;
     assert!(matches!(entry, Err(StoreError::BadValue(_))), "{entry:?}");
     let updated = numbers.update("k", |_| 1).await;
@@ -165,12 +161,10 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     }
     lasting.set("lasting", &2).await.expect("set");
     let entry = short.entry("read").await.expect("entry").expect("a value");
-    assert_eq!(
-        entry.expires,
-        Some(Timestamp::from_secs(
-            (gateway.now() + MINUTE).millis().div_ceil(1000)
-        ))
-    );
+    let expected = Some(Timestamp::from_secs(
+        (gateway.now() + MINUTE).millis().div_ceil(1000),
+    ));
+    assert_eq!(entry.expires, expected);
 
     // A time to live is at least as long as it says, and less than a second longer.
     gateway.advance(MINUTE - Duration::from_millis(1)).await;

@@ -185,10 +185,8 @@ async fn an_event_is_counted_where_it_belongs() {
     call(&dispatcher, CONNECT).await;
     let line = lines.one();
     assert_eq!(line["Connects"], 1);
-    assert_eq!(
-        (&line["Function"], &line["Route"]),
-        (&json!("chat"), &json!("$connect"))
-    );
+    assert_eq!(line["Function"], "chat");
+    assert_eq!(line["Route"], "$connect");
     assert_eq!(line["Failures"], 0);
     assert!(line["HandlerTime"][0].is_number() && line.get("Messages").is_none());
 
@@ -203,18 +201,14 @@ async fn an_event_is_counted_where_it_belongs() {
     )
     .await;
     let line = lines.one();
-    assert_eq!(
-        (&line["Messages"], &line["Failures"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!(line["Messages"], 1);
+    assert_eq!(line["Failures"], 1);
     assert_eq!(line["Route"], "say");
 
     call(&dispatcher, DISCONNECT).await;
     let line = lines.one();
-    assert_eq!(
-        (&line["Disconnects"], &line["Code"]),
-        (&json!(1), &json!("1005"))
-    );
+    assert_eq!(line["Disconnects"], 1);
+    assert_eq!(line["Code"], "1005");
 }
 
 #[tokio::test]
@@ -286,10 +280,8 @@ async fn a_handler_that_panics_is_told_of_at_once() {
     let call = dispatcher.call(&event, InvocationContext::default());
     assert!(AssertUnwindSafe(call).catch_unwind().await.is_err());
     let line = lines.one();
-    assert_eq!(
-        (&line["Failures"], &line["Route"]),
-        (&json!(1), &json!("say"))
-    );
+    assert_eq!(line["Failures"], 1);
+    assert_eq!(line["Route"], "say");
 }
 
 #[tokio::test]
@@ -310,10 +302,8 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
     assert_eq!(routes, ["a", "b"]);
     call(&dispatcher, SAY).await;
     let line = lines.one();
-    assert_eq!(
-        (&line["Route"], line.get("Disconnects")),
-        (&json!("say"), None)
-    );
+    assert_eq!(line["Route"], "say");
+    assert_eq!(line.get("Disconnects"), None);
 }
 
 #[tokio::test]

@@ -210,10 +210,8 @@ async fn layers_see_every_event_and_may_add_to_it() {
     let name = format!("tenant of {}", ann.id());
     assert_eq!(answer(&mut ann, r#"{"action":"tenant"}"#).await, name);
     assert_eq!(answer(&mut ann, r#"{"action":"none"}"#).await, "true false");
-    assert_eq!(
-        error(&mut ann, r#"{"action":"missing"}"#).await.0,
-        "internal"
-    );
+    let expected = "internal";
+    assert_eq!(error(&mut ann, r#"{"action":"missing"}"#).await.0, expected);
 }
 
 #[tokio::test]

@@ -178,10 +178,8 @@ impl<S: Store> Check<'_, S> {
                 .store
                 .join(&record.id, record.at, &room, record.expires);
             joined.await.expect("join");
-            assert_eq!(
-                self.members(&self.room("j")).await,
-                std::slice::from_ref(&record.id)
-            );
+            let expected = std::slice::from_ref(&record.id);
+            assert_eq!(self.members(&self.room("j")).await, expected);
         }
         let rooms = self.record(&record.id).await.map(|r| r.rooms);
         assert_eq!(rooms, Some(BTreeSet::from([room.clone()])));
@@ -236,10 +234,8 @@ impl<S: Store> Check<'_, S> {
             .switch_room(&record, &self.name("b"))
             .await
             .expect("switch_room");
-        assert_eq!(
-            self.members(&self.room("b")).await,
-            std::slice::from_ref(id)
-        );
+        let expected = std::slice::from_ref(id);
+        assert_eq!(self.members(&self.room("b")).await, expected);
         for n in 0..MAX_ROOMS {
             assert_eq!(self.members(&self.room(&format!("b{n}"))).await, []);
         }
@@ -373,10 +369,8 @@ impl<S: Store> Check<'_, S> {
             .await
             .expect("forget");
         assert_eq!(self.members(&self.room("h")).await, []);
-        assert_eq!(
-            self.members(&self.room("h2")).await,
-            std::slice::from_ref(&record.id)
-        );
+        let expected = std::slice::from_ref(&record.id);
+        assert_eq!(self.members(&self.room("h2")).await, expected);
         self.store
             .forget(&self.room("h"), &record.id)
             .await
@@ -393,11 +387,8 @@ impl<S: Store> Check<'_, S> {
             joined.expect("concurrent joins are retried, not lost");
         }
         let now = self.record(&record.id).await.expect("a record");
-        assert_eq!(
-            now.rooms,
-            rooms.iter().cloned().collect(),
-            "no join is lost"
-        );
+        let expected = rooms.iter().cloned().collect();
+        assert_eq!(now.rooms, expected, "no join is lost");
         let removals = (0..4).map(|_| self.store.remove(&record.id, record.at));
         let removals = futures_util::future::join_all(removals).await;
         let won = removals.into_iter().filter(|r| matches!(r, Ok(Some(_))));

@@ -127,10 +127,8 @@ async fn a_failed_condition_shows_the_item_it_failed_on() {
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     });
     let error = refused(&dynamodb, "DeleteItem", delete).await;
-    assert_eq!(
-        error["__type"],
-        "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
-    );
+    let expected = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    assert_eq!(error["__type"], expected);
     assert_eq!(error["Item"], put("1")["Item"]);
 }
 
@@ -148,15 +146,11 @@ async fn a_canceled_transaction_gives_a_reason_for_each_item() {
         }},
     ]});
     let error = refused(&dynamodb, "TransactWriteItems", transaction).await;
-    assert_eq!(
-        error["__type"],
-        "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
-    );
+    let expected = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    assert_eq!(error["__type"], expected);
     assert_eq!(error["CancellationReasons"][0]["Code"], "None");
-    assert_eq!(
-        error["CancellationReasons"][1]["Code"],
-        "ConditionalCheckFailed"
-    );
+    let expected = "ConditionalCheckFailed";
+    assert_eq!(error["CancellationReasons"][1]["Code"], expected);
     let count = ok(
         &dynamodb,
         "Scan",

@@ -175,10 +175,8 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_cut_into_lines() {
-        assert_eq!(
-            read(b"one\n\ntwo\r\nwithout an end").await,
-            ["one", "", "two", "without an end"]
-        );
+        let expected = ["one", "", "two", "without an end"];
+        assert_eq!(read(b"one\n\ntwo\r\nwithout an end").await, expected);
         assert_eq!(read(b"").await, [""; 0]);
     }
 
@@ -192,10 +190,8 @@ mod tests {
         let mut printed = vec![b'x'; LINE_LIMIT + 7];
         printed.extend_from_slice(b"\nnext\n");
         let lines = read(&printed).await;
-        assert_eq!(
-            lines[0].len(),
-            LINE_LIMIT + " [7 bytes more were cut]".len()
-        );
+        let expected = LINE_LIMIT + " [7 bytes more were cut]".len();
+        assert_eq!(lines[0].len(), expected);
         assert!(lines[0].ends_with("x [7 bytes more were cut]"));
         assert_eq!(lines[1], "next");
     }
@@ -219,10 +215,8 @@ mod tests {
         log.read(Stream::Stdout, &b"6\n"[..]).await;
         let notice = receiver.recv().await.expect("a notice");
         assert_eq!(notice.stream, Stream::Platform);
-        assert_eq!(
-            notice.text,
-            "3 lines are missing here: the log was read too slowly"
-        );
+        let expected = "3 lines are missing here: the log was read too slowly";
+        assert_eq!(notice.text, expected);
         assert_eq!(
             receiver.recv().await.map(|line| line.text).as_deref(),
             Some("6")

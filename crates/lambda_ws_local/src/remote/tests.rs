@@ -86,10 +86,8 @@ fn a_url_without_a_path_gets_lambdas() {
 #[tokio::test]
 async fn a_response_is_passed_on_and_an_error_is_recognised() {
     let response = r#"{"statusCode":200}"#;
-    assert_eq!(
-        outcome(answer(200, &[], response)).await,
-        Ok(response.to_owned())
-    );
+    let expected = Ok(response.to_owned());
+    assert_eq!(outcome(answer(200, &[], response)).await, expected);
     let report = r#"{"errorType":"KeyError","errorMessage":"no text"}"#;
     let failed = Err("the function failed: KeyError: no text".to_owned());
     let header = [("x-amz-function-error", "Unhandled")];
@@ -99,14 +97,10 @@ async fn a_response_is_passed_on_and_an_error_is_recognised() {
     assert_eq!(outcome(answer(500, &[], report)).await, failed);
     // A function may well speak of errors in a response.
     let response = r#"{"errorType":"a","errorMessage":"b","statusCode":200}"#;
-    assert_eq!(
-        outcome(answer(200, &[], response)).await,
-        Ok(response.to_owned())
-    );
-    assert_eq!(
-        outcome(answer(502, &[], "no container\n")).await,
-        Err("the function failed: status 502: no container".to_owned())
-    );
+    let expected = Ok(response.to_owned());
+    assert_eq!(outcome(answer(200, &[], response)).await, expected);
+    let expected = Err("the function failed: status 502: no container".to_owned());
+    assert_eq!(outcome(answer(502, &[], "no container\n")).await, expected);
 }
 
 #[tokio::test]
@@ -140,10 +134,8 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
         texts.push(error.to_string());
     }
     assert!(texts[0].contains("cargo lambda watch"), "{texts:?}");
-    assert_eq!(
-        texts[1],
-        format!("nobody listens at {}", &url["http://".len()..])
-    );
+    let expected = format!("nobody listens at {}", &url["http://".len()..]);
+    assert_eq!(texts[1], expected);
 }
 
 /// Whether a second event arrives before the first is answered.

@@ -188,10 +188,8 @@ fn c1_events_of_2019_with_nulls_and_without_lists_are_read() {
         "body": null, "isBase64Encoded": false}"#;
     let event: IncomingEvent<'_> = serde_json::from_str(json).unwrap();
     let read = event.headers().unwrap();
-    assert_eq!(
-        (read.len(), &read["host"], &read["x"]),
-        (2, &"h".parse().unwrap(), &"1".parse().unwrap())
-    );
+    let expected = (2, &"h".parse().unwrap(), &"1".parse().unwrap());
+    assert_eq!((read.len(), &read["host"], &read["x"]), expected);
     assert_eq!(event.query().unwrap(), "b=1&b=2");
     assert!(event.body.is_none() && event.request_context.unwrap().authorizer.is_none());
 }

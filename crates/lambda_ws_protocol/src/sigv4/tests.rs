@@ -346,10 +346,8 @@ fn error_by(change: impl FnOnce(&mut Signer<'_>)) -> SignatureError {
 fn g3_each_error_has_the_type_and_text_of_the_service() {
     let text = |error: SignatureError| format!("{} {}", error.kind(), error.message());
     let missing = text(error_after(|sent| sent.headers.truncate(1)));
-    assert_eq!(
-        missing,
-        "MissingAuthenticationTokenException Missing Authentication Token"
-    );
+    let expected = "MissingAuthenticationTokenException Missing Authentication Token";
+    assert_eq!(missing, expected);
     let bearer = text(error_after(|sent| {
         *sent.header("authorization") = b"Bearer abc".to_vec()
     }));
@@ -557,8 +555,6 @@ fn an_unsigned_payload_can_have_any_value_if_the_header_is_signed() {
 fn the_debug_output_does_not_contain_secrets() {
     let mut credentials = Credentials::new("test", "hidden");
     credentials.session_token = Some("hidden".to_owned());
-    assert_eq!(
-        format!("{credentials:?}"),
-        r#"Credentials { access_key_id: "test", .. }"#
-    );
+    let expected = r#"Credentials { access_key_id: "test", .. }"#;
+    assert_eq!(format!("{credentials:?}"), expected);
 }

@@ -41,10 +41,8 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
     let some = environment(&[(TABLE, "table"), ("AWS_REGION", "eu-west-1")]);
     let error = some.function(None, None, None).await.unwrap_err();
     let error = error.to_string();
-    assert!(
-        error.contains("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
-        "{error}"
-    );
+    let expected = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY";
+    assert!(error.contains(expected), "{error}");
     assert!(!error.contains("AWS_REGION,"), "{error}");
     let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
     let config = config.build();

@@ -49,10 +49,8 @@ async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone
     }
     let event = to(r#"{"connection":"PJqB0fHsqRcCHlw="}"#, json!("hello"));
     let published = gateway.invoke(event).await.unwrap();
-    assert_eq!(
-        published,
-        json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0})
-    );
+    let expected = json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0});
+    assert_eq!(published, expected);
 }
 
 #[tokio::test]
@@ -102,10 +100,8 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
         ]})
     };
     let answer = gateway.invoke(batch("prices")).await.unwrap();
-    assert_eq!(
-        answer,
-        json!({"batchItemFailures": [{"itemIdentifier": "b"}]})
-    );
+    let expected = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
+    assert_eq!(answer, expected);
     assert_eq!(heard(&mut clients)[0], ["one", "two"]);
 
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
@@ -211,10 +207,8 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
                 .await
                 .unwrap_err();
             assert_eq!(failure.error_type, "PublishError", "{failure}");
-            assert!(
-                failure.error_message.contains("1 to 256 bytes"),
-                "{failure}"
-            );
+            let expected = "1 to 256 bytes";
+            assert!(failure.error_message.contains(expected), "{failure}");
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
@@ -233,8 +227,6 @@ async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
     let dispatcher = Dispatcher::new(router, backend);
     let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
     let error = call(&dispatcher, &event).await.unwrap_err().to_string();
-    assert!(
-        error.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
-        "{error}"
-    );
+    let expected = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+    assert!(error.contains(expected), "{error}");
 }

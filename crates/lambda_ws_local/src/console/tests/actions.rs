@@ -36,10 +36,8 @@ async fn a_client_of_the_console_connects_sends_and_hears() {
     let heard = page
         .entry("said", |one| one["direction"] == "received")
         .await;
-    assert_eq!(
-        (&heard["text"], &heard["bytes"]),
-        (&json!("hi there"), &json!(8))
-    );
+    assert_eq!(heard["text"], "hi there");
+    assert_eq!(heard["bytes"], 8);
     let (_, all) = watched.call("GET", "clients", "").await;
     assert_eq!(all[0]["messages"].as_array().unwrap().len(), 2);
     watched.call("POST", "clients/1/close", "").await;
@@ -78,10 +76,8 @@ async fn the_console_posts_to_one_to_a_room_and_to_all() {
         .call("POST", "post", &to(json!({ "everyone": true })))
         .await;
     assert_eq!(done["sent"], 2);
-    assert_eq!(
-        (ann.text().await, bob.text().await),
-        ("hello".into(), "hello".into())
-    );
+    assert_eq!(ann.text().await, "hello");
+    assert_eq!(bob.text().await, "hello");
     let (_, done) = watched
         .call("POST", "post", &to(json!({ "room": "empty" })))
         .await;
@@ -132,10 +128,8 @@ async fn an_event_is_sent_again() {
     let watched = start(Setup::new(), None).await;
     let event = json!({ "function": "chat", "event": "{\"a\":1}" }).to_string();
     let (_, answer) = watched.call("POST", "replay", &event).await;
-    assert_eq!(
-        (&answer["response"], &answer["error"]),
-        (&json!("{\"a\":1}"), &Value::Null)
-    );
+    assert_eq!(answer["response"], json!("{\"a\":1}"));
+    assert_eq!(answer["error"], Value::Null);
     let nobody = json!({ "function": "x", "event": "{}" }).to_string();
     assert_eq!(
         watched.call("POST", "replay", &nobody).await.1["error"],
@@ -153,10 +147,8 @@ async fn limits_are_set_and_lifted_while_the_template_s_stay() {
     let watched = start(setup, None).await;
     let wanted = r#"{"throttle":{"rate":5,"burst":6,"connections":7}}"#;
     let (_, knobs) = watched.call("PATCH", "knobs", wanted).await;
-    assert_eq!(
-        knobs["throttle"],
-        json!({ "rate": 5.0, "burst": 6.0, "connections": 7.0 })
-    );
+    let expected = json!({ "rate": 5.0, "burst": 6.0, "connections": 7.0 });
+    assert_eq!(knobs["throttle"], expected);
     assert_eq!(knobs["freeze"], true);
     let limits = watched.local.gateway.throttle().limits().unwrap();
     assert_eq!(limits.routes["say"], Rate::new(1.0, 2.0));

@@ -71,13 +71,11 @@ async fn a_throttled_call_says_so_in_both_of_its_forms_and_does_nothing() {
     }
     kinds.sort();
     kinds.dedup();
-    assert_eq!(
-        kinds,
-        [
-            "ProvisionedThroughputExceededException",
-            "ThrottlingException"
-        ]
-    );
+    let expected = [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+    ];
+    assert_eq!(kinds, expected);
     let (status, body) = server
         .call("TransactWriteItems", &transaction("t", &["1", "2"]))
         .await;
@@ -107,14 +105,10 @@ async fn writes_meet_transactions_and_reads_do_not() {
     let (status, body) = server
         .call("TransactWriteItems", &transaction("t", &["1", "2"]))
         .await;
-    assert_eq!(
-        (status, reasons(&body)),
-        (400, vec!["None", "TransactionConflict"])
-    );
-    assert_eq!(
-        server.call("GetItem", &consistent("1")).await,
-        (200, json!({}))
-    );
+    assert_eq!(status, 400);
+    assert_eq!(reasons(&body), vec!["None", "TransactionConflict"]);
+    let expected = (200, json!({}));
+    assert_eq!(server.call("GetItem", &consistent("1")).await, expected);
     assert_eq!(server.call("BatchWriteItem", &batch(1)).await.0, 200);
     assert_eq!(ok(&dynamodb, "GetItem", consistent("1")).await, json!({}));
 }
@@ -208,10 +202,8 @@ async fn a_batch_of_reads_keeps_its_options_in_what_is_left() {
         found > 0 && left > 0 && found + left == 10,
         "{found} {left}"
     );
-    assert_eq!(
-        (&rest["ConsistentRead"], &rest["ProjectionExpression"]),
-        (&json!(true), &json!("sk"))
-    );
+    assert_eq!(rest["ConsistentRead"], true);
+    assert_eq!(rest["ProjectionExpression"], "sk");
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,10 +215,8 @@ async fn an_eventually_consistent_read_misses_the_last_second() {
     let delete = json!({"TableName": "connections", "Key": key("old")});
     assert_eq!(server.call("DeleteItem", &delete).await.0, 200);
 
-    assert_eq!(
-        (server.sees("old").await, server.sees("new").await),
-        (true, false)
-    );
+    assert_eq!(server.sees("old").await, true);
+    assert_eq!(server.sees("new").await, false);
     assert!(server.call("GetItem", &consistent("new")).await.1["Item"].is_object());
     let query = json!({
         "TableName": "connections", "KeyConditionExpression": "pk = :pk",
@@ -236,10 +226,8 @@ async fn an_eventually_consistent_read_misses_the_last_second() {
     assert_eq!(found["Items"], json!([{"sk": {"S": "old"}}]));
 
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(
-        (server.sees("old").await, server.sees("new").await),
-        (false, true)
-    );
+    assert_eq!(server.sees("old").await, false);
+    assert_eq!(server.sees("new").await, true);
     assert!(faults.fired(Kind::StaleRead) >= 5);
 }
 
@@ -262,16 +250,12 @@ async fn a_stale_read_sees_the_state_before_the_last_write_of_an_item() {
         tokio::time::advance(Duration::from_millis(700)).await;
     }
     assert_eq!(server.call("BatchWriteItem", &batch(3)).await.0, 200);
-    assert_eq!(
-        (server.sees("0").await, server.sees("2").await),
-        (false, false)
-    );
+    assert_eq!(server.sees("0").await, false);
+    assert_eq!(server.sees("2").await, false);
     // A table that did not exist when the reads began to be stale.
     faults.change("off").unwrap();
-    assert_eq!(
-        server.call("GetItem", &get).await.1["Item"]["a"],
-        Value::Null
-    );
+    let expected = Value::Null;
+    assert_eq!(server.call("GetItem", &get).await.1["Item"]["a"], expected);
 }
 
 #[tokio::test]

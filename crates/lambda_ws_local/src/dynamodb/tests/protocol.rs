@@ -7,10 +7,8 @@ async fn the_http_api_speaks_json_1_0() {
     let server = Server::start(connections().await).await;
     let response = server.send(server.request("ListTables", "{}")).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(
-        response.headers()[CONTENT_TYPE],
-        "application/x-amz-json-1.0"
-    );
+    let expected = "application/x-amz-json-1.0";
+    assert_eq!(response.headers()[CONTENT_TYPE], expected);
     assert_eq!(response.headers()["x-amzn-requestid"].len(), 52);
     assert_eq!(response.body(), r#"{"TableNames":["connections"]}"#);
 }

@@ -35,11 +35,9 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
         .create_table(other, None)
         .await
         .expect_err("an error");
-    assert_eq!(
-        error.to_string(),
-        "the table connections exists with the key pk (S, HASH), sk (S, RANGE), \
-         not pk (S, HASH), sk (N, RANGE); delete it, or use another data file"
-    );
+    let expected = "the table connections exists with the key pk (S, HASH), sk (S, RANGE), \
+     not pk (S, HASH), sk (N, RANGE); delete it, or use another data file";
+    assert_eq!(error.to_string(), expected);
     let error = dynamodb
         .create_table(table(), Some("ttl"))
         .await

@@ -55,17 +55,15 @@ async fn an_event_and_its_response_are_two_files_that_nobody_else_reads() {
     let long = "x".repeat(100);
     record(&folder, 9_999, &["$connect", "a/b ü", &long]).await;
     let failed = format!("0003-{}", &long[..40]);
-    assert_eq!(
-        names(&folder),
-        [
-            "0001-connect.json".to_owned(),
-            "0001-connect.response.json".to_owned(),
-            "0002-a-b--.json".to_owned(),
-            "0002-a-b--.response.json".to_owned(),
-            format!("{failed}.json"),
-            format!("{failed}.response.json"),
-        ]
-    );
+    let expected = [
+        "0001-connect.json".to_owned(),
+        "0001-connect.response.json".to_owned(),
+        "0002-a-b--.json".to_owned(),
+        "0002-a-b--.response.json".to_owned(),
+        format!("{failed}.json"),
+        format!("{failed}.response.json"),
+    ];
+    assert_eq!(names(&folder), expected);
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a file");
     let written: Value = serde_json::from_slice(&read("0001-connect.json")).expect("JSON");
     assert_eq!(written.to_string(), event("$connect"));
@@ -110,10 +108,8 @@ async fn fault_l12_a_recording_ends_at_its_size_and_no_event_lacks_its_response(
     for limit in [one * 2 - 1, one + one / 2] {
         let folder = tempfile::tempdir().expect("a folder");
         record_up_to(folder.path(), 10, Size(limit), &["a", "b", "c", "d"]).await;
-        assert_eq!(
-            names(folder.path()),
-            ["0001-a.json", "0001-a.response.json"]
-        );
+        let expected = ["0001-a.json", "0001-a.response.json"];
+        assert_eq!(names(folder.path()), expected);
         assert!(size(folder.path()) <= limit);
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -112,14 +112,9 @@ fn the_template_wins_over_defaults_and_the_developer() {
         &mut template,
     );
     let variables = variables(&setup, developer);
-    assert_eq!(
-        (
-            &*variables["TZ"],
-            &*variables["RUST_LOG"],
-            &*variables["CONNECTIONS_TABLE"]
-        ),
-        ("Europe/Rome", "warn", "c")
-    );
+    assert_eq!(&*variables["TZ"], "Europe/Rome");
+    assert_eq!(&*variables["RUST_LOG"], "warn");
+    assert_eq!(&*variables["CONNECTIONS_TABLE"], "c");
 }
 
 #[test]
@@ -169,28 +164,24 @@ fn who_else_runs_a_function_is_told_what_he_does_not_know() {
     );
     let all = variables(&setup, developer);
     let names: Vec<_> = for_others(setup.template, &all).into_keys().collect();
-    assert_eq!(
-        names,
-        [
-            "AWS_ACCESS_KEY_ID",
-            "AWS_CONFIG_FILE",
-            "AWS_DEFAULT_REGION",
-            "AWS_EC2_METADATA_DISABLED",
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            "AWS_REGION",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SHARED_CREDENTIALS_FILE",
-            "CONNECTIONS_TABLE",
-            "TZ",
-        ]
-    );
+    let expected = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONFIG_FILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "CONNECTIONS_TABLE",
+        "TZ",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]
 fn a_machine_without_a_path_still_has_lambdas() {
-    assert_eq!(
-        variables(&SETUP, |_| None)["PATH"],
-        "/usr/local/bin:/usr/bin:/bin"
-    );
+    let expected = "/usr/local/bin:/usr/bin:/bin";
+    assert_eq!(variables(&SETUP, |_| None)["PATH"], expected);
 }

@@ -15,10 +15,8 @@ async fn an_event_has_lambdas_headers() {
     let probe = Probe::start(probe(&[])).await;
     let header = async |name: &str| probe.answer(&format!("header {name}")).await;
     assert_eq!(header("content-type").await, "application/json");
-    assert_eq!(
-        header("function-arn").await,
-        "arn:aws:lambda:us-east-1:000000000000:function:probe"
-    );
+    let expected = "arn:aws:lambda:us-east-1:000000000000:function:probe";
+    assert_eq!(header("function-arn").await, expected);
     let now = std::time::UNIX_EPOCH
         .elapsed()
         .expect("a clock")
@@ -34,16 +32,14 @@ async fn an_event_has_lambdas_headers() {
     );
     let trace = header("trace-id").await;
     let parts: Vec<&str> = trace.split([';', '=', '-']).collect();
-    assert_eq!(
-        (parts[0], parts[1], parts[2].len(), parts[3].len()),
-        ("Root", "1", 8, 24),
-        "{trace}"
-    );
-    assert_eq!(
-        (parts[4], parts[5].len(), parts[6], parts[7]),
-        ("Parent", 16, "Sampled", "0"),
-        "{trace}"
-    );
+    assert_eq!(parts[0], "Root", "{trace}");
+    assert_eq!(parts[1], "1", "{trace}");
+    assert_eq!(parts[2].len(), 8, "{trace}");
+    assert_eq!(parts[3].len(), 24, "{trace}");
+    assert_eq!(parts[4], "Parent", "{trace}");
+    assert_eq!(parts[5].len(), 16, "{trace}");
+    assert_eq!(parts[6], "Sampled", "{trace}");
+    assert_eq!(parts[7], "0", "{trace}");
     let response = probe
         .function
         .invoke("header request-id".into(), "r-1")
@@ -100,15 +96,11 @@ async fn an_error_report_is_an_error_and_the_process_goes_on() {
     let error = probe
         .invoke(r#"error {"errorType":"Oops","errorMessage":"broken","stackTrace":[]}"#)
         .await;
-    assert_eq!(
-        error.expect_err("an error").to_string(),
-        "the function failed: Oops: broken"
-    );
+    let expected = "the function failed: Oops: broken";
+    assert_eq!(error.expect_err("an error").to_string(), expected);
     let error = probe.invoke("error what is JSON?").await;
-    assert_eq!(
-        error.expect_err("an error").to_string(),
-        "the function failed: Unhandled: what is JSON?"
-    );
+    let expected = "the function failed: Unhandled: what is JSON?";
+    assert_eq!(error.expect_err("an error").to_string(), expected);
     assert_eq!(probe.pid().await, pid);
 }
 
@@ -152,9 +144,8 @@ async fn what_a_process_prints_carries_the_event() {
         } else {
             "err"
         };
-        assert_eq!(
-            (line.environment, line.request_id.as_deref(), &*line.text),
-            (1, Some("r-7"), expected)
-        );
+        assert_eq!(line.environment, 1);
+        assert_eq!(line.request_id.as_deref(), Some("r-7"));
+        assert_eq!(&*line.text, expected);
     }
 }

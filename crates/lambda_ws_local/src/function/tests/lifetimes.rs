@@ -11,17 +11,14 @@ async fn a_process_that_dies_with_an_event_in_hand_fails_that_event() {
         .invoke("print bye\nexit 3".into(), "r-1")
         .await
         .expect_err("an error");
-    assert_eq!(
-        error.to_string(),
-        "the function's process ended before it answered (exit status: 3)"
-    );
+    let expected = "the function's process ended before it answered (exit status: 3)";
+    assert_eq!(error.to_string(), expected);
     let line = probe
         .line("Error: Runtime exited with error: exit status: 3")
         .await;
-    assert_eq!(
-        (line.environment, line.request_id.as_deref(), line.stream),
-        (1, Some("r-1"), Stream::Platform)
-    );
+    assert_eq!(line.environment, 1);
+    assert_eq!(line.request_id.as_deref(), Some("r-1"));
+    assert_eq!(line.stream, Stream::Platform);
     let error = probe
         .invoke("abort")
         .await
@@ -195,11 +192,8 @@ async fn fault_l10_a_process_that_leaves_the_group_ends_with_its_function() {
     };
     let probe = Probe::start(probe(&[])).await;
     let stopped = daemon(&probe).await;
-    assert_ne!(
-        group(stopped),
-        group(probe.pid().await),
-        "it is in another group"
-    );
+    let running = group(probe.pid().await);
+    assert_ne!(group(stopped), running, "it is in another group");
     probe.function.stop().await;
     eventually("it is gone", || !runs(stopped)).await;
     eventually("the other runs", || runs(others)).await;

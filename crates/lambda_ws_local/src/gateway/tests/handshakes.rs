@@ -21,10 +21,8 @@ async fn a1_a4_another_stage_or_path_is_forbidden() {
         let refused = local.handshake(target, &[]).await.err().unwrap();
         assert_eq!(refused.status(), 403, "{target}");
         assert_eq!(refused.headers()["x-amzn-errortype"], "ForbiddenException");
-        assert_eq!(
-            refused.body().as_deref(),
-            Some(&br#"{"message":"Forbidden"}"#[..])
-        );
+        let expected = Some(&br#"{"message":"Forbidden"}"#[..]);
+        assert_eq!(refused.body().as_deref(), expected);
     }
     let reply = local.http("GET", "/prod", b"").await;
     assert_eq!((reply.status, reply.kind()), (403, "forbiddenexception"));
@@ -143,9 +141,8 @@ async fn b6_b7_b8_only_the_sub_protocol_of_the_function_is_in_the_101() {
     let mut stream = local.raw().await;
     stream.write_all(REQUEST.as_bytes()).await.unwrap();
     let head = head(&mut stream).await;
-    assert!(
-        head.contains("\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ")
-    );
+    let expected = "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ";
+    assert!(head.contains(expected));
     assert!(head.contains("\r\nsec-websocket-protocol: b\r\n"), "{head}");
     assert!(!head.contains("Mine"), "{head}");
 }

@@ -177,10 +177,8 @@ async fn e5_a_slow_integration_is_a_frame_and_its_late_answer_is_dropped() {
     let mut client = local.connect().await;
     client.send(r#"{"action":"slow"}"#).await;
     let event = local.event().await;
-    assert_eq!(
-        client.text().await,
-        frame("Endpoint request timed out", &event)
-    );
+    let expected = frame("Endpoint request timed out", &event);
+    assert_eq!(client.text().await, expected);
     // The function goes on.
     release.notify_one();
     ended.notified().await;
@@ -241,23 +239,21 @@ async fn the_observer_is_told_of_each_event() {
     let default = || "$default".to_owned();
     let frame = Outcome::Frame(ErrorFrame::InternalServerError);
     let none = String::new;
-    assert_eq!(
-        told,
-        [
-            (
-                OperationKind::Connect,
-                "$connect".to_owned(),
-                Outcome::Status(101)
-            ),
-            (OperationKind::Message, default(), Outcome::Done),
-            (OperationKind::Message, default(), frame),
-            (OperationKind::Post, none(), Outcome::Status(200)),
-            (OperationKind::Close, none(), Outcome::Closed(1006)),
-            (
-                OperationKind::Disconnect,
-                "$disconnect".to_owned(),
-                Outcome::Done
-            ),
-        ]
-    );
+    let expected = [
+        (
+            OperationKind::Connect,
+            "$connect".to_owned(),
+            Outcome::Status(101),
+        ),
+        (OperationKind::Message, default(), Outcome::Done),
+        (OperationKind::Message, default(), frame),
+        (OperationKind::Post, none(), Outcome::Status(200)),
+        (OperationKind::Close, none(), Outcome::Closed(1006)),
+        (
+            OperationKind::Disconnect,
+            "$disconnect".to_owned(),
+            Outcome::Done,
+        ),
+    ];
+    assert_eq!(told, expected);
 }

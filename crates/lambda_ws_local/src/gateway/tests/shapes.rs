@@ -126,21 +126,19 @@ async fn c1_header_names_keep_their_case_and_order_and_the_last_value_wins() {
     head(&mut stream).await;
     let event = local.event().await;
     let names: Vec<_> = event["headers"].as_object().unwrap().keys().collect();
-    assert_eq!(
-        names,
-        [
-            "zeta",
-            "Host",
-            "Auth123",
-            "ALPHA",
-            "Sec-WebSocket-Key",
-            "Sec-WebSocket-Version",
-            "X-Amzn-Trace-Id",
-            "X-Forwarded-For",
-            "X-Forwarded-Port",
-            "X-Forwarded-Proto",
-        ]
-    );
+    let expected = [
+        "zeta",
+        "Host",
+        "Auth123",
+        "ALPHA",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "X-Amzn-Trace-Id",
+        "X-Forwarded-For",
+        "X-Forwarded-Port",
+        "X-Forwarded-Proto",
+    ];
+    assert_eq!(names, expected);
     assert_eq!(event["headers"]["Auth123"], "b");
     assert_eq!(event["multiValueHeaders"]["Auth123"][0], "a");
     assert!(

@@ -61,10 +61,8 @@ fn a_finding_has_the_location_of_its_fix() {
     let text = broken(SAM, "Timeout: 29", "Timeout: 60");
     let finding = finds(&text, "timeout");
     let line = text.lines().nth(finding.line - 1).expect("a line");
-    assert!(
-        line[finding.column - 1..].starts_with("Timeout: 60"),
-        "{line}"
-    );
+    let expected = "Timeout: 60";
+    assert!(line[finding.column - 1..].starts_with(expected), "{line}");
 }
 
 #[test]

@@ -26,10 +26,8 @@ fn the_template_of_this_repository_has_only_a_note_on_rate_limits() {
             .map(|route| &*route.key)
             .eq(["$connect", "$disconnect", "$default"])
     );
-    assert_eq!(
-        chat.environment["CONNECTIONS_TABLE"],
-        template.tables[0].name
-    );
+    let table = &template.tables[0].name;
+    assert_eq!(&chat.environment["CONNECTIONS_TABLE"], table);
     let endpoint = format!(
         "https://{}.execute-api.us-east-1.amazonaws.com/test",
         api.id
@@ -54,10 +52,8 @@ fn a_template_may_have_no_websocket_api() {
     let http = "Resources:\n  Http:\n    Type: AWS::ApiGatewayV2::Api\n    Properties: { ProtocolType: HTTP }\n";
     let template = read(http);
     assert!(template.apis.is_empty());
-    assert_eq!(
-        template.notes[0].to_string(),
-        "line 2: API `Http` has the protocol HTTP: only WebSocket APIs are served"
-    );
+    let expected = "line 2: API `Http` has the protocol HTTP: only WebSocket APIs are served";
+    assert_eq!(template.notes[0].to_string(), expected);
 }
 
 #[test]
@@ -127,10 +123,8 @@ fn the_stage_option_selects_one_of_several_stages() {
     ));
     assert_eq!(parse(&text, &staged("beta")).unwrap().apis[0].stage, "beta");
     let error = parse(&text, &staged("gamma")).unwrap_err();
-    assert_eq!(
-        error,
-        "template.yaml:4: API `Api` has no stage `gamma` (stages: prod, beta)"
-    );
+    let expected = "template.yaml:4: API `Api` has no stage `gamma` (stages: prod, beta)";
+    assert_eq!(error, expected);
 }
 
 #[test]

@@ -38,14 +38,10 @@ fn connect(template: &Template) -> &Authorization {
 #[test]
 fn b9_the_authorization_of_connect_is_read() {
     assert_eq!(connect(&read(SAM)), &Authorization::None);
-    assert_eq!(
-        connect(&read(&sam("{ AuthType: NONE }"))),
-        &Authorization::None
-    );
-    assert_eq!(
-        connect(&read(&sam("{ AuthType: AWS_IAM }"))),
-        &Authorization::Iam
-    );
+    let expected = &Authorization::None;
+    assert_eq!(connect(&read(&sam("{ AuthType: NONE }"))), expected);
+    let expected = &Authorization::Iam;
+    assert_eq!(connect(&read(&sam("{ AuthType: AWS_IAM }"))), expected);
     let iam = RAW.replace("AuthorizationType: NONE", "AuthorizationType: AWS_IAM");
     assert_eq!(connect(&read(&iam)), &Authorization::Iam);
 }
@@ -91,10 +87,8 @@ fn an_invalid_function_of_an_authorizer_is_an_error() {
             .any(|note| note.contains("`Chat2`, which no route uses"))
     );
     let error = errors(&text(&other));
-    assert!(
-        error.contains("function `Chat2` has no `Handler`"),
-        "{error}"
-    );
+    let expected = "function `Chat2` has no `Handler`";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]

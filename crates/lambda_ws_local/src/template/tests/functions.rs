@@ -9,10 +9,8 @@ fn the_properties_of_a_function_take_precedence_over_globals() {
     let chat = read(SAM).functions[0].clone();
     assert_eq!(chat.runtime, "provided.al2023");
     assert_eq!(chat.timeout, Duration::from_secs(10));
-    assert_eq!(
-        (&*chat.environment["LOG"], &*chat.environment["GREETING"]),
-        ("debug", "hello")
-    );
+    assert_eq!(&*chat.environment["LOG"], "debug");
+    assert_eq!(&*chat.environment["GREETING"], "hello");
     let text = SAM.replace(
         "    Metadata:\n",
         "    IgnoreGlobals: [Timeout, Environment]\n    Metadata:\n",
@@ -26,26 +24,20 @@ fn the_properties_of_a_function_take_precedence_over_globals() {
 fn the_path_of_the_code_is_relative_to_the_template() {
     let template =
         Template::parse(SAM, Path::new("deploy/template.yaml"), &Options::default()).unwrap();
-    assert_eq!(
-        template.functions[0].code,
-        PathBuf::from("deploy/crates/chat")
-    );
+    let expected = PathBuf::from("deploy/crates/chat");
+    assert_eq!(template.functions[0].code, expected);
 }
 
 #[test]
 fn the_build_is_read_from_the_metadata() {
     let build = |text: &str| read(text).functions[0].build.clone();
-    assert_eq!(
-        build(SAM),
-        Build::RustCargoLambda {
-            binary: Some("chat".into())
-        }
-    );
+    let expected = Build::RustCargoLambda {
+        binary: Some("chat".into()),
+    };
+    assert_eq!(build(SAM), expected);
     let binary = "      BuildProperties:\n        Binary: chat\n";
-    assert_eq!(
-        build(&SAM.replace(binary, "")),
-        Build::RustCargoLambda { binary: None }
-    );
+    let expected = Build::RustCargoLambda { binary: None };
+    assert_eq!(build(&SAM.replace(binary, "")), expected);
     assert_eq!(
         build(&SAM.replace("rust-cargolambda", "makefile")),
         Build::Other(Some("makefile".into()))
@@ -177,10 +169,8 @@ fn fault_f15_a_variable_that_only_aws_knows_is_empty_and_a_warning() {
         .filter(|(_, value)| value.is_empty())
         .map(|(name, _)| &**name)
         .collect();
-    assert_eq!(
-        empty,
-        ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"]
-    );
+    let expected = ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"];
+    assert_eq!(empty, expected);
     assert_eq!(environment["KNOWN"], "a");
     let warnings = template.notes.iter().filter(|note| note.is_warning);
     let warnings: Vec<_> = warnings.map(ToString::to_string).collect();
@@ -218,10 +208,8 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
     assert_eq!(notes(&text), [""; 0]);
     let text = SAM.replace("color: blue", "color: '{{resolve:ssm:color}}'");
     let noted = notes(&text);
-    assert!(
-        noted[0].contains("stage variable `color` contains `{{resolve:ssm:color}}`"),
-        "{noted:#?}"
-    );
+    let expected = "stage variable `color` contains `{{resolve:ssm:color}}`";
+    assert!(noted[0].contains(expected), "{noted:#?}");
 }
 
 #[test]
@@ -254,13 +242,11 @@ fn event_sources_and_layers_are_noted() {
         "      MemorySize: 256\n",
         "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n",
     );
-    assert_eq!(
-        notes(&text),
-        [
-            "line 59: the layers of function `Chat` are not loaded",
-            "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
-        ]
-    );
+    let expected = [
+        "line 59: the layers of function `Chat` are not loaded",
+        "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
+    ];
+    assert_eq!(notes(&text), expected);
 }
 
 #[test]

@@ -62,9 +62,8 @@ fn fault_f7_resources_that_sam_generates_are_in_the_template() {
         parse(&with(&format!("!Ref {id}")), &Options::default())
             .unwrap_or_else(|error| panic!("{id}: {error}"));
     }
-    assert!(
-        errors(&with("!Ref ChatAliasother")).contains("`ChatAliasother` is not in the template")
-    );
+    let expected = "`ChatAliasother` is not in the template";
+    assert!(errors(&with("!Ref ChatAliasother")).contains(expected));
     // SAM generates no role for a function with a `Role`.
     let text = with("!Ref AdminRole").replace(
         "Properties: { Handler: a.b",
@@ -123,11 +122,8 @@ fn fault_f16_a_route_to_an_alias_is_a_route_to_its_function() {
             "sendMessage: { FunctionArn: !GetAtt Chat.Arn }",
             &format!("sendMessage: {{ FunctionArn: {arn} }}"),
         );
-        assert_eq!(
-            read(&text).apis[0].routes[1].function(),
-            Some("Chat"),
-            "{arn}"
-        );
+        let expected = Some("Chat");
+        assert_eq!(read(&text).apis[0].routes[1].function(), expected, "{arn}");
     }
 }
 

@@ -75,10 +75,8 @@ fn a_route_to_a_function_of_another_stack_does_not_affect_other_routes() {
     assert_eq!(ping.integration, Integration::Unsupported(why));
     let warning = read(&text).notes.into_iter().find(|note| note.is_warning);
     let warning = warning.expect("a warning").text;
-    assert!(
-        warning.contains("get an error (`Fn::ImportValue` is"),
-        "{warning}"
-    );
+    let expected = "get an error (`Fn::ImportValue` is";
+    assert!(warning.contains(expected), "{warning}");
 }
 
 #[test]
@@ -231,8 +229,6 @@ fn e9_connect_can_have_a_mock_integration() {
         status: 200,
         body: None,
     };
-    assert_eq!(
-        (&*connect.key, &connect.integration),
-        ("$connect", &Integration::Mock(mock))
-    );
+    assert_eq!(&*connect.key, "$connect");
+    assert_eq!(connect.integration, Integration::Mock(mock));
 }

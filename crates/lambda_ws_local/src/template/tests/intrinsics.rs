@@ -156,11 +156,8 @@ fn a_circular_reference_is_a_problem() {
         "      Runtime:",
         "      FunctionName: !Sub ${Table}-b\n      Runtime:",
     );
-    assert!(
-        errors(&text).contains("circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`"),
-        "{}",
-        errors(&text)
-    );
+    let expected = "circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`";
+    assert!(errors(&text).contains(expected), "{}", errors(&text));
     let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]";
     assert!(error(conditions, "!If [A, a, b]").contains("circular reference: "));
 }

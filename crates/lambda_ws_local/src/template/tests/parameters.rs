@@ -43,11 +43,8 @@ fn unused_parameters_without_a_value_are_ignored() {
     assert_eq!(read(&text).functions[0].environment["V1"], "a");
     // The condition of a table must be known.
     let text = text.replace("  Table:\n", "  Table:\n    Condition: HasDomain\n");
-    assert!(
-        errors(&text).contains("parameter `Domain` has no default"),
-        "{}",
-        errors(&text)
-    );
+    let expected = "parameter `Domain` has no default";
+    assert!(errors(&text).contains(expected), "{}", errors(&text));
 }
 
 #[test]
@@ -87,10 +84,8 @@ fn constraints_are_checked() {
 #[test]
 fn an_unsupported_pattern_is_noted() {
     let text = parameter("{ Type: String, Default: red, AllowedPattern: '(?=r).*' }");
-    assert_eq!(
-        notes(&text),
-        ["line 3: the pattern `(?=r).*` is not checked locally"]
-    );
+    let expected = ["line 3: the pattern `(?=r).*` is not checked locally"];
+    assert_eq!(notes(&text), expected);
 }
 
 #[test]
@@ -101,10 +96,8 @@ fn a_list_parameter_is_split_at_commas() {
         "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]",
     );
     let environment = &read(&text).functions[0].environment;
-    assert_eq!(
-        (&*environment["ONE"], &*environment["ALL"]),
-        ("blue", "red/blue")
-    );
+    assert_eq!(&*environment["ONE"], "blue");
+    assert_eq!(&*environment["ALL"], "red/blue");
 }
 
 #[test]

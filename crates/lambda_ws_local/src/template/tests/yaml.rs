@@ -44,10 +44,8 @@ fn a_duplicate_key_is_reported_with_both_lines() {
         "      MemorySize: 256\n",
         "      MemorySize: 256\n      CodeUri: other\n",
     );
-    assert_eq!(
-        errors(&text),
-        "template.yaml:60: the key `CodeUri` is already defined on line 57"
-    );
+    let expected = "template.yaml:60: the key `CodeUri` is already defined on line 57";
+    assert_eq!(errors(&text), expected);
 }
 
 #[test]
@@ -132,22 +130,16 @@ fn fault_f11_a_json_template_is_read_as_json() {
         "\"StageName\": \"dev\",",
         "\"StageName\": \"dev\", \"ApiId\": \"x\",",
     );
-    assert_eq!(
-        errors(&twice),
-        "template.yaml:6: the key `ApiId` is already defined on line 6"
-    );
+    let expected = "template.yaml:6: the key `ApiId` is already defined on line 6";
+    assert_eq!(errors(&twice), expected);
     let half = json.replace("\\ude80", "");
     let error = errors(&half);
-    assert!(
-        error.starts_with("template.yaml:7:44: the file is not valid JSON: "),
-        "{error}"
-    );
+    let expected = "template.yaml:7:44: the file is not valid JSON: ";
+    assert!(error.starts_with(expected), "{error}");
     let open = json.trim_end_matches('}');
     let error = errors(open);
-    assert!(
-        error.starts_with("template.yaml:10: the file is not valid JSON: EOF"),
-        "{error}"
-    );
+    let expected = "template.yaml:10: the file is not valid JSON: EOF";
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]

@@ -18,15 +18,10 @@ async fn a_connection_leaves_a_hundred_rooms_at_once() {
     assert_eq!(announced.len(), 99);
     assert!(!announced.contains(&"ann left r07".to_owned()));
     let requests = world.requests();
-    assert_eq!(
-        (requests["page"], requests["records"]),
-        (1, 1),
-        "the user is looked at once"
-    );
-    assert_eq!(
-        (requests["read_values"], requests["replace_value"]),
-        (1, 99)
-    );
+    assert_eq!(requests["page"], 1, "the user is looked at once");
+    assert_eq!(requests["records"], 1, "the user is looked at once");
+    assert_eq!(requests["read_values"], 1);
+    assert_eq!(requests["replace_value"], 99);
 }
 
 #[tokio::test(start_paused = true)]

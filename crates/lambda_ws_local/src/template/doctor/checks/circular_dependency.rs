@@ -194,10 +194,8 @@ mod tests {
         ] {
             let text = within(resource);
             let finding = finds(&text, "circular-dependency");
-            assert_eq!(
-                finding.what,
-                "circular dependency: `Chat` -> `ChatRole` -> `Chat`"
-            );
+            let expected = "circular dependency: `Chat` -> `ChatRole` -> `Chat`";
+            assert_eq!(finding.what, expected);
             let line = text.lines().nth(finding.line - 1).expect("a line");
             assert!(line.contains("lambda:InvokeFunction"), "{line}");
         }
@@ -225,10 +223,8 @@ mod tests {
             "    Type: AWS::Lambda::Function\n    DependsOn: [Itself, Role]\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
         );
         let finding = finds(&text, "circular-dependency");
-        assert_eq!(
-            finding.what,
-            "circular dependency: `Chat` -> `Itself` -> `Chat`"
-        );
+        let expected = "circular dependency: `Chat` -> `Itself` -> `Chat`";
+        assert_eq!(finding.what, expected);
         assert!(finding.fix.contains("attachToRole"), "{finding:?}");
     }
 
@@ -241,9 +237,7 @@ mod tests {
             &format!("          SELF: !Ref Chat\n{variable}"),
         );
         let finding = finds(&text, "circular-dependency");
-        assert!(
-            finding.fix.contains("AWS_LAMBDA_FUNCTION_NAME"),
-            "{finding:?}"
-        );
+        let expected = "AWS_LAMBDA_FUNCTION_NAME";
+        assert!(finding.fix.contains(expected), "{finding:?}");
     }
 }

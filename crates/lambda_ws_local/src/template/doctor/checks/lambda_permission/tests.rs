@@ -59,11 +59,9 @@ fn a_route_requires_permission_to_call_its_function() {
         &broken(RAW, "${Api}/*", "${Api}/*/$*connect"),
         "lambda-permission",
     );
-    assert_eq!(
-        finding.what,
-        "API Gateway has no permission to call `Chat` for route `$default`: \
-             `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`"
-    );
+    let expected = "API Gateway has no permission to call `Chat` for route `$default`: \
+         `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`";
+    assert_eq!(finding.what, expected);
     is_right(&broken(
         RAW,
         "FunctionName: !Ref Chat",
@@ -121,10 +119,8 @@ fn fault_f4_the_function_of_an_authorizer_requires_a_permission() {
     );
     let authorized = format!("{authorized}{AUTHORIZER}");
     let finding = finds(&authorized, "lambda-permission");
-    assert!(
-        finding.what.contains("authorizer `Authorizer`"),
-        "{finding:?}"
-    );
+    let expected = "authorizer `Authorizer`";
+    assert!(finding.what.contains(expected), "{finding:?}");
     assert!(finding.effect.contains("500"), "{finding:?}");
     is_right(&format!("{authorized}{GATE_PERMISSION}"));
     // The ARN of a route does not match an authorizer.
