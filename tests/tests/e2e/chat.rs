@@ -69,10 +69,8 @@ async fn a_client_without_a_valid_name_is_rejected() {
         assert_eq!(refused.status, 401, "{query}");
         assert!(refused.body.contains("Unauthorized"), "{refused:?}");
     }
-    let refused = gateway
-        .try_client("user=ann&room=a/b")
-        .await
-        .expect_err("a bad room");
+    let result = gateway.try_client("user=ann&room=a/b").await;
+    let refused = result.expect_err("a bad room");
     assert_eq!(refused.status, 400);
     gateway.table().await.has(0, 0, 0).await;
     gateway.stop().await;

@@ -105,9 +105,8 @@ async fn headers_and_sub_protocols_are_offered() {
     let ended = start(&gateway.at(command), &args).ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let seen = gateway.program.stderr.find(|line| line.contains("x-who"));
-    let seen = within("the event", seen)
-        .await
-        .expect("the event is logged");
+    let result = within("the event", seen).await;
+    let seen = result.expect("the event is logged");
     assert!(seen.contains(r#""x-who":"ann""#), "{seen}");
     assert!(seen.contains(r#""chat.v2, chat.v1""#), "{seen}");
     gateway.stop().await;

@@ -27,9 +27,8 @@ fn contains(error: &str, parts: &[&str]) {
 
 #[tokio::test]
 async fn a_port_that_is_in_use() {
-    let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let result = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let taken = result.expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     // The last `--port` would be an error of usage: this one is given instead of the harness's.
     let setup = Setup::new().program([chat()]);

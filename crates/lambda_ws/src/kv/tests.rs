@@ -77,10 +77,8 @@ async fn handlers_of_every_kind_share_the_values_of_a_type() {
 #[tokio::test]
 async fn a_value_that_is_not_of_the_type_is_named() {
     let store = Memory::new();
-    kv::<String>(&store)
-        .set("k", &"x".to_owned())
-        .await
-        .expect("set");
+    let result = kv::<String>(&store).set("k", &"x".to_owned()).await;
+    result.expect("set");
     let numbers = kv::<u32>(&store);
     let error = numbers.get("k").await.expect_err("it is text");
     assert_eq!(error.to_string(), "the value is not of this type");
@@ -176,10 +174,8 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     assert_eq!(lasting.get("lasting").await.expect("get"), Some(2));
     let late = lasting.set_if("read", &3, entry.version).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    lasting
-        .set_if("made", &3, None)
-        .await
-        .expect("nothing is there");
+    let result = lasting.set_if("made", &3, None).await;
+    result.expect("nothing is there");
     assert!(!lasting.delete("taken").await.expect("delete"));
     assert_eq!(
         lasting

@@ -188,9 +188,8 @@ async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present
     let (store, clock) = (Memory::new(), Now(NOW));
     let marked = record("marked");
     Store::register(&store, &marked).await.unwrap();
-    Store::mark_gone(&store, &marked.id, marked.at)
-        .await
-        .unwrap();
+    let result = Store::mark_gone(&store, &marked.id, marked.at).await;
+    result.unwrap();
     let mut expired = record("expired");
     expired.expires = NOW;
     Store::register(&store, &expired).await.unwrap();

@@ -30,10 +30,8 @@ fn table() -> Value {
 
 async fn connections() -> DynamoDb {
     let dynamodb = DynamoDb::memory().expect("a database");
-    dynamodb
-        .create_table(table(), Some("exp"))
-        .await
-        .expect("a table");
+    let result = dynamodb.create_table(table(), Some("exp")).await;
+    result.expect("a table");
     dynamodb
 }
 
@@ -74,12 +72,10 @@ impl Server {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> http::Response<Bytes> {
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .expect("a connection");
-        let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .expect("HTTP");
+        let result = TcpStream::connect(&self.address).await;
+        let stream = result.expect("a connection");
+        let result = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut client, connection) = result.expect("HTTP");
         let connection = tokio::spawn(connection);
         let (parts, body) = client
             .send_request(request)

@@ -123,10 +123,8 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
     let remote = RemoteFunction::new(&url, "chat", SECOND).expect("a URL");
     let mut texts = Vec::new();
     for _ in 0..2 {
-        let error = remote
-            .invoke("{}".into())
-            .await
-            .expect_err("nobody listens");
+        let result = remote.invoke("{}".into()).await;
+        let error = result.expect_err("nobody listens");
         assert!(
             matches!(error, InvokeError::Unreachable { .. }),
             "{error:?}"

@@ -23,15 +23,11 @@ fn outside_lambda_one_line_says_how_to_run_it() {
 
 #[tokio::test]
 async fn without_a_table_the_start_fails_and_says_what_to_set() {
-    let error = environment(&[])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+    let result = environment(&[]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains(TABLE), "{error}");
-    let error = environment(&[(TABLE, "")])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+    let result = environment(&[(TABLE, "")]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains("App::store"), "{error}");
 }
 

@@ -134,10 +134,8 @@ async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
         let direct = json!({ "publish": publish });
         let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": direct.to_string()}}]});
         for event in [direct, sns] {
-            let error = gateway
-                .invoke(event.clone())
-                .await
-                .expect_err(&event.to_string());
+            let result = gateway.invoke(event.clone()).await;
+            let error = result.expect_err(&event.to_string());
             assert!(error.contains("\"publish\""), "{event}: {error}");
         }
     }
@@ -202,20 +200,16 @@ async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
     for kind in ["room", "user", "connection"] {
         for name in ["", &long] {
             let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
-            let failure = dispatcher
-                .call(&event, InvocationContext::default())
-                .await
-                .unwrap_err();
+            let result = dispatcher.call(&event, InvocationContext::default()).await;
+            let failure = result.unwrap_err();
             assert_eq!(failure.error_type, "PublishError", "{failure}");
             let expected = "1 to 256 bytes";
             assert!(failure.error_message.contains(expected), "{failure}");
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
-    let failure = dispatcher
-        .call(&nobody, InvocationContext::default())
-        .await
-        .unwrap_err();
+    let result = dispatcher.call(&nobody, InvocationContext::default()).await;
+    let failure = result.unwrap_err();
     assert_eq!(failure.error_type, "UnknownEvent", "{failure}");
 }
 

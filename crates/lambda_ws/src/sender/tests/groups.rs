@@ -100,13 +100,8 @@ async fn a_group_can_be_closed() {
     let bench = Bench::new();
     let ids = crowd(&bench, 3).await;
     bench.script.tell(&ids[0], &[Gone]);
-    let delivery = bench
-        .sender
-        .room("tea")
-        .except(&ids[2])
-        .close()
-        .await
-        .unwrap();
+    let result = bench.sender.room("tea").except(&ids[2]).close().await;
+    let delivery = result.unwrap();
     assert_eq!((delivery.sent, delivery.gone), (1, 1));
     let mut closes = bench.script.0.lock().unwrap().closes.clone();
     closes.sort();
@@ -124,20 +119,12 @@ async fn members_and_records_can_be_read() {
         .store
         .add_member(&Scope::Room("tea".to_owned()), &marked);
     orphan(&bench, &ids[1]).await;
-    let members: Vec<_> = bench
-        .sender
-        .room("tea")
-        .members()
-        .try_collect()
-        .await
-        .unwrap();
+    let result = bench.sender.room("tea").members().try_collect().await;
+    let members: Vec<_> = result.unwrap();
     assert_eq!(members.len(), 250);
     let records = bench.sender.room("tea").except(&ids[2]).records();
-    let mut users: Vec<_> = records
-        .map_ok(|r| r.user.unwrap())
-        .try_collect()
-        .await
-        .unwrap();
+    let result = records.map_ok(|r| r.user.unwrap()).try_collect().await;
+    let mut users: Vec<_> = result.unwrap();
     users.sort();
     assert_eq!(
         users.len(),

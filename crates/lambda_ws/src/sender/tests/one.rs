@@ -22,9 +22,8 @@ async fn a_message_is_posted_once() {
 #[tokio::test]
 async fn g6_what_is_throttled_is_tried_again_after_a_while() {
     let bench = Bench::new();
-    sends(&bench, &[Throttled, Throttled, Throttled, Sent])
-        .await
-        .unwrap();
+    let result = sends(&bench, &[Throttled, Throttled, Throttled, Sent]).await;
+    result.unwrap();
     assert_eq!(bench.script.posts(), 4);
     assert!(about(&bench.script.pauses(), &[50, 200, 600]));
 

@@ -13,10 +13,8 @@ use std::path::PathBuf;
 async fn nobody(url: &str) {
     for client in CLIENTS {
         let transport = client.connect(&config(), url);
-        let error = transport
-            .inspect(&ConnectionId::from("a"))
-            .await
-            .unwrap_err();
+        let result = transport.inspect(&ConnectionId::from("a")).await;
+        let error = result.unwrap_err();
         assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     }
 }

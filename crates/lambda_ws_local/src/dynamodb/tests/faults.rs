@@ -117,12 +117,10 @@ async fn writes_meet_transactions_and_reads_do_not() {
 async fn a_call_whose_answer_is_lost_is_carried_out() {
     let (server, dynamodb, faults) = faulty().await;
     faults.change("lost-answer=100%").unwrap();
-    let stream = TcpStream::connect(&server.address)
-        .await
-        .expect("a connection");
-    let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .expect("HTTP");
+    let result = TcpStream::connect(&server.address).await;
+    let stream = result.expect("a connection");
+    let result = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut client, connection) = result.expect("HTTP");
     let connection = tokio::spawn(connection);
     let request = server.request("PutItem", put("1").to_string());
     assert!(client.send_request(request).await.is_err());

@@ -205,10 +205,8 @@ async fn fault_f14_a_bootstrap_is_asked_for_only_where_it_is_run() {
 async fn fault_f14_two_functions_are_run_in_two_ways() {
     let chat = "Handler: a.b, Runtime: nodejs20.x";
     let auth = "  Auth:\n    Type: AWS::Serverless::Function\n    Properties: { Handler: a.b, Runtime: nodejs20.x }\n";
-    let text = template(chat, auth).replace(
-        "        $default:",
-        "        $connect: { FunctionArn: !GetAtt Auth.Arn }\n        $default:",
-    );
+    let to = "        $connect: { FunctionArn: !GetAtt Auth.Arn }\n        $default:";
+    let text = template(chat, auth).replace("        $default:", to);
     let folder = Folder::new(&text);
     let program = ["--function", "Chat", "--", "./program"];
     let error = folder.runs(&program).await.expect_err("Auth does not run");
@@ -230,10 +228,8 @@ async fn the_output_of_sam_build_runs_without_cargo() {
         "Handler: bootstrap, Runtime: provided.al2023, CodeUri: Chat",
         "",
     );
-    let text = text.replace(
-        "    Properties: { Handler",
-        "    Metadata: { BuildMethod: rust-cargolambda }\n    Properties: { Handler",
-    );
+    let to = "    Metadata: { BuildMethod: rust-cargolambda }\n    Properties: { Handler";
+    let text = text.replace("    Properties: { Handler", to);
     let folder = Folder::new(&text);
     folder.bootstrap("Chat", 0o755);
     let (run, _) = folder.runs(&[]).await.expect("a program");

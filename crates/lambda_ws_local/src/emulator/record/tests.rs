@@ -131,10 +131,8 @@ async fn a_folder_that_is_gone_ends_the_recording_and_nothing_else() {
         tokio::task::yield_now().await;
         recorder.numbers.lock().expect("no panic").0 = 0;
     }
-    integration
-        .invoke(event("a").into(), "r")
-        .await
-        .expect("it is served");
+    let result = integration.invoke(event("a").into(), "r").await;
+    result.expect("it is served");
     recorder.finish().await;
 }
 

@@ -52,11 +52,8 @@ async fn an_event_has_lambdas_headers() {
 async fn a_request_id_that_cannot_stand_in_a_header_is_an_error() {
     let probe = Probe::start(probe(&[])).await;
     for id in ["", "two words", "a/b", "ü", "a\r\nHost: evil"] {
-        let error = probe
-            .function
-            .invoke("echo".into(), id)
-            .await
-            .expect_err("an error");
+        let result = probe.function.invoke("echo".into(), id).await;
+        let error = result.expect_err("an error");
         assert!(matches!(error, InvokeError::BadRequestId), "{id}: {error}");
     }
 }
@@ -111,10 +108,8 @@ async fn a_response_over_six_megabytes_is_an_error() {
         probe.answer(&format!("huge {RESPONSE_LIMIT}")).await.len(),
         RESPONSE_LIMIT
     );
-    let error = probe
-        .invoke(&format!("huge {}", RESPONSE_LIMIT + 1))
-        .await
-        .expect_err("an error");
+    let result = probe.invoke(&format!("huge {}", RESPONSE_LIMIT + 1)).await;
+    let error = result.expect_err("an error");
     assert!(
         matches!(error, InvokeError::TooLarge { size } if size == RESPONSE_LIMIT + 1),
         "{error}"

@@ -135,11 +135,8 @@ async fn f7_a_ping_is_answered_and_no_function_is_told() {
     let local = echoing().await;
     let mut client = local.connect().await;
     client.ping().await;
-    client
-        .0
-        .send(Message::Pong("unasked".into()))
-        .await
-        .unwrap();
+    let result = client.0.send(Message::Pong("unasked".into())).await;
+    result.unwrap();
     client.ping().await;
     local.silent().await;
 }

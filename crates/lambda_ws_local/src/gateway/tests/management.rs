@@ -128,10 +128,8 @@ async fn g5_g10_a_get_tells_when_the_connection_was_active() {
 async fn g5_a_get_names_the_user_agent() {
     let setup = Setup::new().route("$connect", ok);
     let local = setup.start().await;
-    let (_client, _) = local
-        .handshake("/dev", &[("user-agent", "wscat")])
-        .await
-        .unwrap();
+    let result = local.handshake("/dev", &[("user-agent", "wscat")]).await;
+    let (_client, _) = result.unwrap();
     let event = local.event().await;
     assert_eq!(event["requestContext"]["identity"]["userAgent"], "wscat");
     let id = event["requestContext"]["connectionId"].as_str().unwrap();

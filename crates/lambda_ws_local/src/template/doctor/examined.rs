@@ -142,11 +142,8 @@ mod tests {
         let examined = examination(&mock).examined;
         let expected = "the function of route `$connect`: it has an integration of type MOCK";
         assert_eq!(examined.left_out[0], expected);
-        let role = broken(
-            SAM,
-            "      Timeout: 29\n",
-            "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n",
-        );
+        let to = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
+        let role = broken(SAM, "      Timeout: 29\n", to);
         let left_out = examination(&role).examined.left_out;
         let expected = "the permissions of function `Chat`";
         assert!(left_out[0].starts_with(expected), "{left_out:?}");

@@ -129,19 +129,14 @@ fn the_stage_option_selects_one_of_several_stages() {
 
 #[test]
 fn a_route_to_a_missing_function_lists_the_existing_functions() {
-    let text = RAW.replace(
-        "IntegrationUri: !GetAtt Chat.Arn",
-        "IntegrationUri: !GetAtt Chta.Arn",
-    );
+    let to = "IntegrationUri: !GetAtt Chta.Arn";
+    let text = RAW.replace("IntegrationUri: !GetAtt Chat.Arn", to);
     assert_eq!(
         errors(&text),
         "template.yaml:54: route `say` uses function `Chta`, which is not in the template (functions: Chat, Chat2)"
     );
-    let text = SAM.replacen(
-        "!GetAtt Chat.Arn",
-        "arn:aws:lambda:us-east-1:000000000000:function:elsewhere",
-        1,
-    );
+    let to = "arn:aws:lambda:us-east-1:000000000000:function:elsewhere";
+    let text = SAM.replacen("!GetAtt Chat.Arn", to, 1);
     assert_eq!(
         errors(&text),
         "template.yaml:33: route `$connect` uses function `elsewhere`, which is not in the template (functions: Chat)"
@@ -205,10 +200,8 @@ fn values_that_sam_rejects_are_problems() {
 
 #[test]
 fn a_route_without_a_route_response_sends_no_reply_and_is_noted() {
-    let text = RAW.replace(
-        "      RouteResponseKey: $default\n",
-        "      RouteResponseKey: other\n",
-    );
+    let to = "      RouteResponseKey: other\n";
+    let text = RAW.replace("      RouteResponseKey: $default\n", to);
     assert!(!read(&text).apis[0].routes[1].two_way);
     assert!(notes(&text).iter().any(|note| {
         note.starts_with("line 35: route `say` has no `AWS::ApiGatewayV2::RouteResponse`")
@@ -229,10 +222,8 @@ fn fault_f1_a_route_response_alone_makes_a_route_two_way() {
 
 #[test]
 fn fault_f1_a_response_expression_on_connect_is_not_noted() {
-    let text = RAW.replace(
-        "      RouteKey: $connect\n",
-        "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n",
-    );
+    let to = "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n";
+    let text = RAW.replace("      RouteKey: $connect\n", to);
     let noted = notes(&text)
         .into_iter()
         .filter(|note| note.contains("$connect"));

@@ -11,10 +11,8 @@ fn the_properties_of_a_function_take_precedence_over_globals() {
     assert_eq!(chat.timeout, Duration::from_secs(10));
     assert_eq!(&*chat.environment["LOG"], "debug");
     assert_eq!(&*chat.environment["GREETING"], "hello");
-    let text = SAM.replace(
-        "    Metadata:\n",
-        "    IgnoreGlobals: [Timeout, Environment]\n    Metadata:\n",
-    );
+    let to = "    IgnoreGlobals: [Timeout, Environment]\n    Metadata:\n";
+    let text = SAM.replace("    Metadata:\n", to);
     let chat = read(&text).functions[0].clone();
     assert_eq!(chat.timeout, Duration::from_secs(3));
     assert!(!chat.environment.contains_key("GREETING"));
@@ -190,10 +188,8 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
         "{{resolve:ssm-secure:/chat/key:1}}",
         "{{resolve:secretsmanager:chat:SecretString:key}}",
     ] {
-        let text = with_variables(
-            "",
-            &format!("V1: 'a {reference} b'\nV2: !Sub '{reference}'"),
-        );
+        let variables = format!("V1: 'a {reference} b'\nV2: !Sub '{reference}'");
+        let text = with_variables("", &variables);
         assert_eq!(read(&text).functions[0].environment["V2"], reference);
         let noted = |name| {
             format!(
@@ -214,10 +210,8 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
 
 #[test]
 fn every_invalid_variable_is_reported() {
-    let text = with_variables(
-        "",
-        "AWS_REGION: x\n1ST: y\nGONE: !Ref Gone\nLIST: { a: b }\nGOOD: yes",
-    );
+    let variables = "AWS_REGION: x\n1ST: y\nGONE: !Ref Gone\nLIST: { a: b }\nGOOD: yes";
+    let text = with_variables("", variables);
     insta::assert_snapshot!(errors(&text));
 }
 
@@ -238,10 +232,8 @@ fn values_that_lambda_rejects_are_problems() {
 
 #[test]
 fn event_sources_and_layers_are_noted() {
-    let text = SAM.replace(
-        "      MemorySize: 256\n",
-        "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n",
-    );
+    let to = "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n";
+    let text = SAM.replace("      MemorySize: 256\n", to);
     let expected = [
         "line 59: the layers of function `Chat` are not loaded",
         "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
@@ -255,10 +247,8 @@ fn both_forms_of_event_invoke_config_are_read() {
     let destination = "        DestinationConfig: { OnFailure: { Destination: !Ref Queue } }\n";
     let own = format!("      EventInvokeConfig:\n        {config}{destination}");
     let sam = with_variables("", "NAME: x");
-    let sam = sam.replace(
-        "      Environment:\n",
-        &format!("{own}      Environment:\n"),
-    );
+    let to = format!("{own}      Environment:\n");
+    let sam = sam.replace("      Environment:\n", &to);
     let other = "  Config:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      \
                  FunctionName: !Ref Chat\n      Qualifier: $LATEST\n      MaximumRetryAttempts: 0\n      \
                  MaximumEventAgeInSeconds: 90\n";

@@ -118,10 +118,8 @@ fn fault_f16_a_route_to_an_alias_is_a_route_to_its_function() {
         &format!("!Sub '{uri}'"),
         "!Sub '${Chat.Arn}:beta'",
     ] {
-        let text = TEMPLATE.replace(
-            "sendMessage: { FunctionArn: !GetAtt Chat.Arn }",
-            &format!("sendMessage: {{ FunctionArn: {arn} }}"),
-        );
+        let to = format!("sendMessage: {{ FunctionArn: {arn} }}");
+        let text = TEMPLATE.replace("sendMessage: { FunctionArn: !GetAtt Chat.Arn }", &to);
         let expected = Some("Chat");
         assert_eq!(read(&text).apis[0].routes[1].function(), expected, "{arn}");
     }
@@ -133,9 +131,7 @@ fn fault_f10_a_table_with_a_short_logical_id_has_a_longer_name() {
     let tables = read(text).tables;
     let names: Vec<_> = tables.iter().map(|table| &*table.name).collect();
     assert_eq!(names, ["local-Db", "local-T"]);
-    let named = text.replace(
-        "  T:\n    Type: AWS::Serverless::SimpleTable\n",
-        "  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: ab }\n",
-    );
+    let to = "  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: ab }\n";
+    let named = text.replace("  T:\n    Type: AWS::Serverless::SimpleTable\n", to);
     assert!(errors(&named).contains("is not valid: expected 3 to 255"));
 }

@@ -38,10 +38,8 @@ fn ping(text: &str) -> Route {
 #[test]
 fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_served() {
     for kind in ["HTTP", "HTTP_PROXY", "AWS"] {
-        let text = with_ping(
-            &format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'"),
-            "",
-        );
+        let properties = format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'");
+        let text = with_ping(&properties, "");
         let why = format!("an integration of type {kind}");
         let ping = ping(&text);
         assert_eq!(ping.integration, Integration::Unsupported(why.clone()));
@@ -66,10 +64,8 @@ fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_ser
 
 #[test]
 fn a_route_to_a_function_of_another_stack_does_not_affect_other_routes() {
-    let text = with_ping(
-        "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping",
-        "",
-    );
+    let properties = "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping";
+    let text = with_ping(properties, "");
     let ping = ping(&text);
     let why = "a function that only AWS knows".to_owned();
     assert_eq!(ping.integration, Integration::Unsupported(why));
@@ -82,20 +78,16 @@ fn a_route_to_a_function_of_another_stack_does_not_affect_other_routes() {
 #[test]
 fn a_function_that_a_stage_variable_selects_does_not_affect_other_routes() {
     let uri = "arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.function}";
-    let text = with_ping(
-        &format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'"),
-        "",
-    );
+    let properties = format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'");
+    let text = with_ping(&properties, "");
     let ping = ping(&text);
     assert!(matches!(ping.integration, Integration::Unsupported(_)));
 }
 
 #[test]
 fn a_function_with_an_unknown_name_has_its_logical_id() {
-    let text = SAM.replace(
-        "      MemorySize: 256\n",
-        "      FunctionName: !Sub chat-${Suffix}\n",
-    );
+    let to = "      FunctionName: !Sub chat-${Suffix}\n";
+    let text = SAM.replace("      MemorySize: 256\n", to);
     let text = text.replace("Parameters:\n", "Parameters:\n  Suffix: { Type: String }\n");
     let template = read(&text);
     assert_eq!(template.functions[0].name, "Chat");
@@ -148,10 +140,8 @@ fn fault_f27_e9_a_mock_with_a_plain_text_template_replies() {
         let others = response(&format!(
             "IntegrationResponseKey: '{key}', {response_properties}"
         ));
-        let text = with_ping(
-            &format!("IntegrationType: MOCK, IntegrationUri: '', {request}"),
-            &others,
-        );
+        let properties = format!("IntegrationType: MOCK, IntegrationUri: '', {request}");
+        let text = with_ping(&properties, &others);
         let route = ping(&text);
         let mock = Mock {
             status,

@@ -152,10 +152,8 @@ fn a_circular_reference_is_a_problem() {
         "    Type: AWS::Serverless::SimpleTable\n",
         "    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: !Sub '${Chat}-a' }\n",
     );
-    let text = text.replace(
-        "      Runtime:",
-        "      FunctionName: !Sub ${Table}-b\n      Runtime:",
-    );
+    let to = "      FunctionName: !Sub ${Table}-b\n      Runtime:";
+    let text = text.replace("      Runtime:", to);
     let expected = "circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`";
     assert!(errors(&text).contains(expected), "{}", errors(&text));
     let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]";

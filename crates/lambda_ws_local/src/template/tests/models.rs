@@ -150,11 +150,8 @@ fn models_without_effect_are_noted() {
     let every = with(&object, &format!("{expression}\n"));
     assert!(models(&every).unwrap().schemas.is_empty());
     noted(&every, "every message fails, as on AWS");
-    let connect = RAW.replacen(
-        "      RouteKey: $connect\n",
-        &format!("      RouteKey: $connect\n{CHECKED}"),
-        1,
-    );
+    let to = format!("      RouteKey: $connect\n{CHECKED}");
+    let connect = RAW.replacen("      RouteKey: $connect\n", &to, 1);
     noted(
         &connect,
         "the models of route `$connect` have no effect, because it receives no messages",

@@ -22,10 +22,8 @@ fn an_override_replaces_the_default() {
 #[test]
 fn a_parameter_without_a_value_is_an_error_where_it_is_required() {
     let text = parameter("{ Type: String }");
-    let named = text.replace(
-        "      Runtime:",
-        "      Timeout: !Ref Color\n      Runtime:",
-    );
+    let to = "      Timeout: !Ref Color\n      Runtime:";
+    let named = text.replace("      Runtime:", to);
     let expected = "parameter `Color` has no default; set it with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert!(parse(&named, &options(&[("Color", "7")])).is_ok());
@@ -91,10 +89,8 @@ fn an_unsupported_pattern_is_noted() {
 #[test]
 fn a_list_parameter_is_split_at_commas() {
     let sections = "Parameters:\n  Colors: { Type: CommaDelimitedList, Default: 'red, blue' }";
-    let text = with_variables(
-        sections,
-        "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]",
-    );
+    let variables = "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]";
+    let text = with_variables(sections, variables);
     let environment = &read(&text).functions[0].environment;
     assert_eq!(&*environment["ONE"], "blue");
     assert_eq!(&*environment["ALL"], "red/blue");
@@ -103,10 +99,8 @@ fn a_list_parameter_is_split_at_commas() {
 #[test]
 fn a_stored_parameter_requires_a_local_value_only_where_it_is_used() {
     let declaration = "{ Type: 'AWS::SSM::Parameter::Value<String>', Default: /chat/color }";
-    let named = parameter(declaration).replace(
-        "      Runtime:",
-        "      Timeout: !Ref Color\n      Runtime:",
-    );
+    let to = "      Timeout: !Ref Color\n      Runtime:";
+    let named = parameter(declaration).replace("      Runtime:", to);
     let expected = "is stored on AWS; set a local value with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert_eq!(color(declaration, &[("Color", "red")]).unwrap(), "red");

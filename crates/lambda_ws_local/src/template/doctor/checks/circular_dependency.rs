@@ -231,11 +231,8 @@ mod tests {
     #[test]
     fn a_variable_that_refers_to_its_function_is_a_circular_dependency() {
         let variable = "          CONNECTIONS_TABLE:";
-        let text = broken(
-            SAM,
-            variable,
-            &format!("          SELF: !Ref Chat\n{variable}"),
-        );
+        let to = format!("          SELF: !Ref Chat\n{variable}");
+        let text = broken(SAM, variable, &to);
         let finding = finds(&text, "circular-dependency");
         let expected = "AWS_LAMBDA_FUNCTION_NAME";
         assert!(finding.fix.contains(expected), "{finding:?}");

@@ -227,11 +227,8 @@ mod tests {
         let response = "  Response:\n    Type: AWS::ApiGatewayV2::RouteResponse\n    Properties: { ApiId: !Ref Api, RouteId: !Ref DefaultRoute, RouteResponseKey: $default }\n";
         let text = format!("{}{response}", deployed(&format!("{ALL}{OF_API}")));
         assert_eq!(finds(&text, "deployment").weight, Weight::Remark);
-        is_right(&broken(
-            &text,
-            "DefaultRoute]\n",
-            "DefaultRoute, Response]\n",
-        ));
+        let changed = broken(&text, "DefaultRoute]\n", "DefaultRoute, Response]\n");
+        is_right(&changed);
     }
 
     #[test]

@@ -222,10 +222,8 @@ mod tests {
 
     #[test]
     fn fault_f24_properties_that_sam_rejects_are_found() {
-        let parameters = ROUTE.replace(
-            " }",
-            ", RequestParameters: { route.request.querystring.a: { Required: true } } }",
-        );
+        let to = ", RequestParameters: { route.request.querystring.a: { Required: true } } }";
+        let parameters = ROUTE.replace(" }", to);
         for (text, expected) in [
             (with("IpAddressType: v6"), "`IpAddressType`"),
             (broken(SAM, ROUTE, &parameters), "only `$connect` can"),

@@ -50,11 +50,8 @@ mod tests {
 
     #[test]
     fn an_api_without_a_selection_expression_is_rejected() {
-        let text = broken(
-            SAM,
-            "      RouteSelectionExpression: $request.body.action\n",
-            "",
-        );
+        let from = "      RouteSelectionExpression: $request.body.action\n";
+        let text = broken(SAM, from, "");
         assert!(
             finds(&text, "template")
                 .what

@@ -84,11 +84,8 @@ fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
         "lambda:InvokeFunctionUrl",
         "lambda:GetFunction",
     ] {
-        let text = broken(
-            RAW,
-            "Action: lambda:InvokeFunction\n",
-            &format!("Action: {action}\n"),
-        );
+        let to = format!("Action: {action}\n");
+        let text = broken(RAW, "Action: lambda:InvokeFunction\n", &to);
         denies(&text, &format!("has the action `{action}`"));
     }
     let text = broken(RAW, "      Principal: apigateway.amazonaws.com\n", "");
@@ -97,11 +94,8 @@ fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
 
 #[test]
 fn fault_f4_permissions_on_an_alias_and_on_the_function_do_not_cover_each_other() {
-    let on_alias = broken(
-        RAW,
-        "FunctionName: !Ref Chat\n",
-        "FunctionName: !Ref Live\n",
-    );
+    let to = "FunctionName: !Ref Live\n";
+    let on_alias = broken(RAW, "FunctionName: !Ref Chat\n", to);
     let on_alias = format!("{on_alias}{ALIAS}");
     denies(&on_alias, "covers the alias or version `live`");
     let by_alias = format!("{}{ALIAS}", broken(RAW, "${Chat.Arn}/inv", "${Live}/inv"));
