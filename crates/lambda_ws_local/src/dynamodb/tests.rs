@@ -2,16 +2,14 @@ mod faults;
 mod protocol;
 mod tables;
 
-use std::sync::Arc;
-
+use super::*;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-
-use super::*;
 
 fn table() -> Value {
     json!({

@@ -1,12 +1,11 @@
 //! What a function's processes print.
 
+use crate::lock::lock;
+use crate::log_line::{LogLine, Stream};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use crate::lock::lock;
-use crate::log_line::{LogLine, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 

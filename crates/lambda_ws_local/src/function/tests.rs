@@ -6,14 +6,12 @@ mod load;
 mod replace;
 mod runtime_api;
 
+use super::*;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Command;
-
-use super::*;
 
 /// Longer than anything takes on a busy machine.
 const LONG: Duration = Duration::from_secs(30);

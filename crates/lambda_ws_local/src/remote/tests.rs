@@ -1,10 +1,9 @@
+use super::*;
+use crate::listener::{Handler, Listener};
 use http::Response;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-
-use super::*;
-use crate::listener::{Handler, Listener};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -14,9 +14,8 @@ mod tables;
 mod throttling;
 mod yaml;
 
-use std::path::Path;
-
 use super::{Options, Template};
+use std::path::Path;
 
 const SAM: &str = include_str!("tests/fixtures/sam.yaml");
 const RAW: &str = include_str!("tests/fixtures/raw.yaml");

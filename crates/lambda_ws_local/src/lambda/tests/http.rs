@@ -1,12 +1,11 @@
+use super::*;
+use crate::function::StartError;
 use ::http::header::{HOST, ORIGIN};
 use ::http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-
-use super::*;
-use crate::function::StartError;
 
 /// The API of one function, over a socket.
 struct Api {

@@ -1,12 +1,11 @@
 //! The scope of an examination.
 
-use std::fmt;
-
 use super::effective_permissions::EffectivePermissions;
 use super::examined_api::is_websocket;
 use super::input::{DoctorInput, unwritten_resources};
 use super::invocation_target::InvocationTarget;
 use crate::template::transform::resource_type;
+use std::fmt;
 
 /// The scope of an examination: the examined parts, and the parts that could not be examined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! Test helpers, and tests of whole templates.
 
-use std::path::Path;
-
 use crate::template::doctor::finding::Finding;
 use crate::template::doctor::{Examination, LibraryRules, checks, examine};
 use crate::template::evaluate::Options;
+use std::path::Path;
 
 pub(super) const SAM: &str = include_str!("tests/sam.yaml");
 pub(super) const RAW: &str = include_str!("tests/raw.yaml");

@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use super::*;
+use std::time::Duration;
 
 #[test]
 fn a_sam_template_is_read_as_a_whole() {

@@ -1,8 +1,7 @@
-use std::path::PathBuf;
-use std::time::Duration;
-
 use super::*;
 use crate::template::{Build, Package};
+use std::path::PathBuf;
+use std::time::Duration;
 
 #[test]
 fn the_properties_of_a_function_take_precedence_over_globals() {

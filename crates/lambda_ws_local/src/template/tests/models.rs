@@ -1,7 +1,6 @@
-use serde_json::json;
-
 use super::*;
 use crate::template::Models;
+use serde_json::json;
 
 /// Returns the raw template with models, and with these lines in the route `say`.
 fn with(models: &str, route: &str) -> String {

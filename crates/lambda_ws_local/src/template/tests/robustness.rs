@@ -1,8 +1,6 @@
-use std::fmt::Write;
-
-use proptest::prelude::*;
-
 use super::*;
+use proptest::prelude::*;
+use std::fmt::Write;
 
 #[test]
 fn the_expansion_of_aliases_is_limited() {

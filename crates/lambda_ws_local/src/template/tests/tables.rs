@@ -1,6 +1,5 @@
-use serde_json::json;
-
 use super::*;
+use serde_json::json;
 
 #[test]
 fn a_table_is_created_with_its_keys_indexes_throughput_and_stream() {

@@ -1,12 +1,11 @@
 //! Resources that depend on each other, such as a function with permission to invoke itself.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
 use crate::template::doctor::references;
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Properties that SAM moves into separate resources, which depend on the original resource.
 const SEPARATE: [&str; 10] = [
