@@ -226,9 +226,8 @@ fn uses_of(text: &str, src: &Path, rule: &str) -> Vec<String> {
 /// Returns the source files below a folder with their code, without comments and unit tests.
 fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> = paths.collect();
     paths.sort();
     paths.retain(|path| path.file_stem().is_some_and(|stem| stem != "tests"));
     let mut found = Vec::new();

@@ -110,11 +110,8 @@ async fn a_rejected_room_switch_leaves_no_room() {
     result.expect("switch_room");
     let late = store.switch_room(&record, "b").await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    assert_eq!(
-        members(&store, "099").await,
-        [record.id],
-        "it entered this one"
-    );
+    let found = members(&store, "099").await;
+    assert_eq!(found, [record.id], "it entered this one");
 }
 
 #[tokio::test(start_paused = true)]

@@ -184,10 +184,8 @@ async fn a_query_string_that_does_not_fit_refuses_with_400() {
 #[tokio::test]
 async fn a_query_string_arrives_as_it_was_meant() {
     async fn connect(Query(pairs): Query<Vec<(String, String)>>) -> StatusCode {
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
+        let pairs = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let pairs: Vec<_> = pairs.collect();
         assert_eq!(pairs, [("a b", "&=?#"), ("ü", "+"), ("n", "1"), ("n", "2")]);
         StatusCode::OK
     }

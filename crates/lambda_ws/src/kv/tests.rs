@@ -193,14 +193,10 @@ async fn an_update_keeps_when_a_value_is_over() {
     let short = lasting.clone().with_ttl(MINUTE);
     let count = |n: Option<u32>| n.unwrap_or(0) + 1;
     for expected in 1..=2 {
-        assert_eq!(
-            short.update("short", count).await.expect("update"),
-            expected
-        );
-        assert_eq!(
-            lasting.update("lasting", count).await.expect("update"),
-            expected
-        );
+        let found = short.update("short", count).await.expect("update");
+        assert_eq!(found, expected);
+        let found = lasting.update("lasting", count).await.expect("update");
+        assert_eq!(found, expected);
         gateway.advance(MINUTE / 4).await;
     }
     lasting.update("short", count).await.expect("update");
@@ -297,11 +293,8 @@ async fn no_update_of_many_at_once_is_lost() {
         Ok::<_, Error>(n.to_string())
     }));
     let clients = (0..8).map(|_| gateway.connect("/"));
-    let mut clients: Vec<_> = join_all(clients)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let clients = join_all(clients).await.into_iter().map(Result::unwrap);
+    let mut clients: Vec<_> = clients.collect();
     join_all(clients.iter_mut().map(|client| client.send("count"))).await;
     let counted = Kv::<u32>::new(&gateway.sender(), "counts").get("all").await;
     assert_eq!(counted.expect("get"), Some(8));

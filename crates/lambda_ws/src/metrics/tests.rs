@@ -294,11 +294,8 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
     }
     metrics.disconnect(Some(1006));
     drop(metrics.line(&World::default()));
-    let routes: Vec<_> = lines
-        .take_valid()
-        .iter()
-        .map(|l| l["Route"].clone())
-        .collect();
+    let lines_of_both = lines.take_valid();
+    let routes: Vec<_> = lines_of_both.iter().map(|l| &l["Route"]).collect();
     assert_eq!(routes, ["a", "b"]);
     call(&dispatcher, SAY).await;
     let line = lines.one();

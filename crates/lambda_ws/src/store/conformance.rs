@@ -355,11 +355,8 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(halves, all.ids, "slices are in order");
         let (first, rest) = all.ids.split_first().expect("thirty");
         let behind = self.store.page(&room, Slice::ALL, Some(first), self.now);
-        assert_eq!(
-            behind.await.expect("page").ids,
-            rest,
-            "a page begins behind its cursor"
-        );
+        let found = behind.await.expect("page").ids;
+        assert_eq!(found, rest, "a page begins behind its cursor");
     }
 
     async fn a_member_without_a_record_can_be_forgotten(&self) {

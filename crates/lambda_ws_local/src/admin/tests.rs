@@ -54,13 +54,8 @@ async fn faults_are_shown_changed_and_set() {
     let expected = "gone=0.5%,crash=1%,post-latency=20ms";
     assert_eq!(faults.plan().to_string(), expected);
     call(&local, "PATCH", path, r#"{"crash": null}"#).await;
-    assert_eq!(
-        call(&local, "GET", path, "").await.1["known"]
-            .as_object()
-            .unwrap()
-            .len(),
-        14
-    );
+    let (_, shown) = call(&local, "GET", path, "").await;
+    assert_eq!(shown["known"].as_object().unwrap().len(), 14);
     call(&local, "PUT", path, "error=1%").await;
     assert_eq!(faults.plan().to_string(), "error=1%");
     call(&local, "PUT", path, "{}").await;
@@ -151,13 +146,8 @@ async fn connections_are_listed_page_by_page() {
     ids.dedup();
     assert_eq!((ids.len(), &ids), (5, &seen));
     for limit in ["0", "1001", "x"] {
-        refused(
-            &local,
-            "GET",
-            &format!("/_admin/connections?limit={limit}"),
-            "",
-        )
-        .await;
+        let path = format!("/_admin/connections?limit={limit}");
+        refused(&local, "GET", &path, "").await;
     }
 }
 
@@ -175,10 +165,8 @@ async fn other_paths_methods_and_pages_of_other_origins_are_refused() {
         "Host: rebound.example\r\n",
         "Host: localhost\r\nOrigin: https://evil.example\r\n",
     ] {
-        let answer = local
-            .http_with("PUT", "/_admin/faults", headers, b"gone=1%")
-            .await;
-        assert_eq!(answer.status, 403, "{headers}");
+        let put = local.http_with("PUT", "/_admin/faults", headers, b"gone=1%");
+        assert_eq!(put.await.status, 403, "{headers}");
     }
     // A4 holds for all that is neither.
     let answer = local.http("GET", "/_administration", b"").await;
@@ -189,10 +177,8 @@ async fn other_paths_methods_and_pages_of_other_origins_are_refused() {
 async fn a_switch_of_the_scale_reaches_connections_that_are_open() {
     let (local, _) = start(Time::default()).await;
     let mut client = local.connect().await;
-    assert_eq!(
-        call(&local, "PUT", "/_admin/time-scale", "1000000").await.0,
-        200
-    );
+    let found = call(&local, "PUT", "/_admin/time-scale", "1000000").await.0;
+    assert_eq!(found, 200);
     // Ten minutes are a millisecond now.
     let closed = tokio::time::timeout(Duration::from_secs(60), client.closed()).await;
     assert_eq!(closed.unwrap().0, 1001);

@@ -70,19 +70,22 @@ impl Server {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> http::Response<Bytes> {
+        self.try_send(request).await.expect("a response")
+    }
+
+    async fn try_send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<http::Response<Bytes>, hyper::Error> {
         let result = TcpStream::connect(&self.address).await;
         let stream = result.expect("a connection");
         let result = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
         let (mut client, connection) = result.expect("HTTP");
         let connection = tokio::spawn(connection);
-        let (parts, body) = client
-            .send_request(request)
-            .await
-            .expect("a response")
-            .into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
+        let (parts, body) = client.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
         connection.abort();
-        http::Response::from_parts(parts, body)
+        Ok(http::Response::from_parts(parts, body))
     }
 
     fn request(&self, operation: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
@@ -145,12 +148,8 @@ async fn a_canceled_transaction_gives_a_reason_for_each_item() {
     assert_eq!(error["CancellationReasons"][0]["Code"], "None");
     let expected = "ConditionalCheckFailed";
     assert_eq!(error["CancellationReasons"][1]["Code"], expected);
-    let count = ok(
-        &dynamodb,
-        "Scan",
-        json!({"TableName": "connections", "Select": "COUNT"}),
-    )
-    .await;
+    let scan = json!({"TableName": "connections", "Select": "COUNT"});
+    let count = ok(&dynamodb, "Scan", scan).await;
     assert_eq!(count["Count"], 0);
 }
 
@@ -170,15 +169,9 @@ async fn concurrent_updates_lose_nothing() {
         }
     };
     futures_util::future::join_all((0..50).map(add)).await;
-    let item = ok(
-        &dynamodb,
-        "GetItem",
-        json!({"TableName": "connections", "Key": key("1")}),
-    )
-    .await;
+    let get = json!({"TableName": "connections", "Key": key("1")});
+    let item = ok(&dynamodb, "GetItem", get).await;
     assert_eq!(item["Item"]["v"]["N"], "50");
-    assert_eq!(
-        item["Item"]["rooms"]["SS"].as_array().map(Vec::len),
-        Some(50)
-    );
+    let rooms = item["Item"]["rooms"]["SS"].as_array();
+    assert_eq!(rooms.map(Vec::len), Some(50));
 }

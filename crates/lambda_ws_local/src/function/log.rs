@@ -203,23 +203,17 @@ mod tests {
             ..Log::new(1, sender)
         };
         log.read(Stream::Stdout, &b"1\n2\n3\n4\n5\n"[..]).await;
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("1")
-        );
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("2")
-        );
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("1"));
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("2"));
         log.read(Stream::Stdout, &b"6\n"[..]).await;
         let notice = receiver.recv().await.expect("a notice");
         assert_eq!(notice.stream, Stream::Platform);
         let expected = "3 lines are missing here: the log was read too slowly";
         assert_eq!(notice.text, expected);
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("6")
-        );
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("6"));
     }
 
     #[tokio::test]

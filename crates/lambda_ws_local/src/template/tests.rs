@@ -49,6 +49,11 @@ fn errors(text: &str) -> String {
     parse(text, &Options::default()).expect_err("the template is not valid")
 }
 
+/// Returns whether a note contains this text.
+fn is_noted(text: &str, part: &str) -> bool {
+    notes(text).iter().any(|note| note.contains(part))
+}
+
 fn notes(text: &str) -> Vec<String> {
     read(text).notes.iter().map(ToString::to_string).collect()
 }

@@ -67,11 +67,8 @@ fn signed(signer: &Signer<'_>, sent: &Sent, settings: SigningSettings, now: Time
         query => format!("http://localhost:3001{}?{query}", sent.path),
     };
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    let headers: Vec<_> = sent
-        .headers
-        .iter()
-        .map(|(n, v)| (n.clone(), text(v)))
-        .collect();
+    let headers = sent.headers.iter().map(|(n, v)| (n.clone(), text(v)));
+    let headers: Vec<_> = headers.collect();
     let headers = headers.iter().map(|(n, v)| (n.as_str(), v.as_str()));
     let mut request = http::Request::new(());
     *request.uri_mut() = uri.parse::<Uri>().unwrap();

@@ -140,10 +140,8 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
     let good = || cookie("a=b; session=s3cret; c=d");
 
     assert_eq!(refusal(good().header("Origin", ORIGIN)).await, None);
-    assert_eq!(
-        refusal(good().header("Origin", "http://localhost:5173")).await,
-        None
-    );
+    let found = refusal(good().header("Origin", "http://localhost:5173")).await;
+    assert_eq!(found, None);
     let quoted = cookie("session=\"s3cret\"").header("Origin", ORIGIN);
     assert_eq!(refusal(quoted).await, None);
 

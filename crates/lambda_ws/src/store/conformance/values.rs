@@ -262,10 +262,8 @@ impl<S: Store> Check<'_, S> {
         let written = KeyValueStore::write(self.store, &namespace, "l", "1", None).await;
         written.expect("write");
 
-        let mut wanted: Vec<_> = keys
-            .iter()
-            .map(|key| (namespace.clone(), key.clone()))
-            .collect();
+        let wanted = keys.iter().map(|key| (namespace.clone(), key.clone()));
+        let mut wanted: Vec<_> = wanted.collect();
         wanted.insert(1, (other.clone(), keys[0].clone()));
         wanted.push(wanted[0].clone());
         let found = KeyValueStore::read_all(self.store, &wanted, now).await;

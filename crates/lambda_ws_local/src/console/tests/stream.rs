@@ -16,9 +16,8 @@ async fn what_happens_is_told_in_its_order() {
     assert_eq!(done["connection"], json!(id));
     assert_eq!(done["outcome"], "ok");
     assert_eq!(done["good"], true);
-    watched
-        .call("POST", "close", &json!({ "connection": id }).to_string())
-        .await;
+    let close = json!({ "connection": id }).to_string();
+    watched.call("POST", "close", &close).await;
     let closed = page.entry("closed", |_| true).await;
     assert_eq!(closed["connection"], json!(id));
     assert_eq!(closed["outcome"], "1000");
@@ -34,12 +33,8 @@ async fn a_new_page_hears_the_past_and_another_one_goes_on() {
         .invocation_ended("a", Duration::from_millis(3), Ok(&event));
     let mut page = watched.page().await;
     let first = page.batch().await.unwrap();
-    let kinds: Vec<_> = first["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["k"])
-        .collect();
+    let kinds = first["entries"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|one| &one["k"]).collect();
     assert_eq!(kinds, ["begun", "ended"]);
     let headers = format!("Host: localhost\r\nLast-Event-ID: {}\r\n", first["next"]);
     let mut stream = watched.local.raw().await;

@@ -69,10 +69,8 @@ async fn an_event_and_its_response_are_two_files_that_nobody_else_reads() {
     assert_eq!(written.to_string(), event("$connect"));
     let recorded = |name: &str| serde_json::from_slice::<Recorded>(&read(name)).expect("JSON");
     let ok = recorded("0001-connect.response.json");
-    assert_eq!(
-        (&*ok.request_id, &*ok.function, &*ok.route, ok.response),
-        ("r-1", "Chat", "$connect", Some(written))
-    );
+    let found = (&*ok.request_id, &*ok.function, &*ok.route, ok.response);
+    assert_eq!(found, ("r-1", "Chat", "$connect", Some(written)));
     let failed = recorded(&format!("{failed}.response.json"));
     assert_eq!(failed.error.as_deref(), Some("it is too long"));
     let mode = |path: &Path| path.metadata().expect("a file").permissions().mode() & 0o777;

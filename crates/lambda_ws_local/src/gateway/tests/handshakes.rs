@@ -1,6 +1,6 @@
 //! Conformance A, B and C1.
 
-use crate::gateway::testing::{OK, Reply, Setup, fails, head, millis, ok};
+use crate::gateway::testing::{Reply, Setup, fails, head, held, millis, ok};
 use lambda_ws_protocol::Timestamp;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
@@ -49,14 +49,7 @@ async fn a3_a_plain_get_is_told_to_upgrade_without_a_body() {
 #[tokio::test]
 async fn b1_the_101_waits_for_connect() {
     let release = Arc::new(Notify::new());
-    let held = Arc::clone(&release);
-    let setup = Setup::new().route("$connect", move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            Ok(OK.to_owned())
-        }
-    });
+    let setup = Setup::new().route("$connect", held(&release, ok));
     let local = Arc::new(setup.start().await);
     let connecting = tokio::spawn({
         let local = Arc::clone(&local);
@@ -261,15 +254,8 @@ async fn a_refused_client_is_never_disconnected() {
 #[tokio::test]
 async fn a_client_that_leaves_while_connect_is_pending_is_disconnected_with_1006() {
     let release = Arc::new(Notify::new());
-    let held = Arc::clone(&release);
     let setup = Setup::new().route("$disconnect", ok);
-    let setup = setup.route("$connect", move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            Ok(OK.to_owned())
-        }
-    });
+    let setup = setup.route("$connect", held(&release, ok));
     let local = setup.start().await;
     let mut stream = local.raw().await;
     stream.write_all(REQUEST.as_bytes()).await.unwrap();

@@ -157,31 +157,17 @@ async fn f10_what_breaks_the_protocol_closes_with_1002() {
     }
     for reserved in [0x40, 0x20, 0x10, 0x70] {
         for opcode in [TEXT, BINARY, CLOSE, PING, TEXT_BEGINS] {
-            closes(
-                &local,
-                &format!("bits {reserved:x}"),
-                &[reserved | opcode],
-                1002,
-            )
-            .await;
+            let what = format!("bits {reserved:x}");
+            closes(&local, &what, &[reserved | opcode], 1002).await;
         }
     }
-    let open = frame(TEXT_BEGINS, b"a");
+    let inside = |first| frames(&[(TEXT_BEGINS, b"a"), (first, b"x")]);
     let cases: &[(&str, Vec<u8>)] = &[
         ("a continuation of nothing", frame(CONTINUES, b"x")),
         ("an end of nothing", frame(ENDS, b"")),
-        (
-            "text in a message",
-            [&open[..], &frame(TEXT, b"x")].concat(),
-        ),
-        (
-            "a beginning in a message",
-            [&open[..], &frame(TEXT_BEGINS, b"x")].concat(),
-        ),
-        (
-            "binary in a message",
-            [&open[..], &frame(BINARY, b"x")].concat(),
-        ),
+        ("text in a message", inside(TEXT)),
+        ("a beginning in a message", inside(TEXT_BEGINS)),
+        ("binary in a message", inside(BINARY)),
         ("text without a mask", b"\x81\x01x".to_vec()),
         ("empty text without a mask", b"\x81\x00".to_vec()),
         ("a ping without a mask", b"\x89\x00".to_vec()),

@@ -35,10 +35,8 @@ fn the_build_is_read_from_the_metadata() {
     let binary = "      BuildProperties:\n        Binary: chat\n";
     let expected = Build::RustCargoLambda { binary: None };
     assert_eq!(build(&SAM.replace(binary, "")), expected);
-    assert_eq!(
-        build(&SAM.replace("rust-cargolambda", "makefile")),
-        Build::Other(Some("makefile".into()))
-    );
+    let found = build(&SAM.replace("rust-cargolambda", "makefile"));
+    assert_eq!(found, Build::Other(Some("makefile".into())));
     assert_eq!(read(RAW).functions[0].build, Build::Other(None));
 }
 
@@ -49,11 +47,7 @@ fn an_invalid_function_that_no_route_uses_is_left_out() {
     let template = read(&text);
     assert_eq!(template.functions.len(), 1);
     let note = "line 75: function `Chat2`, which no route uses, is left out: function `Chat2` has no `Handler`";
-    assert!(
-        notes(&text).contains(&note.to_owned()),
-        "{:#?}",
-        notes(&text)
-    );
+    assert!(is_noted(&text, note), "{:#?}", notes(&text));
 }
 
 #[test]
@@ -67,66 +61,31 @@ fn fault_f13_functions_of_every_package_are_read() {
         (function.package, function.code.display().to_string())
     };
     let (sam, plain) = ("AWS::Serverless::Function", "AWS::Lambda::Function");
+    let image = "Code: { ImageUri: a/b }, PackageType: Image";
     for (kind, properties, expected, code) in [
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: src",
-            Package::Local,
-            "src",
-        ),
-        (sam, "Handler: a.b, Runtime: r", Package::Local, ""),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: s3://bucket/key",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: { Bucket: b, Key: k }",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: !ImportValue code",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, InlineCode: x",
-            Package::Inline,
-            "",
-        ),
+        (sam, "CodeUri: src", Package::Local, "src"),
+        (sam, "", Package::Local, ""),
+        (sam, "CodeUri: s3://bucket/key", Package::Bucket, ""),
+        (sam, "CodeUri: { Bucket: b, Key: k }", Package::Bucket, ""),
+        (sam, "CodeUri: !ImportValue code", Package::Bucket, ""),
+        (sam, "InlineCode: x", Package::Inline, ""),
         (sam, "PackageType: Image, ImageUri: a/b", Package::Image, ""),
         (sam, "PackageType: Image", Package::Image, ""),
+        (plain, "Code: src", Package::Local, "src"),
+        (plain, "Code: { ZipFile: x }", Package::Inline, ""),
         (
             plain,
-            "Handler: a.b, Runtime: r, Code: src",
-            Package::Local,
-            "src",
-        ),
-        (
-            plain,
-            "Handler: a.b, Runtime: r, Code: { ZipFile: x }",
-            Package::Inline,
-            "",
-        ),
-        (
-            plain,
-            "Handler: a.b, Runtime: r, Code: { S3Bucket: b, S3Key: k }",
+            "Code: { S3Bucket: b, S3Key: k }",
             Package::Bucket,
             "",
         ),
-        (
-            plain,
-            "Code: { ImageUri: a/b }, PackageType: Image",
-            Package::Image,
-            "",
-        ),
+        (plain, image, Package::Image, ""),
     ] {
-        let (package, path) = package(kind, properties);
+        let properties = match properties.contains("PackageType") {
+            true => properties.to_owned(),
+            false => format!("Handler: a.b, Runtime: r, {properties}"),
+        };
+        let (package, path) = package(kind, &properties);
         assert_eq!((package, &*path), (expected, code), "{properties}");
     }
 }
@@ -161,11 +120,8 @@ fn fault_f15_a_variable_that_only_aws_knows_is_empty_and_a_warning() {
     );
     let template = read(&text);
     let environment = &template.functions[0].environment;
-    let empty: Vec<_> = environment
-        .iter()
-        .filter(|(_, value)| value.is_empty())
-        .map(|(name, _)| &**name)
-        .collect();
+    let empty = environment.iter().filter(|(_, value)| value.is_empty());
+    let empty: Vec<_> = empty.map(|(name, _)| &**name).collect();
     let expected = ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"];
     assert_eq!(empty, expected);
     assert_eq!(environment["KNOWN"], "a");
@@ -257,12 +213,7 @@ fn both_forms_of_event_invoke_config_are_read() {
         assert_eq!(asynchronous.retries, 0);
         assert_eq!(asynchronous.age, Duration::from_secs(90));
     }
-    let is_noted = |text: &str| {
-        let notes = notes(text);
-        notes
-            .iter()
-            .any(|note| note.contains("`OnSuccess` destination"))
-    };
+    let is_noted = |text: &str| is_noted(text, "`OnSuccess` destination");
     assert!(!is_noted(&sam), "failed events are printed");
     assert!(is_noted(&sam.replace("OnFailure", "OnSuccess")));
     assert!(errors(&raw.replace("Attempts: 0", "Attempts: 3")).contains("from 0 to 2"));

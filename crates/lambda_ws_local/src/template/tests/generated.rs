@@ -59,32 +59,26 @@ fn with(variable: &str) -> String {
 fn fault_f7_resources_that_sam_generates_are_in_the_template() {
     for id in GENERATED {
         // All of them exist, although only AWS knows some of the values.
-        parse(&with(&format!("!Ref {id}")), &Options::default())
-            .unwrap_or_else(|error| panic!("{id}: {error}"));
+        let text = with(&format!("!Ref {id}"));
+        parse(&text, &Options::default()).expect(id);
     }
     let expected = "`ChatAliasother` is not in the template";
     assert!(errors(&with("!Ref ChatAliasother")).contains(expected));
     // SAM generates no role for a function with a `Role`.
-    let text = with("!Ref AdminRole").replace(
-        "Properties: { Handler: a.b",
-        "Properties: { Role: 'arn:a', Handler: a.b",
-    );
+    let role = "Properties: { Role: 'arn:a', Handler: a.b";
+    let text = with("!Ref AdminRole").replace("Properties: { Handler: a.b", role);
     assert!(errors(&text).contains("`AdminRole` is not in the template"));
 }
 
 #[test]
 fn fault_f7_f16_roles_aliases_and_versions_have_values() {
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:Chat";
+    let role = "arn:aws:iam::000000000000:role";
+    let http = crate::template::transform::short_id("ServerlessHttpApi");
     for (expression, expected) in [
         ("!Ref ChatRole", "ChatRole".to_owned()),
-        (
-            "!GetAtt ChatRole.Arn",
-            "arn:aws:iam::000000000000:role/ChatRole".to_owned(),
-        ),
-        (
-            "!GetAtt Named.Arn",
-            "arn:aws:iam::000000000000:role/team/chat".to_owned(),
-        ),
+        ("!GetAtt ChatRole.Arn", format!("{role}/ChatRole")),
+        ("!GetAtt Named.Arn", format!("{role}/team/chat")),
         ("!Ref ChatAliasliveD1Ux", format!("{arn}:live-1_x")),
         ("!Ref Chat.Alias", format!("{arn}:live-1_x")),
         ("!Ref Chat.Version", format!("{arn}:1")),
@@ -93,17 +87,11 @@ fn fault_f7_f16_roles_aliases_and_versions_have_values() {
         ("!Ref Fixed", format!("{arn}:1")),
         (
             "!Sub 'https://${ServerlessHttpApi}.x'",
-            format!(
-                "https://{}.x",
-                crate::template::transform::short_id("ServerlessHttpApi")
-            ),
+            format!("https://{http}.x"),
         ),
     ] {
-        assert_eq!(
-            read(&with(expression)).functions[0].environment["V1"],
-            expected,
-            "{expression}"
-        );
+        let environment = &read(&with(expression)).functions[0].environment;
+        assert_eq!(environment["V1"], expected, "{expression}");
     }
 }
 

@@ -50,15 +50,10 @@ fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_ser
             "line {}: route `ping` has {why}, which is not supported locally: its messages get an error",
             warnings[0].line
         );
-        assert!(
-            text.lines()
-                .nth(warnings[0].line - 1)
-                .is_some_and(|line| line.contains("IntegrationType"))
-        );
-        assert!(
-            warnings.len() == 1 && warnings[0].to_string() == expected,
-            "{warnings:#?}"
-        );
+        let line = text.lines().nth(warnings[0].line - 1).expect("a line");
+        assert!(line.contains("IntegrationType"), "{line}");
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        assert_eq!(warnings[0].to_string(), expected);
     }
 }
 
@@ -91,19 +86,12 @@ fn a_function_with_an_unknown_name_has_its_logical_id() {
     let text = text.replace("Parameters:\n", "Parameters:\n  Suffix: { Type: String }\n");
     let template = read(&text);
     assert_eq!(template.functions[0].name, "Chat");
-    assert!(
-        template.apis[0]
-            .routes
-            .iter()
-            .all(|route| route.function() == Some("Chat"))
-    );
-    let noted = notes(&text);
-    assert!(
-        noted[0].contains(
-            "`FunctionName` of `Chat` is its logical id locally: parameter `Suffix` has no default"
-        ),
-        "{noted:#?}"
-    );
+    for route in &template.apis[0].routes {
+        assert_eq!(route.function(), Some("Chat"), "{}", route.key);
+    }
+    let expected =
+        "`FunctionName` of `Chat` is its logical id locally: parameter `Suffix` has no default";
+    assert!(notes(&text)[0].contains(expected), "{:#?}", notes(&text));
 }
 
 #[test]
@@ -202,13 +190,7 @@ fn e9_a_mock_without_an_integration_response_sends_no_reply() {
     let text = with_ping("IntegrationType: MOCK", &others);
     let route = ping(&text);
     assert!(!route.two_way);
-    let noted = notes(&text);
-    assert!(
-        noted
-            .iter()
-            .any(|note| note.contains("route `ping` sends no reply")),
-        "{noted:#?}"
-    );
+    assert!(is_noted(&text, "route `ping` sends no reply"));
 }
 
 #[test]

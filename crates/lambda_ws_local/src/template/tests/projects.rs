@@ -66,15 +66,11 @@ fn fault_f26_a_cdk_template_is_read_unmodified() {
 fn fault_f26_problems_contain_the_cdk_construct() {
     let text = CDK.replace("\"Timeout\": 10", "\"Timeout\": 901");
     let error = errors(&text);
-    assert!(
-        error.starts_with("template.yaml:204 (ChatStack/Chat/Resource): `Timeout` of function `Chat26DEB33F` is `901`"),
-        "{error}"
-    );
+    let expected = "template.yaml:204 (ChatStack/Chat/Resource): `Timeout` of function `Chat26DEB33F` is `901`";
+    assert!(error.starts_with(expected), "{error}");
     // A section after the resources belongs to no construct.
-    let text = CDK.replace(
-        "\"Ref\": \"AWS::Region\"\n        },\n        \"us-east-1\"",
-        "\"Ref\": \"AWS::Regio\"\n        },\n        \"us-east-1\"",
-    );
+    let condition = "\"Ref\": \"AWS::Region\"\n        },\n        \"us-east-1\"";
+    let text = CDK.replace(condition, &condition.replace("Region", "Regio"));
     let error = errors(&text);
     let expected = ": `AWS::Regio` is not in the template";
     assert!(error.contains(expected), "{error}");
@@ -90,11 +86,9 @@ fn a_compiled_template_of_the_serverless_framework_is_read() {
         "$default <-> ChatLambdaFunction",
     ];
     assert_eq!(routes(&template), expected);
-    assert!(
-        packages(&template)
-            .iter()
-            .all(|(_, package)| *package == Package::Bucket)
-    );
+    for (id, package) in packages(&template) {
+        assert_eq!(package, Package::Bucket, "{id}");
+    }
     let environment = &template.functions[0].environment;
     assert_eq!(environment["TABLE"], "chat-dev-connections");
     assert_eq!(environment["BUCKET"], "");
@@ -115,23 +109,15 @@ fn parts_that_do_not_run_locally_require_no_parameters() {
     assert_eq!(routes(&template), expected);
     let chat = &template.functions[0];
     assert_eq!((&*chat.name, chat.timeout.as_secs()), ("Chat", 10));
-    let environment: Vec<_> = chat
-        .environment
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    let api = format!(
-        "API={}.execute-api.us-east-1.amazonaws.com",
-        template.apis[0].id
-    );
+    let variables = chat.environment.iter();
+    let environment: Vec<_> = variables.map(|(n, v)| format!("{n}={v}")).collect();
+    let id = &template.apis[0].id;
+    let api = format!("API={id}.execute-api.us-east-1.amazonaws.com");
     assert_eq!(environment, [&*api, "TABLE=local-T", "TOPIC="]);
     insta::assert_snapshot!(notes(CONDITIONS).join("\n"));
-    let given = [
-        ("Env", "prod"),
-        ("DomainName", "chat.example.com"),
-        ("Suffix", "a"),
-    ];
-    let template = parse(CONDITIONS, &options(&given)).expect("a template");
+    let domain = ("DomainName", "chat.example.com");
+    let given = options(&[("Env", "prod"), domain, ("Suffix", "a")]);
+    let template = parse(CONDITIONS, &given).expect("a template");
     let chat = &template.functions[0];
     assert_eq!(&*chat.name, "chat-prod-a");
     assert_eq!(&*chat.environment["DOMAIN"], "chat.example.com");
@@ -147,18 +133,13 @@ fn a_template_that_sam_packaged_is_read() {
         "sendmessage -> SendMessageFunction",
     ];
     assert_eq!(routes(&template), expected);
-    assert!(
-        packages(&template)
-            .iter()
-            .all(|(_, package)| *package == Package::Bucket)
-    );
+    for (id, package) in packages(&template) {
+        assert_eq!(package, Package::Bucket, "{id}");
+    }
     let environment = &template.functions[2].environment;
     assert_eq!(environment["TABLE_NAME"], "local-Db");
     let expected = "arn:aws:iam::000000000000:role/SendMessageFunctionRole";
     assert_eq!(environment["ROLE"], expected);
-    assert!(
-        template.notes.iter().all(|note| !note.is_warning),
-        "{:#?}",
-        template.notes
-    );
+    let warning = template.notes.iter().find(|note| note.is_warning);
+    assert_eq!(warning, None);
 }

@@ -434,16 +434,11 @@ mod tests {
             ("ForAnyValue:StringEquals", false),
             ("ForAnyValue:StringNotEquals", false),
         ] {
-            assert_eq!(
-                one(operator, "aws:Referer", json!("x")),
-                Ok(expected),
-                "{operator}"
-            );
+            let found = one(operator, "aws:Referer", json!("x"));
+            assert_eq!(found, Ok(expected), "{operator}");
         }
-        assert_eq!(
-            one("StringEqualsIfExists", "aws:UserAgent", json!("x")),
-            Ok(false)
-        );
+        let found = one("StringEqualsIfExists", "aws:UserAgent", json!("x"));
+        assert_eq!(found, Ok(false));
     }
 
     #[test]

@@ -81,10 +81,8 @@ async fn switching_from_no_room_causes_no_departure() {
     assert_eq!(world.announced(), ["ann joined tea"]);
     assert!(world.queued().is_empty());
     let requests = world.requests();
-    let values: Vec<_> = requests
-        .iter()
-        .filter(|(name, _)| name.contains("value"))
-        .collect();
+    let values = requests.iter().filter(|(name, _)| name.contains("value"));
+    let values: Vec<_> = values.collect();
     let expected = [
         (&"insert_value", &1),
         (&"read_value", &1),

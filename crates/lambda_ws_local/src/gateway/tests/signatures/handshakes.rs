@@ -13,10 +13,8 @@ async fn handshake(local: &Local, signer: Signer<'_>) -> Result<Client, (u16, St
         body: b"",
     };
     let signed = signer.sign(&request, Timestamp::now()).unwrap();
-    let signed: Vec<_> = signed
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
+    let signed: Vec<_> = signed.collect();
     connect(local, "/dev?user=ann", &signed).await
 }
 

@@ -53,27 +53,13 @@ async fn c3_a_close_frame_says_what_it_may_and_nothing_else() {
         closes(&local, "a code", &close(code, b""), 1002).await;
     }
     closes(&local, "one byte", &frame(CLOSE, &[3]), 1002).await;
-    closes(
-        &local,
-        "a reason that is not UTF-8",
-        &close(1000, b"\xff"),
-        1007,
-    )
-    .await;
-    closes(
-        &local,
-        "a reason that breaks off",
-        &close(1000, b"a\xc3"),
-        1007,
-    )
-    .await;
-    closes(
-        &local,
-        "the longest reason",
-        &close(1000, &[b'x'; 123]),
-        1000,
-    )
-    .await;
+    for (what, reason, code) in [
+        ("a reason that is not UTF-8", &b"\xff"[..], 1007),
+        ("a reason that breaks off", b"a\xc3", 1007),
+        ("the longest reason", &[b'x'; 123], 1000),
+    ] {
+        closes(&local, what, &close(1000, reason), code).await;
+    }
     let in_a_message = [frame(TEXT_BEGINS, b"a"), close(1000, b"")].concat();
     closes(&local, "in a message", &in_a_message, 1000).await;
     let after = [close(1000, b""), frame(TEXT, b"late"), vec![0xff; 100]].concat();

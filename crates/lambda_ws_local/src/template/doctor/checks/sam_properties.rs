@@ -243,10 +243,8 @@ mod tests {
             let finding = finds(&text, "sam");
             assert!(finding.what.contains(expected), "{expected}: {finding:?}");
         }
-        assert_eq!(
-            finds(&with("stageVariables: { a: b }"), "sam").fix,
-            "write `StageVariables`"
-        );
+        let found = finds(&with("stageVariables: { a: b }"), "sam").fix;
+        assert_eq!(found, "write `StageVariables`");
     }
 
     #[test]
