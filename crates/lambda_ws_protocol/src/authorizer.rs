@@ -180,10 +180,8 @@ mod tests {
             json!(null),
             json!({"isAuthorized": true}),
         ] {
-            assert!(
-                matches!(read(&json), Err(MalformedPolicy::NotAPolicy(_))),
-                "{json}"
-            );
+            let is_expected = matches!(read(&json), Err(MalformedPolicy::NotAPolicy(_)));
+            assert!(is_expected, "{json}");
         }
     }
 

@@ -82,18 +82,15 @@ async fn a_value_that_is_not_of_the_type_is_named() {
     let numbers = kv::<u32>(&store);
     let error = numbers.get("k").await.expect_err("it is text");
     assert_eq!(error.to_string(), "the value is not of this type");
-    let cause = std::error::Error::source(&error)
-        .expect("a cause")
-        .to_string();
+    let cause = std::error::Error::source(&error).expect("a cause");
+    let cause = cause.to_string();
     let expected = "`k` in the namespace `test` is no `u32`: invalid type: string";
     assert!(cause.starts_with(expected), "{cause}");
     let entry = numbers.entry("k").await;
     assert!(matches!(entry, Err(StoreError::BadValue(_))), "{entry:?}");
     let updated = numbers.update("k", |_| 1).await;
-    assert!(
-        matches!(updated, Err(StoreError::BadValue(_))),
-        "{updated:?}"
-    );
+    let is_expected = matches!(updated, Err(StoreError::BadValue(_)));
+    assert!(is_expected, "{updated:?}");
     let kept = kv::<String>(&store).get("k").await.expect("get");
     assert_eq!(kept.as_deref(), Some("x"), "nothing is overwritten");
 
@@ -115,10 +112,8 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
 
     let maps = Kv::<std::collections::BTreeMap<(u8, u8), u8>>::new(&kv.sender, "maps");
     let no_json = maps.set("k", &[((1, 2), 3)].into()).await;
-    assert!(
-        matches!(no_json, Err(StoreError::BadValue(_))),
-        "{no_json:?}"
-    );
+    let is_expected = matches!(no_json, Err(StoreError::BadValue(_)));
+    assert!(is_expected, "{no_json:?}");
 
     let (longest, text) = ("k".repeat(256), "x".to_owned());
     kv.set(&longest, &text).await.expect("the longest key");
@@ -136,17 +131,13 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
         }
         let mut of_it = named.keys("");
         let listed = of_it.next().await;
-        assert!(
-            matches!(listed, Some(Err(StoreError::BadName(_)))),
-            "{listed:?}"
-        );
+        let is_expected = matches!(listed, Some(Err(StoreError::BadName(_))));
+        assert!(is_expected, "{listed:?}");
         assert!(of_it.next().await.is_none(), "a stream ends with its error");
     }
     let listed = kv.keys(&"k".repeat(257)).next().await;
-    assert!(
-        matches!(listed, Some(Err(StoreError::BadName(257)))),
-        "{listed:?}"
-    );
+    let is_expected = matches!(listed, Some(Err(StoreError::BadName(257))));
+    assert!(is_expected, "{listed:?}");
 }
 
 #[tokio::test]
@@ -159,10 +150,8 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     }
     lasting.set("lasting", &2).await.expect("set");
     let entry = short.entry("read").await.expect("entry").expect("a value");
-    let expected = Some(Timestamp::from_secs(
-        (gateway.now() + MINUTE).millis().div_ceil(1000),
-    ));
-    assert_eq!(entry.expires, expected);
+    let end = (gateway.now() + MINUTE).millis().div_ceil(1000);
+    assert_eq!(entry.expires, Some(Timestamp::from_secs(end)));
 
     // A time to live is at least as long as it says, and less than a second longer.
     gateway.advance(MINUTE - Duration::from_millis(1)).await;
@@ -177,13 +166,8 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     let result = lasting.set_if("made", &3, None).await;
     result.expect("nothing is there");
     assert!(!lasting.delete("taken").await.expect("delete"));
-    assert_eq!(
-        lasting
-            .update("updated", |old| old.unwrap_or(7))
-            .await
-            .expect("update"),
-        7
-    );
+    let updated = lasting.update("updated", |old| old.unwrap_or(7)).await;
+    assert_eq!(updated.expect("update"), 7);
 }
 
 #[tokio::test]
@@ -219,10 +203,8 @@ async fn all_keys_of_a_prefix_are_streamed_however_many_there_are() {
     assert_eq!(keys(&kv, "ü").await, ["ü"]);
     assert_eq!(keys(&kv, "a0").await, [""; 0]);
     assert_eq!(keys(&kv, "").await.len(), 2503);
-    assert_eq!(
-        keys(&Kv::<u32>::new(&sender(store), "other"), "").await,
-        [""; 0]
-    );
+    let other = Kv::<u32>::new(&sender(store), "other");
+    assert_eq!(keys(&other, "").await, [""; 0]);
 }
 
 #[tokio::test]

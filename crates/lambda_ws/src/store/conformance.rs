@@ -199,15 +199,11 @@ impl<S: Store> Check<'_, S> {
             .store
             .join(&unknown.id, unknown.at, &room, unknown.expires);
         let joined = joined.await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let entered = self.store.switch_room(&unknown, &self.name("n")).await;
-        assert!(
-            matches!(entered, Err(StoreError::NotConnected)),
-            "{entered:?}"
-        );
+        let is_expected = matches!(entered, Err(StoreError::NotConnected));
+        assert!(is_expected, "{entered:?}");
         let saved = self.store.save(&unknown.id, unknown.at, "1", 0).await;
         assert!(matches!(saved, Err(StoreError::NotConnected)), "{saved:?}");
         let left = self.store.leave(&unknown.id, unknown.at, &room);
@@ -226,10 +222,8 @@ impl<S: Store> Check<'_, S> {
         let joined = self.store.join(id, at, &self.name("b0"), expires).await;
         joined.expect("it is there already");
         let joined = self.store.join(id, at, &self.name("b"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::TooManyRooms)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::TooManyRooms));
+        assert!(is_expected, "{joined:?}");
         self.store
             .switch_room(&record, &self.name("b"))
             .await
@@ -295,10 +289,8 @@ impl<S: Store> Check<'_, S> {
         assert!(!self.is_registered(&record.id).await);
         let (id, at, expires) = (&record.id, record.at, record.expires);
         let joined = self.store.join(id, at, &self.name("g"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let kept = self.record(id).await.expect("the record is kept");
         assert!(kept.gone);
         let removed = self.store.remove(id, at).await.expect("remove");

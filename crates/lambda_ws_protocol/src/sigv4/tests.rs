@@ -301,31 +301,22 @@ fn the_signature_of_the_vanilla_request_matches_the_test_suite_of_aws() {
     };
     let now = time::parse("20150830T123600Z").unwrap();
     let added = signer.sign(&request, now).unwrap();
-    let authorization = &added
-        .iter()
-        .find(|(name, _)| *name == "Authorization")
-        .unwrap()
-        .1;
+    let mut headers = added.iter();
+    let (_, value) = headers.find(|(name, _)| *name == "Authorization").unwrap();
+    let signature = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
     assert!(
-        authorization.ends_with(
-            "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"
-        )
+        value.ends_with(&format!("Signature={signature}")),
+        "{value}"
     );
 }
 
 /// Returns the error for a POST that is changed after it was signed.
 fn error_after(change: impl FnOnce(&mut Sent)) -> SignatureError {
     let credentials = Credentials::new("test", "secret");
-    let mut sent = signed(
-        &signer(&credentials),
-        &post(),
-        settings(SignatureLocation::Headers),
-        NOW,
-    );
+    let signer = signer(&credentials);
+    let mut sent = signed(&signer, &post(), settings(SignatureLocation::Headers), NOW);
     change(&mut sent);
-    signer(&credentials)
-        .verify(&sent.request(), NOW)
-        .unwrap_err()
+    signer.verify(&sent.request(), NOW).unwrap_err()
 }
 
 /// Returns the error for a POST of a changed signer.
@@ -378,12 +369,8 @@ fn g3_each_error_has_the_type_and_text_of_the_service() {
     );
     let other_key = Credentials::new("other", "secret");
     // `error_by` cannot be used, because the signer borrows the other key.
-    let sent = signed(
-        &signer(&other_key),
-        &post(),
-        settings(SignatureLocation::Headers),
-        NOW,
-    );
+    let other = signer(&other_key);
+    let sent = signed(&other, &post(), settings(SignatureLocation::Headers), NOW);
     let known = Credentials::new("test", "secret");
     assert_eq!(
         text(signer(&known).verify(&sent.request(), NOW).unwrap_err()),

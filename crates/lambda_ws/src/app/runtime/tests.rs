@@ -76,9 +76,8 @@ async fn serve(
             }
         }
         let head = head.to_ascii_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         socket.read_exact(&mut body).await.unwrap();
         let answer = match head.starts_with("get ") {
@@ -90,11 +89,10 @@ async fn serve(
             false => {
                 let body = serde_json::from_slice(&body).unwrap();
                 requests.lock().unwrap().push(Request { head, body });
-                let (status, headers, body) = ("202 Accepted", Vec::new(), b"{}".to_vec());
                 Next {
-                    status,
-                    headers,
-                    body,
+                    status: "202 Accepted",
+                    headers: Vec::new(),
+                    body: b"{}".to_vec(),
                 }
             }
         };

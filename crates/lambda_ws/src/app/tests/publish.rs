@@ -107,11 +107,8 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
     let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
     assert_eq!(answer, json!({ "batchItemFailures": failures }));
-    assert_eq!(
-        heard(&mut clients)[0],
-        ["one"],
-        "nothing overtakes in a fifo queue"
-    );
+    // Nothing overtakes in a fifo queue.
+    assert_eq!(heard(&mut clients)[0], ["one"]);
 
     let well = json!({"Records": [message("a", &one, "prices")]});
     let answer = gateway.invoke(well).await.unwrap();

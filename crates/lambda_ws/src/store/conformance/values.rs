@@ -228,10 +228,8 @@ impl<S: Store> Check<'_, S> {
             KeyValueStore::replace(self.store, &namespace, key, "2", expires, version, now)
         };
         let taken = replace("read", None, None, last).await;
-        assert!(
-            matches!(taken, Err(StoreError::Conflict)),
-            "until the last moment"
-        );
+        let is_expected = matches!(taken, Err(StoreError::Conflict));
+        assert!(is_expected, "until the last moment");
 
         assert_eq!(self.value(&namespace, "read", expires).await, None);
         assert_eq!(self.keys(&namespace, "", expires).await, [""; 0]);

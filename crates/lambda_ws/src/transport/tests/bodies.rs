@@ -50,10 +50,8 @@ async fn what_is_no_http_is_unavailable() {
     ] {
         let result = post(ServerAction::RawAndClose(text.to_owned())).await;
         let error = result.unwrap_err();
-        assert!(
-            matches!(error, SendError::Unavailable(_)),
-            "{text}: {error:?}"
-        );
+        let is_expected = matches!(error, SendError::Unavailable(_));
+        assert!(is_expected, "{text}: {error:?}");
     }
 }
 
@@ -64,10 +62,8 @@ async fn a_large_answer_is_no_harm() {
     post(ServerAction::Raw(answer("200 OK"))).await.unwrap();
     let result = post(ServerAction::Raw(answer("404 Not Found"))).await;
     let error = result.unwrap_err();
-    assert!(
-        matches!(error, SendError::Refused { status: 404, .. }),
-        "{error:?}"
-    );
+    let is_expected = matches!(error, SendError::Refused { status: 404, .. });
+    assert!(is_expected, "{error:?}");
 }
 
 #[tokio::test]
