@@ -182,8 +182,8 @@ async fn an_eventually_consistent_read_misses_the_last_second() {
     let delete = json!({"TableName": "connections", "Key": key("old")});
     assert_eq!(server.call("DeleteItem", &delete).await.0, 200);
 
-    assert_eq!(server.sees("old").await, true);
-    assert_eq!(server.sees("new").await, false);
+    assert!(server.sees("old").await);
+    assert!(!server.sees("new").await);
     assert!(server.call("GetItem", &consistent("new")).await.1["Item"].is_object());
     let query = json!({
         "TableName": "connections", "KeyConditionExpression": "pk = :pk",
@@ -193,8 +193,8 @@ async fn an_eventually_consistent_read_misses_the_last_second() {
     assert_eq!(found["Items"], json!([{"sk": {"S": "old"}}]));
 
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(server.sees("old").await, false);
-    assert_eq!(server.sees("new").await, true);
+    assert!(!server.sees("old").await);
+    assert!(server.sees("new").await);
     assert!(faults.fired(Kind::StaleRead) >= 5);
 }
 
@@ -217,8 +217,8 @@ async fn a_stale_read_sees_the_state_before_the_last_write_of_an_item() {
         tokio::time::advance(Duration::from_millis(700)).await;
     }
     assert_eq!(server.call("BatchWriteItem", &batch(3)).await.0, 200);
-    assert_eq!(server.sees("0").await, false);
-    assert_eq!(server.sees("2").await, false);
+    assert!(!server.sees("0").await);
+    assert!(!server.sees("2").await);
     // A table that did not exist when the reads began to be stale.
     faults.change("off").unwrap();
     let expected = Value::Null;
