@@ -180,17 +180,13 @@ mod tests {
     #[test]
     fn only_client_errors_reveal_their_text() {
         let error = Error::client("full", "the room is full").with_source("secret");
-        assert_eq!(
-            (error.code(), &*error.message()),
-            ("full", "the room is full")
-        );
+        assert_eq!(error.code(), "full");
+        assert_eq!(&*error.message(), "the room is full");
         assert_eq!(format!("{error:?}"), "the room is full: secret");
 
         let error = Error::from(std::io::Error::other("secret"));
-        assert_eq!(
-            (error.code(), &*error.message()),
-            ("internal", "internal error")
-        );
+        assert_eq!(error.code(), "internal");
+        assert_eq!(&*error.message(), "internal error");
         assert_eq!(error.to_string(), "secret");
         assert_eq!(error.status(), 500);
     }

@@ -22,6 +22,10 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
 //! ```
 
+use bytes::Bytes;
+use dynoxide::{Database, DynoxideError};
+use http::StatusCode;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -30,11 +34,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-
-use bytes::Bytes;
-use dynoxide::{Database, DynoxideError};
-use http::StatusCode;
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

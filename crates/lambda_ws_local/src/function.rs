@@ -19,11 +19,10 @@
 //! # }
 //! ```
 
+use bytes::Bytes;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 

@@ -4,16 +4,14 @@
 //! it, and a host name of its own that resolves to 127.0.0.1 (DNS rebinding) even lets it read the answers. Both betray
 //! themselves in a header that no page can forge: the first carries an `Origin`, the second a foreign `Host`.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
-
+use crate::reply;
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Response, StatusCode};
 use http_body_util::Full;
-
-use crate::reply;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Browsers set it, and a page cannot.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -205,10 +203,8 @@ mod tests {
     #[test]
     fn a_request_has_exactly_one_host() {
         assert_eq!(check(&[], &[]), Err(GuardError::Host));
-        assert_eq!(
-            check(&["localhost", "localhost"], &[]),
-            Err(GuardError::Host)
-        );
+        let expected = Err(GuardError::Host);
+        assert_eq!(check(&["localhost", "localhost"], &[]), expected);
     }
 
     #[test]
@@ -221,11 +217,8 @@ mod tests {
             "http://localhost.evil.example",
             "localhost",
         ] {
-            assert_eq!(
-                check(&["localhost"], &[origin]),
-                Err(GuardError::Origin),
-                "{origin}"
-            );
+            let expected = Err(GuardError::Origin);
+            assert_eq!(check(&["localhost"], &[origin]), expected, "{origin}");
         }
         assert_eq!(
             check(&["localhost"], &["http://localhost", "http://evil.example"]),

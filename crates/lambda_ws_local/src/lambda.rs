@@ -25,7 +25,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
 use tokio::net::TcpListener;
 
 mod asynchronous;

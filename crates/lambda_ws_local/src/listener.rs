@@ -1,9 +1,6 @@
 //! One listening socket and the HTTP/1.1 connections it accepted: the server under the Runtime API and DynamoDB.
 
-use std::convert::Infallible;
-use std::io;
-use std::time::Duration;
-
+use crate::faults::AnswerLost;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
@@ -12,11 +9,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-
-use crate::faults::AnswerLost;
 
 /// How long to wait before accepting again when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

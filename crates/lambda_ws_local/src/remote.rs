@@ -11,10 +11,9 @@
 //! # Ok::<(), lambda_ws_local::remote::UrlError>(())
 //! ```
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
+use crate::body::Body;
+use crate::function::{InvokeError, RESPONSE_LIMIT};
+use crate::lambda::{ResponseFuture, Target};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
@@ -24,12 +23,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-
-use crate::body::Body;
-use crate::function::{InvokeError, RESPONSE_LIMIT};
-use crate::lambda::{ResponseFuture, Target};
 
 #[cfg(test)]
 mod tests;

@@ -46,10 +46,8 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         for number in members..size {
             let mut record = Record::new(id(number), at, API, at);
             record.rooms.insert("hall".to_owned());
-            store
-                .register(&record)
-                .await
-                .expect("it is in this process");
+            let result = store.register(&record).await;
+            result.expect("it is in this process");
         }
         members = size;
         meter.take();

@@ -90,9 +90,8 @@ impl Client {
             _ => in_flight,
         };
         let ids = std::iter::repeat_with(|| {
-            let id: String = std::iter::repeat_with(fastrand::alphanumeric)
-                .take(15)
-                .collect();
+            let id = std::iter::repeat_with(fastrand::alphanumeric).take(15);
+            let id: String = id.collect();
             ConnectionId::from(format!("{id}="))
         });
         Ok(Self::Api(Box::new(Api {

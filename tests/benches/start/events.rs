@@ -29,9 +29,8 @@ const COUNTED: [usize; 2] = [200, 1200];
 
 /// A client's wish to connect, a new one each time, and its end.
 pub(super) fn visit() -> [String; 2] {
-    let id: String = std::iter::repeat_with(fastrand::alphanumeric)
-        .take(15)
-        .collect();
+    let id = std::iter::repeat_with(fastrand::alphanumeric).take(15);
+    let id: String = id.collect();
     [
         include_str!("../../../events/connect.json"),
         include_str!("../../../events/disconnect-by-client.json"),

@@ -133,9 +133,8 @@ async fn a_connection_is_registered_when_its_handler_has_accepted() {
 #[tokio::test]
 async fn a_rejected_connection_is_not_stored() {
     let (dispatcher, store) = dispatcher(router().0, &["register", "remove"]);
-    let reply = call(&dispatcher, event!("connect-without-user"))
-        .await
-        .unwrap();
+    let result = call(&dispatcher, event!("connect-without-user")).await;
+    let reply = result.unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 400}));
     let eve = event!("connect").replace("\"ann\"", "\"eve\"");
     let reply = call(&dispatcher, &eve).await.unwrap();
@@ -249,10 +248,8 @@ async fn an_unknown_event_is_an_error_that_names_the_expected_ones() {
     ] {
         let (dispatcher, _) = dispatcher(router().0, &[]);
         let error = call(&dispatcher, json).await.expect_err(json).to_string();
-        assert!(
-            error.contains("CONNECT, MESSAGE or DISCONNECT"),
-            "{json}: {error}"
-        );
+        let expected = "CONNECT, MESSAGE or DISCONNECT";
+        assert!(error.contains(expected), "{json}: {error}");
     }
 }
 

@@ -54,11 +54,8 @@ async fn an_invalid_message_gets_an_error_with_place_and_cause() {
     let frame: Value = serde_json::from_str(&answers(json, r#"{"x":"1"}"#).await[0]).unwrap();
     assert_eq!(frame["error"]["code"], "bad_message");
     let message = frame["error"]["message"].as_str().unwrap();
-    assert!(
-        message
-            .starts_with("the message is not valid for the route `$default`: invalid type: string"),
-        "{message}"
-    );
+    let expected = "the message is not valid for the route `$default`: invalid type: string";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test]
@@ -80,10 +77,8 @@ async fn every_kind_knows_its_connection_and_context() {
         RouteKey(key): RouteKey,
     ) -> String {
         assert_eq!(context.connection_id(), &id);
-        assert_eq!(
-            (context.stage(), context.source_ip()),
-            ("test", "192.0.2.1")
-        );
+        assert_eq!(context.stage(), "test");
+        assert_eq!(context.source_ip(), "192.0.2.1");
         assert_eq!(context.connected_at(), context.request_time());
         assert!(sender.url().ends_with("/test"));
         format!("{key} {}", context.request_id().len())
@@ -189,10 +184,8 @@ async fn an_invalid_query_string_is_rejected_with_400() {
 #[tokio::test]
 async fn a_query_string_is_decoded() {
     async fn connect(Query(pairs): Query<Vec<(String, String)>>) -> StatusCode {
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
+        let pairs = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let pairs: Vec<_> = pairs.collect();
         assert_eq!(pairs, [("a b", "&=?#"), ("ü", "+"), ("n", "1"), ("n", "2")]);
         StatusCode::OK
     }
@@ -240,10 +233,8 @@ async fn an_opening_rejects_invalid_properties() {
         }
         assert!(me.announce("tea", "x".repeat(200_000)).is_err());
         let large = me.save(&"x".repeat(33_000));
-        assert!(
-            matches!(large, Err(StoreError::SessionTooLarge(_))),
-            "{large:?}"
-        );
+        let is_expected = matches!(large, Err(StoreError::SessionTooLarge(_)));
+        assert!(is_expected, "{large:?}");
         for n in 0..100 {
             me.join(&n.to_string())?;
         }

@@ -188,9 +188,8 @@ async fn a_gone_or_expired_connection_keeps_no_user_present() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let marked = record("marked");
     Store::register(&store, &marked).await.unwrap();
-    Store::mark_gone(&store, &marked.id, marked.at)
-        .await
-        .unwrap();
+    let result = Store::mark_gone(&store, &marked.id, marked.at).await;
+    result.unwrap();
     let mut expired = record("expired");
     expired.expires = NOW;
     Store::register(&store, &expired).await.unwrap();
@@ -256,10 +255,8 @@ async fn many_departures_are_stored_in_batches_and_none_is_lost() {
     assert_eq!(more, None);
     assert!((100..300).contains(&batches.len()), "{}", batches.len());
     let keys: Vec<_> = batches.iter().map(|(key, _)| key.clone()).collect();
-    let mut stored: Vec<_> = batches
-        .into_iter()
-        .flat_map(|(_, batch)| batch.changes)
-        .collect();
+    let stored = batches.into_iter().flat_map(|(_, batch)| batch.changes);
+    let mut stored: Vec<_> = stored.collect();
     stored.sort_by_key(|change| change.id.as_str()[1..].parse::<usize>().unwrap());
     assert_eq!(stored, departures);
     pending.discard(&keys).await.unwrap();

@@ -91,9 +91,8 @@ mod tests {
         let mut recent = Recent::new(LIFE, 10);
         let now = recent.began;
         (0..1000).for_each(|key| recent.insert(key, (), now));
-        let kept: Vec<_> = (0..1000)
-            .filter(|key| recent.get(key, now).is_some())
-            .collect();
+        let kept = (0..1000).filter(|key| recent.get(key, now).is_some());
+        let kept: Vec<_> = kept.collect();
         assert!((10..=20).contains(&kept.len()), "{kept:?}");
         assert_eq!(kept.last(), Some(&999));
     }

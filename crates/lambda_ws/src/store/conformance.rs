@@ -197,10 +197,8 @@ impl<S: Store> Check<'_, S> {
                 .store
                 .join(&record.id, record.at, &room, record.expires);
             joined.await.expect("join");
-            assert_eq!(
-                self.members(&self.room("j")).await,
-                std::slice::from_ref(&record.id)
-            );
+            let expected = std::slice::from_ref(&record.id);
+            assert_eq!(self.members(&self.room("j")).await, expected);
         }
         let rooms = self.record(&record.id).await.map(|r| r.rooms);
         assert_eq!(rooms, Some(BTreeSet::from([room.clone()])));
@@ -220,15 +218,11 @@ impl<S: Store> Check<'_, S> {
             .store
             .join(&unknown.id, unknown.at, &room, unknown.expires);
         let joined = joined.await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let entered = self.store.switch_room(&unknown, &self.name("n")).await;
-        assert!(
-            matches!(entered, Err(StoreError::NotConnected)),
-            "{entered:?}"
-        );
+        let is_expected = matches!(entered, Err(StoreError::NotConnected));
+        assert!(is_expected, "{entered:?}");
         let saved = self.store.save(&unknown.id, unknown.at, "1", 0).await;
         assert!(matches!(saved, Err(StoreError::NotConnected)), "{saved:?}");
         let left = self.store.leave(&unknown.id, unknown.at, &room);
@@ -251,18 +245,14 @@ impl<S: Store> Check<'_, S> {
         let joined = self.store.join(id, at, &self.name("b0"), expires).await;
         joined.expect("joining again succeeds");
         let joined = self.store.join(id, at, &self.name("b"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::TooManyRooms)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::TooManyRooms));
+        assert!(is_expected, "{joined:?}");
         self.store
             .switch_room(&record, &self.name("b"))
             .await
             .expect("switch_room");
-        assert_eq!(
-            self.members(&self.room("b")).await,
-            std::slice::from_ref(id)
-        );
+        let expected = std::slice::from_ref(id);
+        assert_eq!(self.members(&self.room("b")).await, expected);
         for n in 0..MAX_ROOMS {
             assert_eq!(self.members(&self.room(&format!("b{n}"))).await, []);
         }
@@ -322,10 +312,8 @@ impl<S: Store> Check<'_, S> {
         assert!(!self.is_registered(&record.id).await);
         let (id, at, expires) = (&record.id, record.at, record.expires);
         let joined = self.store.join(id, at, &self.name("g"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let kept = self.record(id).await.expect("the record is kept");
         assert!(kept.gone);
         let removed = self.store.remove(id, at).await.expect("remove");
@@ -382,11 +370,8 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(halves, all.ids, "slices are in order");
         let (first, rest) = all.ids.split_first().expect("thirty");
         let behind = self.store.page(&room, Slice::ALL, Some(first), self.now);
-        assert_eq!(
-            behind.await.expect("page").ids,
-            rest,
-            "a page begins after its cursor"
-        );
+        let found = behind.await.expect("page").ids;
+        assert_eq!(found, rest, "a page begins after its cursor");
     }
 
     async fn a_member_without_a_record_can_be_forgotten(&self) {
@@ -396,10 +381,8 @@ impl<S: Store> Check<'_, S> {
             .await
             .expect("forget");
         assert_eq!(self.members(&self.room("h")).await, []);
-        assert_eq!(
-            self.members(&self.room("h2")).await,
-            std::slice::from_ref(&record.id)
-        );
+        let expected = std::slice::from_ref(&record.id);
+        assert_eq!(self.members(&self.room("h2")).await, expected);
         self.store
             .forget(&self.room("h"), &record.id)
             .await
@@ -416,11 +399,8 @@ impl<S: Store> Check<'_, S> {
             joined.expect("concurrent joins are retried, not lost");
         }
         let now = self.record(&record.id).await.expect("a record");
-        assert_eq!(
-            now.rooms,
-            rooms.iter().cloned().collect(),
-            "no join is lost"
-        );
+        let expected = rooms.iter().cloned().collect();
+        assert_eq!(now.rooms, expected, "no join is lost");
         let removals = (0..4).map(|_| self.store.remove(&record.id, record.at));
         let removals = futures_util::future::join_all(removals).await;
         let won = removals.into_iter().filter(|r| matches!(r, Ok(Some(_))));

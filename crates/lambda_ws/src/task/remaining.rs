@@ -222,11 +222,8 @@ mod tests {
                 .collect();
             assert_eq!(hashes, (first..=255).collect::<Vec<_>>());
             let afters: Vec<_> = ranges.iter().filter_map(|r| r.after.clone()).collect();
-            assert_eq!(
-                afters,
-                Vec::from_iter(after),
-                "only the first part begins inside"
-            );
+            let expected = Vec::from_iter(after);
+            assert_eq!(afters, expected, "only the first part begins inside");
         }
     }
 

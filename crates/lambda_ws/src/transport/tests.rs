@@ -119,9 +119,8 @@ async fn g6_each_status_is_the_same_error() {
     ];
     for (status, is) in cases {
         for body in ["", r#"{"message":"no"}"#, "<html>"] {
-            let error = post(ServerAction::HttpResponse(status, body))
-                .await
-                .unwrap_err();
+            let result = post(ServerAction::HttpResponse(status, body)).await;
+            let error = result.unwrap_err();
             assert!(is(&error), "{status}: {error:?}");
         }
     }
@@ -309,10 +308,8 @@ async fn the_sdk_uses_the_timeout_of_its_configuration() {
     let config = config().into_builder().timeout_config(timeouts).build();
     let transport = ManagementClient::Sdk.connect(&config, &server.url);
     let began = tokio::time::Instant::now();
-    let error = transport
-        .inspect(&ConnectionId::from("a"))
-        .await
-        .unwrap_err();
+    let result = transport.inspect(&ConnectionId::from("a")).await;
+    let error = result.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     assert_eq!(began.elapsed().as_millis() / 10, 10);
 }

@@ -113,21 +113,15 @@ mod tests {
             attribution.begun(id.into());
             attribution.started(session, id.into());
         }
-        assert_eq!(
-            attribution.origin(Some(SECOND)),
-            Some(CallOrigin::During("b".into()))
-        );
+        let expected = Some(CallOrigin::During("b".into()));
+        assert_eq!(attribution.origin(Some(SECOND)), expected);
         assert_eq!(attribution.origin(None), Some(CallOrigin::Unknown));
         attribution.idle(SECOND);
         attribution.ended("b");
-        assert_eq!(
-            attribution.origin(Some(SECOND)),
-            Some(CallOrigin::After("b".into()))
-        );
-        assert_eq!(
-            attribution.origin(None),
-            Some(CallOrigin::Likely("a".into()))
-        );
+        let expected = Some(CallOrigin::After("b".into()));
+        assert_eq!(attribution.origin(Some(SECOND)), expected);
+        let expected = Some(CallOrigin::Likely("a".into()));
+        assert_eq!(attribution.origin(None), expected);
     }
 
     #[test]

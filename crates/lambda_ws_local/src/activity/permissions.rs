@@ -132,10 +132,8 @@ mod tests {
         let post = |id| call("management", "POST", id, &Value::Null);
         let delete = call("management", "DELETE", "a", &Value::Null);
         let resources = json!({"DELETE/@connections/*": 1, "POST/@connections/*": 2});
-        assert_eq!(
-            noted([post("a"), post("b"), delete]),
-            json!({"execute-api:ManageConnections": resources})
-        );
+        let expected = json!({"execute-api:ManageConnections": resources});
+        assert_eq!(noted([post("a"), post("b"), delete]), expected);
     }
 
     #[test]

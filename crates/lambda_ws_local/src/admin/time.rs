@@ -53,11 +53,8 @@ mod tests {
             ("10 m", 600_000),
             ("2h", 7_200_000),
         ] {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            let expected = Some(Duration::from_millis(millis));
+            assert_eq!(duration(text), expected, "{text}");
         }
         for text in [
             "",

@@ -206,10 +206,8 @@ mod tests {
             new("tea-room", &path).run().expect("it is made");
             let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
             assert!(manifest.contains("name = \"tea-room\"\n"), "{manifest}");
-            assert!(
-                manifest.contains(&format!("lambda_ws = \"{}\"\n", published())),
-                "{manifest}"
-            );
+            let expected = format!("lambda_ws = \"{}\"\n", published());
+            assert!(manifest.contains(&expected), "{manifest}");
             assert!(refused(new("tea-room", &path)).contains("is there and not empty"));
         }
     }
@@ -292,10 +290,8 @@ mod tests {
             assert_eq!(library(&path).expect("it is there"), expected);
         }
         let error = library(here).expect_err("another crate");
-        assert!(
-            error.text().contains("no checkout of lambda_ws"),
-            "{error:?}"
-        );
+        let expected = "no checkout of lambda_ws";
+        assert!(error.text().contains(expected), "{error:?}");
         assert_eq!(checkout_around(here), crates.join("..").canonicalize().ok());
     }
 }

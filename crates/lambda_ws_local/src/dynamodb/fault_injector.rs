@@ -1,18 +1,16 @@
 //! DynamoDB with faults on purpose, as SDKs see them on the wire.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-
-use bytes::Bytes;
-use http::StatusCode;
-use serde_json::{Value, json};
-
 use super::DynamoDb;
 use super::stale_snapshot::{StaleSnapshot, is_eventual};
 use super::unprocessed::split;
 use crate::faults::{AnswerLost, Drawn, Faults, Kind, Place};
 use crate::lock::lock;
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// How many transactions are remembered as done.
 const REMEMBERED: usize = 10_000;

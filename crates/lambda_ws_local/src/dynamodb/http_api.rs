@@ -1,13 +1,5 @@
 //! DynamoDB's JSON protocol over HTTP.
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-
 use super::fault_injector::FaultInjector;
 use super::{DynamoDb, operation};
 use crate::activity::{Call, Observer as _, Observers};
@@ -17,6 +9,12 @@ use crate::guard::Guard;
 use crate::listener::Handler;
 use crate::reply::empty;
 use crate::session_tokens;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use std::time::{Duration, Instant};
 
 /// The largest request in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;

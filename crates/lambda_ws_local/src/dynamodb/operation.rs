@@ -1,12 +1,11 @@
 //! One DynamoDB operation: JSON in, JSON out, errors as AWS writes them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError, Result};
 use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const UNKNOWN: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 

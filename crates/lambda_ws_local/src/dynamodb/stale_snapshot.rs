@@ -1,14 +1,12 @@
 //! The state of a database a moment ago: what an eventually consistent read may see.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
-
+use super::DynamoDb;
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 use tokio::time::Instant;
-
-use super::DynamoDb;
 
 /// For how long a write may be missing: DynamoDB says "usually one second or less".
 const LAG: Duration = Duration::from_secs(1);

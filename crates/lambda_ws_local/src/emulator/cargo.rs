@@ -178,11 +178,8 @@ mod tests {
         write("src/lib.rs", "");
         let failure = build(folder.path(), None, false).await;
         let failure = failure.expect_err("there is no program");
-        assert!(
-            failure.text().contains("add a `src/main.rs`"),
-            "{}",
-            failure.text()
-        );
+        let expected = "add a `src/main.rs`";
+        assert!(failure.text().contains(expected), "{}", failure.text());
         write("src/main.rs", "fn main() {}");
         let program = build(folder.path(), None, false).await.expect("a program");
         assert!(program.ends_with("empty"), "{}", program.display());

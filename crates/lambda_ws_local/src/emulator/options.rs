@@ -242,10 +242,8 @@ mod tests {
     #[test]
     fn parameters_have_one_of_two_forms_of_sam() {
         assert_eq!(parameter("A=b=c"), Ok(("A".into(), "b=c".into())));
-        assert_eq!(
-            parameter("ParameterKey=A,ParameterValue=b"),
-            Ok(("A".into(), "b".into()))
-        );
+        let expected = Ok(("A".into(), "b".into()));
+        assert_eq!(parameter("ParameterKey=A,ParameterValue=b"), expected);
         assert!(parameter("A").is_err());
     }
 
@@ -265,10 +263,8 @@ mod tests {
     #[test]
     fn events_have_the_shape_of_today_or_of_2019() {
         assert_eq!(parse(&[]).event_shape, EventShape::Current);
-        assert_eq!(
-            parse(&["--event-shape", "2019"]).event_shape,
-            EventShape::Y2019
-        );
+        let expected = EventShape::Y2019;
+        assert_eq!(parse(&["--event-shape", "2019"]).event_shape, expected);
         assert!(Options::parse(&["--event-shape", "2020"]).is_err());
     }
 

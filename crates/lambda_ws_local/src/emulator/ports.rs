@@ -153,15 +153,11 @@ mod tests {
     fn fault_l8_other_machines_reach_nothing_unless_asked_and_the_start_names_what() {
         assert_eq!(options(&[]).exposure(false), [""; 0]);
         let lines = options(&["--listen", "0.0.0.0"]).exposure(false);
-        assert!(
-            lines[0].ends_with("the websocket, the management API (signed)"),
-            "{lines:?}"
-        );
+        let expected = "the websocket, the management API (signed)";
+        assert!(lines[0].ends_with(expected), "{lines:?}");
         assert!(lines[1].contains("--allow-host"), "{lines:?}");
-        assert!(
-            lines[2].contains("dynamodb, lambda, console, admin"),
-            "{lines:?}"
-        );
+        let expected = "dynamodb, lambda, console, admin";
+        assert!(lines[2].contains(expected), "{lines:?}");
         let sam = [
             "--listen",
             "0.0.0.0",

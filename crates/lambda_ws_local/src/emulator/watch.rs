@@ -164,10 +164,8 @@ mod tests {
         assert_eq!(begin.elapsed(), REST * 2);
         let paths = at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await;
         assert_eq!(paths, Some(["c.rs"].map(PathBuf::from).into()));
-        assert_eq!(
-            at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await,
-            None
-        );
+        let found = at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await;
+        assert_eq!(found, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,11 @@
 //! The configuration of a function.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::process::Program;
 use crate::activity::Observers;
 use crate::faults::Faults;
 use crate::session_tokens::SessionTokens;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The program of a function and how it is run.
 #[derive(Clone, Debug)]

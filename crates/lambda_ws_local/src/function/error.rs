@@ -1,10 +1,9 @@
 //! What can go wrong with a function's processes and with one event.
 
+use bytes::Bytes;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
-
-use bytes::Bytes;
 
 /// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
 pub const RESPONSE_LIMIT: usize = 6_291_556;

@@ -1,15 +1,13 @@
 //! The freezer of an environment: what Lambda does to a process that waits for an event.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::time::sleep;
-
 use super::log::Log;
 use super::meter::Output;
 use super::process::Group;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// How long a process may wait for an event until it is stopped, if nothing else is chosen: 5 ms. Lambda stops it at once;
 /// here that would cost a signal for each of many events that follow each other.

@@ -1,12 +1,11 @@
 //! What a function's processes print.
 
+use crate::lock::lock;
+use crate::log_line::{LogLine, Stream};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use crate::lock::lock;
-use crate::log_line::{LogLine, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
@@ -175,10 +174,8 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_cut_into_lines() {
-        assert_eq!(
-            read(b"one\n\ntwo\r\nwithout an end").await,
-            ["one", "", "two", "without an end"]
-        );
+        let expected = ["one", "", "two", "without an end"];
+        assert_eq!(read(b"one\n\ntwo\r\nwithout an end").await, expected);
         assert_eq!(read(b"").await, [""; 0]);
     }
 
@@ -192,10 +189,8 @@ mod tests {
         let mut printed = vec![b'x'; LINE_LIMIT + 7];
         printed.extend_from_slice(b"\nnext\n");
         let lines = read(&printed).await;
-        assert_eq!(
-            lines[0].len(),
-            LINE_LIMIT + " [7 bytes more were cut]".len()
-        );
+        let expected = LINE_LIMIT + " [7 bytes more were cut]".len();
+        assert_eq!(lines[0].len(), expected);
         assert!(lines[0].ends_with("x [7 bytes more were cut]"));
         assert_eq!(lines[1], "next");
     }
@@ -208,25 +203,17 @@ mod tests {
             ..Log::new(1, sender)
         };
         log.read(Stream::Stdout, &b"1\n2\n3\n4\n5\n"[..]).await;
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("1")
-        );
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("2")
-        );
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("1"));
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("2"));
         log.read(Stream::Stdout, &b"6\n"[..]).await;
         let notice = receiver.recv().await.expect("a notice");
         assert_eq!(notice.stream, Stream::Platform);
-        assert_eq!(
-            notice.text,
-            "3 lines are missing here: the log was read too slowly"
-        );
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("6")
-        );
+        let expected = "3 lines are missing here: the log was read too slowly";
+        assert_eq!(notice.text, expected);
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("6"));
     }
 
     #[tokio::test]

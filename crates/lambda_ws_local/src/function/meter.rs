@@ -1,11 +1,10 @@
 //! How much a program has written, read or not.
 
+use crate::lock::lock;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-
-use crate::lock::lock;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{ChildStderr, ChildStdout};
 

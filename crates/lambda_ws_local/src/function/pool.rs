@@ -1,19 +1,17 @@
 //! The execution environments of a function and the events that wait for them.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-
 use super::config::Config;
 use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
 use crate::faults::{Kind, Place};
 use crate::lock::lock;
 use crate::log_line::LogLine;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// The pause after the first failed start; it doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);

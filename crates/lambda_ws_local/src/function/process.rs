@@ -1,5 +1,7 @@
 //! A program in a process group of its own, which does not outlive this process.
 
+use crate::lock::lock;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -7,9 +9,6 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
-
-use crate::lock::lock;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 /// Becomes the program once it reads that its watcher runs. Without that line it ends: its parent is gone.

@@ -1,15 +1,5 @@
 //! The Lambda Runtime API (2018-06-01) of one execution environment.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use serde::Deserialize;
-
 use super::error::{InvokeError, RESPONSE_LIMIT};
 use super::id::hex;
 use super::pool::Pool;
@@ -18,6 +8,14 @@ use crate::body::Body;
 use crate::guard::{Guard, GuardError};
 use crate::listener::Handler;
 use crate::reply::json;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");

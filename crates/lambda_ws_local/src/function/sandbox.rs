@@ -1,12 +1,5 @@
 //! The state of one execution environment: its phase and the event it works on.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
-
 use super::config::Config;
 use super::error::InvokeError;
 use super::freeze::Freezer;
@@ -15,6 +8,11 @@ use super::pool::Job;
 use crate::activity::{Observer as _, Observers};
 use crate::faults::{Faults, Kind, Place};
 use crate::lock::lock;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 /// How long a program that has reported an error at start has until it is killed.
 const GRACE: Duration = Duration::from_secs(1);

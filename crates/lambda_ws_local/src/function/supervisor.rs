@@ -1,16 +1,5 @@
 //! The life of one execution environment: a process, its Runtime API and its log, from the start to the end.
 
-use crate::activity::Observer as _;
-use crate::session_tokens::Session;
-use std::net::Ipv4Addr;
-use std::process::ExitStatus;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-
 use super::error::{InvokeError, StartError};
 use super::freeze::Freezer;
 use super::log::Log;
@@ -19,8 +8,17 @@ use super::pool::{Pool, Stage};
 use super::process::Process;
 use super::runtime_api::RuntimeApi;
 use super::sandbox::{ActiveEvent, Phase, Sandbox};
+use crate::activity::Observer as _;
 use crate::listener::Listener;
 use crate::log_line::Stream;
+use crate::session_tokens::Session;
+use std::net::Ipv4Addr;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The variable with the name of an environment's log stream, which no two environments share.
 const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";

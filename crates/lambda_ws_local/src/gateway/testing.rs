@@ -9,13 +9,14 @@ use super::{
     Pages, Route,
 };
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, http};
@@ -38,6 +39,24 @@ pub(crate) async fn ok(_: Value) -> Answer {
 pub(crate) async fn echo(event: Value) -> Answer {
     let body = event["body"].as_str().unwrap();
     Ok(serde_json::json!({"statusCode": 200, "body": body}).to_string())
+}
+
+/// A function that does as `play` once it is released.
+pub(crate) fn held<Fut>(
+    release: &Arc<Notify>,
+    play: impl Fn(Value) -> Fut + Clone + Send + Sync + 'static,
+) -> impl Fn(Value) -> BoxFuture<'static, Answer> + Send + Sync + 'static
+where
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    let release = Arc::clone(release);
+    move |event| {
+        let (release, play) = (Arc::clone(&release), play.clone());
+        Box::pin(async move {
+            release.notified().await;
+            play(event).await
+        })
+    }
 }
 
 /// A function that fails.

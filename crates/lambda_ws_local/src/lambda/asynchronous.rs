@@ -1,10 +1,9 @@
 //! What becomes of asynchronous events.
 
+use crate::function::InvokeError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use crate::function::InvokeError;
 
 /// How long a function's asynchronous events are tried: `EventInvokeConfig` of SAM, `AWS::Lambda::EventInvokeConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

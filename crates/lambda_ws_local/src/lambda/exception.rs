@@ -1,12 +1,11 @@
 //! Exceptions of the Invoke API.
 
+use crate::reply;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
-
-use crate::reply;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 

@@ -1,15 +1,5 @@
 //! The operation Invoke (2015-03-31) over HTTP.
 
-use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, request};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
-use serde::de::IgnoredAny;
-
-use std::time::{Duration, Instant};
-
 use super::exception::Exception;
 use super::name::Name;
 use super::{EVENT_LIMIT, Invocable, Lambda, REQUEST_LIMIT, report};
@@ -19,6 +9,14 @@ use crate::function::{InvokeError, request_id};
 use crate::listener::Handler;
 use crate::reply::{empty, json};
 use crate::session_tokens;
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
+use std::time::{Duration, Instant};
 
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");

@@ -1,17 +1,15 @@
 //! Asynchronous events, from their acceptance to their end.
 
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
-
 use super::asynchronous::{Lost, Observer, Reason};
 use super::report;
 use super::target::Invocable;
 use crate::function::InvokeError;
 use crate::lock::lock;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
 
 /// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
 const EVENTS: usize = 10_000;

@@ -1,11 +1,9 @@
 //! Errors of a function, as Lambda puts them in the body of an answer.
 
-use std::os::unix::process::ExitStatusExt;
-
+use crate::function::{InvokeError, RESPONSE_LIMIT, StartError};
 use bytes::Bytes;
 use serde_json::json;
-
-use crate::function::{InvokeError, RESPONSE_LIMIT, StartError};
+use std::os::unix::process::ExitStatusExt;
 
 /// Whether an error is the function's own, and no trouble with invoking it.
 pub(super) fn is_the_functions(error: &InvokeError) -> bool {

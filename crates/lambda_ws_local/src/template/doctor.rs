@@ -82,13 +82,12 @@ pub use examined::Examined;
 pub use finding::{Finding, Weight};
 pub use library_rules::LibraryRules;
 
-use checks::{CHECKS, REFERENCES};
-use finding::READER;
-use input::{DoctorInput, unwritten_resources};
-
 use super::evaluate::{Evaluator, Options};
 use super::resources::{api, function, table, unsupported};
 use super::syntax::{self, Node, Problem, Report, TemplateError};
+use checks::{CHECKS, REFERENCES};
+use finding::READER;
+use input::{DoctorInput, unwritten_resources};
 
 /// The result of [`examine`].
 #[derive(Clone, Debug, PartialEq, Eq)]

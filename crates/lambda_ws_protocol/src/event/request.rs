@@ -250,9 +250,7 @@ mod tests {
         let mut json = serde_json::Serializer::new(Vec::new());
         last(&Some(&pairs), &mut json).unwrap();
         all(&Some(&pairs), &mut json).unwrap();
-        assert_eq!(
-            String::from_utf8(json.into_inner()).unwrap(),
-            r#"{"a":"3","b":"2"}{"a":["1","3"],"b":["2"]}"#
-        );
+        let expected = r#"{"a":"3","b":"2"}{"a":["1","3"],"b":["2"]}"#;
+        assert_eq!(String::from_utf8(json.into_inner()).unwrap(), expected);
     }
 }

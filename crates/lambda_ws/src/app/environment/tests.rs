@@ -23,15 +23,11 @@ fn outside_lambda_the_error_explains_how_to_run_the_program() {
 
 #[tokio::test]
 async fn without_a_table_the_start_fails_and_names_the_variable() {
-    let error = environment(&[])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+    let result = environment(&[]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains(TABLE), "{error}");
-    let error = environment(&[(TABLE, "")])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+    let result = environment(&[(TABLE, "")]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains("App::store"), "{error}");
 }
 
@@ -41,10 +37,8 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
     let some = environment(&[(TABLE, "table"), ("AWS_REGION", "eu-west-1")]);
     let error = some.function(None, None, None).await.unwrap_err();
     let error = error.to_string();
-    assert!(
-        error.contains("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
-        "{error}"
-    );
+    let expected = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY";
+    assert!(error.contains(expected), "{error}");
     assert!(!error.contains("AWS_REGION,"), "{error}");
     let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
     let config = config.build();

@@ -76,9 +76,8 @@ async fn serve(
             }
         }
         let head = head.to_ascii_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         socket.read_exact(&mut body).await.unwrap();
         let answer = match head.starts_with("get ") {
@@ -90,11 +89,10 @@ async fn serve(
             false => {
                 let body = serde_json::from_slice(&body).unwrap();
                 requests.lock().unwrap().push(Request { head, body });
-                let (status, headers, body) = ("202 Accepted", Vec::new(), b"{}".to_vec());
                 Next {
-                    status,
-                    headers,
-                    body,
+                    status: "202 Accepted",
+                    headers: Vec::new(),
+                    body: b"{}".to_vec(),
                 }
             }
         };
@@ -135,14 +133,10 @@ async fn events_are_handled_one_after_the_other_until_the_api_fails() {
     assert_eq!(requests.len(), 2, "{requests:?}");
     for request in &requests {
         let head = &request.head;
-        assert!(
-            head.starts_with("post /2018-06-01/runtime/invocation/id/response "),
-            "{head}"
-        );
-        assert!(
-            head.contains("\r\nlambda-runtime-invocation-id: delivery\r\n"),
-            "{head}"
-        );
+        let expected = "post /2018-06-01/runtime/invocation/id/response ";
+        assert!(head.starts_with(expected), "{head}");
+        let expected = "\r\nlambda-runtime-invocation-id: delivery\r\n";
+        assert!(head.contains(expected), "{head}");
         assert!(head.contains("\r\nuser-agent: aws-lambda-rust/"), "{head}");
         assert_eq!(request.body["statusCode"], 200);
         assert!(request.body["body"].is_string());
@@ -161,10 +155,8 @@ async fn fault_m6_a_handler_has_the_trace_and_the_environment_does_not() {
     let (requests, _) = run(router(), (0..3).map(traced).collect()).await;
     assert_eq!(requests.len(), 3);
     let seen = |number: usize| requests[number].body["body"].as_str();
-    assert_eq!(
-        seen(1),
-        Some("Root=1-6566f071-000000000000000000000001;Sampled=0")
-    );
+    let expected = Some("Root=1-6566f071-000000000000000000000001;Sampled=0");
+    assert_eq!(seen(1), expected);
     assert!(std::env::var_os("_X_AMZN_TRACE_ID").is_none());
 }
 
@@ -188,14 +180,10 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
     assert!(requests[cases.len()].head.contains("/response "));
     for (request, (_, kind, text)) in requests.iter().zip(cases) {
         let Request { head, body } = request;
-        assert!(
-            head.starts_with("post /2018-06-01/runtime/invocation/id/error "),
-            "{head}"
-        );
-        assert!(
-            head.contains("\r\nlambda-runtime-function-error-type: unhandled\r\n"),
-            "{head}"
-        );
+        let expected = "post /2018-06-01/runtime/invocation/id/error ";
+        assert!(head.starts_with(expected), "{head}");
+        let expected = "\r\nlambda-runtime-function-error-type: unhandled\r\n";
+        assert!(head.contains(expected), "{head}");
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
         assert_eq!(body["errorType"], kind, "{body}");
         let message = body["errorMessage"].as_str().unwrap();

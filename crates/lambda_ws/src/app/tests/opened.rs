@@ -135,9 +135,8 @@ async fn only_a_connected_client_is_welcomed() {
         let backend = backend.with_tasks(Arc::new(world.clone()), 3);
         Dispatcher::new(welcoming(), backend)
     };
-    call(&dispatcher(&world), event!("connect-without-user"))
-        .await
-        .unwrap();
+    let result = call(&dispatcher(&world), event!("connect-without-user")).await;
+    result.unwrap();
     assert!(world.queued().is_empty());
     call(&dispatcher(&world), event!("connect")).await.unwrap();
     let [task] = <[String; 1]>::try_from(world.queued()).unwrap();

@@ -49,10 +49,8 @@ async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone
     }
     let event = to(r#"{"connection":"PJqB0fHsqRcCHlw="}"#, json!("hello"));
     let published = gateway.invoke(event).await.unwrap();
-    assert_eq!(
-        published,
-        json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0})
-    );
+    let expected = json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0});
+    assert_eq!(published, expected);
 }
 
 #[tokio::test]
@@ -102,20 +100,15 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
         ]})
     };
     let answer = gateway.invoke(batch("prices")).await.unwrap();
-    assert_eq!(
-        answer,
-        json!({"batchItemFailures": [{"itemIdentifier": "b"}]})
-    );
+    let expected = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
+    assert_eq!(answer, expected);
     assert_eq!(heard(&mut clients)[0], ["one", "two"]);
 
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
     let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
     assert_eq!(answer, json!({ "batchItemFailures": failures }));
-    assert_eq!(
-        heard(&mut clients)[0],
-        ["one"],
-        "nothing overtakes in a fifo queue"
-    );
+    // Nothing overtakes in a fifo queue.
+    assert_eq!(heard(&mut clients)[0], ["one"]);
 
     let well = json!({"Records": [message("a", &one, "prices")]});
     let answer = gateway.invoke(well).await.unwrap();
@@ -138,10 +131,8 @@ async fn an_invalid_publish_event_is_an_error_that_shows_the_format() {
         let direct = json!({ "publish": publish });
         let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": direct.to_string()}}]});
         for event in [direct, sns] {
-            let error = gateway
-                .invoke(event.clone())
-                .await
-                .expect_err(&event.to_string());
+            let result = gateway.invoke(event.clone()).await;
+            let error = result.expect_err(&event.to_string());
             assert!(error.contains("\"publish\""), "{event}: {error}");
         }
     }
@@ -206,22 +197,16 @@ async fn fault_l1_an_invalid_name_is_bad_input_and_not_an_outage() {
     for kind in ["room", "user", "connection"] {
         for name in ["", &long] {
             let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
-            let failure = dispatcher
-                .call(&event, InvocationContext::default())
-                .await
-                .unwrap_err();
+            let result = dispatcher.call(&event, InvocationContext::default()).await;
+            let failure = result.unwrap_err();
             assert_eq!(failure.error_type, "PublishError", "{failure}");
-            assert!(
-                failure.error_message.contains("1 to 256 bytes"),
-                "{failure}"
-            );
+            let expected = "1 to 256 bytes";
+            assert!(failure.error_message.contains(expected), "{failure}");
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
-    let failure = dispatcher
-        .call(&nobody, InvocationContext::default())
-        .await
-        .unwrap_err();
+    let result = dispatcher.call(&nobody, InvocationContext::default()).await;
+    let failure = result.unwrap_err();
     assert_eq!(failure.error_type, "UnknownEvent", "{failure}");
 }
 
@@ -233,8 +218,6 @@ async fn publishing_without_an_endpoint_is_an_error_that_names_the_variable() {
     let dispatcher = Dispatcher::new(router, backend);
     let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
     let error = call(&dispatcher, &event).await.unwrap_err().to_string();
-    assert!(
-        error.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
-        "{error}"
-    );
+    let expected = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+    assert!(error.contains(expected), "{error}");
 }

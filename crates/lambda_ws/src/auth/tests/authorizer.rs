@@ -65,10 +65,8 @@ async fn b3_the_authorizer_runs_once_and_its_context_is_in_every_event() {
     assert_eq!(ann.recv().await, caller);
     ann.close().await;
 
-    assert_eq!(
-        kinds(&gateway),
-        ["REQUEST", "CONNECT", "MESSAGE", "DISCONNECT"]
-    );
+    let expected = ["REQUEST", "CONNECT", "MESSAGE", "DISCONNECT"];
+    assert_eq!(kinds(&gateway), expected);
     let said = json!({"principalId": "ann", "level": "7", "admin": "true"});
     for event in &gateway.events()[1..] {
         assert_eq!(event.json["requestContext"]["authorizer"], said);
@@ -103,10 +101,8 @@ async fn b9_a_client_without_an_identity_source_is_rejected_before_the_authorize
         assert_eq!(refused, Some(StatusCode::UNAUTHORIZED), "{uri}");
     }
     let header = gateway.clone().authorizer(["route.request.header.Auth"]);
-    assert_eq!(
-        refusal(header.request("/?token=ann")).await,
-        Some(StatusCode::UNAUTHORIZED)
-    );
+    let expected = Some(StatusCode::UNAUTHORIZED);
+    assert_eq!(refusal(header.request("/?token=ann")).await, expected);
     assert_eq!(kinds(&gateway), [""; 0]);
     let request = header.request("/?token=ann").header("auth", "x");
     assert_eq!(refusal(request).await, None);

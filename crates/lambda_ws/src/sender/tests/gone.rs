@@ -91,10 +91,8 @@ async fn fault_h3_a_connection_that_ended_is_neither_posted_to_nor_confirmed() {
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.sent, delivery.gone), (2, 1));
     assert_eq!(bench.script.posts(), 2);
-    assert!(matches!(
-        bench.sender.send(&ids[0], "hello").await,
-        Err(SendError::Gone)
-    ));
+    let result = bench.sender.send(&ids[0], "hello").await;
+    assert!(matches!(result, Err(SendError::Gone)));
     // A connection that another process removed or marked is confirmed by its record.
     orphan(&bench, &ids[1]).await;
     bench.script.tell(&ids[1], &[Gone]);

@@ -22,9 +22,8 @@ async fn a_message_is_posted_once() {
 #[tokio::test]
 async fn g6_a_throttled_message_is_retried_after_a_pause() {
     let bench = Bench::new();
-    sends(&bench, &[Throttled, Throttled, Throttled, Sent])
-        .await
-        .unwrap();
+    let result = sends(&bench, &[Throttled, Throttled, Throttled, Sent]).await;
+    result.unwrap();
     assert_eq!(bench.script.posts(), 4);
     assert!(about(&bench.script.pauses(), &[50, 200, 600]));
 
@@ -179,10 +178,8 @@ async fn fault_l14_another_stages_connection_is_not_gone_and_is_tried_once() {
     let id = bench.member_of("ann", OLD, "api/other").await;
     bench.script.tell(&id, &[Gone]);
     let sent = bench.sender.send(&id, "hello").await;
-    assert!(
-        matches!(&sent, Err(SendError::OtherStage { api }) if api == "api/other"),
-        "{sent:?}"
-    );
+    let is_expected = matches!(&sent, Err(SendError::OtherStage { api }) if api == "api/other");
+    assert!(is_expected, "{sent:?}");
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.gone, delivery.failed), (0, 1));
     assert_eq!((bench.script.posts(), bench.script.pauses().len()), (2, 0));

@@ -7,7 +7,6 @@ use super::evidence::Evidence;
 use super::slow::SlowClients;
 use crate::ConnectionId;
 use crate::sync::lock;
-
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;

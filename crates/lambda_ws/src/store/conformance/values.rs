@@ -246,10 +246,8 @@ impl<S: Store> Check<'_, S> {
             KeyValueStore::replace(self.store, &namespace, key, "2", expires, version, now)
         };
         let taken = replace("read", None, None, last).await;
-        assert!(
-            matches!(taken, Err(StoreError::Conflict)),
-            "the value exists until it expires"
-        );
+        let is_expected = matches!(taken, Err(StoreError::Conflict));
+        assert!(is_expected, "the value exists until it expires");
 
         assert_eq!(self.value(&namespace, "read", expires).await, None);
         assert_eq!(self.keys(&namespace, "", expires).await, [""; 0]);
@@ -280,10 +278,8 @@ impl<S: Store> Check<'_, S> {
         let written = KeyValueStore::write(self.store, &namespace, "l", "1", None).await;
         written.expect("write");
 
-        let mut wanted: Vec<_> = keys
-            .iter()
-            .map(|key| (namespace.clone(), key.clone()))
-            .collect();
+        let wanted = keys.iter().map(|key| (namespace.clone(), key.clone()));
+        let mut wanted: Vec<_> = wanted.collect();
         wanted.insert(1, (other.clone(), keys[0].clone()));
         wanted.push(wanted[0].clone());
         let found = KeyValueStore::read_all(self.store, &wanted, now).await;

@@ -55,11 +55,8 @@ async fn c1_c2_c3_events_have_the_documented_form() {
     let bob = gateway.connect("/?user=bob").await.unwrap();
     bob.send("hello").await;
     bob.close().await;
-    let events: Vec<_> = gateway
-        .events()
-        .into_iter()
-        .map(|event| event.json)
-        .collect();
+    let events = gateway.events().into_iter().map(|event| event.json);
+    let events: Vec<_> = events.collect();
     insta::assert_json_snapshot!(events);
 }
 

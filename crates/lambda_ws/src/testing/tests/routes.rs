@@ -93,12 +93,10 @@ async fn e3_a_handler_that_panics_is_an_error_frame_and_the_connection_stays_ope
     let mut ann = connected(&gateway).await;
     ann.send(r#"{"action":"panic"}"#).await;
     let (id, request) = (ann.id().clone(), gateway.events()[1].request_id.clone());
-    assert_eq!(
-        ann.recv().await,
-        format!(
-            r#"{{"message": "Internal server error", "connectionId":"{id}", "requestId":"{request}"}}"#
-        )
+    let expected = format!(
+        r#"{{"message": "Internal server error", "connectionId":"{id}", "requestId":"{request}"}}"#
     );
+    assert_eq!(ann.recv().await, expected);
     ann.send("still here").await;
     assert_eq!(ann.recv().await, "still here");
 }

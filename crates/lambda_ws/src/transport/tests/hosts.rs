@@ -13,10 +13,8 @@ use std::path::PathBuf;
 async fn nobody(url: &str) {
     for client in CLIENTS {
         let transport = client.connect(&config(), url);
-        let error = transport
-            .inspect(&ConnectionId::from("a"))
-            .await
-            .unwrap_err();
+        let result = transport.inspect(&ConnectionId::from("a")).await;
+        let error = result.unwrap_err();
         assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     }
 }
@@ -43,9 +41,8 @@ async fn an_address_of_ipv6_is_an_address() {
         transport.inspect(&ConnectionId::from("a")).await.unwrap();
     }
     let hosts = server.seen().into_iter();
-    let hosts: Vec<_> = hosts
-        .map(|seen| seen.header("host").unwrap().to_owned())
-        .collect();
+    let hosts = hosts.map(|seen| seen.header("host").unwrap().to_owned());
+    let hosts: Vec<_> = hosts.collect();
     assert_eq!(hosts[0], hosts[1]);
 }
 

@@ -104,9 +104,8 @@ impl Server {
                 .with_single_cert(vec![certificate.der().clone()], key)
                 .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let mut server = Self::listen("127.0.0.1:0", action, Some(tls))
-            .await
-            .unwrap();
+        let result = Self::listen("127.0.0.1:0", action, Some(tls)).await;
+        let mut server = result.unwrap();
         server.authority = authority.pem();
         server
     }

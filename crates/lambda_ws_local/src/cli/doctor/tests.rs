@@ -42,10 +42,8 @@ fn a_finding_without_a_place_is_shown_without_one() {
         Path::new("t.yaml"),
         Style::plain(),
     );
-    assert_eq!(
-        text,
-        "t.yaml: mistake: it is empty [template]\n  fix: fill it"
-    );
+    let expected = "t.yaml: mistake: it is empty [template]\n  fix: fill it";
+    assert_eq!(text, expected);
 }
 
 /// The doctor's output for a template of a public shape.

@@ -150,14 +150,12 @@ mod tests {
     fn a_difference_is_named_by_its_place() {
         let before = json!({"statusCode": 200, "body": r#"{"a":[1,{"b":"x"}]}"#});
         let now = json!({"statusCode": 500, "body": r#"{"a":[1,{"b":"y"}],"c":true}"#});
-        assert_eq!(
-            of(before, now),
-            [
-                "statusCode: recorded 200, now 500",
-                r#"body.a[1].b: recorded "x", now "y""#,
-                "body.c: recorded null, now true",
-            ]
-        );
+        let expected = [
+            "statusCode: recorded 200, now 500",
+            r#"body.a[1].b: recorded "x", now "y""#,
+            "body.c: recorded null, now true",
+        ];
+        assert_eq!(of(before, now), expected);
         assert_eq!(of(json!(1), json!([])), ["recorded 1, now []"]);
     }
 
@@ -167,9 +165,7 @@ mod tests {
         let same = differences(&failed, Err("no user AJqB0fHsqRcCHlw="));
         assert_eq!(same, [""; 0]);
         let now = differences(&failed, Ok(&json!({"statusCode": 200})));
-        assert_eq!(
-            now,
-            [r#"recorded no user PJqB0fHsqRcCHlw=, now {"statusCode":200}"#]
-        );
+        let expected = [r#"recorded no user PJqB0fHsqRcCHlw=, now {"statusCode":200}"#];
+        assert_eq!(now, expected);
     }
 }

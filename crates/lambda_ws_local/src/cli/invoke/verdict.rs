@@ -144,10 +144,8 @@ mod tests {
             assert_eq!(judge(&sqs, &fine), Ok(None), "{fine}");
         }
         let one = failures(json!([{"itemIdentifier": "m2"}]));
-        assert_eq!(
-            judge(&sqs, &one),
-            Ok(Some("1 of 2 records failed".to_owned()))
-        );
+        let expected = Ok(Some("1 of 2 records failed".to_owned()));
+        assert_eq!(judge(&sqs, &one), expected);
         for (bad, reason) in [
             (
                 json!({"statusCode": 200}),
@@ -178,16 +176,12 @@ mod tests {
                 .unwrap_err()
                 .contains("not JSON")
         );
-        assert_eq!(
-            Kind::of(&sqs).judge(Err(&failure("boom"))),
-            Err(failure("boom").to_string())
-        );
+        let expected = Err(failure("boom").to_string());
+        assert_eq!(Kind::of(&sqs).judge(Err(&failure("boom"))), expected);
         let stream = json!({"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "7"}}]});
         let seven = failures(json!([{"itemIdentifier": "7"}]));
-        assert_eq!(
-            judge(&stream, &seven),
-            Ok(Some("1 of 1 records failed".to_owned()))
-        );
+        let expected = Ok(Some("1 of 1 records failed".to_owned()));
+        assert_eq!(judge(&stream, &seven), expected);
     }
 
     #[test]

@@ -147,10 +147,8 @@ mod tests {
         outbox.push(Bytes::from("a"), BOUNDS).unwrap();
         assert!(outbox.request_close(Close::NORMAL));
         assert!(!outbox.request_close(Close::GOING_AWAY));
-        assert_eq!(
-            outbox.push(Bytes::from("b"), BOUNDS),
-            Err(PushError::Closed)
-        );
+        let expected = Err(PushError::Closed);
+        assert_eq!(outbox.push(Bytes::from("b"), BOUNDS), expected);
         assert_eq!(outbox.closing(), Some(Close::NORMAL));
         assert_eq!(outbox.pop().unwrap(), "a");
         assert_eq!(outbox.pop(), None);

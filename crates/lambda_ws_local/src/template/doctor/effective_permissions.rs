@@ -1,13 +1,12 @@
 //! The permissions of a function's role that the template contains.
 
-use lambda_ws_protocol::authorizer::matches_pattern;
-
 use super::finding::Location;
 use super::input::DoctorInput;
 use super::references::referenced_resource;
 use super::{arn, managed_policies};
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
+use lambda_ws_protocol::authorizer::matches_pattern;
 
 /// The permissions of a role.
 pub(super) struct EffectivePermissions<'d> {

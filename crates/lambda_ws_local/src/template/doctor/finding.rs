@@ -1,7 +1,6 @@
-use std::fmt;
-
 use crate::template::syntax::{Entry, Node, Problem};
 use crate::template::transform::Resource;
+use std::fmt;
 
 /// The name of the check whose findings are the problems of the template's reader.
 pub(super) const READER: &str = "template";

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::examined_api::{self, ExaminedApi, ExaminedRoute};
 use super::finding::Location;
 use super::invocation_target::InvocationTarget;
@@ -8,6 +6,7 @@ use crate::template::evaluate::{Evaluator, resource_names};
 use crate::template::resources::{Table, unsupported};
 use crate::template::syntax::{Entry, Node};
 use crate::template::transform::Resource;
+use std::path::Path;
 
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";

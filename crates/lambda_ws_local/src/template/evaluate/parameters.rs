@@ -1,8 +1,7 @@
-use std::collections::BTreeMap;
-
 use super::options::Options;
 use crate::template::syntax::{Node, Problem, Report, listed};
 use crate::template::transform::short_id;
+use std::collections::BTreeMap;
 
 /// The local value of `AWS::StackName`.
 pub(super) const STACK: &str = "local";

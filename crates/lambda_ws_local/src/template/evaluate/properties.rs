@@ -1,8 +1,7 @@
-use std::ops::RangeInclusive;
-
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
 use crate::template::transform::Resource;
+use std::ops::RangeInclusive;
 
 /// A map of properties. Each property is evaluated when it is used.
 #[derive(Clone)]

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::model;
 use super::route::{self, Route};
 use super::stage::{self, Throttling};
@@ -7,6 +5,7 @@ use crate::gateway::{ApiKey, ApiKeySource};
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
+use std::collections::BTreeMap;
 
 /// A WebSocket API of the template, with the stage that is served.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,9 +1,8 @@
-use lambda_ws_protocol::authorizer::IdentitySource;
-
 use super::integration;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use lambda_ws_protocol::authorizer::IdentitySource;
 
 /// The authorization of a route. For routes other than `$connect` it is always `None` (conformance B9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

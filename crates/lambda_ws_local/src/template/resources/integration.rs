@@ -1,9 +1,8 @@
-use std::time::Duration;
-
 use super::mock::{self, Mock};
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Problem, listed};
 use crate::template::transform::{Resource, resource_type};
+use std::time::Duration;
 
 /// The shortest timeout of an integration, in ms (conformance E5).
 const MIN_TIMEOUT_MS: u32 = 50;

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::authorization::{self, Authorization};
 use super::integration::{self, Integration};
 use super::mock::Mock;
@@ -7,6 +5,7 @@ use super::model::{self, Models};
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
+use std::time::Duration;
 
 /// The route keys that start with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];

@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
-
 use crate::gateway::Rate;
 use crate::template::evaluate::intrinsics::dynamic_reference;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::resource_type;
+use std::collections::BTreeMap;
 
 /// The stage of an API that is served.
 pub(crate) struct Stage {

@@ -1,9 +1,8 @@
-use serde_json::{Map, Value, json};
-
 use crate::template::evaluate::json::json;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use serde_json::{Map, Value, json};
 
 /// A DynamoDB table of the template.
 #[derive(Clone, Debug, PartialEq)]

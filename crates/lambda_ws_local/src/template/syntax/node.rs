@@ -1,6 +1,5 @@
-use std::rc::Rc;
-
 use super::problem::Problem;
+use std::rc::Rc;
 
 /// The functions of CloudFormation that have a short form, `!Name`; the long form is `Fn::Name`.
 const FUNCTIONS: &str = "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not \

@@ -1,9 +1,8 @@
+use super::node::Node;
+use super::problem::Problem;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-
-use super::node::Node;
-use super::problem::Problem;
 
 /// A part of a template that the local gateway does not reproduce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

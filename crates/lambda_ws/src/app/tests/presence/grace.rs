@@ -136,11 +136,8 @@ async fn departures_of_other_events_are_announced_if_their_task_cannot_be_queued
     world.announced();
     world.disconnects(&dispatcher, "a1").await;
     let announced = world.announced();
-    assert_eq!(
-        (announced.len(), &*announced[0]),
-        (2, "ann left tea"),
-        "{announced:?}"
-    );
+    assert_eq!(announced.len(), 2, "{announced:?}");
+    assert_eq!(&*announced[0], "ann left tea", "{announced:?}");
 }
 
 #[tokio::test(start_paused = true)]

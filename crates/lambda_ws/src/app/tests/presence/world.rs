@@ -49,9 +49,8 @@ impl World {
         rooms: &[&str],
     ) {
         let query = json!({"user": [user], "room": rooms});
-        let reply = call(dispatcher, &self.event("CONNECT", id, &query, ""))
-            .await
-            .unwrap();
+        let result = call(dispatcher, &self.event("CONNECT", id, &query, "")).await;
+        let reply = result.unwrap();
         assert_eq!(reply["statusCode"], 200);
     }
 

@@ -98,10 +98,8 @@ async fn unknown_keys_make_no_storm_of_requests() {
     let nameless = stranger.sign(&json!({"alg": "EdDSA"}), &claims());
     assert!(at(&issuer, 61, &nameless).await.is_err());
     let confused = pair.sign(&json!({"alg": "EdDSA", "kid": "1"}), &claims());
-    assert!(matches!(
-        at(&issuer, 62, &confused).await,
-        Err(JwtError::Algorithm)
-    ));
+    let result = at(&issuer, 62, &confused).await;
+    assert!(matches!(result, Err(JwtError::Algorithm)));
     assert_eq!(published.asked(), 2, "only a new name may be a new key's");
 }
 
@@ -122,10 +120,8 @@ async fn a_failed_fetch_is_retried_after_a_pause() {
     // While the keys are fresh, a failed fetch rejects no client with a known key.
     published.set(Some("<html>".to_owned()));
     let stranger = Pair::es256("2").token(&claims());
-    assert!(matches!(
-        at(&issuer, 60, &stranger).await,
-        Err(JwtError::UnknownKey)
-    ));
+    let result = at(&issuer, 60, &stranger).await;
+    assert!(matches!(result, Err(JwtError::UnknownKey)));
     assert!(at(&issuer, 61, &token).await.is_ok());
 }
 

@@ -26,6 +26,22 @@ async fn send(pool: &ConnectionPool) -> Result<HttpResponse, BoxError> {
     pool.send(&request()).await
 }
 
+/// Sends requests one after the other, and asserts that each has an answer.
+async fn succeeds(pool: &ConnectionPool, requests: usize) {
+    for _ in 0..requests {
+        assert_eq!(send(pool).await.unwrap().status, 200);
+    }
+}
+
+/// Starts a server with another action for one request of one connection.
+async fn server_but(connection: usize, request: usize, action: ServerAction) -> Server {
+    Server::start(move |c, r, _| match (c, r) == (connection, request) {
+        true => action.clone(),
+        false => OK,
+    })
+    .await
+}
+
 fn pool(server: &Server) -> ConnectionPool {
     limited_pool(server, CONNECTIONS, CONNECTS)
 }
@@ -35,21 +51,15 @@ fn limited_pool(server: &Server, connections: usize, connects: usize) -> Connect
     let bundle = folder.path().join("bundle.pem");
     std::fs::write(&bundle, &server.authority).unwrap();
     let roots = Roots::read(|_| Some(bundle.clone().into()));
-    ConnectionPool::new(
-        server.url.parse().unwrap(),
-        Tls::trusting(roots),
-        connections,
-        connects,
-    )
+    let (url, tls) = (server.url.parse().unwrap(), Tls::trusting(roots));
+    ConnectionPool::new(url, tls, connections, connects)
 }
 
 #[tokio::test]
 async fn one_connection_serves_request_after_request() {
     let server = Server::start(|_, _, _| OK).await;
     let pool = pool(&server);
-    for _ in 0..20 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 20).await;
     assert_eq!((server.seen().len(), server.connections()), (20, 1));
 }
 
@@ -68,23 +78,15 @@ async fn there_are_as_many_connections_as_requests_at_once() {
 async fn a_connection_that_was_closed_meanwhile_is_replaced() {
     let server = Server::start(|_, _, _| ServerAction::AnswerAndClose).await;
     let pool = pool(&server);
-    for _ in 0..5 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 5).await;
     assert_eq!((server.seen().len(), server.connections()), (5, 5));
 }
 
 #[tokio::test]
 async fn an_idle_connection_that_closes_on_a_request_is_replaced() {
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => ServerAction::Close,
-        _ => OK,
-    })
-    .await;
+    let server = server_but(0, 1, ServerAction::Close).await;
     let pool = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 3).await;
     assert_eq!((server.seen().len(), server.connections()), (4, 2));
 }
 
@@ -98,8 +100,7 @@ async fn a_hanging_idle_connection_and_all_others_are_replaced() {
     let pool = pool(&server);
     let all = join_all((0..5).map(|_| send(&pool))).await;
     assert!(all.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(send(&pool).await.unwrap().status, 200);
-    assert_eq!(send(&pool).await.unwrap().status, 200);
+    succeeds(&pool, 2).await;
     // Only the first of the two used a hanging connection.
     assert_eq!((server.seen().len(), server.connections()), (8, 6));
 }
@@ -135,11 +136,7 @@ async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
 async fn a_cancelled_request_closes_its_connection() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
     for action in [ServerAction::Hang, ServerAction::Raw(half)] {
-        let server = Server::start(move |connection, request, _| match (connection, request) {
-            (0, 1) => action.clone(),
-            _ => OK,
-        })
-        .await;
+        let server = server_but(0, 1, action).await;
         let pool = pool(&server);
         send(&pool).await.unwrap();
         cut_off(&pool, || server.seen().len() == 2).await;
@@ -156,9 +153,7 @@ async fn a_connection_that_the_host_will_close_is_not_reused() {
     for answer in [last, old, to_end] {
         let server = Server::start(|_, _, _| ServerAction::RawAndClose(answer.to_owned())).await;
         let pool = pool(&server);
-        for _ in 0..3 {
-            assert_eq!(send(&pool).await.unwrap().status, 200);
-        }
+        succeeds(&pool, 3).await;
         assert_eq!((server.seen().len(), server.connections()), (3, 3));
     }
 }
@@ -171,9 +166,7 @@ async fn a_connection_with_unexpected_data_is_not_reused() {
     for answer in [more, both] {
         let server = Server::start(|_, _, _| ServerAction::Raw(answer.to_owned())).await;
         let pool = pool(&server);
-        for _ in 0..3 {
-            assert_eq!(send(&pool).await.unwrap().status, 200);
-        }
+        succeeds(&pool, 3).await;
         assert_eq!(server.connections(), 3);
     }
 }
@@ -181,15 +174,10 @@ async fn a_connection_with_unexpected_data_is_not_reused() {
 #[tokio::test]
 async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
     const LATE: &str = "HTTP/1.1 408 Late\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => ServerAction::RawAndClose(LATE.to_owned()),
-        _ => OK,
-    })
-    .await;
+    let late = ServerAction::RawAndClose(LATE.to_owned());
+    let server = server_but(0, 1, late).await;
     let kept = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&kept).await.unwrap().status, 200);
-    }
+    succeeds(&kept, 3).await;
     assert_eq!(server.connections(), 2);
     let server = Server::start(|_, _, _| ServerAction::RawAndClose(LATE.to_owned())).await;
     assert_eq!(send(&pool(&server)).await.unwrap().status, 408);
@@ -218,9 +206,9 @@ async fn unused_connections_are_closed() {
     assert_eq!(server.connections(), 10);
     pool.idle_timeout = std::time::Duration::ZERO;
     send(&pool).await.unwrap();
-    tokio::time::timeout(std::time::Duration::from_secs(10), server.has_open(0))
-        .await
-        .expect("all are closed");
+    let patience = std::time::Duration::from_secs(10);
+    let closed = tokio::time::timeout(patience, server.has_open(0)).await;
+    closed.expect("all are closed");
 }
 
 #[tokio::test]
@@ -235,12 +223,8 @@ async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() 
 }
 
 #[tokio::test]
-async fn a_dropped_request_does_not_keep_a_connection() {
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 0) => ServerAction::Hang,
-        _ => OK,
-    })
-    .await;
+async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
+    let server = server_but(0, 0, ServerAction::Hang).await;
     let pool = limited_pool(&server, 1, 1);
     let mut first = Box::pin(send(&pool));
     let mut waits = Box::pin(send(&pool));
@@ -257,8 +241,6 @@ async fn a_dropped_request_does_not_keep_a_connection() {
 async fn a_tls_session_is_resumed() {
     let server = Server::start_tls(|_, _, _| ServerAction::AnswerAndClose).await;
     let pool = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 3).await;
     assert_eq!((server.connections(), server.resumed()), (3, 2));
 }

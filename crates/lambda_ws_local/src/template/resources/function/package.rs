@@ -1,11 +1,10 @@
 //! The package of a function's code, and its build method.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// The metadata with the folder of a CDK asset.
 const CDK_ASSET: &str = "aws:asset:path";

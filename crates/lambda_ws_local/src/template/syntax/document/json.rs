@@ -1,12 +1,10 @@
 //! Reads a JSON template as the events of a YAML parser. A YAML parser does not accept all JSON, because JSON writes a
 //! character above U+FFFF as two escapes.
 
-use std::borrow::Cow;
-
+use crate::template::syntax::Problem;
 use saphyr_parser::{Event, Marker, ScalarStyle, Span};
 use serde::de::IgnoredAny;
-
-use crate::template::syntax::Problem;
+use std::borrow::Cow;
 
 /// An event and its position.
 type Placed = (Event<'static>, Span);
