@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Show no events, only the function's log
+    /// Show only the function's log, no events
     #[arg(short, long)]
     quiet: bool,
-    /// Show every post to a client too
+    /// Also show every post to a client
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     #[command(flatten)]
@@ -29,14 +29,14 @@ impl Serve {
         let start = async { Emulator::bind(self.options, reporter).await?.start().await };
         let mut running: Running = tokio::select! {
             running = start => running?,
-            () = signals.next() => return Err(Failure::new("interrupted before the function was served")),
+            () = signals.next() => return Err(Failure::new("interrupted before the gateway was ready")),
         };
         let style = printer.style();
         if !running.faults().plan().is_off() {
             let (plan, seed) = (running.faults().plan(), running.faults().seed());
             let name = style.bad("faults");
             printer.line(format!(
-                "{name} {plan}, the same again with --fault-seed {seed}"
+                "{name} {plan}; to repeat them, use --fault-seed {seed}"
             ));
         }
         announce(running.urls(), &project)?;
@@ -46,8 +46,8 @@ impl Serve {
         }
         let stopped = tokio::select! {
             () = running.stop() => Ok(()),
-            // A second signal does not wait: the processes end with this one.
-            () = signals.next() => Err(Failure::new("stopped before all clients were told")),
+            // A second signal ends the processes without a wait.
+            () = signals.next() => Err(Failure::new("stopped before all connections were closed")),
         };
         if let Some(fired) = fired(running.faults()) {
             printer.line(format!("{} {fired}", style.strong("faults")));
@@ -80,7 +80,7 @@ fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How often each fault has happened, if any has.
+/// Returns how often each fault has happened, if any has.
 fn fired(faults: &Faults) -> Option<String> {
     let counts = Kind::ALL.map(|kind| (kind.name(), faults.fired(kind)));
     let counts = counts.iter().filter(|(_, count)| *count > 0);

@@ -1,4 +1,4 @@
-//! The gateway of an emulator: the API of its template, its options, and the pages besides the stage.
+//! The gateway of an emulator: the API of its template, its options, and the pages beside the stage.
 
 use super::failure::Failure;
 use super::functions::{ConsoleFunctions, FixedResponse, Functions};
@@ -31,7 +31,7 @@ impl Emulator {
         let needed = api.routes.iter().any(|route| route.api_key_required);
         if needed && served.api_keys.accepted.is_empty() {
             self.reporter.note(
-                "nobody can connect without an API key, and there is none: name one with --api-key",
+                "clients need an API key, but none is defined: add one with --api-key",
             );
         }
         for route in &api.routes {
@@ -61,7 +61,7 @@ impl Emulator {
         Ok(served)
     }
 
-    /// The pages besides the stage, and whether the application has one of its own.
+    /// Returns the pages beside the stage, and whether the application has its own page.
     pub(super) async fn site(
         &self,
         parts: &Parts,
@@ -123,8 +123,8 @@ impl Emulator {
         Ok(options)
     }
 
-    /// The URL that functions post to. With TLS it is a port of its own: a function need not trust the certificate that
-    /// clients trust.
+    /// Returns the URL that functions post to. With TLS it has a separate port, so that functions need not trust the
+    /// certificate of clients.
     pub(super) async fn management_url(
         &self,
         gateway: &Gateway,
@@ -140,14 +140,14 @@ impl Emulator {
         Ok(url)
     }
 
-    /// The integration of a function, which is recorded if the emulator records.
+    /// Returns the integration of a function, which records if the emulator records.
     fn integration(
         &self,
         functions: &Functions,
         name: &str,
     ) -> Result<Arc<dyn Integration>, Failure> {
         let Some(function) = functions.get(name) else {
-            return Err(Failure::new(format!("function `{name}` is not run")));
+            return Err(Failure::new(format!("function `{name}` is not running: its program was not started")));
         };
         Ok(match &self.recorder {
             Some(recorder) => Arc::new(recorder.around(name, function.clone())),
@@ -155,7 +155,7 @@ impl Emulator {
         })
     }
 
-    /// The API keys of the template, and those of the options.
+    /// Returns the API keys of the template and the options.
     fn api_keys(&self, template: &Template) -> Vec<ApiKey> {
         let own = self.options.api_key.iter().zip(1..);
         let own = own.map(|(value, number)| ApiKey {
