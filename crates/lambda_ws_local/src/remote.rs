@@ -308,6 +308,7 @@ impl Shared {
 /// It is unknown whether the event was handled.
 fn broken() -> InvokeError {
     InvokeError::Unreachable {
-        reason: "the connection to the program that runs the function was lost: check its log".to_owned(),
+        reason: "the connection to the program that runs the function was lost: check its log"
+            .to_owned(),
     }
 }

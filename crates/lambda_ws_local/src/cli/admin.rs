@@ -40,12 +40,14 @@ impl<'u> Admin<'u> {
     ) -> Result<Value, Failure> {
         let url = self.url;
         let answer = timeout(patience, self.answer(method, path, body)).await;
-        let (status, body) =
-            answer.map_err(|_| Failure::new(format!("the gateway at {url} does not respond")))??;
+        let (status, body) = answer
+            .map_err(|_| Failure::new(format!("the gateway at {url} does not respond")))??;
         match (status, body["message"].as_str()) {
             (StatusCode::OK, _) if body.is_object() => Ok(body),
             (StatusCode::BAD_GATEWAY, Some(message)) => Err(Failure::new(message.to_owned())),
-            (_, Some(message)) => Err(Failure::new(format!("the gateway rejects the request: {message}"))),
+            (_, Some(message)) => Err(Failure::new(format!(
+                "the gateway rejects the request: {message}"
+            ))),
             (status, None) => Err(Failure::new(format!(
                 "{url} is not a lambda-ws-local gateway: it responded {status}"
             ))),
@@ -80,7 +82,8 @@ impl<'u> Admin<'u> {
             .body(Full::new(Bytes::from(body)))?;
         let (head, body) = client.send_request(request).await?.into_parts();
         let body = Limited::new(body, ANSWER).collect().await;
-        let body = body.map_err(|error| Failure::new(format!("the response is incomplete: {error}")))?;
+        let body =
+            body.map_err(|error| Failure::new(format!("the response is incomplete: {error}")))?;
         let body = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
         Ok((head.status, body))
     }

@@ -53,7 +53,10 @@ const CLOSE: Duration = Duration::from_secs(2);
 
 fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
-    let name = name.trim().parse().map_err(|_| "this is not a valid header name")?;
+    let name = name
+        .trim()
+        .parse()
+        .map_err(|_| "this is not a valid header name")?;
     let value = value
         .trim()
         .parse()
@@ -149,16 +152,23 @@ impl Connect {
     }
 
     fn request(&self) -> Result<Request, Failure> {
-        let bad = |error| Failure::because(&format!("`{}` is not a valid WebSocket URL", self.url), error);
+        let bad = |error| {
+            Failure::because(
+                &format!("`{}` is not a valid WebSocket URL", self.url),
+                error,
+            )
+        };
         let mut request = self.url.as_str().into_client_request().map_err(bad)?;
         for (name, value) in &self.header {
             request.headers_mut().append(name, value.clone());
         }
         if !self.protocol.is_empty() {
             let protocols = self.protocol.join(", ");
-            let protocols = protocols
-                .parse()
-                .map_err(|_| Failure::new(format!("`{protocols}` is not a valid list of sub-protocols")))?;
+            let protocols = protocols.parse().map_err(|_| {
+                Failure::new(format!(
+                    "`{protocols}` is not a valid list of sub-protocols"
+                ))
+            })?;
             let headers = request.headers_mut();
             headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocols);
         }
@@ -173,7 +183,9 @@ impl Connect {
                 let status = response.status();
                 let body = response.body().as_deref().unwrap_or_default();
                 let body = String::from_utf8_lossy(body);
-                Failure::new(format!("the server rejects the handshake: {status} {body}").trim_end())
+                Failure::new(
+                    format!("the server rejects the handshake: {status} {body}").trim_end(),
+                )
             }
             error => Failure::because(&format!("cannot connect to {}", self.url), error),
         }

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 /// The functions of the API may be written in any language. The command does not run or build anything, and does not
 /// contact AWS. It does not check values that only AWS knows. The last lines state what was examined and what was not.
 #[derive(Debug, Args)]
-#[command(after_help = "A mistake breaks the deployment or the application on AWS:
+#[command(
+    after_help = "A mistake breaks the deployment or the application on AWS:
   template, template-kind, references, circular-dependency, sam, selection-expression, route-response, deployment,
   throttling, lambda-permission; for functions that use lambda_ws also lifecycle-routes, connections-table, table-keys,
   endpoint, manage-connections, dynamodb-actions, batch-failures
@@ -37,7 +38,8 @@ Examples:
   lambda-ws-local doctor --json | jq -r '.[].check'
 
 Exit code: 0 if there are no mistakes, 1 if there are some, 2 if nothing was examined: the command or the file is not
-valid, or the template contains no WebSocket API. Remarks do not count.")]
+valid, or the template contains no WebSocket API. Remarks do not count."
+)]
 pub(super) struct Doctor {
     /// The SAM or CloudFormation template
     #[arg(value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
@@ -77,7 +79,10 @@ impl Doctor {
     fn examine(&self) -> Result<bool, Failure> {
         let path = &self.template;
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot read {}: pass the path of another template", path.display());
+            let what = format!(
+                "cannot read {}: pass the path of another template",
+                path.display()
+            );
             Failure::because(&what, error)
         })?;
         let options = Options {
@@ -131,8 +136,7 @@ fn not_a_template(error: &TemplateError) -> bool {
 
 fn nothing(path: &Path, examined: &Examined) -> Failure {
     let path = path.display();
-    let mut text =
-        format!("{path}: nothing was examined: the template contains no WebSocket API");
+    let mut text = format!("{path}: nothing was examined: the template contains no WebSocket API");
     for one in &examined.left_out {
         text.push_str(&format!("\n  not examined: {one}"));
     }

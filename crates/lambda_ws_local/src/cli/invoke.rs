@@ -143,7 +143,9 @@ impl Invoke {
         let unfinished = invoker.finish(FOLLOW_UP).await;
         if unfinished.timed_out {
             let secs = FOLLOW_UP.as_secs();
-            printer.line(format!("asynchronous invocations did not end within {secs} s"));
+            printer.line(format!(
+                "asynchronous invocations did not end within {secs} s"
+            ));
         }
         Ok(match (invalid, different, unfinished.lost) {
             (0, 0, 0) => None,
@@ -151,7 +153,9 @@ impl Invoke {
             (0, n, _) => Some(Failure::new(format!(
                 "{n} of {sent} responses differ from the recorded ones"
             ))),
-            (n, _, _) => Some(Failure::new(format!("{n} of {sent} responses are not valid"))),
+            (n, _, _) => Some(Failure::new(format!(
+                "{n} of {sent} responses are not valid"
+            ))),
         })
     }
 }

@@ -5,7 +5,7 @@ use super::signals::Signals;
 use clap::Args;
 use lambda_ws_local::emulator::{Emulator, Failure, Options, ProjectOptions, Running, Urls};
 use lambda_ws_local::faults::{Faults, Kind};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
@@ -56,7 +56,8 @@ impl Serve {
     }
 }
 
-/// Prints the URLs. A program that reads standard output knows from the last line, the credentials, that all is ready.
+/// Prints the URLs. For a program that reads standard output, the last line, the credentials, means that everything is
+/// ready. A terminal gets one more line with the page to open.
 fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
     let style = Style::stdout();
     let mut stdout = std::io::stdout().lock();
@@ -76,8 +77,19 @@ fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
             writeln!(stdout, "{} {value}", style.strong(&name))?;
         }
     }
+    if stdout.is_terminal() {
+        writeln!(stdout, "\n{}", style.good(&next_step(urls)))?;
+    }
     stdout.flush()?;
     Ok(())
+}
+
+/// Returns what to do with a ready gateway: open the application's page, or else the console, or else connect.
+fn next_step(urls: &Urls) -> String {
+    match urls.web.as_ref().or(urls.console.as_ref()) {
+        Some(page) => format!("ready: open {page}"),
+        None => format!("ready: lambda-ws-local connect '{}'", urls.websocket),
+    }
 }
 
 /// Returns how often each fault has happened, if any has.
@@ -88,4 +100,31 @@ fn fired(faults: &Faults) -> Option<String> {
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_is_the_page_then_the_console_then_a_client() {
+        let mut urls = Urls {
+            websocket: "ws://127.0.0.1:3001/dev".to_owned(),
+            management: String::new(),
+            dynamodb: String::new(),
+            console: None,
+            web: None,
+        };
+        assert_eq!(
+            next_step(&urls),
+            "ready: lambda-ws-local connect 'ws://127.0.0.1:3001/dev'"
+        );
+        urls.console = Some("http://127.0.0.1:3001/_console/".to_owned());
+        assert_eq!(
+            next_step(&urls),
+            "ready: open http://127.0.0.1:3001/_console/"
+        );
+        urls.web = Some("http://127.0.0.1:3001/".to_owned());
+        assert_eq!(next_step(&urls), "ready: open http://127.0.0.1:3001/");
+    }
 }

@@ -72,10 +72,12 @@ impl Sign {
             Failure::new("the credentials contain characters that are not valid in a header")
         })?;
         for (name, value) in headers {
-            let value = HeaderValue::try_from(value)
-                .map_err(|error| Failure::because("cannot add the signature to the request", error))?;
-            let name = HeaderName::try_from(name)
-                .map_err(|error| Failure::because("cannot add the signature to the request", error))?;
+            let value = HeaderValue::try_from(value).map_err(|error| {
+                Failure::because("cannot add the signature to the request", error)
+            })?;
+            let name = HeaderName::try_from(name).map_err(|error| {
+                Failure::because("cannot add the signature to the request", error)
+            })?;
             request.headers_mut().insert(name, value);
         }
         Ok(())

@@ -45,18 +45,12 @@ impl Trust {
 }
 
 fn roots(path: &std::path::Path) -> Result<RootCertStore, Failure> {
-    let what = || {
-        format!(
-            "{} contains no valid certificate in PEM",
-            path.display()
-        )
-    };
+    let what = || format!("{} contains no valid certificate in PEM", path.display());
     let mut roots = RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_slice_iter(&std::fs::read(path).map_err(|error| {
-            Failure::because(&format!("cannot read {}", path.display()), error)
-        })?)
-    {
+    for certificate in CertificateDer::pem_slice_iter(
+        &std::fs::read(path)
+            .map_err(|error| Failure::because(&format!("cannot read {}", path.display()), error))?,
+    ) {
         let certificate = certificate.map_err(|error| Failure::because(&what(), error))?;
         let added = roots.add(certificate);
         added.map_err(|error| Failure::because(&what(), error))?;

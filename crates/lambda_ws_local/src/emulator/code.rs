@@ -26,13 +26,19 @@ pub(super) fn bootstrap(function: &Function) -> Result<Program, String> {
         return Err(format!("its code is {}", function.package));
     }
     if !function.runtime.starts_with("provided") {
-        return Err(format!("the runtime `{}` is not available here", function.runtime));
+        return Err(format!(
+            "the runtime `{}` is not available here",
+            function.runtime
+        ));
     }
     let folder = function.code.canonicalize();
     let folder = folder.map_err(|_| format!("{} does not exist", function.code.display()))?;
     let program = folder.join("bootstrap");
     let Ok(file) = program.metadata() else {
-        return Err(format!("{} contains no `bootstrap`", function.code.display()));
+        return Err(format!(
+            "{} contains no `bootstrap`",
+            function.code.display()
+        ));
     };
     if !file.is_file() || file.permissions().mode() & 0o111 == 0 {
         return Err(format!("{} is not executable", program.display()));

@@ -47,10 +47,7 @@ impl EnvArgs {
         for path in &self.env_file {
             let text = std::fs::read_to_string(path);
             let text = text.map_err(|error| {
-                Failure::because(
-                    &format!("cannot read --env-file {}", path.display()),
-                    error,
-                )
+                Failure::because(&format!("cannot read --env-file {}", path.display()), error)
             })?;
             all.extend(lines(path, &text)?);
         }

@@ -30,9 +30,8 @@ impl Emulator {
         };
         let needed = api.routes.iter().any(|route| route.api_key_required);
         if needed && served.api_keys.accepted.is_empty() {
-            self.reporter.note(
-                "clients need an API key, but none is defined: add one with --api-key",
-            );
+            self.reporter
+                .note("clients need an API key, but none is defined: add one with --api-key");
         }
         for route in &api.routes {
             let integration = match &route.integration {
@@ -147,7 +146,9 @@ impl Emulator {
         name: &str,
     ) -> Result<Arc<dyn Integration>, Failure> {
         let Some(function) = functions.get(name) else {
-            return Err(Failure::new(format!("function `{name}` is not running: its program was not started")));
+            return Err(Failure::new(format!(
+                "function `{name}` is not running: its program was not started"
+            )));
         };
         Ok(match &self.recorder {
             Some(recorder) => Arc::new(recorder.around(name, function.clone())),

@@ -100,7 +100,9 @@ fn chosen(project: &Project) -> Result<&Function, Failure> {
             .iter()
             .find(|function| function.logical_id == *name)
             .ok_or_else(|| Failure::new(format!("the template contains no function `{name}`"))),
-        (_, None) => Err(Failure::new("the template contains several functions: choose one with --function")),
+        (_, None) => Err(Failure::new(
+            "the template contains several functions: choose one with --function",
+        )),
     }
 }
 

@@ -79,7 +79,9 @@ impl Project {
             let why: String = warnings
                 .map(|warning| format!("\n{path}: {warning}"))
                 .collect();
-            return Err(Failure::new(format!("{path} contains no function to run{why}")));
+            return Err(Failure::new(format!(
+                "{path} contains no function to run{why}"
+            )));
         }
         let names: Vec<_> = functions.iter().map(|f| f.logical_id.as_str()).collect();
         let names = names.join(", ");

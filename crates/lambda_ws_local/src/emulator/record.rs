@@ -105,7 +105,9 @@ impl Recorder {
             && tokio::time::timeout(END, written).await.is_err()
         {
             let end = END.as_secs();
-            let slow = format!("the last events are not recorded: the disk did not write them within {end} s");
+            let slow = format!(
+                "the last events are not recorded: the disk did not write them within {end} s"
+            );
             self.reporter.line(slow);
         }
     }

@@ -95,7 +95,10 @@ pub enum InvokeError {
     #[error("every process of the function is busy: raise --concurrency")]
     Throttled,
     /// The response is over [`RESPONSE_LIMIT`].
-    #[error("the response is too large: {size} bytes; Lambda accepts at most {}", RESPONSE_LIMIT)]
+    #[error(
+        "the response is too large: {size} bytes; Lambda accepts at most {}",
+        RESPONSE_LIMIT
+    )]
     TooLarge {
         /// The size of the response in bytes.
         size: usize,

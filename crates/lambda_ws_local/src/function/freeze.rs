@@ -125,6 +125,6 @@ impl Frozen<'_> {
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        self.0.go_on();
+        self.0.resume();
     }
 }

@@ -149,10 +149,7 @@ mod tests {
             Ok(Some("1 of 2 records failed".to_owned()))
         );
         for (bad, reason) in [
-            (
-                json!({"statusCode": 200}),
-                "not valid for an aws:sqs event",
-            ),
+            (json!({"statusCode": 200}), "not valid for an aws:sqs event"),
             (failures(json!({})), "must be a list"),
             (
                 failures(json!([{"itemIdentifier": "m3"}])),

@@ -54,8 +54,7 @@ impl Recorded {
         let path = event.with_extension(RESPONSE);
         let name = path.display();
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            let what =
-                format!("cannot read {name}: record it with --record, or remove --compare");
+            let what = format!("cannot read {name}: record it with --record, or remove --compare");
             Failure::because(&what, error)
         })?;
         serde_json::from_str(&text)
