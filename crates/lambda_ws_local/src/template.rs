@@ -140,7 +140,7 @@ fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Func
             Err(problems) => {
                 let why: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 let text = format!(
-                    "function `{}` is skipped, because no route uses it: {}",
+                    "skipped function `{}`, which no route uses: {}",
                     resource.id,
                     why.join("; ")
                 );

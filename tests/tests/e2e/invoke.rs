@@ -67,7 +67,7 @@ async fn the_conversation_of_the_samples_is_shown() {
 #[tokio::test]
 async fn a_file_that_is_not_an_event_is_named() {
     for (file, said) in [
-        ("Cargo.toml", "is no JSON"),
+        ("Cargo.toml", "is not valid JSON"),
         ("events/nosuch.json", "cannot read"),
     ] {
         let ended = invoke([file], &chat()).await;
@@ -88,7 +88,7 @@ async fn a_response_that_api_gateway_rejects_is_a_failure() {
         (r#"{"return": null}"#, "not a JSON object"),
         (r#"{"return": {"statusCode": 200, "Data": "x"}}"#, "`Data`"),
         (r#"{"do": "fail"}"#, "as it was told"),
-        (r#"{"do": "crash"}"#, "ended before it answered"),
+        (r#"{"do": "crash"}"#, "ended before it responded"),
         (r#"{"do": "hang"}"#, "timed out after 2.00 seconds"),
     ] {
         let event = folder.path().join("event.json");
@@ -103,7 +103,7 @@ async fn a_response_that_api_gateway_rejects_is_a_failure() {
         ];
         let ended = invoke(args, Path::new(PROBE)).await;
         assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
-        assert_eq!(ended.errors(), ["error: 1 of 1 answers are rejected"]);
+        assert_eq!(ended.errors(), ["error: 1 of 1 responses are not valid"]);
         assert_eq!(ended.stdout.len(), 1, "a line for each: {ended:?}");
         let explained = ended.stderr.iter().any(|line| line.contains(said));
         assert!(explained, "{command}: no `{said}` in {ended:?}");
@@ -175,7 +175,7 @@ async fn the_tasks_of_a_function_end_before_the_command() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(
         ended.errors().last(),
-        Some(&"error: 1 asynchronous events are lost")
+        Some(&"error: 1 asynchronous invocations failed")
     );
 }
 

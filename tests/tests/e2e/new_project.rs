@@ -91,7 +91,7 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     let ended = run(&project, &["doctor"]).await;
     assert_eq!(
         ended.stdout,
-        ["template.yaml: no known mistake (examined: 1 WebSocket API, 3 routes, 1 function)"],
+        ["template.yaml: no known mistakes (examined: 1 WebSocket API, 3 routes, 1 function)"],
         "{ended:?}"
     );
     assert_eq!(ended.code, Some(0));
@@ -112,7 +112,7 @@ async fn a_project_that_cannot_be_created_is_an_error_with_a_fix() {
         (
             &["new", "tea", "--lambda-ws", "full"],
             1,
-            "no checkout of lambda_ws",
+            "is not a checkout of lambda_ws",
         ),
     ] {
         let ended = run(folder.path(), args).await;

@@ -50,7 +50,7 @@ async fn a_message_that_cannot_be_published_is_an_error_with_its_reason() {
     let nowhere = publish("http://127.0.0.1:1", ["--everyone", "hello"]).await;
     assert_eq!(nowhere.code, Some(1));
     assert!(
-        nowhere.errors()[0].contains("no gateway runs"),
+        nowhere.errors()[0].contains("no gateway is running"),
         "{nowhere:?}"
     );
     gateway.stop().await;

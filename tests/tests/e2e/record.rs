@@ -66,7 +66,7 @@ async fn a_recorded_session_is_replayed_and_compared() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(
         ended.errors(),
-        ["error: 1 of 3 responses are not as they were recorded"]
+        ["error: 1 of 3 responses differ from the recorded ones"]
     );
     let differs = "differs statusCode: recorded 418, now 200";
     assert!(

@@ -109,7 +109,7 @@ async fn a_built_program_and_its_template_reload_under_an_open_connection() {
     write(folder, "src/version.rs", "no Rust");
     told(
         &mut gateway,
-        &["failed, the old program goes on", "does not build"],
+        &["failed, the old program stays in use", "does not build"],
     )
     .await;
     becomes(&mut client, "", "two hello").await;
@@ -137,13 +137,13 @@ async fn a_built_program_and_its_template_reload_under_an_open_connection() {
     );
     told(
         &mut gateway,
-        &["the old template goes on", "template.yaml:"],
+        &["the old template stays in use", "template.yaml:"],
     )
     .await;
     becomes(&mut client, "", "three bye").await;
 
     let lines = gateway.program.stderr.now();
-    let changes = lines.iter().filter(|line| line.contains("has changed"));
+    let changes = lines.iter().filter(|line| line.ends_with(" changed"));
     assert_eq!(
         changes.count(),
         4,
@@ -162,7 +162,7 @@ async fn a_program_that_cargo_runs_reloads_under_an_open_connection() {
     let mut client = gateway.client("").await;
     becomes(&mut client, "", "one ").await;
     write(folder, "src/version.rs", "no Rust");
-    told(&mut gateway, &["failed, the old program goes on"]).await;
+    told(&mut gateway, &["failed, the old program stays in use"]).await;
     becomes(&mut client, "", "one ").await;
     version(folder, "two");
     becomes(&mut client, "one ", "two ").await;

@@ -202,7 +202,7 @@ mod tests {
                 manifest.contains(&format!("lambda_ws = \"{}\"\n", published())),
                 "{manifest}"
             );
-            assert!(refused(new("tea-room", &path)).contains("is there and not empty"));
+            assert!(refused(new("tea-room", &path)).contains("exists and is not empty"));
         }
     }
 
@@ -240,7 +240,7 @@ mod tests {
         }
         let error = library(here).expect_err("another crate");
         assert!(
-            error.text().contains("no checkout of lambda_ws"),
+            error.text().contains("is not a checkout of lambda_ws"),
             "{error:?}"
         );
         assert_eq!(checkout_around(here), crates.join("..").canonicalize().ok());

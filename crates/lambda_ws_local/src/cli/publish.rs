@@ -28,16 +28,16 @@ The same on AWS:
 )]
 pub(super) struct Publish {
     /// Send to a room
-    #[arg(long, value_name = "NAME", group = "whom")]
+    #[arg(long, value_name = "NAME", group = "recipients")]
     room: Option<String>,
     /// Send to the connections of a user
-    #[arg(long, value_name = "NAME", group = "whom")]
+    #[arg(long, value_name = "NAME", group = "recipients")]
     user: Option<String>,
     /// Send to one connection
-    #[arg(long, value_name = "ID", group = "whom")]
+    #[arg(long, value_name = "ID", group = "recipients")]
     connection: Option<String>,
     /// Send to all connections
-    #[arg(long, group = "whom")]
+    #[arg(long, group = "recipients")]
     everyone: bool,
     /// The message; `-` reads it from standard input
     #[arg(value_name = "MESSAGE")]

@@ -169,9 +169,9 @@ mod tests {
             ),
             (["--env", "=s3cr3t"], "expected NAME=VALUE"),
             (["--env", "a b=s3cr3t"], "expected NAME=VALUE"),
-            (["--env", "MISSING"], "no such variable"),
+            (["--env", "MISSING"], "is not set in this shell"),
             (["--env-file", path], ":2: AWS_ACCESS_KEY_ID is set by"),
-            (["--env-file", "/nonexistent/env"], "cannot be read"),
+            (["--env-file", "/nonexistent/env"], "cannot read"),
         ] {
             let error = read(&args).unwrap_err();
             assert!(error.contains(reason), "{error}");

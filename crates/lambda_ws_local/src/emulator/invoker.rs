@@ -99,7 +99,7 @@ fn chosen(project: &Project) -> Result<&Function, Failure> {
         (all, Some(name)) => all
             .iter()
             .find(|function| function.logical_id == *name)
-            .ok_or_else(|| Failure::new(format!("the template contains no function `{name}`"))),
+            .ok_or_else(|| Failure::new(format!("the template has no function `{name}`"))),
         (_, None) => Err(Failure::new(
             "the template contains several functions: choose one with --function",
         )),

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("unsigned: --no-auth"), "{lines:?}");
         assert!(lines[0].contains("DynamoDB (without"), "{lines:?}");
-        assert!(lines[1].contains("reaches: console, admin"), "{lines:?}");
+        assert!(lines[1].contains("can reach console, admin"), "{lines:?}");
         assert!(Options::parse(&["--expose", "websocket"]).is_err());
     }
 

@@ -46,7 +46,10 @@ fn a_mistake_says_what_is_known() {
         "{unknown}"
     );
     assert!(error("gone").contains("NAME=RATE"));
-    assert_eq!(error("gone=1%,gone=2%"), "the fault `gone` is set twice");
+    assert_eq!(
+        error("gone=1%,gone=2%"),
+        "the fault `gone` is set twice: remove one"
+    );
     for text in [
         "gone=101%",
         "gone=-1%",

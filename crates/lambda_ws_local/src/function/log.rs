@@ -193,11 +193,8 @@ mod tests {
         let mut printed = vec![b'x'; LINE_LIMIT + 7];
         printed.extend_from_slice(b"\nnext\n");
         let lines = read(&printed).await;
-        assert_eq!(
-            lines[0].len(),
-            LINE_LIMIT + " [7 bytes more were cut]".len()
-        );
-        assert!(lines[0].ends_with("x [7 bytes more were cut]"));
+        assert_eq!(lines[0].len(), LINE_LIMIT + " [cut 7 more bytes]".len());
+        assert!(lines[0].ends_with("x [cut 7 more bytes]"));
         assert_eq!(lines[1], "next");
     }
 
@@ -222,7 +219,7 @@ mod tests {
         assert_eq!(notice.stream, Stream::Platform);
         assert_eq!(
             notice.text,
-            "3 lines are missing here: the log was read too slowly"
+            "3 lines were dropped: the log was read too slowly"
         );
         assert_eq!(
             receiver.recv().await.map(|line| line.text).as_deref(),

@@ -132,7 +132,7 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
         let error = remote
             .invoke("{}".into())
             .await
-            .expect_err("nobody listens");
+            .expect_err("no server listens");
         assert!(
             matches!(error, InvokeError::Unreachable { .. }),
             "{error:?}"
@@ -142,7 +142,7 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
     assert!(texts[0].contains("cargo lambda watch"), "{texts:?}");
     assert_eq!(
         texts[1],
-        format!("nobody listens at {}", &url["http://".len()..])
+        format!("no server listens at {}", &url["http://".len()..])
     );
 }
 

@@ -37,8 +37,8 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
         .expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "the table connections exists with the key pk (S, HASH), sk (S, RANGE), \
-         not pk (S, HASH), sk (N, RANGE); delete it, or use another data file"
+        "the table connections has the key pk (S, HASH), sk (S, RANGE), \
+         not pk (S, HASH), sk (N, RANGE): delete it, or use another data file"
     );
     let error = dynamodb
         .create_table(table(), Some("ttl"))
@@ -46,7 +46,7 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
         .expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "items of the table connections expire by exp, not by ttl; delete it, or use another data file"
+        "items of the table connections expire by exp, not by ttl: delete it, or use another data file"
     );
     let error = dynamodb
         .create_table(json!({"TableName": "x"}), None)
