@@ -49,9 +49,7 @@ use std::time::Duration;
 /// The first segment of all paths of the admin API. A stage must not have this name.
 pub const SEGMENT: &str = "_admin";
 
-/// The maximum size of a body, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// The timeout of a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The admin API of a gateway, for its [pages](Gateway::with_pages).
@@ -222,7 +220,6 @@ fn change(plan: &mut Plan, text: &str) -> Result<(), AdminError> {
     Ok(plan.change_pairs(pairs)?)
 }
 
-/// A complete request.
 struct Call {
     method: Method,
     uri: Uri,
@@ -230,7 +227,6 @@ struct Call {
 }
 
 impl Call {
-    /// Returns the path after `/_admin/`.
     fn path(&self) -> &str {
         let path = self.uri.path().trim_matches('/');
         let path = path.strip_prefix(SEGMENT).unwrap_or(path);

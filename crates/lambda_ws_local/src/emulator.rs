@@ -204,7 +204,6 @@ impl Emulator {
         })
     }
 
-    /// Builds the programs of the functions that this emulator runs.
     async fn programs(&self) -> Result<Programs, Failure> {
         let mut programs = Programs::default();
         for function in self.project.functions() {
@@ -265,7 +264,6 @@ impl Emulator {
         })
     }
 
-    /// Returns Lambda's Invoke API for all functions.
     fn lambda(&self, parts: &Parts) -> Lambda {
         let reporter = self.reporter.clone();
         let project = &self.options.project;

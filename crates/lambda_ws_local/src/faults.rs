@@ -198,7 +198,6 @@ impl Faults {
         }
     }
 
-    /// Counts this kind.
     pub(crate) fn count(&self, kind: Kind) {
         self.0.fired[kind.index()].fetch_add(1, Ordering::Relaxed);
     }
@@ -213,7 +212,6 @@ impl std::fmt::Debug for Faults {
     }
 }
 
-/// The kinds that were drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Drawn(u32);
 

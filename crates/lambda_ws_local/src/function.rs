@@ -66,7 +66,6 @@ pub struct Function {
 
 #[derive(Debug)]
 struct Pools {
-    /// The pool that gets the events.
     current: Arc<Pool>,
     /// The next pool while it starts, and former pools until their last event has ended.
     others: Vec<Arc<Pool>>,

@@ -33,7 +33,6 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
-/// A socket and its connections, which end with it.
 pub(crate) struct Listener<H> {
     socket: TcpListener,
     connections: JoinSet<()>,

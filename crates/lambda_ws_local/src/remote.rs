@@ -56,7 +56,6 @@ pub struct RemoteFunction {
 struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,
-    /// The function's timeout.
     timeout: Duration,
     /// The permits of a function that handles one event at a time: one to run, and those to wait.
     turns: Option<(Semaphore, Semaphore)>,
@@ -81,7 +80,6 @@ pub enum UrlError {
     },
 }
 
-/// An error in a function's response.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {

@@ -59,7 +59,6 @@ impl std::fmt::Debug for SessionTokens {
     }
 }
 
-/// Returns the session token of a request.
 pub(crate) fn of_request(headers: &HeaderMap) -> Option<&str> {
     headers.get(HEADER)?.to_str().ok()
 }

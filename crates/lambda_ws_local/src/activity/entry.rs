@@ -54,13 +54,11 @@ pub(crate) enum EntryKind {
     Client(Value),
 }
 
-/// An operation of the gateway.
 #[derive(Debug)]
 pub(crate) struct OperationEntry {
     kind: OperationKind,
     route: Box<str>,
     connection: Box<str>,
-    /// The request id of the gateway.
     pub(crate) gateway: Arc<str>,
     outcome: Outcome,
     detail: Option<String>,
@@ -75,7 +73,6 @@ pub(crate) struct Calls {
     pub(crate) unlogged: u32,
 }
 
-/// The origin of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallOrigin {
     /// The process that handles this event.
@@ -111,7 +108,6 @@ pub struct Call<'a> {
     pub detail: Option<String>,
 }
 
-/// A stored call.
 #[derive(Debug)]
 pub(crate) struct CallEntry {
     origin: CallOrigin,
@@ -209,7 +205,6 @@ impl OperationEntry {
 }
 
 impl Entry {
-    /// Returns its approximate size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         const SMALL: usize = 256;
         SMALL
@@ -245,7 +240,6 @@ impl Entry {
         }
     }
 
-    /// Returns the entry as JSON for the page.
     pub(crate) fn show(&self) -> Value {
         let mut shown = match &self.kind {
             EntryKind::Begun {

@@ -15,7 +15,6 @@ const WINDOW: u64 = 60;
 /// Eight buckets per octave of microseconds, up to many hours.
 const BUCKETS: usize = 8 * 36;
 
-/// The figures of the last minutes.
 #[derive(Default)]
 pub(super) struct Figures {
     connections: u64,
@@ -197,7 +196,6 @@ fn bucket(duration: Duration) -> usize {
     (((octave - 2) * 8) as usize + eighth as usize).min(BUCKETS - 1)
 }
 
-/// Returns the middle of a bucket in ms.
 fn middle(bucket: usize) -> f64 {
     let (octave, eighth) = (bucket / 8, (bucket % 8) as f64);
     let micros = match octave {

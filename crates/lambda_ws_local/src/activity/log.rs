@@ -55,12 +55,10 @@ impl ActivityLog {
         lock(&self.0.permissions).show()
     }
 
-    /// Adds a call of the console itself.
     pub(crate) fn console_called(&self, call: &Call<'_>) {
         self.keep(|| EntryKind::Call(Box::new(CallEntry::new(CallOrigin::Console, None, call))));
     }
 
-    /// Adds an event of a console client.
     pub(crate) fn console_client(&self, shown: impl FnOnce() -> Value) {
         self.keep(|| EntryKind::Client(shown()));
     }
@@ -178,7 +176,6 @@ impl Observer for ActivityLog {
     }
 }
 
-/// A reader of an [`ActivityLog`].
 pub(crate) struct Reader(Arc<Inner>);
 
 impl Reader {

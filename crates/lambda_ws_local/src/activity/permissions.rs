@@ -14,7 +14,6 @@ pub(super) struct Permissions {
     functions: BTreeMap<Box<str>, Actions>,
 }
 
-/// Counts by action and by resource.
 type Actions = BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>;
 
 /// The members of a DynamoDB request that name its tables.

@@ -19,10 +19,8 @@ pub(crate) struct Ring {
     second: (u64, usize),
 }
 
-/// Consecutive entries.
 pub(crate) struct Read {
     pub(crate) entries: Vec<Arc<Entry>>,
-    /// The number of the first entry.
     pub(crate) first: u64,
     /// How many entries were dropped before they were read.
     pub(crate) lost: u64,

@@ -14,7 +14,6 @@ pub(super) struct Reply {
     allow: Option<HeaderValue>,
 }
 
-/// Why a request is rejected.
 pub(super) enum AdminError {
     /// 400, with the fault.
     Bad(String),

@@ -20,7 +20,6 @@ pub(super) struct Admin<'u> {
 }
 
 impl<'u> Admin<'u> {
-    /// Returns the admin API of the gateway at `url`.
     pub(super) fn at(url: &'u Uri) -> Result<Self, Failure> {
         match (url.scheme_str(), url.authority()) {
             (Some("http"), Some(authority)) => Ok(Self { url, authority }),

@@ -66,7 +66,6 @@ fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Which side closed the connection.
 enum End {
     Client,
     Server(Option<CloseFrame>),

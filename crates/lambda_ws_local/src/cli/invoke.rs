@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use verdict::Kind;
 
-/// The exit code if no event was sent.
 const NOTHING_SENT: u8 = 2;
 
 /// The exit code of shells after Ctrl-C.
@@ -205,11 +204,9 @@ async fn send(
     })
 }
 
-/// The result of an event.
 struct Outcome {
     /// Whether AWS accepts the response.
     accepted: bool,
-    /// The response, or the error.
     response: Result<Value, String>,
 }
 

@@ -37,7 +37,6 @@ pub(super) struct Sign {
 }
 
 impl Sign {
-    /// Signs a request, if it is to be signed.
     pub(super) fn apply(&self, request: &mut http::Request<()>) -> Result<(), Failure> {
         if !self.sign {
             return Ok(());

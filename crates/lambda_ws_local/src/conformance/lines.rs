@@ -1,13 +1,11 @@
 //! The rules of the real service, with the status of each in the gateway.
 
-/// One rule.
 pub(super) struct Line {
     pub(super) number: &'static str,
     pub(super) behaviour: &'static str,
     pub(super) status: Status,
 }
 
-/// The status of a rule.
 #[derive(Clone, Copy)]
 pub(super) enum Status {
     Reproduced,

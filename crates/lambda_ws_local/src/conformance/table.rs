@@ -49,7 +49,6 @@ fn collect(folder: &Path, tests: &mut BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
-/// Returns the names of the test functions.
 fn functions(text: &str) -> impl Iterator<Item = &str> {
     text.split("test]\n")
         .chain(text.split("test(start_paused = true)]\n"))

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 /// The maximum size of a body, in bytes: that of an event.
 const BODY_LIMIT: usize = 6 * 1024 * 1024;
-/// The timeout of a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Pages for Console {
@@ -45,14 +44,12 @@ impl Pages for Console {
     }
 }
 
-/// An event to replay.
 #[derive(Deserialize)]
 struct Replay {
     function: String,
     event: String,
 }
 
-/// A change of the settings.
 #[derive(Deserialize)]
 struct Knobs {
     freeze: Option<bool>,
@@ -221,7 +218,6 @@ impl Console {
     }
 }
 
-/// Handles a call below `clients`.
 fn clients_call(
     clients: &Clients,
     gateway: &Gateway,

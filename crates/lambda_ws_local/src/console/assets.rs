@@ -1,6 +1,5 @@
 //! The files of the page, which are compiled into the program.
 
-/// The name, the content type and the content.
 type Asset = (&'static str, &'static str, &'static [u8]);
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -37,7 +36,6 @@ const ASSETS: &[Asset] = &[
     asset!("timeline.js", JS),
 ];
 
-/// Returns the content type and the content of a file.
 pub(super) fn find(name: &str) -> Option<(&'static str, &'static [u8])> {
     let name = if name.is_empty() { "index.html" } else { name };
     let found = ASSETS.iter().find(|(other, ..)| *other == name);

@@ -10,7 +10,6 @@ use lambda_ws_protocol::{ConnectionId, Timestamp, table_layout};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
-/// The read operations of DynamoDB.
 const READING: [&str; 6] = [
     "BatchGetItem",
     "DescribeTable",
@@ -43,7 +42,6 @@ impl Backend {
         Backend { dynamodb, activity }
     }
 
-    /// Runs a read operation of DynamoDB.
     pub(super) async fn read(&self, operation: &str, body: Bytes) -> Result<Value, ConsoleError> {
         if !READING.contains(&operation) {
             return Err(ConsoleError::bad(format!(

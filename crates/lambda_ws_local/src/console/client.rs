@@ -51,12 +51,10 @@ struct Inner {
 struct State {
     /// `connecting`, `open`, `refused`, `failed` or `closed`.
     word: &'static str,
-    /// Details of the state.
     more: Value,
     messages: VecDeque<Value>,
     /// The current second since the start, and the number of its reported messages.
     second: (u64, u32),
-    /// The number of unreported messages.
     unreported: u64,
 }
 
@@ -66,7 +64,6 @@ enum Order {
 }
 
 impl Client {
-    /// Starts to connect.
     pub(super) fn start(
         id: u64,
         setup: Setup,

@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::Connector;
 
-/// The maximum number of clients.
 const MOST: usize = 100;
 
 #[derive(Clone)]
@@ -46,7 +45,6 @@ impl Clients {
         }
     }
 
-    /// Returns the URL that clients connect to.
     pub(super) fn url(&self, gateway: &Gateway) -> String {
         gateway.url(self.address)
     }
@@ -81,7 +79,6 @@ impl Clients {
         found.ok_or_else(ConsoleError::not_found)
     }
 
-    /// Closes a client and removes it.
     pub(super) fn remove(&self, id: &str) -> Result<(), ConsoleError> {
         let client = self.find(id)?;
         client.close();

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The status and the message of a rejected call.
 #[derive(Debug)]
 pub(super) struct ConsoleError(pub(super) StatusCode, pub(super) String);
 
@@ -48,7 +47,6 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Response<PageBody> {
     response
 }
 
-/// Returns a file of this content type.
 pub(super) fn bytes(kind: &'static str, body: impl Into<Bytes>) -> Response<PageBody> {
     let mut response = Response::new(Full::new(body.into()).boxed_unsync());
     let headers = response.headers_mut();

@@ -46,7 +46,6 @@ impl Sampler {
         self.at_once = 0;
     }
 
-    /// Starts a new second.
     pub(super) fn second(&mut self) {
         self.of = self.seen.div_ceil(SHOWN).max(1);
         self.seen = 0;

@@ -71,17 +71,14 @@ pub(super) fn stream(
 struct Teller {
     reader: Reader,
     gateway: Gateway,
-    /// The number of the next entry.
     next: u64,
     timer: Interval,
     ticks: u32,
     sampler: Sampler,
-    /// The number of skipped entries.
     left_out: u64,
 }
 
 impl Teller {
-    /// Returns the next event, or `None` at the end.
     async fn event(&mut self) -> Option<Bytes> {
         loop {
             tokio::select! {

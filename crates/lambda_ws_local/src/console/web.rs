@@ -26,7 +26,6 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; connect-sr
 #[derive(Debug, Clone)]
 pub struct Web {
     folder: PathBuf,
-    /// Whether the gateway uses TLS.
     secure: bool,
 }
 
@@ -104,7 +103,6 @@ fn answer(kind: &'static str, body: impl Into<Bytes>) -> Response<PageBody> {
     response
 }
 
-/// Returns the content type of a file by its extension.
 fn kind(file: &Path) -> &'static str {
     let end = file.extension().and_then(|end| end.to_str());
     match end.unwrap_or_default() {

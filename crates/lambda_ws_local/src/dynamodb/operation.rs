@@ -33,7 +33,6 @@ pub(super) fn answer(database: &Database, operation: &str, body: &[u8]) -> (Stat
     }
 }
 
-/// Returns the response for an error.
 pub(super) fn refused(error: &DynoxideError) -> (StatusCode, Bytes) {
     let status =
         StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -19,7 +19,6 @@ const LAG: Duration = Duration::from_secs(1);
 /// It copies the replaced items before a write. Their new state is copied later, at the next use. The clock is tokio's.
 pub(super) struct StaleSnapshot {
     copy: DynamoDb,
-    /// The key attributes of each table.
     keys: HashMap<String, Vec<String>>,
     recent: VecDeque<Recent>,
     /// The number of the last write of each recent item.
@@ -74,7 +73,6 @@ impl StaleSnapshot {
         }
     }
 
-    /// Copies a table with its items.
     async fn add(&mut self, origin: &DynamoDb, name: &str) -> Option<()> {
         let described = origin
             .json("DescribeTable", &json!({"TableName": name}))
@@ -108,7 +106,6 @@ impl StaleSnapshot {
         }
     }
 
-    /// Reads from the snapshot.
     pub(super) async fn read(
         &mut self,
         origin: &DynamoDb,
@@ -236,7 +233,6 @@ impl StaleSnapshot {
         Some(items)
     }
 
-    /// Returns the key of an item.
     fn key(&self, table: &str, item: &Value) -> Option<Value> {
         let names = self.keys.get(table)?;
         let members = names.iter().map(String::as_str).collect::<Vec<_>>();

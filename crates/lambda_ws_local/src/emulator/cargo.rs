@@ -141,7 +141,6 @@ pub(super) async fn package(
     Ok(folder.map(Path::to_owned))
 }
 
-/// Returns the packages of a workspace.
 pub(super) async fn metadata(folder: &Path) -> Result<Metadata, Failure> {
     let metadata = cargo()
         .args(["metadata", "--no-deps", "--format-version=1"])

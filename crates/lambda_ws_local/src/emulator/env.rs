@@ -70,7 +70,6 @@ impl EnvArgs {
     }
 }
 
-/// Parses the variables of a file.
 fn lines(path: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let mut all = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -93,7 +92,6 @@ fn lines(path: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     Ok(all)
 }
 
-/// Removes the quotes around a value.
 fn unquoted(value: &str) -> &str {
     let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
     inner('"').or_else(|| inner('\'')).unwrap_or(value)

@@ -146,7 +146,6 @@ impl Drop for PendingCall<'_> {
     }
 }
 
-/// The functions of a project by their logical ids.
 pub(super) type Functions = HashMap<String, FunctionHandle>;
 
 pub(super) struct ConsoleFunctions(pub(super) Functions);

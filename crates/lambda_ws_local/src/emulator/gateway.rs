@@ -18,7 +18,6 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::Connector;
 
 impl Emulator {
-    /// Returns the template's API with its functions as integrations.
     pub(super) fn api(&self, functions: &Functions) -> Result<gateway::Api, Failure> {
         let api = self.project.api()?;
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -94,7 +93,6 @@ impl Emulator {
         Ok((site, has_web))
     }
 
-    /// Returns the options of the gateway.
     pub(super) fn gateway_options(&self, parts: &Parts) -> Result<gateway::Options, Failure> {
         let (own, project) = (&self.options, &self.options.project);
         let (id, secret) = (&project.access_key_id, &project.secret_access_key);
@@ -139,7 +137,6 @@ impl Emulator {
         Ok(url)
     }
 
-    /// Returns the integration of a function, which records if the emulator records.
     fn integration(
         &self,
         functions: &Functions,
@@ -156,7 +153,6 @@ impl Emulator {
         })
     }
 
-    /// Returns the API keys of the template and the options.
     fn api_keys(&self, template: &Template) -> Vec<ApiKey> {
         let own = self.options.api_key.iter().zip(1..);
         let own = own.map(|(value, number)| ApiKey {

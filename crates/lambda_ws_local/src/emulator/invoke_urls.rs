@@ -23,7 +23,6 @@ pub(super) struct InvokeUrls {
     invoke_serial: bool,
 }
 
-/// `URL` or `FUNCTION=URL`.
 fn named_url(text: &str) -> Result<(Option<String>, String), String> {
     match text.split_once('=') {
         Some((name, url)) if !name.contains("://") => Ok((Some(name.to_owned()), url.to_owned())),

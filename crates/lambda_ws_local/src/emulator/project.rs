@@ -24,7 +24,6 @@ const CARGO_INIT: Duration = Duration::from_secs(15 * 60);
 pub(super) struct Project {
     options: Arc<ProjectOptions>,
     template: Template,
-    /// Variables of the command line.
     extra: BTreeMap<String, String>,
 }
 
@@ -104,7 +103,6 @@ impl Project {
         &self.template
     }
 
-    /// Reports the notes of the template reader.
     pub(super) fn report_notes(&self, reporter: &Reporter) {
         let path = self.template.path.display();
         for note in &self.template.notes {
@@ -172,7 +170,6 @@ impl Project {
         }
     }
 
-    /// Returns the configuration of a function.
     pub(super) fn config(
         &self,
         function: &Function,
@@ -235,7 +232,6 @@ impl Project {
         variables(&setup, |name| std::env::var(name).ok())
     }
 
-    /// Creates a DynamoDB with the template's tables.
     pub(super) async fn dynamodb(&self) -> Result<DynamoDb, Failure> {
         let dynamodb = match &self.options.data {
             Some(path) => DynamoDb::open(path)?,

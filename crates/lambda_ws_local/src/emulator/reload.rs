@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// The watched files.
 pub(super) struct Watched {
     watch: Watch,
     template: Option<PathBuf>,
@@ -30,7 +29,6 @@ pub(super) struct Reload {
     pub(super) reporter: Reporter,
     pub(super) project: Project,
     pub(super) functions: Functions,
-    /// The local programs.
     pub(super) programs: HashMap<String, Program>,
     pub(super) endpoints: Endpoints,
     pub(super) watched: Watched,

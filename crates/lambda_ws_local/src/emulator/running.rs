@@ -25,7 +25,6 @@ pub struct Running {
     pub(super) reporter: Reporter,
     pub(super) gateway: Gateway,
     pub(super) stop: Option<oneshot::Sender<()>>,
-    /// The task of the gateway.
     pub(super) ended: JoinHandle<()>,
 }
 

@@ -108,7 +108,6 @@ impl Sources {
         }
     }
 
-    /// Adds these paths.
     pub(super) fn and(mut self, chosen: &[PathBuf]) -> Sources {
         for path in chosen {
             if let Kind::Crates { inputs, .. } = &mut self.kind {

@@ -12,7 +12,6 @@ pub(super) struct AccountLimits {
 }
 
 impl AccountLimits {
-    /// Returns these limits with the template's.
     pub(super) fn with(self, stage: &Throttling) -> RateLimits {
         RateLimits {
             account: Some(self.account),

@@ -171,7 +171,6 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Returns the names of all kinds.
 fn known() -> String {
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")

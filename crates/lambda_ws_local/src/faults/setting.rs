@@ -84,7 +84,6 @@ impl Latency {
         )
     }
 
-    /// Draws a time of the range.
     pub(super) fn draw(self, random: &mut fastrand::Rng) -> Duration {
         Duration::from_micros(random.u64(self.low..=self.high))
     }

@@ -89,7 +89,6 @@ impl Freezer {
         }
     }
 
-    /// Looks for unfinished work.
     async fn look(&self, written: u64) {
         let left = self.looks.load(Ordering::Relaxed);
         if left == 0 {

@@ -20,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The number of stderr lines in a start error.
 const STDERR_TAIL: usize = 10;
 
-/// The log of one environment.
 pub(crate) struct Log {
     environment: u64,
     lines: mpsc::Sender<LogLine>,
@@ -129,7 +128,6 @@ impl Log {
     }
 }
 
-/// A line that is not complete yet.
 #[derive(Default)]
 struct Line {
     bytes: Vec<u8>,

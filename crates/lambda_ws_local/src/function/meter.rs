@@ -35,7 +35,6 @@ impl<P> Clone for Meter<P> {
 }
 
 impl<P: std::os::fd::AsFd> Meter<P> {
-    /// Returns the bytes written until now.
     fn written(&self) -> u64 {
         let pipe = self.lock();
         // A pipe that cannot be queried counts as empty.
@@ -57,7 +56,6 @@ impl<P: AsyncRead + Unpin> AsyncRead for Meter<P> {
     }
 }
 
-/// The two pipes of a program.
 pub(crate) struct Output {
     pub(crate) stdout: Meter<ChildStdout>,
     pub(crate) stderr: Meter<ChildStderr>,

@@ -28,7 +28,6 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
-/// The state of a new job.
 pub(crate) enum Submitted {
     Begun,
     Waits,
@@ -47,7 +46,6 @@ pub(crate) struct Common {
 /// Launches the environment with this number after a delay.
 pub(crate) type Launch = fn(Arc<Pool>, u64, Duration);
 
-/// The state of a pool.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Open,
@@ -211,7 +209,6 @@ impl Pool {
         }
     }
 
-    /// Ends every environment and every wait.
     pub(crate) fn close(&self) {
         self.finish(Stage::Closed, None);
     }
@@ -244,7 +241,6 @@ impl Pool {
         self.lock().closed
     }
 
-    /// Waits until the pool has reached a stage.
     pub(crate) async fn reached(&self, stage: Stage) {
         // `self` holds the sender, so this cannot fail.
         let _ = self.stage.subscribe().wait_for(|at| *at >= stage).await;

@@ -48,7 +48,6 @@ pub struct Program {
     pub current_dir: Option<PathBuf>,
 }
 
-/// A running process group.
 pub(crate) struct Process {
     child: Child,
     group: Arc<Group>,

@@ -29,7 +29,6 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The maximum size of an error report, in bytes. The rest is dropped.
 const REPORT_LIMIT: usize = 256 * 1024;
-/// The timeout of an error report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longer than the timeout of any event (15 minutes). A runtime may keep an idle connection and stream a response for
 /// this time.
@@ -43,7 +42,6 @@ pub(crate) struct RuntimeApi {
     arn: HeaderValue,
 }
 
-/// The error report of a program.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Report {

@@ -29,7 +29,6 @@ pub(crate) struct Sandbox {
     pub(crate) freezer: Freezer,
     timeout: Duration,
     faults: Faults,
-    /// The function's name.
     function: String,
     observers: Observers,
     started_at: Instant,
@@ -152,7 +151,6 @@ impl Sandbox {
         true
     }
 
-    /// Whether the process handles this event.
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
         matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
     }
@@ -203,7 +201,6 @@ impl Sandbox {
     }
 }
 
-/// A request for an event.
 #[derive(PartialEq, Eq)]
 pub(crate) enum NextRequest {
     First,

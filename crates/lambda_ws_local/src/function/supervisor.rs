@@ -53,11 +53,9 @@ struct Supervisor {
     sandbox: Arc<Sandbox>,
     process: Process,
     listener: Listener<RuntimeApi>,
-    /// The tasks that read the output.
     readers: JoinSet<()>,
 }
 
-/// Why an environment ends.
 enum End {
     Exited,
     Overdue,
@@ -65,7 +63,6 @@ enum End {
 }
 
 impl Supervisor {
-    /// Starts the process and its Runtime API.
     async fn start(pool: &Arc<Pool>, number: u64) -> Result<Supervisor, StartError> {
         let config = &pool.config;
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;

@@ -18,7 +18,6 @@ use tokio::time::Instant;
 /// The data of a client that is authorized to connect.
 #[derive(Debug, Default)]
 pub(super) struct Authorized {
-    /// The decision of the authorizer.
     pub(super) decision: AuthorizerDecision,
     /// Its API key, if one is required.
     pub(super) api_key: Option<ApiKey>,
@@ -26,7 +25,6 @@ pub(super) struct Authorized {
     pub(super) caller: Option<Caller>,
 }
 
-/// Why a client is not authorized.
 #[derive(Debug, thiserror::Error)]
 enum AuthError {
     #[error(transparent)]
@@ -102,7 +100,6 @@ enum ApiKeyError {
     Unknown,
 }
 
-/// Returns the API key of a client.
 fn find_api_key<'k>(
     keys: &'k ApiKeys,
     headers: &Pairs,

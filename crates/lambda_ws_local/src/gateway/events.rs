@@ -170,7 +170,6 @@ fn event<'a>(
     origin.event(route_key, event_type, request_id, now)
 }
 
-/// Serializes an event with a body of this size.
 fn write(event: &impl Serialize, body: usize) -> Bytes {
     // Enough for most events, so that the buffer does not grow in steps.
     let mut json = Vec::with_capacity(1024 + body);

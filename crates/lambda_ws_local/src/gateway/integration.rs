@@ -58,7 +58,6 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Returns the error frame for the client.
     pub(super) fn frame(&self) -> ErrorFrame {
         match self {
             Self::Integration(_) | Self::Malformed(_) | Self::OnPurpose(_) => {

@@ -53,13 +53,11 @@ pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, b
     });
 }
 
-/// Returns the route of a message, and its key.
 fn select<'a>(state: &'a GatewayState, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
     let exists = |key: &str| state.route(key).is_some();
     state.route(&state.expression.route_key(body, exists)?)
 }
 
-/// A message in flight.
 struct Message {
     state: Arc<GatewayState>,
     connection: Arc<Connection>,

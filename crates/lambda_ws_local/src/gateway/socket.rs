@@ -20,7 +20,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use writer::Writer;
 
-/// The number of bytes per read.
 const READ_BYTES: usize = 16 * 1024;
 
 /// The WebSocket of one connection, in the server's role.
@@ -28,7 +27,6 @@ pub(super) struct Socket {
     stream: Stream,
     reader: Reader,
     writer: Writer,
-    /// Received bytes.
     rest: Vec<u8>,
     /// How many of them have been parsed.
     understood: usize,
@@ -41,7 +39,6 @@ pub(super) struct Socket {
 pub(super) enum Received {
     Text(String),
     Control,
-    /// The end of the input.
     End(End),
 }
 

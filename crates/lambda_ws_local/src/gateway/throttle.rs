@@ -61,7 +61,6 @@ pub struct Throttle(Arc<Limiter>);
 
 #[derive(Default)]
 struct Limiter {
-    /// Whether there are limits.
     on: AtomicBool,
     buckets: Mutex<Buckets>,
 }
@@ -153,7 +152,6 @@ impl Buckets {
     }
 }
 
-/// The tokens of a rate limit.
 struct Bucket {
     rate: Rate,
     left: f64,
@@ -169,7 +167,6 @@ impl Bucket {
         }
     }
 
-    /// Whether a token is available.
     fn has(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
         let filled = self.left + elapsed * self.rate.per_second;

@@ -40,7 +40,6 @@ pub(super) struct Load {
     closed: bool,
 }
 
-/// An event's slot in the queue.
 struct Place {
     queue: Arc<Queue>,
     bytes: usize,
@@ -100,7 +99,6 @@ impl Queue {
         true
     }
 
-    /// Waits until no event is in flight.
     pub(super) async fn idle(&self) {
         loop {
             let drained = self.drained.notified();
@@ -111,7 +109,6 @@ impl Queue {
         }
     }
 
-    /// Ends all events and returns their number.
     pub(super) fn close(&self) -> usize {
         let mut load = self.lock();
         load.closed = true;

@@ -1,6 +1,5 @@
 //! The files of a new project.
 
-/// A file of a new project.
 pub(super) struct File {
     pub(super) path: &'static str,
     text: &'static str,

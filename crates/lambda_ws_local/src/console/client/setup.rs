@@ -11,11 +11,9 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 /// The maximum length of a name, a query string and similar texts.
 const LONGEST: usize = 16 * 1024;
 
-/// The settings of a client.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Setup {
-    /// The name on the page.
     pub(super) name: String,
     /// Without the question mark.
     pub(super) query: String,
@@ -32,7 +30,6 @@ pub(crate) struct Place {
 }
 
 impl Setup {
-    /// Returns the request of the handshake.
     pub(super) fn request(&self, place: &Place) -> Result<Request, ConsoleError> {
         let (address, stage) = (place.address, &place.stage);
         let scheme = if place.connector.is_some() {

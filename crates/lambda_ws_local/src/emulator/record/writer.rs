@@ -75,7 +75,6 @@ pub(super) enum Entry {
     End,
 }
 
-/// The result of an event.
 pub(super) struct Outcome {
     pub(super) request_id: String,
     pub(super) function: Arc<str>,

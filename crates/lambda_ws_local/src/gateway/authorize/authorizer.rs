@@ -50,11 +50,9 @@ fn method_arn(state: &GatewayState) -> String {
 pub(crate) struct AuthorizerDecision {
     /// `requestContext.authorizer` of the connection's events.
     pub(crate) context: Option<Box<RawValue>>,
-    /// The client's API key.
     pub(crate) usage_identifier_key: Option<String>,
 }
 
-/// Why an authorizer rejects a client.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unauthorized {
     #[error("{0} is missing or empty: the authorizer is not invoked")]

@@ -35,7 +35,6 @@ impl ConnectingSet {
 
 #[cfg(test)]
 impl Connecting<'_> {
-    /// Returns the number of waiting posts.
     pub(crate) fn waiting(&self) -> usize {
         lock(&self.set.0)[self.id].receiver_count()
     }

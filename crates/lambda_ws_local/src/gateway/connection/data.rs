@@ -61,7 +61,6 @@ impl Connection {
         }
     }
 
-    /// Records a message in either direction.
     pub(crate) fn touch(&self, now: Timestamp) {
         self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
     }
@@ -73,7 +72,6 @@ impl Connection {
     }
 }
 
-/// A message that an integration is handling.
 pub(crate) struct InFlight {
     connection: Arc<Connection>,
     limits: Bounds,

@@ -26,12 +26,10 @@ struct Waiting {
     closing: Option<Close>,
 }
 
-/// Why a message was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PushError {
     /// The connection has ended or is about to end.
     Closed,
-    /// The client reads too slowly.
     Full,
 }
 
@@ -43,7 +41,6 @@ pub(crate) struct Bounds {
 }
 
 impl Outbox {
-    /// Appends a message.
     pub(crate) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
@@ -62,7 +59,6 @@ impl Outbox {
         Ok(())
     }
 
-    /// Removes the oldest message.
     pub(crate) fn pop(&self) -> Option<Bytes> {
         let mut waiting = lock(&self.waiting);
         let message = waiting.messages.pop_front()?;
@@ -88,12 +84,10 @@ impl Outbox {
         true
     }
 
-    /// Rejects further messages.
     pub(crate) fn close(&self) {
         lock(&self.waiting).closed = true;
     }
 
-    /// Returns the requested close.
     pub(crate) fn closing(&self) -> Option<Close> {
         lock(&self.waiting).closing.clone()
     }

@@ -12,20 +12,16 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The content type of errors and of inspected connections.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// An HTTP error response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpError {
     pub(crate) status: u16,
     /// The `x-amzn-ErrorType`, by which SDKs distinguish errors (conformance G6).
     pub(crate) kind: &'static str,
-    /// JSON, or empty.
     pub(crate) body: String,
-    /// An additional header.
     pub(crate) header: Option<(&'static str, &'static str)>,
 }
 
 impl HttpError {
-    /// Returns a response with this message.
     pub(crate) fn new(status: u16, kind: &'static str, message: &str) -> Self {
         Self {
             status,
@@ -35,7 +31,6 @@ impl HttpError {
         }
     }
 
-    /// Returns a response without a body.
     pub(crate) fn empty(status: u16, kind: &'static str) -> Self {
         Self {
             status,
@@ -69,7 +64,6 @@ impl HttpError {
         }
     }
 
-    /// Returns the error of an invalid handshake.
     pub(crate) fn bad_request(message: &str) -> Self {
         Self::new(400, "BadRequestException", message)
     }

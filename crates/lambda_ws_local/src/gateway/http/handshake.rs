@@ -7,7 +7,6 @@ use percent_encoding::percent_decode_str;
 use std::net::SocketAddr;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// A valid handshake for the stage.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     key: String,
@@ -172,7 +171,6 @@ pub(crate) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     })
 }
 
-/// Decodes the names and values of a query string.
 fn pairs(query: &str) -> Pairs {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let decoded = pairs.map(|pair| {

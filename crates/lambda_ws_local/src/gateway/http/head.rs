@@ -10,21 +10,16 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const HEAD_BYTES: usize = 32 * 1024;
 /// The first byte of a TLS client.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// The maximum number of headers.
 const HEADERS: usize = 100;
 
-/// The head of a request.
 pub(crate) enum Head {
-    /// A WebSocket upgrade.
     Upgrade(Upgrade),
     /// Any other request, with all bytes read so far.
     Plain(Vec<u8>),
 }
 
-/// The request of a WebSocket upgrade.
 pub(crate) struct Upgrade {
     pub(crate) target: String,
-    /// Whether it is HTTP/1.1.
     pub(crate) http_11: bool,
     /// The headers with their names as sent.
     pub(crate) headers: Pairs,
@@ -35,11 +30,9 @@ pub(crate) struct Upgrade {
 /// Why there is no head.
 #[derive(Debug)]
 pub(crate) enum HeadError {
-    /// The client disconnected.
     Gone,
     /// The request is not valid. The client gets this error.
     Rejected(HttpError),
-    /// The client speaks TLS.
     Tls,
 }
 

@@ -108,7 +108,6 @@ async fn carry_out(
     }
 }
 
-/// The faults of all calls.
 const ANY_CALL: [Kind; 3] = [Kind::Throttle, Kind::Error, Kind::LostAnswer];
 
 /// Waits for the injected latency, and returns the injected fault.

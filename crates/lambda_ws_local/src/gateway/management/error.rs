@@ -20,7 +20,6 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// Returns the error of a call that this fault affects.
     pub(super) fn on_purpose(kind: Kind) -> Self {
         match kind {
             Kind::Gone | Kind::FalseGone => Self::Gone,

@@ -17,7 +17,6 @@ const HEADER_BYTES: usize = 14;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
-    /// A complete message.
     Text(String),
     /// A ping, with the payload of its pong.
     Ping(Vec<u8>),
@@ -196,7 +195,6 @@ impl Reader {
         Ok(())
     }
 
-    /// Handles a complete frame.
     fn complete(&mut self, frame: Frame) -> Result<Option<Incoming>, Close> {
         Ok(Some(match frame.opcode {
             CONTINUATION | TEXT => {

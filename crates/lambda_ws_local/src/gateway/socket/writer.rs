@@ -66,12 +66,10 @@ impl Writer {
         begun
     }
 
-    /// Returns the next bytes to write.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.written..]
     }
 
-    /// Records that these bytes were written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
         if self.written >= self.buffer.len() {

@@ -46,7 +46,6 @@ pub(crate) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     (first, payload)
 }
 
-/// Returns the code of the next frame, a close frame.
 pub(crate) async fn close_code(stream: &mut TcpStream) -> u16 {
     let (first, payload) = next_frame(stream).await;
     assert_eq!(first, 0x88);

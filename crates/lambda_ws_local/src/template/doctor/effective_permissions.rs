@@ -9,7 +9,6 @@ use super::{arn, managed_policies};
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
 
-/// The permissions of a role.
 pub(super) struct EffectivePermissions<'d> {
     input: &'d DoctorInput<'d>,
     statements: Vec<Statement>,
@@ -25,7 +24,6 @@ struct Statement {
 }
 
 impl<'d> EffectivePermissions<'d> {
-    /// Returns the permissions of a function.
     pub(super) fn of(input: &'d DoctorInput<'d>, function: &Resource) -> Self {
         let mut this = Self {
             input,
@@ -81,7 +79,6 @@ impl<'d> EffectivePermissions<'d> {
         !self.complete || self.statements.iter().any(|one| one.names(action))
     }
 
-    /// Whether the template contains all permissions.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }

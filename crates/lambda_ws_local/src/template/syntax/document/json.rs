@@ -8,7 +8,6 @@ use serde::de::IgnoredAny;
 
 use crate::template::syntax::Problem;
 
-/// An event and its position.
 type Placed = (Event<'static>, Span);
 
 /// Returns the events of a JSON text. The error contains the position of a syntax error.
