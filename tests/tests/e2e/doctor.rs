@@ -22,7 +22,7 @@ async fn our_own_template_has_no_finding() {
     let ended = doctor(&root(), &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let summary =
-        "template.yaml: no known mistake (examined: 1 WebSocket API, 3 routes, 1 function)";
+        "template.yaml: no known mistakes (examined: 1 WebSocket API, 3 routes, 1 function)";
     assert_eq!(ended.stdout, [summary]);
     assert_eq!(ended.stderr, [""; 0]);
     let ended = doctor(&root(), &["--json"]).await;

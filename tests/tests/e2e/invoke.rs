@@ -64,7 +64,7 @@ async fn the_conversation_of_the_samples_is_shown() {
 #[tokio::test]
 async fn a_file_that_is_not_an_event_is_named() {
     for (file, said) in [
-        ("Cargo.toml", "is no JSON"),
+        ("Cargo.toml", "is not valid JSON"),
         ("events/nosuch.json", "cannot read"),
     ] {
         let ended = invoke([file], &chat()).await;
@@ -84,13 +84,13 @@ async fn a_response_that_api_gateway_rejects_is_a_failure() {
         (r#"{"return": null}"#, "not a JSON object"),
         (r#"{"return": {"statusCode": 200, "Data": "x"}}"#, "`Data`"),
         (r#"{"do": "fail"}"#, "as it was told"),
-        (r#"{"do": "crash"}"#, "ended before it answered"),
+        (r#"{"do": "crash"}"#, "ended before it responded"),
         (r#"{"do": "hang"}"#, "timed out after 2.00 seconds"),
     ] {
         let of_a_route = r#""requestContext": {"eventType": "MESSAGE"}"#;
         let ended = probe(&format!(r#"{{"command": {command}, {of_a_route}}}"#)).await;
         assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
-        assert_eq!(ended.errors(), ["error: 1 of 1 answers are rejected"]);
+        assert_eq!(ended.errors(), ["error: 1 of 1 responses are not valid"]);
         assert_eq!(ended.stdout.len(), 1, "a line for each: {ended:?}");
         assert!(ended.complains(said), "{command}: no `{said}` in {ended:?}");
     }
@@ -161,7 +161,7 @@ async fn the_tasks_of_a_function_end_before_the_command() {
     assert!(followed, "{ended:?}");
     let ended = probe(&task(r#"{"do": "fail"}"#)).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    let expected = Some(&"error: 1 asynchronous events are lost");
+    let expected = Some(&"error: 1 asynchronous invocations failed");
     assert_eq!(ended.errors().last(), expected);
 }
 

@@ -81,7 +81,7 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
 
     let ended = run(&project, &["doctor"]).await;
     let examined = "1 WebSocket API, 3 routes, 1 function";
-    let expected = format!("template.yaml: no known mistake (examined: {examined})");
+    let expected = format!("template.yaml: no known mistakes (examined: {examined})");
     assert_eq!(ended.stdout, [expected], "{ended:?}");
     assert_eq!(ended.code, Some(0));
 }
@@ -91,7 +91,7 @@ async fn a_project_that_cannot_be_created_is_an_error_with_a_fix() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("full")).expect("a folder");
     std::fs::write(folder.path().join("full/mine"), "mine").expect("a file");
-    let checkout = "no checkout of lambda_ws";
+    let checkout = "is not a checkout of lambda_ws";
     for (args, code, said) in [
         (&["new"][..], 2, "NAME"),
         (&["new", "2tea"], 2, "try `tea-room`"),

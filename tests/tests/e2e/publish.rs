@@ -41,7 +41,7 @@ async fn a_message_that_cannot_be_published_is_an_error_with_its_reason() {
     assert!(unknown.errors()[0].contains(expected), "{unknown:?}");
     let nowhere = publish("http://127.0.0.1:1", ["--everyone", "hello"]).await;
     assert_eq!(nowhere.code, Some(1));
-    let expected = "no gateway runs";
+    let expected = "no gateway is running";
     assert!(nowhere.errors()[0].contains(expected), "{nowhere:?}");
     gateway.stop().await;
 }

@@ -57,7 +57,7 @@ async fn a_recorded_session_is_replayed_and_compared() {
     std::fs::write(&path, recorded.to_string()).expect("a file");
     let ended = replay(&session).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    let expected = ["error: 1 of 3 responses are not as they were recorded"];
+    let expected = ["error: 1 of 3 responses differ from the recorded ones"];
     assert_eq!(ended.errors(), expected);
     let differs = "differs statusCode: recorded 418, now 200";
     let mut lines = ended.stderr.iter();

@@ -68,10 +68,10 @@ async fn a_mistake_changes_nothing_and_says_what_is_known() {
     faults.change("gone=1%").unwrap();
     let path = "/_admin/faults";
     for (body, says) in [
-        ("gnoe=1%", "known are gone, false-gone"),
+        ("gnoe=1%", "expected one of gone, false-gone"),
         (r#"{"error": "1%", "gone": "lots"}"#, "a rate such as 0.5%"),
-        (r#"{"gone": [1]}"#, "`gone` is a text"),
-        ("{", "no JSON"),
+        (r#"{"gone": [1]}"#, "`gone` is not valid: expected a string"),
+        ("{", "not valid JSON"),
         ("error=1%,gone", "NAME=RATE"),
     ] {
         for method in ["PUT", "PATCH"] {

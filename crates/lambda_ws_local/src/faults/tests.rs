@@ -44,7 +44,10 @@ fn a_mistake_says_what_is_known() {
     assert!(unknown.contains("`gnoe`"), "{unknown}");
     assert!(unknown.contains("false-gone, throttle"), "{unknown}");
     assert!(error("gone").contains("NAME=RATE"));
-    assert_eq!(error("gone=1%,gone=2%"), "the fault `gone` is set twice");
+    assert_eq!(
+        error("gone=1%,gone=2%"),
+        "the fault `gone` is set twice: remove one"
+    );
     for text in [
         "gone=101%",
         "gone=-1%",

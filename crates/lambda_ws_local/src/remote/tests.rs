@@ -113,13 +113,13 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
     let mut texts = Vec::new();
     for _ in 0..2 {
         let result = remote.invoke("{}".into()).await;
-        let error = result.expect_err("nobody listens");
+        let error = result.expect_err("no server listens");
         let is_unreachable = matches!(error, InvokeError::Unreachable { .. });
         assert!(is_unreachable, "{error:?}");
         texts.push(error.to_string());
     }
     assert!(texts[0].contains("cargo lambda watch"), "{texts:?}");
-    let expected = format!("nobody listens at {}", &url["http://".len()..]);
+    let expected = format!("no server listens at {}", &url["http://".len()..]);
     assert_eq!(texts[1], expected);
 }
 

@@ -6,7 +6,8 @@
 //!
 //! # Mistakes and remarks
 //!
-//! A mistake fails or loses something on AWS. A remark costs more, or behaves differently than most applications need.
+//! A mistake breaks the deployment or the application on AWS. A remark is about cost, or about behaviour that few
+//! applications need.
 //!
 //! | check | reports | weight |
 //! |---|---|---|

@@ -29,8 +29,8 @@ fn findings_are_counted() {
         let text = summary(Path::new("t.yaml"), &examination, Style::plain());
         text.split(" (").next().expect("a verdict").to_owned()
     };
-    assert_eq!(counted(0, 0), "t.yaml: no known mistake");
-    assert_eq!(counted(0, 1), "t.yaml: no known mistake, 1 remark");
+    assert_eq!(counted(0, 0), "t.yaml: no known mistakes");
+    assert_eq!(counted(0, 1), "t.yaml: no known mistakes, 1 remark");
     assert_eq!(counted(2, 0), "t.yaml: 2 mistakes");
     assert_eq!(counted(1, 2), "t.yaml: 1 mistake, 2 remarks");
 }

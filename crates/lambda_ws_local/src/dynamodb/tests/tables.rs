@@ -31,14 +31,14 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
     other["AttributeDefinitions"][1]["AttributeType"] = "N".into();
     let result = dynamodb.create_table(other, None).await;
     let error = result.expect_err("an error");
-    let expected = "the table connections exists with the key pk (S, HASH), sk (S, RANGE), \
-     not pk (S, HASH), sk (N, RANGE); delete it, or use another data file";
+    let expected = "the table connections has the key pk (S, HASH), sk (S, RANGE), \
+     not pk (S, HASH), sk (N, RANGE): delete it, or use another data file";
     assert_eq!(error.to_string(), expected);
     let result = dynamodb.create_table(table(), Some("ttl")).await;
     let error = result.expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "items of the table connections expire by exp, not by ttl; delete it, or use another data file"
+        "items of the table connections expire by exp, not by ttl: delete it, or use another data file"
     );
     let result = dynamodb.create_table(json!({"TableName": "x"}), None).await;
     let error = result.expect_err("an error");

@@ -47,8 +47,8 @@ const PACKAGES: [(&str, &str); 8] = [
 const S3: &str = "its code is an archive in S3";
 const INLINE: &str = "its code is written in the template";
 const IMAGE: &str = "its code is a container image";
-const NODE: &str = "nothing here runs `nodejs20.x`";
-const PYTHON: &str = "nothing here runs `python3.13`";
+const NODE: &str = "the runtime `nodejs20.x` is not available here";
+const PYTHON: &str = "the runtime `python3.13` is not available here";
 
 struct Folder(TempDir);
 
@@ -123,8 +123,7 @@ async fn fault_f13_functions_that_no_route_uses_and_that_cannot_run_are_left_out
         );
         let chat = "Handler: bootstrap, Runtime: provided.al2023, CodeUri: chat";
         let folder = Folder::new(&template(chat, &other));
-        let expected =
-            format!("line 12: function `Other`, which no route uses, is left out: {why}");
+        let expected = format!("line 12: skipped function `Other`, which no route uses: {why}");
         let (run, notes) = folder.runs(&["--", "./program"]).await.expect(&other);
         assert_eq!((run, notes), (vec!["Chat".to_owned()], vec![expected]));
         // Somebody who has it run elsewhere, or runs it here, has it.
@@ -201,7 +200,10 @@ async fn fault_f14_two_functions_are_run_in_two_ways() {
     let twice = ["--invoke-url", "Chat=http://127.0.0.1:3002"];
     let args: Vec<_> = twice.into_iter().chain(program).collect();
     let error = folder.runs(&args).await.expect_err("Chat runs twice");
-    assert!(error.contains("behind --invoke-url too"), "{error}");
+    assert!(
+        error.contains("both a program after `--` and an --invoke-url"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ async fn a_process_that_dies_with_an_event_in_hand_fails_that_event() {
     let mut probe = Probe::start(probe(&[])).await;
     let pid = probe.pid().await;
     let result = probe.invoke_as("r-1", "print bye\nexit 3").await;
-    let expected = "the function's process ended before it answered (exit status: 3)";
+    let expected = "the function's process ended before it responded (exit status: 3)";
     assert_eq!(result.expect_err("an error").to_string(), expected);
     let exited = "Error: Runtime exited with error: exit status: 3";
     let line = probe.line(exited).await;
@@ -82,21 +82,21 @@ async fn a_program_that_cannot_start_is_one_clear_error() {
         ),
         (
             with("no-such-program"),
-            "cannot start no-such-program: no such program in PATH",
+            "cannot start no-such-program: the program is not in PATH",
         ),
         (
             with("/dev/null"),
             "cannot start /dev/null: the file is not executable",
         ),
         (with(""), "cannot start : the name of the program is empty"),
-        (elsewhere, "there is no directory /nowhere"),
+        (elsewhere, "the directory /nowhere does not exist"),
         (
             with("true"),
-            "the function's program ended before it asked for an event (exit status: 0)",
+            "the function's program ended before it requested an event (exit status: 0)",
         ),
         (
             probe(&["exit"]),
-            "the function's program ended before it asked for an event (exit status: 3); its last words:\nthe table is missing",
+            "the function's program ended before it requested an event (exit status: 3); its last lines:\nthe table is missing",
         ),
         (
             probe(&["fail"]),
@@ -104,7 +104,7 @@ async fn a_program_that_cannot_start_is_one_clear_error() {
         ),
         (
             impatient,
-            "the function's program asked for no event within 0.3 s: is it a Lambda function?; its last words:\nthinking",
+            "the function's program did not request an event within 0.3 s: check that it is a Lambda function; its last lines:\nthinking",
         ),
     ];
     for (config, expected) in cases {

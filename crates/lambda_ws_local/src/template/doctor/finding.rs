@@ -35,7 +35,7 @@ pub struct Finding {
 pub enum Weight {
     /// Something fails or is lost on AWS.
     Mistake,
-    /// Nothing fails, but something costs more or behaves differently than most applications need.
+    /// Nothing fails, but the cost or the behaviour is not what most applications need.
     Remark,
 }
 

@@ -88,7 +88,6 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     }))
 }
 
-/// Adds notes on the unsupported properties of an API.
 fn note_unsupported(properties: &Properties<'_>) -> Result<(), Problem> {
     // An unknown value changes nothing: the endpoint is served in any case.
     let disabled = match properties.flag("DisableExecuteApiEndpoint") {

@@ -37,7 +37,6 @@ const OF_HTTP_APIS: [&str; 4] = [
     "JwtConfiguration",
 ];
 
-/// Reads the `AuthorizationType` of a route.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     route: &Resource,

@@ -21,7 +21,6 @@ pub struct Table {
     pub line: usize,
 }
 
-/// Returns the tables in the order of the template.
 pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Table> {
     let tables = evaluator.resources.iter().filter(|resource| {
         matches!(

@@ -36,7 +36,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A problem on the line of the key.
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(self.line, text)
     }
@@ -139,7 +138,6 @@ impl Node {
         self.entries().iter().find(|entry| &*entry.key == key)
     }
 
-    /// The value of a key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Node> {
         self.find(key).map(|entry| &entry.value)
     }
@@ -149,7 +147,6 @@ impl Node {
         self.entry(key).filter(|node| !node.is_null())
     }
 
-    /// The text of a key.
     pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
         self.entry(key)?.as_text()
     }
@@ -169,7 +166,6 @@ impl Node {
         }
     }
 
-    /// A problem on the line of this value.
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(self.line, text)
     }

@@ -41,7 +41,6 @@ impl fmt::Display for Note {
     }
 }
 
-/// The problems and notes of a template.
 #[derive(Default)]
 pub(crate) struct Report {
     problems: RefCell<Vec<Problem>>,

@@ -46,7 +46,8 @@ fn an_invalid_function_that_no_route_uses_is_left_out() {
     let text = text.replace("      Handler: index.handler\n", "");
     let template = read(&text);
     assert_eq!(template.functions.len(), 1);
-    let note = "line 75: function `Chat2`, which no route uses, is left out: function `Chat2` has no `Handler`";
+    let note =
+        "line 75: skipped function `Chat2`, which no route uses: function `Chat2` has no `Handler`";
     assert!(is_noted(&text, note), "{:#?}", notes(&text));
 }
 

@@ -6,7 +6,6 @@ use saphyr_parser::{Event, Marker, ScalarStyle, Span};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
-/// An event and its position.
 type Placed = (Event<'static>, Span);
 
 /// Returns the events of a JSON text. The error contains the position of a syntax error.
