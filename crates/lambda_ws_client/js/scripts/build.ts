@@ -1,0 +1,14 @@
+// Builds `dist`: modules with types for bundlers and Node, and one minified file for a page without a bundler.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+process.chdir(`${import.meta.dirname}/..`);
+rmSync("dist", { recursive: true, force: true });
+execFileSync("node_modules/.bin/tsc", { stdio: "inherit" });
+await build({
+  ...{ entryPoints: ["src/index.ts"], outfile: "dist/lambda-ws-client.min.js" },
+  ...{ bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none" },
+});
+for (const name of ["LICENSE-APACHE", "LICENSE-MIT"]) copyFileSync(`../../../${name}`, name);
