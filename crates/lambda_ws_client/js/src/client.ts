@@ -1,6 +1,6 @@
 import { ClientError } from "./error.ts";
 import { Emitter } from "./events.ts";
-import { Machine, type Call, type Effect, type Input, type State } from "./machine.ts";
+import { Machine, type Call, type Effect, type Member, type State } from "./machine.ts";
 import { notOpened, platform, type Platform, type Socket } from "./platform.ts";
 import { isObject, type Position } from "./protocol.ts";
 import { Room } from "./room.ts";
@@ -59,6 +59,9 @@ export type ClientEvents = {
   error: [ClientError];
 };
 
+/** The arguments of an effect. */
+type Values<Name> = Extract<Effect, [Name, ...unknown[]]> extends [Name, ...infer Values] ? Values : never;
+
 interface Deferred extends Call {
   resolve(data: unknown): void;
   reject(error: ClientError): void;
@@ -74,6 +77,31 @@ export class Client extends Emitter<ClientEvents> {
   readonly #tokens = new Map<Room, () => string | Promise<string>>();
   readonly #stopListening: () => void;
   readonly #effects: Effect[] = [];
+  readonly #handlers: { [Name in Effect[0]]: (...values: Values<Name>) => void } = {
+    connect: (socket) => {
+      this.#sockets.set(socket, undefined);
+      void this.#connect(socket);
+    },
+    disconnect: (id) => {
+      const socket = this.#sockets.get(id);
+      this.#sockets.delete(id);
+      socket?.close();
+    },
+    send: (socket, text) => this.#sockets.get(socket)?.send(text),
+    ask: (room, ask) => void this.#ask(room, ask),
+    subscribed: (room, position, recovered) => this.#subscriptions.get(room)?.start(position, recovered),
+    message: (room, data, position) => this.#subscriptions.get(room)?.deliver(data, position),
+    gap: (room, from, to) => this.#subscriptions.get(room)?.skip(from, to),
+    ended: (room, error) => this.#forget(room, error),
+    refused: (room, error) => this.#subscriptions.get(room)?.emit("error", error),
+    error: (error) => this.emit("error", error),
+    settled: (call, error, data) => (error ? (call as Deferred).reject(error) : (call as Deferred).resolve(data)),
+    app: (data, text) => this.emit("message", data, text),
+    state: (state) => {
+      if (state === "closed") this.#stopListening();
+      this.emit("state", state);
+    },
+  };
   #running = false;
   #timer: unknown;
 
@@ -85,14 +113,13 @@ export class Client extends Emitter<ClientEvents> {
     this.#options = options;
     this.#platform = platform(options.platform ?? {});
     if (!this.#platform.WebSocket) throw new TypeError("no WebSocket found: expected Node 22 or platform.WebSocket");
-    const defined = Object.entries(options).filter(([, value]) => value !== undefined);
     this.#machine = new Machine({
       ...{ minBackoff: 500, maxBackoff: 30_000, keepAlive: 240_000, connectTimeout: 30_000, maxAge: 6_600_000 },
       ...{ queueSize: 100, queueDrops: "newest", random: () => this.#platform.random() },
-      ...Object.fromEntries(defined),
+      ...options,
     });
-    this.#stopListening = this.#platform.listen((type) => this.#input({ type }));
-    this.#input({ type: "start" });
+    this.#stopListening = this.#platform.listen((change) => this.#input(() => this.#machine[change]()));
+    this.#input(() => this.#machine.start());
   }
 
   /** `connecting`, `open`, `waiting` for the next attempt, or `closed` for good. */
@@ -113,24 +140,24 @@ export class Client extends Emitter<ClientEvents> {
   /** Joins a room. It stays joined across connections until its `close()`. */
   room<T = unknown>(name: string, { since, token }: RoomOptions = {}): Subscription<T> {
     for (const { name: taken } of this.#subscriptions.values()) {
-      if (taken === name) throw new Error(`the client is already in the room ${name}: use that subscription or close it`);
+      if (taken === name) throw new Error(`the room ${name} has a subscription: close it first`);
     }
-    const room = new Room(name, since, typeof token === "function" || token, (event) => this.#machine.emit(event));
+    const room = new Room(name, since, typeof token === "function" || token, (...effect) => this.#machine.emit(...effect));
     const subscription = new Subscription<T>(name, since, () => {
       this.#forget(room);
-      this.#input({ type: "unsubscribe", room });
+      this.#input(() => this.#machine.unsubscribe(room));
     });
     this.#subscriptions.set(room, subscription);
     if (typeof token === "function") this.#tokens.set(room, token);
     // The application adds its listeners first.
     if (this.state === "closed") queueMicrotask(() => this.#forget(room, this.#closed()));
-    else this.#input({ type: "subscribe", room });
+    else this.#input(() => this.#machine.subscribe(room));
     return subscription;
   }
 
   /** Sends a message, and resolves once it is given to the socket. Delivery is certain only for a request. */
   send(message: unknown): Promise<void> {
-    const sent = this.#call(JSON.stringify(reject$(message)), {}) as Promise<void>;
+    const sent = this.#call(JSON.stringify(message ?? null), {}) as Promise<void>;
     // A caller that does not wait accepts the loss.
     sent.catch(() => {});
     return sent;
@@ -138,18 +165,17 @@ export class Client extends Emitter<ClientEvents> {
 
   /** Sends a message, and resolves with the return value of its handler. */
   request<T = unknown>(message: object, { timeout = 10_000, safe = false }: RequestOptions = {}): Promise<T> {
-    if (!isObject(reject$(message))) throw new TypeError("the message of a request is not valid: expected an object");
+    if (!isObject(message)) throw new TypeError("the request is not valid: expected an object");
     const id = this.#machine.nextId();
     return this.#call(JSON.stringify({ ...message, $id: id }), { id, timeout, safe }) as Promise<T>;
   }
 
   /** Closes the connection, the rooms and the requests for good. */
   close(): void {
-    this.#input({ type: "close" });
+    this.#input(() => this.#machine.close());
   }
 
-  #call(text: string | undefined, options: Omit<Call, "text">): Promise<unknown> {
-    if (text === undefined) throw new TypeError("the message is not valid: expected a JSON value");
+  #call(text: string, options: Omit<Call, "text">): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const unsent = Math.max(0, ...[...this.#sockets.values()].map((socket) => socket?.bufferedAmount ?? 0));
       if (new TextEncoder().encode(text).length > MAX_FRAME) {
@@ -158,13 +184,13 @@ export class Client extends Emitter<ClientEvents> {
         reject(new ClientError("queue_full", "the network is slow: more than 1 MiB is not sent yet"));
       } else {
         const call: Deferred = { ...options, text, resolve, reject };
-        this.#input({ type: "call", call });
+        this.#input(() => this.#machine.call(call));
       }
     });
   }
 
   #closed(): ClientError {
-    return new ClientError("closed", "the client is closed: create another one");
+    return new ClientError("closed", "the client is closed");
   }
 
   #forget(room: Room, error?: ClientError): void {
@@ -175,71 +201,27 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   // A listener can call the client, so effects wait in a queue.
-  #input(input: Input): void {
+  #input(input: () => void): void {
     const clock = this.#platform;
-    this.#effects.push(...this.#machine.handle(input, clock.now()));
+    this.#effects.push(...this.#machine.handle(clock.now(), input));
     if (this.#running) return;
     this.#running = true;
-    for (let effect; (effect = this.#effects.shift()); ) this.#run(effect);
+    for (let effect; (effect = this.#effects.shift()); ) {
+      const [name, ...values] = effect;
+      (this.#handlers[name] as (...values: unknown[]) => void)(...values);
+    }
     this.#running = false;
     clock.clearTimeout(this.#timer as never);
     const wait = this.#machine.deadline - clock.now();
     if (wait === Infinity) return;
-    this.#timer = clock.setTimeout(() => this.#input({ type: "tick" }), Math.max(0, Math.min(wait, MAX_TIMER)));
-  }
-
-  #run(effect: Effect): void {
-    switch (effect.type) {
-      case "connect":
-        this.#sockets.set(effect.socket, undefined);
-        void this.#connect(effect.socket);
-        break;
-      case "disconnect": {
-        const socket = this.#sockets.get(effect.socket);
-        this.#sockets.delete(effect.socket);
-        socket?.close();
-        break;
-      }
-      case "send":
-        this.#sockets.get(effect.socket)?.send(effect.text);
-        break;
-      case "token":
-        void this.#ask(effect.room, effect.ask);
-        break;
-      case "settled": {
-        const { resolve, reject } = effect.call as Deferred;
-        if (effect.error) reject(effect.error);
-        else resolve(effect.data);
-        break;
-      }
-      case "app":
-        this.emit("message", effect.data, effect.text);
-        break;
-      case "state":
-        if (effect.state === "closed") this.#stopListening();
-        this.emit("state", effect.state);
-        break;
-      case "trouble":
-        if (effect.room) this.#subscriptions.get(effect.room)?.emit("error", effect.error);
-        else this.emit("error", effect.error);
-        break;
-      case "ended":
-        this.#forget(effect.room, effect.error);
-        break;
-      case "message":
-        this.#subscriptions.get(effect.room)?.deliver(effect.data, effect.position);
-        break;
-      case "gap":
-        this.#subscriptions.get(effect.room)?.skip(effect.from, effect.to);
-        break;
-      case "subscribed":
-        this.#subscriptions.get(effect.room)?.start(effect.position, effect.recovered);
-    }
+    this.#timer = clock.setTimeout(() => this.#input(() => {}), Math.max(0, Math.min(wait, MAX_TIMER)));
   }
 
   async #connect(id: number): Promise<void> {
     const { url, protocols } = this.#options;
     try {
+      // A callback that fails at once must not report it before the application has added its listeners.
+      await null;
       const address = typeof url === "function" ? await url() : url;
       // The client can have given up meanwhile.
       if (!this.#sockets.has(id)) return;
@@ -249,41 +231,33 @@ export class Client extends Emitter<ClientEvents> {
       let failure: unknown;
       socket.addEventListener("open", () => {
         opened = true;
-        this.#input({ type: "opened", socket: id });
+        this.#input(() => this.#machine.opened(id));
       });
       socket.addEventListener("message", ({ data }) => {
-        if (typeof data === "string") this.#input({ type: "frame", socket: id, text: data });
+        if (typeof data === "string") this.#input(() => this.#machine.frame(id, data));
       });
       socket.addEventListener("error", (event) => (failure = event));
       socket.addEventListener("close", (event) => {
         const { code, reason } = event;
         const error = opened
-          ? new ClientError("lost", `the connection closed with ${code} ${reason}`.trim(), { status: code })
-          : notOpened(failure, event);
-        this.#input({ type: "lost", socket: id, error });
+          ? new ClientError("lost", `the connection closed with ${code} ${reason}`, { status: code })
+          : notOpened(failure, code);
+        this.#input(() => this.#machine.lost(id, error));
         this.#sockets.delete(id);
       });
     } catch (cause) {
       const error = new ClientError("url", `the url callback failed: ${cause}`, { cause });
-      this.#input({ type: "lost", socket: id, error });
+      this.#input(() => this.#machine.lost(id, error));
     }
   }
 
-  async #ask(room: Room, ask: unknown): Promise<void> {
+  async #ask(room: Room, ask: Member): Promise<void> {
     try {
       const token = await this.#tokens.get(room)?.();
       if (typeof token !== "string") throw new TypeError("the token callback returned no text");
-      this.#input({ type: "token", ask, token });
+      this.#input(() => this.#machine.token(ask, token));
     } catch (error) {
-      this.#input({ type: "token", ask, error });
+      this.#input(() => this.#machine.token(ask, undefined, error));
     }
   }
-}
-
-/** Returns a message, unless it uses what is reserved for the client. */
-function reject$(message: unknown): unknown {
-  if (isObject(message) && ("$id" in message || String(message.action).startsWith("$"))) {
-    throw new TypeError("the message is not valid: $id and actions that begin with $ are reserved");
-  }
-  return message;
 }

@@ -3,7 +3,7 @@
 
 import { ClientError } from "./error.ts";
 import { isObject, readAnswer, readPosition, type Json, type Position } from "./protocol.ts";
-import { Room, type RoomEvent } from "./room.ts";
+import { Room, type RoomEffect } from "./room.ts";
 
 // Times in ms.
 const ANSWER = 10_000;
@@ -31,19 +31,23 @@ export interface Call {
   id?: number;
   timeout?: number;
   safe?: boolean;
+  /** The machine's own: the deadline, and the connection that carries the request. */
+  due?: number;
+  link?: Link | undefined;
 }
 
 /** A room on one connection. */
-interface Member {
+export interface Member {
   room: Room;
   status: "asking" | "waiting" | "joining" | "joined" | "leaving";
   /** The deadline of the answer, or the time of the next try. */
   due: number;
+  /** The id of the frame that has no answer yet. */
   id?: number;
   since?: Position | undefined;
 }
 
-interface Link {
+export interface Link {
   socket: number;
   open: boolean;
   /** The deadline of the handshake, or of a retired connection. */
@@ -56,38 +60,31 @@ interface Link {
   members: Map<string, Member>;
 }
 
-interface Pending extends Call {
-  call: Call;
-  due: number;
-  link?: Link | undefined;
-}
-
-export type Input =
-  | { type: "start" | "tick" | "close" | "online" | "offline" | "visible" }
-  | { type: "opened"; socket: number }
-  | { type: "frame"; socket: number; text: string }
-  | { type: "lost"; socket: number; error: ClientError }
-  | { type: "subscribe" | "unsubscribe"; room: Room }
-  | { type: "token"; ask: unknown; token?: string; error?: unknown }
-  | { type: "call"; call: Call };
-
+/** What is to be done: a name and its arguments. */
 export type Effect =
-  | RoomEvent
-  | { type: "connect" | "disconnect"; socket: number }
-  | { type: "send"; socket: number; text: string }
-  | { type: "token"; room: Room; ask: unknown }
-  | { type: "subscribed"; room: Room; position: Position | undefined; recovered: boolean }
-  | { type: "ended"; room: Room; error?: ClientError | undefined }
-  | { type: "trouble"; room?: Room; error: ClientError }
-  | { type: "settled"; call: Call; data?: unknown; error?: ClientError }
-  | { type: "app"; data: unknown; text: string }
-  | { type: "state"; state: State };
+  | RoomEffect
+  | ["connect", socket: number]
+  | ["disconnect", socket: number]
+  | ["send", socket: number, text: string]
+  /** Asks the application for a token. `Machine.token` takes it with the same `ask`. */
+  | ["ask", room: Room, ask: Member]
+  | ["subscribed", room: Room, position: Position | undefined, recovered: boolean]
+  /** A subscription failed, and is tried again. */
+  | ["refused", room: Room, error: ClientError]
+  | ["ended", room: Room, error: ClientError | undefined]
+  | ["settled", call: Call, error: ClientError | undefined, data?: unknown]
+  /** A message of the application. */
+  | ["app", data: unknown, text: string]
+  | ["error", error: ClientError]
+  | ["state", state: State];
 
 export class Machine {
   state: State = "connecting";
   /** Connections that failed or closed since one was open for 10 s. */
   attempts = 0;
   lastError: ClientError | undefined;
+  /** The time at which `handle` must be called again, with an input that does nothing. */
+  deadline = Infinity;
   readonly #settings: Settings;
   #now = 0;
   #effects: Effect[] = [];
@@ -102,27 +99,27 @@ export class Machine {
   #notBefore = 0;
   #offline = false;
   #rooms = new Map<string, Room>();
-  #queue: Pending[] = [];
+  #queue: Call[] = [];
   /** Requests that were sent. */
-  #requests = new Map<number, Pending>();
+  #requests = new Map<number, Call>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
   }
 
-  /** Takes an input at a time, and returns what is to be done, in order. */
-  handle(input: Input, now: number): Effect[] {
+  /** Takes an input, which is a call of one of the methods below, and returns what is to be done, in order. */
+  handle(now: number, input: () => void): Effect[] {
     this.#effects = [];
     this.#now = now;
-    if (this.state !== "closed") {
-      const before = this.state;
-      this.#take(input);
-      // Rooms that ended here close the client too.
+    const before = this.state;
+    input();
+    // One step can make another one due.
+    for (let done = -1; done < this.#effects.length; ) {
+      done = this.#effects.length;
+      this.deadline = Infinity;
       if (!this.#closed()) this.#settle();
-      if (this.state !== before) this.emit({ type: "state", state: this.state });
-    } else if (input.type === "call") {
-      this.#fail(input.call, new ClientError("closed", "the client is closed: create another one"));
     }
+    if (this.state !== before) this.emit("state", this.state);
     return this.#effects;
   }
 
@@ -132,84 +129,18 @@ export class Machine {
   }
 
   /** Adds an effect, as a room does while it takes an input. */
-  emit(effect: Effect): void {
+  emit(...effect: Effect): void {
     this.#effects.push(effect);
   }
 
-  /** The time at which the machine needs a `tick`. */
-  get deadline(): number {
-    if (this.#closed()) return Infinity;
-    const link = this.#link;
-    const times = [link ? Infinity : this.#retryAt];
-    for (const one of this.#links()) {
-      times.push(one.due);
-      if (one.ping) times.push(one.ping.due);
-      for (const member of one.members.values()) times.push(member.due);
-    }
-    if (link?.open) {
-      if (!this.#next && !this.#old) times.push(link.replaceAt);
-      if (!link.ping) times.push(link.pingAt, ...this.#joined(link).map((member) => member.room.askAt));
-    }
-    for (const call of [...this.#queue, ...this.#requests.values()]) times.push(call.due);
-    return Math.min(...times);
+  // -- Inputs
+
+  start(): void {
+    this.#link = this.#connect();
   }
 
-  #take(input: Input): void {
-    switch (input.type) {
-      case "start":
-        this.#link = this.#connect();
-        break;
-      case "close":
-        this.#close();
-        break;
-      case "online":
-        this.#offline = false;
-        this.#retryAt = Math.max(this.#now, this.#notBefore);
-        if (this.#link) this.#link.pingAt = this.#now;
-        break;
-      case "offline":
-        this.#offline = true;
-        this.#retryAt = Infinity;
-        break;
-      case "visible":
-        if (this.#link) this.#link.pingAt = this.#now;
-        break;
-      case "opened":
-        this.#opened(this.#find(input.socket));
-        break;
-      case "frame":
-        this.#frame(this.#find(input.socket), input.text);
-        break;
-      case "lost":
-        this.#lose(this.#find(input.socket), input.error);
-        break;
-      case "subscribe":
-        this.#rooms.set(input.room.name, input.room);
-        break;
-      case "unsubscribe":
-        if (this.#rooms.get(input.room.name) === input.room) this.#rooms.delete(input.room.name);
-        break;
-      case "token":
-        this.#token(input.ask as Member, input.token, input.error);
-        break;
-      case "call":
-        this.#call(input.call);
-    }
-  }
-
-  // -- Connections
-
-  #connect(): Link {
-    const socket = ++this.#sockets;
-    this.emit({ type: "connect", socket });
-    const due = this.#now + this.#settings.connectTimeout;
-    return {
-      ...{ socket, open: false, due, openedAt: 0, replaceAt: Infinity, failures: 0 },
-      ...{ pingAt: Infinity, members: new Map() },
-    };
-  }
-
-  #opened(link: Link | undefined): void {
+  opened(socket: number): void {
+    const link = this.#find(socket);
     if (!link || link.open) return;
     const { keepAlive, maxAge, random } = this.#settings;
     link.open = true;
@@ -217,6 +148,72 @@ export class Machine {
     link.openedAt = this.#now;
     link.pingAt = this.#now + keepAlive;
     link.replaceAt = this.#now + maxAge * (0.9 + 0.1 * random());
+  }
+
+  lost(socket: number, error: ClientError): void {
+    this.#lose(this.#find(socket), error);
+  }
+
+  /** The page can be seen again, or its timers run again. */
+  visible(): void {
+    if (this.#link) this.#link.pingAt = this.#now;
+  }
+
+  online(): void {
+    this.#offline = false;
+    this.#retryAt = Math.max(this.#now, this.#notBefore);
+    this.visible();
+  }
+
+  offline(): void {
+    this.#offline = true;
+    this.#retryAt = Infinity;
+  }
+
+  subscribe(room: Room): void {
+    this.#rooms.set(room.name, room);
+  }
+
+  unsubscribe(room: Room): void {
+    if (this.#wants(room)) this.#rooms.delete(room.name);
+  }
+
+  /** Takes the answer of the application to `ask`: a token, or its error. */
+  token(asked: Member, token: string | undefined, cause?: unknown): void {
+    for (const link of this.#links()) {
+      if (link.members.get(asked.room.name) !== asked || asked.status !== "asking") continue;
+      if (token !== undefined) this.#join(link, asked, token);
+      else this.#refused(link, asked, new ClientError("token", "the token callback failed", { cause, retrying: true }));
+    }
+  }
+
+  call(call: Call): void {
+    if (this.#closed()) return this.#fail(call, new ClientError("closed", "the client is closed"));
+    const { queueSize, queueDrops } = this.#settings;
+    if (!this.#link?.open && this.#queue.length >= queueSize) {
+      const full = new ClientError("queue_full", `${queueSize} messages wait for a connection`);
+      const oldest = queueDrops === "oldest" && this.#queue.shift();
+      this.#fail(oldest || call, full);
+      if (!oldest) return;
+    }
+    call.due = this.#now + (call.timeout ?? Infinity);
+    this.#queue.push(call);
+  }
+
+  close(): void {
+    if (!this.#closed()) this.#close();
+  }
+
+  // -- Connections
+
+  #connect(): Link {
+    const socket = ++this.#sockets;
+    this.emit("connect", socket);
+    const due = this.#now + this.#settings.connectTimeout;
+    return {
+      ...{ socket, open: false, due, openedAt: 0, replaceAt: Infinity, failures: 0 },
+      ...{ pingAt: Infinity, members: new Map() },
+    };
   }
 
   /** Ends a connection that has closed, or that is of no use. `wait` is the time that `bye` states. */
@@ -247,15 +244,13 @@ export class Machine {
 
   /** Closes a connection. Its requests fail, or wait for the next connection. */
   #drop(link: Link): void {
-    this.emit({ type: "disconnect", socket: link.socket });
-    const again: Pending[] = [];
-    for (const [id, request] of this.#requests) {
-      if (request.link !== link) continue;
-      this.#requests.delete(id);
-      if (request.safe) again.push({ ...request, link: undefined });
-      else this.#fail(request.call, new ClientError("lost", "the connection closed before the reply"));
+    this.emit("disconnect", link.socket);
+    const requests = [...this.#requests.values()].filter((request) => request.link === link);
+    for (const request of requests) {
+      this.#requests.delete(request.id!);
+      if (!request.safe) this.#fail(request, new ClientError("lost", "the connection closed"));
     }
-    this.#queue.unshift(...again);
+    this.#queue.unshift(...requests.filter(({ safe }) => safe));
   }
 
   /** Closes the client, by its application or by order of the server. */
@@ -263,9 +258,9 @@ export class Machine {
     this.state = "closed";
     if (error) this.lastError = error;
     for (const link of this.#links()) this.#drop(link);
-    const reason = error ?? new ClientError("closed", "the client was closed");
-    for (const { call } of this.#queue) this.#fail(call, reason);
-    for (const room of this.#rooms.values()) this.emit({ type: "ended", room, error });
+    const reason = error ?? new ClientError("closed", "the client is closed");
+    for (const call of this.#queue) this.#fail(call, reason);
+    for (const room of this.#rooms.values()) this.emit("ended", room, error);
     this.#link = this.#next = this.#old = undefined;
     this.#queue = [];
     this.#rooms.clear();
@@ -273,29 +268,24 @@ export class Machine {
 
   // -- Frames
 
-  #frame(link: Link | undefined, text: string): void {
+  frame(socket: number, text: string): void {
+    const link = this.#find(socket);
     if (!link) return;
-    let frame: unknown;
+    let frame: unknown = text;
     try {
       frame = JSON.parse(text);
     } catch {
-      this.emit({ type: "app", data: text, text });
-      return;
+      // An application can send text.
     }
-    if (!isObject(frame) || !("$" in frame)) {
-      this.emit({ type: "app", data: frame, text });
-      return;
-    }
+    if (!isObject(frame) || !("$" in frame)) return this.emit("app", frame, text);
     const { $, id } = frame;
     if ($ === "message") this.#message(link, frame);
-    else if ($ === "subscribed") this.#subscribed(link, frame);
-    else if ($ === "unsubscribed") {
-      const member = this.#awaiting(link, frame);
-      if (member?.status === "leaving") link.members.delete(member.room.name);
-    } else if ($ === "pong") this.#pong(link, frame);
-    else if ($ === "reply") this.#reply(id, { data: frame.data ?? null });
-    else if ($ === "error") this.#error(link, frame);
-    else if ($ === "bye") this.#bye(link, frame);
+    if ($ === "subscribed") this.#subscribed(link, frame);
+    if ($ === "unsubscribed") this.#left(link, this.#awaiting(link, frame));
+    if ($ === "pong") this.#pong(link, frame);
+    if ($ === "reply") this.#reply(id, undefined, frame.data ?? null);
+    if ($ === "error") this.#error(link, frame);
+    if ($ === "bye") this.#bye(link, frame);
   }
 
   #message(link: Link, frame: Json): void {
@@ -304,36 +294,34 @@ export class Machine {
     if (!room || !link.members.has(room.name) || position === undefined) return;
     if (position) room.receive(position, frame.data, this.#now);
     // Without positions, only one connection counts. Otherwise messages arrive twice during a replacement.
-    else if (link === this.#link) room.emit({ type: "message", room, data: frame.data });
+    else if (link === this.#link) this.emit("message", room, frame.data, undefined);
   }
 
   #subscribed(link: Link, frame: Json): void {
     const answer = readAnswer(frame);
     const member = this.#awaiting(link, frame);
     if (!answer || member?.status !== "joining") return;
-    member.status = "joined";
-    member.due = Infinity;
-    const { room } = member;
-    if (this.#rooms.get(room.name) !== room) return;
+    const { room, since } = member;
+    link.members.set(room.name, { room, status: "joined", due: Infinity });
+    if (!this.#wants(room)) return;
     room.failures = 0;
     const position = room.position ?? answer.position;
-    this.emit({ type: "subscribed", room, position, recovered: answer.recovered });
-    room.answer(answer, member.since, this.#now);
+    this.emit("subscribed", room, position, answer.recovered);
+    room.answer(answer, since, this.#now);
   }
 
   #pong(link: Link, frame: Json): void {
     const { ping } = link;
     if (!ping || (frame.id !== undefined && frame.id !== ping.id)) return;
     link.ping = undefined;
-    const rooms = isObject(frame.rooms) ? frame.rooms : {};
-    const left = Array.isArray(frame.left) ? frame.left : [];
+    const rooms = new Map(Object.entries(frame.rooms ?? {}));
     for (const [member, since] of ping.sent) {
-      const { name } = member.room;
-      if (link.members.get(name) !== member) continue;
-      const answer = Object.hasOwn(rooms, name) ? readAnswer(rooms[name]) : undefined;
-      if (answer) member.room.answer(answer, since, this.#now);
-      else member.room.noAnswer(this.#now, Object.hasOwn(rooms, name));
-      if (left.includes(name)) link.members.delete(name);
+      const { room } = member;
+      if (link.members.get(room.name) !== member) continue;
+      const answer = readAnswer(rooms.get(room.name));
+      if (answer) room.answer(answer, since, this.#now);
+      else room.noAnswer(this.#now, rooms.has(room.name));
+      if ([frame.left].flat().includes(room.name)) link.members.delete(room.name);
     }
   }
 
@@ -341,60 +329,56 @@ export class Machine {
     const { code, retry } = frame;
     const ordered = retry === undefined || retry === null;
     if (!ordered && !(typeof retry === "number" && retry >= 0)) return;
-    const name = typeof code === "string" ? code : "bye";
-    const error = new ClientError(name, `the server closed the connection: ${name}`, { retrying: !ordered });
+    const error = new ClientError(`${code}`, `the server closed the connection: ${code}`, { retrying: !ordered });
     if (ordered) this.#close(error);
     else this.#lose(link, error, retry);
   }
 
   #error(link: Link, frame: Json): void {
     const { id } = frame;
-    const { code, message, requestId } = isObject(frame.error) ? frame.error : ({} as Json);
-    const name = typeof code === "string" ? code : "unknown";
-    const text = typeof message === "string" ? message : name;
+    const { code = "unknown", message = code, requestId } = isObject(frame.error) ? frame.error : ({} as Json);
     const member = this.#awaiting(link, frame);
-    const again =
-      member?.status === "joining" && (name === "unavailable" || (name === "token_expired" && member.room.token === true));
-    const error = new ClientError(name, text, {
-      ...(typeof requestId === "string" && { requestId }),
-      ...(member && { retrying: again }),
+    const expired = code === "token_expired" && member?.room.token === true;
+    const error = new ClientError(`${code}`, `${message}`, {
+      ...(requestId !== undefined && { requestId: `${requestId}` }),
+      ...(member && { retrying: expired || code === "unavailable" }),
     });
-    if (this.#reply(id, { error })) return;
-    if (member?.status === "leaving") {
-      link.members.delete(member.room.name);
-    } else if (member) {
-      this.#refused(link, member, error, again);
-    } else if (link.ping && id === link.ping.id) {
-      const { sent } = link.ping;
+    if (this.#reply(id, error) || this.#left(link, member)) return;
+    if (member) {
+      this.#refused(link, member, error);
+    } else if (link.ping?.id === id && link.ping) {
+      for (const { room } of link.ping.sent.keys()) room.noAnswer(this.#now, true);
       link.ping = undefined;
-      for (const { room } of sent.keys()) room.noAnswer(this.#now, true);
     } else {
-      this.emit({ type: "trouble", error });
+      this.emit("error", error);
     }
   }
 
   /** Returns the room on a connection that waits for this answer. */
   #awaiting(link: Link, { id, room }: Json): Member | undefined {
     for (const member of link.members.values()) {
-      if (member.status !== "joining" && member.status !== "leaving") continue;
-      if (id === member.id || (id === undefined && room === member.room.name)) return member;
+      if (member.id && (id === member.id || (id === undefined && room === member.room.name))) return member;
     }
     return undefined;
   }
 
   // -- Rooms
 
-  #refused(link: Link, member: Member, error: ClientError, again: boolean): void {
+  #left(link: Link, member: Member | undefined): boolean {
+    return member?.status === "leaving" && link.members.delete(member.room.name);
+  }
+
+  #refused(link: Link, member: Member, error: ClientError): void {
     const { room } = member;
     link.members.delete(room.name);
     // The connection that replaced this one has its own answer.
-    if (this.#rooms.get(room.name) !== room || link === this.#old) return;
-    if (!again) {
+    if (!this.#wants(room) || link === this.#old) return;
+    if (!error.retrying) {
       this.#rooms.delete(room.name);
-      this.emit({ type: "ended", room, error });
+      this.emit("ended", room, error);
       return;
     }
-    this.emit({ type: "trouble", room, error });
+    this.emit("refused", room, error);
     // A new token may be asked for at once. If it is not valid either, there is time to wait.
     const failures = room.failures++;
     const due = this.#now + (error.code === "token_expired" && !failures ? 0 : this.#backoff(failures));
@@ -404,8 +388,8 @@ export class Machine {
   /** Sends what makes the rooms of a connection those that the application wants. */
   #reconcile(link: Link): void {
     for (const [name, member] of link.members) {
-      const wanted = this.#rooms.get(name) === member.room;
-      if (member.status === "waiting" ? !wanted || member.due <= this.#now : !wanted && member.status === "asking") {
+      const wanted = this.#wants(member.room);
+      if (member.status === "waiting" ? !wanted || this.#due(member.due) : !wanted && member.status === "asking") {
         link.members.delete(name);
       } else if (!wanted && member.status === "joined") {
         // A frame can overtake another one, so the room is joined again only after the answer.
@@ -416,17 +400,8 @@ export class Machine {
       if (link.members.has(name)) continue;
       const member: Member = { room, status: "asking", due: this.#now + this.#settings.connectTimeout };
       link.members.set(name, member);
-      if (room.token === true) this.emit({ type: "token", room, ask: member });
+      if (room.token === true) this.emit("ask", room, member);
       else this.#join(link, member, room.token);
-    }
-  }
-
-  #token(asked: Member, token: string | undefined, cause: unknown): void {
-    for (const link of this.#links()) {
-      if (link.members.get(asked.room.name) !== asked || asked.status !== "asking") continue;
-      if (token !== undefined) return this.#join(link, asked, token);
-      const text = "the token callback failed";
-      this.#refused(link, asked, new ClientError("token", text, { cause, retrying: true }), true);
     }
   }
 
@@ -443,17 +418,13 @@ export class Machine {
     this.#send(link, JSON.stringify({ ...frame, $id: member.id }));
   }
 
-  #joined(link: Link): Member[] {
-    return [...link.members.values()].filter(
-      ({ room, status }) => status === "joined" && room.position && this.#rooms.get(room.name) === room,
-    );
-  }
-
   /** Sends `$ping` with all positions, or with those of rooms that may miss something. */
   #ping(link: Link): void {
     if (link.ping) return;
-    const all = link.pingAt <= this.#now;
-    const members = this.#joined(link).filter(({ room }) => all || room.askAt <= this.#now);
+    const all = this.#due(link.pingAt);
+    const members = [...link.members.values()].filter(
+      ({ room, status }) => status === "joined" && room.position && this.#wants(room) && (this.#due(room.askAt) || all),
+    );
     if (!all && !members.length) return;
     if (all) link.pingAt = this.#now + this.#settings.keepAlive;
     const sent = new Map(members.map((member) => [member, member.room.position!]));
@@ -462,61 +433,48 @@ export class Machine {
     this.#send(link, JSON.stringify({ action: "$ping", ...(members.length && { rooms }), $id: link.ping.id }));
   }
 
-  // -- Messages of the application
+  // -- Calls
 
-  #call(call: Call): void {
-    const pending = { ...call, call, due: this.#now + (call.timeout ?? Infinity) };
-    const { queueSize, queueDrops } = this.#settings;
-    if (!this.#link?.open && this.#queue.length >= queueSize) {
-      const full = new ClientError("queue_full", `${queueSize} messages wait for a connection`);
-      const oldest = queueDrops === "oldest" ? this.#queue.shift() : undefined;
-      this.#fail((oldest ?? pending).call, full);
-      if (!oldest) return;
-    }
-    this.#queue.push(pending);
-  }
-
-  #reply(id: unknown, result: { data: unknown } | { error: ClientError }): boolean {
+  #reply(id: unknown, error: ClientError | undefined, data?: unknown): boolean {
     const request = this.#requests.get(id as number);
     if (!request) return false;
     this.#requests.delete(id as number);
-    this.emit({ type: "settled", call: request.call, ...result });
+    this.emit("settled", request, error, data);
     return true;
   }
 
   #fail(call: Call, error: ClientError): void {
-    this.emit({ type: "settled", call, error });
+    this.emit("settled", call, error);
   }
 
   // -- What follows from an input and from the time
 
   #settle(): void {
-    const now = this.#now;
     for (const link of this.#links()) {
-      const due = [...link.members.values()].some(
-        (member) => member.due <= now && (member.status === "joining" || member.status === "leaving"),
-      );
-      if (!link.open && link.due <= now) {
-        this.#lose(link, new ClientError("timeout", "the connection did not open in time"));
-      } else if (due || (link.ping && link.ping.due <= now)) {
-        this.#lose(link, new ClientError("no_answer", "the server did not answer within 10 s"));
+      if (this.#due(link.due)) {
+        this.#lose(link, new ClientError("timeout", "the connection did not open"));
+        continue;
       }
-      for (const member of link.members.values()) {
-        if (member.status !== "asking" || member.due > now) continue;
-        this.#token(member, undefined, new Error("the token callback did not return in time"));
+      const members = [...link.members.values()];
+      if (members.filter(({ id, due }) => id && this.#due(due)).length || (link.ping && this.#due(link.ping.due))) {
+        this.#lose(link, new ClientError("no_answer", "the server did not answer"));
+      }
+      for (const member of members) {
+        if (member.status !== "asking" || !this.#due(member.due)) continue;
+        this.token(member, undefined, new Error("no token in time"));
       }
     }
-    for (const request of [...this.#queue, ...this.#requests.values()]) {
-      if (request.due > now) continue;
-      this.#requests.delete(request.id!);
-      this.#queue = this.#queue.filter((one) => one !== request);
-      this.#fail(request.call, new ClientError("timeout", "no reply before the deadline"));
+    for (const call of [...this.#queue, ...this.#requests.values()]) {
+      if (!this.#due(call.due!)) continue;
+      this.#requests.delete(call.id!);
+      this.#queue = this.#queue.filter((one) => one !== call);
+      this.#fail(call, new ClientError("timeout", "no reply in time"));
     }
-    if (!this.#link && this.#retryAt <= now) this.#link = this.#connect();
+    if (!this.#link && this.#due(this.#retryAt)) this.#link = this.#connect();
     const link = this.#link;
     if (link?.open) {
       if (this.#stable(link)) this.attempts = 0;
-      if (link.replaceAt <= now && !this.#next && !this.#old) this.#next = this.#connect();
+      if (!this.#next && !this.#old && this.#due(link.replaceAt)) this.#next = this.#connect();
       this.#reconcile(link);
     }
     if (this.#next?.open) {
@@ -525,15 +483,16 @@ export class Machine {
     }
     const current = this.#link;
     if (current?.open) {
-      for (const pending of this.#queue.splice(0)) {
-        this.#send(current, pending.text);
-        if (pending.id === undefined) this.emit({ type: "settled", call: pending.call });
-        else this.#requests.set(pending.id, { ...pending, link: current });
+      for (const call of this.#queue.splice(0)) {
+        this.#send(current, call.text);
+        if (call.id === undefined) this.emit("settled", call, undefined);
+        else this.#requests.set(call.id, call);
+        call.link = current;
       }
       this.#ping(current);
     }
-    if (this.#old && (this.#old.due <= now || !this.#awaitsReplies(this.#old))) {
-      this.#lose(this.#old, new ClientError("lost", "the connection was replaced"));
+    if (this.#old && ![...this.#requests.values()].some(({ link }) => link === this.#old)) {
+      this.#lose(this.#old, new ClientError("lost", "the connection closed"));
     }
     this.state = current?.open ? "open" : current ? "connecting" : "waiting";
   }
@@ -545,12 +504,15 @@ export class Machine {
     this.#next = undefined;
     this.#old = old;
     old.due = this.#now + DRAIN;
+    // What it still says about rooms counts, but its answers are not awaited.
     old.ping = undefined;
     for (const member of old.members.values()) member.due = Infinity;
   }
 
-  #awaitsReplies(link: Link): boolean {
-    return [...this.#requests.values()].some((request) => request.link === link);
+  /** Returns whether a time has come. If not, the machine is to be called at that time. */
+  #due(time: number): boolean {
+    if (time > this.#now) this.deadline = Math.min(this.deadline, time);
+    return time <= this.#now;
   }
 
   #stable(link: Link): boolean {
@@ -571,11 +533,15 @@ export class Machine {
     return this.#links().find((link) => link.socket === socket);
   }
 
+  #wants(room: Room): boolean {
+    return this.#rooms.get(room.name) === room;
+  }
+
   #closed(): boolean {
     return this.state === "closed";
   }
 
   #send(link: Link, text: string): void {
-    this.emit({ type: "send", socket: link.socket, text });
+    this.emit("send", link.socket, text);
   }
 }

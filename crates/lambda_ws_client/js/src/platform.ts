@@ -59,15 +59,16 @@ function listen(report: (change: "online" | "offline" | "visible") => void): () 
 }
 
 /** Returns why a connection did not open, as far as the platform tells. Browsers tell nothing. */
-export function notOpened(event: any, close: any): ClientError {
+export function notOpened(event: any, close: number): ClientError {
   const cause = event?.error;
-  const text: string = event?.message || cause?.message || "";
+  const text: string = event?.message || cause?.message || close;
   // The package `ws` states the status in the text of its error.
-  const status = /response: (\d{3})$/.exec(text)?.[1];
-  if (status) return new ClientError("rejected", `the server rejected the connection with ${status}`, { status: +status });
+  const [, status] = /response: (\d+)/.exec(text) ?? [];
   let network = (globalThis as any).navigator?.onLine === false;
   for (let error = cause; error; error = error.cause) network ||= /^E[A-Z_]+$/.test(error.code);
-  if (network) return new ClientError("unreachable", `the server cannot be reached: ${text}`, { cause });
-  const reason = text || `code ${close?.code}`;
-  return new ClientError("not_opened", `the connection did not open, or the server rejected it: ${reason}`, { cause });
+  return new ClientError(
+    status ? "rejected" : network ? "unreachable" : "not_opened",
+    `the connection did not open: ${text}`,
+    { cause, ...(status && { status: +status }) },
+  );
 }

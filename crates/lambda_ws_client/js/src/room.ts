@@ -9,10 +9,12 @@ const MAX_REPAIR = 30_000;
 const QUIET = 20_000;
 const MAX_BUFFERED = 1000;
 
-/** What a room tells its application. */
-export type RoomEvent =
-  | { type: "message"; room: Room; data: unknown; position?: Position }
-  | { type: "gap"; room: Room; from: Position; to?: Position };
+/** The effects of a room. */
+export type RoomEffect =
+  | ["message", room: Room, data: unknown, position: Position | undefined]
+  | ["gap", room: Room, from: Position, to: Position | undefined];
+
+type Emit = (...effect: RoomEffect) => void;
 
 export class Room {
   readonly name: string;
@@ -25,7 +27,7 @@ export class Room {
   /** The number of failed subscriptions in a row. */
   failures = 0;
 
-  readonly emit: (event: RoomEvent) => void;
+  readonly #emit: Emit;
   #answered = false;
   #buffer = new Map<string, unknown>();
   /** The greatest position that was seen. Something is missing while it is greater than `position`. */
@@ -35,11 +37,11 @@ export class Room {
   #repairs = 0;
   #quietAt = Infinity;
 
-  constructor(name: string, since: Position | undefined, token: string | true | undefined, emit: Room["emit"]) {
+  constructor(name: string, since: Position | undefined, token: string | true | undefined, emit: Emit) {
     this.name = name;
     this.position = since;
     this.token = token;
-    this.emit = emit;
+    this.#emit = emit;
   }
 
   /** Takes a live message. */
@@ -65,7 +67,7 @@ export class Room {
         this.#moveTo(base);
       } else if (recovered ? base[0] !== before[0] && !moved : !moved || compare(base, before) > 0) {
         if (!recovered && compare(base, before) !== 0) {
-          this.emit({ type: "gap", room: this, from: before, to: base });
+          this.#emit("gap", this, before, base);
         }
         this.#moveTo(base);
       }
@@ -74,7 +76,7 @@ export class Room {
       for (const [seq, data] of messages) this.#take([end[0], seq], data, now);
     } else if (before) {
       // The room has lost its history.
-      this.emit({ type: "gap", room: this, from: before });
+      this.#emit("gap", this, before, undefined);
       this.position = this.#seen = undefined;
       this.#buffer.clear();
     }
@@ -113,7 +115,7 @@ export class Room {
       const data = this.#buffer.get(key);
       this.#buffer.delete(key);
       this.position = [this.position![0], this.position![1] + 1];
-      this.emit({ type: "message", room: this, data, position: this.position });
+      this.#emit("message", this, data, this.position);
     }
   }
 
