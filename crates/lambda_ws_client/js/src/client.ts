@@ -228,7 +228,6 @@ export class Client extends Emitter<ClientEvents> {
       const socket = new this.#platform.WebSocket(address, protocols);
       this.#sockets.set(id, socket);
       let opened = false;
-      let failure: unknown;
       socket.addEventListener("open", () => {
         opened = true;
         this.#input(() => this.#machine.opened(id));
@@ -236,15 +235,17 @@ export class Client extends Emitter<ClientEvents> {
       socket.addEventListener("message", ({ data }) => {
         if (typeof data === "string") this.#input(() => this.#machine.frame(id, data));
       });
-      socket.addEventListener("error", (event) => (failure = event));
-      socket.addEventListener("close", (event) => {
-        const { code, reason } = event;
+      const end = (event: any) => {
+        const { code, reason, message } = event;
         const error = opened
-          ? new ClientError("lost", `the connection closed with ${code} ${reason}`, { status: code })
-          : notOpened(failure, code);
+          ? new ClientError("lost", `the connection closed: ${reason || code || message}`, { status: code })
+          : notOpened(event);
         this.#input(() => this.#machine.lost(id, error));
         this.#sockets.delete(id);
-      });
+      };
+      // Some versions of Node report an error only.
+      socket.addEventListener("error", end);
+      socket.addEventListener("close", end);
     } catch (cause) {
       const error = new ClientError("url", `the url callback failed: ${cause}`, { cause });
       this.#input(() => this.#machine.lost(id, error));

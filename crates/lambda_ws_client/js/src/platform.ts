@@ -59,9 +59,9 @@ function listen(report: (change: "online" | "offline" | "visible") => void): () 
 }
 
 /** Returns why a connection did not open, as far as the platform tells. Browsers tell nothing. */
-export function notOpened(event: any, close: number): ClientError {
-  const cause = event?.error;
-  const text: string = event?.message || cause?.message || close;
+export function notOpened(event: any): ClientError {
+  const cause = event.error;
+  const text: string = event.message || cause?.message || event.code;
   // The package `ws` states the status in the text of its error.
   const [, status] = /response: (\d+)/.exec(text) ?? [];
   let network = (globalThis as any).navigator?.onLine === false;
