@@ -6,8 +6,8 @@ import { build } from "esbuild";
 
 // Names that only this package uses. The scenarios also run with the minified file, so a mistake here fails them.
 const internal =
-  "answer|askAt|call|deadline|deliver|due|emit|end|failures|handle|link|members|nextId|noAnswer|open|opened|openedAt|" +
-  "pingAt|receive|replaceAt|sent|skip|socket|start|subscribe|unsubscribe";
+  "answer|askAt|call|deadline|deliver|due|emit|end|failures|frame|handle|link|members|nextId|noAnswer|open|opened|" +
+  "openedAt|ping|pingAt|receive|replaceAt|sent|skip|socket|start|subscribe|unsubscribe";
 
 process.chdir(`${import.meta.dirname}/..`);
 rmSync("dist", { recursive: true, force: true });

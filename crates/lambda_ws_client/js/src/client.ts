@@ -116,7 +116,7 @@ export class Client extends Emitter<ClientEvents> {
     this.#machine = new Machine({
       ...{ minBackoff: 500, maxBackoff: 30_000, keepAlive: 240_000, connectTimeout: 30_000, maxAge: 6_600_000 },
       ...{ queueSize: 100, queueDrops: "newest", random: () => this.#platform.random() },
-      ...options,
+      ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
     });
     this.#stopListening = this.#platform.listen((change) => this.#input(() => this.#machine[change]()));
     this.#input(() => this.#machine.start());
@@ -142,7 +142,8 @@ export class Client extends Emitter<ClientEvents> {
     for (const { name: taken } of this.#subscriptions.values()) {
       if (taken === name) throw new Error(`the room ${name} has a subscription: close it first`);
     }
-    const room = new Room(name, since, typeof token === "function" || token, (...effect) => this.#machine.emit(...effect));
+    const given = typeof token === "function" || token;
+    const room = new Room(name, since, given, (...effect) => this.#machine.emit(...effect));
     const subscription = new Subscription<T>(name, since, () => {
       this.#forget(room);
       this.#input(() => this.#machine.unsubscribe(room));
@@ -179,9 +180,9 @@ export class Client extends Emitter<ClientEvents> {
     return new Promise((resolve, reject) => {
       const unsent = Math.max(0, ...[...this.#sockets.values()].map((socket) => socket?.bufferedAmount ?? 0));
       if (new TextEncoder().encode(text).length > MAX_FRAME) {
-        reject(new ClientError("too_long", `the message is too long: expected at most ${MAX_FRAME} bytes`));
+        reject(new ClientError("too_long", `the message is too long: expected at most 32 KB`));
       } else if (unsent > MAX_UNSENT) {
-        reject(new ClientError("queue_full", "the network is slow: more than 1 MiB is not sent yet"));
+        reject(new ClientError("queue_full", "the network is slow: 1 MiB is not sent yet"));
       } else {
         const call: Deferred = { ...options, text, resolve, reject };
         this.#input(() => this.#machine.call(call));
@@ -206,11 +207,14 @@ export class Client extends Emitter<ClientEvents> {
     this.#effects.push(...this.#machine.handle(clock.now(), input));
     if (this.#running) return;
     this.#running = true;
-    for (let effect; (effect = this.#effects.shift()); ) {
-      const [name, ...values] = effect;
-      (this.#handlers[name] as (...values: unknown[]) => void)(...values);
+    try {
+      for (let effect; (effect = this.#effects.shift()); ) {
+        const [name, ...values] = effect;
+        (this.#handlers[name] as (...values: unknown[]) => void)(...values);
+      }
+    } finally {
+      this.#running = false;
     }
-    this.#running = false;
     clock.clearTimeout(this.#timer as never);
     const wait = this.#machine.deadline - clock.now();
     if (wait === Infinity) return;

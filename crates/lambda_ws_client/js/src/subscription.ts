@@ -66,7 +66,8 @@ export class Subscription<T = unknown> extends Emitter<SubscriptionEvents<T>> im
   [Symbol.asyncIterator](): AsyncIterableIterator<Message<T>> {
     const waiting: Message<T>[] = [];
     let ended = this.#ended;
-    let wake = () => {};
+    const sleeping: (() => void)[] = [];
+    const wake = () => sleeping.splice(0).forEach((resolve) => resolve());
     const stop = (error?: ClientError) => {
       offs.forEach((off) => off());
       ended ??= { error };
@@ -75,13 +76,13 @@ export class Subscription<T = unknown> extends Emitter<SubscriptionEvents<T>> im
     const take = (message: Message<T>) => {
       if (waiting.push(message) > MAX_WAITING) {
         waiting.length = 0;
-        stop(new ClientError("overflow", `the loop is slow: more than ${MAX_WAITING} messages of the room wait`));
+        stop(new ClientError("overflow", `the loop is slow: ${MAX_WAITING} messages wait`));
       } else wake();
     };
     const offs = [this.on("message", take), this.on("closed", stop)];
     return {
       async next() {
-        while (!waiting.length && !ended) await new Promise<void>((resolve) => (wake = resolve));
+        while (!waiting.length && !ended) await new Promise<void>((resolve) => sleeping.push(resolve));
         if (waiting.length) return { done: false, value: waiting.shift()! };
         const { error } = ended!;
         ended = { error: undefined };

@@ -111,7 +111,44 @@ for (const [name, platform] of implementations) {
   });
 }
 
+test("a network that is slow fails messages instead of keeping them", async () => {
+  const real = await serve();
+  class Slow extends WsPackage {
+    // @ts-expect-error: the types of the package declare a field.
+    override get bufferedAmount() {
+      return 2 ** 21;
+    }
+  }
+  const platform = { WebSocket: Slow as unknown as Platform["WebSocket"] };
+  const client = new Client({ url: real.url, platform });
+  await until(() => client.state === "open");
+  await assert.rejects(client.request({ action: "say" }), { code: "queue_full" });
+  client.close();
+  real.close();
+});
+
+test("a loop over a room of a closed client ends with an error", async () => {
+  const client = new Client({ url: "ws://127.0.0.1:1" });
+  const before = client.room("tea")[Symbol.asyncIterator]();
+  const waiting = [before.next(), before.next()];
+  client.close();
+  assert.deepEqual(await Promise.all(waiting), Array(2).fill({ done: true, value: undefined }));
+  await assert.rejects(client.room("tea")[Symbol.asyncIterator]().next(), { code: "closed" });
+});
+
+test("an undefined option is a default", async () => {
+  const client = new Client({ url: "ws://127.0.0.1:1", queueSize: undefined, minBackoff: undefined } as never);
+  const sends = Array.from({ length: 101 }, (_, number) => client.send(number));
+  await assert.rejects(sends[100]!, { code: "queue_full" });
+  client.close();
+});
+
 test("a mistake of the application throws at once", () => {
+  const client = new Client({ url: "ws://127.0.0.1:1" });
+  client.room("tea");
+  assert.throws(() => client.room("tea"), /the room tea has a subscription: close it first/);
+  assert.throws(() => client.request("text" as never), TypeError);
+  client.close();
   assert.throws(() => new Client({ url: "no url" }), TypeError);
   assert.throws(() => new Client({ url: "ws://127.0.0.1", platform: { WebSocket: null as never } }), TypeError);
 });
