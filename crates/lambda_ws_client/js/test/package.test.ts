@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { after, suite, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { serve } from "./real.ts";
@@ -30,6 +31,22 @@ test("the package contains only what is needed", () => {
   const { dependencies, private: hidden } = JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8"));
   assert.equal(dependencies, undefined, "there are no dependencies");
   assert.equal(hidden, undefined, "the package can be published");
+});
+
+test("an application compiles with the types of the installed package", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/lambda-ws-client-`);
+  try {
+    const installed = `${folder}/node_modules/lambda-ws-client`;
+    cpSync(`${ROOT}/dist`, `${installed}/dist`, { recursive: true });
+    cpSync(`${ROOT}/package.json`, `${installed}/package.json`);
+    cpSync(`${ROOT}/test/application.ts`, `${folder}/application.ts`);
+    const options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2022"];
+    // Without the types of Node or of browsers.
+    const types = ["--typeRoots", folder];
+    execFileSync(`${ROOT}/node_modules/.bin/tsc`, [...options, ...types, `${folder}/application.ts`], { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 suite("the examples of the README", async () => {
