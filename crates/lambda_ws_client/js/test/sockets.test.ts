@@ -1,4 +1,4 @@
-// The client in Node, over real sockets.
+// The client in Node: over real sockets, and with applications that make mistakes.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -8,6 +8,7 @@ import { WebSocket as WsPackage } from "ws";
 import { Client, ClientError, type ClientOptions, type Platform } from "../src/index.ts";
 import { Checker } from "./checker.ts";
 import { serve, storm } from "./real.ts";
+import { World } from "./virtual.ts";
 
 const WAIT = { timeout: 60_000 };
 
@@ -134,6 +135,25 @@ test("a loop over a room of a closed client ends with an error", async () => {
   client.close();
   assert.deepEqual(await Promise.all(waiting), Array(2).fill({ done: true, value: undefined }));
   await assert.rejects(client.room("tea")[Symbol.asyncIterator]().next(), { code: "closed" });
+});
+
+test("callbacks that do not return have failed after 30 s", async () => {
+  const never = () => new Promise<string>(() => {});
+  const world = new World();
+  const lost = new Client({ url: never, platform: world.platform() });
+  await world.advance(30_000);
+  assert.equal(lost.lastError?.code, "timeout");
+  lost.close();
+  world.onSocket = (socket) => world.timer(1, () => socket.dispatch("open"));
+  const client = new Client({ url: "ws://test", platform: world.platform() });
+  const errors: string[] = [];
+  client.room("tea", { token: never }).on("error", ({ code, retrying }) => errors.push(`${code} ${retrying}`));
+  await world.advance(60_000);
+  assert.deepEqual(errors, []);
+  await world.advance(60_002);
+  assert.deepEqual(errors, ["token true"]);
+  assert.equal(client.state, "open");
+  client.close();
 });
 
 test("an undefined option is a default", async () => {
