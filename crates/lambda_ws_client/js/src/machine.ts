@@ -503,7 +503,7 @@ export class Machine {
     this.#link = this.#next;
     this.#next = undefined;
     this.#old = old;
-    old.due = this.#now + DRAIN;
+    this.#due((old.due = this.#now + DRAIN));
     // What it still says about rooms counts, but its answers are not awaited.
     old.ping = undefined;
     for (const member of old.members.values()) member.due = Infinity;
