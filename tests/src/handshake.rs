@@ -32,9 +32,8 @@ impl Endpoint {
     /// Returns the request of a handshake, with a random key.
     pub fn handshake(&self) -> String {
         let Self { address, path } = self;
-        let key: String = std::iter::repeat_with(fastrand::alphanumeric)
-            .take(21)
-            .collect();
+        let key = std::iter::repeat_with(fastrand::alphanumeric).take(21);
+        let key: String = key.collect();
         format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}A==\r\n\r\n"

@@ -139,6 +139,11 @@ impl Drop for Program {
 }
 
 impl Ended {
+    /// Whether a line of its complaints contains `text`.
+    pub fn complains(&self, text: &str) -> bool {
+        self.stderr.iter().any(|line| line.contains(text))
+    }
+
     /// The lines of its complaints that begin with `error:`.
     pub fn errors(&self) -> Vec<&str> {
         let errors = self.stderr.iter().map(String::as_str);

@@ -20,6 +20,7 @@ mod e2e {
     mod new_project;
     mod operations;
     mod own_project;
+    mod packages;
     mod publish;
     mod record;
     mod reload;

@@ -114,7 +114,7 @@ async fn direct(User(user): User, sender: Sender, Json(direct): Json<Direct>) ->
 }
 
 async fn joined(
-    PresenceChange { room, users }: PresenceChange,
+    PresenceChange { room, users, .. }: PresenceChange,
     newcomer: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
@@ -126,7 +126,10 @@ async fn joined(
     Ok(())
 }
 
-async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
+async fn left(
+    PresenceChange { room, users, .. }: PresenceChange,
+    sender: Sender,
+) -> Result<(), Error> {
     let left = Json(Outgoing::Left {
         users: &users,
         room: &room,

@@ -47,7 +47,7 @@ async fn opened(_: Connection, sender: Sender) -> Result<Json<ServerMessage>, Er
 }
 
 async fn joined(
-    PresenceChange { room, users }: PresenceChange,
+    PresenceChange { room, users, .. }: PresenceChange,
     id: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
@@ -56,7 +56,10 @@ async fn joined(
     Ok(())
 }
 
-async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
+async fn left(
+    PresenceChange { room, users, .. }: PresenceChange,
+    sender: Sender,
+) -> Result<(), Error> {
     sender
         .room(room)
         .send(Json(ServerMessage::Left { users }))

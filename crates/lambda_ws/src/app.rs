@@ -15,7 +15,7 @@ mod runtime;
 mod sdk;
 #[cfg(feature = "apigateway")]
 mod self_invocation;
-/// Without the AWS SDK everything is given.
+/// Stands in for the AWS SDK: the caller provides the store and the transport.
 #[cfg(not(feature = "sdk"))]
 mod sdk {
     pub(super) type SdkConfig = ();
@@ -42,8 +42,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tracing::warn;
 
-/// Serves the events of a WebSocket API with `router`, for as long as Lambda sends any: the last line of a
-/// program.
+/// Serves the events of a WebSocket API with `router`. Call it at the end of `main`: it runs as long as the process
+/// lives.
 ///
 /// ```no_run
 /// use lambda_ws::{Error, Router};
@@ -56,58 +56,62 @@ use tracing::warn;
 ///
 /// # Environment
 ///
-/// | variable | |
+/// | variable | meaning |
 /// |---|---|
-/// | `CONNECTIONS_TABLE` | the DynamoDB table that connections are kept in, one for each stage; required in Lambda |
-/// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the management API's URL; else it is made from each event (conformance K7) |
-/// | `SEND_RATE` | how many messages per second the process sends at most; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
-/// | `SLOW_CLOSE` | after how many seconds a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |
-/// | `SEND_TASKS` | the number of tasks that share a broadcast that an event has no time for: 4; 0 turns off all self-invocations |
+/// | `CONNECTIONS_TABLE` | the DynamoDB table of the connections, a separate one for each stage; required in Lambda |
+/// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the URL of the management API; by default it is derived from each event (conformance K7) |
+/// | `SEND_RATE` | the maximum number of messages per second and process; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
+/// | `SLOW_CLOSE` | the seconds after which a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |
+/// | `SEND_TASKS` | the number of tasks that share a broadcast that does not fit into one invocation: 4; 0 turns off all self-invocations |
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
-/// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
-/// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | Lambda's own; profiles and roles are for [`App::config`] |
+/// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the function uses them to invoke itself |
+/// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; for profiles and roles use [`App::config`] |
 /// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT` | as for every AWS SDK |
-/// | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | whom TLS trusts instead of Amazon's authorities and the system's |
-/// | `WARM_UP` | `off`, to connect to AWS with the first event, and not before |
-/// | `METRICS_NAMESPACE` | turns [metrics](crate::operations) on, in this namespace of CloudWatch |
+/// | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | the certificate authorities that TLS trusts instead of Amazon's and the system's |
+/// | `WARM_UP` | `off` connects to AWS with the first event instead of before it |
+/// | `METRICS_NAMESPACE` | turns on [metrics](crate::operations) in this CloudWatch namespace |
 /// | `AWS_LAMBDA_LOG_FORMAT` | `JSON` for JSON logs |
-/// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | what is logged; `INFO` by default |
+/// | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | the log level; `INFO` by default |
 ///
-/// Each stage needs a table of its own. In a shared table a room has the members of all stages, and every message
+/// Each stage needs its own table. In a shared table a room contains the members of all stages, and every message
 /// costs a request for each member that it cannot reach.
 ///
-/// `_X_AMZN_TRACE_ID` is not set, because glibc never frees an old value of a variable: a program that sets it for
-/// every event, as `lambda_runtime::run` does, grows by about 155 bytes per event. Log lines have the trace id,
-/// and handlers find it in [`Context::trace_id`](crate::Context::trace_id). The AWS SDK reads the variable to add the
-/// trace to its requests, so it adds none.
+/// `run` does not set `_X_AMZN_TRACE_ID`, because glibc never frees an old value of a variable. `lambda_runtime::run`
+/// sets it and leaks about 155 bytes per event. Log lines contain the trace id, and handlers read it from
+/// [`Context::trace_id`](crate::Context::trace_id). Requests of the AWS SDK do not carry the trace, because the SDK
+/// reads the variable.
 ///
-/// Under `sam local`, which has no websockets, connections are kept in memory and messages are logged
-/// instead of sent, unless the two endpoint variables are set.
+/// `sam local` does not support websockets. Under it, connections are kept in memory and messages are logged instead
+/// of sent, unless the two endpoint variables are set.
 ///
 /// # Publishing
 ///
-/// Besides the events of its API the function serves those of others who want to reach clients: an event
-/// `{"publish": {"room": "prices", "data": {"tea": 3}}}`, by direct invocation, in the message of an SNS
-/// notification, in the body of an SQS message, or in the `detail` of an EventBridge event. It is for a
-/// `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all; `data` is text, or any
-/// JSON, which is sent as such. The answer is `{"sent": 3, "gone": 0, "throttled": 0, "failed": 0}`, with
-/// `tasks` if some go on. The text of a message or a notification may be an event of SNS or EventBridge itself. Who
-/// may invoke the function may publish: IAM guards it. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` has to be set, because
-/// such an event does not tell where clients are.
+/// Other programs can publish through the function with an event such as `{"publish": {"room": "prices", "data":
+/// {"tea": 3}}}`. It arrives by direct invocation, in the message of an SNS notification, in the body of an SQS
+/// message, or in the `detail` of an EventBridge event. An SQS message or SNS notification may itself contain an
+/// event of SNS or EventBridge.
 ///
-/// A batch of SQS is answered with the messages that failed, and the trigger needs
-/// `FunctionResponseTypes: [ReportBatchItemFailures]`. Without it Lambda ignores this answer and deletes the failed
-/// messages, unless all of them failed: then the invocation fails, and all are delivered again.
+/// The recipients are a `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all connections.
+/// `data` is text, or any JSON value, which is sent as JSON. The response is `{"sent": 3, "gone": 0, "throttled": 0,
+/// "failed": 0}`, with the number of `tasks` if follow-up tasks continue.
+///
+/// Every principal that IAM allows to invoke the function may publish. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` is
+/// required, because such an event does not contain the URL of the management API.
+///
+/// The response to an SQS batch names the failed messages. The trigger needs `FunctionResponseTypes:
+/// [ReportBatchItemFailures]`. Without it Lambda ignores the response and deletes the failed messages. If all
+/// messages fail, the invocation fails and Lambda delivers all of them again.
 ///
 /// # Errors
 ///
-/// Outside Lambda, and if a variable is missing or wrong: at once, with what to do. Later errors are
-/// answers to their event.
+/// Returns an error outside Lambda, and if a variable is missing or not valid. The error names the fix. Later errors
+/// are responses to their event.
 pub async fn run(router: Router) -> Result<(), Error> {
     App::new(router).run().await
 }
 
-/// A program that serves the events of a WebSocket API: what [`run`] runs, with choices.
+/// A program that serves the events of a WebSocket API, with a configurable store, transport and AWS configuration.
+/// [`run`] runs it with the defaults.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
@@ -127,7 +131,7 @@ pub struct App {
 }
 
 impl App {
-    /// An app that serves events with `router`, with everything else from the environment.
+    /// Creates an app that serves events with `router`. The environment configures everything else.
     pub fn new(router: Router) -> Self {
         Self {
             router,
@@ -137,33 +141,29 @@ impl App {
         }
     }
 
-    /// Keeps connections in `store` instead of the table named by `CONNECTIONS_TABLE`.
+    /// Stores connections in `store` instead of the table named by `CONNECTIONS_TABLE`.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// Sends by `transport` instead of the API Gateway Management API.
+    /// Sends through `transport` instead of the API Gateway Management API.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Calls AWS as `config` says, with its region, credentials, endpoints, timeouts and client, instead of as the
-    /// variables of Lambda's environment do. It is for other credentials than those of the function's role, and for
-    /// programs that Lambda does not run: `aws_config::load_defaults` reads profiles, too, which makes them 0.8 MB
-    /// larger. Give it an [`https_client`](crate::transport::https_client).
+    /// Uses the region, credentials, endpoints, timeouts and client of `config` instead of Lambda's environment
+    /// variables. Use it for credentials other than the function's role, and outside Lambda.
+    /// `aws_config::load_defaults` also reads profiles and makes the program 0.8 MB larger. Pass it an
+    /// [`https_client`](crate::transport::https_client).
     #[cfg(feature = "sdk")]
     pub fn config(mut self, config: aws_config::SdkConfig) -> Self {
         self.config = Some(config);
         self
     }
 
-    /// Runs it: see [`run`].
-    ///
-    /// # Errors
-    ///
-    /// See [`run`].
+    /// Runs the app. See [`run`] for the environment and the errors.
     pub async fn run(self) -> Result<(), Error> {
         let began = Instant::now();
         let environment = Environment::process();

@@ -1,25 +1,24 @@
-//! Who a client is.
+//! Authentication of clients.
 //!
-//! A browser cannot add headers to a websocket's handshake, so a token comes another way, and is
-//! checked before the connection is opened: a client that is refused sees the status, 401 or 403, and
-//! no connection ever exists.
+//! A browser cannot add headers to a websocket's handshake, so a token is sent in another way. It is checked before
+//! the connection is opened: a rejected client gets status 401 or 403, and no connection exists.
 //!
-//! | way | who can use it | ask for |
+//! | token | clients | extractor |
 //! |---|---|---|
 //! | `Authorization: Bearer TOKEN` | programs | [`Token`] |
-//! | `wss://..?token=TOKEN` | everybody; URLs end in logs, so let it be short-lived | [`Token`] |
+//! | `wss://..?token=TOKEN` | all; URLs are logged, so use short-lived tokens | [`Token`] |
 //! | `new WebSocket(url, ["bearer", TOKEN])` | browsers | [`Token`] |
 //! | a cookie of the page's own site | browsers; needs a list of allowed [`Origins`] | [`Cookies`] |
-//! | `wss://..?ticket=TICKET`, from the page's HTTPS API, good for once | everybody | [`Ticket`] |
-//! | a JWT in place of any `TOKEN` above | whoever has an identity provider | `Jwt`, with the feature `jwt` |
+//! | `wss://..?ticket=TICKET`, issued by the page's HTTPS API, valid once | all | [`Ticket`] |
+//! | a JWT in place of any `TOKEN` above | clients with an identity provider | `Jwt`, with the feature `jwt` |
 //!
-//! All of them are extractors for [`Router::connect`](crate::Router::connect), and for
-//! [`Router::authorize`](crate::Router::authorize), which makes the function the API's Lambda
-//! authorizer too and returns a [`Policy`]. An authorizer costs an invocation more per connection;
-//! use it where something other than this function must rely on what it says.
+//! All of them are extractors for [`Router::connect`](crate::Router::connect) and
+//! [`Router::authorize`](crate::Router::authorize). With `authorize` the function is also the API's Lambda authorizer
+//! and returns a [`Policy`]. An authorizer costs one more invocation per connection. Use it if something outside this
+//! function needs its result.
 //!
-//! A connection that is open stays authorized until it ends, after 2 hours at the latest. To throw a
-//! user out before: [`sender.user("ann").close()`](crate::Audience::close).
+//! An open connection stays authorized until it ends, after 2 hours at the latest. To disconnect a user earlier, call
+//! [`sender.user("ann").close()`](crate::Audience::close).
 //!
 //! ```
 //! use lambda_ws::auth::Token;

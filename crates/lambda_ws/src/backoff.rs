@@ -1,8 +1,8 @@
-//! The pauses between attempts.
+//! The pauses before retries.
 
 use std::time::Duration;
 
-/// The pauses between the attempts of an operation, each a multiple of the one before.
+/// The pauses before the retries of an operation. Each is a multiple of the previous one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Backoff {
     /// In ms, without jitter.
@@ -14,7 +14,7 @@ pub(crate) struct Backoff {
     jitter: Jitter,
 }
 
-/// What a pause is multiplied by, so that processes do not repeat their requests at the same time.
+/// The random factor of a pause, so that processes do not retry at the same time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Jitter {
     /// 1.
@@ -26,7 +26,7 @@ pub(crate) enum Jitter {
 }
 
 impl Backoff {
-    /// `count` pauses, from `first` to `longest` ms.
+    /// Creates `count` pauses, from `first` to `longest` ms.
     pub(crate) const fn new(
         first: u32,
         factor: u8,
@@ -43,12 +43,11 @@ impl Backoff {
         }
     }
 
-    /// Whether there is no pause left.
     pub(crate) const fn is_over(&self) -> bool {
         self.left == 0
     }
 
-    /// Waits for the next attempt. Returns `false` at once if there is none.
+    /// Waits for the next attempt. Returns `false` at once after the last one.
     #[cfg(feature = "sdk")]
     pub(crate) async fn wait(&mut self) -> bool {
         match self.next() {

@@ -4,17 +4,16 @@ use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 
-/// Tells the time, and lets it pass.
+/// A source of time and pauses.
 pub(crate) trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
-    /// Waits before something is tried again with a connection.
+    /// Waits before a retry with a connection.
     fn pause(&self, duration: Duration, _: &ConnectionId) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
     }
 }
 
-/// The system's clock.
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {

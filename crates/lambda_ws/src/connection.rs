@@ -1,4 +1,4 @@
-//! The connection an event belongs to.
+//! The connection of an event.
 
 mod opening;
 mod record_cache;
@@ -14,14 +14,14 @@ use crate::store::{Record, SESSION_BYTES, StoreError, check_name};
 use crate::{ConnectionId, Timestamp};
 use serde::Serialize;
 
-/// The connection a message came from: an argument of message handlers.
+/// The connection of a message: an argument of `opened` and message handlers.
 ///
 /// ```
 /// use lambda_ws::{Connection, Error, Json};
 ///
 /// async fn join(me: Connection, Json(room): Json<String>) -> Result<(), Error> {
 ///     me.join(&room).await?;
-///     me.room(&room).except(me.id()).send("somebody is here").await?;
+///     me.room(&room).except(me.id()).send("a new member joined").await?;
 ///     Ok(())
 /// }
 /// ```
@@ -48,12 +48,12 @@ impl Connection {
         }
     }
 
-    /// The connection's id.
+    /// Returns the connection's id.
     pub fn id(&self) -> &ConnectionId {
         &self.id
     }
 
-    /// Sends this client a message.
+    /// Sends a message to this client.
     ///
     /// # Errors
     ///
@@ -62,12 +62,12 @@ impl Connection {
         self.sender.send(&self.id, message).await
     }
 
-    /// Those in a room, whether this connection is one of them or not.
+    /// Returns the connections in a room. This connection need not be a member.
     pub fn room(&self, room: impl Into<String>) -> Audience {
         self.sender.room(room)
     }
 
-    /// Closes this connection, with code 1000; its `$disconnect` follows.
+    /// Closes this connection with code 1000; its `$disconnect` follows.
     ///
     /// # Errors
     ///
@@ -76,15 +76,15 @@ impl Connection {
         self.sender.close(&self.id).await
     }
 
-    /// Adds this connection to a room; nothing happens if it is there.
+    /// Adds this connection to a room. Does nothing if it is already a member.
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadName`], [`StoreError::TooManyRooms`], [`StoreError::NotConnected`] if the
-    /// connection has ended meanwhile.
+    /// [`StoreError::BadName`], [`StoreError::TooManyRooms`], [`StoreError::NotConnected`] if the connection has
+    /// ended.
     pub async fn join(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
-        let user = self.kept_user().await?;
+        let user = self.present_user().await?;
         let expires = Record::expiry(self.at, self.sender.now());
         let joined = self.sender.store().join(&self.id, self.at, room, expires);
         self.record_cache.invalidate().await;
@@ -92,26 +92,26 @@ impl Connection {
         self.arrive(user, room).await
     }
 
-    /// Takes this connection out of a room; nothing happens if it is not there.
+    /// Removes this connection from a room. Does nothing if it is not a member.
     ///
     /// # Errors
     ///
     /// [`StoreError::BadName`].
     pub async fn leave(&self, room: &str) -> Result<(), StoreError> {
         check_name(room)?;
-        let user = self.kept_user().await?;
+        let user = self.present_user().await?;
         self.record_cache.invalidate().await;
         self.depart(user, vec![room.to_owned()]).await;
         self.sender.store().leave(&self.id, self.at, room).await
     }
 
-    /// Adds this connection to a room and takes it out of all others, at once: however many messages
-    /// do this at the same time, it ends in exactly one room. Returns the rooms it left; if it was
-    /// in `room` alone already, nothing changes and there are none.
+    /// Adds this connection to a room and removes it from all others atomically. If several messages do this
+    /// concurrently, the connection ends in exactly one room. Returns the rooms that it left, none if it was already
+    /// only in `room`.
     ///
     /// # Errors
     ///
-    /// As [`Connection::join`]; [`StoreError::Conflict`] if others got in the way again and again.
+    /// As [`Connection::join`]; [`StoreError::Conflict`] after repeated concurrent changes.
     pub async fn switch_room(&self, room: &str) -> Result<Vec<String>, StoreError> {
         check_name(room)?;
         const ATTEMPTS: usize = 20;
@@ -129,7 +129,7 @@ impl Connection {
             let left = record.rooms.iter().filter(|left| *left != room);
             let left: Vec<_> = left.cloned().collect();
             let user = record.user.clone();
-            let user = user.filter(|_| self.sender.kept().is_some());
+            let user = user.filter(|_| self.sender.ledger().is_some());
             self.depart(user.clone(), left.clone()).await;
             match self.sender.store().switch_room(&record, room).await {
                 Ok(()) => {
@@ -145,13 +145,13 @@ impl Connection {
         Err(StoreError::Conflict)
     }
 
-    /// Replaces the session, if no other message of this connection did so since it was read:
-    /// by the extractor [`Session`](crate::Session) in this event, or else just now.
+    /// Replaces the session, unless another message of this connection changed it after it was read: by the extractor
+    /// [`Session`](crate::Session) in this event, or otherwise by this call.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if one did, [`StoreError::SessionTooLarge`] over 32 KB of JSON,
-    /// [`StoreError::BadSession`] if JSON cannot express it, [`StoreError::NotConnected`].
+    /// [`StoreError::Conflict`] if it was changed, [`StoreError::SessionTooLarge`] over 32 KB of JSON,
+    /// [`StoreError::BadSession`] if it cannot be encoded as JSON, [`StoreError::NotConnected`].
     pub async fn save<T: Serialize>(&self, session: &T) -> Result<(), StoreError> {
         let session = encode(session)?;
         let record = self
@@ -165,10 +165,10 @@ impl Connection {
         saved.await.map(drop)
     }
 
-    /// The connection's user, if the router keeps presences. It is asked for before a change, after which
-    /// the record may be gone.
-    async fn kept_user(&self) -> Result<Option<String>, StoreError> {
-        match self.sender.kept() {
+    /// Returns the connection's user, if the router keeps presences. It is read before a change, because the record
+    /// may be gone afterwards.
+    async fn present_user(&self) -> Result<Option<String>, StoreError> {
+        match self.sender.ledger() {
             Some(_) => {
                 self.record_cache
                     .user(&self.sender, &self.id, self.at)
@@ -178,19 +178,19 @@ impl Connection {
         }
     }
 
-    /// Makes the user present in a room that the connection has become a member of.
+    /// Makes the user present in a room that the connection has joined.
     async fn arrive(&self, user: Option<String>, room: &str) -> Result<(), StoreError> {
-        let (Some(user), Some(kept)) = (user, self.sender.kept()) else {
+        let (Some(user), Some(ledger)) = (user, self.sender.ledger()) else {
             return Ok(());
         };
-        if kept.touch(room, &user).await? {
+        if ledger.touch(room, &user).await? {
             self.sender.effects().join(user, room);
         }
         Ok(())
     }
 
-    /// Remembers that the user is about to leave rooms, before the connection leaves them: a process that
-    /// ends in between loses no departure. If the connection does not leave, the user stays present.
+    /// Stores the departure of the user before the connection leaves rooms: a process that ends in between loses no
+    /// departure. If the connection does not leave, the user stays present.
     async fn depart(&self, user: Option<String>, rooms: Vec<String>) {
         let Some(user) = user.filter(|_| !rooms.is_empty()) else {
             return;
@@ -206,7 +206,6 @@ impl Connection {
     }
 }
 
-/// A session as it is stored.
 fn encode<T: Serialize>(session: &T) -> Result<String, StoreError> {
     let session = serde_json::to_string(session).map_err(StoreError::BadSession)?;
     match session.len() {

@@ -1,4 +1,4 @@
-//! What is true of every event.
+//! The context of an event.
 
 use crate::id::new_id;
 use crate::{ConnectionId, Timestamp};
@@ -7,10 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
-/// Which connection, which route, when, from where; cheap to clone.
+/// The connection, route, time and client address of an event. Clones are cheap.
 ///
-/// It is the event's `requestContext` (conformance C1 to C3), and an extractor for handlers of every
-/// kind.
+/// It is the event's `requestContext` (conformance C1 to C3), and an extractor for handlers of every kind.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Parts>);
 
@@ -30,12 +29,12 @@ struct Parts {
     user_agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     authorizer: Option<Box<RawValue>>,
-    /// Of this invocation: a task has another one.
+    /// The trace of this invocation. A task has its own.
     #[serde(skip)]
     trace_id: Option<Box<str>>,
 }
 
-/// As it travels in a task.
+/// The JSON form in a task.
 impl Serialize for Context {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
@@ -71,7 +70,7 @@ impl Context {
         }))
     }
 
-    /// What is known of a connection of `api`, which is `<apiId>/<stage>`, without an event of it.
+    /// Returns the context of a connection of `api` (`<apiId>/<stage>`) without an event of it.
     pub(crate) fn known(
         id: ConnectionId,
         at: Timestamp,
@@ -96,68 +95,68 @@ impl Context {
         }))
     }
 
-    /// The connection.
+    /// Returns the connection's id.
     pub fn connection_id(&self) -> &ConnectionId {
         &self.0.connection_id
     }
 
-    /// When the connection was opened.
+    /// Returns the time when the connection was opened.
     pub fn connected_at(&self) -> Timestamp {
         self.0.connected_at
     }
 
-    /// The event's id, which error frames and logs name.
+    /// Returns the event's id, which error frames and logs contain.
     pub fn request_id(&self) -> &str {
         &self.0.request_id
     }
 
-    /// The X-Ray trace that the event is part of, for the header `X-Amzn-Trace-Id` of calls to other services; `None`
-    /// in handlers that a task calls.
+    /// Returns the X-Ray trace of the event, for the header `X-Amzn-Trace-Id` of calls to other services. `None` in
+    /// handlers that a task calls.
     pub fn trace_id(&self) -> Option<&str> {
         self.0.trace_id.as_deref()
     }
 
-    /// When the event happened.
+    /// Returns the time of the event.
     pub fn request_time(&self) -> Timestamp {
         self.0.request_time
     }
 
-    /// The route API Gateway selected, such as `$connect`, `$default` or a custom one.
+    /// Returns the route that API Gateway selected, such as `$connect`, `$default` or a custom one.
     pub fn route_key(&self) -> &str {
         &self.0.route_key
     }
 
-    /// The API's stage.
+    /// Returns the API's stage.
     pub fn stage(&self) -> &str {
         &self.0.stage
     }
 
-    /// The API's id.
+    /// Returns the API's id.
     pub fn api_id(&self) -> &str {
         &self.0.api_id
     }
 
-    /// The host the client connected to: the API's own, or a custom domain.
+    /// Returns the host that the client connected to: the API's own, or a custom domain.
     pub fn domain_name(&self) -> &str {
         &self.0.domain_name
     }
 
-    /// The client's address, IPv4 or IPv6.
+    /// Returns the client's IPv4 or IPv6 address.
     pub fn source_ip(&self) -> &str {
         &self.0.source_ip
     }
 
-    /// What the client said it is, if it did.
+    /// Returns the client's `User-Agent`, if it sent one.
     pub fn user_agent(&self) -> Option<&str> {
         self.0.user_agent.as_deref()
     }
 
-    /// What the authorizer said of the client, as JSON, if there is one.
+    /// Returns the authorizer's context as JSON, if there is one.
     pub fn authorizer(&self) -> Option<&RawValue> {
         self.0.authorizer.as_deref()
     }
 
-    /// The API and the stage, as a [`Record`](crate::store::Record) names them.
+    /// Returns the API and the stage in the format of a [`Record`](crate::store::Record).
     pub(crate) fn api(&self) -> String {
         format!("{}/{}", self.0.api_id, self.0.stage)
     }

@@ -10,14 +10,14 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-/// The effects of an event that are completed when its handler has returned; clones share them.
+/// The effects of an event that are completed after its handler. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Effects(Arc<Inner>);
 
 struct Inner {
     registration: Mutex<Registration>,
     joins: Mutex<Option<Joins>>,
-    /// Work that is spawned beside the event. Outside of events nobody waits for it later, so there is none.
+    /// Work that runs beside the event. `None` outside of events, where it is awaited at once.
     background: Option<Mutex<JoinSet<()>>>,
 }
 
@@ -27,11 +27,9 @@ pub(crate) struct Registration {
     pub(crate) user: Option<String>,
     pub(crate) rooms: Vec<String>,
     pub(crate) session: Option<String>,
-    /// Messages to rooms.
     pub(crate) announcements: Vec<(String, Payload)>,
 }
 
-/// The rooms in which an event made its user present.
 #[derive(Debug)]
 pub(crate) struct Joins {
     pub(crate) user: String,
@@ -39,12 +37,13 @@ pub(crate) struct Joins {
 }
 
 impl Effects {
-    /// Effects of an event, which calls [`Effects::settle`] when it ends: Lambda freezes the process then.
+    /// Creates the effects of an event, which calls [`Effects::settle`] at its end, because Lambda then freezes the
+    /// process.
     pub(crate) fn spawned() -> Self {
         Self::new(Some(Mutex::default()))
     }
 
-    /// Effects outside of events: background work is awaited at once.
+    /// Creates effects outside of events: background work is awaited at once.
     pub(crate) fn inline() -> Self {
         Self::new(None)
     }
@@ -57,12 +56,10 @@ impl Effects {
         }))
     }
 
-    /// The properties that a `$connect` handler has declared so far.
     pub(crate) fn registration(&self) -> MutexGuard<'_, Registration> {
         lock(&self.0.registration)
     }
 
-    /// Remembers that the event made its user present in a room.
     pub(crate) fn join(&self, user: String, room: &str) {
         let mut joins = lock(&self.0.joins);
         let rooms = Vec::new();
@@ -70,12 +67,11 @@ impl Effects {
         joins.rooms.push(room.to_owned());
     }
 
-    /// Takes the rooms in which the event made its user present.
     pub(crate) fn take_joins(&self) -> Option<Joins> {
         lock(&self.0.joins).take()
     }
 
-    /// Runs background work, such as the removal of connections that are gone.
+    /// Runs background work, such as the removal of gone connections.
     pub(crate) async fn run(&self, work: impl Future<Output = ()> + Send + 'static) {
         let Some(tasks) = &self.0.background else {
             return work.await;
@@ -85,8 +81,8 @@ impl Effects {
         tasks.spawn(work.in_current_span());
     }
 
-    /// Waits for the background work, for at most `patience`. Unfinished work continues when Lambda wakes the
-    /// process for its next event.
+    /// Waits at most `patience` for the background work. Unfinished work continues when Lambda unfreezes the process
+    /// for its next event.
     pub(crate) async fn settle(&self, patience: Duration) {
         let Some(tasks) = &self.0.background else {
             return;
@@ -97,14 +93,13 @@ impl Effects {
         }
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, all).await.is_err() {
-            tracing::debug!(tasks = tasks.len(), "clean-up goes on after the event");
+            tracing::debug!(tasks = tasks.len(), "clean-up continues after the event");
             tasks.detach_all();
         }
     }
 }
 
 impl Registration {
-    /// Takes the record to store.
     pub(crate) fn take_record(
         &mut self,
         id: ConnectionId,

@@ -1,4 +1,4 @@
-//! What a handler fails with.
+//! The error of a handler.
 
 mod send;
 mod store;
@@ -14,12 +14,12 @@ use std::fmt;
 /// Any error.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What a handler fails with: any error, by `?`, or one that the client is told of.
+/// The error of a failed handler: any error through `?`, or one for the client.
 ///
-/// The client of a failed message is sent `{"error": {"code", "message", "requestId"}}`: the code and
-/// the message of [`Error::client`], or `internal` and `internal error` for any other, whose text is
-/// only logged. Two errors of this library are the client's as well: `too_large`, for a message over 128 KB, and
-/// `bad_name`, for a name that no connection, room or user can have. The client of a failed `$connect` sees the status alone (conformance B5).
+/// The client of a failed message gets `{"error": {"code", "message", "requestId"}}` with the code and the message of
+/// [`Error::client`]. Any other error becomes `internal` and `internal error`; its text is only logged. Two errors of
+/// this library also go to the client: `too_large`, for a message over 128 KB, and `bad_name`, for a name that is not
+/// valid for a connection, room or user. The client of a failed `$connect` gets only the status (conformance B5).
 ///
 /// ```
 /// use lambda_ws::Error;
@@ -40,7 +40,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that the client is told of; its status is 400.
+    /// Creates an error for the client, with status 400.
     pub fn client(
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
@@ -52,30 +52,29 @@ impl Error {
         }
     }
 
-    /// The client did not say who it is, or not believably: an error with the code `unauthorized`
-    /// and status 401.
+    /// Creates an error for a missing or wrong identity, with the code `unauthorized` and status 401.
     pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
         Self::client("unauthorized", message).with_status(StatusCode::UNAUTHORIZED)
     }
 
-    /// The client may not do this, whoever it is: an error with the code `forbidden` and status 403.
+    /// Creates an error for a client without permission, with the code `forbidden` and status 403.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::client("forbidden", message).with_status(StatusCode::FORBIDDEN)
     }
 
-    /// The same error with another status: what the client of a refused `$connect` sees.
+    /// Sets the status that the client of a rejected `$connect` gets.
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// The same error with its cause, which is logged and not sent.
+    /// Sets the cause, which is logged and not sent.
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         match self.mistake() {
             Some(("bad_name", _)) if self.status.is_server_error() => StatusCode::BAD_REQUEST,
@@ -83,7 +82,7 @@ impl Error {
         }
     }
 
-    /// The code the client is sent.
+    /// Returns the code for the client.
     pub fn code(&self) -> &str {
         match &self.client {
             Some((code, _)) => code,
@@ -91,7 +90,7 @@ impl Error {
         }
     }
 
-    /// The message the client is sent.
+    /// Returns the message for the client.
     pub fn message(&self) -> Cow<'_, str> {
         match &self.client {
             Some((_, message)) => Cow::Borrowed(message),
@@ -102,24 +101,23 @@ impl Error {
         }
     }
 
-    /// The error that caused this one.
+    /// Returns the cause.
     pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as _)
     }
 
-    /// Whether the client is told what is wrong, because it did something wrong.
+    /// Returns whether the client caused the error. Its text then goes to the client.
     pub fn is_client(&self) -> bool {
         self.client.is_some() || self.mistake().is_some()
     }
 
-    /// Whether a client was gone that something was sent to.
     pub(crate) fn is_gone(&self) -> bool {
         let mut causes = causes(self.source());
         causes.any(|error| matches!(error.downcast_ref(), Some(SendError::Gone)))
     }
 
-    /// The code and the message of an error of this library that a client's input causes: a message that is too
-    /// large, or a name that no connection, room or user can have.
+    /// Returns the code and the message of a library error that client input causes: a message that is too large, or
+    /// a name that is not valid.
     fn mistake(&self) -> Option<(&'static str, String)> {
         let source = self.source()?;
         match (source.downcast_ref(), source.downcast_ref()) {
@@ -151,7 +149,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The whole chain of causes on one line: what `main` prints when it returns an error.
+/// Prints the whole chain of causes on one line, for a `main` that returns the error.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)?;
@@ -163,14 +161,13 @@ impl fmt::Debug for Error {
     }
 }
 
-/// An error, what caused it, and so on.
 fn causes<'e>(
     error: Option<&'e (dyn StdError + 'static)>,
 ) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
     std::iter::successors(error, |error| (*error).source())
 }
 
-/// An error with all of its causes, on one line.
+/// Returns an error and its causes on one line.
 pub(crate) fn chain(error: &dyn StdError) -> String {
     let causes = causes(error.source()).map(|cause| format!(": {cause}"));
     std::iter::once(error.to_string()).chain(causes).collect()
@@ -181,19 +178,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_error_says_what_it_is_and_any_other_does_not() {
+    fn only_client_errors_reveal_their_text() {
         let error = Error::client("full", "the room is full").with_source("secret");
-        assert_eq!(
-            (error.code(), &*error.message()),
-            ("full", "the room is full")
-        );
+        assert_eq!(error.code(), "full");
+        assert_eq!(&*error.message(), "the room is full");
         assert_eq!(format!("{error:?}"), "the room is full: secret");
 
         let error = Error::from(std::io::Error::other("secret"));
-        assert_eq!(
-            (error.code(), &*error.message()),
-            ("internal", "internal error")
-        );
+        assert_eq!(error.code(), "internal");
+        assert_eq!(&*error.message(), "internal error");
         assert_eq!(error.to_string(), "secret");
         assert_eq!(error.status(), 500);
     }

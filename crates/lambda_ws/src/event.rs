@@ -1,4 +1,4 @@
-//! What happened to a connection.
+//! The events of a connection.
 
 use crate::ConnectionId;
 use crate::connection::RecordCache;
@@ -9,28 +9,29 @@ use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
-/// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or [`Left`]. It
+/// determines the extractors that compile.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
     pub trait Sealed {}
 }
 
-/// API Gateway asks whether a client may open a connection: the event of a Lambda REQUEST authorizer,
-/// which comes before [`Connect`] (conformance B3, C4).
+/// The event of a Lambda REQUEST authorizer, which comes before [`Connect`] (conformance B3, C4).
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Authorize {
     /// The handshake's headers.
     pub headers: HeaderMap,
     /// The query string, percent-encoded, without `?`.
     pub query: String,
-    /// What is asked for, as `arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect`.
+    /// The requested resource, as `arn:aws:execute-api:{region}:{account}:{api}/{stage}/$connect`.
     pub method_arn: String,
 }
 
-/// A client asks to open a connection (`$connect`, conformance C1).
+/// The event of a client that opens a connection (`$connect`, conformance C1).
 #[derive(Clone, Default)]
+#[non_exhaustive]
 pub struct Connect {
     /// The handshake's headers.
     pub headers: HeaderMap,
@@ -38,28 +39,28 @@ pub struct Connect {
     pub query: String,
 }
 
-/// A client sent a message (conformance C2).
+/// A message from a client (conformance C2).
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Message {
     /// The message. It is always text (conformance F1).
     pub body: String,
-    /// The route it was found to be for, if API Gateway said `$default`.
+    /// The route that the router selected, if API Gateway selected `$default`.
     pub(crate) selected: Option<Arc<str>>,
 }
 
-/// A connection has been opened: what the function asks itself to do once `$connect` has returned, if its
-/// router has an [`opened`](crate::Router::opened) handler.
+/// An open connection. The function invokes itself with this event after `$connect`, if its router has an
+/// [`opened`](crate::Router::opened) handler.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Opened;
 
 impl Opened {
-    /// What is named as its route, since API Gateway has none for it.
+    /// The route name of this event. API Gateway has no route for it.
     pub(crate) const ROUTE: &'static str = "$opened";
 }
 
-/// Users have joined a room, who were not there before: for routers with a
-/// [`joined`](crate::Router::joined) handler.
+/// Users who joined a room, for routers with a [`joined`](crate::Router::joined) handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Joined {
@@ -67,8 +68,7 @@ pub struct Joined {
     pub presence: PresenceChange,
 }
 
-/// Users have left a room with all their connections: for routers with a [`left`](crate::Router::left)
-/// handler.
+/// Users who left a room with all their connections, for routers with a [`left`](crate::Router::left) handler.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Left {
@@ -76,16 +76,17 @@ pub struct Left {
     pub presence: PresenceChange,
 }
 
-/// A connection ended (`$disconnect`, conformance C3).
+/// The end of a connection (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Disconnect {
-    /// The close code; 1005 if the client gave none, 1006 if it vanished.
+    /// The close code: 1005 if the client sent none, 1006 if it vanished.
     pub code: Option<u16>,
     /// The close reason.
     pub reason: Option<String>,
 }
 
-// Headers and queries carry tokens, which belong in no log.
+// Headers and queries contain tokens, which must not be logged.
 impl fmt::Debug for Authorize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Authorize");
@@ -121,14 +122,12 @@ macro_rules! kinds {
 
 kinds! { Authorize Connect Opened Message Disconnect Joined Left }
 
-/// One event of a connection.
-///
-/// It is what an extractor reads ([`FromEvent`](crate::FromEvent)).
+/// An event of a connection. Extractors read it ([`FromEvent`](crate::FromEvent)).
 #[derive(Debug)]
 pub struct Event<K> {
-    /// What the event says itself.
+    /// The data of the event's kind.
     pub data: K,
-    /// What [layers](crate::Router::layer) added, for the extractor [`Extension`](crate::Extension).
+    /// The extensions from [layers](crate::Router::layer), for the extractor [`Extension`](crate::Extension).
     pub extensions: Extensions,
     pub(crate) context: Context,
     pub(crate) sender: Sender,
@@ -136,14 +135,13 @@ pub struct Event<K> {
 }
 
 impl<K> Event<K> {
-    /// Which connection, which route, when, from where. Of [`Joined`] it is that of the event which brought
-    /// it about; of [`Left`] only what is known of a connection that is gone: itself, since when, and its
-    /// API and stage.
+    /// Returns the connection, route, time and client address. The context of [`Joined`] is that of the event that
+    /// caused it. The context of [`Left`] contains only the connection, its opening time, and its API and stage.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// The connection.
+    /// Returns the connection's id.
     pub fn connection_id(&self) -> &ConnectionId {
         self.context.connection_id()
     }
@@ -169,7 +167,7 @@ impl<K> Event<K> {
 }
 
 impl Event<()> {
-    /// Joins the rest of an event with its data.
+    /// Adds data to the rest of an event.
     pub(crate) fn with<K>(self, data: K) -> Event<K> {
         Event {
             data,
@@ -181,25 +179,25 @@ impl Event<()> {
     }
 }
 
-/// An event of any kind: what a [layer](crate::Router::layer) sees.
+/// An event of any kind, as [layers](crate::Router::layer) see it.
 pub type AnyEvent = Event<EventData>;
 
 /// The data of an event of any kind.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventData {
-    /// API Gateway asks for authorization, before `$connect`.
+    /// An authorization request of API Gateway, before `$connect`.
     Authorize(Authorize),
     /// `$connect`.
     Connect(Connect),
-    /// After `$connect`.
+    /// The connection is open, after `$connect`.
     Opened(Opened),
     /// A message.
     Message(Message),
     /// `$disconnect`.
     Disconnect(Disconnect),
-    /// Users have joined a room.
+    /// Users joined a room.
     Joined(Joined),
-    /// Users have left a room.
+    /// Users left a room.
     Left(Left),
 }

@@ -1,20 +1,20 @@
-//! What handlers ask for.
+//! The arguments of handlers.
 //!
-//! | extractor | kinds | |
+//! | extractor | kinds | note |
 //! |---|---|---|
 //! | [`Sender`](crate::Sender), [`Kv`](crate::Kv), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
-//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context) | all but `left` | |
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context) | all except `left` | |
 //! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
-//! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | who the client is: see [`auth`](crate::auth) |
+//! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | the client's identity: see [`auth`](crate::auth) |
 //! | [`Opening`](crate::Opening) | `$connect` | |
-//! | [`Authorizer`] | all of a connection but the authorizer's own | |
-//! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
-//! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
+//! | [`Authorizer`] | `$connect`, `opened`, messages, `$disconnect` | |
+//! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | `opened` (only `Connection`), messages | |
+//! | [`Session`], [`User`], [`Rooms`] | `opened`, messages, `$disconnect` | the connection's record, read once per event |
 //! | [`Close`] | `$disconnect` | |
-//! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | who, and in which room |
+//! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | the users and the room |
 //!
-//! `Result<E, E::Rejection>` lets a handler answer a failed extraction itself; `Option<E>` is `None`
-//! where there is nothing to extract.
+//! `Result<E, E::Rejection>` lets a handler respond to a failed extraction. `Option<E>` is `None` if the value is
+//! missing.
 
 mod authorizer;
 mod connect;
@@ -38,33 +38,33 @@ use crate::event::{Event, Kind};
 use crate::response::IntoResponse;
 use std::convert::Infallible;
 
-/// An extractor: what can be made from an event of kind `K` and the router's state `S`.
+/// An extractor: a value from an event of kind `K` and the router's state `S`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
     note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
 )]
 pub trait FromEvent<K, S>: Sized {
-    /// What answers the event if it cannot be extracted.
+    /// The response to the event if the extraction fails.
     type Rejection: IntoResponse<K>;
 
-    /// Extracts it.
+    /// Extracts the value.
     fn from_event(
         event: &Event<K>,
         state: &S,
     ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send;
 }
 
-/// An extractor for what may not be there: then `Option<Self>` is `None`. A failure stays one.
+/// An extractor of an optional value: `Option<Self>` is `None` if it is missing. An extraction that fails still fails.
 #[diagnostic::on_unimplemented(
     message = "`Option<{Self}>` cannot be extracted from a `{K}` event",
     label = "not an optional extractor for `{K}` events"
 )]
 pub trait OptionalFromEvent<K, S>: Sized {
-    /// What answers the event if the extraction fails.
+    /// The response to the event if the extraction fails.
     type Rejection: IntoResponse<K>;
 
-    /// Extracts it, if it is there.
+    /// Extracts the value, if it exists.
     fn from_event(
         event: &Event<K>,
         state: &S,

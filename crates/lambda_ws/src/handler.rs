@@ -4,21 +4,21 @@ use crate::event::{Event, Kind};
 use crate::extract::FromEvent;
 use crate::response::{IntoResponse, Response};
 
-/// An async function of up to 8 extractors; closures too.
+/// An async function or closure of up to 8 extractors.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "expected an async function of at most 8 extractors",
     note = "a handler is `async fn(A, B, ..) -> R`; check that it is `async`, has at most 8 arguments, and owns what it captures"
 )]
 pub trait Handler<Args>: Clone + Send + Sync + 'static {
-    /// What it returns.
+    /// The return type.
     type Output;
-    /// The call under way.
+    /// The future of a call.
     type Future: Future<Output = Self::Output> + 'static;
-    /// Its arguments, as a tuple.
+    /// The arguments, as a tuple.
     type Args;
 
-    /// Calls it.
+    /// Calls the handler.
     fn call(&self, args: Self::Args) -> Self::Future;
 }
 

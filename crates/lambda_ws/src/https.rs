@@ -1,4 +1,4 @@
-//! HTTP/1.1 over TLS or without it.
+//! HTTP/1.1 with or without TLS.
 
 #[cfg(feature = "sdk")]
 pub(crate) mod sdk;
@@ -19,33 +19,29 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// How long it may take until a host answers at all.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// How long an attempt may take: a frozen environment wakes up with dead sockets that look alive.
+/// The timeout of an attempt: after a freeze dead sockets look alive.
 #[cfg(feature = "sdk")]
 pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
-/// How long a call may take in all.
 pub(crate) const CALL: Duration = Duration::from_secs(3);
 
-/// How long an idle connection is trusted.
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
-/// A connection.
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// A client that keeps its connections.
+/// An HTTP client with kept-alive connections.
 pub(crate) type Https = Client<Connector, Full<Bytes>>;
 
-/// A client that speaks `tls` to those hosts whose URL says so.
+/// Creates a client that uses `tls` for https:// URLs.
 pub(crate) fn client(tls: Tls) -> Https {
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE)
         .build(Connector::new(tls))
 }
 
-/// Makes connections with Nagle's algorithm off.
+/// Opens connections without Nagle's algorithm.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     http: HttpConnector,
@@ -64,7 +60,7 @@ impl Connector {
 
 impl Service<Uri> for Connector {
     type Response = Stream;
-    /// The host is not known, does not answer within a second, or is not trusted.
+    /// The host is unknown, does not respond within a second, or is not trusted.
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Stream, BoxError>>;
 

@@ -1,6 +1,5 @@
 //! Ids of tasks and of requests without one.
 
-/// Returns a random id of 32 hexadecimal digits.
 pub(crate) fn new_id() -> String {
     format!("{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..))
 }

@@ -1,6 +1,6 @@
-//! JSON in and out.
+//! JSON messages.
 
-/// JSON: as an argument the message, read as a `T`; as a message or a return value a `T`, written.
+/// JSON. As an argument it is the message, read as a `T`; as a message or a return value it is a `T`.
 ///
 /// ```
 /// use lambda_ws::{Json, Router};
@@ -23,6 +23,6 @@
 /// let router: Router = Router::new().route("add", add);
 /// ```
 ///
-/// A message that is no `T` is answered with the error code `bad_message`.
+/// A message that is not a valid `T` gets the error code `bad_message`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Json<T>(pub T);

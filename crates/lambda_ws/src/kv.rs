@@ -1,4 +1,4 @@
-//! Values by key that belong to no connection: see [`Kv`].
+//! Values by key that belong to no connection. See [`Kv`].
 
 mod entry;
 mod keys;
@@ -20,11 +20,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Values of one type, by key, that belong to no connection and outlive all: scores, settings, who may
-/// speak, how often somebody knocked. They are kept where the connections are; cheap to clone.
+/// Values of one type, by key, for data that outlives a connection, such as scores, settings, permissions or
+/// counters. They are stored in the connections table. Clones are cheap.
 ///
-/// In a handler of any kind it is an argument, if `T` says by [`Namespaced`] in which namespace its values
-/// are. Elsewhere, and for any other type or namespace, [`Kv::new`] makes one.
+/// Handlers of any kind take it as an argument if `T` implements [`Namespaced`]. Elsewhere, and for other types or
+/// namespaces, use [`Kv::new`].
 ///
 /// ```
 /// use lambda_ws::{Error, Json, Namespaced, Kv, Router};
@@ -55,7 +55,7 @@ use std::time::Duration;
 /// ann.send(r#""red""#).await;
 /// assert_eq!(ann.recv_all(), [r#"{"points":1}"#, r#"{"points":2}"#]);
 ///
-/// // Elsewhere.
+/// // Outside of handlers.
 /// let scores = Kv::<Score>::of(&gateway.sender());
 /// assert_eq!(scores.get("red").await?.map(|score| score.points), Some(2));
 /// assert!(scores.get("blue").await?.is_none());
@@ -65,39 +65,37 @@ use std::time::Duration;
 ///
 /// # Limits and costs
 ///
-/// Keys and namespaces have 1 to 256 bytes, a value has at most 32 KB of JSON. Each operation is one
-/// request, of a unit for each 4 KB read or each 1 KB written, also if it is refused; an update is two.
-/// One key takes at most 1 000 writes a second of 1 KB, and a namespace, which is one partition of the
-/// table, may take no more.
+/// Keys and namespaces have 1 to 256 bytes, and a value has at most 32 KB of JSON. Each operation is one request, of
+/// one unit for each 4 KB read or each 1 KB written, also if it is rejected. An update takes two requests. One key
+/// accepts at most 1 000 writes of 1 KB per second. A namespace is one partition of the table and may have the same
+/// limit.
 ///
-/// Namespaces are the application's alone: no name reaches what the library keeps, such as tickets.
+/// Applications cannot access the library's own namespaces, such as tickets.
 ///
-/// # Beside others
+/// # Concurrency
 ///
-/// Whatever is written is there for whoever reads after that. [`set`](Self::set) replaces whatever is
-/// there, so of two who read, change and set, one is lost: [`update`](Self::update) and
-/// [`set_if`](Self::set_if) notice. A [`StoreError::Unavailable`] is done or not.
+/// Reads see all earlier writes. [`set`](Self::set) replaces any value, so two concurrent read-change-set sequences
+/// lose one change. [`update`](Self::update) and [`set_if`](Self::set_if) detect this. After
+/// [`StoreError::Unavailable`] the operation may have taken effect or not.
 ///
-/// If an answer of DynamoDB's is lost, the SDK asks again. `set`, [`delete`](Self::delete) and a
-/// `set_if` where nothing was may so be done twice, also over what others did within that second; what
-/// is replaced at a version is replaced once.
+/// The SDK repeats a request whose response is lost. So `set`, [`delete`](Self::delete), and `set_if` without a
+/// version may take effect twice, and undo changes that others made within that second. A `set_if` with a version
+/// takes effect once.
 pub struct Kv<T> {
     sender: Sender,
-    /// As the store knows it.
     namespace: Arc<str>,
     ttl: Option<Duration>,
     of: PhantomData<fn() -> T>,
 }
 
-/// What the namespaces of applications begin with in the store. Those of the library do not: none can be
-/// confused with them.
-const OURS: &str = "kv:";
+/// The prefix of the applications' namespaces in the store. The library's own namespaces do not have it.
+const PREFIX: &str = "kv:";
 
 impl<T> Kv<T> {
-    /// The values in a namespace, of any type, kept where `sender` has its connections.
+    /// Returns the values in a namespace, of any type, in the store of `sender`.
     ///
-    /// Whoever reads a namespace as another type gets [`StoreError::BadValue`]: let one type be one
-    /// namespace's, as [`Namespaced`] does.
+    /// Reading a value as another type fails with [`StoreError::BadValue`]: use one type for each namespace, as with
+    /// [`Namespaced`].
     ///
     /// ```
     /// use lambda_ws::{Error, Kv, Sender};
@@ -125,13 +123,13 @@ impl<T> Kv<T> {
     pub fn new(sender: &Sender, namespace: impl AsRef<str>) -> Self {
         Self {
             sender: sender.clone(),
-            namespace: format!("{OURS}{}", namespace.as_ref()).into(),
+            namespace: format!("{PREFIX}{}", namespace.as_ref()).into(),
             ttl: None,
             of: PhantomData,
         }
     }
 
-    /// The values in the namespace of their type, kept where `sender` has its connections.
+    /// Returns the values in the namespace of their type, in the store of `sender`.
     pub fn of(sender: &Sender) -> Self
     where
         T: Namespaced,
@@ -139,8 +137,8 @@ impl<T> Kv<T> {
         Self::new(sender, T::NAMESPACE)
     }
 
-    /// The same values, but what is written through this is over after `ttl`, rounded up to a second:
-    /// it is then not there, whether DynamoDB has removed it or not.
+    /// Sets the time to live of written values, rounded up to a second. An expired value counts as missing, even
+    /// before DynamoDB removes it.
     ///
     /// ```
     /// # use lambda_ws::{Error, Kv, Router, testing::Gateway};
@@ -165,7 +163,7 @@ impl<T> Kv<T> {
         }
     }
 
-    /// Removes a value. Returns whether there was one.
+    /// Removes a value. Returns whether it existed.
     ///
     /// # Errors
     ///
@@ -176,9 +174,9 @@ impl<T> Kv<T> {
         store.delete_value(namespace, key, self.sender.now()).await
     }
 
-    /// The namespace as the store knows it, if it may be one, and `key` a key.
+    /// Validates the namespace and a key, and returns the namespace in the store.
     fn checked(&self, key: &str) -> Result<&str, StoreError> {
-        check_name(&self.namespace[OURS.len()..])?;
+        check_name(&self.namespace[PREFIX.len()..])?;
         check_name(key)?;
         Ok(&self.namespace)
     }
@@ -203,21 +201,20 @@ impl<T> Kv<T> {
 }
 
 impl<T: DeserializeOwned> Kv<T> {
-    /// The value of a key, if there is one.
+    /// Returns the value of a key, if it exists.
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadValue`], if it is not a `T`, [`StoreError::BadName`],
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::BadValue`] if it is not a valid `T`, [`StoreError::BadName`], [`StoreError::Unavailable`].
     pub async fn get(&self, key: &str) -> Result<Option<T>, StoreError> {
         Ok(self.entry(key).await?.map(|entry| entry.value))
     }
 
-    /// The value of a key, if there is one, with its version for [`set_if`](Self::set_if).
+    /// Returns the value of a key with its version for [`set_if`](Self::set_if), if it exists.
     ///
     /// # Errors
     ///
-    /// As those of [`get`](Self::get).
+    /// As [`get`](Self::get).
     pub async fn entry(&self, key: &str) -> Result<Option<Entry<T>>, StoreError> {
         let namespace = self.checked(key)?;
         let store = self.sender.store();
@@ -227,8 +224,10 @@ impl<T: DeserializeOwned> Kv<T> {
 
     fn decoded(&self, key: &str, found: Value) -> Result<Entry<T>, StoreError> {
         let value = serde_json::from_str(&found.value).map_err(|error| {
-            let (namespace, wanted) = (&self.namespace[OURS.len()..], std::any::type_name::<T>());
-            let which = format!("`{key}` in the namespace `{namespace}` is no `{wanted}`: {error}");
+            let (namespace, wanted) = (&self.namespace[PREFIX.len()..], std::any::type_name::<T>());
+            let which = format!(
+                "`{key}` in the namespace `{namespace}` is not a valid `{wanted}`: {error}"
+            );
             StoreError::BadValue(serde::de::Error::custom(which))
         });
         Ok(Entry {
@@ -240,12 +239,12 @@ impl<T: DeserializeOwned> Kv<T> {
 }
 
 impl<T: Serialize> Kv<T> {
-    /// Keeps a value, whatever was there; returns its version.
+    /// Stores a value and replaces any other. Returns its version.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ValueTooLarge`] over 32 KB of JSON, [`StoreError::BadValue`] if JSON cannot express
-    /// it, [`StoreError::BadName`], [`StoreError::Unavailable`].
+    /// [`StoreError::ValueTooLarge`] over 32 KB of JSON, [`StoreError::BadValue`] if it cannot be encoded as JSON,
+    /// [`StoreError::BadName`], [`StoreError::Unavailable`].
     pub async fn set(&self, key: &str, value: &T) -> Result<Version, StoreError> {
         let (namespace, value) = (self.checked(key)?, encode_value(value)?);
         let store = self.sender.store();
@@ -253,8 +252,8 @@ impl<T: Serialize> Kv<T> {
         written.await.map(Version)
     }
 
-    /// Keeps a value if the one that is there has this version, or, with `None`, if there is none;
-    /// returns the next version. Of all who try that with the same version one succeeds.
+    /// Replaces the value with this version, or, with `None`, stores a value if there is none. Returns the next
+    /// version. Exactly one of several calls with the same version succeeds.
     ///
     /// ```
     /// # use lambda_ws::{Error, Kv, Router, store::StoreError, testing::Gateway};
@@ -275,8 +274,7 @@ impl<T: Serialize> Kv<T> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if it has another version, or is not there; those of
-    /// [`set`](Self::set).
+    /// [`StoreError::Conflict`] if the version has changed or the value is missing; the errors of [`set`](Self::set).
     pub async fn set_if(
         &self,
         key: &str,
@@ -303,7 +301,7 @@ impl<T> Clone for Kv<T> {
 impl<T> fmt::Debug for Kv<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Kv")
-            .field("namespace", &&self.namespace[OURS.len()..])
+            .field("namespace", &&self.namespace[PREFIX.len()..])
             .field("ttl", &self.ttl)
             .finish_non_exhaustive()
     }

@@ -78,6 +78,8 @@
 //! Without `apigateway` and `dynamodb` the library does not depend on the AWS SDK. [`App`] then needs a
 //! [`Transport`](transport::Transport) and a [`Store`](store::Store). The features `https` and `sdk` are internal.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod app;
 pub mod auth;
 mod backoff;

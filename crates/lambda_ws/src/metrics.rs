@@ -1,7 +1,7 @@
 //! Metrics for CloudWatch.
 //!
-//! `metrics_cloudwatch_embedded` and the `metrics` facade would impose a recorder on the whole process, and drop the
-//! values beyond a document's limit. This needs little: sums and values of one invocation, written at its end.
+//! The crate `metrics_cloudwatch_embedded` and the `metrics` facade would set a recorder for the whole process, and
+//! drop values beyond a document's limit. This module only needs the sums and values of one invocation.
 
 mod aggregates;
 mod document;
@@ -19,11 +19,10 @@ use std::io::Write;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// The output of lines.
 type Sink = dyn Fn(&str) + Send + Sync;
 
-/// The metrics of a function. At the end of each event they are written as a line of CloudWatch's embedded metric
-/// format to Lambda's logs, where CloudWatch finds them; as two lines, if they are about two routes.
+/// The metrics of a function. At the end of each event they are written to Lambda's logs as a line in CloudWatch's
+/// embedded metric format, or as several lines for several routes.
 pub(crate) struct Metrics {
     dimensions: Dimensions,
     aggregates: Mutex<Aggregates>,
@@ -31,10 +30,10 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of a function, in a namespace, written to standard output.
+    /// Creates the metrics of a function in a namespace, written to standard output.
     pub(crate) fn new(namespace: String, function: Option<String>) -> Self {
         Self::written(namespace, function, |line| {
-            // The lock keeps lines whole. Output that nobody reads is lost.
+            // The lock keeps lines whole. A closed output is ignored.
             let mut stdout = std::io::stdout().lock();
             let _ = stdout.write_all(line.as_bytes());
             let _ = stdout.flush();
@@ -56,47 +55,40 @@ impl Metrics {
         }
     }
 
-    /// Counts one.
     pub(crate) fn count(&self, metric: Metric) {
         self.add(metric, 1);
     }
 
-    /// Adds a count.
     pub(crate) fn add(&self, metric: Metric, count: u64) {
         self.aggregates().add(Label::Nothing, metric, count);
     }
 
-    /// Adds a value.
     pub(crate) fn value(&self, metric: Metric, value: f64) {
         self.aggregates().value(Label::Nothing, metric, value);
     }
 
-    /// Adds a duration.
     pub(crate) fn time(&self, metric: Metric, time: Duration) {
         self.value(metric, millis(time));
     }
 
-    /// Counts a message of a route.
     pub(crate) fn message(&self, route: &str) {
         let label = Label::Route(route.to_owned());
         self.aggregates().add(label, Metric::Messages, 1);
     }
 
-    /// Adds a call of the handler of a route.
     pub(crate) fn handled(&self, route: String, time: Duration, failed: bool) {
         let (label, mut aggregates) = (Label::Route(route), self.aggregates());
-        // Also 0, so that there is a rate.
+        // Zero counts too, so that CloudWatch can compute a rate.
         aggregates.add(label.clone(), Metric::Failures, failed.into());
         aggregates.value(label, Metric::HandlerTime, millis(time));
     }
 
-    /// Counts the end of a connection.
     pub(crate) fn disconnect(&self, code: Option<u16>) {
         let label = Label::Code(aggregates::code(code));
         self.aggregates().add(label, Metric::Disconnects, 1);
     }
 
-    /// Writes the metrics when the guard is dropped, also if the event ends in a panic.
+    /// Returns a guard that writes the metrics when it is dropped, also after a panic.
     pub(crate) fn line<'a>(&'a self, clock: &'a dyn Clock) -> FlushGuard<'a> {
         FlushGuard {
             metrics: self,
@@ -109,7 +101,6 @@ impl Metrics {
     }
 }
 
-/// Writes the metrics at the end of an event.
 pub(crate) struct FlushGuard<'a> {
     metrics: &'a Metrics,
     clock: &'a dyn Clock,
@@ -126,6 +117,6 @@ impl Drop for FlushGuard<'_> {
 }
 
 fn millis(time: Duration) -> f64 {
-    // No clock that matters here is finer.
+    // A finer resolution is not needed.
     time.as_micros() as f64 / 1000.0
 }

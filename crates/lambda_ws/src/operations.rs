@@ -8,7 +8,6 @@ mod tests {
 
     const PAGE: &str = include_str!("../OPERATIONS.md");
 
-    /// What stands in the first column of the tables below a heading.
     fn first_column(heading: &str) -> Vec<&'static str> {
         let (_, section) = PAGE.split_once(heading).expect("the page has it");
         let section = section.split("\n# ").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Messages to clients, encoded.
+//! Encoded messages to clients.
 
 use crate::Json;
 use crate::error::SendError;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 
-/// A message as it is sent: text of at most 128 KB; cheap to clone.
+/// An encoded message: text of at most 128 KB. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Payload {
     text: Bytes,
@@ -16,7 +16,6 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// A message of UTF-8 `text`.
     fn new(text: Bytes) -> Result<Self, SendError> {
         match text.len() {
             0..=MESSAGE_BYTES => Ok(Self {
@@ -27,18 +26,17 @@ impl Payload {
         }
     }
 
-    /// The text.
     pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.text).expect("only text becomes a payload")
     }
 
-    /// The text's bytes.
+    /// Returns the bytes of the text.
     pub fn bytes(&self) -> &Bytes {
         &self.text
     }
 
-    /// The SHA-256 of the text in hexadecimal digits, which AWS's signatures contain: computed once,
-    /// however many connections the message goes to.
+    /// Returns the SHA-256 of the text in hexadecimal digits for AWS signatures. It is computed once, for all
+    /// recipients.
     pub fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| {
             let digits = lambda_ws_protocol::hex(&Sha256::digest(&self.text));
@@ -68,7 +66,7 @@ impl<'de> Deserialize<'de> for Payload {
     }
 }
 
-/// What can be sent to a client: text, or [`Json`].
+/// A message to a client: text or [`Json`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent to a client",
     label = "not a message",
@@ -79,7 +77,7 @@ pub trait IntoPayload {
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLarge`] over 128 KB, [`SendError::Encode`] if JSON cannot express it.
+    /// [`SendError::TooLarge`] over 128 KB, [`SendError::Encode`] if it cannot be encoded as JSON.
     fn into_payload(self) -> Result<Payload, SendError>;
 }
 
@@ -113,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f3_a_message_of_more_than_128_kb_is_refused_before_it_is_sent() {
+    fn f3_a_message_of_more_than_128_kb_is_rejected_before_it_is_sent() {
         assert!("x".repeat(MESSAGE_BYTES).into_payload().is_ok());
         let error = "x".repeat(MESSAGE_BYTES + 1).into_payload().unwrap_err();
         assert!(matches!(error, SendError::TooLarge));

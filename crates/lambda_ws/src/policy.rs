@@ -1,15 +1,14 @@
-//! What an authorizer answers.
+//! The policies of authorizers.
 
 use lambda_ws_protocol::limits::AUTHORIZER_BYTES;
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-/// Whether a client may connect, as whom, and what later events are to say of it: what
-/// [`Router::authorize`](crate::Router::authorize) handlers return.
+/// The decision of an authorizer: whether a client may connect, its principal, and the context for later events.
+/// [`Router::authorize`](crate::Router::authorize) handlers return it.
 ///
-/// The principal and the context are in every later event of the connection, for
-/// [`Authorizer`](crate::Authorizer). All in all a policy has at most 8 KB, else the client sees 500
-/// (conformance B9).
+/// Every later event of the connection contains the principal and the context, for [`Authorizer`](crate::Authorizer).
+/// A policy has at most 8 KB; otherwise the client gets 500 (conformance B9).
 ///
 /// ```
 /// use lambda_ws::auth::Policy;
@@ -30,18 +29,18 @@ enum Effect {
     Deny,
 }
 
-/// A value in the context of a [`Policy`]: text, a number or a boolean. API Gateway takes no other, and
-/// passes all of them on as text (conformance C1).
+/// A value in the context of a [`Policy`]: text, a number or a boolean. API Gateway accepts no other types, and
+/// converts all of them to text (conformance C1).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContextValue(Value);
 
 impl Policy {
-    /// Lets the client connect as `principal`: a user's id, say.
+    /// Allows the client to connect as `principal`, such as a user's id.
     pub fn allow(principal: impl Into<String>) -> Self {
         Self::new(principal.into(), Effect::Allow)
     }
 
-    /// Refuses the client, who sees 403. `principal` is for the API's access log only.
+    /// Rejects the client with 403. `principal` is only for the API's access log.
     pub fn deny(principal: impl Into<String>) -> Self {
         Self::new(principal.into(), Effect::Deny)
     }
@@ -55,19 +54,18 @@ impl Policy {
         }
     }
 
-    /// Adds what later events are to say of the client, in place of what was said under that name
-    /// before. It is no secret: it may be logged.
+    /// Adds a value to the context of later events, or replaces it. The context is not secret: it may be logged.
     pub fn context(mut self, name: impl Into<String>, value: impl Into<ContextValue>) -> Self {
         self.context.insert(name.into(), value.into().0);
         self
     }
 
-    /// Whether it lets the client connect.
+    /// Returns whether it allows the client to connect.
     pub fn allows(&self) -> bool {
         self.effect == Effect::Allow
     }
 
-    /// The policy as API Gateway takes it, for what it was asked about.
+    /// Returns the policy in API Gateway's format, for the requested resource.
     pub(crate) fn document(&self, method_arn: &str) -> Result<String, String> {
         let answer = Answer {
             principal_id: &self.principal,
@@ -85,7 +83,7 @@ impl Policy {
         match json.len() {
             0..=AUTHORIZER_BYTES => Ok(json),
             bytes => Err(format!(
-                "a policy of {bytes} bytes is too large: API Gateway takes {AUTHORIZER_BYTES}"
+                "a policy of {bytes} bytes is too large: expected at most {AUTHORIZER_BYTES} bytes"
             )),
         }
     }
@@ -127,7 +125,7 @@ macro_rules! values {
 
 values! { bool i8 i16 i32 i64 u8 u16 u32 u64 String &str }
 
-/// What is no number to JSON becomes text, such as `NaN`.
+/// A number that JSON does not support, such as `NaN`, becomes text.
 impl From<f64> for ContextValue {
     fn from(value: f64) -> Self {
         let number = Number::from_f64(value).map(Value::Number);
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn b9_a_policy_of_over_8_kb_is_refused_before_api_gateway_does() {
+    fn b9_a_policy_of_over_8_kb_is_rejected_before_api_gateway_rejects_it() {
         let fits = Policy::allow("ann").context("text", "x".repeat(AUTHORIZER_BYTES - 250));
         assert!(fits.document(ARN).is_ok());
         let large = Policy::allow("ann").context("text", "x".repeat(AUTHORIZER_BYTES));

@@ -1,4 +1,4 @@
-//! Who is present: which users are in which rooms, however many connections they have there.
+//! Presence: the users in a room, regardless of their number of connections.
 
 mod ledger;
 mod pending_shard;
@@ -14,18 +14,18 @@ pub(crate) use state::{Hooks, PresenceState};
 
 use std::time::Duration;
 
-/// How long a user who has left may take to come back, unless the router says otherwise.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// The longest grace: a function waits for its end, and API Gateway's have a timeout of 29 s.
+/// The longest grace period: a function waits for its end, and API Gateway's functions have a timeout of 29 s.
 pub(crate) const LONGEST_GRACE: Duration = Duration::from_secs(20);
 
-/// Users who have [joined](crate::Router::joined) a room, or [left](crate::Router::left) it.
+/// Users who [joined](crate::Router::joined) or [left](crate::Router::left) a room.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct PresenceChange {
     /// The room.
     pub room: String,
-    /// The users that [`Opening::user`](crate::Opening::user) named: at least one, each once, and sorted.
-    /// Users who come or go within about a second are announced together, with at most 16 KB of names.
+    /// The users ([`Opening::user`](crate::Opening::user)): at least one, each once, and sorted. Users who join or
+    /// leave within about a second are announced together, with at most 16 KB of names.
     pub users: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What handlers return.
+//! The responses of handlers.
 
 use crate::Json;
 use crate::error::Error;
@@ -11,18 +11,17 @@ use std::convert::Infallible;
 
 /// The response to an event.
 ///
-/// The text of the response to a message goes to its sender: by PostToConnection, or as the body of a
-/// two-way route's response (conformance E2).
+/// The text of the response to a message goes to its sender: through PostToConnection, or as the body of a two-way
+/// route's response (conformance E2).
 #[derive(Debug)]
 pub struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,
-    /// Whether API Gateway itself sends the body: the route is two-way.
+    /// Whether API Gateway itself sends the body, because the route is two-way.
     pub(crate) two_way: bool,
 }
 
-/// What the client is told.
 #[derive(Debug, Default)]
 pub(crate) enum Body {
     #[default]
@@ -33,7 +32,7 @@ pub(crate) enum Body {
 }
 
 impl Response {
-    /// A response of nothing but a status.
+    /// Creates a response with only a status.
     pub fn new(status: StatusCode) -> Self {
         Self {
             status,
@@ -43,17 +42,17 @@ impl Response {
         }
     }
 
-    /// The status: on `$connect` anything but 2xx refuses the client (conformance B4).
+    /// Returns the status. On `$connect` any status other than 2xx rejects the client (conformance B4).
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The headers: only `Sec-WebSocket-Protocol` counts (conformance B6).
+    /// Returns the headers. API Gateway uses only `Sec-WebSocket-Protocol` (conformance B6).
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
-    /// The error, if the handler failed.
+    /// Returns the error, if the handler failed.
     pub fn error(&self) -> Option<&Error> {
         match &self.body {
             Body::Failure(error) => Some(error),
@@ -68,29 +67,29 @@ impl Default for Response {
     }
 }
 
-/// What a handler may return to events of kind `K`.
+/// The return value of a handler for events of kind `K`.
 ///
-/// | kind | |
+/// | kind | return value |
 /// |---|---|
 /// | `Authorize` | [`Policy`] |
 /// | `Connect` | `()`, [`Accept`], [`StatusCode`] |
-/// | `Opened` | `()`, text, [`Json`], `Option` of those: the new client gets it |
-/// | `Message` | `()`, text, [`Json`], `Option` of those: the sender gets it |
+/// | `Opened` | `()`, text, [`Json`], `Option` of those, for the new client |
+/// | `Message` | `()`, text, [`Json`], `Option` of those, for the sender |
 /// | a two-way route | text, [`Json`] |
 /// | `Disconnect`, `Joined`, `Left` | `()` |
 ///
-/// All may return a `Result` with an [`Error`].
+/// All may also return a `Result` with an [`Error`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a `{K}` handler",
     label = "no response to a `{K}` event",
     note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Disconnect`, `Joined` and `Left` handlers `()`; all may return a `Result` of those and `Error`"
 )]
 pub trait IntoResponse<K> {
-    /// Makes the response.
+    /// Converts the value into a response.
     fn into_response(self) -> Response;
 }
 
-/// In place of an event's kind: what a two-way route may return, which is never nothing.
+/// The kind of a two-way route, which always returns a message.
 #[derive(Debug)]
 pub enum TwoWay {}
 
@@ -123,7 +122,7 @@ impl<K, T: IntoResponse<K>, E: IntoResponse<K>> IntoResponse<K> for Result<T, E>
     }
 }
 
-/// Nothing to say, wherever nothing may be said.
+/// An empty response, where it is allowed.
 macro_rules! nothing {
     ($($kind:ty)*) => { $(
         impl IntoResponse<$kind> for () {
@@ -151,7 +150,7 @@ impl IntoResponse<Connect> for StatusCode {
     }
 }
 
-/// Accepts a client, perhaps with one of the sub-protocols it offers.
+/// Accepts a client, with or without one of its sub-protocols.
 ///
 /// A client that offers sub-protocols closes the connection if none is chosen (conformance B8).
 #[derive(Debug, Clone, Default)]
@@ -160,12 +159,12 @@ pub struct Accept {
 }
 
 impl Accept {
-    /// Accepts the client without a sub-protocol.
+    /// Creates a response that accepts the client without a sub-protocol.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Chooses a sub-protocol. One that is no valid header value is as good as none.
+    /// Selects a sub-protocol. A protocol that is not a valid header value is ignored.
     pub fn protocol(mut self, protocol: &str) -> Self {
         self.protocol = HeaderValue::from_str(protocol).ok();
         self
@@ -182,7 +181,7 @@ impl IntoResponse<Connect> for Accept {
     }
 }
 
-/// Something to say or nothing, wherever both are possible.
+/// An optional message, where it is allowed.
 macro_rules! options {
     ($($kind:ty)*) => { $(
         impl<T: IntoResponse<$kind>> IntoResponse<$kind> for Option<T> {
@@ -195,7 +194,7 @@ macro_rules! options {
 
 options! { Opened Message }
 
-/// What stands for a message that is sent to the client.
+/// The types of messages to a client.
 macro_rules! texts {
     ($($kind:ty)*) => { $(
         impl IntoResponse<$kind> for &'static str {

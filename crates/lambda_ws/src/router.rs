@@ -1,4 +1,4 @@
-//! Routes to handlers.
+//! The router.
 
 mod handler_timer;
 mod handlers;
@@ -37,17 +37,17 @@ use std::time::Duration;
 /// let router: Router = Router::new().fallback(echo);
 /// ```
 ///
-/// API Gateway selects a route by its own expression. A message that it sends to `$default` is routed
-/// by the router itself, on the JSON member `action` ([`Router::select_on`]): an API needs no route but
-/// `$connect`, `$disconnect` and `$default`, and a new route no deployment of the API.
+/// API Gateway selects a route by its route selection expression. The router itself selects the handler of a
+/// `$default` message by the JSON member `action` ([`Router::select_on`]). So an API needs only the routes
+/// `$connect`, `$disconnect` and `$default`, and a new route needs no deployment of the API.
 ///
-/// [`Router::layer`] wraps it in layers of [tower](https://docs.rs/tower).
+/// [`Router::layer`] wraps the router in [tower](https://docs.rs/tower) layers.
 #[must_use = "a router does nothing until `lambda_ws::run` runs it"]
 #[derive(Clone)]
 pub struct Router<S = ()> {
     handlers: Handlers<S>,
     routes: BTreeMap<String, Route<Message, S>>,
-    /// The member of a message's JSON object that names its route.
+    /// The member of a message's JSON object that contains the route key.
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
@@ -55,7 +55,7 @@ pub struct Router<S = ()> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// A router without routes: it accepts every client, and answers every message with an error.
+    /// Creates a router without routes. It accepts every client and responds to every message with an error.
     pub fn new() -> Self {
         Self {
             handlers: Handlers::default(),
@@ -67,8 +67,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         }
     }
 
-    /// Whether a client may connect: what the API asks, before [`Router::connect`], if this same
-    /// function is its Lambda authorizer too (of type `REQUEST`, on `$connect`; conformance B9).
+    /// Sets the handler that authorizes clients, if the function is also the API's Lambda authorizer (of type
+    /// `REQUEST`, on `$connect`; conformance B9). It runs before [`Router::connect`].
     ///
     /// ```
     /// use lambda_ws::auth::{Policy, Token};
@@ -84,18 +84,18 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// let router: Router = Router::new().authorize(authorize);
     /// ```
     ///
-    /// | the handler returns | the client sees |
+    /// | the handler returns | the client gets |
     /// |---|---|
-    /// | [`Policy::allow`](crate::auth::Policy::allow) | what `$connect` says |
+    /// | [`Policy::allow`](crate::auth::Policy::allow) | the response of `$connect` |
     /// | [`Policy::deny`](crate::auth::Policy::deny), an error with status 403 | 403 |
     /// | an error with status 401 | 401 |
     /// | any other error, a panic, a policy of over 8 KB | 500 |
     ///
-    /// Without this handler the authorizer's events are errors, which a client sees as 500.
+    /// Without this handler the authorizer's events fail, and the client gets 500.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn authorize<H, Args>(mut self, handler: H) -> Self
     where
@@ -107,12 +107,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens when a client asks to connect. Without it every client is accepted
+    /// Sets the handler of `$connect`, which accepts or rejects a client. Without it every client is accepted
     /// (conformance B2).
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn connect<H, Args>(mut self, handler: H) -> Self
     where
@@ -124,8 +124,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens once a connection is open: the place to greet a client, who hears nothing before
-    /// `$connect` has returned (conformance G7). What the handler returns is sent to the client.
+    /// Sets the handler that runs once the connection is open. Send welcome messages from it: the client cannot
+    /// receive before `$connect` returns (conformance G7). Its return value is sent to the client.
     ///
     /// ```
     /// use lambda_ws::{Error, Json, Opening, Rooms, Router};
@@ -147,13 +147,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// # }
     /// ```
     ///
-    /// The function invokes itself for it, asynchronously, when `$connect` has accepted, so it needs
-    /// `lambda:InvokeFunction` on itself. It runs at least once for each connection that still is there,
-    /// most often within a second, beside the connection's messages and not before them.
+    /// After `$connect` has accepted, the function invokes itself asynchronously for this handler, so it needs
+    /// `lambda:InvokeFunction` on itself. The handler runs at least once for each live connection, usually within a
+    /// second. It may run concurrently with the connection's messages.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn opened<H, Args>(mut self, handler: H) -> Self
     where
@@ -165,11 +165,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens when a connection has ended. Its record is removed before.
+    /// Sets the handler of `$disconnect`. The record of the connection is removed before it runs.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn disconnect<H, Args>(mut self, handler: H) -> Self
     where
@@ -185,11 +185,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// What happens to messages with this route key. What the handler returns is sent to the sender.
+    /// Sets the handler of messages with this route key. Its return value is sent to the sender.
     ///
     /// # Panics
     ///
-    /// If the key begins with `$`, or has a handler already.
+    /// If the key begins with `$`, or already has a handler.
     #[track_caller]
     pub fn route<H, Args>(self, key: &str, handler: H) -> Self
     where
@@ -200,9 +200,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.add(key, handled(handler))
     }
 
-    /// A route that API Gateway knows and has a route response for: what the handler returns is the
-    /// response's body, and travels on the integration's own way back (conformance E2). A message that
-    /// comes by `$default` is answered as by [`Router::route`].
+    /// Sets the handler of a route with a route response in API Gateway. The return value becomes the body of the
+    /// integration response (conformance E2). Messages that arrive through `$default` get their response as from
+    /// [`Router::route`].
     ///
     /// # Panics
     ///
@@ -217,12 +217,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.add(key, handled_two_way(handler))
     }
 
-    /// What happens to messages that no route is for. Without it they are answered with the error code
-    /// `unknown_action`, or `bad_message` if they are no JSON objects.
+    /// Sets the handler of messages without a route. Without it they get the error code `unknown_action`, or
+    /// `bad_message` if they are not JSON objects.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn fallback<H, Args>(mut self, handler: H) -> Self
     where
@@ -234,19 +234,18 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// Routes messages that come by `$default` on this member of their JSON object, instead of
-    /// `action`.
+    /// Selects the handler of `$default` messages by this JSON member instead of `action`.
     pub fn select_on(mut self, member: &str) -> Self {
         self.member = member.into();
         self
     }
 
-    /// Adds all routes and [layers](Self::layer) of another router. The member that routes are selected on stays this
-    /// one's.
+    /// Adds all routes and [layers](Self::layer) of another router. The member for the selection of routes does not
+    /// change.
     ///
     /// # Panics
     ///
-    /// If both have a handler for the same.
+    /// If both routers have the same handler or route.
     #[track_caller]
     pub fn merge(mut self, other: Self) -> Self {
         self.handlers.merge(other.handlers);
@@ -261,7 +260,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// Gives the router the state it misses.
+    /// Provides the state of the router.
     pub fn with_state(self, state: S) -> Router {
         let routes = self.routes.into_iter();
         let routes = routes.map(|(key, route)| (key, route.with_state(&state)));
@@ -279,7 +278,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     fn add(mut self, key: &str, route: Route<Message, S>) -> Self {
         assert!(
             !key.starts_with('$'),
-            "`{key}` is no custom route: use `connect`, `disconnect` or `fallback`"
+            "`{key}` is not a custom route: use `connect`, `disconnect` or `fallback`"
         );
         let old = self.routes.insert(key.to_owned(), route);
         assert!(old.is_none(), "route `{key}` is defined twice");

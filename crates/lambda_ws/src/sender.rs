@@ -39,48 +39,50 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Sends messages to clients; cheap to clone.
+/// Sends messages to clients. Clones are cheap.
 ///
-/// In a handler it is an argument; elsewhere, in a job or another function, [`Sender::from_env`]
-/// makes one.
+/// Handlers take it as an argument. Jobs and other functions create one with [`Sender::from_env`].
 ///
 /// ```
 /// use lambda_ws::{Error, Json, Sender};
 ///
 /// async fn price_changed(sender: &Sender, cents: u32) -> Result<(), Error> {
 ///     let delivery = sender.room("prices").send(Json(cents)).await?;
-///     println!("{} heard it, {} were gone", delivery.sent, delivery.gone);
+///     println!("{} received it, {} were gone", delivery.sent, delivery.gone);
 ///     Ok(())
 /// }
 /// ```
 ///
-/// # What is gone
+/// # Gone connections
 ///
-/// API Gateway returns 410 for a connection that is not open yet, and sometimes for one that lives. Every 410
-/// is confirmed before the connection is removed. The store is asked first: a connection without a record has
-/// ended. Then the post is repeated, to a connection younger than 5 s for a while, to any other after 250 ms,
-/// and GetConnection is called. A connection that is gone is removed from the store beside the other messages,
-/// but only 30 s after its `$connect` began: until then its handshake may be running. The process remembers
-/// 10 000 connections that have ended, and neither posts to them nor confirms them again.
+/// API Gateway returns 410 for a connection that is not open yet, and sometimes for a live one. Every 410 is
+/// confirmed before the connection is removed:
 ///
-/// If nothing was delivered to an audience of 20 or more, the endpoint may be wrong. Then nobody is removed,
+/// 1. The store is read. A connection without a record has ended.
+/// 2. The post is repeated: for a while to a connection younger than 5 s, and after 250 ms to any other.
+/// 3. GetConnection is called.
+///
+/// Gone connections are removed from the store while other messages are sent, but at the earliest 30 s after their
+/// `$connect` began: until then the handshake may be running. The process remembers 10 000 ended connections, and
+/// neither posts to them nor confirms them again.
+///
+/// If a broadcast to 20 or more connections reaches none, the endpoint may be wrong. Then no connection is removed,
 /// unless the endpoint has reached a connection in this process, or the URL contains the API.
 ///
 /// # Slow clients
 ///
-/// API Gateway answers 429 for two reasons: the account sends too much, or the buffer of one client is
-/// full because the client does not read (conformance G6). A sender tells these apart:
+/// API Gateway returns 429 for two reasons: the account exceeds its quota, or the buffer of one client is full
+/// because the client does not read (conformance G6). A sender distinguishes them:
 ///
-/// - **The account**: posts to many connections are throttled and succeed when they are repeated. The
-///   process then sends at half its rate, and returns to the full rate within 20 s after the last of these.
+/// - **The account**: posts to many connections are throttled and succeed when they are retried. The process then
+///   sends at half its rate, and returns to the full rate within 20 s after the last of these.
 /// - **A slow client**: one connection is throttled at all four attempts, which take about 0.85 s, while other
-///   requests succeed. It does not lower the rate. The process remembers it for 5 minutes, for up to
-///   10 000 connections. Until it accepts a message again, it gets one attempt for each message, so
-///   that it does not delay the others, and [`Delivery::throttled`] counts it.
+///   requests succeed. It does not lower the rate. The process remembers it for 5 minutes, for up to 10 000
+///   connections. Until the client accepts a message again, it gets one attempt per message, so that it does not
+///   delay the others. [`Delivery::throttled`] counts these.
 ///
-/// A connection that stays slow for 60 s, with a message at least every 10 s, is closed: its client has missed
-/// all messages of that time, and can connect again. `SLOW_CLOSE` sets another time in seconds, and 0
-/// closes none.
+/// A connection that stays slow for 60 s, with a message at least every 10 s, is closed. Its client has missed all
+/// messages of that time and can connect again. `SLOW_CLOSE` sets another time in seconds; 0 disables closing.
 #[derive(Clone)]
 pub struct Sender(Arc<Inner>);
 
@@ -91,27 +93,24 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) effects: Effects,
     pub(crate) origin: EventOrigin,
-    /// The API and stage the transport reaches, as `<apiId>/<stage>`, where it is known.
+    /// The API and stage of the transport as `<apiId>/<stage>`, if known.
     pub(crate) api: Option<String>,
-    /// The connections that have ended, as far as the process knows.
+    /// The connections that this process knows as ended.
     pub(crate) gone: Arc<GoneMemory>,
     pub(crate) endpoint: Arc<EndpointState>,
     pub(crate) rate_limiter: Arc<RateLimiter>,
-    /// The deadline of broadcasts.
     pub(crate) deadline: Option<Instant>,
-    /// Who goes on then.
-    pub(crate) relay: Option<TaskHandOff>,
-    /// Who keeps presences; nobody, where there is no router.
+    /// Continues broadcasts after the deadline.
+    pub(crate) hand_off: Option<TaskHandOff>,
     pub(crate) presences: Option<Arc<PresenceState>>,
-    /// Who counts; nobody, unless it is asked for.
     pub(crate) metrics: Option<Arc<Metrics>>,
 }
 
 impl Sender {
-    /// Sends through `transport` to the connections in `store`.
+    /// Creates a sender that sends through `transport` to the connections in `store`.
     ///
-    /// `api` is the API and stage that `transport` reaches, as `<apiId>/<stage>`: connections of any
-    /// other are never taken for gone.
+    /// `api` is the API and stage of `transport`, as `<apiId>/<stage>`. Connections of another API or stage are never
+    /// treated as gone.
     pub fn new(store: impl Store, transport: impl Transport, api: &str) -> Self {
         Self::from(Inner {
             store: Arc::new(store),
@@ -124,18 +123,17 @@ impl Sender {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         })
     }
 
-    /// The same sender at a pace of its own: it and its clones send at most so many messages a second
-    /// (at least 1), and as many at once after a pause.
+    /// Returns a sender with its own rate limit. It and its clones send at most `per_second` messages per second (at
+    /// least 1), and as many at once after a pause.
     ///
-    /// Without it a sender's pace is that of its process, `SEND_RATE`, which is by default half of the account's
-    /// default quota in the Region; one from [`Sender::new`] has 5 000. API Gateway counts the messages of all
-    /// senders together.
+    /// By default all senders of a process share `SEND_RATE`, which is half of the account's default quota in the
+    /// Region; one from [`Sender::new`] has 5 000. API Gateway counts the messages of all senders together.
     ///
     /// ```
     /// # async fn nightly() -> Result<(), lambda_ws::Error> {
@@ -159,7 +157,7 @@ impl Sender {
         &*self.0.store
     }
 
-    /// Where messages are posted: the management API's URL, without `/@connections`.
+    /// Returns the URL of the management API, without `/@connections`.
     pub fn url(&self) -> &str {
         self.0.transport.url()
     }
@@ -168,8 +166,10 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// [`SendError::Gone`] if it has ended, which is then remembered; [`SendError::NotOpen`] from its
-    /// own `$connect`; [`SendError::TooLarge`] over 128 KB; any other after several attempts.
+    /// - [`SendError::Gone`] if the connection has ended. The sender remembers it.
+    /// - [`SendError::NotOpen`] in its own `$connect`.
+    /// - [`SendError::TooLarge`] over 128 KB.
+    /// - Any other error after several attempts.
     pub async fn send(
         &self,
         id: &ConnectionId,
@@ -177,7 +177,7 @@ impl Sender {
     ) -> Result<(), SendError> {
         let payload = message.into_payload()?;
         self.check_open(id)?;
-        let sent = self.send_surely(id, &payload).await;
+        let sent = self.send_confirmed(id, &payload).await;
         if let Some(metrics) = self.metrics() {
             metrics.count(match &sent {
                 Ok(()) => Metric::Sent,
@@ -189,7 +189,7 @@ impl Sender {
         sent
     }
 
-    async fn send_surely(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
+    async fn send_confirmed(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
         if self.0.gone.find(id, || self.now()).is_some() {
             return Err(SendError::Gone);
         }
@@ -209,19 +209,19 @@ impl Sender {
         }
     }
 
-    /// Those in a room.
+    /// Returns the connections in a room.
     pub fn room(&self, room: impl Into<String>) -> Audience {
         Audience::new(self.clone(), Scope::Room(room.into()))
     }
 
-    /// The connections of a user.
+    /// Returns the connections of a user.
     pub fn user(&self, user: impl Into<String>) -> Audience {
         Audience::new(self.clone(), Scope::User(user.into()))
     }
 
-    /// The users who are present in a room: each once, however many connections there are. It takes a
-    /// router that keeps presences: one with a [`joined`](crate::Router::joined) or
-    /// [`left`](crate::Router::left) handler, or [`Router::presence`](crate::Router::presence).
+    /// Returns the users who are present in a room, each once, regardless of their number of connections. The router
+    /// must keep presences: it needs a [`joined`](crate::Router::joined) or [`left`](crate::Router::left) handler, or
+    /// [`Router::presence`](crate::Router::presence).
     ///
     /// ```
     /// use futures_util::TryStreamExt;
@@ -256,24 +256,24 @@ impl Sender {
     ///
     /// # Costs and precision
     ///
-    /// All users and their count are the same reading: a request and 250 read units for each MB of names,
-    /// with about 60 bytes beside each; so about one unit for 50 users.
+    /// Reading all users or their count costs the same: one request and 250 read units for each MB of names, with
+    /// about 60 bytes more per name. That is about one unit for 50 users.
     ///
-    /// It says what [`joined`](crate::Router::joined) and [`left`](crate::Router::left) say, at the same
-    /// time: a user who has gone is present until the grace is over. Programs that serve no events see
-    /// what the function keeps, and nobody if it keeps nothing.
+    /// The result changes together with the calls of [`joined`](crate::Router::joined) and
+    /// [`left`](crate::Router::left): a disconnected user stays present until the grace period ends. Programs that
+    /// serve no events see the presences that the function keeps. If it keeps none, the result is empty.
     pub fn presence(&self, room: impl Into<String>) -> RoomPresence {
         RoomPresence::new(self.clone(), room.into())
     }
 
-    /// All connections.
+    /// Returns all connections.
     pub fn everyone(&self) -> Audience {
         Audience::new(self.clone(), Scope::Everyone)
     }
 
-    /// Closes a connection, with code 1000; its `$disconnect` follows (conformance G9). A 410 is confirmed as
-    /// for messages. A connection whose handshake is running is closed as well: it is marked in the store, and
-    /// its `$connect` rejects the handshake. That takes up to 3 s.
+    /// Closes a connection with code 1000; its `$disconnect` follows (conformance G9). A 410 is confirmed as for
+    /// messages. A connection in its handshake is closed too: it is marked in the store, and its `$connect` rejects
+    /// the handshake. That takes up to 3 s.
     ///
     /// # Errors
     ///
@@ -299,7 +299,7 @@ impl Sender {
         }
     }
 
-    /// Looks at a connection.
+    /// Returns the state of a connection from GetConnection.
     ///
     /// # Errors
     ///
@@ -310,7 +310,6 @@ impl Sender {
             .await
     }
 
-    /// The effects of the event that the sender belongs to.
     pub(crate) fn effects(&self) -> &Effects {
         &self.0.effects
     }
@@ -319,38 +318,36 @@ impl Sender {
         self.0.metrics.as_ref()
     }
 
-    /// What is known of presences, where there is a router.
     pub(crate) fn presences(&self) -> Option<&PresenceState> {
         self.0.presences.as_deref()
     }
 
-    /// Presences, if the router keeps any.
-    pub(crate) fn kept(&self) -> Option<PresenceLedger<'_>> {
-        let kept = PresenceLedger {
+    /// Returns the presence ledger, if the router keeps presences.
+    pub(crate) fn ledger(&self) -> Option<PresenceLedger<'_>> {
+        let ledger = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
         self.presences()
-            .is_some_and(PresenceState::are_kept)
-            .then_some(kept)
+            .is_some_and(PresenceState::is_enabled)
+            .then_some(ledger)
     }
 
-    /// The API and the stage, as `<apiId>/<stage>`, where they are known.
+    /// Returns the API and the stage as `<apiId>/<stage>`, if known.
     pub(crate) fn api(&self) -> Option<String> {
         self.0.api.clone().or_else(|| self.0.endpoint.api())
     }
 
-    /// Stores that connections are about to leave rooms, for those who announce it.
     pub(crate) async fn depart(&self, departures: &[PendingChange]) {
         let Some(presences) = self.presences().filter(|_| !departures.is_empty()) else {
             return;
         };
-        let kept = PresenceLedger {
+        let ledger = PresenceLedger {
             store: self.store(),
             clock: &*self.0.clock,
         };
         presences
-            .depart(kept, self.0.relay.is_some(), departures)
+            .depart(ledger, self.0.hand_off.is_some(), departures)
             .await;
     }
 
@@ -362,7 +359,7 @@ impl Sender {
         self.0.clock.pause(duration, id).await;
     }
 
-    /// Refuses an id that no connection can have, and the connection that is just being opened (conformance G7).
+    /// Rejects an id that is not valid, and the connection of the running handshake (conformance G7).
     fn check_open(&self, id: &ConnectionId) -> Result<(), SendError> {
         check_name(id.as_str())?;
         match self.0.origin.handshake() == Some(id) {
@@ -376,7 +373,7 @@ impl Sender {
             .await
     }
 
-    /// Makes another attempt for as long as the failure may pass.
+    /// Retries a request as long as its failure is transient.
     async fn persist<T, F: Future<Output = Result<T, SendError>>>(
         &self,
         id: &ConnectionId,

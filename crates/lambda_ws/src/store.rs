@@ -1,9 +1,8 @@
-//! Who is connected, as whom, and in which rooms.
+//! The connection store: connections, their users, their rooms and values.
 //!
-//! The library keeps a [`Record`] for every connection: it writes it when `$connect` accepts, and
-//! removes it when the connection ends or is found gone. [`DynamoDb`] keeps records in one table,
-//! [`Memory`] in the process. Any other database will do as well: implement [`Store`] and let
-//! [`conformance`] check it.
+//! The library keeps a [`Record`] for every connection. It writes the record when `$connect` accepts, and removes it
+//! when the connection ends or a 410 is confirmed. [`DynamoDb`] keeps records in one table, [`Memory`] in the
+//! process. For another database implement [`Store`] and test it with [`conformance`].
 
 mod conformance;
 mod dyn_store;
@@ -28,72 +27,65 @@ pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 use crate::{ConnectionId, Timestamp};
 use std::future::Future;
 
-/// Keeps connections. Implement it with plain `async fn`s.
+/// Stores connections. Implement it with plain `async fn`s.
 ///
-/// A connection is told from every other by its id and the time it was opened at, because an id may
-/// be used again. Every operation may run at any time beside any other, of the same connection too
-/// (conformance F8), and every operation may be cut off half-way. What has expired at `now` is not
-/// there.
+/// A connection is identified by its id and the time when it was opened, because an id may be reused. Operations may
+/// run concurrently, also on the same connection (conformance F8), and every operation may be cancelled. A record or
+/// member that has expired at `now` counts as missing.
 ///
-/// What belongs to no connection is kept by [`KeyValueStore`], which is a part of it.
+/// [`KeyValueStore`], a supertrait, stores values that belong to no connection.
 ///
-/// # What is promised
+/// # Guarantees
 ///
-/// - The operations on one connection take effect one after another, each at a moment between its call
-///   and its return, and what each returns fits that order. Only the members of a connection that comes
-///   or goes, by [`register`](Self::register), [`remove`](Self::remove) or
-///   [`mark_gone`](Self::mark_gone), come and go one by one.
-/// - Of all calls to `remove` one at most returns the record, of all calls to `mark_gone` one at most
-///   returns `true`.
-/// - When nothing is under way, a connection is a member of the rooms and the user that its record
-///   names, and of no others.
-/// - What was cut off, or ended with [`StoreError::Unavailable`], is done or not. `join`, `leave`, `save`
-///   and `switch_room` are done entirely or not at all. (From more than 98 rooms `switch_room` takes two steps; after
-///   the first it has left up to two rooms.) A `register` may leave a record without some of its members;
-///   `remove` and `mark_gone` may leave members without a live record, until `expires` or until they are
+/// - The operations on one connection take effect one after another, each between its call and its return. Each
+///   result fits that order. Only [`register`](Self::register), [`remove`](Self::remove) and
+///   [`mark_gone`](Self::mark_gone) add or remove the members of a connection one by one.
+/// - At most one call to `remove` returns the record, and at most one call to `mark_gone` returns `true`.
+/// - When no operation is running, a connection is a member of exactly the rooms and the user in its record.
+/// - A cancelled operation, or one that returned [`StoreError::Unavailable`], may have taken effect or not. `join`,
+///   `leave`, `save` and `switch_room` are atomic. (From more than 98 rooms `switch_room` takes two steps; after the
+///   first it has left up to two rooms.) A `register` may leave a record without some of its members. `remove` and
+///   `mark_gone` may leave members without a live record, until `expires` or until they are
 ///   [forgotten](Self::forget).
 ///
-/// # What is relied on
+/// # Requirements for callers
 ///
-/// - A connection's `register` has returned before it is used in any other way: its handshake is not
-///   accepted before.
-/// - When an id is registered again, no `remove`, `mark_gone` or `forget` of its former connection is
-///   under way.
+/// - `register` returns before any other operation on the connection starts. The handshake is accepted only after it.
+/// - When an id is registered again, no `remove`, `mark_gone` or `forget` of its former connection is running.
 pub trait Store: KeyValueStore {
-    /// Adds a connection, with its user and its rooms.
+    /// Adds a connection with its user and its rooms.
     fn register(&self, record: &Record) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The record of a connection, strongly consistent, also if it is marked as gone.
+    /// Returns the record of a connection with a strongly consistent read, also if it is marked as gone.
     fn record(
         &self,
         id: &ConnectionId,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// The records of many connections, in any order, without those that have none.
+    /// Returns the records of many connections in any order. Missing records are omitted.
     fn records(
         &self,
         ids: &[ConnectionId],
         now: Timestamp,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
-    /// Removes the connection that was opened `at`, and returns what was known of it: to one caller
-    /// only, however many there are.
+    /// Removes the connection that was opened `at`, and returns its record to exactly one caller.
     fn remove(
         &self,
         id: &ConnectionId,
         at: Timestamp,
     ) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
 
-    /// Marks the connection that was opened `at` as gone and takes it out of its rooms, but keeps its
-    /// record for a later `$disconnect`. Returns `true` to one caller only.
+    /// Marks the connection that was opened `at` as gone and removes it from its rooms. Keeps its record for a later
+    /// `$disconnect`. Returns `true` to exactly one caller.
     fn mark_gone(
         &self,
         id: &ConnectionId,
         at: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Adds the connection to a room, until `expires`; nothing happens if it is there already.
+    /// Adds the connection to a room until `expires`. Does nothing if it is already a member.
     ///
     /// # Errors
     ///
@@ -106,7 +98,7 @@ pub trait Store: KeyValueStore {
         expires: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes the connection out of a room; nothing happens if it is not there.
+    /// Removes the connection from a room. Does nothing if it is not a member.
     fn leave(
         &self,
         id: &ConnectionId,
@@ -114,23 +106,23 @@ pub trait Store: KeyValueStore {
         room: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Takes the connection out of all its rooms and adds it to `room`, at once and only if its rooms
-    /// still are those of `record`.
+    /// Removes the connection from all its rooms and adds it to `room` atomically, if its rooms are still those of
+    /// `record`.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if they are not, [`StoreError::NotConnected`].
+    /// [`StoreError::Conflict`] if its rooms have changed, [`StoreError::NotConnected`].
     fn switch_room(
         &self,
         record: &Record,
         room: &str,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Replaces the session, if its version still is `version`; returns the next version.
+    /// Replaces the session if its version is still `version`. Returns the next version.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if it is not, [`StoreError::NotConnected`].
+    /// [`StoreError::Conflict`] if the version has changed, [`StoreError::NotConnected`].
     fn save(
         &self,
         id: &ConnectionId,
@@ -139,9 +131,9 @@ pub trait Store: KeyValueStore {
         version: u64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// One page of the connections in `scope` whose hash is in `slice`, beginning behind `after`.
-    /// Rooms and users are strongly consistent; [`Scope::Everyone`] need not be, and leaves out what
-    /// is marked as gone.
+    /// Returns one page of the connections in `scope` whose hash is in `slice`, after the connection `after`. Pages
+    /// of rooms and users are strongly consistent. Pages of [`Scope::Everyone`] may be eventually consistent, and
+    /// omit connections that are marked as gone.
     fn page(
         &self,
         scope: &Scope,
@@ -150,7 +142,7 @@ pub trait Store: KeyValueStore {
         now: Timestamp,
     ) -> impl Future<Output = Result<Page, StoreError>> + Send;
 
-    /// Takes a connection that has no record out of `scope`.
+    /// Removes a connection without a record from `scope`.
     fn forget(
         &self,
         scope: &Scope,

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-/// Locks a mutex, also if a thread panicked while it held the lock.
+/// Locks a mutex, also after a thread panicked while it held the lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Spawns `work`, and returns a future of its result. The work is cancelled if the future is dropped.
+/// Spawns `work` and returns a future of its result. Dropping the future cancels the work.
 ///
-/// A request that is only polled now and then runs into its timeouts, however fast the other side is.
+/// A request that is rarely polled would run into its timeouts, however fast the other side is.
 pub(crate) fn spawned<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = T> + Send + 'static {
@@ -23,7 +23,7 @@ pub(crate) fn spawned<T: Send + 'static>(
         match task.join_next().await {
             Some(Ok(value)) => value,
             Some(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
-            // The runtime is shutting down, and polls this no more.
+            // The runtime is shutting down and does not poll this future again.
             _ => pending().await,
         }
     }

@@ -1,4 +1,4 @@
-//! What a function does outside of the event that asked for it: it invokes itself.
+//! The follow-up tasks of a function, which invokes itself for them.
 
 mod remaining;
 
@@ -12,78 +12,69 @@ use crate::presence::Shard;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
-/// The form of tasks. A function that finds another one is of another version, and says so.
+/// The format version of tasks. A function rejects tasks of another version.
 const FORM: u32 = 3;
 
-/// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
+/// The maximum number of tasks in a row: AWS stops longer chains of self-invocations.
 pub(crate) const MOST_HOPS: u32 = 16;
 
-/// Why a task is not done.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaskError {
-    /// It is not a task.
     #[error("the task is not valid")]
     Invalid(#[source] BoxError),
-    /// Nothing has failed: another invocation does it.
-    #[error("another worker does this task: Lambda asks again whether it has")]
+    /// Another invocation runs the task. No error has occurred.
+    #[error("this task is already running in another invocation; Lambda will retry it")]
     Running,
-    /// Another invocation took this one for dead.
-    #[error("another worker has taken over this task")]
+    /// Another invocation took over because the lease had expired.
+    #[error("another invocation has taken over this task")]
     TakenOver,
-    /// No task goes on with what is left.
-    #[error("no task goes on with a message to many")]
+    #[error("the follow-up task of a broadcast could not be queued")]
     NotQueued(#[source] BoxError),
 }
 
-/// What a function asks itself to do: the event that it is invoked with is `{"lambdaWsTask": ..}`.
+/// A task of a function. Its event is `{"lambdaWsTask": ..}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Task {
     form: u32,
-    /// The same for the same work, however often it is delivered.
+    /// The id of the work, the same for every delivery.
     pub(crate) id: String,
-    /// How many tasks there were in a row, with this one.
+    /// The number of tasks in a row, including this one.
     pub(crate) hop: u32,
     pub(crate) kind: TaskKind,
 }
 
-/// The work of a task.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum TaskKind {
-    /// Calls the `opened` handler of a connection.
     Opened(Context),
-    /// Sends a part of a broadcast.
     Send(Send),
-    /// Announces joins or departures.
     Sweep(Sweep),
 }
 
-/// The announcement of joins or departures that wait in a shard.
+/// The announcement of a shard's pending joins or departures.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sweep {
     pub(crate) shard: Shard,
-    /// When the first of them are due.
+    /// The time when the first of them are due.
     pub(crate) due: Timestamp,
 }
 
-/// A part of a broadcast.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Send {
     /// The API and the stage, as `<apiId>/<stage>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) api: Option<String>,
-    /// How many messages a second are this part's share at first.
+    /// The part's initial share of the rate, in messages per second.
     pub(crate) rate: u32,
-    /// Its share of the configured rate, to which it returns; tasks of older versions do not have it.
+    /// The part's share of the full rate. Tasks of older versions do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) full: Option<u32>,
     pub(crate) rest: Remaining,
 }
 
-/// The event of a task.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TaskEvent<'a> {
@@ -100,7 +91,6 @@ impl Task {
         }
     }
 
-    /// The event to invoke the function with.
     pub(crate) fn event(&self) -> String {
         let event = TaskEvent {
             lambda_ws_task: self,
@@ -108,7 +98,7 @@ impl Task {
         serde_json::to_string(&event).expect("strings and numbers are always JSON")
     }
 
-    /// Reads what stands behind `lambdaWsTask` in an event.
+    /// Parses the value of `lambdaWsTask` in an event.
     pub(crate) fn read(json: &str) -> Result<Self, TaskError> {
         #[derive(Deserialize)]
         struct Form {
@@ -119,8 +109,8 @@ impl Task {
         let Form { form } = serde_json::from_str(json).map_err(invalid)?;
         if form != FORM {
             let error = format!(
-                "this task has form {form}, and this version of the function knows form {FORM} only: it was \
-                 queued by another version; deploy with versions, so that each does its own"
+                "the task has format {form}, but this version of the function supports format {FORM} only: another \
+                 version queued it; fix: deploy with versions, so that each version runs its own tasks"
             );
             return Err(TaskError::Invalid(error.into()));
         }
@@ -128,9 +118,7 @@ impl Task {
     }
 }
 
-/// A way to have tasks done.
 pub(crate) trait Tasks: std::marker::Send + Sync {
-    /// Queues the event of a task.
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
@@ -139,10 +127,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_of_another_version_is_refused_with_what_it_is() {
+    fn a_task_of_another_version_is_rejected_with_its_format() {
         let error = Task::read(r#"{"form":99,"id":"a","hop":1,"sing":true}"#).unwrap_err();
         let error = crate::error::chain(&error);
-        assert!(error.contains("has form 99"), "{error}");
+        assert!(error.contains("has format 99"), "{error}");
         assert!(Task::read("{}").is_err());
         assert!(Task::read(&format!(r#"{{"form":{FORM}}}"#)).is_err());
     }

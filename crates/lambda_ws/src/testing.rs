@@ -1,8 +1,8 @@
-//! A whole websocket API in memory, for the tests of an application.
+//! A websocket API in memory, for the tests of an application.
 //!
-//! [`Gateway`] stands in for API Gateway, DynamoDB and Lambda: it writes the same events, the library
-//! reads them by the same code, and connections, rooms and messages are real, though nothing leaves
-//! the process. No port is opened, nothing sleeps, and time stands still until a test moves it.
+//! [`Gateway`] replaces API Gateway, DynamoDB and Lambda. It creates the same events, and the library handles them
+//! with the same code. Connections, rooms and messages are real, but stay in the process. Tests open no ports and do
+//! not sleep, and only [`Gateway::advance`] moves the clock.
 //!
 //! ```
 //! use lambda_ws::testing::Gateway;
@@ -33,7 +33,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! // In a program: `#[tokio::test] async fn a_room_hears_what_is_said_in_it()`.
+//! // In a program: `#[tokio::test] async fn a_room_receives_its_messages()`.
 //! let gateway = Gateway::new(Router::new().connect(connect).route("say", say));
 //!
 //! let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
@@ -45,7 +45,7 @@
 //! let refused = gateway.connect("/").await.expect_err("no user");
 //! assert_eq!(refused.status, 400);
 //!
-//! // A job that runs elsewhere, and ten silent minutes.
+//! // A job outside the API, and ten minutes without messages.
 //! gateway.sender().user("bob").send("psst").await.expect("sent");
 //! assert_eq!(bob.recv().await, "psst");
 //! gateway.advance(Duration::from_secs(10 * 60)).await;
@@ -53,13 +53,11 @@
 //! # }
 //! ```
 //!
-//! What a client does ends when all that follows from it has ended: its invocation, what the
-//! application asked itself to do, and the `$disconnect` of whom that closed. So a message is there or never comes, and [`Client::recv`]
-//! fails at once if it is not there. Only while something else is under way (`tokio::join!`,
-//! `tokio::spawn`) it waits for that.
+//! An action of a client ends after all its consequences: its invocation, follow-up tasks, and the `$disconnect` of
+//! connections that it closed. So a message exists by then or never arrives, and [`Client::recv`] fails at once
+//! without one. It waits only during concurrent actions (`tokio::join!`, `tokio::spawn`).
 //!
-//! The pauses before the library tries something again are skipped, and so is the grace of users who
-//! leave a room. Pauses of the application are
+//! The library's pauses before retries and the grace period of presence are skipped. The application's own pauses are
 //! real: `#[tokio::test(start_paused = true)]` skips those.
 
 mod answer;

@@ -1,4 +1,4 @@
-//! Whom TLS trusts: Amazon and the authorities of the system, or those that the environment names.
+//! The trusted certificates of TLS: Amazon's and the system's, or those of the environment.
 
 #[cfg(test)]
 mod tests;
@@ -15,27 +15,26 @@ use std::sync::{Arc, OnceLock};
 use tracing::error;
 use verifier::{AmazonOrSystem, store, system};
 
-/// A file of certificates in PEM that are trusted instead of the system's, as AWS's command line does.
+/// A PEM file of certificates that replace the system's, as in the AWS CLI.
 const BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// Where the system's certificates are, for those who say so.
+/// The locations of the system's certificates, if they are set.
 const SYSTEM: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// Whom TLS trusts.
 #[derive(Debug, Clone)]
 pub(crate) enum Roots {
-    /// The authorities of AWS's services, and whom the system trusts: that is read, which takes
-    /// milliseconds, for a host that has a certificate of somebody else.
+    /// The authorities of AWS's services and the system's. The system's are read, which takes milliseconds, for a
+    /// host with a certificate from another authority.
     AmazonOrSystem,
-    /// Whom the system trusts, or the certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    /// The system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
-    /// These and nobody else.
+    /// Only these.
     Bundle(Arc<RootCertStore>),
 }
 
 impl Roots {
-    /// As `variable` says. A bundle that cannot be read is logged and leaves nobody to trust: who
-    /// narrows down whom to trust must not get everybody.
+    /// Reads variables through a function. If a bundle cannot be read, the error is logged and no certificate is
+    /// trusted: a restriction must not turn into trust in all.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         let Some(path) = variable(BUNDLE).map(PathBuf::from) else {
@@ -47,8 +46,8 @@ impl Roots {
         Self::Bundle(Arc::new(bundle(&path).unwrap_or_else(|error| {
             error!(
                 error = &*error as &dyn std::error::Error,
-                "no TLS connection can be made: {} of {BUNDLE} has no certificates in PEM that can be \
-                 read",
+                "TLS connections are not possible: {} of {BUNDLE} does not contain a valid PEM \
+                 certificate",
                 path.display()
             );
             RootCertStore::empty()
@@ -60,7 +59,7 @@ impl Roots {
         let config = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()?;
         let config = match self {
-            // It looks for an authority like any other verifier, in two places.
+            // The verifier checks two sources.
             Self::AmazonOrSystem => config
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AmazonOrSystem::new(provider, None)?)),
@@ -71,8 +70,8 @@ impl Roots {
     }
 }
 
-/// How TLS is spoken. Clones share their configuration, which is made for the first connection, and the sessions
-/// that a later one resumes, which saves half of a handshake.
+/// The TLS configuration. Clones share it, and the sessions that later connections resume, which saves half of a
+/// handshake. The first connection creates it.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls(Arc<Shared>);
 
@@ -83,7 +82,7 @@ struct Shared {
 }
 
 impl Tls {
-    /// As the process's environment says; the same for all that ask.
+    /// Returns the shared configuration from the process's environment.
     pub(crate) fn process() -> Self {
         static PROCESS: OnceLock<Tls> = OnceLock::new();
         let tls =
@@ -91,7 +90,6 @@ impl Tls {
         tls.clone()
     }
 
-    /// TLS that trusts `roots`.
     pub(crate) fn trusting(roots: Roots) -> Self {
         Self(Arc::new(Shared {
             roots,
@@ -101,19 +99,19 @@ impl Tls {
 
     /// # Errors
     ///
-    /// Nobody is trusted.
+    /// No certificate is trusted.
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, BoxError> {
         let config = self.0.config.get_or_init(|| {
             let made = self.0.roots.config();
             made.map(Arc::new)
-                .map_err(|error| format!("TLS cannot be spoken: {error}"))
+                .map_err(|error| format!("TLS is not possible: {error}"))
         });
         Ok(config.clone()?)
     }
 }
 
-/// With the fastest first, as programs are built for Lambda: AES-128 with SHA-256, for both of which processors have
-/// instructions, and P-256, which costs half of X25519 where that is built to be small. AWS speaks all of them.
+/// Puts the fastest algorithms first for programs on Lambda. Processors have instructions for AES-128 and SHA-256.
+/// P-256 costs half of X25519 in builds for small size. AWS supports all of them.
 fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::ring::default_provider();
     let suites = &mut provider.cipher_suites;
@@ -123,13 +121,13 @@ fn provider() -> CryptoProvider {
     provider
 }
 
-/// The certificates of a file; at least one.
+/// Reads the certificates of a file, which must contain at least one.
 fn bundle(path: &Path) -> Result<RootCertStore, BoxError> {
     let all = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
-    // One that rustls does not understand is no reason to do without the others.
+    // Certificates that rustls does not support are skipped.
     let roots = store(&all);
     match roots.is_empty() {
-        true => Err("it has no certificate that could be an authority's".into()),
+        true => Err("it does not contain a certificate of an authority".into()),
         false => Ok(roots),
     }
 }

@@ -1,4 +1,4 @@
-//! The transports that carry messages to clients.
+//! The transports of messages to clients.
 
 #[cfg(feature = "apigateway")]
 mod lean;
@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 use std::future::Future;
 use tracing::info;
 
-/// Reaches clients through a management API. Implement it with plain `async fn`s.
+/// The access to clients through a management API. Implement it with plain `async fn`s.
 ///
 /// An operation is one attempt. The [`Sender`](crate::Sender) retries, and confirms that a connection is gone.
 pub trait Transport: Send + Sync + 'static {
@@ -32,22 +32,22 @@ pub trait Transport: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`SendError::Gone`] for status 410, and for 400, which an id gets that never was one
-    /// (conformance G6); the others as their names say.
+    /// [`SendError::Gone`] for status 410, and for 400, which API Gateway returns for an id that never existed
+    /// (conformance G6). Other errors match their names.
     fn post(
         &self,
         id: &ConnectionId,
         payload: &Payload,
     ) -> impl Future<Output = Result<(), SendError>> + Send;
 
-    /// Closes a connection, with code 1000 (conformance G9).
+    /// Closes a connection with code 1000 (conformance G9).
     ///
     /// # Errors
     ///
     /// As [`Transport::post`].
     fn close(&self, id: &ConnectionId) -> impl Future<Output = Result<(), SendError>> + Send;
 
-    /// Looks at a connection.
+    /// Returns the state of a connection.
     ///
     /// # Errors
     ///
@@ -57,28 +57,27 @@ pub trait Transport: Send + Sync + 'static {
         id: &ConnectionId,
     ) -> impl Future<Output = Result<Inspection, SendError>> + Send;
 
-    /// Where the management API is, without `/@connections`.
+    /// Returns the URL of the management API, without `/@connections`.
     fn url(&self) -> &str;
 }
 
-/// What the management API tells of a connection (conformance G5).
+/// The state of a connection from GetConnection (conformance G5).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// When it was opened.
+    /// The time when it was opened.
     pub connected_at: Timestamp,
-    /// When the last message passed.
+    /// The time of the last message.
     pub last_active_at: Timestamp,
     /// The client's address.
     pub source_ip: String,
-    /// What the client says it is.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }
 
-/// The future of an operation of a transport.
 type Op<'a, T> = BoxFuture<'a, Result<T, SendError>>;
 
-/// [`Transport`], for use behind a pointer: the same operations, boxed.
+/// [`Transport`] as a trait object: the same operations, boxed.
 pub(crate) trait DynTransport: Send + Sync {
     fn post<'a>(&'a self, id: &'a ConnectionId, payload: &'a Payload) -> Op<'a, ()>;
     fn close<'a>(&'a self, id: &'a ConnectionId) -> Op<'a, ()>;
@@ -104,18 +103,18 @@ impl<T: Transport> DynTransport for T {
     }
 }
 
-/// Logs all operations and sends nothing. For `sam local`, which has no websockets but passes
-/// the developer's real credentials.
+/// Logs all operations and sends nothing. `sam local` uses it, because it has no websockets but passes the
+/// developer's real credentials.
 pub(crate) struct LogOnly;
 
 impl Transport for LogOnly {
     async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-        info!(to = %id, bytes = payload.bytes().len(), "not sent: there is no websocket here");
+        info!(to = %id, bytes = payload.bytes().len(), "a message is not sent, because this environment has no websockets");
         Ok(())
     }
 
     async fn close(&self, id: &ConnectionId) -> Result<(), SendError> {
-        info!(connection = %id, "not closed: there is no websocket here");
+        info!(connection = %id, "a connection is not closed, because this environment has no websockets");
         Ok(())
     }
 
@@ -128,20 +127,17 @@ impl Transport for LogOnly {
     }
 }
 
-/// The client that calls the management API.
 #[cfg(feature = "apigateway")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ManagementClient {
-    /// [`ApiGateway`], over connections of our own.
+    /// [`ApiGateway`], over its own connections.
     #[default]
     Lean,
-    /// [`AwsSdk`].
     Sdk,
 }
 
 #[cfg(feature = "apigateway")]
 impl ManagementClient {
-    /// The transport to the management API at `url`.
     pub(crate) fn connect(
         self,
         config: &aws_config::SdkConfig,
@@ -154,7 +150,7 @@ impl ManagementClient {
     }
 }
 
-/// Rejects an id that would become the path of another resource.
+/// Rejects an id that would change the path to another resource.
 #[cfg(feature = "apigateway")]
 fn check_id(id: &ConnectionId) -> Result<(), SendError> {
     match id.as_str().bytes().all(|byte| byte == b'.') {
@@ -163,7 +159,7 @@ fn check_id(id: &ConnectionId) -> Result<(), SendError> {
     }
 }
 
-/// The error that a status means (conformance G6).
+/// Returns the error of a status (conformance G6).
 #[cfg(feature = "apigateway")]
 fn status_error(url: &str, status: Option<u16>, source: BoxError) -> SendError {
     match status {
@@ -179,7 +175,7 @@ fn status_error(url: &str, status: Option<u16>, source: BoxError) -> SendError {
 }
 
 #[cfg(feature = "apigateway")]
-/// A time of the SDK; the epoch if there is none.
+/// Converts a time of the SDK. A missing time becomes the epoch.
 fn timestamp(time: Option<&aws_sdk_apigatewaymanagement::primitives::DateTime>) -> Timestamp {
     let millis = time.and_then(|time| time.to_millis().ok());
     Timestamp::from_millis(millis.and_then(|ms| ms.try_into().ok()).unwrap_or_default())

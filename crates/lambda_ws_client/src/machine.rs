@@ -683,6 +683,7 @@ impl Machine {
         let mut old = std::mem::replace(&mut self.link, self.next.take());
         if let Some(old) = &mut old {
             old.due = self.now + DRAIN;
+            is_due(&mut self.deadline, self.now, old.due);
             // What it still says about rooms counts, but its answers are not awaited.
             old.ping = None;
             old.members.iter_mut().for_each(|member| member.due = NEVER);
@@ -728,6 +729,7 @@ impl Machine {
     }
 }
 
+/// Returns whether a time has come. If not, the deadline is at that time or earlier.
 fn is_due(deadline: &mut Millis, now: Millis, time: Millis) -> bool {
     if time > now {
         *deadline = time.min(*deadline);

@@ -1,13 +1,14 @@
-//! What happens in the emulator: the bottom layer that gateway, functions, DynamoDB and Lambda's API report to.
+//! The activity of the emulator. This is the bottom layer, which the gateway, functions, DynamoDB and Lambda's API
+//! report to.
 //!
-//! They report to [`Observers`]. An [`ActivityLog`] is an observer that keeps the last entries, figures and the permissions
-//! that calls have needed. The console and the admin API read it.
+//! They report to [`Observers`]. An [`ActivityLog`] is an observer that keeps the last entries, figures and required
+//! permissions. The console and the admin API read it.
 //!
-//! # Which invocation a call belongs to
+//! # Attribution of calls to invocations
 //!
-//! Each process of a function gets a [session token](crate::session_tokens) that every AWS SDK sends with its calls, and a
-//! process handles one event at a time. The log says when an attribution is less certain: a call after the response or before
-//! the first event, or a call without a token.
+//! Each process of a function gets a [session token](crate::session_tokens), which every AWS SDK sends with its calls,
+//! and a process handles one event at a time. The log marks less certain attributions: a call after the response or
+//! before the first event, or a call without a token.
 
 mod attribution;
 mod entry;

@@ -1,19 +1,20 @@
 //! The admin API of a running gateway: faults, time and connections, in JSON, at `/_admin` on the gateway's port.
 //!
-//! | path | methods | is |
+//! | path | methods | content |
 //! |---|---|---|
 //! | `/_admin` | GET | this list |
-//! | `/_admin/faults` | GET, PUT, PATCH | what goes wrong on purpose; PUT sets all of it, PATCH what it names |
-//! | `/_admin/time-scale` | GET, PUT | how many times as fast as the clock the gateway's timers run |
-//! | `/_admin/time/advance` | POST | moves a manual time on |
-//! | `/_admin/connections` | GET | the open connections, by `?limit=` and `?after=` |
-//! | `/_admin/permissions` | GET | what the calls of functions have needed to be allowed |
-//! | `/_admin/invoke` | POST | the response of a function, `?function=` if there are several, to the event in the body |
+//! | `/_admin/faults` | GET, PUT, PATCH | the injected faults; PUT replaces all, PATCH changes those that it names |
+//! | `/_admin/time-scale` | GET, PUT | the scale of the gateway's timers |
+//! | `/_admin/time/advance` | POST | advances a manual time |
+//! | `/_admin/connections` | GET | the open connections, with `?limit=` and `?after=` |
+//! | `/_admin/permissions` | GET | the permissions that the calls of functions required |
+//! | `/_admin/invoke` | POST | the response of a function to the event in the body; `?function=` selects one of several
+//! |
 //!
-//! Faults are an object such as `{"gone": "0.5%", "post-latency": "20ms"}` or the text of a [`Plan`], a scale is
-//! `{"scale": 600}` or `600`, and a time to advance by is `{"by": "10m"}` or `10m` (units `ms`, `s`, `m` and `h`). What is
-//! refused is answered `{"message": ...}` with 400, 404 or 405. Web pages of other origins, and host names that are not
-//! allowed, are refused by the gateway's [guard](crate::guard).
+//! Faults are an object such as `{"gone": "0.5%", "post-latency": "20ms"}` or the text of a [`Plan`]. A scale is
+//! `{"scale": 600}` or `600`. A time to advance by is `{"by": "10m"}` or `10m` (units `ms`, `s`, `m` and `h`). A
+//! rejected request gets `{"message": ...}` with 400, 404 or 405. The gateway's [guard](crate::guard) rejects web pages
+//! of other origins and unknown host names.
 //!
 //! ```
 //! use lambda_ws_local::admin::Admin;
@@ -45,12 +46,10 @@ use serde_json::{Map, Value, json};
 use std::fmt;
 use std::time::Duration;
 
-/// The first segment of every path of the admin API, and so no stage's name.
+/// The first segment of all paths of the admin API. A stage must not have this name.
 pub const SEGMENT: &str = "_admin";
 
-/// The largest body in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
-/// How long a client may take to send one.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The admin API of a gateway, for its [pages](Gateway::with_pages).
@@ -62,7 +61,7 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// An API that shows and sets these faults, which should be those of the gateway, the functions and DynamoDB.
+    /// Returns an API for these faults. Use the faults of the gateway, the functions and DynamoDB.
     pub fn new(faults: Faults) -> Admin {
         Admin {
             faults,
@@ -71,13 +70,13 @@ impl Admin {
         }
     }
 
-    /// With functions that can be invoked.
+    /// Adds functions that can be invoked.
     pub fn with_functions(self, functions: Vec<Invocable>) -> Admin {
         Admin { functions, ..self }
     }
 
-    /// Shows the permissions that calls have needed, from this activity log: it should be that of the gateway, the functions,
-    /// DynamoDB and Lambda's Invoke API.
+    /// Adds an activity log with the permissions of calls. Use the log of the gateway, the functions, DynamoDB and
+    /// Lambda's Invoke API.
     pub fn with_activity(self, activity: ActivityLog) -> Admin {
         Admin {
             activity: Some(activity),
@@ -108,8 +107,9 @@ impl Admin {
 
     fn permissions(&self) -> Result<Reply, AdminError> {
         let needed = self.activity.as_ref().map(ActivityLog::permissions);
-        let needed =
-            needed.ok_or_else(|| AdminError::bad("calls are not kept without a console"))?;
+        let needed = needed.ok_or_else(|| {
+            AdminError::bad("calls are not recorded without a console: remove --no-console")
+        })?;
         Ok(Reply::json(json!({ "functions": needed })))
     }
 
@@ -137,7 +137,7 @@ impl Admin {
         Ok(Reply::json(json!({
             "faults": on,
             "fired": fired,
-            // As text: JSON numbers of many languages end at 2^53.
+            // A string, because JSON numbers of many languages are exact only up to 2^53.
             "seed": self.faults.seed().to_string(),
             "known": Map::from_iter(known),
         })))
@@ -172,15 +172,16 @@ impl Pages for Admin {
                     };
                     this.reply(&gateway, &call).await
                 }
-                Some(_) => Err(AdminError::bad("the body is larger than 1 MB")),
-                None => Err(AdminError::bad("the body did not arrive")),
+                Some(_) => Err(AdminError::bad(
+                    "the body is too large: expected at most 1 MB",
+                )),
+                None => Err(AdminError::bad("the body is incomplete")),
             };
             reply.unwrap_or_else(Reply::from).into_response()
         }))
     }
 }
 
-/// What there is.
 fn index(gateway: &Gateway) -> Reply {
     Reply::json(json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -188,11 +189,11 @@ fn index(gateway: &Gateway) -> Reply {
         "connections": gateway.connections(),
         "pages": {
             "/_admin": "GET: this list",
-            "/_admin/faults": "GET, PUT, PATCH: what goes wrong on purpose, such as {\"gone\": \"0.5%\"}",
-            "/_admin/time-scale": "GET, PUT: how fast the gateway's timers run, such as {\"scale\": 600}",
-            "/_admin/time/advance": "POST: moves a manual time on, such as {\"by\": \"10m\"}",
-            "/_admin/connections": "GET: the open connections, by ?limit= and ?after=",
-            "/_admin/permissions": "GET: what the calls of functions have needed to be allowed, as IAM names it",
+            "/_admin/faults": "GET, PUT, PATCH: the injected faults, such as {\"gone\": \"0.5%\"}",
+            "/_admin/time-scale": "GET, PUT: the scale of the gateway's timers, such as {\"scale\": 600}",
+            "/_admin/time/advance": "POST: advances a manual time, such as {\"by\": \"10m\"}",
+            "/_admin/connections": "GET: the open connections, with ?limit= and ?after=",
+            "/_admin/permissions": "GET: the IAM permissions that the calls of functions required",
             "/_admin/invoke": "POST: the response of a function (?function=) to an event",
         },
     }))
@@ -204,14 +205,14 @@ fn change(plan: &mut Plan, text: &str) -> Result<(), AdminError> {
         return Ok(plan.change(text)?);
     }
     let object: Map<String, Value> = serde_json::from_str(text)
-        .map_err(|error| AdminError::bad(format!("the body is no JSON: {error}")))?;
-    // A rate may be a number, and `null` is off.
+        .map_err(|error| AdminError::bad(format!("the body is not valid JSON: {error}")))?;
+    // A rate may be a number, and `null` turns a fault off.
     let settings = object.iter().map(|(name, value)| match value {
         Value::String(text) => Ok((name.as_str(), text.clone())),
         Value::Number(number) => Ok((name.as_str(), number.to_string())),
         Value::Null => Ok((name.as_str(), "off".to_owned())),
         _ => Err(AdminError::bad(format!(
-            "`{name}` is a text such as \"0.5%\""
+            "`{name}` is not valid: expected a string such as \"0.5%\""
         ))),
     });
     let settings: Vec<_> = settings.collect::<Result<_, _>>()?;
@@ -219,7 +220,6 @@ fn change(plan: &mut Plan, text: &str) -> Result<(), AdminError> {
     Ok(plan.change_pairs(pairs)?)
 }
 
-/// One request, whole.
 struct Call {
     method: Method,
     uri: Uri,
@@ -227,7 +227,6 @@ struct Call {
 }
 
 impl Call {
-    /// What follows `/_admin/`.
     fn path(&self) -> &str {
         let path = self.uri.path().trim_matches('/');
         let path = path.strip_prefix(SEGMENT).unwrap_or(path);
@@ -249,7 +248,7 @@ impl Call {
         std::str::from_utf8(&self.body).map_err(|_| AdminError::bad("the body is not UTF-8"))
     }
 
-    /// A value of the body: a member of an object, or the body itself, as JSON or as text.
+    /// Returns a member of the body's object, or the body itself, as JSON or text.
     fn value(&self, member: &str) -> Result<String, AdminError> {
         let text = self.text()?.trim();
         let value = match serde_json::from_str(text) {
@@ -260,11 +259,11 @@ impl Call {
         match value {
             Value::String(text) if !text.is_empty() => Ok(text),
             Value::Number(number) => Ok(number.to_string()),
-            _ => Err(AdminError::bad(format!("the body has no `{member}`"))),
+            _ => Err(AdminError::bad(format!("the body contains no `{member}`"))),
         }
     }
 
-    /// A parameter of the query string, decoded.
+    /// Returns a decoded parameter of the query string.
     fn parameter(&self, name: &str) -> Option<String> {
         let pairs = self.uri.query()?.split('&');
         let mut pairs = pairs.filter_map(|pair| pair.split_once('='));

@@ -1,4 +1,4 @@
-//! The body of an HTTP request, whole and within a limit.
+//! A limited body of an HTTP request.
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -7,17 +7,17 @@ use hyper::body::Incoming;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// A request body, of which nothing is kept if it is over the limit.
+/// A request body, which is dropped if it exceeds the limit.
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    /// Its whole size in bytes.
+    /// The total size in bytes.
     pub(crate) size: usize,
     pub(crate) trailers: Option<HeaderMap>,
 }
 
 impl Body {
-    /// Reads to the end even what is not kept: a client that may not finish its request never reads the answer. `None` if
-    /// the body breaks off, or is not there in time.
+    /// Reads to the end, even what is dropped, because a client that cannot finish its request does not read the
+    /// response. Returns `None` if the body is incomplete, or does not arrive in time.
     pub(crate) async fn read(body: Incoming, limit: usize, patience: Duration) -> Option<Body> {
         timeout(patience, Self::read_all(body, limit)).await.ok()?
     }
@@ -32,7 +32,7 @@ impl Body {
                     if size > limit {
                         (first, more) = (Bytes::new(), BytesMut::new());
                     } else if first.is_empty() {
-                        // One chunk is the rule, and it is not copied.
+                        // Usually there is one chunk, which is not copied.
                         first = data;
                     } else {
                         if more.is_empty() {

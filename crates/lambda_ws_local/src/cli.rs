@@ -27,31 +27,31 @@ use tracing_subscriber::EnvFilter;
     after_help = "Examples:
   lambda-ws-local                         build and serve the function of ./template.yaml
   lambda-ws-local -- cargo run            serve a program, with or without a template
-  lambda-ws-local --port 0                on free ports
+  lambda-ws-local --port 0                use free ports
   lambda-ws-local --tls --tls-cert-out ca.pem
   lambda-ws-local --watch app -- python3 app/main.py
   lambda-ws-local --env SEND_RATE=77 --env TOKEN
-                                          set a variable, pass on another of this shell
+                                          set SEND_RATE, and pass TOKEN from this shell
   lambda-ws-local --record session        keep events and responses for `invoke`
   lambda-ws-local --invoke-url http://127.0.0.1:9000
-                                          in front of `cargo lambda watch`
+                                          serve functions that `cargo lambda watch` runs
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json
   lambda-ws-local publish --room lobby 'hello'
-  lambda-ws-local new tea-room            make a project
-  lambda-ws-local doctor                  find the known mistakes in ./template.yaml
+  lambda-ws-local new tea-room            create a project
+  lambda-ws-local doctor                  find known mistakes in ./template.yaml
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
   lambda-ws-local faults off
 
 A function that builds its endpoint itself:
-  An SDK posts here by AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, unless
-  the code names an endpoint. Such code runs unchanged over TLS:
-  - https://{domainName}/{stage}, as of an event:
+  AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI directs SDKs to this gateway, unless
+  the code names an endpoint. Over TLS such code runs unchanged:
+  - https://{domainName}/{stage} with the values of an event:
       lambda-ws-local --tls --tls-cert-out ca.pem \\
         --env NODE_EXTRA_CA_CERTS=$PWD/ca.pem \\
         --env AWS_CA_BUNDLE=$PWD/ca.pem --env SSL_CERT_FILE=$PWD/ca.pem
   - https://{apiId}.execute-api.{region}.amazonaws.com/{stage}:
-    let this host be 127.0.0.1 in /etc/hosts, and add
+    map this host to 127.0.0.1 in /etc/hosts, and add
       --port 443 --allow-host {apiId}.execute-api.{region}.amazonaws.com"
 )]
 struct Cli {
@@ -96,7 +96,7 @@ pub(crate) fn main() -> ExitCode {
             }
             Ok(ExitCode::SUCCESS)
         }),
-        Err(error) => Err(Failure::because("no threads can be started", error)),
+        Err(error) => Err(Failure::because("cannot start the async runtime", error)),
     };
     match ended {
         Ok(code) => code,
@@ -107,12 +107,12 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Each connection is a file, and shells allow few.
+/// Raises the limit of open files. Each connection is a file, and the default of shells is low.
 fn allow_many_connections() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // As before, then: the first connection over the limit waits.
+    // Without a higher limit, further connections wait.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 

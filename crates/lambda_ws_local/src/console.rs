@@ -1,9 +1,9 @@
-//! The console of a running gateway: a page at `/_console/` on its port that shows what happens, and acts as a client and as
-//! the backend; and, at `/`, the page of the application itself.
+//! The console of a running gateway: a page at `/_console/` on its port that shows the activity, and acts as a client
+//! and as the backend. At `/` it serves the application's own page.
 //!
-//! The page is plain HTML, CSS and JavaScript without a build step, part of the program. It asks nobody but the gateway, and
-//! its Content-Security-Policy says so. Web pages of other origins, and host names that are not allowed, are refused by the
-//! gateway's [guard](crate::guard).
+//! The page is plain HTML, CSS and JavaScript without a build step, and is compiled into the program. Its
+//! Content-Security-Policy allows requests to the gateway only. The gateway's [guard](crate::guard) rejects web pages
+//! of other origins and unknown host names.
 //!
 //! It shows an [`ActivityLog`], which observes the gateway, functions, DynamoDB and Lambda's Invoke API:
 //!
@@ -62,28 +62,28 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::Connector;
 
-/// The first segment of every path of the console, and so no stage's name.
+/// The first segment of all paths of the console. A stage must not have this name.
 pub const SEGMENT: &str = "_console";
 
-/// The functions behind a gateway, as a console sees them.
+/// The functions behind a gateway, for a console.
 pub trait Functions: Send + Sync {
-    /// Their names, as the activity log names them.
+    /// Returns their names, as in the activity log.
     fn names(&self) -> Vec<String>;
 
-    /// Gives one of them an event, as it is, and waits for its answer.
+    /// Invokes a function with an unchanged event.
     fn invoke(&self, function: &str, event: Bytes) -> Invoked;
 
-    /// Whether processes are stopped between events; `None` if that cannot be changed.
+    /// Whether processes are stopped between events, or `None` if that cannot be changed.
     fn freezes(&self) -> Option<bool>;
 
-    /// Stops processes between events, or no longer.
+    /// Turns the stop of processes between events on or off.
     fn set_freeze(&self, on: bool);
 }
 
-/// What comes of an event: the response, or why there is none.
+/// The future response of a function, or its error.
 pub type Invoked = Pin<Box<dyn Future<Output = Result<Bytes, String>> + Send>>;
 
-/// No functions at all.
+/// The implementation without functions.
 #[derive(Debug, Clone, Copy)]
 pub struct NoFunctions;
 
@@ -93,7 +93,7 @@ impl Functions for NoFunctions {
     }
 
     fn invoke(&self, _: &str, _: Bytes) -> Invoked {
-        Box::pin(async { Err("there is no such function".to_owned()) })
+        Box::pin(async { Err("unknown function".to_owned()) })
     }
 
     fn freezes(&self) -> Option<bool> {
@@ -103,19 +103,19 @@ impl Functions for NoFunctions {
     fn set_freeze(&self, _: bool) {}
 }
 
-/// The console of a gateway. Clones are the same one.
+/// The console of a gateway. Clones share it.
 #[derive(Clone)]
 pub struct Console {
     activity: ActivityLog,
     functions: Arc<dyn Functions>,
     backend: Backend,
     clients: Clients,
-    /// The limits that were lifted last.
+    /// The limits that were removed last.
     lifted: Arc<Mutex<RateLimits>>,
 }
 
 impl Console {
-    /// A console of this activity log, whose own clients connect to `address`.
+    /// Returns a console of this activity log. Its clients connect to `address`.
     pub fn new(
         activity: ActivityLog,
         dynamodb: DynamoDb,
@@ -131,20 +131,20 @@ impl Console {
         }
     }
 
-    /// A console whose clients connect by TLS.
+    /// Lets its clients connect through TLS.
     pub fn with_tls(mut self, connector: Connector) -> Console {
         self.clients = self.clients.with_tls(connector);
         self
     }
 }
 
-/// All that a gateway serves besides its stage: the admin API, the console, and the application's own page.
+/// The pages of a gateway beside its stage.
 pub struct Site {
     /// At `/_admin`.
     pub admin: Admin,
     /// At `/_console/`.
     pub console: Option<Console>,
-    /// At `/`: links on other sites may lead there.
+    /// At `/`. Links from other sites may lead here.
     pub web: Option<Web>,
     /// The audience of the admin API.
     pub admin_audience: Audience,

@@ -1,7 +1,7 @@
-//! DynamoDB on this machine: a real SDK talks to it as it talks to AWS, and the tables are in memory or in one file.
+//! A local DynamoDB for real SDKs. Its tables are in memory or in one file.
 //!
-//! The engine is [dynoxide](https://github.com/nubo-db/dynoxide) on SQLite; the HTTP side is ours, because an API without
-//! access control that any web page may call is no API for a developer's machine. Signatures are accepted unverified.
+//! The engine is [dynoxide](https://github.com/nubo-db/dynoxide) on SQLite. The HTTP server is this crate's, because it
+//! must reject calls of web pages. Signatures are accepted unverified.
 //!
 //! ```
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,6 +22,10 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run()).unwrap();
 //! ```
 
+use bytes::Bytes;
+use dynoxide::{Database, DynoxideError};
+use http::StatusCode;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::ErrorKind;
@@ -30,11 +34,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-
-use bytes::Bytes;
-use dynoxide::{Database, DynoxideError};
-use http::StatusCode;
-use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -54,25 +53,24 @@ use crate::faults::Faults;
 use crate::guard::Guard;
 use crate::listener::Listener;
 
-/// The largest body, in bytes, of an operation that runs where it is called.
+/// The maximum body, in bytes, of an operation that runs on the calling thread.
 const LIGHT_BODY: usize = 64 * 1024;
 
-/// A DynamoDB. Clones are the same one.
+/// A DynamoDB. Clones share it.
 ///
-/// Operations on single items in memory take 5 to 30 us and run where they are called: handing one to another thread and
-/// back costs 60 us more. All that may take longer (queries, batches, tables, everything on a disk) runs on one thread of its
-/// own, so that no async task waits for it; while that thread has work, the rest queues up behind it instead of waiting for
-/// the database's lock.
+/// Operations on single items in memory take 5 to 30 us and run on the calling thread, because a thread switch costs 60
+/// us. Slower ones (queries, batches, tables, files) run on one separate thread, so that no async task blocks. While
+/// that thread works, all operations queue behind it instead of waiting for the database's lock.
 #[derive(Clone)]
 pub struct DynamoDb {
     database: Database,
     in_memory: bool,
     calls: mpsc::Sender<Call>,
-    /// Calls that the thread has not answered yet.
+    /// Calls that wait for the thread.
     queued: Arc<AtomicUsize>,
-    /// For those who call over HTTP.
+    /// The faults of calls over HTTP.
     faults: Faults,
-    /// What keeps those calls.
+    /// The observers of calls over HTTP.
     observers: Observers,
 }
 
@@ -91,20 +89,20 @@ struct Call {
 }
 
 impl DynamoDb {
-    /// A database that is gone with the last clone of it.
+    /// Creates a database in memory, which ends with its last clone.
     ///
     /// # Errors
     ///
-    /// [`DynamoDbError::Start`], without memory or threads.
+    /// [`DynamoDbError::Start`] if there is no memory or thread.
     pub fn memory() -> Result<DynamoDb, DynamoDbError> {
         let database = Database::memory().map_err(|error| DynamoDbError::Start(error.into()))?;
         DynamoDb::start(database, true)
     }
 
-    /// A database in a file, which survives restarts. If it does not exist, it is created for its user alone: it holds the
-    /// same data as the tables on AWS.
+    /// Opens a database in a file, which survives restarts. A new file is readable for its user only, because it
+    /// contains the data of the tables.
     ///
-    /// Items that have expired are removed now, and not later: DynamoDB leaves them for days, too.
+    /// Expired items are removed now, and not while it is open. DynamoDB also keeps them for days.
     ///
     /// # Errors
     ///
@@ -113,7 +111,7 @@ impl DynamoDb {
         let open = || -> Result<Database, Box<dyn std::error::Error + Send + Sync>> {
             create_private(path)?;
             let database = Database::new(path.to_str().ok_or("the path is not UTF-8")?)?;
-            // Sets `synchronous = NORMAL`: a write need not wait for the disk, and a crash damages nothing.
+            // Sets `synchronous = NORMAL`: a write does not wait for the disk, and a crash does not damage the file.
             database.disable_bulk_loading()?;
             database.sweep_ttl()?;
             Ok(database)
@@ -142,7 +140,7 @@ impl DynamoDb {
                 for call in queue {
                     let answer = operation::answer(&database, &call.operation, &call.body);
                     queued.fetch_sub(1, Ordering::Relaxed);
-                    // A caller that has gone away changes nothing: its write is a write.
+                    // The write counts even if its caller has stopped waiting.
                     let _ = call.reply.send(answer);
                 }
             })
@@ -150,23 +148,24 @@ impl DynamoDb {
         Ok(dynamodb)
     }
 
-    /// The same database, which fails on purpose for calls over HTTP only.
+    /// Injects faults into calls over HTTP.
     pub fn with_faults(self, faults: Faults) -> DynamoDb {
         DynamoDb { faults, ..self }
     }
 
-    /// The same database, whose calls over HTTP are kept for a console.
+    /// Reports calls over HTTP to observers.
     pub fn with_observers(self, observers: Observers) -> DynamoDb {
         DynamoDb { observers, ..self }
     }
 
-    /// One operation, such as `PutItem`, with the JSON body that AWS documents; the answer is status and JSON body.
+    /// Runs one operation, such as `PutItem`, with the JSON body that AWS documents. Returns the status and the JSON
+    /// body.
     pub async fn call(&self, operation: &str, body: Bytes) -> (StatusCode, Bytes) {
         let (status, answer) = self.answer(operation, body).await;
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            // A full disk, most likely: SDKs try again and say nothing.
+            // Probably a full disk. SDKs retry without a log line.
             let answer = String::from_utf8_lossy(&answer);
-            tracing::error!("the database cannot carry out {operation}: {answer}");
+            tracing::error!("the database failed at {operation}: {answer}");
         }
         (status, answer)
     }
@@ -181,7 +180,7 @@ impl DynamoDb {
         }
         let (reply, answer) = oneshot::channel();
         self.queued.fetch_add(1, Ordering::Relaxed);
-        // Without the thread the reply is dropped, which is the same as no answer.
+        // Without the thread the reply is dropped, which counts as no response.
         let _ = self.calls.send(Call {
             operation: operation.to_owned(),
             body,
@@ -192,12 +191,12 @@ impl DynamoDb {
         })
     }
 
-    /// Creates a table from the body of a `CreateTable` call, with the attribute by which its items expire. A table that
-    /// exists already is kept.
+    /// Creates a table from the body of a `CreateTable` call, with the attribute by which its items expire. An existing
+    /// table is kept.
     ///
     /// # Errors
     ///
-    /// The table exists with another key or another attribute of expiry, or DynamoDB refuses the body.
+    /// The table exists with another key or another expiry attribute, or DynamoDB rejects the body.
     pub async fn create_table(
         &self,
         create: Value,
@@ -248,7 +247,7 @@ impl DynamoDb {
         }
     }
 
-    /// Serves the HTTP API on a socket until the future is dropped; the guard decides whose requests are answered.
+    /// Serves the HTTP API until the future is dropped. The guard decides which requests are accepted.
     pub async fn serve(&self, listener: TcpListener, guard: Guard) -> Infallible {
         Listener::new(listener, http_api::HttpApi::new(self.clone(), guard))
             .serve()
@@ -265,7 +264,7 @@ impl DynamoDb {
             .map_err(|(_, message)| DynamoDbError::Refused { operation, message })
     }
 
-    /// One operation in JSON; the error is the `__type` and the message.
+    /// Runs one operation in JSON. The error is the `__type` and the message.
     async fn json(&self, operation: &str, request: &Value) -> Result<Value, (String, String)> {
         let (status, body) = self.call(operation, request.to_string().into()).await;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -281,7 +280,7 @@ impl DynamoDb {
     }
 }
 
-/// Creates a file that only its user can read, unless it exists. SQLite gives the files beside it the same permissions.
+/// Creates a file that only its user can read, unless it exists. SQLite gives its other files the same permissions.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let created = options.write(true).create_new(true).mode(0o600).open(path);
@@ -291,7 +290,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The key of a table, as an error shows it: `pk (S, HASH), sk (S, RANGE)`.
+/// Formats the key of a table for errors: `pk (S, HASH), sk (S, RANGE)`.
 fn key(table: &Value) -> String {
     let list = |name: &str| {
         table[name]

@@ -79,16 +79,15 @@ pub struct Emulator {
     watched: Option<Watched>,
 }
 
-/// The parts that the servers share.
 struct Parts {
     faults: Faults,
     session_tokens: SessionTokens,
-    /// Without a console nothing reads it, and there is none.
+    /// `None` without a console, because only the console reads it.
     activity: Option<ActivityLog>,
     observers: Observers,
     dynamodb: DynamoDb,
     functions: Functions,
-    /// The functions, as others and they themselves invoke them.
+    /// The functions that Lambda's Invoke API serves.
     invocable: Vec<lambda::Invocable>,
     hint: Arc<EndpointHint>,
 }
@@ -114,7 +113,7 @@ impl Emulator {
         let stage = &project.api()?.stage;
         let tls = options.tls.read(&options.project.allow_host)?;
         check_stage(stage)?;
-        // Ports first: they are the most frequent trouble, and building takes time.
+        // A port in use is the most frequent fault, and a build takes time.
         let ports = Ports::bind(&options).await?;
         options.project.warn_of_exposure(options.no_auth, &reporter);
         let (limit, size) = (options.record_limit, options.record_size);
@@ -122,7 +121,7 @@ impl Emulator {
             Some(folder) => Some(Recorder::start(folder, limit, size, &reporter)?),
             None => None,
         };
-        // Before anything is built, so that no change is missed.
+        // The watch starts before the build, so that it misses no change.
         let watched = match options.no_reload {
             true => None,
             false => Watched::start(&project, &options.watch, &reporter).await,
@@ -168,7 +167,7 @@ impl Emulator {
         tokio::spawn(async move { serving.serve(listener).await });
         let (stop, stopped) = oneshot::channel::<()>();
         let (serving, listener) = (gateway.clone(), self.ports.gateway);
-        // The function calls the management API while it starts: it must be there.
+        // A function can call the management API while it starts, so the gateway serves before that.
         let ended = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             serving.serve(listener, stopped).await;
@@ -205,7 +204,6 @@ impl Emulator {
         })
     }
 
-    /// Builds the programs of the functions that this emulator runs.
     async fn programs(&self) -> Result<Programs, Failure> {
         let mut programs = Programs::default();
         for function in self.project.functions() {
@@ -266,7 +264,6 @@ impl Emulator {
         })
     }
 
-    /// Lambda's Invoke API of all functions.
     fn lambda(&self, parts: &Parts) -> Lambda {
         let reporter = self.reporter.clone();
         let project = &self.options.project;
@@ -301,7 +298,7 @@ impl Emulator {
     }
 }
 
-/// The start of the functions, once their environment is known.
+/// Starts functions once their environment is known.
 struct FunctionStarter<'a> {
     options: &'a Options,
     project: &'a Project,
@@ -341,7 +338,7 @@ fn check_stage(stage: &str) -> Result<(), Failure> {
     match own.into_iter().find(|(segment, _)| *segment == stage) {
         None => Ok(()),
         Some((segment, what)) => Err(Failure::new(format!(
-            "the stage cannot be named `{segment}`, which is the path of the {what}: choose another with --stage"
+            "the stage cannot be named `{segment}`: this is the path of the {what}; choose another name with --stage"
         ))),
     }
 }

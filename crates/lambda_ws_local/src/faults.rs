@@ -1,9 +1,9 @@
-//! Faults on purpose: what AWS does now and then, as often as one likes.
+//! Injected faults, which AWS shows occasionally.
 //!
-//! A [`Plan`] says what goes wrong and how often; a [`Faults`] carries it out, in the gateway
-//! ([`Options::faults`](crate::gateway::Options::faults)), in the function's processes
-//! ([`Config::faults`](crate::function::Config::faults)) and in DynamoDB
-//! ([`DynamoDb::with_faults`](crate::dynamodb::DynamoDb::with_faults)) alike, and can be given another plan while they run.
+//! A [`Plan`] is the kinds of faults with their rates. [`Faults`] injects them into the gateway
+//! ([`Options::faults`](crate::gateway::Options::faults)), the function's processes
+//! ([`Config::faults`](crate::function::Config::faults)) and DynamoDB
+//! ([`DynamoDb::with_faults`](crate::dynamodb::DynamoDb::with_faults)). The plan can change while they run.
 //!
 //! ```
 //! use lambda_ws_local::faults::{Faults, Kind};
@@ -12,7 +12,7 @@
 //! let faults = Faults::new("false-gone=1%,post-latency=20ms".parse()?, 7);
 //! let mut options = Options::default();
 //! options.faults = faults.clone();
-//! // .. serve, and then, while it runs:
+//! // .. serve, and change the plan later:
 //! faults.set("off".parse()?);
 //! assert_eq!(faults.fired(Kind::FalseGone), 0);
 //! # Ok::<(), lambda_ws_local::faults::PlanError>(())
@@ -34,11 +34,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// What goes wrong, decided by chance. Clones are the same one.
+/// Decides randomly which faults happen. Clones share it.
 ///
-/// The chance is that of a seed: each kind has a stream of random numbers of its own at each place, so that the n-th call
-/// of a place meets the same fault in every run, whatever other kinds are set to. (Which call is the n-th is for the clients
-/// to say: several at once have no order of their own.) While nothing is to go wrong, a question costs one relaxed load.
+/// The seed makes the faults reproducible. Each kind has a separate stream of random numbers at each place, so the n-th
+/// call at a place gets the same fault in every run, whatever the settings of other kinds. Concurrent calls have no
+/// fixed order. Without faults, a check costs one relaxed load.
 #[derive(Clone)]
 pub struct Faults(Arc<Inner>);
 
@@ -54,7 +54,7 @@ struct State {
     streams: [[fastrand::Rng; PLACES]; COUNT],
 }
 
-/// Where something goes wrong.
+/// Where a fault happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Gateway,
@@ -65,18 +65,18 @@ pub(crate) enum Place {
 const PLACES: usize = 3;
 
 impl Default for Faults {
-    /// Nothing goes wrong, until a plan is set; the seed is 0.
+    /// Returns faults without a plan and with the seed 0.
     fn default() -> Faults {
         Faults::new(Plan::default(), 0)
     }
 }
 
 impl Faults {
-    /// Faults by a plan; the same seed means the same faults.
+    /// Returns faults by a plan. The same seed gives the same faults.
     pub fn new(plan: Plan, seed: u64) -> Faults {
         let streams = std::array::from_fn(|kind| {
             std::array::from_fn(|place| {
-                // Neighbouring seeds make neighbouring streams of this generator: one draw parts them.
+                // This generator makes similar streams from similar seeds, so one draw separates them.
                 let number = seed
                     .wrapping_mul((COUNT * PLACES) as u64)
                     .wrapping_add((kind * PLACES + place) as u64);
@@ -91,27 +91,27 @@ impl Faults {
         }))
     }
 
-    /// The seed.
+    /// Returns the seed.
     pub fn seed(&self) -> u64 {
         self.0.seed
     }
 
-    /// What goes wrong now.
+    /// Returns the current plan.
     pub fn plan(&self) -> Plan {
         lock(&self.0.state).plan
     }
 
-    /// Lets another plan begin. The streams of random numbers go on where they are.
+    /// Replaces the plan. The streams of random numbers continue.
     pub fn set(&self, plan: Plan) {
         lock(&self.0.state).plan = plan;
         self.0.on.store(!plan.is_off(), Ordering::Relaxed);
     }
 
-    /// Changes the plan by a text, as [`Plan::change`] does, and returns the new one.
+    /// Changes the plan by a text like [`Plan::change`], and returns the new one.
     ///
     /// # Errors
     ///
-    /// A mistake in the text; then nothing has changed.
+    /// The text is not valid. The plan does not change.
     pub fn change(&self, text: &str) -> Result<Plan, PlanError> {
         self.update(|plan| plan.change(text))
     }
@@ -129,27 +129,26 @@ impl Faults {
         Ok(plan)
     }
 
-    /// How often this kind has happened.
+    /// Returns how often this kind has happened.
     pub fn fired(&self, kind: Kind) -> u64 {
         self.0.fired[kind.index()].load(Ordering::Relaxed)
     }
 
-    /// Whether anything can happen.
+    /// Whether any fault can happen.
     pub(crate) fn is_on(&self) -> bool {
         self.0.on.load(Ordering::Relaxed)
     }
 
-    /// Whether this kind can happen.
     pub(crate) fn has(&self, kind: Kind) -> bool {
         self.is_on() && lock(&self.0.state).plan.has(kind)
     }
 
-    /// Whether this kind happens now; it counts as having happened.
+    /// Draws this kind, and counts it if it happens.
     pub(crate) fn happens(&self, place: Place, kind: Kind) -> bool {
         self.first(place, &[kind]).is_some()
     }
 
-    /// The first of these kinds that happens now; it counts as having happened.
+    /// Draws these kinds in order, and counts the first that happens.
     pub(crate) fn first(&self, place: Place, kinds: &[Kind]) -> Option<Kind> {
         let drawn = self.draw(place, kinds);
         let mut kinds = kinds.iter().copied();
@@ -158,7 +157,7 @@ impl Faults {
         Some(first)
     }
 
-    /// Which of these kinds happen now, if they can: every one is asked, so that none moves another. None of them counts.
+    /// Draws all of these kinds, so that no kind shifts the stream of another. Does not count them.
     pub(crate) fn draw(&self, place: Place, kinds: &[Kind]) -> Drawn {
         let mut drawn = Drawn(0);
         if !self.is_on() {
@@ -175,7 +174,7 @@ impl Faults {
         drawn
     }
 
-    /// How long this kind takes now; zero takes no time and does not count.
+    /// Returns the latency of this kind. Zero does not count.
     pub(crate) fn latency(&self, place: Place, kind: Kind) -> Duration {
         if !self.is_on() {
             return Duration::ZERO;
@@ -191,7 +190,7 @@ impl Faults {
         drawn
     }
 
-    /// A number below `end`, for a fault that has happened: which of several, or how many. Zero if `end` is.
+    /// Returns a number below `end` for a fault that has happened, or 0 if `end` is 0.
     pub(crate) fn below(&self, place: Place, kind: Kind, end: usize) -> usize {
         match end {
             0 => 0,
@@ -199,7 +198,6 @@ impl Faults {
         }
     }
 
-    /// Notes that this kind has happened.
     pub(crate) fn count(&self, kind: Kind) {
         self.0.fired[kind.index()].fetch_add(1, Ordering::Relaxed);
     }
@@ -214,23 +212,20 @@ impl std::fmt::Debug for Faults {
     }
 }
 
-/// What happens now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Drawn(u32);
 
 impl Drawn {
-    /// Whether this kind does.
     pub(crate) fn has(self, kind: Kind) -> bool {
         self.0 & 1 << kind.index() != 0
     }
 
-    /// Whether nothing does.
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
-/// Marks a response whose connection is to be broken instead.
+/// Marks a response whose connection is to be closed instead.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("the answer is lost on purpose")]
+#[error("the response is lost by an injected fault")]
 pub(crate) struct AnswerLost;

@@ -1,9 +1,8 @@
-//! A Lambda function on this machine: its program, run in processes of its own, behind the Lambda Runtime API.
+//! A local Lambda function. Its program runs in separate processes behind the Lambda Runtime API.
 //!
-//! As on Lambda, an execution environment works on one event at a time, more of them are started under load, and each is a
-//! process that asks for its events over HTTP: any program that runs on Lambda runs here, in any language. Every environment
-//! has a Runtime API of its own on a port of 127.0.0.1, because a program gets only that address and so it is the only
-//! thing that tells one process from another.
+//! As on Lambda, an execution environment handles one event at a time, and load starts more environments. Each one is a
+//! process that fetches its events over HTTP, so any program that runs on Lambda runs here, in any language. Every
+//! environment has a Runtime API on its own port of 127.0.0.1, because only the address distinguishes the processes.
 //!
 //! ```no_run
 //! use lambda_ws_local::function::{Config, Function, Program};
@@ -19,11 +18,10 @@
 //! # }
 //! ```
 
+use bytes::Bytes;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -53,7 +51,7 @@ pub use process::Program;
 use crate::lock::lock;
 use pool::{Common, Job, Pool, Submitted};
 
-/// How long [`Function::stop`] waits for killed processes, which the kernel can only delay.
+/// How long [`Function::stop`] waits for killed processes. Only the kernel can delay them.
 const STOP: Duration = Duration::from_secs(5);
 
 /// A running function. Dropping it kills its processes.
@@ -61,29 +59,28 @@ const STOP: Duration = Duration::from_secs(5);
 pub struct Function {
     pools: Mutex<Pools>,
     common: Common,
-    /// Held while a program is replaced: one after the other.
+    /// Held while a program is replaced, so that only one replacement runs at a time.
     replacing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct Pools {
-    /// The one that gets the events.
     current: Arc<Pool>,
-    /// The next one while it starts, and former ones until their last event has ended.
+    /// The next pool while it starts, and former pools until their last event has ended.
     others: Vec<Arc<Pool>>,
     stopped: bool,
 }
 
 impl Function {
-    /// Starts one process and waits until it asks for its first event, so that a program that cannot work is an error here
-    /// and not at the first client.
+    /// Starts one process and waits until it requests its first event. A program that does not start is therefore an
+    /// error here, and not for the first client.
     ///
-    /// What the processes print goes to `log`. When the channel is full, a program is held back for a second; after that
-    /// lines are dropped until there is room. Has to be called inside a Tokio runtime.
+    /// The output of the processes goes to `log`. A full channel blocks a program for one second. After that, lines are
+    /// dropped until there is space. Must be called inside a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// Why the process does not get ready, with its last lines on stderr.
+    /// The process does not get ready. The error contains its last lines on stderr.
     pub async fn start(config: Config, log: mpsc::Sender<LogLine>) -> Result<Function, StartError> {
         let (ready, first) = oneshot::channel();
         let common = Common {
@@ -105,12 +102,12 @@ impl Function {
         Ok(function)
     }
 
-    /// Gives an event to a process and waits for the response, which is passed on as it is: whether it is JSON of the right
-    /// shape is for API Gateway to judge.
+    /// Passes an event to a process and returns its response unchanged. API Gateway checks whether the response is
+    /// valid.
     ///
-    /// The event goes to an idle process; if there is none, another one is started within [`Config::concurrency`] and the
-    /// event goes to whichever is ready first, in the order of the events. Cancel-safe: an event that a process has begun
-    /// runs to its end without the caller (conformance E5), one that still waits is withdrawn.
+    /// The event goes to an idle process. Without one, another process starts, up to [`Config::concurrency`], and the
+    /// first ready process gets the event, in the order of the events. Cancel-safe: an event that a process has begun
+    /// runs to its end (conformance E5), a waiting event is withdrawn.
     ///
     /// # Errors
     ///
@@ -131,7 +128,7 @@ impl Function {
             reply,
         };
         let (submitted, patience) = {
-            // Locked, so that no event is given to a pool that has just been replaced.
+            // The lock prevents an event for a pool that was just replaced.
             let pools = self.lock();
             (pools.current.submit(job)?, pools.current.config.patience)
         };
@@ -148,16 +145,16 @@ impl Function {
         answered.unwrap_or(Err(InvokeError::Stopped))
     }
 
-    /// Replaces the program, or how it is run: starts a process of the new one, waits until it asks for its first event, and
-    /// then gives it and its like all events that no process has begun.
+    /// Replaces the program or its configuration. Starts a new process and waits until it requests its first event.
+    /// From then on new processes get all events that no process has begun.
     ///
-    /// Events that the old processes work on end there, within the old timeout; after that the processes are killed. The
-    /// freeze ([`Function::set_freeze`]), the faults and the feed stay as they are, whatever the new configuration says. Several calls
-    /// happen one after the other. Cancel-safe: until it returns, the old program goes on.
+    /// Old processes finish their events within the old timeout. After that they are killed. The freeze
+    /// ([`Function::set_freeze`]), the faults and the feed do not change with the configuration. Concurrent calls run
+    /// one after the other. Cancel-safe: until it returns, the old program stays in use.
     ///
     /// # Errors
     ///
-    /// Why the new process does not get ready. The old program goes on.
+    /// The new process does not get ready. The old program stays in use.
     pub async fn replace(&self, config: Config) -> Result<(), StartError> {
         let _one = self.replacing.lock().await;
         let (ready, first) = oneshot::channel();
@@ -192,8 +189,8 @@ impl Function {
         Ok(())
     }
 
-    /// Turns the freeze on, after [`Config::freeze`] or else [`FREEZE_AFTER`], or off. Processes that are stopped
-    /// go on at once.
+    /// Turns the freeze on, after [`Config::freeze`] or else [`FREEZE_AFTER`], or off. Stopped processes continue at
+    /// once.
     pub fn set_freeze(&self, on: bool) {
         let configured = self.lock().current.config.freeze;
         let after = on.then(|| configured.unwrap_or(FREEZE_AFTER));
@@ -205,8 +202,7 @@ impl Function {
         self.common.freeze.borrow().is_some()
     }
 
-    /// Kills every process, whatever it is doing, and waits until they are gone. Events in flight end with
-    /// [`InvokeError::Stopped`].
+    /// Kills every process and waits until they have ended. Events in flight end with [`InvokeError::Stopped`].
     pub async fn stop(&self) {
         let pools = self.close();
         let ended = async {
@@ -214,7 +210,7 @@ impl Function {
                 pool.ended().await;
             }
         };
-        // Longer than this only if the kernel cannot end a process: nothing is left to do about it here.
+        // Only the kernel can delay the end of a process for longer.
         let _ = timeout(STOP, ended).await;
     }
 
@@ -238,7 +234,7 @@ impl Drop for Function {
     }
 }
 
-/// A pool that gets no events yet.
+/// A pool that is not in use yet.
 struct Unfinished(Option<Arc<Pool>>);
 
 impl Unfinished {

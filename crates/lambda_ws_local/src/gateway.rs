@@ -1,9 +1,8 @@
-//! The local API Gateway itself: websockets at `ws://host:port/{stage}` and the management API at
+//! The local API Gateway: WebSockets at `ws://host:port/{stage}` and the management API at
 //! `http://host:port/{stage}/@connections/{id}`, on one port.
 //!
-//! A [`Gateway`] serves one stage of one [`Api`]. Behind each [`Route`] stands an [`Integration`]:
-//! the gateway makes the events, and does with the responses what AWS does. The conformance numbers
-//! in this module are those of the project's list of how the real service behaves.
+//! A [`Gateway`] serves one stage of one [`Api`]. Each [`Route`] has an [`Integration`]. The gateway creates the events
+//! and handles the responses like AWS. Conformance numbers refer to the project's list of rules of the real service.
 //!
 //! ```no_run
 //! use bytes::Bytes;

@@ -1,30 +1,28 @@
-//! Who may talk to the servers of a laptop: programs on it, and no web page.
+//! Access control of the local servers: programs on this machine may call them, but web pages may not.
 //!
-//! A server on the loopback interface is within reach of every page that the developer's browser shows: a page may post to
-//! it, and a host name of its own that resolves to 127.0.0.1 (DNS rebinding) even lets it read the answers. Both betray
-//! themselves in a header that no page can forge: the first carries an `Origin`, the second a foreign `Host`.
+//! Every web page in the developer's browser can reach a server on the loopback interface. A page can post to it. With
+//! a host name that resolves to 127.0.0.1 (DNS rebinding) it can even read the responses. A header that no page can
+//! forge reveals both: an `Origin` in the first case, another `Host` in the second.
 
-use std::fmt;
-use std::net::IpAddr;
-use std::sync::Arc;
-
+use crate::reply;
 use bytes::Bytes;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::reply;
-
-/// Browsers set it, and a page cannot.
+/// Browsers set it, and pages cannot.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// A rule for the `Host`, `Origin` and `Sec-Fetch-Site` headers of requests.
+/// The rule for the `Host`, `Origin` and `Sec-Fetch-Site` headers of requests.
 ///
-/// - Exactly one `Host`, which is a loopback address (`127.0.0.0/8`, `[::1]`), `localhost`, or an allowed name; any port.
-/// - No `Origin`, or one whose host and port are those of `Host`: a page on another port of this machine is another origin.
-///   `null`, which pages from files and sandboxes send, is refused.
+/// - Exactly one `Host`: a loopback address (`127.0.0.0/8`, `[::1]`), `localhost`, or an allowed name, with any port.
+/// - No `Origin`, or one with the host and port of `Host`. A page on another port of this machine is another origin.
+///   `null`, which pages from files and sandboxes send, is rejected.
 /// - No `Sec-Fetch-Site`, or `same-origin` or `none` (an address that the user typed).
 ///
 /// ```
@@ -43,19 +41,20 @@ pub struct Guard {
     names: Arc<[String]>,
 }
 
-/// Why a request is refused.
+/// Why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GuardError {
-    /// The `Host` header is missing, repeated, or foreign.
+    /// The `Host` header is missing, repeated, or not allowed.
     #[error("the Host header must be a loopback address, localhost or an allowed name")]
     Host,
-    /// A web page of a foreign origin sends the request.
-    #[error("requests from web pages of other origins are refused")]
+    /// The request comes from a web page of another origin.
+    #[error("requests from web pages of other origins are rejected")]
     Origin,
 }
 
 impl Guard {
-    /// A guard that accepts loopback hosts and these host names besides (without ports).
+    /// Returns a guard that accepts loopback hosts and these host names (without ports).
     pub fn new<N: fmt::Display>(names: impl IntoIterator<Item = N>) -> Guard {
         Guard {
             names: names
@@ -69,7 +68,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// The header that must not be answered; [`GuardError::response`] is the answer.
+    /// The header that is not valid. [`GuardError::response`] is the response.
     pub fn check(&self, headers: &HeaderMap) -> Result<(), GuardError> {
         self.check_origin(headers)?;
         let sites = headers.get_all(SEC_FETCH_SITE);
@@ -80,8 +79,8 @@ impl Guard {
         }
     }
 
-    /// Checks the headers of a request that a link on another site may lead to: as [`check`](Guard::check), but a browser
-    /// may open the page in a tab (`Sec-Fetch-Mode: navigate`, `Sec-Fetch-Dest: document`) from any site.
+    /// Checks the headers of a request that a link on another site may cause. It is like [`check`](Guard::check), but a
+    /// browser may open the page in a tab (`Sec-Fetch-Mode: navigate`, `Sec-Fetch-Dest: document`) from any site.
     ///
     /// # Errors
     ///
@@ -142,7 +141,7 @@ impl Guard {
 }
 
 impl GuardError {
-    /// The answer to a refused request: 403 with the reason, as JSON.
+    /// Returns the response to a rejected request: 403 with the reason, as JSON.
     pub fn response(self) -> Response<Full<Bytes>> {
         reply::json(StatusCode::FORBIDDEN, format!(r#"{{"message":"{self}"}}"#))
     }
@@ -204,10 +203,8 @@ mod tests {
     #[test]
     fn a_request_has_exactly_one_host() {
         assert_eq!(check(&[], &[]), Err(GuardError::Host));
-        assert_eq!(
-            check(&["localhost", "localhost"], &[]),
-            Err(GuardError::Host)
-        );
+        let expected = Err(GuardError::Host);
+        assert_eq!(check(&["localhost", "localhost"], &[]), expected);
     }
 
     #[test]
@@ -220,11 +217,8 @@ mod tests {
             "http://localhost.evil.example",
             "localhost",
         ] {
-            assert_eq!(
-                check(&["localhost"], &[origin]),
-                Err(GuardError::Origin),
-                "{origin}"
-            );
+            let expected = Err(GuardError::Origin);
+            assert_eq!(check(&["localhost"], &[origin]), expected, "{origin}");
         }
         assert_eq!(
             check(&["localhost"], &["http://localhost", "http://evil.example"]),

@@ -1,9 +1,9 @@
-//! The Invoke API of Lambda on this machine, for functions that invoke one another or themselves.
+//! A local Invoke API of Lambda, for functions that invoke each other or themselves.
 //!
-//! An SDK finds it by `AWS_ENDPOINT_URL_LAMBDA`. Synchronous invocations, asynchronous ones with Lambda's retries, and dry
-//! runs are answered as AWS answers them; signatures are accepted unverified. What it has not: versions other than
-//! `$LATEST`, aliases, `X-Amz-Log-Result` (the log is on the screen), client contexts, response streaming, destinations, and
-//! the operations that manage functions.
+//! An SDK finds it through `AWS_ENDPOINT_URL_LAMBDA`. It supports synchronous invocations, asynchronous ones with
+//! Lambda's retries, and dry runs. Signatures are accepted unverified. It does not support versions other than
+//! `$LATEST`, aliases, `X-Amz-Log-Result`, client contexts, response streaming, destinations, and operations that
+//! manage functions.
 //!
 //! ```
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,7 +25,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
 use tokio::net::TcpListener;
 
 mod asynchronous;
@@ -46,24 +45,24 @@ use crate::guard::Guard;
 use crate::listener::Listener;
 use queue::Queue;
 
-/// The largest event of a synchronous invocation, in bytes: Lambda's "6 MB".
+/// The maximum event of a synchronous invocation, in bytes: Lambda's "6 MB".
 pub const REQUEST_LIMIT: usize = 6_291_456;
 
-/// The largest event of an asynchronous invocation, in bytes: 1 MB, since October 2025; 256 KB before.
+/// The maximum event of an asynchronous invocation, in bytes: 1 MB since October 2025, 256 KB before.
 pub const EVENT_LIMIT: usize = 1_048_576;
 
-/// How the API behaves.
+/// The settings of the API.
 #[derive(Clone)]
 pub struct Options {
-    /// Who may call it.
+    /// The callers that are accepted.
     pub guard: Guard,
-    /// The region, of which the ARNs in messages are.
+    /// The Region in the ARNs of messages.
     pub region: String,
-    /// The pause after an asynchronous event's first failure (1 min, as on Lambda); after the second it is twice as long.
+    /// The delay after the first failure of an asynchronous event (1 min, as on Lambda). It doubles after the second.
     pub retry_delay: Duration,
-    /// The callback for asynchronous events that are given up.
+    /// The callback for asynchronous events that failed for good.
     pub observer: Option<Observer>,
-    /// What keeps calls for a console; nothing by default.
+    /// The observers; none by default.
     pub observers: Observers,
 }
 
@@ -79,7 +78,7 @@ impl Default for Options {
     }
 }
 
-/// The Invoke API of some functions. Clones are the same one.
+/// The Invoke API of some functions. Clones share it.
 #[derive(Clone)]
 pub struct Lambda {
     shared: Arc<Shared>,
@@ -94,7 +93,7 @@ struct Shared {
 }
 
 impl Lambda {
-    /// The API of these functions.
+    /// Returns the API of these functions.
     pub fn new(functions: impl IntoIterator<Item = Invocable>, options: Options) -> Lambda {
         let functions = functions
             .into_iter()
@@ -110,17 +109,17 @@ impl Lambda {
         }
     }
 
-    /// Answers requests for ever.
+    /// Serves requests until the future is dropped.
     pub async fn serve(&self, listener: TcpListener) -> Infallible {
         Listener::new(listener, self.clone()).serve().await
     }
 
-    /// Resolves when no asynchronous event is under way.
+    /// Waits until no asynchronous event is in flight.
     pub async fn idle(&self) {
         self.shared.queue.idle().await;
     }
 
-    /// Gives up all asynchronous events, those under way included, and returns how many these are. Further ones are refused.
+    /// Drops all asynchronous events, also those in flight, and returns their number. Further ones are rejected.
     pub fn stop(&self) -> usize {
         self.shared.queue.close()
     }

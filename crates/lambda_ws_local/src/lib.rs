@@ -22,9 +22,9 @@
 //! - `quickstart.md`: a new project, and a project without a template
 //! - `commands.md`: every command and option
 //! - `templates.md`: what is read from SAM, CloudFormation, CDK and Serverless Framework templates
-//! - `faults.md`: failures on purpose, throttling and fast timers
+//! - `faults.md`: injected faults, throttling and fast timers
 //! - `console.md`: the console and the admin API
-//! - `doctor.md`: mistakes in a template, found before deployment
+//! - `doctor.md`: mistakes in a template before deployment
 //! - `languages.md`: other languages, SAM CLI and cargo-lambda
 //! - `security.md`: loopback, origins, TLS and other machines
 //! - `limits.md`: limits and differences from AWS
@@ -34,7 +34,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`emulator`] | a template's functions behind a gateway, with DynamoDB and Lambda |
-//! | [`activity`] | observers, and the log of what happens |
+//! | [`activity`] | observers, and the log of their events |
 //! | [`session_tokens`] | the session tokens of functions |
 //! | [`template`] | the parts of a template: APIs, routes, functions, tables; the doctor |
 //! | [`function`] | the processes of a function, behind the Lambda Runtime API |
@@ -42,13 +42,15 @@
 //! | [`dynamodb`] | an embedded DynamoDB |
 //! | [`lambda`] | Lambda's Invoke API |
 //! | [`remote`] | a function that another tool runs |
-//! | [`faults`] | failures on purpose |
+//! | [`faults`] | injected faults |
 //! | [`console`], [`admin`] | the console and the admin API of a running gateway |
 //! | [`guard`] | the rule that rejects web pages of other origins |
 //! | [`conformance`] | each behavior of API Gateway, with its status and its tests |
 //!
 //! Tests are named after the numbers of the conformance table, such as
 //! `f2_a_frame_over_32_kb_closes_the_connection_with_1009`.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod activity;
 pub mod admin;

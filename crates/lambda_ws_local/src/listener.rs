@@ -1,9 +1,6 @@
-//! One listening socket and the HTTP/1.1 connections it accepted: the server under the Runtime API and DynamoDB.
+//! A listening socket and its HTTP/1.1 connections: the server of the Runtime API and DynamoDB.
 
-use std::convert::Infallible;
-use std::io;
-use std::time::Duration;
-
+use crate::faults::AnswerLost;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
@@ -12,19 +9,20 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::io;
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::faults::AnswerLost;
-
-/// How long to wait before accepting again when the process is out of file descriptors.
+/// The delay before the next accept when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Answers one request. It never fails: a failure is an answer too. The connection of a response that is marked with
-/// [`AnswerLost`] is broken instead.
+/// Handles one request. Errors are responses too. A response that is marked with [`AnswerLost`] closes its connection
+/// instead.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
-    /// How long a client may keep a connection without a whole head of a request.
+    /// How long a client may keep a connection without a complete head of a request.
     const PATIENCE: Duration;
 
     fn handle(
@@ -33,7 +31,6 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send;
 }
 
-/// A socket and its connections, which end with it.
 pub(crate) struct Listener<H> {
     socket: TcpListener,
     connections: JoinSet<()>,
@@ -49,7 +46,7 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    /// Accepts connections for ever. Dropping the future drops no connection.
+    /// Accepts connections until the future is dropped. The connections stay open.
     pub(crate) async fn serve(&mut self) -> Infallible {
         loop {
             tokio::select! {
@@ -63,7 +60,7 @@ impl<H: Handler> Listener<H> {
         }
     }
 
-    /// Serves what has already arrived, once no client is left that could send more; gives up after `limit`.
+    /// Serves the requests that have already arrived, once no client can send more, for at most `limit`.
     pub(crate) async fn drain(&mut self, limit: Duration) {
         while let Some(accepted) = self.socket.accept().now_or_never() {
             if !self.admit(accepted) {
@@ -76,12 +73,12 @@ impl<H: Handler> Listener<H> {
         .await;
     }
 
-    /// Starts to serve an accepted connection; false if there is none to serve.
+    /// Starts to serve an accepted connection. Returns false if there is none.
     fn admit(&mut self, accepted: io::Result<(TcpStream, std::net::SocketAddr)>) -> bool {
         let Ok((stream, _)) = accepted else {
             return false;
         };
-        // Without it the kernel may hold an answer back for 40 ms; a failure costs nothing else.
+        // Without it the kernel may delay a response by 40 ms. A failure costs nothing else.
         let _ = stream.set_nodelay(true);
         let handler = self.handler.clone();
         self.connections.spawn(async move {
@@ -95,7 +92,7 @@ impl<H: Handler> Listener<H> {
                     }
                 }
             });
-            // An error here is a peer that went away, or is to lose its answer: its requests are dropped.
+            // The peer disconnected or is to lose its response. Its requests are dropped.
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(H::PATIENCE)

@@ -1,5 +1,5 @@
-//! A function that another program runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface Emulator, or
-//! whatever else has Lambda's Invoke API over plain HTTP.
+//! A function that another program runs: `cargo lambda watch`, `sam local start-lambda`, the Runtime Interface
+//! Emulator, or any other server with Lambda's Invoke API over plain HTTP.
 //!
 //! ```
 //! use lambda_ws_local::remote::RemoteFunction;
@@ -11,10 +11,9 @@
 //! # Ok::<(), lambda_ws_local::remote::UrlError>(())
 //! ```
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
+use crate::body::Body;
+use crate::function::{InvokeError, RESPONSE_LIMIT};
+use crate::lambda::{ResponseFuture, Target};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, Uri};
@@ -24,28 +23,28 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-
-use crate::body::Body;
-use crate::function::{InvokeError, RESPONSE_LIMIT};
-use crate::lambda::{ResponseFuture, Target};
 
 #[cfg(test)]
 mod tests;
 
-/// How much longer than the function's timeout an answer may take: an emulator compiles, or starts a container, first.
+/// How much longer than the function's timeout a response may take, because an emulator may compile or start a
+/// container first.
 pub const MARGIN: Duration = Duration::from_secs(30);
 
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Emulators close idle connections without notice; one that has rested for longer is not used again.
+/// The maximum idle time of a reused connection. Emulators close idle connections without notice.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// How many events may wait for their turn where one is worked on at a time.
+/// The maximum number of waiting events, if the function handles one at a time.
 const QUEUE: usize = 1_000;
 
-/// A function that another program runs. Clones are the same one.
+/// A function that another program runs. Clones share it.
 #[derive(Clone, Debug)]
 pub struct RemoteFunction {
     shared: Arc<Shared>,
@@ -55,32 +54,31 @@ pub struct RemoteFunction {
 struct Shared {
     client: Client<HttpConnector, Full<Bytes>>,
     uri: Uri,
-    /// The function's.
     timeout: Duration,
-    /// The turns of a function that works on one event at a time, and the places in the line for them.
+    /// The permits of a function that handles one event at a time: one to run, and those to wait.
     turns: Option<(Semaphore, Semaphore)>,
-    /// Whether the last event found no server, so that the fix is shown once and not with every event.
+    /// Whether the last event found no server, so that the fix is printed once.
     unreachable: AtomicBool,
 }
 
-/// Why a URL cannot be used.
+/// Why a URL is not valid.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum UrlError {
-    /// It is no URL.
-    #[error("`{url}` is no URL: give one such as http://127.0.0.1:9000")]
+    /// The text is not a URL.
+    #[error("`{url}` is not a valid URL: expected one such as http://127.0.0.1:9000")]
     Malformed {
         /// The text.
         url: String,
     },
-    /// It is not of plain HTTP.
-    #[error("`{url}` is not of plain HTTP, which is all that a local function is invoked by")]
+    /// The scheme is not `http`.
+    #[error("`{url}` is not an http:// URL: expected one such as http://127.0.0.1:9000")]
     Scheme {
         /// The text.
         url: String,
     },
 }
 
-/// An error in a function's answer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
@@ -90,12 +88,12 @@ struct Report {
 }
 
 impl RemoteFunction {
-    /// A function behind a URL. One without a path is completed by Lambda's own with the function's name; one with a path is
-    /// used as it is. `timeout` is the function's: it is given [`MARGIN`] more.
+    /// Returns a function behind a URL. Lambda's path with the function's name is added to a URL without a path. Any
+    /// other path stays unchanged. `timeout` is the function's; a response may take [`MARGIN`] longer.
     ///
     /// # Errors
     ///
-    /// [`UrlError`]. No server has to listen yet.
+    /// [`UrlError`]. The server need not be running yet.
     pub fn new(url: &str, function: &str, timeout: Duration) -> Result<RemoteFunction, UrlError> {
         let malformed = || UrlError::Malformed {
             url: url.to_owned(),
@@ -127,7 +125,7 @@ impl RemoteFunction {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
-        // The name is the emulator's own, and it crashes when a second event arrives before the first is answered.
+        // The emulator has this fixed name, and crashes when a second event arrives before the first response.
         let is_the_emulators = uri.path().ends_with("/functions/function/invocations");
         Ok(RemoteFunction {
             shared: Arc::new(Shared {
@@ -140,8 +138,8 @@ impl RemoteFunction {
         })
     }
 
-    /// The same function, which gets one event at a time: for what serves no more, such as the Runtime Interface Emulator,
-    /// for which this is the default.
+    /// Limits the function to one event at a time. This is the default for the Runtime Interface Emulator, which cannot
+    /// handle more.
     pub fn serial(self) -> RemoteFunction {
         let before = self.shared;
         RemoteFunction {
@@ -155,27 +153,27 @@ impl RemoteFunction {
         }
     }
 
-    /// Where events are posted.
+    /// Returns the URL that events are posted to.
     pub fn url(&self) -> String {
         self.shared.uri.to_string()
     }
 
-    /// The function's name there, if it is in the path as Lambda has it.
+    /// Returns the function's name, if the path is Lambda's.
     pub fn function(&self) -> Option<&str> {
         let (_, rest) = self.shared.uri.path().split_once("/functions/")?;
         rest.strip_suffix("/invocations")
     }
 
-    /// Posts an event and waits for the response. Cancel-safe: an event that was posted is waited for without the caller.
+    /// Posts an event and waits for the response. Cancel-safe: a posted event runs to its end without the caller.
     ///
     /// # Errors
     ///
-    /// [`InvokeError::Handler`] for the function's own errors, [`InvokeError::TimedOut`] if there is no answer in time,
-    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if no server answers or it does not
-    /// knows the function. Nothing is retried.
+    /// [`InvokeError::Handler`] for the function's own errors, [`InvokeError::TimedOut`] without a response in time,
+    /// [`InvokeError::Throttled`] if too many events wait, [`InvokeError::Unreachable`] if no server responds or it
+    /// does not have the function. Nothing is retried.
     pub async fn invoke(&self, event: Bytes) -> Result<Bytes, InvokeError> {
         let shared = self.shared.clone();
-        // On its own: a caller who goes away would end the request, and with it the turn, but not the function's work.
+        // A separate task, because a cancelled caller would end the request and its turn, but not the function's work.
         let answer = tokio::spawn(async move { shared.take_turn(event).await });
         answer.await.unwrap_or(Err(InvokeError::Stopped))
     }
@@ -251,7 +249,7 @@ impl Shared {
             return Err(InvokeError::Throttled);
         }
         let report = serde_json::from_slice::<Report>(&body).ok();
-        // Some emulators tell an error of the function by nothing but its form.
+        // Some emulators mark a function's error only by the format of the body.
         let looks_like_one = report.as_ref().is_some_and(|report| {
             report.error_type.is_some()
                 && report.error_message.is_some()
@@ -281,7 +279,7 @@ impl Shared {
             .authority()
             .map_or("", |authority| authority.as_str());
         self.once(
-            format!("nobody listens at {at}"),
+            format!("no server listens at {at}"),
             "start the program that runs the function, such as `cargo lambda watch`, with the printed environment",
         )
     }
@@ -289,12 +287,12 @@ impl Shared {
     fn unknown(&self) -> InvokeError {
         self.once(
             format!("{} is not found", self.uri),
-            "give the whole URL of the function's invocations, such as \
+            "use the whole URL of the function's invocations, such as \
              http://127.0.0.1:9000/2015-03-31/functions/NAME/invocations",
         )
     }
 
-    /// What is wrong, the first time with what helps.
+    /// Returns the error, the first time with the fix.
     fn once(&self, what: String, remedy: &str) -> InvokeError {
         let reason = match self.unreachable.swap(true, Ordering::Relaxed) {
             true => what,
@@ -304,9 +302,10 @@ impl Shared {
     }
 }
 
-/// Whether the event was handled is unknown.
+/// It is unknown whether the event was handled.
 fn broken() -> InvokeError {
     InvokeError::Unreachable {
-        reason: "the connection to whoever runs the function broke off: look at its log".to_owned(),
+        reason: "the connection to the program that runs the function was lost: check its log"
+            .to_owned(),
     }
 }

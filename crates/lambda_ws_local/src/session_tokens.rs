@@ -1,7 +1,7 @@
 //! Session tokens of the emulator's functions.
 //!
-//! Each process of a function gets an `AWS_SESSION_TOKEN` of its own, as on Lambda. Every AWS SDK sends it with its calls, so
-//! the emulator knows which process makes a call.
+//! Each process of a function gets its own `AWS_SESSION_TOKEN`, as on Lambda. Every AWS SDK sends it with its calls, so
+//! the emulator can identify the process of a call.
 
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ impl SessionTokens {
         Self(Some(format!("local-{:016x}", fastrand::u64(..)).into()))
     }
 
-    /// Returns the token of a process; `None` if no tokens are issued.
+    /// Returns the token of a process, or `None` if no tokens are issued.
     pub fn issue(&self, session: Session<'_>) -> Option<String> {
         let secret = self.0.as_ref()?;
         let Session {
@@ -37,7 +37,7 @@ impl SessionTokens {
         Some(format!("{secret}/{function}/{environment}"))
     }
 
-    /// Returns the process that a token was issued for; `None` for any other token.
+    /// Returns the process that a token was issued for, or `None` for any other token.
     pub fn session<'t>(&self, token: &'t str) -> Option<Session<'t>> {
         let secret = self.0.as_ref()?;
         let rest = token.strip_prefix(&**secret)?.strip_prefix('/')?;
@@ -50,7 +50,7 @@ impl SessionTokens {
     }
 }
 
-/// Shows whether tokens are issued, and not the secret.
+/// Shows whether tokens are issued, but not the secret.
 impl std::fmt::Debug for SessionTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("SessionTokens")
@@ -59,7 +59,6 @@ impl std::fmt::Debug for SessionTokens {
     }
 }
 
-/// Returns the session token of a request.
 pub(crate) fn of_request(headers: &HeaderMap) -> Option<&str> {
     headers.get(HEADER)?.to_str().ok()
 }

@@ -52,10 +52,11 @@ use syntax::Report;
 
 /// The parts of a WebSocket application that a template declares.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Template {
     /// The path of the template, as given.
     pub path: PathBuf,
-    /// Its Lambda functions, with any package. An invalid function that no route uses is left out, with a note.
+    /// Its Lambda functions, with any package. An invalid function that no route uses is skipped, with a note.
     pub functions: Vec<Function>,
     /// Its WebSocket APIs; there may be none.
     pub apis: Vec<Api>,
@@ -140,7 +141,7 @@ fn functions(evaluator: &Evaluator<'_>, apis: &[Api], folder: &Path) -> Vec<Func
             Err(problems) => {
                 let why: Vec<_> = problems.iter().map(ToString::to_string).collect();
                 let text = format!(
-                    "function `{}`, which no route uses, is left out: {}",
+                    "skipped function `{}`, which no route uses: {}",
                     resource.id,
                     why.join("; ")
                 );

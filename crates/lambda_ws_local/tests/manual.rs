@@ -75,9 +75,8 @@ fn the_manual_names_every_option_of_the_program_and_no_other() {
         .collect();
     assert!(undocumented.is_empty(), "undocumented: {undocumented:?}");
     let unknown = documented.difference(&known);
-    let unknown: Vec<_> = unknown
-        .filter(|option| !FOREIGN.contains(&option.as_str()))
-        .collect();
+    let unknown = unknown.filter(|option| !FOREIGN.contains(&option.as_str()));
+    let unknown: Vec<_> = unknown.collect();
     assert!(unknown.is_empty(), "unknown to the program: {unknown:?}");
 }
 

@@ -180,10 +180,8 @@ mod tests {
             json!(null),
             json!({"isAuthorized": true}),
         ] {
-            assert!(
-                matches!(read(&json), Err(MalformedPolicy::NotAPolicy(_))),
-                "{json}"
-            );
+            let is_expected = matches!(read(&json), Err(MalformedPolicy::NotAPolicy(_)));
+            assert!(is_expected, "{json}");
         }
     }
 
@@ -192,10 +190,8 @@ mod tests {
         let mut json = policy(&json!([]));
         json["context"] = json!({"n": 7, "b": true, "s": "x"});
         let context = Value::from(read(&json).unwrap().context().clone());
-        assert_eq!(
-            context,
-            json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"})
-        );
+        let expected = json!({"principalId": "ann", "n": "7", "b": "true", "s": "x"});
+        assert_eq!(context, expected);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 /// The code and the reason of a close. The client and the DISCONNECT event get both (conformance C3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CloseReason {
     /// The close code.
     pub code: u16,

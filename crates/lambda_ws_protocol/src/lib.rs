@@ -12,10 +12,11 @@
 //!
 //! Applications use [`lambda_ws`]. This crate has no I/O.
 //!
-//! The conformance numbers in this crate, such as C1, refer to the project's list of the behaviour of the real
-//! service.
+//! The conformance numbers in this crate, such as C1, refer to the project's list of the behaviour of the real service.
 //!
 //! [`lambda_ws`]: https://docs.rs/lambda_ws
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod authorizer;
 mod close_reason;

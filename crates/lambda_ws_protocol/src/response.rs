@@ -14,6 +14,7 @@ use std::fmt;
 
 /// The response of a proxy integration, validated as strictly as API Gateway validates it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ProxyResponse {
     /// The HTTP status. On `$connect`, every status except 2xx rejects the client (conformance B4).
     pub status: u16,
@@ -197,10 +198,8 @@ mod tests {
     fn the_last_of_two_members_is_used_and_names_can_be_escaped() {
         let json = br#"{"statusCode":"no","bod\u0079":"a","statusCode":201,"body":"b"}"#;
         let response = ProxyResponse::read(json).unwrap();
-        assert_eq!(
-            (response.status, response.body.as_deref()),
-            (201, Some("b"))
-        );
+        assert_eq!(response.status, 201);
+        assert_eq!(response.body.as_deref(), Some("b"));
         assert!(rejected(r#"{"statusCode":200,"b\u006fdi":1}"#).contains("`bodi`"));
         let many: Vec<_> = (0..1000).map(|n| format!("\"m{n}\":1")).collect();
         assert!(rejected(&format!("{{{}}}", many.join(","))).contains("`m0`"));

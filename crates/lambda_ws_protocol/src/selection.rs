@@ -194,14 +194,10 @@ mod tests {
         let selected = |expression| select(expression, body).unwrap();
         assert_eq!(selected("$request.body.action"), "join");
         assert_eq!(selected("${request.body.action}"), "join");
-        assert_eq!(
-            selected("${request.body.service}/${request.body.action}"),
-            "chat/join"
-        );
-        assert_eq!(
-            selected("${request.body.action}-${request.body.invalidPath}"),
-            "join-"
-        );
+        let found = selected("${request.body.service}/${request.body.action}");
+        assert_eq!(found, "chat/join");
+        let found = selected("${request.body.action}-${request.body.invalidPath}");
+        assert_eq!(found, "join-");
         assert_eq!(selected("action"), "action");
         assert_eq!(selected(r"\$default"), "$default");
         assert_eq!(selected("$request.body.data.room"), "room1234");
@@ -223,14 +219,10 @@ mod tests {
     #[test]
     fn d3_a_body_that_is_not_json_selects_nothing_and_names_without_quotes_are_allowed() {
         let lenient = r#"{"action":"sendMessage", body:"hello"}"#;
-        assert_eq!(
-            select("$request.body.action", lenient).unwrap(),
-            "sendMessage"
-        );
-        assert_eq!(
-            select("$request.body.action", r#"{action: "a,b:{c"}"#).unwrap(),
-            "a,b:{c"
-        );
+        let expected = "sendMessage";
+        assert_eq!(select("$request.body.action", lenient).unwrap(), expected);
+        let found = select("$request.body.action", r#"{action: "a,b:{c"}"#).unwrap();
+        assert_eq!(found, "a,b:{c");
         for body in [
             "hello",
             "",

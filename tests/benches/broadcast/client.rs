@@ -1,4 +1,4 @@
-//! A client that costs next to nothing: a socket, and a few bytes of what it is hearing.
+//! A minimal client: a socket, and a few bytes of the message that it receives.
 
 use std::io;
 use std::time::Instant;
@@ -6,21 +6,21 @@ use tests::{Endpoint, not_empty};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What happens to a client.
+/// An event of a client.
 #[derive(Debug)]
 pub(super) struct Event {
     /// Its number.
     pub(super) client: usize,
     pub(super) at: Instant,
-    /// What it is told; its connection has ended, if that is `None`.
+    /// The received message, or `None` at the end of the connection.
     pub(super) text: Option<String>,
 }
 
-/// Connects a client, which tells `events` what it hears from now on.
+/// Connects a client, which sends what it receives to `events`.
 ///
 /// # Errors
 ///
-/// What keeps it from connecting.
+/// Why it could not connect.
 pub(super) async fn connect(
     endpoint: &Endpoint,
     number: usize,

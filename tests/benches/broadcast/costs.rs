@@ -1,4 +1,4 @@
-//! What DynamoDB charges for a message to many.
+//! The DynamoDB cost of a broadcast.
 
 use super::args::Args;
 use super::loudspeaker::{Loudspeaker, id};
@@ -11,7 +11,7 @@ use lambda_ws::{Sender, Timestamp};
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const API: &str = "api/test";
 
-/// Every so many-th member is gone in the end.
+/// One of this many members is gone at the end.
 const NTH: usize = 100;
 
 /// More than any machine sends.
@@ -46,10 +46,8 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         for number in members..size {
             let mut record = Record::new(id(number), at, API, at);
             record.rooms.insert("hall".to_owned());
-            store
-                .register(&record)
-                .await
-                .expect("it is in this process");
+            let result = store.register(&record).await;
+            result.expect("it is in this process");
         }
         members = size;
         meter.take();
@@ -93,7 +91,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     line("room, the next message", again.sent, &meter.take());
 }
 
-/// The read units of a room of so many.
+/// Returns the read units of a room of this size.
 fn model(members: usize) -> [f64; 2] {
     MEMBER.map(|bytes| (members as f64 * bytes / UNIT).ceil())
 }
@@ -106,7 +104,7 @@ fn line(what: &str, members: usize, bill: &Bill) {
             format!("{least}-{most}")
         }
     };
-    // A million recipients, and a million units for so many dollars.
+    // The cost of a million recipients from the price of a million units.
     let units = bill.read_units * READS + bill.write_units * WRITES;
     println!(
         "{what:<34}{members:>10}{:>10}{:>10}{:>10}{MESSAGES:>10.4}{:>10.4}{model:>14}",

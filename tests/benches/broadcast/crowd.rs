@@ -1,4 +1,4 @@
-//! Many clients, and what each of them has heard.
+//! Many clients, and the messages that each of them has received.
 
 use super::client::{self, Event, text_frame};
 use serde_json::{Value, json};
@@ -19,13 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// How long an answer may take: API Gateway gives up after 29 s (conformance E5).
 const ANSWER: Duration = Duration::from_secs(40);
 
-/// How long nothing happens before it is looked at whom a message has reached.
+/// The quiet time before the recipients of a message are counted.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long the messages are, in bytes.
 const LENGTH: usize = 200;
 
-/// Many clients, and what each of them has heard.
 #[derive(Debug)]
 pub(super) struct Crowd {
     writers: Vec<OwnedWriteHalf>,
@@ -39,7 +38,7 @@ struct Member {
     heard: Vec<Copies>,
 }
 
-/// How often somebody has heard one attempt to shout a message.
+/// How many clients received one attempt.
 #[derive(Debug, Clone, Copy)]
 struct Copies {
     message: usize,
@@ -50,43 +49,43 @@ struct Copies {
 /// How a message was shouted.
 #[derive(Debug, Default)]
 pub(super) struct Shouted {
-    /// How often its sender was told of an error.
+    /// How often the sender got an error.
     pub(super) errors: usize,
-    /// How often its sender was cut off before there was an answer.
+    /// How often the sender disconnected before it got a response.
     pub(super) cut_off: usize,
-    /// How often there was no answer.
+    /// How often there was no response.
     pub(super) unanswered: usize,
-    /// The answer to the last attempt.
+    /// The response to the last attempt.
     pub(super) delivery: Value,
-    /// From the first attempt to the last of those who have it, or had it before they were cut off.
+    /// The time from the first attempt to the last recipient.
     pub(super) took: Duration,
-    /// Who has not got it in time.
+    /// The clients that did not receive it in time.
     pub(super) missing: usize,
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 enum Outcome {
-    /// It was answered, and all have it who will.
+    /// It got a response, and has reached all recipients that it will.
     Delivered(Value),
     Error,
     CutOff,
     Unanswered,
 }
 
-/// Who has heard a message, of those whose socket is open, and how often.
+/// The clients with an open socket that received a message, and how often.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     pub(super) once: usize,
     pub(super) more: usize,
     pub(super) never: usize,
-    /// Copies after the first, among all who were there, because it was shouted again.
+    /// Further copies for all clients, from repeated attempts.
     pub(super) shouted_again: usize,
     /// The others.
     pub(super) sent_again: usize,
 }
 
 impl Crowd {
-    /// Connects so many.
+    /// Connects this many clients.
     ///
     /// # Panics
     ///
@@ -121,7 +120,7 @@ impl Crowd {
         }
     }
 
-    /// How many of them are connected, by what they know.
+    /// Returns how many clients are connected, as far as they know.
     pub(super) fn open(&mut self) -> usize {
         while let Ok(event) = self.events.try_recv() {
             self.note(&event);
@@ -177,7 +176,7 @@ impl Crowd {
                 None if waited => return Outcome::Unanswered,
                 _ => {}
             }
-            // Some at a time: counting those who miss it takes its time too.
+            // In steps, because counting the missing clients takes time too.
             for _ in 0..missing.max(1) {
                 let event = timeout(PAUSE, self.events.recv()).await;
                 let Ok(Some(event)) = event else { break };
@@ -202,7 +201,7 @@ impl Crowd {
         }
     }
 
-    /// Who has heard a message, and how often.
+    /// Returns the clients that received a message, and how often.
     pub(super) fn heard(&self, message: usize) -> Heard {
         let mut all = Heard::default();
         for member in &self.members {
@@ -225,7 +224,7 @@ impl Crowd {
         all
     }
 
-    /// Has the first who is connected shout.
+    /// Sends from the first connected client.
     async fn speak(&mut self, message: usize, attempt: usize) -> usize {
         let text = format!("{message} {attempt} ");
         let shout = json!({"action": "shout", "text": format!("{text:x<LENGTH$}")}).to_string();

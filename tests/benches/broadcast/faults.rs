@@ -70,7 +70,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     hall.set_faults("off").await;
     println!("what went wrong: {fired}");
 
-    // The gateway and its clients agree on who is left once the last `$disconnect` is through.
+    // The gateway and its clients agree on the open connections after the last `$disconnect`.
     until("an agreement on who is connected", async || {
         let roll = hall.roll().await;
         (roll.live.len() == crowd.open()).then_some(())

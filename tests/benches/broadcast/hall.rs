@@ -1,4 +1,4 @@
-//! The local gateway, a process of its own, with a function whose clients are in one room.
+//! The local gateway in a separate process, with a function whose clients are in one room.
 
 use lambda_ws::store::{KeyValueStore, Record, Scope, Store};
 use lambda_ws::{ConnectionId, Timestamp};
@@ -56,25 +56,25 @@ pub(super) struct Hall {
     table: Table,
 }
 
-/// What DynamoDB and the gateway say of who is connected.
+/// The connections by DynamoDB and by the gateway.
 #[derive(Debug)]
 pub(super) struct Roll {
     /// Whose sockets are open.
     pub(super) live: HashSet<ConnectionId>,
     /// Whose records are there and not marked.
     pub(super) recorded: HashSet<ConnectionId>,
-    /// Who is in the room.
+    /// The members of the room.
     pub(super) members: HashSet<ConnectionId>,
 }
 
 impl Roll {
-    /// Who is connected, and has no record or is not in the room.
+    /// The open connections without a record or outside the room.
     pub(super) fn lost(&self) -> usize {
         let known = |id: &&ConnectionId| self.recorded.contains(*id) && self.members.contains(*id);
         self.live.len() - self.live.iter().filter(known).count()
     }
 
-    /// Who is not connected, and has a record or is in the room.
+    /// The closed connections with a record or in the room.
     pub(super) fn dead(&self) -> usize {
         let known = self.recorded.union(&self.members);
         known.filter(|id| !self.live.contains(*id)).count()
@@ -88,7 +88,7 @@ pub(super) struct Leases {
     pub(super) done: usize,
 }
 
-/// What the gateway and the function have used.
+/// The resources that the gateway and the function used.
 #[derive(Debug)]
 pub(super) struct Used {
     pub(super) gateway: Duration,
@@ -96,7 +96,7 @@ pub(super) struct Used {
 }
 
 impl Hall {
-    /// Starts it, with so many messages a second in so many seconds.
+    /// Starts it with the parameters `Rate` (messages per second) and `Seconds` of its template.
     pub(super) async fn start(rate: usize, seconds: u32, args: &[&str]) -> Self {
         let rate = format!("Rate={rate}");
         let seconds = format!("Seconds={seconds}");
@@ -122,7 +122,7 @@ impl Hall {
         ids.into_iter().map(Meter::Process).collect()
     }
 
-    /// What both have used until now, as far as they still run.
+    /// Returns the resources used until now, by the processes that still run.
     pub(super) fn used(&self) -> Used {
         Used {
             gateway: self.meter().time(),
@@ -141,7 +141,7 @@ impl Hall {
         peaks.max().unwrap_or_default() as f64 / MIB
     }
 
-    /// Who is connected, by the gateway and by the table.
+    /// Returns the connections by the gateway and by the table.
     pub(super) async fn roll(&self) -> Roll {
         let (store, now) = (self.table.store(), Timestamp::now());
         let mut recorded = self.read(&Scope::Everyone).await;

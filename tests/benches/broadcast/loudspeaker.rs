@@ -5,16 +5,16 @@ use lambda_ws::{ConnectionId, Payload, SendError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Takes every message, a moment later, and counts how often each member got one. Clones are the same.
+/// Accepts every message after a delay, and counts the messages per member. Clones share the counts.
 #[derive(Debug, Clone)]
 pub(super) struct Loudspeaker {
     heard: Arc<[AtomicU8]>,
-    /// Every so many-th member is gone.
+    /// One of this many members is gone.
     gone: Option<usize>,
 }
 
 impl Loudspeaker {
-    /// To so many members, whose ids are [`id`]s.
+    /// Returns one with this many members, whose ids are [`id`]s.
     pub(super) fn new(members: usize) -> Self {
         let heard = (0..members).map(|_| AtomicU8::new(0)).collect();
         Self { heard, gone: None }

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between events that have nothing to do with each other.
 const QUIET: Duration = Duration::from_secs(6);
 
-/// The most median time of a handshake, and requests for each client who leaves.
+/// The limits: the median time of a handshake, and the requests per disconnect.
 const HANDSHAKE: Duration = Duration::from_secs(2);
 const REQUESTS: f64 = 8.0;
 

@@ -11,7 +11,7 @@ use tests::{MIB, Meter};
 const MEMBERS: usize = 1_000_000;
 const API: &str = "api/test";
 
-/// More messages a second than any machine sends: the pace is not what is measured.
+/// A higher rate than any machine reaches, because the rate is not measured.
 const UNPACED: u32 = 100_000_000;
 
 /// How much more memory a message to ten times as many may take, in MB: what an allocator does not give
@@ -41,7 +41,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     }
 }
 
-/// How many MB more it takes to send to so many.
+/// Returns the additional memory for this many recipients, in MB.
 async fn shout(members: usize, checks: &mut Checks) -> f64 {
     let store = Memory::new();
     let now = Timestamp::now();

@@ -1,4 +1,4 @@
-//! A room of as many connections as the machine allows, and who gets what is said in it.
+//! A room of as many connections as the machine allows, and the recipients of its messages.
 
 use super::args::Args;
 use super::crowd::Crowd;
@@ -10,7 +10,7 @@ use tests::MIB;
 /// How many clients connect.
 const CONNECTIONS: usize = 20_000;
 
-/// More than the machine sends: the pace is not what is measured.
+/// A higher rate than the machine reaches, because the rate is not measured.
 const RATE: usize = 100_000;
 
 /// As long as a function behind a websocket may take.
@@ -79,7 +79,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
             );
         }
     }
-    // What was sent before the last one has come before it.
+    // Earlier messages arrive before the last one.
     for message in 1..MESSAGES {
         let heard = crowd.heard(message);
         let what = format!(

@@ -29,7 +29,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
     }
 }
 
-/// The checks of what must hold.
+/// The checks of a benchmark.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     failed: usize,

@@ -17,7 +17,7 @@ const SLOW: [usize; 5] = [0, 4, 8, 20, 50];
 
 /// Eight messages a second.
 const PERIOD: Duration = Duration::from_millis(125);
-/// So many that two pauses of the machine do not decide the 99th percentile.
+/// Enough messages that two pauses of the machine do not decide the 99th percentile.
 const MESSAGES: usize = 256;
 
 /// The messages before, all at once: the function then has as many processes in each row, and each of these has met
@@ -28,10 +28,10 @@ const WARM_UP: usize = 32;
 const RATE: usize = 5_000;
 const SECONDS: u32 = 29;
 
-/// How long messages may take after the last was said.
+/// The timeout of messages after the last send.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a process logs when it halves its rate.
+/// The log line of a process that halves its rate.
 const HALVED: &str = "throttles the account";
 
 /// How much later the last percent may get their messages than without slow clients. Below some milliseconds it
@@ -45,10 +45,10 @@ struct Listeners {
     events: UnboundedReceiver<Event>,
 }
 
-/// What the live clients got.
+/// The messages that the other clients received.
 struct Heard {
     delivered: usize,
-    /// How many who spoke were told what became of it.
+    /// How many senders got a response.
     answers: usize,
     /// In ms, sorted.
     latencies: Vec<f64>,
@@ -121,7 +121,7 @@ impl Listeners {
         Self { writers, events }
     }
 
-    /// Says so many messages, one in each period, each by another client.
+    /// Sends messages at this period, each from another client.
     async fn talk(&mut self, first: usize, count: usize, period: Duration) -> Heard {
         let began = Instant::now();
         let mut said = Vec::new();
@@ -144,7 +144,7 @@ impl Listeners {
             let written = self.writers[speaker].write_all(&text_frame(&shout)).await;
             written.expect("the gateway reads");
         }
-        // The answers come after the retries: what is said next meets processes that are idle.
+        // The responses come after the retries, so the next message meets idle processes.
         let end = Instant::now() + PATIENCE;
         while heard.delivered < count * self.writers.len() || heard.answers < count {
             let Ok(Some(event)) = timeout(until(end), self.events.recv()).await else {
@@ -177,7 +177,7 @@ impl Heard {
         }
     }
 
-    /// The latency that so many do not exceed.
+    /// Returns the latency at this quantile, in ms.
     fn at(&self, share: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let index = (last as f64 * share).round() as usize;

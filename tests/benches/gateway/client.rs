@@ -1,4 +1,4 @@
-//! A client that costs next to nothing: what it sends is made once, what it hears is compared.
+//! A minimal client: it encodes its message once, and compares the bytes that it receives.
 
 use std::io::{self, Error};
 use std::net::SocketAddr;

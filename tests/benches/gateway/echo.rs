@@ -114,10 +114,8 @@ async fn crowd(place: &Place, exchange: &Exchange, duration: Duration) -> f64 {
         tasks.spawn(async move {
             let (mut count, mut buffer) = (0_u32, [0; 1024]);
             while started.elapsed() < duration {
-                client
-                    .exchange(&exchange, &mut buffer)
-                    .await
-                    .expect("an echo");
+                let result = client.exchange(&exchange, &mut buffer).await;
+                result.expect("an echo");
                 count += 1;
             }
             count
@@ -133,10 +131,8 @@ async fn alone(place: &Place, exchange: &Exchange, duration: Duration) -> [f64; 
     let started = Instant::now();
     while started.elapsed() < duration {
         let sent = Instant::now();
-        client
-            .exchange(exchange, &mut buffer)
-            .await
-            .expect("an echo");
+        let result = client.exchange(exchange, &mut buffer).await;
+        result.expect("an echo");
         times.push(sent.elapsed());
     }
     times.sort_unstable();

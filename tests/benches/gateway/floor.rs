@@ -1,4 +1,4 @@
-//! What the machine itself costs: the same clients with servers that do nothing.
+//! The cost of the machine itself: the same clients with servers that do nothing.
 
 use super::client::Place;
 use futures_util::{SinkExt, StreamExt};

@@ -70,7 +70,7 @@ pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> T
     table
 }
 
-/// What was seen in one round, each handshake's share in us.
+/// The samples of one round, per handshake in us.
 struct Sample {
     rate: f64,
     server: f64,

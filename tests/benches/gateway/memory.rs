@@ -1,4 +1,4 @@
-//! What idle connections cost.
+//! The memory of idle connections.
 
 use super::args::Args;
 use super::client::{Client, Place};
@@ -39,7 +39,7 @@ fn name(size: u32) -> String {
 }
 
 async fn fill(table: &mut Table, who: Who, place: &Place, meter: Meter) {
-    // What is needed once is not counted.
+    // One-time costs are not counted.
     for _ in 0..10 {
         Client::connect(place).await.expect("a connection");
     }

@@ -38,7 +38,7 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// What is missing.
+    /// The missing tools.
     pub(super) fn install() -> Result<Self, String> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peer");
         let folder = target().join("peer");
@@ -87,7 +87,7 @@ impl Peer {
         );
         command.extend(["--host", "127.0.0.1", "--websocketPort", &websocket].map(OsString::from));
         command.extend(["--httpPort", &http, "--lambdaPort", &lambda].map(OsString::from));
-        // It says something about every message, and nobody listens: neither does anybody to the gateway.
+        // It logs every message, and nothing reads that log. The same holds for the gateway.
         let child = tokio::process::Command::new(&command[0])
             .args(&command[1..])
             .current_dir(&self.folder)
@@ -112,7 +112,7 @@ impl Peer {
     }
 }
 
-/// Ports that were free a moment ago: serverless-offline does not say which it takes.
+/// Returns ports that were free just now, because serverless-offline does not print its ports.
 fn free_ports() -> [u16; 3] {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let listeners = [(); 3].map(|()| TcpListener::bind(any).expect("a port is free"));

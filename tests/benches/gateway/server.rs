@@ -1,4 +1,4 @@
-//! The local gateway, a process of its own.
+//! The local gateway in a separate process.
 
 use super::args::Args;
 use super::client::Place;

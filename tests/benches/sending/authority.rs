@@ -28,7 +28,7 @@ impl Authority {
         Ok(files)
     }
 
-    /// What `AWS_CA_BUNDLE` names.
+    /// The value of `AWS_CA_BUNDLE`.
     pub(super) fn root(&self) -> PathBuf {
         self.folder.path().join("root.pem")
     }

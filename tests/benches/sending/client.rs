@@ -17,7 +17,7 @@ pub(super) const ROLE: &str = "client";
 /// The size of a message in bytes.
 const SIZE: usize = 200;
 
-/// Who sends.
+/// The sender.
 enum Client {
     Api(Box<Api>),
     Floor(Floor),
@@ -29,7 +29,7 @@ enum Management {
     Sdk(AwsSdk),
 }
 
-/// What a program has that sends through this library.
+/// The parts of a program that sends through this library.
 struct Api {
     management: Management,
     ids: Vec<ConnectionId>,
@@ -55,7 +55,7 @@ pub(super) fn run(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn 
 
     let mut pump = |duration| {
         let mut count = 0;
-        // Counting takes time of its own.
+        // Counting takes time too.
         opt_out(|| count = runtime.block_on(client.pump(duration)));
         count as f64
     };
@@ -90,9 +90,8 @@ impl Client {
             _ => in_flight,
         };
         let ids = std::iter::repeat_with(|| {
-            let id: String = std::iter::repeat_with(fastrand::alphanumeric)
-                .take(15)
-                .collect();
+            let id = std::iter::repeat_with(fastrand::alphanumeric).take(15);
+            let id: String = id.collect();
             ConnectionId::from(format!("{id}="))
         });
         Ok(Self::Api(Box::new(Api {

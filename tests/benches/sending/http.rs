@@ -1,9 +1,9 @@
-//! As much of HTTP as the server and the floor need: each knows what the other sends.
+//! The part of HTTP that the server and the floor need. Each knows the other's messages.
 
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Reads one message, whose body is as long as its head says, and forgets it.
+/// Reads one message with the body length of its head, and drops it.
 pub(super) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,

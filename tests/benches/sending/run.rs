@@ -109,7 +109,7 @@ impl Section {
 fn note(table: &mut Table, who: Who, sample: &Sample) {
     table.add(CPU, who, sample.cpu);
     table.add(RATE, who, sample.rate);
-    // What a busy machine does not take away.
+    // The figure that load on the machine does not change.
     table.add(OF_CPU, who, 1e6 / sample.cpu);
     table.add(ALLOCATIONS, who, sample.allocations);
     table.add(PEAK, who, sample.peak);

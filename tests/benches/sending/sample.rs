@@ -1,4 +1,4 @@
-//! What one process has seen, as it tells the one that started it.
+//! The sample of one process, which it reports to its parent.
 
 use super::authority::Authority;
 use super::client::ROLE;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use tests::bench::Who;
 
-/// What one process has seen.
+/// The sample of one process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     /// Messages a second.
@@ -58,7 +58,7 @@ impl Sample {
         })
     }
 
-    /// Tells the one that started this process.
+    /// Reports to the parent.
     pub(super) fn tell(self) {
         let Self {
             rate,

@@ -1,4 +1,4 @@
-//! A management API that says yes to everything, a process of its own on the other core.
+//! A management API that accepts every call, in a separate process on the other core.
 
 use super::authority::Authority;
 use super::http;
@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 /// The first argument of a server's process.
 pub(super) const ROLE: &str = "server";
 
-/// What API Gateway answers.
+/// The response of API Gateway.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\
     Date: Wed, 21 Oct 2026 07:28:00 GMT\r\n\
     Content-Length: 0\r\n\
@@ -38,7 +38,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one that takes its time to answer.
+    /// Starts a server that responds after a delay.
     pub(super) fn start(authority: &Authority, latency: Duration) -> Result<Self, Box<dyn Error>> {
         let mut command = Cores::Apart.command();
         command.push(std::env::current_exe()?.into());
@@ -86,7 +86,7 @@ pub(super) async fn serve(mut args: impl Iterator<Item = String>) -> Result<(), 
     let end = tokio::io::copy(&mut input, &mut nowhere);
     tokio::select! {
         accepted = clients => accepted,
-        // Whoever has started it is gone.
+        // The parent has ended.
         _ = end => Ok(()),
     }
 }

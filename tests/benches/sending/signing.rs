@@ -1,4 +1,4 @@
-//! What a signature costs.
+//! The cost of a signature.
 
 use super::args::Args;
 use super::who;
@@ -39,7 +39,7 @@ pub(super) fn measure(args: &Args) -> Table {
     table
 }
 
-/// How long one takes, in us.
+/// Returns the time of one signature, in us.
 fn each<T>(duration: Duration, mut sign: impl FnMut() -> T) -> f64 {
     let meter = Meter::own_thread();
     let (started, before, mut count) = (Instant::now(), meter.time(), 0_u32);

@@ -1,4 +1,4 @@
-//! Whom the samples are of.
+//! The subjects of the samples.
 
 use tests::bench::{Table, Who};
 

@@ -49,7 +49,7 @@ impl Aws {
         Ok(Self { address, authority })
     }
 
-    /// What a function's environment says of them.
+    /// Returns the variables of the function's environment for them.
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         let url = format!("https://{}", self.address);
         let bundle: &Path = &self.authority.root();

@@ -21,17 +21,16 @@ const INSTRUCTIONS: &str = "instructions an event, thousands";
 const MUST: f64 = 1.15;
 const STRETCH: f64 = 1.0;
 
-/// How often processor time is measured, at most: of so many events one measurement is as good as many.
+/// The maximum number of measurements of processor time. One measurement covers many events.
 const ROUNDS: usize = 5;
 
-/// Of how many events instructions are counted, and how many are left out: the difference is what is told.
+/// Instructions are counted in two runs with these numbers of events, and their difference is reported.
 const COUNTED: [usize; 2] = [200, 1200];
 
 /// A client's wish to connect, a new one each time, and its end.
 pub(super) fn visit() -> [String; 2] {
-    let id: String = std::iter::repeat_with(fastrand::alphanumeric)
-        .take(15)
-        .collect();
+    let id = std::iter::repeat_with(fastrand::alphanumeric).take(15);
+    let id: String = id.collect();
     [
         include_str!("../../../events/connect.json"),
         include_str!("../../../events/disconnect-by-client.json"),
@@ -101,7 +100,7 @@ pub(super) async fn measure(
     Ok(vec![table])
 }
 
-/// Starts a function that only logs its posts, and lets it handle so many events.
+/// Starts a function that only logs its posts, and lets it handle this many events.
 pub(super) async fn warmed_up(
     api: &mut RuntimeApi,
     launcher: &Launcher,
@@ -114,7 +113,7 @@ pub(super) async fn warmed_up(
     Ok((function, invoke(api, waiting, events).await?))
 }
 
-/// Lets a function handle so many messages that no route of the chat matches. The chat answers them without its store.
+/// Lets a function handle messages that match no route of the chat. The chat responds without its store.
 pub(super) async fn invoke(
     api: &mut RuntimeApi,
     mut waiting: Waiting,
@@ -129,7 +128,7 @@ pub(super) async fn invoke(
     Ok(waiting)
 }
 
-/// How many instructions a process takes from its start through so many events; `None` without valgrind.
+/// Returns the instructions of a process from its start through this many events, or `None` without valgrind.
 async fn instructions(
     api: &mut RuntimeApi,
     launcher: &Launcher,

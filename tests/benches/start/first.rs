@@ -17,7 +17,7 @@ const CHAT: &str = "$connect of the chat, ms";
 /// For its first task a process connects to Lambda, too, which a start does not: most programs have none.
 const GREETING: &str = "the same, and a task that greets, ms";
 
-/// How much longer than the second the first may take.
+/// The maximum ratio of the time of the first to that of the second.
 const MUST: f64 = 1.3;
 
 pub(super) async fn measure(
@@ -36,7 +36,7 @@ pub(super) async fn measure(
             let _function = Function::start(&chat, launcher, &api, variables)?;
             for who in [FIRST, SECOND] {
                 let waiting = api.next().await?;
-                // So that neither finds somebody else to tell.
+                // New clients, so that neither finds another recipient.
                 let [connect, disconnect] = events::visit();
                 let began = Instant::now();
                 let response = api.invoke(waiting, &connect).await?;

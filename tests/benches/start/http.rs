@@ -1,4 +1,4 @@
-//! As much of HTTP as a Runtime API and the services behind it need: each knows what its clients send.
+//! The part of HTTP that a Runtime API and its services need. Each knows its clients' messages.
 
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -25,14 +25,14 @@ impl Launcher {
             }
             for mut command in received {
                 let began = Instant::now();
-                // Whoever asked has gone if nobody listens.
+                // The caller may have stopped waiting.
                 let _ = launch.send(command.spawn().map(|child| (child, began)));
             }
         });
         Self { commands, launched }
     }
 
-    /// Starts a process, and tells since when.
+    /// Starts a process, and returns the time of its start.
     pub(super) fn launch(&self, command: Command) -> io::Result<(Child, Instant)> {
         self.commands.send(command).map_err(io::Error::other)?;
         self.launched.recv().map_err(io::Error::other)?

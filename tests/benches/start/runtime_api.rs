@@ -91,7 +91,7 @@ async fn serve(mut stream: TcpStream, ask: mpsc::Sender<Asked>) -> Result<(), Bo
                     Lambda-Runtime-Deadline-Ms: 4102444800000\r\n\
                     Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:123456789012:function:chat\r\n\
                     Lambda-Runtime-Trace-Id: Root=1-6566f071-707e729138f4d74b";
-                // Each event has a trace id of its own, as on AWS.
+                // Each event has its own trace id, as on AWS.
                 let headers = format!("{HEADERS}{:08x};Sampled=0\r\n", fastrand::u32(..));
                 answer(&mut stream, "200 OK", &headers, event.as_bytes()).await?;
             }

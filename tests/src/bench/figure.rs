@@ -118,9 +118,8 @@ impl Table {
         let own = self.own;
         let figure = self.figure(name);
         let pairs = figure.of(own).into_iter().zip(figure.of(other));
-        let samples: Vec<_> = pairs
-            .map(|(ours, theirs)| (own, of(ours, theirs)))
-            .collect();
+        let samples = pairs.map(|(ours, theirs)| (own, of(ours, theirs)));
+        let samples: Vec<_> = samples.collect();
         if samples.is_empty() {
             return;
         }

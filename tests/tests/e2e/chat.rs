@@ -51,10 +51,8 @@ async fn a_newcomer_is_welcomed_within_five_seconds() {
     let mut ann = gateway.client("user=ann").await;
     let welcome = within_time(Duration::from_secs(5), "a welcome", ann.json());
     let users = ["ann", "bob"];
-    assert_eq!(
-        welcome.await,
-        json!({"type": "welcome", "user": "ann", "room": "lobby", "users": users})
-    );
+    let expected = json!({"type": "welcome", "user": "ann", "room": "lobby", "users": users});
+    assert_eq!(welcome.await, expected);
     gateway.stop().await;
 }
 
@@ -71,10 +69,8 @@ async fn a_client_without_a_valid_name_is_rejected() {
         assert_eq!(refused.status, 401, "{query}");
         assert!(refused.body.contains("Unauthorized"), "{refused:?}");
     }
-    let refused = gateway
-        .try_client("user=ann&room=a/b")
-        .await
-        .expect_err("a bad room");
+    let result = gateway.try_client("user=ann&room=a/b").await;
+    let refused = result.expect_err("a bad room");
     assert_eq!(refused.status, 400);
     gateway.table().await.has(0, 0, 0).await;
     gateway.stop().await;

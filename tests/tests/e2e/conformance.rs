@@ -80,9 +80,8 @@ async fn b8_the_function_chooses_the_sub_protocol() {
     let command: String = response.to_string().bytes().map(hex).collect();
     let url = gateway.at(&format!("command={command}"));
     let offer = [("Sec-WebSocket-Protocol", "other, chosen")];
-    let client = Client::try_connect(&url, &offer)
-        .await
-        .expect("it is let in");
+    let result = Client::try_connect(&url, &offer).await;
+    let client = result.expect("it is let in");
     assert_eq!(client.protocol.as_deref(), Some("chosen"));
     gateway.stop().await;
 }

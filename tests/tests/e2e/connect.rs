@@ -26,17 +26,15 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     let members = ann.stdout.find(|line| line.contains("members"));
     let members = within("an answer", members).await.expect("an answer");
     let expected = json!({"type": "members", "room": "lobby", "users": ["ann"]});
-    assert_eq!(
-        serde_json::from_str::<Value>(&members).expect("JSON"),
-        expected
-    );
+    let found = serde_json::from_str::<Value>(&members).expect("JSON");
+    assert_eq!(found, expected);
 
     let mut bob = gateway.welcomed("user=bob").await;
     let joined = ann.stdout.find(|line| line.contains("joined"));
     assert!(within("who joins", joined).await.is_some());
     ann.type_line(r#"{"action":"say","text":"one"}"#).await;
-    bob.expects(json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"}))
-        .await;
+    let said = json!({"type": "said", "user": "ann", "room": "lobby", "text": "one"});
+    bob.expects(said).await;
     let said = ann.stdout.find(|line| line.contains("said"));
     assert!(within("its own words", said).await.is_some());
 
@@ -45,8 +43,8 @@ async fn a_line_is_a_message_and_a_message_is_a_line() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(json_lines(&ended).len(), 4);
     assert_eq!(ended.stderr, [""; 0]);
-    bob.expects(json!({"type": "left", "users": ["ann"], "room": "lobby"}))
-        .await;
+    let left = json!({"type": "left", "users": ["ann"], "room": "lobby"});
+    bob.expects(left).await;
     gateway.stop().await;
 }
 
@@ -77,17 +75,11 @@ async fn a_rejected_client_sees_the_status() {
     let url = gateway.url.clone();
     gateway.stop().await;
     let ended = start(&url, &[]).ended().await;
-    assert_eq!(
-        (ended.code, ended.errors().len()),
-        (Some(1), 1),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.errors().len(), 1, "{ended:?}");
     let ended = start("http://127.0.0.1:1/dev", &[]).ended().await;
-    assert_eq!(
-        (ended.code, ended.errors().len()),
-        (Some(1), 1),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.errors().len(), 1, "{ended:?}");
 }
 
 #[tokio::test]
@@ -96,24 +88,15 @@ async fn headers_and_sub_protocols_are_offered() {
     let program = [env!("CARGO_BIN_EXE_probe"), "log"];
     let setup = Setup::new().template("routes.yaml").program(program);
     let mut gateway = setup.start().await;
-    let args = [
-        "--header",
-        "X-Who: ann",
-        "-p",
-        "chat.v2",
-        "-p",
-        "chat.v1",
-        "--linger",
-        "0",
-    ];
+    let header = ["--header", "X-Who: ann", "--linger", "0"];
+    let args = [&header[..], &["-p", "chat.v2", "-p", "chat.v1"]].concat();
     let command = "command=%7B%22return%22%3A%7B%22statusCode%22%3A200%2C%22headers%22%3A%7B%22\
                    Sec-WebSocket-Protocol%22%3A%22chat.v1%22%7D%7D%7D";
     let ended = start(&gateway.at(command), &args).ended().await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let seen = gateway.program.stderr.find(|line| line.contains("x-who"));
-    let seen = within("the event", seen)
-        .await
-        .expect("the event is logged");
+    let result = within("the event", seen).await;
+    let seen = result.expect("the event is logged");
     assert!(seen.contains(r#""x-who":"ann""#), "{seen}");
     assert!(seen.contains(r#""chat.v2, chat.v1""#), "{seen}");
     gateway.stop().await;

@@ -9,11 +9,8 @@ const PROBE: &str = env!("CARGO_BIN_EXE_probe");
 
 async fn probe(args: &[&str]) -> Gateway {
     let setup = Setup::new().template("routes.yaml").args(args);
-    setup
-        .args(["--concurrency", "1"])
-        .program([PROBE])
-        .start()
-        .await
+    let setup = setup.args(["--concurrency", "1"]).program([PROBE]);
+    setup.start().await
 }
 
 /// Sends an event and waits for its end.
@@ -30,10 +27,8 @@ async fn frozen(gateway: &Gateway) {
         let ids = gateway.processes.ids();
         let stopped = |id: &u32| {
             let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-            let state = stat
-                .rsplit_once(") ")
-                .map(|(_, rest)| rest.starts_with('T'));
-            state.unwrap_or(false)
+            let state = stat.rsplit_once(") ");
+            state.is_some_and(|(_, rest)| rest.starts_with('T'))
         };
         (!ids.is_empty() && ids.iter().all(stopped)).then_some(())
     })
@@ -50,9 +45,8 @@ async fn work_that_is_not_awaited_is_frozen_and_the_log_explains_it() {
     let gateway = probe(&[]).await;
     let mut client = gateway.client("").await;
     let told = |gateway: &Gateway| {
-        let lines = gateway.program.stderr.now();
+        let lines = gateway.program.stderr.now().into_iter();
         lines
-            .iter()
             .filter(|line| line.contains("await it before"))
             .count()
     };
@@ -63,11 +57,8 @@ async fn work_that_is_not_awaited_is_frozen_and_the_log_explains_it() {
         frozen(&gateway).await;
         std::fs::write(&file, "").expect("a file");
         frozen(&gateway).await;
-        twoway(
-            &mut client,
-            &json!({"return": {"statusCode": 200, "body": "ok"}}),
-        )
-        .await;
+        let ok = json!({"return": {"statusCode": 200, "body": "ok"}});
+        twoway(&mut client, &ok).await;
         if told(&gateway) > 0 {
             break;
         }

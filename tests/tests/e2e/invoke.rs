@@ -1,7 +1,7 @@
 //! Event files, sent to a function.
 
 use lambda_ws_protocol::response::ProxyResponse;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use tests::{Ended, Program, chat, fixture, gateway, root};
 
@@ -51,11 +51,8 @@ async fn every_sample_event_has_a_response_that_api_gateway_accepts() {
 async fn the_conversation_of_the_samples_is_shown() {
     let files = ["connect", "say", "direct"].map(|name| format!("events/{name}.json"));
     let ended = invoke(files, &chat()).await;
-    assert_eq!(
-        (ended.code, statuses(&ended).len()),
-        (Some(0), 3),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(statuses(&ended).len(), 3, "{ended:?}");
     let posted = |text: &str| {
         let mut lines = ended.stderr.iter();
         lines.any(|line| line.starts_with("post ") && line.contains(text))
@@ -67,7 +64,7 @@ async fn the_conversation_of_the_samples_is_shown() {
 #[tokio::test]
 async fn a_file_that_is_not_an_event_is_named() {
     for (file, said) in [
-        ("Cargo.toml", "is no JSON"),
+        ("Cargo.toml", "is not valid JSON"),
         ("events/nosuch.json", "cannot read"),
     ] {
         let ended = invoke([file], &chat()).await;
@@ -82,45 +79,39 @@ async fn a_file_that_is_not_an_event_is_named() {
 
 #[tokio::test]
 async fn a_response_that_api_gateway_rejects_is_a_failure() {
-    let folder = tempfile::tempdir().expect("a folder");
     for (command, said) in [
         (r#"{"return": "garbage"}"#, "not a JSON object"),
         (r#"{"return": null}"#, "not a JSON object"),
         (r#"{"return": {"statusCode": 200, "Data": "x"}}"#, "`Data`"),
         (r#"{"do": "fail"}"#, "as it was told"),
-        (r#"{"do": "crash"}"#, "ended before it answered"),
+        (r#"{"do": "crash"}"#, "ended before it responded"),
         (r#"{"do": "hang"}"#, "timed out after 2.00 seconds"),
     ] {
-        let event = folder.path().join("event.json");
         let of_a_route = r#""requestContext": {"eventType": "MESSAGE"}"#;
-        let json = format!(r#"{{"command": {command}, {of_a_route}}}"#);
-        std::fs::write(&event, json).expect("a file");
-        let template = fixture("routes.yaml");
-        let args = [
-            event.as_os_str(),
-            "--template".as_ref(),
-            template.as_os_str(),
-        ];
-        let ended = invoke(args, Path::new(PROBE)).await;
+        let ended = probe(&format!(r#"{{"command": {command}, {of_a_route}}}"#)).await;
         assert_eq!(ended.code, Some(1), "{command}: {ended:?}");
-        assert_eq!(ended.errors(), ["error: 1 of 1 answers are rejected"]);
+        assert_eq!(ended.errors(), ["error: 1 of 1 responses are not valid"]);
         assert_eq!(ended.stdout.len(), 1, "a line for each: {ended:?}");
-        let explained = ended.stderr.iter().any(|line| line.contains(said));
-        assert!(explained, "{command}: no `{said}` in {ended:?}");
+        assert!(ended.complains(said), "{command}: no `{said}` in {ended:?}");
     }
 }
 
 /// Sends one event to the probe.
 async fn probe(event: &str) -> Ended {
+    probe_with(&[], event).await
+}
+
+async fn probe_with(options: &[&str], event: &str) -> Ended {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("event.json");
     std::fs::write(&file, event).expect("a file");
     let template = fixture("routes.yaml");
-    let args = [
+    let files = [
         file.as_os_str(),
         "--template".as_ref(),
         template.as_os_str(),
     ];
+    let args = options.iter().map(OsStr::new).chain(files);
     invoke(args, Path::new(PROBE)).await
 }
 
@@ -151,8 +142,7 @@ async fn fault_f12_an_answer_is_judged_by_the_kind_of_its_event() {
     ] {
         let ended = probe(&event).await;
         assert_eq!(ended.code, Some(code), "{event}: {ended:?}");
-        let explained = ended.stderr.iter().any(|line| line.contains(said));
-        assert!(explained, "{event}: no `{said}` in {ended:?}");
+        assert!(ended.complains(said), "{event}: no `{said}` in {ended:?}");
     }
 }
 
@@ -164,39 +154,20 @@ async fn the_tasks_of_a_function_end_before_the_command() {
     let ended = probe(&task(r#"{"do": "print", "text": "followed up"}"#)).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout[0].contains("202 Accepted"), "{ended:?}");
-    assert!(
-        ended
-            .stderr
-            .iter()
-            .any(|line| line.ends_with("followed up")),
-        "{ended:?}"
-    );
+    let followed = ended
+        .stderr
+        .iter()
+        .any(|line| line.ends_with("followed up"));
+    assert!(followed, "{ended:?}");
     let ended = probe(&task(r#"{"do": "fail"}"#)).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert_eq!(
-        ended.errors().last(),
-        Some(&"error: 1 asynchronous events are lost")
-    );
+    let expected = Some(&"error: 1 asynchronous invocations failed");
+    assert_eq!(ended.errors().last(), expected);
 }
 
 #[tokio::test]
 async fn fault_f30_variables_of_the_command_line_reach_the_function() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let event = folder.path().join("event.json");
-    std::fs::write(
-        &event,
-        r#"{"command": {"do": "variable", "name": "SEND_RATE"}}"#,
-    )
-    .expect("a file");
-    let template = fixture("routes.yaml");
-    let (variable, template) = ("SEND_RATE=77".into(), template.into());
-    let args: [OsString; 5] = [
-        "--env".into(),
-        variable,
-        event.into(),
-        "--template".into(),
-        template,
-    ];
-    let ended = invoke(args, Path::new(PROBE)).await;
+    let event = r#"{"command": {"do": "variable", "name": "SEND_RATE"}}"#;
+    let ended = probe_with(&["--env", "SEND_RATE=77"], event).await;
     assert_eq!(ended.stdout, [r#""77""#], "{ended:?}");
 }

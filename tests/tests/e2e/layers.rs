@@ -141,10 +141,8 @@ fn an_import_of_an_upper_layer_is_reported() {
         "low/part.rs:5: super::super::middle::f: `low` is below `middle`",
         "new.rs: `new` is in no layer",
     ];
-    assert_eq!(
-        found(),
-        expected.map(|line| format!("{}/{line}", folder.path().display()))
-    );
+    let expected = expected.map(|line| format!("{}/{line}", folder.path().display()));
+    assert_eq!(found(), expected);
 }
 
 fn source(name: &str) -> PathBuf {
@@ -228,9 +226,8 @@ fn uses_of(text: &str, src: &Path, rule: &str) -> Vec<String> {
 /// Returns the source files below a folder with their code, without comments and unit tests.
 fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(folder).expect("a folder");
-    let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> = paths.collect();
     paths.sort();
     paths.retain(|path| path.file_stem().is_some_and(|stem| stem != "tests"));
     let mut found = Vec::new();

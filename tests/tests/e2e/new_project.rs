@@ -45,32 +45,23 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     let tested = tests::within_time(COMPILING, "the tests of a new project", tested).await;
     let tested = tested.expect("cargo runs, since it runs this");
     let said = String::from_utf8_lossy(&tested.stdout);
-    assert!(
-        tested.status.success() && said.contains("2 passed"),
-        "{tested:?}"
-    );
+    assert!(tested.status.success(), "{tested:?}");
+    assert!(said.contains("2 passed"), "{tested:?}");
 
-    let events: Vec<_> = ["1-connect", "2-join", "3-say", "4-disconnect"]
-        .map(|name| format!("events/{name}.json"))
-        .to_vec();
-    let args: Vec<_> = std::iter::once("invoke")
-        .chain(events.iter().map(String::as_str))
-        .collect();
+    let events = ["1-connect", "2-join", "3-say", "4-disconnect"];
+    let events = events.map(|name| format!("events/{name}.json"));
+    let events = events.iter().map(String::as_str);
+    let args: Vec<_> = std::iter::once("invoke").chain(events).collect();
     let ended = run(&project, &args).await;
     assert_eq!((ended.code, ended.stdout.len()), (Some(0), 4), "{ended:?}");
     let posted = |text: &str| {
-        ended
-            .stderr
-            .iter()
-            .any(|line| line.starts_with("post ") && line.contains(text))
+        let mut lines = ended.stderr.iter();
+        lines.any(|line| line.starts_with("post ") && line.contains(text))
     };
     assert!(posted("joined") && posted("hello, all"), "{ended:?}");
 
-    let gateway = Setup::new()
-        .folder(&project)
-        .patience(COMPILING)
-        .start()
-        .await;
+    let setup = Setup::new().folder(&project).patience(COMPILING);
+    let gateway = setup.start().await;
     let mut ann = gateway.client("user=ann").await;
     let mut bob = gateway.client("user=bob").await;
     let joined = |user: &str| json!({"type": "joined", "room": "tea", "user": user});
@@ -79,8 +70,8 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     bob.send(json!({"action": "join", "room": "tea"})).await;
     bob.expects(joined("bob")).await;
     ann.expects(joined("bob")).await;
-    bob.send(json!({"action": "say", "room": "tea", "text": "hi"}))
-        .await;
+    let say = json!({"action": "say", "room": "tea", "text": "hi"});
+    bob.send(say).await;
     let said = json!({"type": "said", "room": "tea", "user": "bob", "text": "hi"});
     ann.expects(said.clone()).await;
     bob.expects(said).await;
@@ -89,11 +80,9 @@ async fn a_new_project_is_tested_run_and_has_no_mistake() {
     gateway.stop().await;
 
     let ended = run(&project, &["doctor"]).await;
-    assert_eq!(
-        ended.stdout,
-        ["template.yaml: no known mistake (examined: 1 WebSocket API, 3 routes, 1 function)"],
-        "{ended:?}"
-    );
+    let examined = "1 WebSocket API, 3 routes, 1 function";
+    let expected = format!("template.yaml: no known mistakes (examined: {examined})");
+    assert_eq!(ended.stdout, [expected], "{ended:?}");
     assert_eq!(ended.code, Some(0));
 }
 
@@ -102,6 +91,7 @@ async fn a_project_that_cannot_be_created_is_an_error_with_a_fix() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("full")).expect("a folder");
     std::fs::write(folder.path().join("full/mine"), "mine").expect("a file");
+    let checkout = "is not a checkout of lambda_ws";
     for (args, code, said) in [
         (&["new"][..], 2, "NAME"),
         (&["new", "2tea"], 2, "try `tea-room`"),
@@ -109,19 +99,13 @@ async fn a_project_that_cannot_be_created_is_an_error_with_a_fix() {
         (&["new", "full"], 1, "--path"),
         (&["new", "tea", "--path", "full/mine"], 1, "--path"),
         (&["new", "tea", "--path", "/proc/nosuch/tea"], 1, "--path"),
-        (
-            &["new", "tea", "--lambda-ws", "full"],
-            1,
-            "no checkout of lambda_ws",
-        ),
+        (&["new", "tea", "--lambda-ws", "full"], 1, checkout),
     ] {
         let ended = run(folder.path(), args).await;
         assert_eq!(ended.code, Some(code), "{ended:?}");
         assert_eq!(ended.errors().len(), 1, "{ended:?}");
         assert!(ended.stderr.join("\n").contains(said), "{ended:?}");
-        assert!(
-            !folder.path().join("tea").exists(),
-            "nothing is left behind"
-        );
+        let remains = folder.path().join("tea").exists();
+        assert!(!remains, "nothing is left behind");
     }
 }

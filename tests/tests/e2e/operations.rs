@@ -44,9 +44,8 @@ async fn metrics_in_the_gateways_log_are_valid_for_cloudwatch() {
     leave(ann, &mut gateway).await;
     until("the end of the task that announces who left", async || {
         let lines = gateway.program.stderr.now();
-        let tasks = lines
-            .iter()
-            .filter(|line| line.contains("\"TasksBegun\":1"));
+        let begun = |line: &&String| line.contains("\"TasksBegun\":1");
+        let tasks = lines.iter().filter(begun);
         (tasks.count() == 2).then_some(())
     })
     .await;
@@ -62,10 +61,8 @@ async fn metrics_in_the_gateways_log_are_valid_for_cloudwatch() {
             panic!("{error}: {line}");
         }
         assert_eq!(line["Function"], "Chat");
-        assert_eq!(
-            line["_aws"]["CloudWatchMetrics"][0]["Namespace"],
-            "Chat/test"
-        );
+        let metrics = &line["_aws"]["CloudWatchMetrics"][0];
+        assert_eq!(metrics["Namespace"], "Chat/test");
         for (name, value) in line.as_object().expect("an object") {
             let label = line["Route"].as_str().filter(|_| name == "Messages");
             let name = [name, label.unwrap_or_default()].concat();
@@ -93,10 +90,8 @@ async fn metrics_in_the_gateways_log_are_valid_for_cloudwatch() {
     }
     // Two handshakes, a join, a welcome message, two messages, a departure.
     assert_eq!(times["HandlerTime"], 7, "{times:?}");
-    assert_eq!(
-        times["InitTime"] as u64, sums["ColdStarts"],
-        "once a process"
-    );
+    // Once a process.
+    assert_eq!(times["InitTime"] as u64, sums["ColdStarts"]);
 }
 
 #[tokio::test]

@@ -61,12 +61,8 @@ async fn a_project_of_two_files_is_served_without_a_template() {
     // Nobody looks at it with a debugger, for which much of the compiling is done.
     let config = ["--config", "profile.dev.debug=false"];
     let run = ["cargo", "run", "--quiet", "--target-dir", &target];
-    let gateway = Setup::new()
-        .folder(folder.path())
-        .program(run.into_iter().chain(config))
-        .patience(COMPILING)
-        .start()
-        .await;
+    let setup = Setup::new().folder(folder.path()).patience(COMPILING);
+    let gateway = setup.program(run.into_iter().chain(config)).start().await;
     let mut ann = gateway.client("user=ann").await;
     let mut bob = gateway.client("user=bob").await;
     // What is said comes back, whatever else the program says.

@@ -12,7 +12,7 @@ const MESSAGES: usize = 24;
 
 /// What a process logs when it lowers its rate, and when that is over.
 const HALVED: &str = "throttles the account";
-const FULL: &str = "the full rate again";
+const FULL: &str = "back at the full rate";
 
 async fn hall() -> (Gateway, Vec<Client>) {
     hall_of(Setup::new()).await

@@ -27,9 +27,8 @@ fn contains(error: &str, parts: &[&str]) {
 
 #[tokio::test]
 async fn a_port_that_is_in_use() {
-    let taken = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let result = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+    let taken = result.expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     // The last `--port` would be an error of usage: this one is given instead of the harness's.
     let setup = Setup::new().program([chat()]);
@@ -41,11 +40,8 @@ async fn a_port_that_is_in_use() {
     let args = args.into_iter().chain([chat.to_str().expect("UTF-8")]);
     let program = tests::Program::start(&tests::gateway(), &tests::root(), args);
     let ended = program.ended().await;
-    assert_eq!(
-        (ended.code, ended.errors().len()),
-        (Some(1), 1),
-        "{ended:?}"
-    );
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.errors().len(), 1, "{ended:?}");
     contains(ended.errors()[0], &[&port, "in use", "--port"]);
 }
 
@@ -54,33 +50,19 @@ async fn a_folder_without_a_template() {
     let folder = tempfile::tempdir().expect("a folder");
     let failed = error(Setup::new().folder(folder.path())).await;
     contains(&failed, &["template.yaml", "--template", "`--`"]);
-    let missing = Setup::new()
-        .args(["--template", "nosuch.yaml"])
-        .program([PROBE]);
-    contains(&error(missing).await, &["nosuch.yaml", "--template"]);
+    let missing = Setup::new().args(["--template", "nosuch.yaml"]);
+    let failed = error(missing.program([PROBE])).await;
+    contains(&failed, &["nosuch.yaml", "--template"]);
 }
 
 #[tokio::test]
 async fn a_template_with_an_unknown_function() {
-    let failed = error(
-        Setup::new()
-            .template("unknown-function.yaml")
-            .program([PROBE]),
-    )
-    .await;
+    let setup = Setup::new().template("unknown-function.yaml");
+    let failed = error(setup.program([PROBE])).await;
     let text = std::fs::read_to_string(fixture("unknown-function.yaml")).expect("a fixture");
-    let line = text
-        .lines()
-        .position(|line| line.contains("Chta"))
-        .expect("a typo");
-    contains(
-        &failed,
-        &[
-            &format!("unknown-function.yaml:{}", line + 1),
-            "Chta",
-            "Chat",
-        ],
-    );
+    let line = text.lines().position(|line| line.contains("Chta"));
+    let place = format!("unknown-function.yaml:{}", line.expect("a typo") + 1);
+    contains(&failed, &[&place, "Chta", "Chat"]);
 }
 
 #[tokio::test]
@@ -108,22 +90,14 @@ async fn a_program_that_exits_at_its_start() {
 #[tokio::test]
 async fn the_last_stderr_lines_of_a_program_that_exits_are_shown() {
     let ended = Setup::new().program([PROBE, "die"]).spawn().ended().await;
-    let said = ended
-        .stderr
-        .iter()
-        .any(|line| line.contains("the table is missing"));
-    assert!(said, "{ended:?}");
+    assert!(ended.complains("the table is missing"), "{ended:?}");
 }
 
 #[tokio::test]
 async fn a_program_that_does_not_build() {
     let folder = tempfile::tempdir().expect("a folder");
-    let template = std::fs::read_to_string(tests::root().join("template.yaml"));
-    write(
-        folder.path(),
-        "template.yaml",
-        &template.expect("the template"),
-    );
+    let template = tests::root().join("template.yaml");
+    std::fs::copy(template, folder.path().join("template.yaml")).expect("a template");
     let manifest = "[package]\nname = \"chat\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
                     [workspace]\n";
     write(folder.path(), "Cargo.toml", manifest);
@@ -134,19 +108,17 @@ async fn a_program_that_does_not_build() {
     // Cargo complains in its own words, which begin with `error` too.
     let last = ended.stderr.last().expect("an error");
     contains(last, &["error: the function's program does not build"]);
-    let cargos = ended.stderr.iter().any(|line| line.contains("nosuch"));
-    assert!(cargos, "what cargo says is shown: {ended:?}");
+    assert!(
+        ended.complains("nosuch"),
+        "what cargo says is shown: {ended:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_folder_that_is_not_a_crate() {
     let folder = tempfile::tempdir().expect("a folder");
-    let template = std::fs::read_to_string(tests::root().join("template.yaml"));
-    write(
-        folder.path(),
-        "template.yaml",
-        &template.expect("the template"),
-    );
+    let template = tests::root().join("template.yaml");
+    std::fs::copy(template, folder.path().join("template.yaml")).expect("a template");
     let ended = Setup::new().folder(folder.path()).spawn().ended().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let last = ended.stderr.last().expect("an error");

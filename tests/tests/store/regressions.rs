@@ -106,17 +106,12 @@ async fn a_rejected_room_switch_leaves_no_room() {
     let rooms: Vec<String> = (0..MAX_ROOMS).map(|n| format!("{n:03}")).collect();
     let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
     let record = registered(&store, &rooms).await;
-    store
-        .switch_room(&record, "099")
-        .await
-        .expect("switch_room");
+    let result = store.switch_room(&record, "099").await;
+    result.expect("switch_room");
     let late = store.switch_room(&record, "b").await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    assert_eq!(
-        members(&store, "099").await,
-        [record.id],
-        "it entered this one"
-    );
+    let found = members(&store, "099").await;
+    assert_eq!(found, [record.id], "it entered this one");
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,18 +121,15 @@ async fn every_write_is_retried_after_a_transaction_conflict() {
     let record = with(&busy, registered(&store, &["a"])).await;
     let joined = store.join(&record.id, NOW, "b", record.expires);
     with(&busy, joined).await.expect("join");
-    with(&busy, store.leave(&record.id, NOW, "b"))
-        .await
-        .expect("leave");
-    with(&busy, store.save(&record.id, NOW, "1", 0))
-        .await
-        .expect("save");
+    let result = with(&busy, store.leave(&record.id, NOW, "b")).await;
+    result.expect("leave");
+    let result = with(&busy, store.save(&record.id, NOW, "1", 0)).await;
+    result.expect("save");
     let marked = with(&busy, store.mark_gone(&record.id, NOW)).await;
     assert!(marked.expect("mark_gone"));
     let room = Scope::Room("a".to_owned());
-    with(&busy, store.forget(&room, &record.id))
-        .await
-        .expect("forget");
+    let result = with(&busy, store.forget(&room, &record.id)).await;
+    result.expect("forget");
     let removed = with(&busy, store.remove(&record.id, NOW)).await;
     assert!(removed.expect("remove").is_some());
 

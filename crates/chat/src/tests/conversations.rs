@@ -22,10 +22,8 @@ async fn the_welcome_message_contains_the_users_of_the_room() {
     let mut ann = gateway.connect("/?user=ann&room=tea").await.unwrap();
     let welcome: Value = ann.recv_json().await;
     let users = ["ann", "bob"];
-    assert_eq!(
-        welcome,
-        json!({"type": "welcome", "user": "ann", "room": "tea", "users": users})
-    );
+    let expected = json!({"type": "welcome", "user": "ann", "room": "tea", "users": users});
+    assert_eq!(welcome, expected);
     assert_eq!(received(&mut ann), nothing());
 }
 
@@ -64,10 +62,8 @@ async fn a_message_reaches_every_client_of_its_room_and_its_sender() {
     received(&mut ann);
     say(&bob, "hi \"all\" \u{1f375}").await;
     for client in [&mut ann, &mut bob] {
-        assert_eq!(
-            received(client),
-            [said("bob", "tea", "hi \"all\" \u{1f375}")]
-        );
+        let expected = [said("bob", "tea", "hi \"all\" \u{1f375}")];
+        assert_eq!(received(client), expected);
     }
     assert_eq!(received(&mut eve), nothing());
 }

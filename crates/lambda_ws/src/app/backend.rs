@@ -1,4 +1,4 @@
-//! What a program has behind it.
+//! The services of a program: store, transport, tasks and clock.
 
 mod transports;
 
@@ -28,25 +28,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-/// How long the start of the program may be delayed to open connections to AWS.
+/// How long the warm-up may delay the start of the program.
 const WARM: Duration = Duration::from_secs(2);
 
-/// Where connections are kept, how messages are sent, what time it is.
+/// The store, transport, tasks and clock of a program.
 pub(crate) struct Backend {
     pub(super) store: Arc<dyn DynStore>,
     transports: Transports,
     clock: Arc<dyn Clock>,
     rate_limiter: Arc<RateLimiter>,
-    /// The connections that have ended, as far as this process knows.
+    /// The connections that this process knows as ended.
     pub(super) gone: Arc<GoneMemory>,
     tasks: Option<Arc<dyn Tasks>>,
-    /// Whether users who join a room at about the same time are announced together.
     pub(super) batches_joins: bool,
-    /// The number of tasks that share a broadcast.
     width: usize,
-    /// Of programs that serve events.
+    /// Set for programs that serve events.
     presences: Option<Arc<PresenceState>>,
-    /// Of those that are asked to count.
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -54,17 +51,15 @@ pub(crate) struct Backend {
 #[derive(Clone)]
 pub(super) struct EventScope {
     pub(super) effects: Effects,
-    /// When broadcasts must have returned.
+    /// The time when broadcasts must have returned.
     pub(super) deadline: Option<Instant>,
 }
 
-/// The share of a task in a broadcast.
 pub(super) struct TaskShare {
-    /// The id of the task, and its position in the chain of tasks.
+    /// The id of the task, and its position in the row of tasks.
     pub(super) task: (String, u32),
-    /// The messages per second at first.
+    /// The initial rate, in messages per second.
     pub(super) rate: u32,
-    /// The messages per second to which the task returns.
     pub(super) full_rate: u32,
 }
 
@@ -84,18 +79,18 @@ impl Backend {
         }
     }
 
-    /// A backend that keeps connections in memory and logs messages instead of sending them.
+    /// Creates a backend that stores connections in memory and logs messages instead of sending them.
     pub(crate) fn in_memory() -> Self {
         Self::new(Arc::new(Memory::new()), Transports::one(Arc::new(LogOnly)))
     }
 
-    /// The same for a program that serves events with a router of these hooks: its senders store departures.
+    /// Prepares the backend for a router with these hooks: its senders store departures.
     pub(super) fn hosted(mut self, hooks: Option<Hooks>) -> Self {
         self.presences = Some(Arc::new(PresenceState::new(hooks)));
         self
     }
 
-    /// The same with what it does counted, also what its tasks do.
+    /// Counts metrics, also those of tasks.
     pub(crate) fn measured(mut self, metrics: Metrics) -> Self {
         let metrics = Arc::new(metrics);
         self.tasks = self.tasks.map(|tasks| -> Arc<dyn Tasks> {
@@ -115,28 +110,26 @@ impl Backend {
         presences.expect("a host has called `hosted`")
     }
 
-    /// Where presences are kept.
-    pub(super) fn kept(&self) -> PresenceLedger<'_> {
+    pub(super) fn ledger(&self) -> PresenceLedger<'_> {
         PresenceLedger {
             store: &*self.store,
             clock: self.clock(),
         }
     }
 
-    /// Sends at most so many messages a second.
     pub(super) fn paced(mut self, rate: u32) -> Self {
         self.rate_limiter = Arc::new(RateLimiter::with(rate, self.rate_limiter.slow().clone()));
         self
     }
 
-    /// Closes connections that stay slow for so long, or none.
+    /// Closes connections that are slow for this long, or none.
     pub(super) fn closing_slow(mut self, after: Option<Duration>) -> Self {
         let slow = Arc::new(SlowClients::new(after));
         self.rate_limiter = Arc::new(RateLimiter::with(self.rate_limiter.full() as u32, slow));
         self
     }
 
-    /// Has `tasks` do what an event cannot, `width` of them at once.
+    /// Sets the queue of follow-up tasks, and the number of tasks that share a broadcast.
     pub(crate) fn with_tasks(mut self, tasks: Arc<dyn Tasks>, width: usize) -> Self {
         self.tasks = Some(tasks);
         self.batches_joins = true;
@@ -144,7 +137,7 @@ impl Backend {
         self
     }
 
-    /// Announces each user who joins a room separately: where time stands still, all join at the same time.
+    /// Announces each user who joins a room separately. The clock of tests stands still, so batches would never end.
     pub(crate) fn without_join_batches(mut self) -> Self {
         self.batches_joins = false;
         self
@@ -163,7 +156,7 @@ impl Backend {
         self
     }
 
-    /// The management API's URL, if it is known without an event.
+    /// Returns the management API's URL, if it is known without an event.
     #[cfg(test)]
     pub(crate) fn url(&self) -> Option<&str> {
         self.transports.url()
@@ -183,7 +176,6 @@ impl Backend {
         Some(self.sender_through(route, api, scope, EventOrigin::Outside, None))
     }
 
-    /// Returns the sender of an event.
     pub(super) fn sender_for(
         &self,
         context: &Context,
@@ -232,7 +224,7 @@ impl Backend {
             endpoint,
             rate_limiter,
             deadline: scope.deadline,
-            relay: self.tasks.clone().map(|tasks| TaskHandOff {
+            hand_off: self.tasks.clone().map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
                 parent: share.map(|share| share.task),
@@ -242,15 +234,15 @@ impl Backend {
         })
     }
 
-    /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so
-    /// that the first event need not. What fails here may succeed there.
+    /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so that the first
+    /// event is faster. A failure is harmless: the first event tries again.
     pub(crate) async fn warm(&self) {
         let nobody = ConnectionId::from("warm");
         let store = async {
             if let Err(error) = self.store.record(&nobody, self.clock.now()).await {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "the connection store is not warm"
+                    "the warm-up of the connection store failed"
                 );
             }
         };
@@ -263,20 +255,19 @@ impl Backend {
                 Err(error) => {
                     warn!(
                         error = &error as &dyn std::error::Error,
-                        "the management API is not warm"
+                        "the warm-up of the management API failed"
                     );
                 }
             }
         };
-        // The one that is asked for at once first: a host is slower than what the SDK does before it asks.
+        // The transport comes first, because its request starts at once, while the SDK still prepares its own.
         let both = future::join(transport, store);
         if tokio::time::timeout(WARM, both).await.is_err() {
-            warn!("AWS did not answer in time: the first event will be slower");
+            warn!("the warm-up timed out: the first event will be slower");
         }
     }
 }
 
-/// Tasks whose outcomes are counted.
 struct Counted {
     tasks: Arc<dyn Tasks>,
     metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! From an event's JSON to the response's.
+//! Dispatches the JSON of an event and returns the JSON of its response.
 
 mod authorize;
 mod connect;
@@ -35,26 +35,23 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::{Instrument, Span, debug, error, error_span};
 
-/// How long an event waits for its clean-up.
+/// How long an event waits for its clean-up and for deferred handlers.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long `$connect` and messages may send to many: API Gateway gives up at 29 s (conformance E5).
+/// The longest that `$connect` and messages may send a broadcast: API Gateway times out after 29 s (conformance E5).
 const DEADLINE: Duration = Duration::from_secs(25);
 
-/// When an event was given to the program, and as which invocation.
+/// The deadline and the ids of an invocation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InvocationContext<'a> {
-    /// When its response must be there.
     pub(crate) deadline: Option<Instant>,
-    /// The invocation's id, as Lambda's own log lines have it.
     pub(crate) request_id: Option<&'a str>,
-    /// The trace of X-Ray that it is a part of.
     pub(crate) trace_id: Option<&'a str>,
 }
 
 impl<'a> InvocationContext<'a> {
-    /// That of an invocation, which Lambda ends at `deadline`, in milliseconds since 1970. One that has passed already
-    /// is none: `cargo lambda watch` tells how many milliseconds there are instead of until when.
+    /// Returns the context of an invocation that Lambda ends at `deadline`, in milliseconds since 1970. A deadline in
+    /// the past is ignored: `cargo lambda watch` sends a duration instead of a time.
     pub(crate) fn of(
         deadline: u64,
         request_id: Option<&'a str>,
@@ -62,7 +59,7 @@ impl<'a> InvocationContext<'a> {
     ) -> Self {
         let (deadline, now) = (Timestamp::from_millis(deadline), Timestamp::now());
         let left = deadline - now;
-        // Time to hand on what is left, and to answer.
+        // Reserves time to queue follow-up tasks and to respond.
         let left = left.saturating_sub(RESERVE.min(left / 8));
         Self {
             deadline: (deadline > now).then(|| Instant::now() + left),
@@ -71,7 +68,7 @@ impl<'a> InvocationContext<'a> {
         }
     }
 
-    /// The same, if API Gateway waits for the response.
+    /// Limits the deadline, because API Gateway waits for the response.
     fn awaited(self) -> Self {
         let most = Instant::now() + DEADLINE;
         Self {
@@ -81,13 +78,12 @@ impl<'a> InvocationContext<'a> {
     }
 }
 
-/// How long before Lambda ends an invocation the last message is sent.
+/// How long before Lambda's deadline the last message is sent.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// Serves events with a router.
 pub(crate) struct Dispatcher {
     router: Arc<Router>,
-    /// The router in its layers, if it has any.
+    /// The router with its layers, if it has any.
     layered: Option<RouterService>,
     backend: Backend,
     /// Connections whose `opened` handlers run beside the next event.
@@ -110,15 +106,15 @@ impl Dispatcher {
         self.backend.metrics().cloned()
     }
 
-    /// The response to an event. It is an error only if the event is none that is known, or one that is
-    /// answered with a failure: an authorizer's, or one of no API.
+    /// Returns the response to an event. It is an error if the event is unknown, or if it is an authorizer's or a
+    /// non-API event that fails.
     pub(crate) async fn call(
         &self,
         json: &str,
         invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, Failure> {
         let metrics = self.backend.metrics();
-        // Written before Lambda has the response, and freezes the program.
+        // Logged before Lambda gets the response, because Lambda then freezes the process.
         let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
         let deferred = self.take_deferred();
         let response = self.respond_to(json, invocation);
@@ -128,7 +124,7 @@ impl Dispatcher {
         let deferred = Box::pin(self.run_deferred(deferred, invocation));
         let response = match future::select(Box::pin(response), deferred).await {
             Either::Left((response, deferred)) => {
-                // Unfinished ones are put back.
+                // Unfinished handlers run again with the next event.
                 let _ = timeout(SETTLE, deferred).await;
                 response
             }
@@ -137,8 +133,8 @@ impl Dispatcher {
         response.map_err(Failure::from)
     }
 
-    // Large futures are boxed, except that of a message: the future of every event is moved several times on its way
-    // into Lambda's runtime, and is as large as the largest of them.
+    // Large futures are boxed, except a message's: the future of every event is moved several times into Lambda's
+    // runtime, and is as large as its largest part.
     async fn respond_to(
         &self,
         json: &str,
@@ -194,7 +190,6 @@ impl Dispatcher {
         }
     }
 
-    /// Calls the handler of an event, and logs why it failed.
     async fn handle(
         &self,
         context: Context,
@@ -208,7 +203,6 @@ impl Dispatcher {
         response
     }
 
-    /// Calls the handler of an event, within the layers.
     async fn respond(&self, event: AnyEvent) -> Response {
         let Some(layered) = &self.layered else {
             return self.router.respond(event).await;
@@ -228,8 +222,8 @@ fn event(context: Context, data: EventData, sender: Sender, record_cache: Record
     }
 }
 
-/// What all lines of an event say. Of the highest level, so that a warning says it where no more than
-/// warnings are logged.
+/// The span with the fields of all log lines of an event. It has the highest level, so that the fields also appear
+/// where only warnings are logged.
 fn about(context: &Context, route: &str, invocation: InvocationContext<'_>) -> Span {
     error_span!(
         "event",
@@ -241,13 +235,12 @@ fn about(context: &Context, route: &str, invocation: InvocationContext<'_>) -> S
     )
 }
 
-/// Logs why a handler failed, once.
 fn log(response: &Response) {
     match response.error() {
-        // Its text may repeat what the client sent, which has been told it.
+        // Only at debug level: the text may repeat client input, and the client already received it.
         Some(error) if error.is_client() => {
             let cause = error.source().map(tracing::field::display);
-            debug!(code = error.code(), error = cause, "the client is refused");
+            debug!(code = error.code(), error = cause, "the client is rejected");
         }
         Some(error) => error!(?error, "the handler failed"),
         None => {}

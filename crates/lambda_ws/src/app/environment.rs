@@ -1,4 +1,4 @@
-//! What a program learns from its environment, read once.
+//! The configuration from the environment.
 
 use super::backend::{Backend, Transports};
 use super::quota::send_rate;
@@ -19,19 +19,19 @@ const TABLE: &str = "CONNECTIONS_TABLE";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-/// How Lambda starts the program: `on-demand`, `provisioned-concurrency` or `snap-start`.
+/// Lambda's initialization type: `on-demand`, `provisioned-concurrency` or `snap-start`.
 const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
-/// Anything but `sdk` is the default.
+/// Any value other than `sdk` is the default.
 #[cfg(feature = "apigateway")]
 const SEND_LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
 const REGION: &str = "AWS_REGION";
-/// 0 closes no slow connection.
+/// 0 disables closing.
 const SLOW: &str = "SLOW_CLOSE";
 #[cfg(feature = "apigateway")]
-/// 0 turns tasks off.
+/// 0 disables tasks.
 const TASKS: &str = "SEND_TASKS";
 #[cfg(feature = "apigateway")]
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
@@ -39,23 +39,23 @@ const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
 #[cfg(feature = "apigateway")]
 const FUNCTION_VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
 const METRICS: &str = "METRICS_NAMESPACE";
-/// Anything but `off` is the default.
+/// Any value other than `off` is the default.
 const WARM_UP: &str = "WARM_UP";
-/// The longest namespace of CloudWatch, in characters.
+/// The maximum length of a CloudWatch namespace, in characters.
 const LONGEST_NAMESPACE: usize = 255;
 
-/// A variable of the process; an empty one is none.
+/// Returns a variable of the process. An empty variable counts as unset.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// What a program learns from its environment.
+/// The configuration from the environment, read once.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     table: Option<String>,
     endpoint: Option<String>,
     dynamodb_endpoint: bool,
-    /// Variables of an account that are not set.
+    /// The missing variables of an AWS account.
     missing: Vec<&'static str>,
     runtime_api: Option<String>,
     /// Lambda restores the program from a snapshot before it sends events.
@@ -76,17 +76,16 @@ pub(crate) struct Environment {
     #[cfg(feature = "apigateway")]
     version: Option<String>,
     metrics: Option<String>,
-    /// Connects to AWS before the first event.
+    /// Whether the program connects to AWS before the first event.
     pub(crate) warms_up: bool,
 }
 
 impl Environment {
-    /// The process's.
     pub(crate) fn process() -> Self {
         Self::read(variable)
     }
 
-    /// What `variable` says.
+    /// Reads variables through a function.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name| variable(name).filter(|value| !value.is_empty());
         Self {
@@ -123,16 +122,16 @@ impl Environment {
         }
     }
 
-    /// The loop that takes events from Lambda.
+    /// Returns the loop that takes events from Lambda.
     ///
     /// # Errors
     ///
-    /// If there is no Lambda Runtime API.
+    /// The Lambda Runtime API is missing.
     pub(super) fn runtime(&self) -> Result<Runtime, Error> {
         match &self.runtime_api {
             Some(address) => Runtime::new(address),
             None => Err(
-                "this is an AWS Lambda function and there is no Lambda here: run it with \
+                "this program is an AWS Lambda function, but AWS_LAMBDA_RUNTIME_API is not set: run it with \
                  `lambda-ws-local -- cargo run` (in this project's workspace: `cargo dev`), or \
                  deploy it"
                     .into(),
@@ -140,13 +139,13 @@ impl Environment {
         }
     }
 
-    /// Refuses to run without a region or credentials, which Lambda sets.
+    /// Returns an error without a region or credentials, which Lambda sets.
     fn check_account(&self) -> Result<(), Error> {
         match self.missing.is_empty() {
             true => Ok(()),
             false => Err(format!(
-                "not set, though Lambda sets it: {}. Elsewhere `export AWS_REGION=<region>` and \
-                 `eval \"$(aws configure export-credentials --format env)\"` set all that is needed, or give \
+                "environment variables are missing that Lambda sets: {}; fix outside Lambda: \
+                 `export AWS_REGION=<region>` and `eval \"$(aws configure export-credentials --format env)\"`, or use \
                  `App::config`",
                 self.missing.join(", ")
             )
@@ -154,7 +153,6 @@ impl Environment {
         }
     }
 
-    /// The metrics that are asked for, if they are.
     pub(crate) fn metrics(&self) -> Result<Option<Metrics>, Error> {
         let Some(namespace) = &self.metrics else {
             return Ok(None);
@@ -167,14 +165,14 @@ impl Environment {
         match is_valid {
             true => Ok(Some(Metrics::new(namespace.clone(), self.function.clone()))),
             false => Err(format!(
-                "{METRICS} is `{namespace}`: CloudWatch's namespaces have up to {LONGEST_NAMESPACE} letters, digits \
-                 and `.-_/#:`, and begin neither with `:` nor with `AWS/`"
+                "{METRICS} is `{namespace}`: expected a CloudWatch namespace of up to {LONGEST_NAMESPACE} letters, digits \
+                 and `.-_/#:` that begins neither with `:` nor with `AWS/`"
             )
             .into()),
         }
     }
 
-    /// Where a function keeps connections and how it sends messages, unless they are given.
+    /// Returns the backend of a function. Given parts replace those from the environment.
     pub(crate) async fn function(
         &self,
         store: Option<Arc<dyn DynStore>>,
@@ -190,7 +188,7 @@ impl Environment {
         self.backend(store, transport, config).await
     }
 
-    /// The same for a program that may be run anywhere.
+    /// Returns the backend of a program outside Lambda.
     pub(crate) async fn program(
         &self,
         transport: Option<Arc<dyn DynTransport>>,
@@ -212,7 +210,6 @@ impl Environment {
         Ok(backend.closing_slow(close).paced(self.send_rate()?))
     }
 
-    /// How many messages per second the process sends at most.
     fn send_rate(&self) -> Result<u32, Error> {
         let default = send_rate(self.region.as_deref());
         number(RATE, self.rate.as_deref(), default, 1)
@@ -224,9 +221,11 @@ impl Environment {
         transport: Option<Arc<dyn DynTransport>>,
         config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
-        // `sam local` passes the developer's real credentials: nothing must reach AWS by accident.
+        // `sam local` passes the developer's real credentials: no request may reach AWS by accident.
         if self.is_sam_local && !(self.endpoint.is_some() && self.dynamodb_endpoint) {
-            warn!("under `sam local`: connections are kept in memory, messages are only logged");
+            warn!(
+                "running under `sam local`: connections are kept in memory, and messages are only logged"
+            );
             return Ok(Backend::new(
                 store.unwrap_or_else(|| Arc::new(Memory::new())),
                 Transports::one(transport.unwrap_or_else(|| Arc::new(LogOnly))),
@@ -248,7 +247,7 @@ impl Environment {
         transport: Option<Arc<dyn DynTransport>>,
         config: impl Future<Output = Result<SdkConfig, Error>>,
     ) -> Result<Backend, Error> {
-        // Before anything else, because it is the most frequent mistake.
+        // Checked first, because it is the most frequent mistake.
         let table = match (&store, &self.table) {
             (None, None) => return Err(no_table()),
             (_, table) => table.clone().unwrap_or_default(),
@@ -273,12 +272,12 @@ impl Environment {
         Ok(backend)
     }
 
-    /// How the function invokes itself, and the number of tasks that share a broadcast.
+    /// Returns the self-invocation of the function, and the number of tasks that share a broadcast.
     #[cfg(feature = "apigateway")]
     fn tasks(&self, config: &SdkConfig) -> Result<Option<(SelfInvocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;
         let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
-        // As above: without an endpoint it would be AWS's own Lambda.
+        // Under `sam local` without an endpoint, the tasks would reach AWS.
         let reaches_aws = self.is_sam_local && self.lambda_endpoint.is_none();
         let name = self.function.as_deref();
         let Some(name) = name.filter(|_| width > 0 && !reaches_aws) else {
@@ -297,7 +296,7 @@ impl Environment {
                 Ok(Transports::one(self.client.connect(&config, url)))
             }
             Some(url) => Err(format!(
-                "`{url}` is no URL of a management API: it begins with https://"
+                "{ENDPOINT} is `{url}`: expected a URL that begins with https:// or http://"
             )
             .into()),
             None => Ok(Transports::each_api(config, self.client)),
@@ -306,7 +305,7 @@ impl Environment {
 
     #[cfg(all(feature = "dynamodb", not(feature = "apigateway")))]
     fn transports(&self, _: SdkConfig, _: Option<&str>) -> Result<Transports, Error> {
-        Err("give `App::transport`: the feature `apigateway` is off".into())
+        Err("the feature `apigateway` is off: provide a transport with `App::transport`".into())
     }
 
     #[cfg(not(feature = "sdk"))]
@@ -318,25 +317,29 @@ impl Environment {
     ) -> Result<Backend, Error> {
         match (store, &self.table) {
             (None, None) => Err(no_table()),
-            (None, Some(_)) => Err("give `App::store`: the feature `dynamodb` is off".into()),
-            (Some(_), _) => Err("give `App::transport`: the feature `apigateway` is off".into()),
+            (None, Some(_)) => {
+                Err("the feature `dynamodb` is off: provide a store with `App::store`".into())
+            }
+            (Some(_), _) => Err(
+                "the feature `apigateway` is off: provide a transport with `App::transport`".into(),
+            ),
         }
     }
 }
 
-/// Reads a number from a variable.
 fn number(name: &str, value: Option<&str>, default: u32, least: u32) -> Result<u32, Error> {
     let Some(value) = value else {
         return Ok(default);
     };
     let number = value.parse().ok().filter(|number| *number >= least);
-    number.ok_or_else(|| format!("{name} is `{value}`: it is a number of at least {least}").into())
+    number
+        .ok_or_else(|| format!("{name} is `{value}`: expected a number of at least {least}").into())
 }
 
 fn no_table() -> Error {
     format!(
-        "{TABLE} is not set: name the DynamoDB table of the connections in the function's \
-         environment, or keep them elsewhere with `App::store`"
+        "{TABLE} is not set: expected the DynamoDB table of the connections in the function's \
+         environment, or another store from `App::store`"
     )
     .into()
 }

@@ -3,7 +3,6 @@
 use crate::error::BoxError;
 use http::StatusCode;
 
-/// The event is not one that the library knows.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown event: expected `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a \
@@ -18,47 +17,39 @@ impl UnknownEvent {
     }
 }
 
-/// Why an authorizer returns no policy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthorizerError {
-    /// The failure that API Gateway answers with 401; any other is a 500 (conformance B9).
+    /// The error that API Gateway converts to 401. It converts any other to 500 (conformance B9).
     #[error("Unauthorized")]
     Unauthorized,
-    /// The handler failed.
     #[error("the authorizer failed with {0}")]
     Failed(StatusCode),
-    /// The policy cannot be sent.
     #[error("{0}")]
     Policy(String),
 }
 
-/// Why an event is not published.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
-    /// The event is not of the documented form, or names what cannot exist.
+    /// The event has another format, or a name that is not valid.
     #[error("{0}: {FORM}")]
     Invalid(String),
-    /// The function cannot tell where the connections are.
     #[error(
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set: what is published does not tell where its \
-         connections are; it is https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set, and a publish event does not contain it: expected \
+         https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
     )]
     NoEndpoint,
-    /// The invocation's time was not enough, and no task goes on.
+    /// The invocation ran out of time, and no task continues.
     #[error(
-        "there was not time for all: {sent} were sent to; let the function invoke itself, or give it more time"
+        "the broadcast ran out of time after {sent} recipients; fix: let the function invoke itself, or raise its timeout"
     )]
     Incomplete { sent: usize },
-    /// Every message of a batch of SQS failed.
-    #[error("none of the {messages} messages of the batch is published")]
+    #[error("all {messages} messages of the batch failed")]
     Batch {
         messages: usize,
-        /// Why the first one failed.
         #[source]
         first: BoxError,
     },
-    /// A message before it in a FIFO queue failed.
-    #[error("a message before it in the queue failed")]
+    #[error("an earlier message in the FIFO queue failed")]
     OutOfOrder,
 }
 

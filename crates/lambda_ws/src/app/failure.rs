@@ -13,20 +13,17 @@ use std::error::Error as StdError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error_message}")]
 pub(crate) struct Failure {
-    /// The name of the error's type, without its module, such as `StoreError`.
+    /// The name of the error's type without its module, such as `StoreError`.
     pub(crate) error_type: &'static str,
-    /// The error and its causes, on one line.
     pub(crate) error_message: String,
 }
 
-/// The type of an error that has no name of its own, such as a text.
+/// The type of an error without its own type, such as a text.
 const UNNAMED: &str = "Error";
 
-/// The type of a panic.
 const PANIC: &str = "Panic";
 
 impl Failure {
-    /// The report of a handler's panic.
     pub(super) fn panic(payload: &(dyn Any + Send)) -> Self {
         let message = payload
             .downcast_ref::<&str>()
@@ -60,7 +57,6 @@ impl From<BoxError> for Failure {
     }
 }
 
-/// The name of an error's type.
 fn name(error: &(dyn StdError + 'static)) -> &'static str {
     let known = [
         known::<UnknownEvent>(error),

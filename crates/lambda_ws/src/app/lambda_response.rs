@@ -1,4 +1,4 @@
-//! A response, as API Gateway takes it.
+//! The JSON response of the function.
 
 use crate::error::BoxError;
 use crate::response::Response;
@@ -7,17 +7,16 @@ use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// A response, as API Gateway takes it: only members that a proxy response may have, none of them
-/// `null` (conformance E4, K3).
+/// The JSON response of the function. It contains only the members of a proxy response, and no `null` (conformance
+/// E4, K3).
 #[derive(Debug)]
 pub(crate) enum LambdaResponse {
-    /// A proxy response.
     Proxy {
         status: u16,
         protocol: Option<String>,
         body: Option<String>,
     },
-    /// An authorizer's response (conformance B9), or that to an event of no API.
+    /// An authorizer's response (conformance B9), or the response to a non-API event.
     Json(Box<RawValue>),
 }
 
@@ -26,7 +25,7 @@ impl LambdaResponse {
         let protocol = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
         let protocol = protocol.and_then(|value| value.to_str().ok());
         Self::Proxy {
-            // Statuses of other ranges are malformed to API Gateway.
+            // API Gateway treats other statuses as malformed.
             status: match response.status.as_u16() {
                 status @ 100..600 => status,
                 _ => 500,

@@ -1,4 +1,4 @@
-//! Who does a task.
+//! The leases of tasks.
 
 use super::backend::Backend;
 use crate::error::BoxError;
@@ -14,17 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::warn;
 
-/// The namespace of the leases: none that an application's values can have.
+/// The namespace of leases. No value of an application can have it.
 const NAMESPACE: &str = "task";
 
-/// How long a worker that is not heard of is believed in. Lambda tries again after a minute.
-const BELIEF: Duration = Duration::from_secs(10);
+/// How long a lease lasts without a renewal. Lambda retries a task after a minute.
+const DURATION: Duration = Duration::from_secs(10);
 
-/// How long a lease is remembered: longer than Lambda keeps an event, which is 6 h.
+/// How long a lease is stored: longer than Lambda keeps an event, which is 6 h.
 const MEMORY: Duration = Duration::from_secs(7 * 60 * 60);
 
-/// The right to do a task, and what of it is yet to be done. Lambda delivers tasks at least once: with a
-/// lease a worker that is killed loses nothing, and who comes after it repeats little.
+/// The exclusive right to run a task, with its progress. Lambda delivers tasks at least once. With a lease a killed
+/// worker loses nothing, and the retry repeats little.
 pub(super) struct Lease<'a> {
     store: &'a dyn DynStore,
     backend: &'a Backend,
@@ -33,24 +33,20 @@ pub(super) struct Lease<'a> {
     version: AtomicU64,
 }
 
-/// What came of asking for a lease.
 pub(super) enum LeaseOutcome<'a> {
-    /// It is the caller's, who goes on from here.
-    Given(Lease<'a>, State),
-    /// The task is done.
+    /// The caller has the lease and continues from this state.
+    Acquired(Lease<'a>, State),
     Done,
-    /// Another worker does it.
     Taken,
 }
 
-/// How far a task is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
     worker: String,
     until: Timestamp,
     #[serde(default)]
     stage: Stage,
-    /// What is left; everything, if that is `None`.
+    /// The remaining recipients; all, if that is `None`.
     #[serde(default)]
     left: Option<Left>,
 }
@@ -60,12 +56,11 @@ pub(super) struct State {
 enum Stage {
     #[default]
     Working,
-    /// What is left is being given to the next task.
+    /// The remaining recipients are being queued as the next task.
     Handing,
     Done,
 }
 
-/// Who is yet to be sent to.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Left {
     ids: Vec<ConnectionId>,
@@ -73,12 +68,10 @@ struct Left {
 }
 
 impl State {
-    /// Whether what is left was to be given to the next task.
     pub(super) fn is_handing(&self) -> bool {
         self.stage == Stage::Handing
     }
 
-    /// What of a task's work is left.
     pub(super) fn left_of(self, mut work: Remaining) -> Remaining {
         if let Some(left) = self.left {
             work.ids = left.ids;
@@ -89,8 +82,7 @@ impl State {
 }
 
 impl<'a> Lease<'a> {
-    /// Asks for the lease of a task.
-    pub(super) async fn ask(
+    pub(super) async fn acquire(
         backend: &'a Backend,
         task: &str,
     ) -> Result<LeaseOutcome<'a>, BoxError> {
@@ -109,7 +101,7 @@ impl<'a> Lease<'a> {
             _ => {}
         }
         state.worker = new_id();
-        state.until = now + BELIEF;
+        state.until = now + DURATION;
         let lease = Self {
             store,
             backend,
@@ -118,23 +110,22 @@ impl<'a> Lease<'a> {
             version: AtomicU64::new(0),
         };
         match lease.write(&state, version).await {
-            Ok(()) => Ok(LeaseOutcome::Given(lease, state)),
+            Ok(()) => Ok(LeaseOutcome::Acquired(lease, state)),
             Err(StoreError::Conflict) => Ok(LeaseOutcome::Taken),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Remembers that what is left is given to the next task.
+    /// Records that the remaining recipients are being queued as the next task.
     pub(super) async fn hand(&self, rest: &Remaining) -> Result<(), BoxError> {
-        self.update(Stage::Handing, Some(rest), BELIEF).await
+        self.update(Stage::Handing, Some(rest), DURATION).await
     }
 
-    /// Remembers that the task is done.
     pub(super) async fn done(&self) -> Result<(), BoxError> {
-        self.update(Stage::Done, None, BELIEF).await
+        self.update(Stage::Done, None, DURATION).await
     }
 
-    /// Lets the next worker begin at once, with what is left.
+    /// Releases the lease with the remaining recipients, so that a retry can start at once.
     pub(super) async fn release(&self, rest: &Remaining) -> Result<(), BoxError> {
         self.update(Stage::Working, Some(rest), Duration::ZERO)
             .await
@@ -144,11 +135,11 @@ impl<'a> Lease<'a> {
         &self,
         stage: Stage,
         rest: Option<&Remaining>,
-        belief: Duration,
+        duration: Duration,
     ) -> Result<(), BoxError> {
         let state = State {
             worker: self.worker.clone(),
-            until: self.backend.clock().now() + belief,
+            until: self.backend.clock().now() + duration,
             stage,
             left: rest.map(|rest| Left {
                 ids: rest.ids.clone(),
@@ -160,12 +151,12 @@ impl<'a> Lease<'a> {
             Err(StoreError::Conflict) => {}
             written => return Ok(written?),
         }
-        // An earlier write that seemed to fail may have been done.
+        // An earlier write that failed may have taken effect.
         let now = self.backend.clock().now();
         let found = self.store.read_value(NAMESPACE, &self.task, now).await?;
         let found = found.ok_or(TaskError::TakenOver)?;
-        let kept: State = serde_json::from_str(&found.value)?;
-        if kept.worker != self.worker {
+        let stored: State = serde_json::from_str(&found.value)?;
+        if stored.worker != self.worker {
             return Err(TaskError::TakenOver.into());
         }
         Ok(self.write(&state, Some(found.version)).await?)
@@ -185,13 +176,13 @@ impl<'a> Lease<'a> {
 }
 
 impl Checkpoint for Lease<'_> {
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
+    fn save(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(async move {
-            match self.update(Stage::Working, Some(&rest), BELIEF).await {
+            match self.update(Stage::Working, Some(&rest), DURATION).await {
                 Err(error) if error.is::<TaskError>() => Err(error),
                 Err(error) => {
-                    // More may be repeated, if this worker ends now.
-                    warn!(error = &*error, "how far a task is could not be kept");
+                    // If this worker ends now, the retry repeats more.
+                    warn!(error = &*error, "the progress of a task could not be saved");
                     Ok(())
                 }
                 Ok(()) => Ok(()),

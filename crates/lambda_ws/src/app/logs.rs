@@ -1,4 +1,4 @@
-//! What is logged, and how.
+//! The log output.
 
 mod flat;
 #[cfg(test)]
@@ -13,11 +13,11 @@ use subscriber::layer::{Layer, SubscriberExt};
 use subscriber::util::SubscriberInitExt;
 use tracing::{Level, Metadata, Subscriber};
 
-/// Those whose finest lines show events, requests and answers as they are, with tokens and messages in them.
-const TALKATIVE: [&str; 2] = ["aws_", "lambda_runtime"];
+/// The crates whose debug lines contain events, requests and responses with tokens and messages.
+const VERBOSE: [&str; 2] = ["aws_", "lambda_runtime"];
 
-/// Logs as Lambda asks for it, unless the program has arranged its logs itself: by
-/// `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, and in JSON if `AWS_LAMBDA_LOG_FORMAT` says so.
+/// Starts logging, unless the program has its own subscriber. The level comes from `AWS_LAMBDA_LOG_LEVEL`, else from
+/// `RUST_LOG`, and `AWS_LAMBDA_LOG_FORMAT` turns on JSON.
 pub(super) fn begin() {
     if tracing::dispatcher::has_been_set() {
         return;
@@ -28,9 +28,9 @@ pub(super) fn begin() {
     lines(&level.unwrap_or_default(), is_json, std::io::stdout).init();
 }
 
-/// Which lines are asked for: `debug`, or `info,my_program=debug`. What is neither, such as a directive for a span, is
-/// left out, and nothing at all is `info`.
-fn asked(level: &str) -> Targets {
+/// Parses a level such as `debug` or `info,my_program=debug`. Other directives, such as one for a span, are ignored.
+/// The default is `info`.
+fn targets(level: &str) -> Targets {
     let is_one =
         |one: &&str| !one.is_empty() && !one.contains('[') && one.parse::<Targets>().is_ok();
     let directives: Vec<_> = level.split(',').map(str::trim).filter(is_one).collect();
@@ -40,27 +40,26 @@ fn asked(level: &str) -> Targets {
     }
 }
 
-/// Lines that are asked for.
 fn lines<W>(level: &str, is_json: bool, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = subscriber::fmt::layer().with_writer(writer);
-    // Neither CloudWatch nor a pipe shows colours.
+    // CloudWatch and pipes do not display colours.
     let lines = lines.with_target(false).with_ansi(false);
     let lines = match is_json {
         true => lines.fmt_fields(Flat).event_format(Flat).boxed(),
-        // CloudWatch has times of its own.
+        // CloudWatch adds its own time.
         false => lines.without_time().boxed(),
     };
     subscriber::registry()
         .with(lines)
-        .with(asked(level))
-        .with(filter_fn(is_discreet))
+        .with(targets(level))
+        .with(filter_fn(is_safe))
 }
 
-/// Whether a line cannot show a token or a message.
-fn is_discreet(line: &Metadata<'_>) -> bool {
-    let is_talkative = TALKATIVE.iter().any(|name| line.target().starts_with(name));
+/// Returns whether a line cannot contain a token or a message.
+fn is_safe(line: &Metadata<'_>) -> bool {
+    let is_talkative = VERBOSE.iter().any(|name| line.target().starts_with(name));
     !is_talkative || *line.level() <= Level::INFO
 }

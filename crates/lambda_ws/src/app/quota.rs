@@ -1,4 +1,4 @@
-//! The rate at which a process sends, unless `SEND_RATE` says otherwise.
+//! The default send rate of a process.
 
 use crate::sender::SEND_RATE;
 
@@ -25,7 +25,7 @@ const SMALL_REGIONS: [&str; 13] = [
     "mx-central-1",
 ];
 
-/// Half of the default quota of an account in a Region, in messages per second. The messages of clients, the
+/// Returns half of the default quota of an account in a Region, in messages per second. Messages from clients,
 /// handshakes and the other APIs of the account share the quota.
 pub(super) fn send_rate(region: Option<&str>) -> u32 {
     match region {

@@ -1,8 +1,8 @@
 //! The loop that takes events from Lambda's Runtime API and returns their results.
 //!
-//! `lambda_runtime::run` sets the environment variable `_X_AMZN_TRACE_ID` for every event, and glibc never frees a
-//! value that a variable has had. Each event leaks about 155 bytes, until Lambda ends the function for want of memory.
-//! Its loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
+//! `lambda_runtime::run` sets the environment variable `_X_AMZN_TRACE_ID` for every event, and glibc never frees an
+//! old value of a variable. Each event leaks about 155 bytes, until Lambda ends the function for lack of memory. Its
+//! loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
 //! its HTTP client and its error report.
 
 use super::dispatch::{Dispatcher, InvocationContext};
@@ -26,7 +26,7 @@ const RESTORE: &str = "/2018-06-01/runtime/restore/next";
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
-/// Identifies a delivery. It is sent back, so that Lambda can reject the result of an invocation that has timed out.
+/// The id of a delivery. Lambda uses it to reject the result of an invocation that has timed out.
 const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 
@@ -38,18 +38,17 @@ pub(super) struct Runtime {
     client: PooledClient,
 }
 
-/// An event, and what the Runtime API says of it.
 struct Invocation {
     headers: HeaderMap,
     event: Bytes,
 }
 
 impl Runtime {
-    /// A loop for the Runtime API at `address`, the value of `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns a loop for the Runtime API at `address`, the value of `AWS_LAMBDA_RUNTIME_API`.
     ///
     /// # Errors
     ///
-    /// If `address` is not a host with a port.
+    /// `address` is not a host with a port.
     pub(super) fn new(address: &str) -> Result<Self, Error> {
         let endpoint: Option<Uri> = address.parse().ok();
         let endpoint = endpoint.filter(|endpoint| endpoint.authority().is_some());
@@ -65,11 +64,7 @@ impl Runtime {
         })
     }
 
-    /// Handles events one after the other, until the Runtime API does not answer.
-    ///
-    /// # Errors
-    ///
-    /// Why the Runtime API does not answer.
+    /// Handles events one after the other until the Runtime API fails.
     pub(super) async fn run(&self, dispatcher: Dispatcher) -> Result<(), BoxError> {
         loop {
             let Some(invocation) = self.next().await? else {
@@ -81,10 +76,6 @@ impl Runtime {
     }
 
     /// Waits until Lambda has restored the program from a snapshot (SnapStart).
-    ///
-    /// # Errors
-    ///
-    /// Why it was not restored.
     pub(super) async fn restored(&self) -> Result<(), BoxError> {
         let request = build_request().method(Method::GET).uri(RESTORE);
         let response = self.client.call(request.body(Body::empty())?).await?;
@@ -95,12 +86,12 @@ impl Runtime {
             )
             .into());
         }
-        // The connections are those of the program that the snapshot was taken of.
+        // The pooled connections belong to the process that Lambda took the snapshot of.
         self.client.reset_pool();
         Ok(())
     }
 
-    /// The next event; `None`, if none came for a while.
+    /// Returns the next event, or `None` if the wait ended without one.
     async fn next(&self) -> Result<Option<Invocation>, BoxError> {
         let request = build_request().method(Method::GET).uri(NEXT);
         let response = self.client.call(request.body(Body::empty())?).await?;
@@ -111,7 +102,7 @@ impl Runtime {
                 headers: head.headers,
                 event,
             })),
-            // `cargo lambda watch` ends a wait with it.
+            // `cargo lambda watch` ends a wait with 204.
             StatusCode::NO_CONTENT => Ok(None),
             status => {
                 let text = String::from_utf8_lossy(&event);
@@ -120,7 +111,6 @@ impl Runtime {
         }
     }
 
-    /// Returns the result of an invocation.
     async fn report(
         &self,
         invocation: &Invocation,
@@ -154,7 +144,6 @@ impl Runtime {
 }
 
 impl Invocation {
-    /// Calls the dispatcher, and reports why it failed, or panicked.
     async fn handle(&self, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
@@ -184,7 +173,6 @@ impl Invocation {
         )
     }
 
-    /// A header, if it is text.
     fn text(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

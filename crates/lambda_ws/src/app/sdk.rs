@@ -1,4 +1,4 @@
-//! The AWS SDK, as this library uses it.
+//! The configuration of the AWS SDK.
 
 use super::environment::variable;
 use crate::error::Error;
@@ -17,11 +17,10 @@ pub(crate) use aws_config::SdkConfig;
 
 const REGION: &str = "AWS_REGION";
 
-/// The variables that [`of_function`] requires.
 pub(super) const VARIABLES: [&str; 3] = [REGION, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 
-/// The configuration of a function: region, credentials and endpoints from the variables that Lambda sets. To look
-/// elsewhere, in profiles and at the metadata of machines, takes 0.8 MB of code.
+/// Returns the configuration of a function: region, credentials and endpoints from Lambda's variables. Profiles and
+/// instance metadata would add 0.8 MB of code.
 pub(crate) fn of_function() -> SdkConfig {
     let credentials = EnvironmentVariableCredentialsProvider::new();
     let config = SdkConfig::builder()
@@ -37,7 +36,7 @@ pub(crate) fn of_function() -> SdkConfig {
     config.build()
 }
 
-/// The configuration of any other program: as every AWS SDK finds it.
+/// Returns the configuration of any other program, as every AWS SDK finds it.
 pub(crate) async fn of_program() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts())
@@ -62,7 +61,6 @@ fn is_true(name: &str) -> bool {
     variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
-/// The endpoints of services.
 #[derive(Debug)]
 struct Variables;
 
@@ -82,5 +80,5 @@ pub(super) fn store(config: &SdkConfig, table: String) -> Result<Arc<dyn DynStor
 
 #[cfg(not(feature = "dynamodb"))]
 pub(super) fn store(_: &SdkConfig, _: String) -> Result<Arc<dyn DynStore>, Error> {
-    Err("give `App::store`: the feature `dynamodb` is off".into())
+    Err("the feature `dynamodb` is off: provide a store with `App::store`".into())
 }

@@ -1,4 +1,4 @@
-//! The function's invocation of itself.
+//! Self-invocation of the function.
 
 use crate::backoff::{Backoff, Jitter};
 use crate::error::BoxError;
@@ -16,14 +16,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use std::time::SystemTime;
 use tokio::time::timeout;
 
-/// The pauses between attempts.
 const BACKOFF: Backoff = Backoff::new(50, 4, 200, 2, Jitter::Half);
 
-/// The largest answer that is read, in bytes.
+/// The maximum size of a response, in bytes.
 const ANSWER: usize = 64 * 1024;
 
-/// Queues events for this same version of the function, by Lambda's Invoke API with the invocation type
-/// `Event`: one request an event, and no further SDK.
+/// Queues events for the same version of the function through Lambda's Invoke API with the invocation type `Event`.
+/// It needs one request per event, and no SDK client.
 #[derive(Debug)]
 pub(super) struct SelfInvocation {
     client: Https,
@@ -34,8 +33,8 @@ pub(super) struct SelfInvocation {
 }
 
 impl SelfInvocation {
-    /// Invocations of `function`, which is a name with a version, at `endpoint` or else at Lambda's own in the
-    /// region. `None` without a region or credentials.
+    /// Creates the self-invocation of `function`, a name with a version, at `endpoint` or at Lambda's own endpoint.
+    /// Returns `None` without a region or credentials.
     pub(super) fn new(config: &SdkConfig, function: &str, endpoint: Option<&str>) -> Option<Self> {
         let region = config.region()?.to_string();
         let credentials = config.credentials_provider()?;
@@ -46,7 +45,7 @@ impl SelfInvocation {
             }
             None => format!("https://lambda.{region}.amazonaws.com"),
         };
-        // A name has letters, digits, `-` and `_`; its version is a number or `$LATEST`.
+        // A name contains letters, digits, `-` and `_`; its version is a number or `$LATEST`.
         let name = function.replace(':', "%3A").replace('$', "%24");
         Some(Self {
             client: https::client(Tls::process()),
@@ -57,7 +56,7 @@ impl SelfInvocation {
         })
     }
 
-    /// One attempt: whether another may succeed, if this one does not.
+    /// Makes one attempt. An error says whether a retry may succeed.
     async fn attempt(&self, event: Bytes) -> Result<(), (bool, BoxError)> {
         let request = self.request(event).await.map_err(|error| (true, error))?;
         let answer = async {
@@ -68,7 +67,7 @@ impl SelfInvocation {
         };
         let (status, body) = match timeout(ATTEMPT, answer).await {
             Ok(answer) => answer.map_err(|error| (true, error))?,
-            Err(_) => return Err((true, format!("no answer within {ATTEMPT:?}").into())),
+            Err(_) => return Err((true, format!("no response within {ATTEMPT:?}").into())),
         };
         let reason = String::from_utf8_lossy(&body);
         let function = &self.function;
@@ -76,15 +75,14 @@ impl SelfInvocation {
             StatusCode::ACCEPTED => Ok(()),
             StatusCode::FORBIDDEN => {
                 let error = format!(
-                    "Lambda does not let {function} invoke itself (403): allow `lambda:InvokeFunction` on its own \
+                    "Lambda does not allow {function} to invoke itself (403); fix: allow `lambda:InvokeFunction` on its own \
                      ARN and its versions, as this library's template.yaml does: {reason}"
                 );
                 Err((false, error.into()))
             }
             status => {
                 let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-                let error =
-                    format!("Lambda does not queue an event for {function} ({status}): {reason}");
+                let error = format!("Lambda rejects an event for {function} ({status}): {reason}");
                 Err((passes, error.into()))
             }
         }

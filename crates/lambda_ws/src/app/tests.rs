@@ -1,4 +1,4 @@
-//! From an event's JSON to the response's, on the events of `events/`.
+//! Tests of the dispatcher with the events of `events/`.
 
 use super::{Backend, Dispatcher, InvocationContext, Transports};
 use crate::error::BoxError;
@@ -68,14 +68,14 @@ async fn disconnect(
     ends.lock().unwrap().push(end);
 }
 
-/// A router that writes down what `$disconnect` sees.
+/// A router that records the `$disconnect` events.
 fn router() -> (Router, Ends) {
     let ends = Ends::default();
     let router = Router::new().connect(connect).disconnect(disconnect);
     (router.with_state(ends.clone()), ends)
 }
 
-/// A dispatcher whose store fails at the operations named.
+/// A dispatcher with a store that fails at these operations.
 fn dispatcher(router: Router, fails: &'static [&'static str]) -> (Dispatcher, Memory) {
     let store = Memory::new();
     let failing = InterceptedStore {
@@ -108,7 +108,7 @@ async fn record(store: &Memory, id: &str) -> Option<Record> {
 
 const ANN: &str = "AaVuMkdHd_QnW8c=";
 
-/// The end of the connection that `connect.json` begins.
+/// The `$disconnect` of the connection from `connect.json`.
 fn ann_leaves() -> String {
     let mut event: Value = serde_json::from_str(event!("disconnect-by-client")).unwrap();
     let context = &mut event["requestContext"];
@@ -133,9 +133,8 @@ async fn a_connection_is_registered_when_its_handler_has_accepted() {
 #[tokio::test]
 async fn a_rejected_connection_is_not_stored() {
     let (dispatcher, store) = dispatcher(router().0, &["register", "remove"]);
-    let reply = call(&dispatcher, event!("connect-without-user"))
-        .await
-        .unwrap();
+    let result = call(&dispatcher, event!("connect-without-user")).await;
+    let reply = result.unwrap();
     assert_eq!(reply, serde_json::json!({"statusCode": 400}));
     let eve = event!("connect").replace("\"ann\"", "\"eve\"");
     let reply = call(&dispatcher, &eve).await.unwrap();
@@ -154,7 +153,7 @@ async fn a_failing_store_rejects_the_handshake_with_503() {
 }
 
 #[tokio::test]
-async fn a_failing_announcement_rejects_nobody() {
+async fn a_failed_announcement_rejects_no_client() {
     let (dispatcher, store) = dispatcher(router().0, &["page"]);
     let reply = call(&dispatcher, event!("connect")).await.unwrap();
     assert_eq!(reply["statusCode"], 200);
@@ -228,7 +227,7 @@ async fn a_close_code_out_of_range_is_none() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_source_is_an_error_that_says_what_is_expected() {
+async fn an_unknown_event_is_an_error_that_names_the_expected_ones() {
     let authorizer = event!("connect").replacen('{', r#"{"type": "REQUEST", "#, 1);
     let no_id = event!("say").replace("connectionId", "connection");
     let odd = event!("say").replace("MESSAGE", "PING");
@@ -249,10 +248,8 @@ async fn an_event_of_another_source_is_an_error_that_says_what_is_expected() {
     ] {
         let (dispatcher, _) = dispatcher(router().0, &[]);
         let error = call(&dispatcher, json).await.expect_err(json).to_string();
-        assert!(
-            error.contains("CONNECT, MESSAGE or DISCONNECT"),
-            "{json}: {error}"
-        );
+        let expected = "CONNECT, MESSAGE or DISCONNECT";
+        assert!(error.contains(expected), "{json}: {error}");
     }
 }
 
@@ -272,7 +269,7 @@ async fn messages_of_one_connection_change_its_session_one_after_the_other() {
         ann.send("count").await;
         assert_eq!(ann.recv_json::<Visit>().await, Visit { messages });
     }
-    // At the same time only one wins; the other is told to try again, by the handler's choice.
+    // Of two concurrent messages only one wins; the other gets an error and retries.
     tokio::join!(ann.send("count"), ann.send("count"));
     let answers = ann.recv_all();
     let won = answers
@@ -290,7 +287,7 @@ fn a_deadline_in_the_past_is_ignored() {
     };
     let now = Timestamp::now().millis();
     assert!(ends(now + 10_000));
-    // What `cargo lambda watch` says, and what nobody says.
+    // The duration of `cargo lambda watch`, and a missing deadline.
     assert!(!ends(600_000));
     assert!(!ends(0));
 }

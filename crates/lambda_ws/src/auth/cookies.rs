@@ -1,4 +1,4 @@
-//! Cookies, which count only from pages that may send them.
+//! Cookies from allowed origins.
 
 use super::Token;
 use crate::error::Error;
@@ -9,8 +9,8 @@ use http::header::{COOKIE, ORIGIN};
 use std::fmt;
 use std::sync::Arc;
 
-/// The origins of the pages that may open connections: a part of the router's state, which [`Cookies`]
-/// insist on. Cheap to clone.
+/// The origins of the pages that may open connections. [`Cookies`] require them as a part of the router's state.
+/// Clones are cheap.
 ///
 /// ```
 /// use lambda_ws::auth::Origins;
@@ -21,11 +21,11 @@ use std::sync::Arc;
 pub struct Origins(Arc<[String]>);
 
 impl Origins {
-    /// These origins: scheme, host and, if it is not the scheme's own, port.
+    /// Creates a list of origins. Each has a scheme, a host and, unless it is the scheme's default, a port.
     ///
     /// # Panics
     ///
-    /// If one is no origin: it has a path, a wildcard or no scheme.
+    /// If an origin is not valid: it has a path, a wildcard or no scheme.
     #[track_caller]
     pub fn new<'o>(origins: impl IntoIterator<Item = &'o str>) -> Self {
         let origins = origins.into_iter().map(|origin| {
@@ -33,15 +33,14 @@ impl Origins {
             let good = |host: &str| !host.is_empty() && !host.contains(['/', '*', '@', ' ', '?']);
             assert!(
                 host.is_some_and(good),
-                "`{origin}` is no origin: expected one such as https://app.example.com"
+                "`{origin}` is not a valid origin: expected one such as https://app.example.com"
             );
             origin.to_ascii_lowercase()
         });
         Self(origins.collect())
     }
 
-    /// Whether a handshake comes from a page of one of these origins. One without an `Origin` comes
-    /// from no page, one with several from nobody knows where.
+    /// Returns whether a handshake comes from a page of one of these origins. It needs exactly one `Origin` header.
     fn allow(&self, headers: &HeaderMap) -> bool {
         let mut origins = headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
@@ -53,13 +52,12 @@ impl Origins {
 
 /// The cookies of a handshake from an allowed origin.
 ///
-/// A browser adds cookies to every handshake with their host, whichever page asks for it: without a
-/// check of its origin, any page could open a connection as the user who visits it (cross-site
-/// websocket hijacking). So this extractor needs [`Origins`] in the router's state, and refuses every
-/// other origin, and none, with 403.
+/// A browser adds cookies to every handshake with their host, from any page. Without a check of the origin, any page
+/// could open a connection as its visitor (cross-site websocket hijacking). So this extractor needs [`Origins`] in
+/// the router's state, and rejects other or missing origins with 403.
 ///
-/// The cookie must be one that the browser sends to the API's host: use a custom domain for the API,
-/// and `Secure`, `HttpOnly` and `SameSite` cookies.
+/// The browser must send the cookie to the API's host: use a custom domain for the API, and `Secure`, `HttpOnly` and
+/// `SameSite` cookies.
 ///
 /// ```
 /// use lambda_ws::auth::{Cookies, Origins};
@@ -69,7 +67,7 @@ impl Origins {
 /// async fn connect(cookies: Cookies) -> Result<(), Error> {
 ///     match cookies.token("session")?.matches("s3cret") {
 ///         true => Ok(()),
-///         false => Err(Error::unauthorized("the session is over")),
+///         false => Err(Error::unauthorized("the session has expired")),
 ///     }
 /// }
 ///
@@ -87,17 +85,17 @@ impl Origins {
 pub struct Cookies(Vec<(String, String)>);
 
 impl Cookies {
-    /// The value of a cookie, as it was sent; the first, if there are several of the name.
+    /// Returns the value of a cookie as it was sent; the first, if the name repeats.
     pub fn value(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(n, _)| n == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The token in a cookie.
+    /// Returns the token in a cookie.
     ///
     /// # Errors
     ///
-    /// With status 401, if there is no such cookie or it is empty.
+    /// Status 401 if the cookie is missing or empty.
     pub fn token(&self, name: &str) -> Result<Token, Error> {
         let value = self.value(name).filter(|value| !value.is_empty());
         let token = value.map(Token::from);
@@ -107,7 +105,7 @@ impl Cookies {
     fn of(headers: &HeaderMap, origins: &Origins) -> Result<Self, Error> {
         if !origins.allow(headers) {
             return Err(Error::forbidden(
-                "the handshake is not from a page of an allowed origin",
+                "the origin of the handshake is missing or not allowed",
             ));
         }
         let lists = headers.get_all(COOKIE).iter();
@@ -124,7 +122,7 @@ impl Cookies {
     }
 }
 
-/// The names only: values are secrets.
+/// Prints only the names: values are secrets.
 impl fmt::Debug for Cookies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.0.iter().map(|(name, _)| name);
@@ -132,7 +130,7 @@ impl fmt::Debug for Cookies {
     }
 }
 
-/// The extractor, for both kinds of events that are about a handshake.
+/// The extractor for the two kinds of handshake events.
 macro_rules! handshakes {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for Cookies

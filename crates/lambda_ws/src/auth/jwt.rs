@@ -23,15 +23,14 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The claims of a client's JSON Web Token, once it is verified: see [`Issuer`], which must be a part
-/// of the router's state.
+/// The verified claims of a client's JSON Web Token. The router's state must contain an [`Issuer`].
 ///
-/// The token is the handshake's [`Token`]. A client with none, with one that is not valid, and with one
-/// whose claims are no `C` is rejection with 401; if the issuer's keys cannot be fetched, it is 503.
+/// The token is the handshake's [`Token`]. A client is rejected with 401 if its token is missing or not valid, or if
+/// its claims are not a valid `C`; and with 503 if the issuer's keys cannot be fetched.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Jwt<C>(pub C);
 
-/// An issuer whose tokens the application believes, and what they must say. Cheap to clone.
+/// The issuer and the audience of accepted tokens. Clones are cheap.
 ///
 /// ```
 /// use lambda_ws::auth::{Issuer, Jwt, Keys};
@@ -57,14 +56,14 @@ pub struct Jwt<C>(pub C);
 /// # }
 /// ```
 ///
-/// # What is checked
+/// # Checks
 ///
-/// - The signature, by the key of the issuer that the token names (`kid`; a token may name none if only
-///   one key is for its algorithm). The algorithm is the key's: RS256, ES256 or EdDSA with Ed25519.
-///   A token that claims another is rejection, `none` and HS256 above all.
-/// - `iss` is the issuer, `aud` has the audience.
-/// - `exp`, which must be there, and `nbf`, with a leeway of 60 s.
-/// - A token with `crit` demands what is not done here, and is rejection.
+/// - The signature must match the issuer's key in `kid`. A token without `kid` is valid if only one key has its
+///   algorithm. The algorithm comes from the key: RS256, ES256 or EdDSA with Ed25519. A token with another algorithm
+///   is rejected, also `none` and HS256.
+/// - `iss` must be the issuer, and `aud` must contain the audience.
+/// - `exp` is required; `exp` and `nbf` are checked with a leeway of 60 s.
+/// - A token with `crit` is rejected, because no extension is supported.
 ///
 /// Amazon Cognito: use the ID token; its access tokens have no `aud`.
 #[derive(Debug, Clone)]
@@ -78,13 +77,13 @@ struct Rules {
     keys: Keys,
 }
 
-/// The longest token that is looked at, in bytes: no handshake has room for more.
+/// The longest accepted token, in bytes. A handshake cannot contain a longer one.
 const TOKEN_BYTES: usize = 16 * 1024;
 
 const LEEWAY: Duration = Duration::from_secs(60);
 
 impl Issuer {
-    /// Believes tokens that `issuer` (`iss`) made for `audience` (`aud`) and signed with one of `keys`.
+    /// Accepts tokens of `issuer` (`iss`) for `audience` (`aud`) that one of `keys` has signed.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>, keys: Keys) -> Self {
         Self(Arc::new(Rules {
             issuer: issuer.into(),
@@ -94,24 +93,24 @@ impl Issuer {
         }))
     }
 
-    /// Believes tokens for this audience, too.
+    /// Also accepts tokens for this audience.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).audiences.push(audience.into());
         self
     }
 
-    /// How far the clocks of the issuer and of this function may differ, instead of 60 s.
+    /// Sets the allowed difference between the clocks of the issuer and of this function. The default is 60 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         Arc::make_mut(&mut self.0).leeway = leeway;
         self
     }
 
-    /// The claims of a token, if it is valid `now`: what [`Jwt`] does for a handshake. For tokens of
-    /// other places, such as [`Cookies::token`](super::Cookies::token).
+    /// Returns the claims of a token that is valid at `now`, as [`Jwt`] does for a handshake. Use it for tokens from
+    /// other sources, such as [`Cookies::token`](super::Cookies::token).
     ///
     /// # Errors
     ///
-    /// [`JwtError`], which says nothing of the token's contents but what is wrong with them.
+    /// [`JwtError`], which contains no part of the token.
     pub async fn verify<C: DeserializeOwned>(
         &self,
         token: &Token,
@@ -128,7 +127,7 @@ impl Issuer {
         let signature = decode(signature)?;
         let key = self.0.keys.find(&header, now).await?;
         key.verify(signed.as_bytes(), &signature)?;
-        // Nothing of it is believed before this line.
+        // The payload is trusted only after the signature is verified.
         let payload = decode(payload)?;
         self.check(&payload, now)?;
         serde_json::from_slice(&payload).map_err(JwtError::Claims)
@@ -158,12 +157,11 @@ impl Issuer {
     }
 }
 
-/// The claims that are checked.
 #[derive(Deserialize)]
 struct Registered {
     iss: String,
     aud: Audience,
-    /// Seconds, perhaps with a fraction.
+    /// Seconds, possibly with a fraction.
     exp: f64,
     nbf: Option<f64>,
 }
@@ -182,7 +180,7 @@ fn rejection(error: JwtError) -> Error {
     }
 }
 
-/// The extractor, for both kinds of events that are about a handshake.
+/// The extractor for the two kinds of handshake events.
 macro_rules! handshakes {
     ($($kind:ty)*) => { $(
         impl<S: Sync, C: DeserializeOwned> FromEvent<$kind, S> for Jwt<C>

@@ -1,4 +1,4 @@
-//! Who may connect, and who not.
+//! Tests of authentication.
 
 mod authorizer;
 mod tickets;
@@ -12,7 +12,7 @@ fn gateway(router: Router) -> Gateway {
     Gateway::new(router)
 }
 
-/// What a client is refused with, if it is.
+/// Returns the status that a client is rejected with.
 async fn refusal(request: Request) -> Option<StatusCode> {
     request.connect().await.err().map(|refusal| refusal.status)
 }

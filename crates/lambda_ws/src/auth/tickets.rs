@@ -1,4 +1,4 @@
-//! Tickets: secrets that open one connection.
+//! Tickets: secrets that open one connection each.
 
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event, Kind};
@@ -15,17 +15,16 @@ use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 use std::time::Duration;
 
-/// The namespace of the values that tickets are kept in: none that a [`Kv`](crate::Kv) can have.
+/// The namespace of tickets. No [`Kv`](crate::Kv) can have it.
 const NAMESPACE: &str = "ticket";
 
-/// How many random bytes a ticket has.
 const BYTES: usize = 32;
 
-/// Issues and redeems tickets: secrets that open one connection, once.
+/// Issues and redeems tickets: secrets that open one connection each.
 ///
-/// A page asks the application's HTTPS API, where it is logged in, for a ticket, and opens
-/// `wss://..?ticket=TICKET` with it. The URL may be logged: the ticket is worth nothing by then.
-/// Whichever program has access to the connections' table may issue them.
+/// A page requests a ticket from the application's HTTPS API, where its user is signed in, and opens
+/// `wss://..?ticket=TICKET`. A ticket in a logged URL is harmless, because it is already used. Every program with
+/// access to the connections table can issue tickets.
 ///
 /// ```
 /// use lambda_ws::auth::{Ticket, Tickets};
@@ -42,7 +41,7 @@ const BYTES: usize = 32;
 /// # async fn main() -> Result<(), Error> {
 /// let gateway = Gateway::new(Router::new().connect(connect));
 ///
-/// // Elsewhere: `Tickets::from_env().await?`.
+/// // Outside of tests: `Tickets::from_env().await?`.
 /// let tickets: Tickets = gateway.tickets();
 /// let ticket = tickets.issue(&"ann", Duration::from_secs(30)).await?;
 ///
@@ -53,16 +52,15 @@ const BYTES: usize = 32;
 /// # }
 /// ```
 ///
-/// A ticket has 256 random bits of the operating system's. Only its SHA-256 hash is stored: who reads
-/// the table learns no ticket. That it is over is told by the clock, not by the database's time to
-/// live.
+/// A ticket has 256 random bits from the operating system. The table contains only its SHA-256 hash, so a reader of
+/// the table learns no tickets. Its expiry is checked by the clock, independent of the database's time to live.
 ///
-/// It is an extractor for handlers of every kind, too; cheap to clone.
+/// Handlers of every kind can take it as an argument. Clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Tickets(Sender);
 
 impl Tickets {
-    /// Keeps tickets in `store`.
+    /// Creates tickets in `store`.
     pub fn new(store: impl Store) -> Self {
         Self(Sender::new(store, LogOnly, ""))
     }
@@ -71,14 +69,13 @@ impl Tickets {
         Self(sender)
     }
 
-    /// A new ticket that stands for `payload`, such as the user's name, and is over after `ttl`, to the
-    /// second: 30 s are plenty for a page that connects at once. It is 43 characters of URL-safe
-    /// base64.
+    /// Issues a ticket with a `payload`, such as the user's name, that expires after `ttl`, in whole seconds. 30 s
+    /// are enough for a page that connects at once. A ticket is 43 characters of URL-safe base64.
     ///
     /// # Errors
     ///
-    /// [`StoreError::ValueTooLarge`] over 32 KB of JSON, [`StoreError::BadValue`] if JSON cannot express
-    /// it, [`StoreError::Unavailable`].
+    /// [`StoreError::ValueTooLarge`] over 32 KB of JSON, [`StoreError::BadValue`] if the payload cannot be encoded as
+    /// JSON, [`StoreError::Unavailable`].
     pub async fn issue<T: Serialize + ?Sized>(
         &self,
         payload: &T,
@@ -94,17 +91,17 @@ impl Tickets {
         let new = store.insert_value(NAMESPACE, &key, &payload, Some(expires), now);
         match new.await? {
             true => Ok(ticket),
-            // As likely as guessing one.
+            // As unlikely as guessing a ticket.
             false => Err(StoreError::Conflict),
         }
     }
 
-    /// What a ticket stands for, to one caller only; `None`, if it was never issued, is over, or was
-    /// redeemed before. [`Ticket`] does this for a handshake.
+    /// Returns the payload of a ticket to exactly one caller. Returns `None` if it was never issued, has expired, or
+    /// was already redeemed. [`Ticket`] does this for a handshake.
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadValue`] if it stands for no `T`; it is redeemed all the same.
+    /// [`StoreError::BadValue`] if the payload is not a valid `T`; the ticket is used up.
     pub async fn redeem<T: DeserializeOwned>(&self, ticket: &str) -> Result<Option<T>, StoreError> {
         let store = self.0.store();
         let payload = store
@@ -115,7 +112,6 @@ impl Tickets {
     }
 }
 
-/// What a ticket is stored under.
 fn key(ticket: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(ticket))
 }
@@ -128,14 +124,14 @@ impl<K: Kind, S: Sync> FromEvent<K, S> for Tickets {
     }
 }
 
-/// What the ticket of a handshake stands for: that in the query parameter `ticket`, which is redeemed
-/// with this. See [`Tickets`].
+/// The payload of a handshake's ticket, which is the query parameter `ticket`. Extraction redeems it. See
+/// [`Tickets`].
 ///
-/// A client with none, with one that is over and with one that was used before is refused with 401.
-/// If the store does not answer, it is 503, and the ticket may still be good.
+/// A client is rejected with 401 if its ticket is missing, expired or used; and with 503 if the store is not
+/// available. The ticket may then still be valid.
 ///
-/// Let it be the last argument: a ticket is used up even if an argument behind it refuses the client.
-/// And let either the authorizer or `$connect` ask for it: whoever comes second finds it used.
+/// Make it the last argument: a ticket is used up even if a later argument rejects the client. Use it either in the
+/// authorizer or in `$connect`: the second one would find it used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ticket<T>(pub T);
 
@@ -153,7 +149,9 @@ async fn redeemed<K, T: DeserializeOwned>(
     let tickets = Tickets::of(event.sender.clone());
     match tickets.redeem(&ticket).await {
         Ok(Some(payload)) => Ok(Ticket(payload)),
-        Ok(None) => Err(Error::unauthorized("the ticket is unknown, over or used")),
+        Ok(None) => Err(Error::unauthorized(
+            "the ticket is unknown, expired or used",
+        )),
         Err(error @ StoreError::Unavailable(_)) => {
             Err(Error::from(error).with_status(StatusCode::SERVICE_UNAVAILABLE))
         }
@@ -161,7 +159,7 @@ async fn redeemed<K, T: DeserializeOwned>(
     }
 }
 
-/// The extractor, for both kinds of events that are about a handshake.
+/// The extractor for the two kinds of handshake events.
 macro_rules! handshakes {
     ($($kind:ty)*) => { $(
         impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Ticket<T> {

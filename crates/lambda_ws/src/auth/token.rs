@@ -1,4 +1,4 @@
-//! A secret that says who a client is.
+//! The secret that identifies a client.
 
 use crate::error::Error;
 use crate::event::{Authorize, Connect, Event};
@@ -10,18 +10,18 @@ use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// A secret that says who a client is: the bearer token of a handshake.
+/// The bearer token of a handshake.
 ///
-/// As an extractor it is, in this order,
+/// The extractor uses the first of these:
 ///
-/// 1. that of the header `Authorization: Bearer TOKEN`,
+/// 1. the header `Authorization: Bearer TOKEN`,
 /// 2. the query parameter `token`,
-/// 3. the sub-protocol behind `bearer`: `new WebSocket(url, ["bearer", TOKEN])`.
+/// 3. the sub-protocol after `bearer`: `new WebSocket(url, ["bearer", TOKEN])`.
 ///
-/// A client that brings none is refused with 401; `Option<Token>` is then `None`.
+/// A client without a token is rejected with 401; `Option<Token>` is then `None`.
 ///
-/// Other names and places: a field of type `Token` in a [`Query`](crate::Query), [`Token::in_header`]
-/// and [`Token::in_protocols`] on a [`HeaderMap`], [`Cookies::token`](super::Cookies::token).
+/// For other names and places use a field of type `Token` in a [`Query`](crate::Query), [`Token::in_header`] and
+/// [`Token::in_protocols`] on a [`HeaderMap`], or [`Cookies::token`](super::Cookies::token).
 ///
 /// ```
 /// use lambda_ws::auth::Token;
@@ -45,20 +45,19 @@ use std::fmt;
 ///
 /// # As a sub-protocol
 ///
-/// Browsers close a connection unless the server answers with exactly one of the protocols they offered
-/// (conformance B8). For `["bearer", TOKEN]` the library does: with `bearer`, never with the token,
-/// unless the handler chooses another protocol that was offered, as in `["chat.v1", "bearer", TOKEN]`.
-/// The token must be of the characters that a protocol may have, as JWTs, hex and URL-safe base64
-/// without `=` are.
+/// Browsers close a connection unless the response selects exactly one of the offered protocols (conformance B8). For
+/// `["bearer", TOKEN]` the library selects `bearer`, never the token, unless the handler selects another offered
+/// protocol, as in `["chat.v1", "bearer", TOKEN]`. The token must consist of characters that are valid in a protocol,
+/// as in JWTs, hex and URL-safe base64 without `=`.
 ///
 /// # Secrecy
 ///
-/// It is shown by [`Token::as_str`] only: `Debug` hides it.
+/// Only [`Token::as_str`] reveals it: `Debug` hides it.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// The token of `Authorization: Bearer TOKEN`.
+    /// Returns the token of `Authorization: Bearer TOKEN`.
     pub fn in_header(headers: &HeaderMap) -> Option<Self> {
         let header = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = header.split_once(' ')?;
@@ -66,12 +65,12 @@ impl Token {
         bearer.then(|| Self(token.trim().to_owned())).presence()
     }
 
-    /// The sub-protocol behind `bearer`.
+    /// Returns the sub-protocol after `bearer`.
     pub fn in_protocols(headers: &HeaderMap) -> Option<Self> {
         OfferedProtocols::of(headers).token.map(Self)
     }
 
-    /// The query parameter `token`, the last one if there are several.
+    /// Returns the query parameter `token`; the last one, if it repeats.
     fn in_query(query: &str) -> Option<Self> {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
         let found = pairs.into_iter().rfind(|(name, _)| name == "token");
@@ -84,18 +83,18 @@ impl Token {
             .or_else(|| Self::in_protocols(headers))
     }
 
-    /// The secret itself.
+    /// Returns the secret.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is `secret`. How long this takes does not tell how much of it is right.
+    /// Returns whether it equals `secret`, in constant time.
     pub fn matches(&self, secret: &str) -> bool {
         Sha256::digest(&self.0) == Sha256::digest(secret)
     }
 }
 
-/// An empty token is none.
+/// Treats an empty token as missing.
 trait Present {
     fn presence(self) -> Self;
 }
@@ -130,7 +129,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The extractors, for both kinds of events that are about a handshake.
+/// The extractors for the two kinds of handshake events.
 macro_rules! handshakes {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for Token {
@@ -139,8 +138,8 @@ macro_rules! handshakes {
             async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
                 let found = Self::found(&event.data.headers, &event.data.query);
                 found.ok_or_else(|| Error::unauthorized(
-                    "a token is missing: in `Authorization: Bearer`, `?token=`, or behind the \
-                     sub-protocol `bearer`",
+                    "the token is missing: expected `Authorization: Bearer TOKEN`, `?token=TOKEN`, or a sub-protocol \
+                     after `bearer`",
                 ))
             }
         }

@@ -1,4 +1,4 @@
-//! A connection whose handshake is under way.
+//! The connection of a handshake.
 
 use super::encode;
 use crate::ConnectionId;
@@ -8,10 +8,10 @@ use crate::payload::IntoPayload;
 use crate::store::{MAX_ROOMS, StoreError, check_name};
 use serde::Serialize;
 
-/// A connection whose handshake is under way: an argument of `$connect` handlers.
+/// The connection of a running handshake: an argument of `$connect` handlers.
 ///
-/// It declares what is to be true once the handler accepts; nothing is written before. It cannot send
-/// to its own client, who hears nothing before `$connect` has returned (conformance G7).
+/// Its changes take effect when the handler accepts; no changes are written before. It cannot send to its own client,
+/// which cannot receive before `$connect` returns (conformance G7).
 ///
 /// ```
 /// use lambda_ws::{Error, Json, Opening, Query};
@@ -40,12 +40,12 @@ impl Opening {
         Self { id, effects }
     }
 
-    /// The connection's id.
+    /// Returns the connection's id.
     pub fn id(&self) -> &ConnectionId {
         &self.id
     }
 
-    /// Makes it a connection of this user, who may have several.
+    /// Sets the user of the connection. A user may have several connections.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Opening {
         Ok(())
     }
 
-    /// Adds it to a room.
+    /// Adds the connection to a room.
     ///
     /// # Errors
     ///
@@ -73,22 +73,22 @@ impl Opening {
         Ok(())
     }
 
-    /// Gives it a session, which [`Session`](crate::Session) reads in later events.
+    /// Sets the session, which [`Session`](crate::Session) reads in later events.
     ///
     /// # Errors
     ///
-    /// [`StoreError::SessionTooLarge`] over 32 KB of JSON, [`StoreError::BadSession`] if JSON cannot
-    /// express it.
+    /// [`StoreError::SessionTooLarge`] over 32 KB of JSON, [`StoreError::BadSession`] if it cannot be encoded as
+    /// JSON.
     pub fn save<T: Serialize>(&self, session: &T) -> Result<(), StoreError> {
         self.effects.registration().session = Some(encode(session)?);
         Ok(())
     }
 
-    /// Sends a message to everybody else in a room, once the connection is registered.
+    /// Sends a message to the other connections in a room, once this connection is registered.
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLarge`], [`SendError::Encode`], [`SendError::Store`] for a bad name.
+    /// [`SendError::TooLarge`], [`SendError::Encode`], [`SendError::Store`] for a name that is not valid.
     pub fn announce(&self, room: &str, message: impl IntoPayload) -> Result<(), SendError> {
         check_name(room)?;
         let announcement = (room.to_owned(), message.into_payload()?);

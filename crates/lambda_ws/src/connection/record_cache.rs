@@ -13,12 +13,10 @@ pub(crate) struct RecordCache(Arc<Parts>);
 #[derive(Debug, Default)]
 struct Parts {
     record: Mutex<Option<Option<Record>>>,
-    /// The user never changes.
     user: OnceLock<Option<String>>,
 }
 
 impl RecordCache {
-    /// A cache of the record that a removal returned.
     pub(crate) fn removed(record: Option<Record>) -> Self {
         Self(Arc::new(Parts {
             record: Mutex::new(Some(record)),
@@ -45,7 +43,7 @@ impl RecordCache {
         Ok(cached.insert(record).clone())
     }
 
-    /// Makes the next use read again, after a change.
+    /// Makes the next use read the record again, after a change.
     pub(crate) async fn invalidate(&self) {
         *self.0.record.lock().await = None;
     }

@@ -1,74 +1,79 @@
-//! Why a message does not reach a client.
+//! The errors of a send.
 
 use super::{BoxError, StoreError};
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 
-/// Why a message does not reach a client.
+/// The error of a send.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// The connection has ended (status 410, confirmed).
     #[error("the connection is gone")]
     Gone,
-    /// The connection belongs to another stage that shares the table of connections.
+    /// The connection belongs to another stage that shares the connections table.
     #[error(
-        "the connection belongs to the stage {api}, which this program does not reach: give each stage a \
-         CONNECTIONS_TABLE of its own"
+        "the connection belongs to the stage {api}, which this program does not reach; fix: set a separate \
+         CONNECTIONS_TABLE for each stage"
     )]
     OtherStage {
         /// The API and the stage, as `<apiId>/<stage>`.
         api: String,
     },
-    /// The connection's `$connect` has not returned yet (conformance G7): announce to others, or
-    /// greet the client when it has sent its first message.
-    #[error("the connection is not open yet: nothing can be sent to it before `$connect` returns")]
+    /// The connection's `$connect` has not returned yet (conformance G7). Send the welcome message from
+    /// [`Router::opened`](crate::Router::opened), and messages to others with
+    /// [`Opening::announce`](crate::Opening::announce).
+    #[error(
+        "the connection is not open yet: it can receive after `$connect` returns; fix: send from `Router::opened`"
+    )]
     NotOpen,
     /// The message is over 128 KB (conformance F3).
-    #[error("the message is too large: at most {MESSAGE_BYTES} bytes can be sent at once")]
+    #[error("the message is too large: expected at most {MESSAGE_BYTES} bytes")]
     TooLarge,
-    /// The message cannot be turned into JSON.
+    /// The message cannot be encoded as JSON.
     #[error("the message cannot be encoded")]
     Encode(#[source] serde_json::Error),
-    /// The account sends too much, or this client reads too slowly (status 429, conformance G6).
-    #[error("too many messages: the account's rate is exceeded or the client's buffer is full")]
-    Throttled,
-    /// API Gateway does not let this program send (status 403).
+    /// The account exceeds its rate limit, or the client reads too slowly (status 429, conformance G6).
     #[error(
-        "API Gateway refuses the program (403) at {url}: check that it may \
-         `execute-api:ManageConnections` on POST, GET and DELETE of this stage, that the URL ends in \
-         the stage exactly once, that it is no custom domain's with a stage appended, and that \
-         credentials and region are those of the API"
+        "API Gateway throttles the message: the account exceeds its rate limit, or the client's buffer is full"
+    )]
+    Throttled,
+    /// API Gateway does not allow this program to send (status 403).
+    #[error(
+        "API Gateway rejects the request (403) at {url}; fix: check that the role allows \
+         `execute-api:ManageConnections` on POST, GET and DELETE of this stage, that the URL ends with \
+         the stage exactly once, that it is not a custom domain with an appended stage, and that \
+         credentials and region belong to the API"
     )]
     Forbidden {
         /// The management API's URL.
         url: String,
     },
-    /// API Gateway refuses this message, and will again.
-    #[error("API Gateway refuses the message with status {status}")]
+    /// API Gateway rejects this message, and retries do not help.
+    #[error("API Gateway rejects the message with status {status}")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What it said.
+        /// The body of the response.
         #[source]
         source: BoxError,
     },
-    /// API Gateway did not answer, or with an error of its own (status 5xx): it may next time.
-    #[error("API Gateway does not answer")]
+    /// API Gateway did not respond, or failed (status 5xx). A retry may succeed.
+    #[error("API Gateway is not available")]
     Unavailable(#[source] BoxError),
-    /// Those to send to could not be read, or have a name that nothing can have ([`StoreError::BadName`]).
+    /// The recipients could not be read, or have a name that is not valid ([`StoreError::BadName`]).
     #[error("{}", unread(.0))]
     Store(#[from] StoreError),
 }
 
 fn unread(error: &StoreError) -> &'static str {
     match error {
-        StoreError::BadName(_) => "there is no such connection, room or user",
-        _ => "the connections to send to cannot be read",
+        StoreError::BadName(_) => "the recipient's name is not valid",
+        _ => "the recipients cannot be read",
     }
 }
 
 impl SendError {
-    /// Whether another attempt may succeed.
+    /// Returns whether a retry may succeed.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled | Self::Unavailable(_))
     }

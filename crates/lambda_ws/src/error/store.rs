@@ -3,52 +3,51 @@
 use super::BoxError;
 use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
 
-/// Why the connection store did not do what it was asked.
+/// The error of the connection store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The name of a connection, a room, a user or a namespace, or a key, is empty or too long.
     #[error(
-        "a name of {0} bytes is not allowed: connections, rooms, users, namespaces and keys have names of 1 to \
+        "a name of {0} bytes is not valid: connections, rooms, users, namespaces and keys have names of 1 to \
          256 bytes"
     )]
     BadName(usize),
     /// The connection is in [`MAX_ROOMS`] rooms.
-    #[error("the connection is in {MAX_ROOMS} rooms already: leave one first")]
+    #[error("the connection is already in {MAX_ROOMS} rooms: leave one first")]
     TooManyRooms,
     /// The session is over [`SESSION_BYTES`].
-    #[error("a session of {0} bytes is too large: at most {SESSION_BYTES} are kept")]
+    #[error("a session of {0} bytes is too large: expected at most {SESSION_BYTES} bytes")]
     SessionTooLarge(usize),
-    /// The session is no JSON, or not of the type it is asked for as.
-    #[error("the session is not of this type")]
+    /// The session is not valid JSON of the requested type.
+    #[error("the session is not valid for this type")]
     BadSession(#[source] serde_json::Error),
     /// A value is over [`VALUE_BYTES`].
-    #[error("a value of {0} bytes is too large: at most {VALUE_BYTES} are kept")]
+    #[error("a value of {0} bytes is too large: expected at most {VALUE_BYTES} bytes")]
     ValueTooLarge(usize),
-    /// A value is no JSON, or not of the type it is asked for as.
-    #[error("the value is not of this type")]
+    /// The value is not valid JSON of the requested type.
+    #[error("the value is not valid for this type")]
     BadValue(#[source] serde_json::Error),
-    /// The record was changed by another message of the same connection, or the value by somebody else:
-    /// read it again.
-    #[error("the record or the value was changed meanwhile: read it again and retry")]
+    /// Another message of the same connection changed the record, or another caller changed the value. Read it again.
+    #[error("the record or the value has changed meanwhile: read it again and retry")]
     Conflict,
-    /// Nobody keeps who is present: the router has neither of the hooks, nor [`Router::presence`].
+    /// The router does not keep presences: it has neither of the handlers, nor [`Router::presence`].
     ///
     /// [`Router::presence`]: crate::Router::presence
     #[error(
-        "who is present is not kept: give the router `joined` or `left` handlers, or `presence()`"
+        "presences are not stored; fix: add a `joined` or `left` handler or `presence()` to the router"
     )]
     NoPresence,
-    /// The connection has no record: it has ended, expired, or was found gone.
+    /// The connection has no record: it has ended, has expired, or a 410 was confirmed.
     #[error("the connection is not registered: it has ended")]
     NotConnected,
-    /// The database did not answer, or not as it should.
-    #[error("the connection store does not answer")]
+    /// The database did not respond, or its response is not valid.
+    #[error("the connection store is not available")]
     Unavailable(#[source] BoxError),
 }
 
 impl StoreError {
-    /// An error of the database itself.
+    /// Creates an error of the database.
     pub fn unavailable(source: impl Into<BoxError>) -> Self {
         Self::Unavailable(source.into())
     }

@@ -1,4 +1,4 @@
-//! The context that an authorizer returned.
+//! The context of an authorizer.
 
 use super::text::Text;
 use super::{FromEvent, OptionalFromEvent};
@@ -7,12 +7,12 @@ use crate::event::{Connect, Disconnect, Event, Message, Opened};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// What the API's authorizer said of the client, in every event of its connection: `principalId` and
-/// the members of its `context` (conformance C1), read as a `T`.
+/// The context from the API's authorizer, which every event of the connection contains: `principalId` and the members
+/// of its `context` (conformance C1), read as a `T`.
 ///
-/// API Gateway passes numbers and booleans on as text, and `T` need not know: a field of type `u32`
-/// reads `"7"`, a `bool` reads `"true"`. (Not behind `#[serde(flatten)]` and in untagged enums, where
-/// the type is not known when the text is read.)
+/// API Gateway converts numbers and booleans to text, and `T` reads them back: a field of type `u32` reads `"7"`, a
+/// `bool` reads `"true"`. (This does not work behind `#[serde(flatten)]` and in untagged enums, where serde does not
+/// know the type when it reads the text.)
 ///
 /// ```
 /// use lambda_ws::{Authorizer, Router};
@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 ///
 /// async fn whoami(Authorizer(caller): Authorizer<Caller>) -> String {
 ///     match caller.admin {
-///         true => format!("{}, who may do anything", caller.principal_id),
+///         true => format!("{} (administrator)", caller.principal_id),
 ///         false => caller.principal_id,
 ///     }
 /// }
@@ -35,8 +35,8 @@ use serde_json::{Map, Value};
 /// let router: Router = Router::new().route("whoami", whoami);
 /// ```
 ///
-/// Without an authorizer it fails; `Option<Authorizer<T>>` is then `None`. This function itself may be
-/// the authorizer: [`Router::authorize`](crate::Router::authorize).
+/// The extraction fails without an authorizer; `Option<Authorizer<T>>` is then `None`. The function itself may be the
+/// authorizer: [`Router::authorize`](crate::Router::authorize).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Authorizer<T>(pub T);
 
@@ -48,7 +48,7 @@ fn read<T: DeserializeOwned, K>(event: &Event<K>) -> Result<Option<Authorizer<T>
     Ok(Some(Authorizer(T::deserialize(Text(context.into()))?)))
 }
 
-/// Extractors for the kinds of events that come after an authorizer's.
+/// Extractors for events after an authorizer's.
 macro_rules! authorized {
     ($($kind:ty)*) => { $(
         impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Authorizer<T> {
@@ -56,7 +56,7 @@ macro_rules! authorized {
 
             async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
                 read(event)?.ok_or_else(|| {
-                    "the API has no authorizer: add one to its `$connect` route".into()
+                    "the event has no authorizer context: add an authorizer to the API's `$connect` route".into()
                 })
             }
         }

@@ -1,4 +1,4 @@
-//! Extractors for handshakes: `$connect`, and the authorizer's events before it.
+//! Extractors for handshakes: `$connect`, and the authorizer's event before it.
 
 use super::FromEvent;
 use crate::connection::Opening;
@@ -10,24 +10,24 @@ use lambda_ws_protocol::event::OfferedProtocols;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
-/// The handshake's query string, read as a `T`. The client is refused with 400 if it is none.
+/// The handshake's query string, read as a `T`. A query that is not valid rejects the client with 400.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Query<T>(pub T);
 
-/// The sub-protocols the client offers, in its order of preference.
+/// The sub-protocols that the client offers, in its order of preference.
 ///
-/// A client that offers any closes the connection unless exactly one of them is chosen
-/// (conformance B8): return [`Protocols::choose`]'s [`Accept`]. A token that the client brings in
-/// their place is not among them: see [`Token`](crate::auth::Token).
+/// A client that offers sub-protocols closes the connection unless the response selects one of them (conformance B8):
+/// return the [`Accept`] of [`Protocols::choose`]. A token that the client sends as a sub-protocol is not included:
+/// see [`Token`](crate::auth::Token).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Protocols(pub Vec<String>);
 
 impl Protocols {
-    /// Accepts with the first of these protocols that the client offers; `None`, if it offers none of
-    /// them. Protocols are case-sensitive.
+    /// Accepts with the first of these protocols that the client offers. Returns `None` if it offers none of them.
+    /// Protocols are case-sensitive.
     ///
-    /// A handler that insists on a protocol refuses who offers no known one; one that can do without
-    /// takes [`Accept::default`] instead.
+    /// A handler that requires a protocol rejects a client without a known one. A handler that does not require one
+    /// uses [`Accept::default`] instead.
     ///
     /// ```
     /// use lambda_ws::{Accept, Protocols};
@@ -50,7 +50,7 @@ impl Protocols {
     }
 }
 
-/// Extractors for the kinds of events that are about a handshake.
+/// Extractors for events of a handshake.
 macro_rules! handshakes {
     ($($kind:ty)*) => { $(
         impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Query<T> {
@@ -59,7 +59,7 @@ macro_rules! handshakes {
             async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
                 let query = serde_urlencoded::from_str(&event.data.query);
                 query.map(Self).map_err(|error| {
-                    let message = format!("the query string does not fit: {error}");
+                    let message = format!("the query string is not valid: {error}");
                     Error::client("bad_query", message)
                 })
             }

@@ -4,10 +4,11 @@ use super::FromEvent;
 use crate::event::{Disconnect, Event};
 use std::convert::Infallible;
 
-/// How a connection ended (conformance C3).
+/// The end of a connection (conformance C3).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Close {
-    /// The close code: 1000 by the server, 1001 idle or going away, 1005 without a code, 1006 vanished.
+    /// The close code: 1000 closed by the server, 1001 idle or going away, 1005 without a code, 1006 vanished.
     pub code: Option<u16>,
     /// The reason.
     pub reason: Option<String>,

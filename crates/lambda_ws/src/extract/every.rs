@@ -1,4 +1,4 @@
-//! Extractors for events of every kind, or nearly.
+//! Extractors for events of every kind, or nearly every kind.
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
@@ -14,7 +14,7 @@ pub struct State<T>(pub T);
 
 /// A part of a router's state.
 pub trait FromRef<S> {
-    /// Takes the part out of the whole.
+    /// Returns the part of a state.
     fn from_ref(state: &S) -> Self;
 }
 
@@ -32,7 +32,7 @@ impl<K: Kind, S: Sync, T: FromRef<S>> FromEvent<K, S> for State<T> {
     }
 }
 
-/// What a layer around the router put into the event's extensions.
+/// A value that a layer added to the event's extensions.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Extension<T>(pub T);
 
@@ -56,7 +56,7 @@ impl<K: Kind, S: Sync, T: Clone + Send + Sync + 'static> OptionalFromEvent<K, S>
     }
 }
 
-/// Extractors for the kinds of events that have a connection, and an event of API Gateway behind them.
+/// Extractors for events with a connection and an event of API Gateway.
 macro_rules! connected {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for ConnectionId {

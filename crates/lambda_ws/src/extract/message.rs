@@ -9,13 +9,12 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
-/// The key of the route the message came by: the one that was selected in the program, if API Gateway
-/// said `$default`.
+/// The route key of the message. If API Gateway selected `$default`, it is the route that the router selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteKey(pub String);
 
 impl Event<Message> {
-    /// The key of the route the message came by.
+    /// Returns the route key of the message.
     pub fn route_key(&self) -> &str {
         let selected = self.data.selected.as_deref();
         selected.unwrap_or(self.context.route_key())
@@ -40,7 +39,7 @@ impl<S: Sync, T: DeserializeOwned> FromEvent<Message, S> for Json<T> {
                 let route = event.route_key();
                 Error::client(
                     "bad_message",
-                    format!("the message does not fit `{route}`: {error}"),
+                    format!("the message is not valid for the route `{route}`: {error}"),
                 )
             })
     }
@@ -62,7 +61,7 @@ impl<S: Sync> FromEvent<Message, S> for Bytes {
     }
 }
 
-/// Extractors for the kinds of events whose connection is open.
+/// Extractors for events of an open connection.
 macro_rules! open {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for Connection {

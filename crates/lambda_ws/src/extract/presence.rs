@@ -5,7 +5,7 @@ use crate::event::{Event, Joined, Left};
 use crate::presence::PresenceChange;
 use std::convert::Infallible;
 
-/// The extractor, for both kinds of events that are about users in a room.
+/// The extractor for the two kinds of presence events.
 macro_rules! presences {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for PresenceChange {

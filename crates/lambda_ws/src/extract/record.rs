@@ -1,4 +1,4 @@
-//! Extractors for what is known of a connection: of its record, which an event reads once.
+//! Extractors from a connection's record, which an event reads once.
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::error::Error;
@@ -9,16 +9,16 @@ use serde::de::DeserializeOwned;
 /// The session that [`Opening::save`](crate::Opening::save) or
 /// [`Connection::save`](crate::Connection::save) stored.
 ///
-/// A connection without one, and a `$disconnect` of a connection that was never registered, fail;
-/// with `Option<Session<T>>` they are `None`.
+/// The extraction fails without a session, and in the `$disconnect` of a connection that was never registered.
+/// `Option<Session<T>>` is then `None`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Session<T>(pub T);
 
-/// The user that [`Opening::user`](crate::Opening::user) named.
+/// The user that [`Opening::user`](crate::Opening::user) set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User(pub String);
 
-/// The rooms the connection is in, or was in when it ended, sorted.
+/// The rooms of the connection, or its rooms when it ended, sorted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rooms(pub Vec<String>);
 
@@ -31,7 +31,7 @@ fn present<T>(found: Option<T>, what: &str) -> Result<T, Error> {
     found.ok_or_else(|| format!("the connection has no {what}").into())
 }
 
-/// Extractors for the kinds of events whose connection has a record.
+/// Extractors for events of a registered connection.
 macro_rules! registered {
     ($($kind:ty)*) => { $(
         impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for Session<T> {

@@ -1,4 +1,4 @@
-//! What handlers may ask for and return, and what happens if it is not there.
+//! Tests of extractors and responses.
 
 use crate::store::StoreError;
 use crate::testing::{Client, Gateway};
@@ -49,15 +49,13 @@ async fn a_message_is_text_or_bytes_or_json() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_fit_is_answered_with_where_and_why() {
+async fn an_invalid_message_gets_an_error_with_place_and_cause() {
     let json = async |Json(_): Json<Point>| ();
     let frame: Value = serde_json::from_str(&answers(json, r#"{"x":"1"}"#).await[0]).unwrap();
     assert_eq!(frame["error"]["code"], "bad_message");
     let message = frame["error"]["message"].as_str().unwrap();
-    assert!(
-        message.starts_with("the message does not fit `$default`: invalid type: string"),
-        "{message}"
-    );
+    let expected = "the message is not valid for the route `$default`: invalid type: string";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test]
@@ -79,10 +77,8 @@ async fn every_kind_knows_its_connection_and_context() {
         RouteKey(key): RouteKey,
     ) -> String {
         assert_eq!(context.connection_id(), &id);
-        assert_eq!(
-            (context.stage(), context.source_ip()),
-            ("test", "192.0.2.1")
-        );
+        assert_eq!(context.stage(), "test");
+        assert_eq!(context.source_ip(), "192.0.2.1");
         assert_eq!(context.connected_at(), context.request_time());
         assert!(sender.url().ends_with("/test"));
         format!("{key} {}", context.request_id().len())
@@ -112,7 +108,7 @@ async fn a_handler_may_ask_for_eight_things() {
 async fn the_session_is_what_was_saved_last() {
     async fn save(me: Connection, Session(was): Session<Point>) -> Result<String, Error> {
         me.save(&Point { x: was.x + 1 }).await?;
-        // What was read at first is not what is there now, and this saves over what it read.
+        // This save replaces the version that it read, which is outdated.
         me.save(&Point { x: was.x + 2 }).await?;
         Ok(was.x.to_string())
     }
@@ -125,7 +121,7 @@ async fn the_session_is_what_was_saved_last() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_none_or_an_internal_error() {
+async fn a_missing_value_is_none_or_an_internal_error() {
     async fn optional(
         session: Option<Session<Point>>,
         user: Option<User>,
@@ -173,7 +169,7 @@ async fn a_session_or_authorizer_of_another_type_is_an_error_even_if_optional() 
 }
 
 #[tokio::test]
-async fn a_query_string_that_does_not_fit_refuses_with_400() {
+async fn an_invalid_query_string_is_rejected_with_400() {
     async fn connect(Query(point): Query<Point>) -> StatusCode {
         assert_eq!(point.x, -7);
         StatusCode::OK
@@ -186,12 +182,10 @@ async fn a_query_string_that_does_not_fit_refuses_with_400() {
 }
 
 #[tokio::test]
-async fn a_query_string_arrives_as_it_was_meant() {
+async fn a_query_string_is_decoded() {
     async fn connect(Query(pairs): Query<Vec<(String, String)>>) -> StatusCode {
-        let pairs: Vec<_> = pairs
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
+        let pairs = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str()));
+        let pairs: Vec<_> = pairs.collect();
         assert_eq!(pairs, [("a b", "&=?#"), ("ü", "+"), ("n", "1"), ("n", "2")]);
         StatusCode::OK
     }
@@ -230,7 +224,7 @@ async fn connect_handlers_may_return_whatever_accepts_or_refuses() {
 }
 
 #[tokio::test]
-async fn an_opening_refuses_what_cannot_be_kept() {
+async fn an_opening_rejects_invalid_properties() {
     async fn connect(me: Opening) -> Result<(), Error> {
         for name in [String::new(), "x".repeat(257)] {
             assert!(matches!(me.user(&name), Err(StoreError::BadName(_))));
@@ -239,10 +233,8 @@ async fn an_opening_refuses_what_cannot_be_kept() {
         }
         assert!(me.announce("tea", "x".repeat(200_000)).is_err());
         let large = me.save(&"x".repeat(33_000));
-        assert!(
-            matches!(large, Err(StoreError::SessionTooLarge(_))),
-            "{large:?}"
-        );
+        let is_expected = matches!(large, Err(StoreError::SessionTooLarge(_)));
+        assert!(is_expected, "{large:?}");
         for n in 0..100 {
             me.join(&n.to_string())?;
         }
@@ -270,7 +262,7 @@ async fn b8_protocols_are_read_from_all_headers_and_the_programs_order_decides()
 }
 
 #[tokio::test]
-async fn a_protocol_that_is_no_header_is_as_good_as_none() {
+async fn a_protocol_that_is_not_a_valid_header_is_ignored() {
     for protocol in ["a\nb", "ü", ""] {
         let connect = async move || Accept::new().protocol(protocol);
         let gateway = Gateway::new(Router::new().connect(connect));
@@ -280,7 +272,7 @@ async fn a_protocol_that_is_no_header_is_as_good_as_none() {
 }
 
 #[tokio::test]
-async fn message_handlers_may_return_what_is_sent_or_nothing() {
+async fn message_handlers_may_return_a_message_or_unit() {
     let none = Vec::<String>::new();
     assert_eq!(answers(async || (), "").await, none);
     assert_eq!(answers(async || "text", "").await, ["text"]);
@@ -293,7 +285,7 @@ async fn message_handlers_may_return_what_is_sent_or_nothing() {
 }
 
 #[tokio::test]
-async fn disconnect_handlers_may_fail_and_nobody_notices() {
+async fn a_failed_disconnect_handler_has_no_effect() {
     async fn disconnect(close: Close, user: User) -> Result<(), Error> {
         assert_eq!((close.code, user.0.as_str()), (Some(1005), "ann"));
         Err("secret".into())

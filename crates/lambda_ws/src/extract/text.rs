@@ -1,11 +1,11 @@
-//! JSON whose numbers and booleans may have become text on their way.
+//! JSON with numbers and booleans that may be text.
 
 use serde::de::value::MapDeserializer;
 use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 use serde_json::{Error, Value};
 
-/// JSON whose numbers and booleans may have become text on their way: read as what is asked for.
+/// JSON with numbers and booleans that may be text, read as the requested type.
 pub(super) struct Text(pub(super) Value);
 
 impl<'de> IntoDeserializer<'de, Error> for Text {
@@ -16,7 +16,7 @@ impl<'de> IntoDeserializer<'de, Error> for Text {
     }
 }
 
-/// Text that is a literal of the type that is asked for counts as one; all else is what it is.
+/// Text that is a literal of the requested type counts as that literal.
 macro_rules! literals {
     ($($method:ident $visit:ident)*) => { $(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_number_is_not_taken_for_one() {
+    fn text_that_is_not_a_number_stays_text() {
         for value in [
             json!({"n": "seven"}),
             json!({"n": "-1"}),

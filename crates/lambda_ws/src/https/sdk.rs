@@ -17,19 +17,18 @@ use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection}
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// An HTTP/1.1 client for the AWS SDK that trusts whom the environment names: the certificates of the PEM
-/// file `AWS_CA_BUNDLE`, else those of the system at `SSL_CERT_FILE` and `SSL_CERT_DIR`, else the authorities of
-/// AWS's services and those of the system.
+/// Returns an HTTP/1.1 client for the AWS SDK that trusts the certificates of the environment: those of the PEM file
+/// `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else the authorities of AWS's services and the
+/// system's.
 ///
-/// The SDK's own clients do not know the first of these variables, read all of the system's certificates before
-/// the first connection, which takes milliseconds, and bring HTTP/2, which no service of AWS asks for here. A
-/// connection takes a second at most, whatever the SDK's configuration says, and is kept for 20 s; its other
-/// timeouts hold. There is no proxy.
+/// The SDK's own clients do not support the first variable. They also read all system certificates before the first
+/// connection, which takes milliseconds, and include HTTP/2, which these AWS services do not need. A connection
+/// attempt takes at most a second, regardless of the SDK's configuration, and an idle connection is kept for 20 s.
+/// The SDK's other timeouts apply. Proxies are not supported.
 pub fn https_client() -> SharedHttpClient {
     sdk_client(Tls::process())
 }
 
-/// The same with other `tls`.
 pub(crate) fn sdk_client(tls: Tls) -> SharedHttpClient {
     SharedHttpClient::new(Sdk {
         https: client(tls),
@@ -40,7 +39,6 @@ pub(crate) fn sdk_client(tls: Tls) -> SharedHttpClient {
 #[derive(Debug, Clone)]
 struct Sdk {
     https: Https,
-    /// How long an answer may take to begin.
     read_timeout: Option<Duration>,
 }
 
@@ -82,7 +80,7 @@ async fn send(https: Https, request: HttpRequest) -> Result<HttpResponse, Connec
         .try_into_http1x()
         .map_err(|error| user(error.into()))?;
     let (head, body) = request.into_parts();
-    // It is in memory already: neither DynamoDB nor the management API takes a stream.
+    // The body is already in memory: neither DynamoDB nor the management API accepts a stream.
     let body = body.collect().await.map_err(user)?.to_bytes();
     let mut request = http::Request::from_parts(head, Full::new(body));
     let connection = capture_connection(&mut request);
@@ -90,7 +88,7 @@ async fn send(https: Https, request: HttpRequest) -> Result<HttpResponse, Connec
         capture.set_connection_retriever(move || metadata(&connection));
     }
     let answer = https.request(request).await.map_err(|error| {
-        // All else may pass: no connection, one that ends too early, or is reset.
+        // All other errors are transient, such as a failed, reset or closed connection.
         let cause = std::error::Error::source(&error);
         match cause.and_then(|cause| cause.downcast_ref::<hyper::Error>()) {
             Some(cause) if cause.is_user() => user(error.into()),
@@ -101,8 +99,7 @@ async fn send(https: Https, request: HttpRequest) -> Result<HttpResponse, Connec
         .map_err(|error| ConnectorError::other(error.into(), None))
 }
 
-/// The connection that a request is sent on: after an answer that tells of a host in trouble the SDK does not want
-/// it again.
+/// Returns the connection of a request. The SDK closes it after a response that indicates a failing host.
 fn metadata(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
     connection.connection_metadata().as_ref()?;
     let connection = connection.clone();

@@ -3,20 +3,20 @@
 use crate::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A value of a [`Kv`](crate::Kv), with what the store knows of it.
+/// A value of a [`Kv`](crate::Kv) with its version and expiry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry<T> {
     /// The value.
     pub value: T,
-    /// Another one after every change.
+    /// The version. It changes with every write.
     pub version: Version,
-    /// When it is over, if it ever is.
+    /// The expiry, if there is one.
     pub expires: Option<Timestamp>,
 }
 
-/// A version of a value: another one after every change, in no order. As JSON it is a number that
-/// JavaScript holds, for clients that change what they have read.
+/// The version of a value. It changes with every write, in no order. Its JSON is a number that JavaScript represents
+/// exactly, for clients that change the value they have read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Version(pub(super) u64);

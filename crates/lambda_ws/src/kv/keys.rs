@@ -1,15 +1,15 @@
-//! The keys there are.
+//! The keys of a namespace.
 
-use super::{Kv, OURS};
+use super::{Kv, PREFIX};
 use crate::store::{KeyPage, StoreError, check_name};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::sync::Arc;
 
 impl<T> Kv<T> {
-    /// The keys that begin with `prefix`, all if it is empty, in the order of their bytes. They are read
-    /// page by page, as the stream is: what is written meanwhile is among them or not.
+    /// Returns the keys that begin with `prefix`, or all if it is empty, in the order of their bytes. They are read
+    /// page by page. Keys that are written meanwhile may be missing or included.
     ///
-    /// DynamoDB reads whole items, and charges for that: a unit for each 4 KB of keys and values.
+    /// DynamoDB reads and charges whole items: a unit for each 4 KB of keys and values.
     ///
     /// ```
     /// # use lambda_ws::{Error, Kv, Router, testing::Gateway};
@@ -34,7 +34,7 @@ impl<T> Kv<T> {
     ///
     /// # Errors
     ///
-    /// The stream ends with the first: [`StoreError::BadName`], if the prefix has more than 256 bytes,
+    /// The stream ends with the first error: [`StoreError::BadName`] if the prefix has more than 256 bytes, or
     /// [`StoreError::Unavailable`].
     pub fn keys(
         &self,
@@ -46,7 +46,7 @@ impl<T> Kv<T> {
             let (sender, namespace, prefix) = (sender.clone(), namespace.clone(), prefix.clone());
             async move {
                 let Some(after) = after else { return Ok(None) };
-                check_name(&namespace[OURS.len()..])?;
+                check_name(&namespace[PREFIX.len()..])?;
                 if !prefix.is_empty() {
                     check_name(&prefix)?;
                 }

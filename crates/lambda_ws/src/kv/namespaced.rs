@@ -1,14 +1,13 @@
-//! Values that handlers ask for.
+//! Types with a namespace.
 
 use super::Kv;
 use crate::event::{Event, Kind};
 use crate::extract::FromEvent;
 use std::convert::Infallible;
 
-/// A type whose values are kept in a namespace of its own: handlers ask for them by a [`Kv`] of it.
+/// A type with its own namespace. Handlers take a [`Kv`] of it as an argument.
 ///
-/// So the type of an argument is enough to know where its values are, and no two handlers read the same
-/// values as different types.
+/// The type of the argument determines the namespace, so no two handlers read the same values as different types.
 ///
 /// ```
 /// use lambda_ws::Namespaced;
@@ -27,8 +26,7 @@ use std::convert::Infallible;
     note = "implement `Namespaced` for a type of your own, or ask for a `Sender` and name the namespace: `Kv::new(&sender, \"scores\")`"
 )]
 pub trait Namespaced {
-    /// The namespace, of 1 to 256 bytes. What is stored outlives a program: another name are other
-    /// values.
+    /// The namespace, of 1 to 256 bytes. Another name makes the stored values unreachable.
     const NAMESPACE: &'static str;
 }
 

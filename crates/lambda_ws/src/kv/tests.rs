@@ -1,4 +1,4 @@
-//! Values as programs see them.
+//! Tests of values.
 
 use super::update::RETRIES;
 use super::{Kv, Namespaced};
@@ -70,36 +70,27 @@ async fn handlers_of_every_kind_share_the_values_of_a_type() {
     ann.close().await;
     let seen = Kv::<Seen>::of(&gateway.sender()).get("events").await;
     let all = ["authorize", "connect", "message", "disconnect"];
-    assert_eq!(
-        seen.expect("get"),
-        Some(Seen(all.map(str::to_owned).into()))
-    );
+    let expected = Some(Seen(all.map(str::to_owned).into()));
+    assert_eq!(seen.expect("get"), expected);
 }
 
 #[tokio::test]
 async fn a_value_that_is_not_of_the_type_is_named() {
     let store = Memory::new();
-    kv::<String>(&store)
-        .set("k", &"x".to_owned())
-        .await
-        .expect("set");
+    let result = kv::<String>(&store).set("k", &"x".to_owned()).await;
+    result.expect("set");
     let numbers = kv::<u32>(&store);
     let error = numbers.get("k").await.expect_err("it is text");
-    assert_eq!(error.to_string(), "the value is not of this type");
-    let cause = std::error::Error::source(&error)
-        .expect("a cause")
-        .to_string();
-    assert!(
-        cause.starts_with("`k` in the namespace `test` is no `u32`: invalid type: string"),
-        "{cause}"
-    );
+    assert_eq!(error.to_string(), "the value is not valid for this type");
+    let cause = std::error::Error::source(&error).expect("a cause");
+    let cause = cause.to_string();
+    let expected = "`k` in the namespace `test` is not a valid `u32`: invalid type: string";
+    assert!(cause.starts_with(expected), "{cause}");
     let entry = numbers.entry("k").await;
     assert!(matches!(entry, Err(StoreError::BadValue(_))), "{entry:?}");
     let updated = numbers.update("k", |_| 1).await;
-    assert!(
-        matches!(updated, Err(StoreError::BadValue(_))),
-        "{updated:?}"
-    );
+    let is_expected = matches!(updated, Err(StoreError::BadValue(_)));
+    assert!(is_expected, "{updated:?}");
     let kept = kv::<String>(&store).get("k").await.expect("get");
     assert_eq!(kept.as_deref(), Some("x"), "nothing is overwritten");
 
@@ -121,10 +112,8 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
 
     let maps = Kv::<std::collections::BTreeMap<(u8, u8), u8>>::new(&kv.sender, "maps");
     let no_json = maps.set("k", &[((1, 2), 3)].into()).await;
-    assert!(
-        matches!(no_json, Err(StoreError::BadValue(_))),
-        "{no_json:?}"
-    );
+    let is_expected = matches!(no_json, Err(StoreError::BadValue(_)));
+    assert!(is_expected, "{no_json:?}");
 
     let (longest, text) = ("k".repeat(256), "x".to_owned());
     kv.set(&longest, &text).await.expect("the longest key");
@@ -142,21 +131,17 @@ async fn what_is_too_large_or_no_json_or_no_name_is_not_kept() {
         }
         let mut of_it = named.keys("");
         let listed = of_it.next().await;
-        assert!(
-            matches!(listed, Some(Err(StoreError::BadName(_)))),
-            "{listed:?}"
-        );
+        let is_expected = matches!(listed, Some(Err(StoreError::BadName(_))));
+        assert!(is_expected, "{listed:?}");
         assert!(of_it.next().await.is_none(), "a stream ends with its error");
     }
     let listed = kv.keys(&"k".repeat(257)).next().await;
-    assert!(
-        matches!(listed, Some(Err(StoreError::BadName(257)))),
-        "{listed:?}"
-    );
+    let is_expected = matches!(listed, Some(Err(StoreError::BadName(257))));
+    assert!(is_expected, "{listed:?}");
 }
 
 #[tokio::test]
-async fn what_is_over_is_not_there_and_need_not_be_removed() {
+async fn an_expired_value_is_missing_before_it_is_removed() {
     let gateway = Gateway::new(Router::new());
     let lasting = Kv::<u32>::new(&gateway.sender(), "test");
     let short = lasting.clone().with_ttl(MINUTE);
@@ -165,14 +150,10 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     }
     lasting.set("lasting", &2).await.expect("set");
     let entry = short.entry("read").await.expect("entry").expect("a value");
-    assert_eq!(
-        entry.expires,
-        Some(Timestamp::from_secs(
-            (gateway.now() + MINUTE).millis().div_ceil(1000)
-        ))
-    );
+    let end = (gateway.now() + MINUTE).millis().div_ceil(1000);
+    assert_eq!(entry.expires, Some(Timestamp::from_secs(end)));
 
-    // A time to live is at least as long as it says, and less than a second longer.
+    // A time to live is rounded up to a second.
     gateway.advance(MINUTE - Duration::from_millis(1)).await;
     assert_eq!(keys(&lasting, "").await.len(), 5);
     assert_eq!(short.get("read").await.expect("get"), Some(1));
@@ -182,18 +163,11 @@ async fn what_is_over_is_not_there_and_need_not_be_removed() {
     assert_eq!(lasting.get("lasting").await.expect("get"), Some(2));
     let late = lasting.set_if("read", &3, entry.version).await;
     assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
-    lasting
-        .set_if("made", &3, None)
-        .await
-        .expect("nothing is there");
+    let result = lasting.set_if("made", &3, None).await;
+    result.expect("nothing is there");
     assert!(!lasting.delete("taken").await.expect("delete"));
-    assert_eq!(
-        lasting
-            .update("updated", |old| old.unwrap_or(7))
-            .await
-            .expect("update"),
-        7
-    );
+    let updated = lasting.update("updated", |old| old.unwrap_or(7)).await;
+    assert_eq!(updated.expect("update"), 7);
 }
 
 #[tokio::test]
@@ -203,14 +177,10 @@ async fn an_update_keeps_when_a_value_is_over() {
     let short = lasting.clone().with_ttl(MINUTE);
     let count = |n: Option<u32>| n.unwrap_or(0) + 1;
     for expected in 1..=2 {
-        assert_eq!(
-            short.update("short", count).await.expect("update"),
-            expected
-        );
-        assert_eq!(
-            lasting.update("lasting", count).await.expect("update"),
-            expected
-        );
+        let found = short.update("short", count).await.expect("update");
+        assert_eq!(found, expected);
+        let found = lasting.update("lasting", count).await.expect("update");
+        assert_eq!(found, expected);
         gateway.advance(MINUTE / 4).await;
     }
     lasting.update("short", count).await.expect("update");
@@ -233,10 +203,8 @@ async fn all_keys_of_a_prefix_are_streamed_however_many_there_are() {
     assert_eq!(keys(&kv, "ü").await, ["ü"]);
     assert_eq!(keys(&kv, "a0").await, [""; 0]);
     assert_eq!(keys(&kv, "").await.len(), 2503);
-    assert_eq!(
-        keys(&Kv::<u32>::new(&sender(store), "other"), "").await,
-        [""; 0]
-    );
+    let other = Kv::<u32>::new(&sender(store), "other");
+    assert_eq!(keys(&other, "").await, [""; 0]);
 }
 
 #[tokio::test]
@@ -271,7 +239,7 @@ async fn a_version_is_a_number_that_javascript_holds() {
     kv.set_if("k", &2, back).await.expect("it is the version");
 }
 
-/// Changes the value under everybody who changes it, so often.
+/// Changes the value concurrently with every other change, this many times.
 async fn contested(times: u32) -> (Result<u32, StoreError>, u32) {
     let gateway = Gateway::new(Router::new());
     let (kv, store) = (Kv::<u32>::new(&gateway.sender(), "test"), gateway.store());
@@ -307,18 +275,15 @@ async fn no_update_of_many_at_once_is_lost() {
         Ok::<_, Error>(n.to_string())
     }));
     let clients = (0..8).map(|_| gateway.connect("/"));
-    let mut clients: Vec<_> = join_all(clients)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let clients = join_all(clients).await.into_iter().map(Result::unwrap);
+    let mut clients: Vec<_> = clients.collect();
     join_all(clients.iter_mut().map(|client| client.send("count"))).await;
     let counted = Kv::<u32>::new(&gateway.sender(), "counts").get("all").await;
     assert_eq!(counted.expect("get"), Some(8));
 }
 
 #[tokio::test]
-async fn a_change_that_refuses_writes_nothing() {
+async fn a_failed_change_writes_no_value() {
     let kv = kv::<u32>(&Memory::new());
     let refused = kv.try_update("k", |_| Err(Error::client("no", "no"))).await;
     assert_eq!(refused.expect_err("refused").code(), "no");

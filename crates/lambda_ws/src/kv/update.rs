@@ -1,4 +1,4 @@
-//! Changes of what is there.
+//! Updates of values.
 
 use super::Kv;
 use crate::ConnectionId;
@@ -7,21 +7,20 @@ use crate::store::{StoreError, encode_value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// How often a change is repeated.
 pub(super) const RETRIES: u8 = 16;
 
-/// The pauses before the repetitions, of at most 8 to 256 ms: 2 s in all, if all of them fail.
+/// The pauses before retries, of at most 8 to 256 ms: at most 2 s in total.
 const BACKOFF: Backoff = Backoff::new(8, 2, 256, RETRIES, Jitter::Full);
 
 impl<T: Serialize + DeserializeOwned> Kv<T> {
-    /// Changes a value, or makes one where there is none; returns the new one. `change` may be called
-    /// several times: as often as others changed it meanwhile, 17 times at most.
+    /// Changes a value, or creates it, and returns the new value. `change` may run several times: once more after
+    /// each concurrent change, at most 17 times.
     ///
-    /// A value that is there keeps its time to live; only one that is new gets this `Kv`'s.
+    /// An existing value keeps its expiry; only a new value gets this `Kv`'s time to live.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if others always were faster; those of [`get`](Self::get) and
+    /// [`StoreError::Conflict`] after too many concurrent changes; the errors of [`get`](Self::get) and
     /// [`set`](Self::set).
     pub async fn update(
         &self,
@@ -31,7 +30,7 @@ impl<T: Serialize + DeserializeOwned> Kv<T> {
         self.try_update(key, |value| Ok(change(value))).await
     }
 
-    /// As [`update`](Self::update), with a change that may refuse: then nothing is written.
+    /// Like [`update`](Self::update), with a change that may fail. Then no value is written.
     ///
     /// ```
     /// # use lambda_ws::{Error, Kv, Router, testing::Gateway};
@@ -56,7 +55,7 @@ impl<T: Serialize + DeserializeOwned> Kv<T> {
     ///
     /// # Errors
     ///
-    /// That of the change, and those of [`update`](Self::update).
+    /// The error of the change, and the errors of [`update`](Self::update).
     pub async fn try_update<E: From<StoreError>>(
         &self,
         key: &str,

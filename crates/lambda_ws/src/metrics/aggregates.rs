@@ -3,20 +3,18 @@
 use super::kind::Metric;
 use std::collections::BTreeMap;
 
-/// The counts and values since the last line.
 #[derive(Debug, Default)]
 pub(super) struct Aggregates(BTreeMap<(Label, Metric), Values>);
 
-/// What a metric is about: one of few, because CloudWatch charges for each.
+/// The subject of a metric. There are few, because CloudWatch charges for each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Label {
     Nothing,
-    /// A route of the router.
     Route(String),
     Code(&'static str),
 }
 
-/// A sum, or values that percentiles are made of.
+/// A sum, or the values for percentiles.
 #[derive(Debug)]
 pub(super) enum Values {
     Sum(u64),
@@ -45,7 +43,7 @@ impl Aggregates {
     }
 }
 
-/// A close code as a label. Clients choose from thousands.
+/// Returns the label of a close code. Clients can choose from thousands.
 pub(super) fn code(code: Option<u16>) -> &'static str {
     match code {
         Some(1000) => "1000",
@@ -66,10 +64,10 @@ pub(super) fn code(code: Option<u16>) -> &'static str {
     }
 }
 
-/// The most values of a metric that one invocation writes. Of more values it writes a fair sample.
+/// The maximum number of values that an invocation writes for a metric. A larger set is sampled.
 const MOST: usize = 1000;
 
-/// All values, or a sample that contains each of them with the same probability.
+/// All values, or a sample of them with equal probabilities.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
     values: Vec<f64>,

@@ -6,10 +6,10 @@ use crate::Timestamp;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The most values that a document has of one metric.
+/// The maximum number of values of a metric in a document.
 const VALUES: usize = 100;
 
-/// The longest value of a dimension, in characters. CloudWatch takes more; nobody reads it.
+/// The maximum length of a dimension's value, in characters. CloudWatch accepts more, but dashboards do not show it.
 const LONGEST: usize = 250;
 
 /// The namespace and the dimension that all documents share.
@@ -18,7 +18,6 @@ pub(super) struct Dimensions {
     pub(super) function: Option<String>,
 }
 
-/// A document: the root of the JSON.
 #[derive(Serialize)]
 struct Document<'a> {
     #[serde(rename = "_aws")]
@@ -62,7 +61,7 @@ enum Shown<'a> {
     Each(&'a [f64]),
 }
 
-/// The content of a document: one value for each dimension, each metric once.
+/// The content of a document: one value per dimension, and each metric once.
 #[derive(Default)]
 struct Page<'a> {
     route: Option<&'a str>,
@@ -121,7 +120,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What metrics are told apart by; each is there for all routes and codes together, too.
+/// Returns the dimensions of a metric. Each metric also has a total over all routes and codes.
 fn dimensions(shared: &Dimensions, by: By) -> Vec<Vec<&'static str>> {
     let function = Vec::from_iter(shared.function.is_some().then_some("Function"));
     let with = |name| [function.clone(), vec![name]].concat();
@@ -132,7 +131,7 @@ fn dimensions(shared: &Dimensions, by: By) -> Vec<Vec<&'static str>> {
     }
 }
 
-/// What CloudWatch takes for a dimension's value: ASCII.
+/// Returns a route as a valid value of a dimension: ASCII.
 fn readable(route: &str) -> String {
     let readable = |c: char| match c {
         ' '..='~' => c,
@@ -141,7 +140,7 @@ fn readable(route: &str) -> String {
     route.chars().take(LONGEST).map(readable).collect()
 }
 
-/// The documents that say all that was counted, one a line: as few as its limits allow.
+/// Returns the documents of all metrics, one per line, as few as the limits allow.
 pub(super) fn documents(
     shared: &Dimensions,
     aggregates: &Aggregates,

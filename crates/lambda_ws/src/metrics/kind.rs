@@ -1,8 +1,7 @@
-//! What is counted.
+//! The kinds of metrics.
 
 use serde::Serialize;
 
-/// What is counted, by its name in CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) enum Metric {
     ColdStarts,
@@ -27,14 +26,13 @@ pub(crate) enum Metric {
     TasksFailed,
 }
 
-/// What a number is a number of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) enum Unit {
     Count,
     Milliseconds,
 }
 
-/// What it is told apart by, beside the function.
+/// The dimension of a metric, beside the function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum By {
     Nothing,

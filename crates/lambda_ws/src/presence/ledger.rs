@@ -1,4 +1,4 @@
-//! Presences as they are kept: a value by room and user, which is there while the user is.
+//! The stored presences: a value by room and user, which exists while the user is present.
 
 use crate::Timestamp;
 use crate::clock::Clock;
@@ -8,46 +8,42 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 use tracing::debug;
 
-/// The prefix of the namespaces of the users in a room. A namespace may have a prefix of four bytes and a name;
-/// those of applications have another prefix.
+/// The prefix of the namespaces of users in a room. A namespace consists of a prefix of at most four bytes and a
+/// name. Namespaces of applications have another prefix.
 const ROOM: &str = "in:";
 
-/// The namespace of the users in a room.
 pub(crate) fn namespace(room: &str) -> String {
     format!("{ROOM}{room}")
 }
 
-/// What the value says: that it is there is all that matters.
+/// The value. Only its existence matters.
 const VALUE: &str = "true";
 
-/// How often others may get in the way. They do only if they change the same user in the same room.
+/// The maximum number of conflicts. They happen only if others change the same user in the same room.
 const ATTEMPTS: usize = 20;
 
-/// The number of values of a user that are replaced at once, and of users.
+/// The number of values of a user that are replaced concurrently, and of users.
 const AT_ONCE: usize = 8;
 const USERS_AT_ONCE: usize = 16;
 
-/// How many records are read at once.
 const BATCH: usize = 100;
 
-/// How far the clocks of processes may be apart.
+/// The maximum difference between the clocks of processes.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// Rooms by user.
 pub(crate) type Users = BTreeMap<String, BTreeSet<String>>;
 
 /// Users who left, by room, with the versions of their values.
 pub(crate) type Left = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// Presences, kept in the store of the connections.
+/// The presences in the connection store.
 ///
-/// Whoever turns the value of a room and a user from absent to present has won the right to say that the
-/// user joined, and whoever turns it back, that the user left: so the two alternate. A joiner first
-/// becomes a member of the room and then gives the value a new version; a leaver first reads the version,
-/// then looks for members, and then replaces that version only. So if a joiner's touch comes before that
-/// reading, the leaver sees a member (or one that left since, which has a leaver of its own); if it comes
-/// between, the leaver's version is no longer there; and if it comes after, the joiner finds the value
-/// absent and has won.
+/// The caller that changes the value of a room and a user from absent to present announces the join, and the caller
+/// that changes it back announces the departure. So the two alternate. A joiner first becomes a member of the room
+/// and then gives the value a new version. A leaver reads the version, then looks for members, and then replaces only
+/// that version. If the join comes before the read, the leaver sees a member, or one that left since and has its own
+/// leaver. If it comes in between, the leaver's version is outdated. If it comes after, the joiner finds the value
+/// absent and announces the join.
 #[derive(Clone, Copy)]
 pub(crate) struct PresenceLedger<'a> {
     pub(crate) store: &'a dyn DynStore,
@@ -55,19 +51,19 @@ pub(crate) struct PresenceLedger<'a> {
 }
 
 impl PresenceLedger<'_> {
-    /// Remembers that a user is in a room, once a connection is a member of it. Whether that is news.
+    /// Makes a user present after a connection has joined the room. Returns whether the user was absent.
     pub(crate) async fn touch(&self, room: &str, user: &str) -> Result<bool, StoreError> {
         let namespace = namespace(room);
         for attempt in 0..ATTEMPTS {
             let now = self.clock.now();
             let found = self.store.read_value(&namespace, user, now).await?;
-            // Whoever was faster has given it a new version, and no leaver who looked before has that.
+            // Another joiner was faster and has changed the version, so no earlier leaver can replace it.
             if found.is_some() && attempt > 0 {
                 return Ok(false);
             }
             let is_news = found.is_none();
             let version = found.map(|found| found.version);
-            // As long as the connection at most, which is older.
+            // The connection is older, so it expires earlier.
             let expires = Some(Record::expiry(now, now));
             let touched = self
                 .store
@@ -81,11 +77,11 @@ impl PresenceLedger<'_> {
         Err(StoreError::Conflict)
     }
 
-    /// Remembers that users have left rooms in which none of their connections is left. Adds to `left` the
-    /// users by room for which that is a change, also if it fails for others.
+    /// Makes users absent from rooms without any of their connections. Adds the users who left to `left`, also if it
+    /// fails for others.
     pub(crate) async fn leave(&self, mut users: Users, left: &mut Left) -> Result<(), StoreError> {
         for _ in 0..ATTEMPTS {
-            // In this order: see above.
+            // The order matters: see the type's documentation.
             let found = self.versions(users).await?;
             if found.is_empty() {
                 return Ok(());
@@ -117,9 +113,8 @@ impl PresenceLedger<'_> {
         Err(StoreError::Conflict)
     }
 
-    /// Remembers that a user has left rooms, which are given with the versions of their values. Returns the
-    /// rooms that the user left, each with its new version, those whose value was changed meanwhile, and the
-    /// last failure.
+    /// Makes a user absent from rooms with these versions. Returns the rooms that the user left with their new
+    /// versions, the rooms with a conflict, and the last failure.
     async fn leave_rooms(
         &self,
         user: &str,
@@ -146,7 +141,7 @@ impl PresenceLedger<'_> {
         (left, conflicts, failed)
     }
 
-    /// The rooms in which users are said to be, with the versions of their values.
+    /// Returns the rooms where users are present, with the versions of the values.
     async fn versions(
         &self,
         users: Users,
@@ -169,7 +164,6 @@ impl PresenceLedger<'_> {
         Ok(found)
     }
 
-    /// The rooms that a user's connections are in.
     async fn rooms_of(&self, user: &str) -> Result<HashSet<String>, StoreError> {
         let (scope, mut after) = (Scope::User(user.to_owned()), None);
         let mut rooms = HashSet::new();
@@ -189,8 +183,8 @@ impl PresenceLedger<'_> {
         }
     }
 
-    /// Makes a value of this version absent, and returns its next version. It is replaced by one that has
-    /// expired, because a replacement is recognized if its answer is lost.
+    /// Makes a value of this version absent and returns the next version. It writes an expired value, because a
+    /// replacement recognizes itself after a lost response.
     async fn end(&self, room: &str, user: &str, version: u64) -> Result<u64, StoreError> {
         let (namespace, now) = (namespace(room), self.clock.now());
         let over = Timestamp::from_secs(now.secs().saturating_sub(SKEW.as_secs()));
@@ -201,8 +195,8 @@ impl PresenceLedger<'_> {
         ended.await
     }
 
-    /// Deletes the values of users who left, so that a room does not grow by all who were ever there. What
-    /// fails is deleted by the table's time to live.
+    /// Deletes the values of absent users, so that a room does not grow forever. The table's time to live deletes the
+    /// rest.
     pub(crate) async fn forget(&self, left: Left) {
         let values = left.into_iter().flat_map(|(room, users)| {
             let namespace = namespace(&room);
@@ -220,7 +214,7 @@ impl PresenceLedger<'_> {
             if let Err(error) = deleted {
                 debug!(
                     error = &error as &dyn std::error::Error,
-                    "a presence is left to expire"
+                    "an outdated presence could not be deleted; it expires"
                 );
             }
         }

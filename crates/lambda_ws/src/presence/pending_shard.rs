@@ -1,4 +1,4 @@
-//! Joins and departures that wait in the store until they are announced together.
+//! The stored joins and departures that are announced together.
 
 use crate::clock::Clock;
 use crate::id::new_id;
@@ -8,33 +8,28 @@ use serde::{Deserialize, Serialize};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-/// The number of shards of each kind. Each is a partition of the table (1 000 writes a second), and at most
-/// one task waits for each.
+/// The number of shards of each kind. Each is a partition of the table (1 000 writes per second), with at most one
+/// waiting task.
 pub(crate) const SHARDS: u8 = 16;
 
-/// The number of shards that the changes of one room are spread over: each announces the room's changes in
-/// messages of its own, so few are better for the members, and many for the table.
+/// The number of shards for the changes of one room. Each shard announces its changes separately, so few shards mean
+/// fewer messages, and many shards mean more throughput.
 const ROOM_SHARDS: u8 = 4;
 
-/// The keys of batches begin with this.
 const BATCH: &str = "batch/";
 
-/// The key of the request for a sweep.
 const REQUEST: &str = "request";
 
-/// The largest batch, in bytes.
 const BATCH_BYTES: usize = 24 * 1024;
 
-/// How long a batch is kept: longer than Lambda keeps an asynchronous event (6 h).
+/// How long a batch is stored: longer than Lambda keeps an asynchronous event (6 h).
 const BATCH_TTL: Duration = Duration::from_secs(7 * 60 * 60);
 
-/// How long after its time a requested sweep is still expected.
 const SWEEP_DELAY: Duration = Duration::from_secs(60);
 
 /// The number of batches that are read and announced together.
 const PAGE: usize = 500;
 
-/// What the changes of a shard are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ChangeKind {
@@ -42,7 +37,6 @@ pub(crate) enum ChangeKind {
     Left,
 }
 
-/// A share of the pending changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) kind: ChangeKind,
@@ -50,7 +44,7 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    /// One of the shards for changes of a room.
+    /// Returns the shard for new changes of a room.
     pub(crate) fn of(kind: ChangeKind, room: &str) -> Self {
         let mut hasher = DefaultHasher::new();
         room.hash(&mut hasher);
@@ -69,11 +63,11 @@ impl Shard {
 
 /// The pending changes of a shard.
 ///
-/// When thousands of connections come or go at once, a task for each would take up the account's
-/// concurrency, and a message for each would reach every other member: n² messages. So each event adds its
-/// changes to a shard, and one task for each shard announces them together. An event that adds a
-/// change requests a sweep, unless one is requested. The sweep withdraws that request before it reads. So either it reads a
-/// change, or the writer of that change found no request.
+/// If each of thousands of changes had its own task, the tasks would use up the account's concurrency. If each had
+/// its own broadcast, every other member would get it: n² messages. So each event adds its changes to a shard, and
+/// one task for each shard announces them together. An event that adds a change requests a sweep, unless one is
+/// requested. The sweep withdraws the request before it reads. So it either reads a change, or the writer of that
+/// change found no request.
 #[derive(Clone, Copy)]
 pub(crate) struct PendingShard<'a> {
     pub(crate) store: &'a dyn DynStore,
@@ -81,19 +75,17 @@ pub(crate) struct PendingShard<'a> {
     pub(crate) shard: Shard,
 }
 
-/// Changes that were added together.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Batch {
-    /// When they are announced.
     pub(crate) due: Timestamp,
     pub(crate) changes: Vec<PendingChange>,
 }
 
-/// Some batches with their keys, and the key that the next ones follow.
+/// Some batches with their keys, and the cursor of the next ones.
 pub(crate) type Batches = (Vec<(String, Batch)>, Option<String>);
 
 impl PendingShard<'_> {
-    /// Adds changes that are announced when they are `due`.
+    /// Adds changes that are `due` for announcement at a time.
     pub(crate) async fn add(
         &self,
         due: Timestamp,
@@ -112,8 +104,8 @@ impl PendingShard<'_> {
         Ok(())
     }
 
-    /// Requests a sweep at `due`. `None`, if nobody has: the caller queues the task. Otherwise the time of
-    /// the sweep that is requested already.
+    /// Requests a sweep at `due`. Returns `None` if the caller must queue the task, or the time of the sweep that is
+    /// already requested.
     pub(crate) async fn request(&self, due: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         let expires = Some(self.expiry((due - now) + SWEEP_DELAY));
@@ -129,14 +121,13 @@ impl PendingShard<'_> {
         Ok(Some(due.map_or(now, Timestamp::from_millis)))
     }
 
-    /// Withdraws the request.
     pub(crate) async fn withdraw_request(&self) -> Result<(), StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         let deleted = self.store.delete_value(&namespace, REQUEST, now);
         deleted.await.map(drop)
     }
 
-    /// Some of the batches, those after the key `after`.
+    /// Returns some of the batches after the key `after`.
     pub(crate) async fn batches(&self, after: Option<&str>) -> Result<Batches, StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         let page = self
@@ -150,7 +141,6 @@ impl PendingShard<'_> {
         Ok((batches.collect(), next))
     }
 
-    /// Removes batches.
     pub(crate) async fn discard(&self, keys: &[String]) -> Result<(), StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         self.store.delete_values(&namespace, keys, now).await
@@ -161,7 +151,6 @@ impl PendingShard<'_> {
     }
 }
 
-/// Changes in parts that fit into one batch each.
 fn parts(mut changes: &[PendingChange]) -> impl Iterator<Item = &[PendingChange]> {
     std::iter::from_fn(move || {
         let mut size = 0;
@@ -177,8 +166,7 @@ fn parts(mut changes: &[PendingChange]) -> impl Iterator<Item = &[PendingChange]
     })
 }
 
-/// Rooms that a user's connection joined or left. A connection leaves all its rooms when it ends or is
-/// found gone.
+/// The rooms that a user's connection joined or left. A connection leaves all its rooms when it disconnects or is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PendingChange {
     pub(crate) id: ConnectionId,
@@ -191,7 +179,7 @@ pub(crate) struct PendingChange {
 }
 
 impl PendingChange {
-    /// The departure of a connection from all its rooms, if it belongs to a user and is in any room.
+    /// Returns the departure of a connection from all its rooms, if it has a user and a room.
     pub(crate) fn departure(record: &Record) -> Option<Self> {
         let user = record.user.clone()?;
         (!record.rooms.is_empty()).then(|| Self {
@@ -203,7 +191,6 @@ impl PendingChange {
         })
     }
 
-    /// The approximate size as JSON, in bytes.
     fn size(&self) -> usize {
         let rooms = self.rooms.iter().map(|room| room.len() + 3);
         128 + self.user.len() + rooms.sum::<usize>()

@@ -9,22 +9,17 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tracing::warn;
 
-/// How much earlier than its time a requested sweep may read: what the clocks of two processes may differ by.
+/// How early a requested sweep may read, because the clocks of two processes may differ.
 const SKEW: Duration = Duration::from_millis(500);
 
-/// How a router that keeps presences handles them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Hooks {
-    /// How long a user who left may take to come back.
     pub(crate) grace: Duration,
-    /// Whether it has a `joined` handler.
     pub(crate) announces_joins: bool,
 }
 
-/// The presence state of a process.
 #[derive(Debug, Default)]
 pub(crate) struct PresenceState {
-    /// The router's, if it keeps presences.
     hooks: Option<Hooks>,
     changes: Mutex<Changes>,
     has_warned: AtomicBool,
@@ -32,11 +27,11 @@ pub(crate) struct PresenceState {
 
 #[derive(Debug, Default)]
 struct Changes {
-    /// Departures that are in no shard yet. Some are found after the end of an event.
+    /// Departures that are not stored yet. Some are found after the end of an event.
     departures: Vec<PendingChange>,
-    /// Shards that a change was added to, and when their first is due.
+    /// Shards with new changes, and the time when the first of them is due.
     added: BTreeMap<Shard, Timestamp>,
-    /// When the next sweep of a shard is, as far as this process knows.
+    /// The times of the next sweeps that this process knows.
     sweeps: BTreeMap<Shard, Timestamp>,
 }
 
@@ -48,21 +43,19 @@ impl PresenceState {
         }
     }
 
-    /// The router's hooks, if it keeps presences.
     pub(crate) fn hooks(&self) -> Option<Hooks> {
         self.hooks
     }
 
-    /// Whether presences are kept.
-    pub(crate) fn are_kept(&self) -> bool {
+    pub(crate) fn is_enabled(&self) -> bool {
         self.hooks.is_some()
     }
 
-    /// Stores departures, before the connections are removed, for a sweep after the grace. Without a grace
-    /// or tasks they are remembered until the end of the event.
+    /// Stores departures for a sweep after the grace period, before the connections are removed. Without a grace
+    /// period or tasks they stay in memory until the end of the event.
     pub(crate) async fn depart(
         &self,
-        kept: PresenceLedger<'_>,
+        ledger: PresenceLedger<'_>,
         has_tasks: bool,
         departures: &[PendingChange],
     ) {
@@ -72,7 +65,7 @@ impl PresenceState {
         if !has_tasks || grace.is_zero() {
             return self.remember(departures);
         }
-        let PresenceLedger { store, clock } = kept;
+        let PresenceLedger { store, clock } = ledger;
         let due = clock.now() + grace;
         let mut shards: BTreeMap<Shard, Vec<PendingChange>> = BTreeMap::new();
         for departure in departures {
@@ -92,7 +85,7 @@ impl PresenceState {
                     let error = &error as &dyn std::error::Error;
                     warn!(
                         error,
-                        "departures are not stored: they are announced with this event"
+                        "departures could not be stored; they are announced with this event"
                     );
                     self.remember(&departures);
                 }
@@ -100,31 +93,27 @@ impl PresenceState {
         }
     }
 
-    /// Remembers departures until the end of the event.
     fn remember(&self, departures: &[PendingChange]) {
         self.changes().departures.extend_from_slice(departures);
     }
 
-    /// Remembers that a change was added to a shard.
     pub(crate) fn added(&self, shard: Shard, due: Timestamp) {
         let mut changes = self.changes();
         let first = changes.added.entry(shard).or_insert(due);
         *first = due.min(*first);
     }
 
-    /// Whether there are changes to announce.
     pub(crate) fn has_changes(&self) -> bool {
         let changes = self.changes();
         !changes.departures.is_empty() || !changes.added.is_empty()
     }
 
-    /// Takes the departures that are in no shard.
+    /// Takes the departures that are not stored.
     pub(crate) fn departures(&self) -> Vec<PendingChange> {
         std::mem::take(&mut self.changes().departures)
     }
 
-    /// Takes the shards whose sweep has to be requested at `now`: those with a new change, unless a sweep is
-    /// known to read it.
+    /// Takes the shards that need a sweep request at `now`: those with a new change that no known sweep will read.
     pub(crate) fn unswept(&self, now: Timestamp) -> BTreeMap<Shard, Timestamp> {
         let mut changes = self.changes();
         let mut added = std::mem::take(&mut changes.added);
@@ -137,17 +126,14 @@ impl PresenceState {
         added
     }
 
-    /// Remembers when the next sweep of a shard is.
     pub(crate) fn sweeps(&self, shard: Shard, due: Timestamp) {
         self.changes().sweeps.insert(shard, due);
     }
 
-    /// Remembers that the requested sweep of a shard has begun.
     pub(crate) fn swept(&self, shard: Shard) {
         self.changes().sweeps.remove(&shard);
     }
 
-    /// Whether this is the first call.
     pub(crate) fn is_first(&self) -> bool {
         !self.has_warned.swap(true, Ordering::Relaxed)
     }

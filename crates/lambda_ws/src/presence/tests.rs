@@ -1,4 +1,4 @@
-//! Presences, when connections of a user come and go at once.
+//! Tests of presences with concurrent connections of a user.
 
 use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard, Users, namespace};
 use crate::clock::Clock;
@@ -33,7 +33,7 @@ fn record(id: &str) -> Record {
     record
 }
 
-/// Takes ann out of rooms, and returns those that she left.
+/// Removes ann from rooms and returns the rooms that she left.
 async fn leave(kept: PresenceLedger<'_>, rooms: &[&str]) -> (Vec<String>, Result<(), StoreError>) {
     let rooms = rooms.iter().map(|room| room.to_string()).collect();
     let users = Users::from([("ann".to_owned(), rooms)]);
@@ -44,18 +44,18 @@ async fn leave(kept: PresenceLedger<'_>, rooms: &[&str]) -> (Vec<String>, Result
     (left.into_keys().collect(), done)
 }
 
-/// What happened, in this order.
+/// The events, in order.
 #[derive(Debug, Clone, PartialEq)]
 enum Said {
     /// A connection is a member, and has touched the presence.
     Here(usize),
-    /// A connection is about to be none any more.
+    /// A connection is about to leave the room.
     Going(usize),
     Joined,
     Left,
 }
 
-/// A store that lets others go first before each of its operations: a poll is one operation.
+/// A store that yields before each of its operations: each poll is one operation.
 fn turns(store: Memory) -> Arc<dyn DynStore> {
     Arc::new(InterceptedStore {
         store,
@@ -72,7 +72,7 @@ fn turns(store: Memory) -> Arc<dyn DynStore> {
     })
 }
 
-/// A connection that comes and, perhaps, goes.
+/// A connection that joins and may leave.
 async fn life(store: Arc<dyn DynStore>, number: usize, goes: bool, said: Arc<Mutex<Vec<Said>>>) {
     let (clock, said) = (Now(NOW), |what| said.lock().unwrap().push(what));
     let record = record(&format!("c{number}"));
@@ -94,7 +94,7 @@ async fn life(store: Arc<dyn DynStore>, number: usize, goes: bool, said: Arc<Mut
     }
 }
 
-/// Lets connections come and go in the order of a schedule, which names who has the next turn.
+/// Runs connections in the order of a schedule of turns.
 fn run(goes: &[bool], schedule: &[usize]) -> (Memory, Vec<Said>) {
     let (store, said) = (Memory::new(), Arc::default());
     let remote = turns(store.clone());
@@ -128,7 +128,7 @@ proptest! {
     #[test]
     fn joined_and_left_alternate_and_tell_the_truth_in_any_order(
         goes in prop::collection::vec(any::<bool>(), 1..5),
-        // Who has turns, and how many: one who has many in a row overtakes others in the middle.
+        // The schedule repeats a connection, so that it overtakes others in the middle.
         schedule in prop::collection::vec((0..5_usize, 1..9_usize), 0..16),
     ) {
         let turns = schedule.iter().flat_map(|(who, count)| std::iter::repeat_n(*who, *count));
@@ -184,13 +184,12 @@ async fn rooms_and_users_with_the_longest_names_have_presences() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present() {
+async fn a_gone_or_expired_connection_keeps_no_user_present() {
     let (store, clock) = (Memory::new(), Now(NOW));
     let marked = record("marked");
     Store::register(&store, &marked).await.unwrap();
-    Store::mark_gone(&store, &marked.id, marked.at)
-        .await
-        .unwrap();
+    let result = Store::mark_gone(&store, &marked.id, marked.at).await;
+    result.unwrap();
     let mut expired = record("expired");
     expired.expires = NOW;
     Store::register(&store, &expired).await.unwrap();
@@ -202,7 +201,7 @@ async fn a_connection_that_is_marked_as_gone_or_has_expired_keeps_nobody_present
 }
 
 #[tokio::test]
-async fn what_is_known_to_have_left_is_said_although_the_store_fails_for_others() {
+async fn known_departures_are_returned_although_the_store_fails_for_others() {
     let (store, clock) = (Memory::new(), Now(NOW));
     for room in ["a", "b", "c"] {
         kept(&store, &clock).touch(room, "ann").await.unwrap();
@@ -256,10 +255,8 @@ async fn many_departures_are_stored_in_batches_and_none_is_lost() {
     assert_eq!(more, None);
     assert!((100..300).contains(&batches.len()), "{}", batches.len());
     let keys: Vec<_> = batches.iter().map(|(key, _)| key.clone()).collect();
-    let mut stored: Vec<_> = batches
-        .into_iter()
-        .flat_map(|(_, batch)| batch.changes)
-        .collect();
+    let stored = batches.into_iter().flat_map(|(_, batch)| batch.changes);
+    let mut stored: Vec<_> = stored.collect();
     stored.sort_by_key(|change| change.id.as_str()[1..].parse::<usize>().unwrap());
     assert_eq!(stored, departures);
     pending.discard(&keys).await.unwrap();

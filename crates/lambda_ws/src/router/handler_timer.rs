@@ -6,7 +6,7 @@ use crate::response::Response;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Measures how long a handler takes, and whether it fails. A panic is a failure.
+/// Measures the duration of a handler and whether it fails. A panic counts as a failure.
 pub(crate) struct HandlerTimer {
     metrics: Arc<Metrics>,
     began: Instant,
@@ -15,7 +15,6 @@ pub(crate) struct HandlerTimer {
 }
 
 impl HandlerTimer {
-    /// Begins the call of the handler of a route.
     pub(crate) fn new(metrics: Arc<Metrics>, route: &str) -> Self {
         Self {
             metrics,
@@ -25,10 +24,9 @@ impl HandlerTimer {
         }
     }
 
-    /// Ends the call.
     pub(super) fn end(mut self, response: &Response) {
         self.failed = response.error().is_some_and(|error| {
-            // A client that leaves before its welcome message is no failure of the handler.
+            // A client that disconnects before its welcome message is not a failure of the handler.
             !(error.is_client() || self.route == Opened::ROUTE && error.is_gone())
         });
     }

@@ -3,10 +3,9 @@
 use super::route::Route;
 use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
 
-/// Lists the handlers once, for everything that is done with all of them.
+/// Lists the handlers once, for all operations on them.
 macro_rules! handlers {
     ($($name:ident: $kind:ty,)*) => {
-        /// The handlers of a router that are not routes.
         #[derive(Clone)]
         pub(super) struct Handlers<S> {
             $(pub(super) $name: Option<Route<$kind, S>>,)*
@@ -19,7 +18,6 @@ macro_rules! handlers {
         }
 
         impl<S: Clone + Send + Sync + 'static> Handlers<S> {
-            /// Adds the handlers of another router.
             #[track_caller]
             pub(super) fn merge(&mut self, other: Self) {
                 $(if let Some(handler) = other.$name {
@@ -44,7 +42,6 @@ handlers! {
     fallback: Message,
 }
 
-/// Sets what may be set once.
 #[track_caller]
 pub(super) fn set<T>(slot: &mut Option<T>, name: &str, value: T) {
     let old = slot.replace(value);

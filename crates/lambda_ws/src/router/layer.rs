@@ -11,17 +11,16 @@ use std::sync::Arc;
 /// The service that a layer wraps: a router and the layers that were added to it before.
 pub type RouterService = BoxCloneSyncService<AnyEvent, Response, BoxError>;
 
-/// Wraps a service in a layer.
 pub(super) type ApplyLayer = dyn Fn(RouterService) -> RouterService + Send + Sync;
 
 impl<S> Router<S> {
-    /// Wraps the router in a layer of [tower](https://docs.rs/tower), which sees every event of every kind, before
-    /// the router selects a handler.
+    /// Wraps the router in a [tower](https://docs.rs/tower) layer, which gets every event before the router selects a
+    /// handler.
     ///
-    /// A layer may add [extensions](crate::Extension) to an event, limit its time, or respond itself. It may fail:
-    /// that is an internal error. Each layer wraps the whole router with the layers added before it, so the layer
-    /// that is added last sees an event first. The order of [`route`](Self::route) and `layer` does not matter: a
-    /// layer also wraps handlers that are added, or [merged](Self::merge), after it.
+    /// A layer may add [extensions](crate::Extension) to an event, limit its time, or respond itself. A failed layer
+    /// is an internal error. Each layer wraps the whole router with all earlier layers, so the last layer gets an
+    /// event first. The order of [`route`](Self::route) and `layer` does not matter: a layer also wraps handlers that
+    /// are added, or [merged](Self::merge), after it.
     ///
     /// ```
     /// use lambda_ws::{AnyEvent, Extension, Router};
@@ -60,7 +59,6 @@ impl<S> Router<S> {
 }
 
 impl Router {
-    /// Returns the router in its layers, if it has any.
     pub(crate) fn layered(self: &Arc<Self>) -> Option<RouterService> {
         if self.layers.is_empty() {
             return None;

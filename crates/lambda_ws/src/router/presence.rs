@@ -1,4 +1,4 @@
-//! Handlers and settings of presence.
+//! The presence handlers and settings of a router.
 
 use super::Router;
 use super::handlers::set;
@@ -11,8 +11,8 @@ use crate::response::IntoResponse;
 use std::time::Duration;
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// Handles users who have joined a room: each with the first connection there that belongs to the user
-    /// ([`Opening::user`](crate::Opening::user)). The place to announce them to the room.
+    /// Sets the handler of users who joined a room. A user ([`Opening::user`](crate::Opening::user)) joins with the
+    /// first connection in the room. Use it to announce users to the room.
     ///
     /// ```
     /// use lambda_ws::{ConnectionId, Error, Opening, PresenceChange, Query, Router, Sender};
@@ -23,13 +23,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///     Ok(me.join("tea")?)
     /// }
     ///
-    /// async fn joined(PresenceChange { room, users }: PresenceChange, id: ConnectionId, sender: Sender) -> Result<(), Error> {
+    /// async fn joined(PresenceChange { room, users, .. }: PresenceChange, id: ConnectionId, sender: Sender) -> Result<(), Error> {
     ///     let message = format!("joined: {}", users.join(", "));
     ///     sender.room(room).except(&id).send(message).await?;
     ///     Ok(())
     /// }
     ///
-    /// async fn left(PresenceChange { room, users }: PresenceChange, sender: Sender) -> Result<(), Error> {
+    /// async fn left(PresenceChange { room, users, .. }: PresenceChange, sender: Sender) -> Result<(), Error> {
     ///     sender.room(room).send(format!("left: {}", users.join(", "))).await?;
     ///     Ok(())
     /// }
@@ -48,42 +48,37 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// # }
     /// ```
     ///
-    /// A user who joins a quiet room is announced in the same event, after the event's own handler:
-    /// `$connect`, whose client cannot receive yet and is left out of what is sent to the room; a message; or
-    /// [`opened`](Self::opened). The users who follow within about a second are announced together, by a
-    /// task: a crowd that arrives at once costs each member a few messages, not one for each user. The
-    /// connection id is then that of one of them. Where the function cannot invoke itself, and in a
-    /// [`testing::Gateway`](crate::testing::Gateway), each is announced at once.
+    /// The first user who joins a quiet room is announced at the end of the same event. In `$connect` the new client
+    /// cannot receive yet, and broadcasts to the room exclude it. Users who follow within about a second are
+    /// announced together by a task, so a crowd costs each member a few messages. The connection id then belongs to
+    /// one of them. Where the function cannot invoke itself, and in a [`testing::Gateway`](crate::testing::Gateway),
+    /// each user is announced at once.
     ///
-    /// # What is promised
+    /// # Guarantees
     ///
-    /// - `joined` and [`left`](Self::left) of a user in a room alternate, however many connections come
-    ///   and go at once and wherever. But each runs in an invocation of its own: when they follow one
-    ///   another closely, the later one may be done first.
-    /// - Each happens once at most. A process that ends between noting that a user has joined or left and
-    ///   calling the handler, or in the handler, does not call it again; nor is `joined` called behind a
-    ///   handler that panics. A departure is stored before the connection is removed: a process that ends
-    ///   after that loses nothing, because another one goes on.
-    /// - The library learns of a vanished client by `$disconnect`, which may come late or never, or when
-    ///   this function sends to it. A user who is never missed is present until 2 h 5 min after joining
-    ///   last, and then is not, without `left`; so is one whose `$disconnect` was cut off. Programs of
-    ///   their own ([`Sender::from_env`](crate::Sender::from_env)) have no handlers that could be called:
-    ///   let them [publish](crate::run#publishing) by the function.
+    /// - `joined` and [`left`](Self::left) of a user in a room alternate, regardless of the number of connections.
+    ///   But each runs in its own invocation, so the later one may finish first.
+    /// - Each runs at most once. If a process ends after it has recorded a change, before or in the handler, the
+    ///   handler is not called again. `joined` is not called after a handler that panics. A departure is stored
+    ///   before the connection is removed, so another process announces it if this one ends.
+    /// - The library learns of a vanished client by `$disconnect`, which may be late or missing, or by a 410. Without
+    ///   either, the user stays present for 2 h 5 min after the last join, and then disappears without `left`.
+    ///   Programs that serve no events ([`Sender::from_env`](crate::Sender::from_env)) have no handlers: let them
+    ///   [publish](crate::run#publishing) through the function.
     ///
     /// # Costs
     ///
-    /// Without a `joined` and a `left` handler, and without [`presence`](Self::presence), none. With them:
+    /// No cost without a `joined` or `left` handler or [`presence`](Self::presence). With them:
     ///
-    /// - To join a room is two more requests, of one read and one write unit, and one more write with a
-    ///   `joined` handler.
-    /// - To leave rooms, or to disconnect, is one read and one or two writes, and after the grace about one
-    ///   read for the user and one write for each room. Crowds share the requests for a task.
-    /// - A message whose handler does not ask for the user or another part of the record reads that to join
-    ///   or leave.
+    /// - To join a room takes two more requests, of one read and one write unit, and one more write with a `joined`
+    ///   handler.
+    /// - To leave rooms or to disconnect takes one read and one or two writes. After the grace period it takes about
+    ///   one read for the user and one write for each room. Crowds share the requests for a task.
+    /// - A message that joins or leaves a room reads the connection's record, unless its handler already did.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn joined<H, Args>(mut self, handler: H) -> Self
     where
@@ -95,16 +90,16 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// Handles users who have left a room with all their connections: who left it, disconnected, or were
-    /// found gone, and did not come back within the [grace](Self::grace). Users who leave at about the same
-    /// time are announced together. See [`joined`](Self::joined).
+    /// Sets the handler of users who left a room with all their connections: they left, disconnected, or were gone,
+    /// and did not return within the [grace period](Self::grace). Users who leave at about the same time are
+    /// announced together. See [`joined`](Self::joined).
     ///
-    /// It runs in a task: an invocation of its own that the function asks itself for. Where it cannot
-    /// invoke itself, it runs at the end of the event, without a grace.
+    /// It runs in a follow-up task of the function. Where the function cannot invoke itself, it runs at the end of
+    /// the event without a grace period.
     ///
     /// # Panics
     ///
-    /// If there is such a handler already.
+    /// If the router already has this handler.
     #[track_caller]
     pub fn left<H, Args>(mut self, handler: H) -> Self
     where
@@ -116,29 +111,28 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
-    /// How long a user who is in a room no more may take to come back as if nothing had happened: 5 s,
-    /// unless this says otherwise. Browsers reconnect within seconds when a network changes or a page is
-    /// loaded again.
+    /// Sets the grace period: how long a user may be absent from a room before `left` runs. The default is 5 s,
+    /// because browsers reconnect within seconds after a network change or a page reload.
     ///
-    /// A task waits for it, one for all who leave at about the same time, and AWS bills its time; where the
-    /// function's timeout is shorter, several tasks wait in turn. With a grace of zero `left` needs no task:
-    /// it runs at the end of the event, and for each user separately.
+    /// A task waits for the grace period, one for all users who leave at about the same time, and AWS bills its time.
+    /// If the function's timeout is shorter, several tasks wait in turn. With a grace period of zero `left` needs no
+    /// task: it runs at the end of the event, separately for each user.
     ///
     /// # Panics
     ///
-    /// Over 20 s: then no function with API Gateway's timeout could wait for it.
+    /// If it is over 20 s: a function with API Gateway's timeout could not wait for it.
     #[track_caller]
     pub fn grace(mut self, grace: Duration) -> Self {
         assert!(
             grace <= LONGEST_GRACE,
-            "a grace of {grace:?} is too long: at most {LONGEST_GRACE:?}"
+            "the grace period {grace:?} is too long: expected at most {LONGEST_GRACE:?}"
         );
         self.grace = Some(grace);
         self
     }
 
-    /// Keeps who is present for [`Sender::presence`](crate::Sender::presence), also without a
-    /// [`joined`](Self::joined) and a [`left`](Self::left) handler, and at the same cost.
+    /// Keeps presences for [`Sender::presence`](crate::Sender::presence) without a [`joined`](Self::joined) or
+    /// [`left`](Self::left) handler, at the same cost.
     pub fn presence(mut self) -> Self {
         self.keeps_presence = true;
         self
@@ -146,11 +140,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 }
 
 impl Router {
-    /// Returns how the router handles presence, if it keeps any.
+    /// Returns the presence settings, if the router keeps presences.
     pub(crate) fn presence_hooks(&self) -> Option<Hooks> {
         let joins = self.handlers.joined.is_some();
-        let is_kept = joins || self.handlers.left.is_some() || self.keeps_presence;
-        is_kept.then(|| Hooks {
+        let is_enabled = joins || self.handlers.left.is_some() || self.keeps_presence;
+        is_enabled.then(|| Hooks {
             grace: self.grace.unwrap_or(GRACE),
             announces_joins: joins,
         })

@@ -11,7 +11,6 @@ use lambda_ws_protocol::selection::{Member, member};
 use std::sync::Arc;
 
 impl Router {
-    /// Whether it has an `opened` handler.
     pub(crate) fn handles_opened(&self) -> bool {
         self.handlers.opened.is_some()
     }
@@ -55,15 +54,15 @@ impl Router {
     fn authorized(&self, event: Event<Authorize>) -> BoxFuture<'static, Response> {
         call(&self.handlers.authorize, event).unwrap_or_else(|| {
             let error = Error::from(
-                "the API asks this function to authorize a client, and its router has no `authorize` handler: \
-                 add one, or take the authorizer off `$connect`",
+                "the API uses this function as its authorizer, but the router has no `authorize` handler: add one, or \
+                 remove the authorizer from `$connect`",
             );
             let response = IntoResponse::<Authorize>::into_response(error);
             Box::pin(std::future::ready(response))
         })
     }
 
-    /// The response to a message, and the route that it is for.
+    /// Returns the route of a message and its response.
     fn message(&self, mut event: Event<Message>) -> (&str, BoxFuture<'static, Response>) {
         let key = event.context.route_key();
         if let Some((key, route)) = self.routes.get_key_value(key) {
@@ -83,19 +82,18 @@ impl Router {
         ("$default", Box::pin(std::future::ready(response)))
     }
 
-    /// Why no route is for a message.
     fn unknown(&self, found: &Member<'_>) -> Error {
         let member = &self.member;
         let known: Vec<_> = self.routes.keys().map(|key| format!("`{key}`")).collect();
         let known = known.join(", ");
         match found {
             _ if self.routes.is_empty() => {
-                Error::client("unknown_action", "nothing is expected of clients here")
+                Error::client("unknown_action", "this API accepts no messages")
             }
             Member::Text(key) => {
-                // What a client sent is repeated in part only.
+                // The error repeats only a part of the client's input.
                 let key: String = key.chars().take(64).collect();
-                let message = format!("`{key}` is no {member}: expected one of {known}");
+                let message = format!("`{key}` is not a valid {member}: expected one of {known}");
                 Error::client("unknown_action", message)
             }
             Member::Missing => {
@@ -103,14 +101,15 @@ impl Router {
                 Error::client("bad_message", message)
             }
             Member::NotJson => {
-                let message = format!("expected a JSON object with `{member}`: one of {known}");
+                let message = format!(
+                    "the message is not a JSON object: expected `{member}` with one of {known}"
+                );
                 Error::client("bad_message", message)
             }
         }
     }
 }
 
-/// Calls a handler, if there is one.
 fn call<K: Kind>(
     route: &Option<Route<K, ()>>,
     event: Event<K>,

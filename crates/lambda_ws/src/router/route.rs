@@ -1,4 +1,4 @@
-//! One route.
+//! A route.
 
 use crate::event::{Event, Kind, Message};
 use crate::extract::FromEvent;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 type Call<K, S> = dyn Fn(Event<K>, S) -> BoxFuture<'static, Response> + Send + Sync;
 
-/// A handler of any type, for events of kind `K` and a state of type `S`.
 pub(super) struct Route<K, S>(Arc<Call<K, S>>);
 
 impl<K: Kind, S: Clone + Send + Sync + 'static> Route<K, S> {
@@ -64,14 +63,14 @@ where
                 Ok(args) => handler.call(args).await.into_response(),
                 Err(refused) => refused,
             };
-            // By `$default` the response has no way back of its own.
+            // A message through `$default` has no route response.
             response.two_way = event.data.selected.is_none();
             response
         })
     }))
 }
 
-/// What a handler asks of an event, or the response that refuses it.
+/// Extracts a handler's arguments, or returns the response that rejects the event.
 async fn args<A: FromEvent<K, S>, K, S>(event: &Event<K>, state: &S) -> Result<A, Response> {
     let args = A::from_event(event, state).await;
     args.map_err(IntoResponse::<K>::into_response)

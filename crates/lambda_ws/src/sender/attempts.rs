@@ -9,19 +9,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// The pauses before another attempt after a failure that may pass: 50, 200 and 600 ms.
+/// The pauses before retries of transient failures: 50, 200 and 600 ms.
 const BACKOFF: Backoff = Backoff::new(50, 4, 600, 3, Jitter::Half);
 
-/// The kind of a request to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
     /// A message: the buffer of its client may be full.
     Post,
-    /// Any other request. It does not depend on the client.
+    /// Any other request. It is independent of the client.
     Other,
 }
 
-/// The attempts to reach one connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempts {
     request: RequestKind,
@@ -42,13 +40,13 @@ impl Attempts {
         }
     }
 
-    /// How long to wait for another attempt after this failure, if there is to be one.
+    /// Returns the pause before the next attempt, or `None` after the last one.
     fn another(&mut self, failure: &SendError) -> Option<Duration> {
         if !failure.is_passing() {
             return None;
         }
         if matches!(failure, SendError::Unavailable(_)) && !self.at_once {
-            // A frozen environment wakes up with dead sockets: a fresh one may do.
+            // After a freeze all pooled sockets may be dead, so retry at once with a new one.
             self.at_once = true;
             return Some(Duration::ZERO);
         }
@@ -57,7 +55,7 @@ impl Attempts {
 }
 
 impl Sender {
-    /// Notes the outcome of an attempt. Returns how long to wait for another one, if there is to be one.
+    /// Records the outcome of an attempt. Returns the pause before the next attempt, or `None` without one.
     pub(super) fn another<T>(
         &self,
         id: &ConnectionId,
@@ -89,15 +87,14 @@ impl Sender {
         }
         let another = attempts.another(failure);
         if another.is_none() && rate_limiter.exhausted(id, attempts.began, now) && is_post {
-            info!(connection = %id, "a client does not read its messages: until it does, it gets one attempt each");
+            info!(connection = %id, "a client does not read its messages: until it does, each message gets one attempt");
             rate_limiter.slow().add(id, now);
         }
         another
     }
 
-    /// Waits for another attempt.
     pub(super) async fn wait(&self, id: &ConnectionId, attempts: &Attempts, pause: Duration) {
-        // Before the last pause, so that the answer is there when the last attempt fails.
+        // The probe runs before the last pause, so that its result is known when the last attempt fails.
         let is_last = attempts.was_throttled && attempts.backoff.is_over();
         if is_last
             && self
@@ -105,7 +102,7 @@ impl Sender {
                 .rate_limiter
                 .needs_probe(attempts.began, Instant::now())
         {
-            // A client that does not read cannot make this fail.
+            // A client that does not read cannot fail this request.
             let probe = self.0.transport.inspect(id).await;
             if matches!(probe, Ok(_) | Err(SendError::Gone)) {
                 self.0.rate_limiter.answered(Instant::now());
@@ -114,7 +111,7 @@ impl Sender {
         self.pause(pause, id).await;
     }
 
-    /// Posts a message once. Closes the connection if it has not read any for too long.
+    /// Posts a message once. Closes the connection if it has been slow for too long.
     pub(super) async fn post_once(
         &self,
         id: &ConnectionId,
@@ -135,12 +132,12 @@ impl Sender {
         rate_limiter.charge(now);
         match self.0.transport.close(id).await {
             Ok(()) | Err(SendError::Gone) => {
-                info!(connection = %id, "a client that does not read its messages is disconnected");
+                info!(connection = %id, "a client did not read its messages and is disconnected");
                 rate_limiter.slow().remove(id);
             }
-            // It is closed with the next message.
+            // The next message closes it.
             Err(error) => {
-                warn!(connection = %id, error = &error as &dyn std::error::Error, "a slow client is not disconnected");
+                warn!(connection = %id, error = &error as &dyn std::error::Error, "a slow client could not be disconnected");
             }
         }
     }

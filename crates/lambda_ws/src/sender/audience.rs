@@ -10,16 +10,16 @@ use crate::task::Remaining;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 
-/// A group of connections: a room, a user's, or everyone.
+/// A group of connections: the members of a room, the connections of a user, or everyone.
 ///
-/// # What it costs
+/// # Costs
 ///
-/// A broadcast reads the members of the group, and writes nothing unless a connection is gone. The table of
-/// connections adds little to API Gateway's price of $1.00 for a million messages of up to 32 KB (measured with the
-/// embedded DynamoDB; $0.125 for a million read units, $0.625 for a million write units, on demand in us-east-1,
-/// November 2026):
+/// A broadcast reads the members of the group. It writes only to remove gone connections. API Gateway charges $1.00
+/// for a million messages of up to 32 KB, and the table adds little to it. These figures are measured with the
+/// embedded DynamoDB, at $0.125 for a million read units and $0.625 for a million write units (on demand in
+/// us-east-1, November 2026):
 ///
-/// | to | members | requests | read units | write units | $ for a million recipients |
+/// | recipients | members | requests | read units | write units | $ for a million recipients |
 /// |---|---|---|---|---|---|
 /// | a room | 1 000 | 1 | 10 | 0 | 0.0013 |
 /// | a room | 10 000 | 1 | 93 | 0 | 0.0012 |
@@ -27,23 +27,23 @@ use std::collections::HashSet;
 /// | everyone | 1 000 | 16 | 11.5 | 0 | 0.0014 |
 /// | everyone | 10 000 | 16 | 82.5 | 0 | 0.0010 |
 /// | everyone | 100 000 | 16 | 785 | 0 | 0.0010 |
-/// | a room with 1 % gone, who are removed | 100 000 | 3 004 | 1 928 | 2 000 | 0.0149 |
+/// | a room with 1 % gone connections, which are removed | 100 000 | 3 004 | 1 928 | 2 000 | 0.0149 |
 ///
-/// A room is read consistently, everyone at half the price. Everyone's records are read whole, so sessions and
-/// long lists of rooms make that dearer.
+/// Reads of a room are strongly consistent. Reads of everyone are eventually consistent at half the price, and read
+/// whole records, so sessions and long lists of rooms make them more expensive.
 ///
-/// Memory does not grow with the audience. To members in [`Memory`](crate::store::Memory), through a management
-/// API without sockets that answers at once, so that the rest is only this library's (2 cores, November 2026; the
-/// better of two runs at a load of 2.4):
+/// Memory does not grow with the number of recipients. These figures are the library's own cost: members in
+/// [`Memory`](crate::store::Memory), and a management API without sockets that responds at once (2 cores, November
+/// 2026; the better of two runs at a load of 2.4):
 ///
 /// | members | messages a second | CPU us each | more memory |
 /// |---|---|---|---|
 /// | 100 000 | 1 700 000 | 0.6 | 0.1 MB |
 /// | 1 000 000 | 1 200 000 | 0.8 | 0.1 MB |
 ///
-/// Over sockets, to 19 500 clients of the local gateway, which shared the same 2 cores: 2.0 to 2.5 s, 34 us of the
-/// function's CPU a message, a process of 32 MB. `cargo bench -p tests --bench broadcast` measures all of this again.
-#[must_use = "an audience hears nothing until you call `send`"]
+/// Over sockets, with 19 500 clients of the local gateway on the same 2 cores: 2.0 to 2.5 s, 34 us of the function's
+/// CPU per message, a process of 32 MB. `cargo bench -p tests --bench broadcast` repeats these measurements.
+#[must_use = "an audience sends nothing until you call `send`"]
 #[derive(Debug, Clone)]
 pub struct Audience {
     sender: Sender,
@@ -51,7 +51,7 @@ pub struct Audience {
     except: HashSet<ConnectionId>,
 }
 
-/// How many records are read at once: a BatchGetItem's worth.
+/// The number of records per read: the limit of a BatchGetItem.
 const BATCH: usize = 100;
 
 impl Audience {
@@ -63,33 +63,33 @@ impl Audience {
         }
     }
 
-    /// The same group without one connection.
+    /// Excludes one connection from the group.
     pub fn except(mut self, id: &ConnectionId) -> Self {
         self.except.insert(id.clone());
         self
     }
 
-    /// Sends a message to all of them and says what became of it. The order in which they get it is not
-    /// defined. One who is gone, slow or fails keeps nobody else from getting it.
+    /// Sends a message to all connections of the group, in any order, and returns how many received it. A recipient
+    /// that is gone, slow or failing does not delay the others.
     ///
-    /// Up to 256 are sent to at once, at the pace of `SEND_RATE`, as they are read: memory does not grow with
-    /// the audience. In an event it returns before the deadline, which is 25 s after the start of a `$connect`
-    /// or a message, and Lambda's for all others. What cannot be done by then is done by
-    /// [tasks](crate#after-the-event), which begin as soon as it is clear that the time does not suffice; the
-    /// [`Delivery`] counts what was done before. Where there are no tasks, it has the rest.
+    /// Up to 256 sends run at once, at the pace of `SEND_RATE`, while the members are read. In an event it returns
+    /// before the deadline: 25 s after the start of a `$connect` or a message, and Lambda's timeout for all other
+    /// events. A broadcast that cannot finish in time continues in follow-up [tasks](crate::guide::tasks), which
+    /// start as soon as this is clear. The [`Delivery`] counts the sends of this invocation. Where tasks are not
+    /// available, it contains the remaining recipients.
     ///
     /// # Errors
     ///
-    /// [`SendError::TooLarge`] and [`SendError::Encode`], before anything is sent;
-    /// [`SendError::Store`] if the store cannot be read at all: nothing is sent. If only a part of the group cannot be
-    /// read, the others get the message, and the part is the delivery's `rest` or a task's;
-    /// [`SendError::Forbidden`] at the first 403, which all would get.
+    /// - [`SendError::TooLarge`] and [`SendError::Encode`], before anything is sent.
+    /// - [`SendError::Store`] if the store cannot be read at all; nothing is sent. If only a part of the group cannot
+    ///   be read, the other members get the message, and that part goes into the delivery's `rest` or to a task.
+    /// - [`SendError::Forbidden`] at the first 403, because every send would get one.
     pub async fn send(self, message: impl IntoPayload) -> Result<Delivery, SendError> {
         let payload = message.into_payload()?;
         self.each(Some(payload)).await
     }
 
-    /// Closes all of them, with code 1000: throws a user out of all devices, say.
+    /// Closes all connections of the group with code 1000, for example to sign a user out on all devices.
     ///
     /// # Errors
     ///
@@ -98,12 +98,12 @@ impl Audience {
         self.each(None).await
     }
 
-    /// The connections, read page by page.
+    /// Returns the connections, read page by page.
     pub fn members(self) -> impl Stream<Item = Result<ConnectionId, StoreError>> + Send + 'static {
         self.ids()
     }
 
-    /// What is known of the connections, their users and sessions above all, in batches.
+    /// Returns the records of the connections in batches, with their users and sessions.
     pub fn records(self) -> impl Stream<Item = Result<Record, StoreError>> + Send + 'static {
         let sender = self.sender.clone();
         self.ids()

@@ -1,4 +1,4 @@
-//! Messages to many connections.
+//! Broadcasts.
 
 mod hand_off;
 mod progress;
@@ -18,14 +18,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::warn;
 
-/// Whether a broadcast continues an earlier one. Only the caller has its remaining recipients then.
+/// Whether a broadcast continues an earlier one. Only then the caller owns the remaining recipients.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resumed {
     Yes,
     No,
 }
 
-/// The least time in which another run is worth beginning.
+/// The shortest time for another run.
 const LATE: Duration = Duration::from_secs(1);
 
 impl Sender {
@@ -33,13 +33,13 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As [`Audience::send`](crate::Audience::send), without [`SendError::Store`]: what cannot be read is the new delivery's `rest`, so
-    /// nobody is lost.
+    /// As [`Audience::send`](crate::Audience::send), without [`SendError::Store`]: recipients that cannot be read are
+    /// in the new delivery's `rest`, so none are lost.
     pub async fn resume(&self, rest: Remaining) -> Result<Delivery, SendError> {
         self.deliver(rest, Resumed::Yes).await
     }
 
-    /// Runs a broadcast until the deadline. Tasks continue it.
+    /// Runs a broadcast until the deadline. Follow-up tasks continue it.
     pub(super) async fn deliver(
         &self,
         work: Remaining,
@@ -49,7 +49,7 @@ impl Sender {
             .await
     }
 
-    /// Adds a broadcast of a message to the metrics.
+    /// Runs a broadcast and adds a message to the metrics.
     async fn counted(
         &self,
         is_message: bool,
@@ -86,7 +86,7 @@ impl Sender {
         let mut delivery = Delivery::default();
         let mut options = RunOptions {
             deadline: self.0.deadline,
-            stop_early: self.0.relay.is_some(),
+            stop_early: self.0.hand_off.is_some(),
             checkpoint: None,
         };
         loop {
@@ -99,7 +99,7 @@ impl Sender {
                 }
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "not all recipients of a message to many can be read"
+                    "some recipients of a broadcast cannot be read"
                 );
             }
             let Some(rest) = delivery.rest.take() else {
@@ -113,7 +113,7 @@ impl Sender {
             if let Some(error) = &error {
                 warn!(
                     error = &**error as &dyn std::error::Error,
-                    "no task goes on with a message to many: the event does, for as long as it may"
+                    "the follow-up task of a broadcast could not be queued; the event continues it until its deadline"
                 );
             }
             if is_unread || !options.stop_early || self.is_late() {
@@ -125,7 +125,7 @@ impl Sender {
         }
     }
 
-    /// Runs the part of a broadcast that a task has, until the task's deadline.
+    /// Runs a task's part of a broadcast until the task's deadline.
     pub(crate) async fn work(
         &self,
         work: Remaining,
@@ -141,22 +141,21 @@ impl Sender {
         self.counted(is_message, broadcast).await
     }
 
-    /// Hands the remaining recipients to tasks. Returns how many tasks there are, and the recipients that no task
-    /// has, with the reason.
+    /// Queues tasks for the remaining recipients. Returns the number of tasks, and the recipients without a task with
+    /// the reason.
     pub(crate) async fn hand_off(
         &self,
         rest: Remaining,
     ) -> (usize, Option<(Remaining, Option<BoxError>)>) {
-        let Some(relay) = &self.0.relay else {
+        let Some(hand_off) = &self.0.hand_off else {
             return (0, Some((rest, None)));
         };
         let (rate, full) = (self.0.rate_limiter.rate(), self.0.rate_limiter.full());
-        let handed = relay.hand_off(rest, self.0.api.as_deref(), rate, full);
+        let handed = hand_off.hand_off(rest, self.0.api.as_deref(), rate, full);
         let (tasks, left) = handed.await;
         (tasks, left.map(|(rest, error)| (rest, Some(error))))
     }
 
-    /// Whether there is no time left.
     fn is_late(&self) -> bool {
         self.0
             .deadline

@@ -6,42 +6,41 @@ use crate::store::StoreError;
 use crate::task::Remaining;
 use std::time::Duration;
 
-/// The result of a broadcast. Each connection is counted once, or is in the rest.
+/// The result of a broadcast. Each connection is counted once, or is in `rest`.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// How many it was sent to.
+    /// The number of connections that the message was sent to.
     pub sent: usize,
-    /// How many were gone.
+    /// The number of gone connections.
     pub gone: usize,
-    /// How many were throttled at every attempt. A connection that is known to be
-    /// [slow](crate::Sender#slow-clients) gets one attempt.
+    /// The number of connections that were throttled at every attempt. A known [slow](crate::Sender#slow-clients)
+    /// connection gets one attempt.
     pub throttled: usize,
-    /// How many could not be sent to for any other reason.
+    /// The number of connections that failed for another reason.
     pub failed: usize,
-    /// The first [`Delivery::FAILURES`] connections that were throttled or failed, and why.
+    /// The first [`Delivery::FAILURES`] connections that were throttled or failed, with their errors.
     pub failures: Vec<(ConnectionId, SendError)>,
-    /// The remaining recipients, if no task goes on with them: the event's deadline came first, or the store could not
-    /// be read. [`Sender::resume`](crate::Sender::resume) sends to them.
+    /// The remaining recipients, if no task continues with them: the deadline came first, or the store could not be
+    /// read. [`Sender::resume`](crate::Sender::resume) continues with them.
     pub rest: Option<Remaining>,
-    /// How many tasks go on with the remaining recipients.
+    /// The number of tasks that continue with the remaining recipients.
     pub tasks: usize,
-    /// How long what is left will take, about.
+    /// The estimated time for the remaining recipients.
     pub eta: Duration,
-    /// Why not all could be read.
+    /// The error of the reads that failed.
     pub(crate) unread: Option<StoreError>,
 }
 
 impl Delivery {
-    /// How many failures are kept.
+    /// The maximum length of `failures`.
     pub const FAILURES: usize = 100;
 
-    /// How many connections are counted.
+    /// Returns the number of counted connections.
     pub fn audience(&self) -> usize {
         self.sent + self.gone + self.throttled + self.failed
     }
 
-    /// The sum of this and what became of the rest.
     pub(crate) fn add(&mut self, other: Self) {
         self.sent += other.sent;
         self.gone += other.gone;

@@ -2,24 +2,22 @@
 
 use crate::ConnectionId;
 
-/// The event that a sender belongs to.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum EventOrigin {
-    /// `$connect` of this connection, which cannot receive yet.
+    /// The `$connect` of this connection, which cannot receive yet.
     Handshake(ConnectionId),
     /// A `joined` handler in `$connect` of this connection. It cannot receive yet, and broadcasts exclude it.
     JoinedInHandshake(ConnectionId),
-    /// The `opened` handler of this connection. A send may come before API Gateway has opened it, and is retried.
+    /// The `opened` handler of this connection. API Gateway may not have opened it yet, so sends are retried.
     Opened(ConnectionId),
-    /// A handler of this connection, which is open.
+    /// A handler of this open connection.
     Connected(ConnectionId),
-    /// Anything else: a task, a publication, `$disconnect` or a program that serves no events.
+    /// A task, a publish event, `$disconnect`, or a program that serves no events.
     #[default]
     Outside,
 }
 
 impl EventOrigin {
-    /// Returns the connection whose handshake is running.
     pub(super) fn handshake(&self) -> Option<&ConnectionId> {
         match self {
             Self::Handshake(id) | Self::JoinedInHandshake(id) => Some(id),
@@ -35,7 +33,6 @@ impl EventOrigin {
         }
     }
 
-    /// Returns the connection that broadcasts exclude.
     pub(super) fn excluded(&self) -> Option<&ConnectionId> {
         match self {
             Self::JoinedInHandshake(id) => Some(id),

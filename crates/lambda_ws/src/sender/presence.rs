@@ -1,12 +1,12 @@
-//! The users in a room.
+//! The users who are present in a room.
 
 use super::Sender;
 use crate::presence::namespace;
 use crate::store::{Entries, KeyPage, StoreError, check_name};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
-/// The users who are present in a room, each once: see [`Sender::presence`].
-#[must_use = "it is read when you call `users`, `count` or `contains`"]
+/// The users who are present in a room, each once. See [`Sender::presence`].
+#[must_use = "presences are read when you call `users`, `count` or `contains`"]
 #[derive(Debug, Clone)]
 pub struct RoomPresence {
     sender: Sender,
@@ -18,24 +18,24 @@ impl RoomPresence {
         Self { sender, room }
     }
 
-    /// The users, in the order of the bytes of their names. They are read page by page, as the stream is:
-    /// who comes or goes meanwhile is among them or not.
+    /// Returns the users in the order of the bytes of their names, read page by page. Users who join or leave
+    /// meanwhile may be missing or included.
     ///
     /// # Errors
     ///
-    /// The stream ends with the first: [`StoreError::NoPresence`], [`StoreError::BadName`],
+    /// The stream ends with the first error: [`StoreError::NoPresence`], [`StoreError::BadName`] or
     /// [`StoreError::Unavailable`].
     pub fn users(&self) -> impl Stream<Item = Result<String, StoreError>> + Send + Unpin + use<> {
         let pages = self.pages().map_ok(|users| stream::iter(users).map(Ok));
         pages.try_flatten().boxed()
     }
 
-    /// The first users, at most `most`, in the same order, and whether there are more. In a room of any size
-    /// it reads about as many names as it returns: one read unit for about 50.
+    /// Returns the first users, at most `most`, in the same order, and whether there are more. It reads about as many
+    /// names as it returns, regardless of the size of the room: one read unit for about 50.
     ///
     /// # Errors
     ///
-    /// As those of [`users`](Self::users).
+    /// As [`users`](Self::users).
     pub async fn first(&self, most: usize) -> Result<(Vec<String>, bool), StoreError> {
         self.check()?;
         let (namespace, now) = (namespace(&self.room), self.sender.now());
@@ -55,11 +55,11 @@ impl RoomPresence {
         }
     }
 
-    /// How many there are.
+    /// Returns the number of users.
     ///
     /// # Errors
     ///
-    /// As those of [`users`](Self::users).
+    /// As [`users`](Self::users).
     pub async fn count(&self) -> Result<usize, StoreError> {
         let pages = self.pages();
         pages
@@ -67,11 +67,11 @@ impl RoomPresence {
             .await
     }
 
-    /// Whether a user is one of them: one request, of one read unit.
+    /// Returns whether a user is present, with one request of one read unit.
     ///
     /// # Errors
     ///
-    /// As those of [`users`](Self::users).
+    /// As [`users`](Self::users).
     pub async fn contains(&self, user: &str) -> Result<bool, StoreError> {
         check_name(user)?;
         self.check()?;
@@ -100,7 +100,7 @@ impl RoomPresence {
     fn check(&self) -> Result<(), StoreError> {
         check_name(&self.room)?;
         let presences = self.sender.presences();
-        match presences.is_none_or(|presences| presences.are_kept()) {
+        match presences.is_none_or(|presences| presences.is_enabled()) {
             true => Ok(()),
             false => Err(StoreError::NoPresence),
         }

@@ -1,12 +1,12 @@
-//! A bounded memory of what happened recently.
+//! A bounded memory of recent events.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Values by key. A value stays for at least `life` after it was last inserted, and at most twice as long.
-/// If more than `most` are inserted within that time, the oldest ones go first.
+/// Values by key. A value stays for at least `life` after its last insertion, and at most twice as long. If more than
+/// `most` values are inserted in that time, the oldest are removed first.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     life: Duration,
@@ -91,9 +91,8 @@ mod tests {
         let mut recent = Recent::new(LIFE, 10);
         let now = recent.began;
         (0..1000).for_each(|key| recent.insert(key, (), now));
-        let kept: Vec<_> = (0..1000)
-            .filter(|key| recent.get(key, now).is_some())
-            .collect();
+        let kept = (0..1000).filter(|key| recent.get(key, now).is_some());
+        let kept: Vec<_> = kept.collect();
         assert!((10..=20).contains(&kept.len()), "{kept:?}");
         assert_eq!(kept.last(), Some(&999));
     }

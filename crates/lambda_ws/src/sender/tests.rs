@@ -1,4 +1,4 @@
-//! The sender, with a transport that does as a test says.
+//! Tests of the sender with a scripted transport.
 
 mod broadcasts;
 mod checkpoints;
@@ -26,7 +26,7 @@ use std::time::Duration;
 const NOW: Timestamp = Timestamp::from_secs(1_767_607_440);
 const API: &str = "api/test";
 
-/// What the transport does next with a connection.
+/// The next reaction of the transport to a connection.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Reply {
     Sent,
@@ -37,7 +37,7 @@ enum Reply {
     Refused,
 }
 
-/// Does with each connection as it is told, the last again and again; every other gets its message.
+/// Follows a script for each connection and repeats its last step. All other connections get their messages.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<Log>>);
 
@@ -45,11 +45,11 @@ struct Script(Arc<Mutex<Log>>);
 struct Log {
     replies: HashMap<ConnectionId, VecDeque<Reply>>,
     posts: Vec<ConnectionId>,
-    /// Who has got a message.
+    /// The connections that received a message.
     sent: Vec<ConnectionId>,
     closes: Vec<ConnectionId>,
     pauses: Vec<Duration>,
-    /// How long each request takes.
+    /// The duration of each request.
     latency: Duration,
 }
 
@@ -83,7 +83,7 @@ impl Script {
         self.0.lock().unwrap().posts.len()
     }
 
-    /// The pauses there were, in ms.
+    /// The pauses, in ms.
     fn pauses(&self) -> Vec<u128> {
         let log = self.0.lock().unwrap();
         log.pauses.iter().map(Duration::as_millis).collect()
@@ -130,7 +130,7 @@ impl Clock for Script {
     }
 }
 
-/// A sender, what it sends through, and to whom.
+/// A sender with its transport and its recipients.
 struct Bench {
     sender: Sender,
     script: Script,
@@ -155,7 +155,7 @@ impl Bench {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(SEND_RATE)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         };
@@ -168,7 +168,7 @@ impl Bench {
         }
     }
 
-    /// A connection in the room `tea` that was opened so long ago.
+    /// A connection in the room `tea` that was opened this long ago.
     async fn member(&self, name: &str, age: Duration) -> ConnectionId {
         self.member_of(name, age, API).await
     }
@@ -199,7 +199,7 @@ impl Bench {
 const OLD: Duration = Duration::from_secs(60);
 const YOUNG: Duration = Duration::from_secs(4);
 
-/// Whether pauses are these, each longer or shorter by half at most.
+/// Returns whether the pauses match, each with a jitter of up to one half.
 fn about(pauses: &[u128], expected: &[u128]) -> bool {
     let near =
         |(pause, expected): (&u128, &u128)| (expected / 2..=expected * 3 / 2).contains(pause);
@@ -215,7 +215,7 @@ async fn crowd(bench: &Bench, count: usize) -> Vec<ConnectionId> {
     ids
 }
 
-/// Leaves a connection in the room `tea` as if its removal had been cut off.
+/// Leaves a member in the room `tea`, as an interrupted removal does.
 async fn orphan(bench: &Bench, id: &ConnectionId) {
     let record = bench.store.record(id, NOW).await.unwrap().unwrap();
     bench.store.remove(id, record.at).await.unwrap();

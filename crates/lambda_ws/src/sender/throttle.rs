@@ -1,4 +1,4 @@
-//! Rates: of the account, and of clients that read too slowly.
+//! Rate limits: of the account, and of slow clients.
 
 mod evidence;
 mod rate_limiter;

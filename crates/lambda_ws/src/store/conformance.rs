@@ -1,4 +1,4 @@
-//! What every store must do.
+//! The conformance suite of stores.
 
 mod values;
 
@@ -7,7 +7,8 @@ use crate::{ConnectionId, Timestamp};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Checks what a [`Store`] must do, on connections, rooms, users and namespaces with new names.
+/// Tests that a [`Store`] keeps the rules of its documentation, on connections, rooms, users and namespaces with new
+/// names.
 ///
 /// ```
 /// # futures_util::future::FutureExt::now_or_never(async {
@@ -19,7 +20,7 @@ use std::time::Duration;
 ///
 /// # Panics
 ///
-/// With the rule that is broken, if one is.
+/// If a rule is broken, with that rule.
 pub async fn conformance(store: &impl Store) {
     let check = Check {
         store,
@@ -37,17 +38,17 @@ pub async fn conformance(store: &impl Store) {
     check
         .marking_as_gone_has_one_winner_and_keeps_the_record()
         .await;
-    check.what_has_expired_is_not_there().await;
+    check.expired_records_are_missing().await;
     check.members_come_in_pages().await;
     check.a_member_without_a_record_can_be_forgotten().await;
     check.concurrent_changes_all_count().await;
     check.a_value_is_taken_by_one_caller_only().await;
-    check.an_expired_value_is_not_there().await;
+    check.an_expired_value_is_missing().await;
     check.a_value_is_what_was_written_last().await;
     check.a_value_is_replaced_only_at_its_version().await;
-    check.a_deleted_value_is_not_there().await;
+    check.a_deleted_value_is_missing().await;
     check.keys_come_in_order_by_prefix_and_in_pages().await;
-    check.an_expired_value_is_in_nobodys_way().await;
+    check.an_expired_value_does_not_block_a_write().await;
     check.many_values_are_read_and_deleted_together().await;
 }
 
@@ -119,7 +120,11 @@ impl<S: Store> Check<'_, S> {
         self.store.register(&record).await.expect("register");
 
         let found = self.record(&record.id).await;
-        assert_eq!(found.as_ref(), Some(&record), "a record is kept as it is");
+        assert_eq!(
+            found.as_ref(),
+            Some(&record),
+            "a record is stored unchanged"
+        );
         for scope in [
             self.room("f1"),
             self.room("f2"),
@@ -127,12 +132,15 @@ impl<S: Store> Check<'_, S> {
         ] {
             assert_eq!(self.members(&scope).await, [record.id.clone()], "{scope:?}");
         }
-        assert!(self.is_registered(&record.id).await, "everyone is everyone");
+        assert!(
+            self.is_registered(&record.id).await,
+            "`Scope::Everyone` contains the connection"
+        );
         assert_eq!(self.record(&self.id("unknown")).await, None);
 
         let ids = [record.id.clone(), self.id("unknown")];
         let records = self.store.records(&ids, self.now).await.expect("records");
-        assert_eq!(records, [record], "records without a record are left out");
+        assert_eq!(records, [record], "missing records are omitted");
     }
 
     async fn a_removal_has_one_winner(&self) {
@@ -140,7 +148,11 @@ impl<S: Store> Check<'_, S> {
         let removed = self.store.remove(&record.id, record.at).await;
         assert_eq!(removed.expect("remove"), Some(record.clone()));
         let again = self.store.remove(&record.id, record.at).await;
-        assert_eq!(again.expect("remove"), None, "a removal has one winner");
+        assert_eq!(
+            again.expect("remove"),
+            None,
+            "a removal returns the record once"
+        );
         assert_eq!(self.record(&record.id).await, None);
         assert_eq!(self.members(&self.room("r")).await, []);
         assert!(!self.is_registered(&record.id).await);
@@ -152,16 +164,23 @@ impl<S: Store> Check<'_, S> {
         record.at = first + Duration::from_secs(1);
         record.rooms = BTreeSet::from([self.name("a2")]);
         self.store.register(&record).await.expect("register");
-        assert_eq!(self.members(&self.room("a")).await, [], "that was another");
+        assert_eq!(
+            self.members(&self.room("a")).await,
+            [],
+            "the former connection had this room"
+        );
         assert_eq!(self.members(&self.room("a2")).await.len(), 1);
         let late = self.store.remove(&record.id, first).await;
         assert_eq!(
             late.expect("remove"),
             None,
-            "that connection is another one"
+            "the id belongs to another connection"
         );
         let late = self.store.mark_gone(&record.id, first).await;
-        assert!(!late.expect("mark_gone"), "that connection is another one");
+        assert!(
+            !late.expect("mark_gone"),
+            "the id belongs to another connection"
+        );
         let expires = record.expires;
         let late = self.store.join(&record.id, first, "x", expires).await;
         assert!(matches!(late, Err(StoreError::NotConnected)), "{late:?}");
@@ -178,10 +197,8 @@ impl<S: Store> Check<'_, S> {
                 .store
                 .join(&record.id, record.at, &room, record.expires);
             joined.await.expect("join");
-            assert_eq!(
-                self.members(&self.room("j")).await,
-                std::slice::from_ref(&record.id)
-            );
+            let expected = std::slice::from_ref(&record.id);
+            assert_eq!(self.members(&self.room("j")).await, expected);
         }
         let rooms = self.record(&record.id).await.map(|r| r.rooms);
         assert_eq!(rooms, Some(BTreeSet::from([room.clone()])));
@@ -201,21 +218,21 @@ impl<S: Store> Check<'_, S> {
             .store
             .join(&unknown.id, unknown.at, &room, unknown.expires);
         let joined = joined.await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let entered = self.store.switch_room(&unknown, &self.name("n")).await;
-        assert!(
-            matches!(entered, Err(StoreError::NotConnected)),
-            "{entered:?}"
-        );
+        let is_expected = matches!(entered, Err(StoreError::NotConnected));
+        assert!(is_expected, "{entered:?}");
         let saved = self.store.save(&unknown.id, unknown.at, "1", 0).await;
         assert!(matches!(saved, Err(StoreError::NotConnected)), "{saved:?}");
         let left = self.store.leave(&unknown.id, unknown.at, &room);
         left.await.expect("leaving is idempotent");
         assert_eq!(self.members(&self.room("n")).await, []);
-        assert_eq!(self.record(&unknown.id).await, None, "no record appears");
+        assert_eq!(
+            self.record(&unknown.id).await,
+            None,
+            "joining creates no record"
+        );
     }
 
     async fn there_is_a_limit_of_rooms(&self) {
@@ -226,20 +243,16 @@ impl<S: Store> Check<'_, S> {
         self.store.register(&record).await.expect("register");
         let (id, at, expires) = (&record.id, record.at, record.expires);
         let joined = self.store.join(id, at, &self.name("b0"), expires).await;
-        joined.expect("it is there already");
+        joined.expect("joining again succeeds");
         let joined = self.store.join(id, at, &self.name("b"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::TooManyRooms)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::TooManyRooms));
+        assert!(is_expected, "{joined:?}");
         self.store
             .switch_room(&record, &self.name("b"))
             .await
             .expect("switch_room");
-        assert_eq!(
-            self.members(&self.room("b")).await,
-            std::slice::from_ref(id)
-        );
+        let expected = std::slice::from_ref(id);
+        assert_eq!(self.members(&self.room("b")).await, expected);
         for n in 0..MAX_ROOMS {
             assert_eq!(self.members(&self.room(&format!("b{n}"))).await, []);
         }
@@ -294,22 +307,20 @@ impl<S: Store> Check<'_, S> {
         let marked = self.store.mark_gone(&record.id, record.at).await;
         assert!(marked.expect("mark_gone"));
         let again = self.store.mark_gone(&record.id, record.at).await;
-        assert!(!again.expect("mark_gone"), "marking has one winner");
+        assert!(!again.expect("mark_gone"), "marking succeeds once");
         assert_eq!(self.members(&self.room("g")).await, []);
         assert!(!self.is_registered(&record.id).await);
         let (id, at, expires) = (&record.id, record.at, record.expires);
         let joined = self.store.join(id, at, &self.name("g"), expires).await;
-        assert!(
-            matches!(joined, Err(StoreError::NotConnected)),
-            "{joined:?}"
-        );
+        let is_expected = matches!(joined, Err(StoreError::NotConnected));
+        assert!(is_expected, "{joined:?}");
         let kept = self.record(id).await.expect("the record is kept");
         assert!(kept.gone);
         let removed = self.store.remove(id, at).await.expect("remove");
         assert_eq!(removed.map(|r| r.rooms), Some(record.rooms));
     }
 
-    async fn what_has_expired_is_not_there(&self) {
+    async fn expired_records_are_missing(&self) {
         let mut record = self.fresh("expired");
         record.rooms = BTreeSet::from([self.name("e")]);
         record.user = Some(self.name("eve"));
@@ -347,7 +358,7 @@ impl<S: Store> Check<'_, S> {
                 .expect("page");
             assert!(
                 page.ids.iter().all(|id| slice.contains(id)),
-                "a slice is a slice"
+                "a page contains only connections of its slice"
             );
             halves.extend(page.ids);
         }
@@ -359,11 +370,8 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(halves, all.ids, "slices are in order");
         let (first, rest) = all.ids.split_first().expect("thirty");
         let behind = self.store.page(&room, Slice::ALL, Some(first), self.now);
-        assert_eq!(
-            behind.await.expect("page").ids,
-            rest,
-            "a page begins behind its cursor"
-        );
+        let found = behind.await.expect("page").ids;
+        assert_eq!(found, rest, "a page begins after its cursor");
     }
 
     async fn a_member_without_a_record_can_be_forgotten(&self) {
@@ -373,10 +381,8 @@ impl<S: Store> Check<'_, S> {
             .await
             .expect("forget");
         assert_eq!(self.members(&self.room("h")).await, []);
-        assert_eq!(
-            self.members(&self.room("h2")).await,
-            std::slice::from_ref(&record.id)
-        );
+        let expected = std::slice::from_ref(&record.id);
+        assert_eq!(self.members(&self.room("h2")).await, expected);
         self.store
             .forget(&self.room("h"), &record.id)
             .await
@@ -393,15 +399,12 @@ impl<S: Store> Check<'_, S> {
             joined.expect("concurrent joins are retried, not lost");
         }
         let now = self.record(&record.id).await.expect("a record");
-        assert_eq!(
-            now.rooms,
-            rooms.iter().cloned().collect(),
-            "no join is lost"
-        );
+        let expected = rooms.iter().cloned().collect();
+        assert_eq!(now.rooms, expected, "no join is lost");
         let removals = (0..4).map(|_| self.store.remove(&record.id, record.at));
         let removals = futures_util::future::join_all(removals).await;
         let won = removals.into_iter().filter(|r| matches!(r, Ok(Some(_))));
-        assert_eq!(won.count(), 1, "a removal has one winner");
+        assert_eq!(won.count(), 1, "a removal returns the record once");
         for n in 0..8 {
             assert_eq!(self.members(&self.room(&format!("c{n}"))).await, []);
         }

@@ -6,10 +6,9 @@ use super::{
 use crate::{ConnectionId, Timestamp};
 use futures_util::future::BoxFuture;
 
-/// The future of an operation of a store.
 type Operation<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
-/// Calls a macro with the operations of [`DynStore`], and the methods of which traits they call.
+/// Calls a macro with the operations of [`DynStore`] and the traits that define them.
 macro_rules! operations {
     ($call:ident) => {
         $call! {
@@ -82,10 +81,10 @@ impl<T: Store> DynStore for T {
     operations!(forward);
 }
 
-/// A store whose operations wait for a function first, which may delay them or fail.
+/// A store that awaits a function before each operation. The function may delay or fail it.
 pub(crate) struct InterceptedStore<T, B> {
     pub(crate) store: T,
-    /// Gets the name of the operation.
+    /// The function; its argument is the name of the operation.
     pub(crate) before: B,
 }
 

@@ -1,4 +1,4 @@
-//! Connections in one DynamoDB table.
+//! The connection store in one DynamoDB table.
 //!
 //! [`table_layout`] defines its keys and attributes.
 
@@ -22,47 +22,45 @@ use std::sync::{Arc, LazyLock};
 use tracing::warn;
 use transaction::{WriteError, built, if_in};
 
-/// Keeps connections in one DynamoDB table. Clones share the client.
+/// Stores connections in one DynamoDB table. Clones share the client.
 ///
-/// A write that another transaction is in the way of is tried again, and so is what DynamoDB leaves of a
-/// batch, up to 12 times with growing pauses (4.5 s at most); all else is left to the client's retries.
+/// The store retries a write that conflicts with a transaction, and unprocessed items of a batch, up to 12 times with
+/// growing pauses (4.5 s at most). The client retries all other failures.
 ///
-/// # When an answer is lost
+/// # Lost responses
 ///
-/// Then the client sends the request again, though it was carried out. `join`, `leave`, `switch_room`,
-/// `mark_gone` and `save` know it again and succeed. What remains:
+/// The client repeats a request whose response is lost, though DynamoDB may have executed it. `join`, `leave`,
+/// `switch_room`, `mark_gone` and `save` recognize their own first attempt and succeed. Three cases remain:
 ///
-/// - `remove` returns `None`, though this very call removed the record: nobody has won, its
-///   `$disconnect` handler has no session, and its members are left until somebody sends to them and finds
-///   them gone, or until they expire. To know better it would have to claim the record before deleting
-///   it: a write more for every connection, which has four in its life if it is in one room.
-/// - `save` returns [`StoreError::Conflict`], or [`StoreError::NotConnected`], if another call has read
-///   this session and replaced it, or removed the connection, before the request was sent again.
-/// - `register` leaves the members of the connection that had the id before, if there was one that
-///   nobody removed.
+/// - `remove` returns `None` although it removed the record. Then no caller gets the record, and the `$disconnect`
+///   handler has no session. The members stay until a message to them gets a 410, or until they expire. A safe
+///   removal would need one more write per connection, in addition to four for a connection in one room.
+/// - `save` returns [`StoreError::Conflict`] or [`StoreError::NotConnected`] if another call replaced the session or
+///   removed the connection before the retry.
+/// - `register` keeps the members of a former connection with the same id that was never removed.
 #[derive(Debug, Clone)]
 pub struct DynamoDb {
     client: Arc<LazyClient>,
     table: String,
 }
 
-/// Made for the first call, and while a host is waited for: a client reads where all regions have their endpoints.
+/// Created by the first call, while host names are resolved: creation reads the endpoints of all Regions.
 type LazyClient = LazyLock<Client, Box<dyn FnOnce() -> Client + Send>>;
 
-/// The most a version grows by: enough that no two calls choose the same, and few enough for millions
-/// of changes.
+/// The largest step of a version: large enough that two calls never choose the same version, small enough for
+/// millions of changes.
 const VERSION_STEP: u64 = 1 << 40;
 
-/// The most operations of one transaction, less the connection's update and the new member.
+/// The most operations of one transaction, minus the update of the connection and the new member.
 const LEAVES_AT_ONCE: usize = 98;
 
 impl DynamoDb {
-    /// Keeps connections in `table`, reached through `client`.
+    /// Creates a store that keeps connections in `table`, accessed through `client`.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self::lazy(|| client, table.into())
     }
 
-    /// The same through a client that is made for the first call.
+    /// Creates a store with a client that the first call creates.
     pub(crate) fn lazy(client: impl FnOnce() -> Client + Send + 'static, table: String) -> Self {
         Self {
             client: Arc::new(LazyLock::new(Box::new(client))),
@@ -70,8 +68,8 @@ impl DynamoDb {
         }
     }
 
-    /// Deletes the connection's members in all its rooms and of its user. Who does that has won its
-    /// removal, and is told so whether this works or not: what is left of them is found gone or expires.
+    /// Deletes the members of a removed connection. The removal has succeeded even if this fails: the remaining
+    /// members get a 410 or expire.
     async fn delete_members(&self, record: &Record) {
         let keys = record.scopes().map(|scope| member_key(&scope, &record.id));
         let deletes = keys.map(batch::delete).collect();
@@ -79,7 +77,7 @@ impl DynamoDb {
             warn!(
                 connection = %record.id,
                 error = &error as &dyn std::error::Error,
-                "a connection that is removed is still in some of its rooms"
+                "some room members of a removed connection could not be deleted; they expire"
             );
         }
     }
@@ -87,7 +85,7 @@ impl DynamoDb {
 
 impl Store for DynamoDb {
     async fn register(&self, record: &Record) -> Result<(), StoreError> {
-        // The record first, with all its rooms: whatever happens then, a removal finds its members.
+        // The record is written first, with all its rooms, so that a removal finds the members after any failure.
         let put = self
             .client
             .put_item()
@@ -100,7 +98,7 @@ impl Store for DynamoDb {
             .scopes()
             .map(|scope| batch::put(member_item(&scope, &record.id, record.expires)));
         let mut writes: Vec<_> = members.collect();
-        // Whoever had the id before is not in these rooms.
+        // Removes the former connection with this id from its other rooms.
         if let Some(former) = put.attributes().and_then(|item| Item(item).record()) {
             let scopes: BTreeSet<_> = record.scopes().collect();
             let left = former.scopes().filter(|scope| !scopes.contains(scope));
@@ -163,7 +161,7 @@ impl Store for DynamoDb {
     }
 
     async fn mark_gone(&self, id: &ConnectionId, at: Timestamp) -> Result<bool, StoreError> {
-        // A mark of its own: if the answer is lost, the next attempt knows it again.
+        // A unique mark: the retry after a lost response recognizes its own write.
         let mark = s(format!("{:x}", fastrand::u64(..)));
         let request = self
             .client
@@ -229,7 +227,7 @@ impl Store for DynamoDb {
             .expression_attribute_values(":room", AttributeValue::Ss(vec![room.to_owned()]));
         let member = self.delete_member(&Scope::Room(room.to_owned()), id);
         match self.transact(built(update), vec![member]).await {
-            // Who has ended has left.
+            // A connection that has ended has left the room.
             Ok(()) | Err(WriteError::Condition(_)) => Ok(()),
             Err(WriteError::Failed(error)) => Err(error),
         }
@@ -244,8 +242,8 @@ impl Store for DynamoDb {
         let write_error = |error: WriteError| error.explain(at, StoreError::Conflict);
         let leave = |room| self.delete_member(&Scope::Room(room), id);
         if !surplus.is_empty() {
-            // A transaction has room for so many: whoever is in more leaves the others first, but only
-            // if the rooms still are those of the record.
+            // A transaction is limited in size, so the surplus rooms are left first, if the rooms are still those of
+            // the record.
             let update = if_in(self.update(id), at, &before)
                 .update_expression("DELETE rooms :left")
                 .expression_attribute_values(":left", AttributeValue::Ss(surplus.clone()));
@@ -272,8 +270,7 @@ impl Store for DynamoDb {
         session: &str,
         version: u64,
     ) -> Result<u64, StoreError> {
-        // No two calls have the same next version: if the answer is lost, the next attempt knows it
-        // again.
+        // No two calls have the same next version, so the retry after a lost response recognizes its own write.
         let next = version + fastrand::u64(1..=VERSION_STEP);
         let request = self
             .client

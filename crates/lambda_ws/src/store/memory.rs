@@ -1,4 +1,4 @@
-//! Connections in the process.
+//! The connection store in memory.
 
 mod values;
 
@@ -10,36 +10,33 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Keeps connections in the process: for tests, and for functions that keep none beyond a process's
-/// life. Clones share what they keep.
+/// Stores connections in the process, for tests and for functions that need no connections beyond the life of a
+/// process. Clones share their data.
 #[derive(Debug, Clone, Default)]
 pub struct Memory(Arc<Mutex<Tables>>);
 
 #[derive(Debug, Default)]
 struct Tables {
     records: HashMap<ConnectionId, Record>,
-    /// In each group the members by hash and id, with the time they expire.
     members: HashMap<Scope, BTreeMap<(u8, ConnectionId), Timestamp>>,
     values: values::Kept,
 }
 
-/// How many connections a page has.
 const PAGE: usize = 1000;
 
 impl Memory {
-    /// A store of no connections.
+    /// Creates an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes a connection a member as if a removal had been cut off.
+    /// Adds a member without a record, as an interrupted removal leaves it.
     #[cfg(test)]
     pub(crate) fn add_member(&self, scope: &Scope, record: &Record) {
         self.tables().add(scope.clone(), &record.id, record.expires);
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        // No operation below panics while it holds the lock.
         lock(&self.0)
     }
 }

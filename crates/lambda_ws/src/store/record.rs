@@ -1,4 +1,4 @@
-//! What is known of a connection.
+//! The records of connections.
 
 use crate::error::StoreError;
 use crate::{ConnectionId, Timestamp};
@@ -9,33 +9,33 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// What is known of a connection.
+/// The stored data of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The connection.
+    /// The id of the connection.
     pub id: ConnectionId,
-    /// When it was opened, by API Gateway's clock.
+    /// The time when it was opened, by API Gateway's clock.
     pub at: Timestamp,
-    /// When the record is no longer valid; it is then as good as removed.
+    /// The time when the record expires. An expired record counts as removed.
     pub expires: Timestamp,
-    /// The API and the stage it belongs to, as `<apiId>/<stage>`.
+    /// The API and the stage of the connection, as `<apiId>/<stage>`.
     pub api: String,
-    /// The user it was opened by, if the application said so.
+    /// The user of the connection, if the application set one.
     pub user: Option<String>,
-    /// The rooms it is in.
+    /// The rooms of the connection.
     pub rooms: BTreeSet<String>,
     /// The session, as JSON.
     pub session: Option<String>,
-    /// Another one after every change of the session.
+    /// The version of the session. It changes with the session.
     pub version: u64,
-    /// Whether it was found gone, and waits for its `$disconnect`.
+    /// Whether a 410 was confirmed and the `$disconnect` is outstanding.
     pub gone: bool,
 }
 
 impl Record {
-    /// The record of a connection that was opened `at` and is registered `now`, without user, rooms
-    /// and session.
+    /// Creates the record of a connection that was opened `at` and is registered `now`, without a user, rooms or a
+    /// session.
     pub fn new(id: ConnectionId, at: Timestamp, api: impl Into<String>, now: Timestamp) -> Self {
         Self {
             id,
@@ -50,27 +50,26 @@ impl Record {
         }
     }
 
-    /// When everything about a connection that was opened `at` expires: 2 h 5 min later, because AWS
-    /// ends every connection at 2 h. A connection that claims to be older than that (a sample event
-    /// has an old date) is taken to be opened `now`.
+    /// Returns the expiry of a connection that was opened `at`: 2 h 5 min later, because AWS closes every connection
+    /// after 2 h. A connection with an older date, such as in a sample event, counts as opened `now`.
     pub fn expiry(at: Timestamp, now: Timestamp) -> Timestamp {
         const LIFE: Duration = Duration::from_secs(CONNECTION_DURATION.as_secs() + 5 * 60);
         let opened = if now - at < LIFE { at } else { now };
-        // Whole seconds, as DynamoDB's time to live has them.
+        // DynamoDB's time to live has whole seconds.
         Timestamp::from_secs((opened + LIFE).secs())
     }
 
-    /// The session, if there is one.
+    /// Returns the session, if there is one.
     ///
     /// # Errors
     ///
-    /// [`StoreError::BadSession`], if it is not a `T`.
+    /// [`StoreError::BadSession`] if it is not a valid `T`.
     pub fn session<T: DeserializeOwned>(&self) -> Result<Option<T>, StoreError> {
         let session = self.session.as_deref().map(serde_json::from_str);
         session.transpose().map_err(StoreError::BadSession)
     }
 
-    /// The groups of connections this one is in, besides everyone.
+    /// Returns the groups of the connection, without [`Scope::Everyone`].
     pub fn scopes(&self) -> impl Iterator<Item = Scope> {
         let rooms = self.rooms.iter().cloned().map(Scope::Room);
         rooms.chain(self.user.clone().map(Scope::User))
@@ -83,16 +82,16 @@ impl Record {
 pub enum Scope {
     /// All connections.
     Everyone,
-    /// Those in a room.
+    /// The connections in a room.
     Room(#[serde(deserialize_with = "name")] String),
-    /// Those of a user.
+    /// The connections of a user.
     User(#[serde(deserialize_with = "name")] String),
 }
 
-/// The lengths of a name that a table key can hold, in bytes.
+/// The valid lengths of a name in a table key, in bytes.
 const NAME_BYTES: std::ops::RangeInclusive<usize> = 1..=256;
 
-/// Rejects a name of a connection, room or user that no table key can hold.
+/// Rejects a name of a connection, room or user that does not fit into a table key.
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     match NAME_BYTES.contains(&name.len()) {
         true => Ok(()),
@@ -100,7 +99,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     }
 }
 
-/// Reads a name that a room or a user can have.
+/// Reads a valid name of a room or a user.
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;
     check_name(&name).map_err(D::Error::custom)?;
@@ -108,10 +107,10 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 }
 
 impl Scope {
-    /// The slices that together are the whole group, each to be read on its own, in parallel.
+    /// Returns the slices of the group, which can be read in parallel.
     pub fn slices(&self) -> impl Iterator<Item = Slice> + use<> {
         let width = match self {
-            // A constant, not an option: two versions of a function read the same table.
+            // A constant: two versions of a function share the same table.
             Self::Everyone => 16,
             Self::Room(_) | Self::User(_) => 256,
         };
@@ -122,17 +121,17 @@ impl Scope {
     }
 }
 
-/// A range of the hash bytes of connection ids. One whose end is before its start cannot be read from JSON.
+/// A range of the hash bytes of connection ids. Reading it from JSON fails if it ends before it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Bounds")]
 pub struct Slice {
     /// The first hash byte in the range.
     pub from: u8,
-    /// The last one.
+    /// The last hash byte in the range.
     pub to: u8,
 }
 
-/// A [`Slice`] as it is read, before it is checked.
+/// A [`Slice`] before validation.
 #[derive(Deserialize)]
 struct Bounds {
     from: u8,
@@ -165,7 +164,7 @@ impl Slice {
         }
     }
 
-    /// Whether a connection is in the range.
+    /// Returns whether a connection is in the range.
     pub fn contains(self, id: &ConnectionId) -> bool {
         (self.from..=self.to).contains(&table_layout::hash(id))
     }
@@ -174,9 +173,9 @@ impl Slice {
 /// A part of a group of connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Some of its connections; there may be none, and still a next page.
+    /// Some of its connections. A page without connections may still have a next page.
     pub ids: Vec<ConnectionId>,
-    /// Where the next page begins: behind this one.
+    /// The cursor of the next page, which begins after this connection.
     pub next: Option<ConnectionId>,
 }
 

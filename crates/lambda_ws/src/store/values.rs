@@ -6,25 +6,23 @@ use lambda_ws_protocol::table_layout::VALUE_BYTES;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Keeps values that belong to no connection, such as those of [`Kv`](crate::Kv) and
-/// [tickets](crate::auth::Tickets): each by its key, of 1 to 256 bytes, in a namespace, of 1 to 260.
-/// What has expired at `now` is not there, whether it was removed or not; when a value expires is given
-/// in whole seconds.
+/// Stores values that belong to no connection, such as those of [`Kv`](crate::Kv) and
+/// [tickets](crate::auth::Tickets). Each value has a key of 1 to 256 bytes in a namespace of 1 to 260. An expired
+/// value counts as missing. The expiry has whole seconds.
 ///
-/// Every value has a version, below 2<sup>53</sup>, so that JavaScript can hold it. No two contents of a
-/// key ever have the same one, also if it was removed in between.
+/// Every value has a version below 2<sup>53</sup>, so that it fits into a JavaScript number. No two values of a key
+/// ever have the same version, also if the key was deleted in between.
 ///
-/// # What is promised
+/// # Guarantees
 ///
-/// - The operations on one key take effect one after another, each at a moment between its call and its
-///   return, and what each returns fits that order.
-/// - What was cut off, or ended with [`StoreError::Unavailable`], is done or not.
+/// - The operations on one key take effect one after another, each between its call and its return. Each result fits
+///   that order.
+/// - A cancelled operation, or one that returned [`StoreError::Unavailable`], may have taken effect or not.
 ///
-/// A database that is asked again, because its answer was lost, may do twice what it is asked: of
-/// `write`, `delete`, `take`, and of `replace` where nothing was, also over what others did in between.
-/// What is replaced at a version is replaced once.
+/// A database client that repeats a request after a lost response may execute `write`, `delete`, `take`, and `replace`
+/// without a version twice, and undo changes of other callers in between. `replace` at a version takes effect once.
 pub trait KeyValueStore: Send + Sync + 'static {
-    /// The value, strongly consistent.
+    /// Returns the value with a strongly consistent read.
     fn read(
         &self,
         namespace: &str,
@@ -32,7 +30,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Value>, StoreError>> + Send;
 
-    /// Keeps a value, whatever was there, until `expires` if that is given; returns its version.
+    /// Stores a value, until `expires` if given, and replaces any other. Returns its version.
     fn write(
         &self,
         namespace: &str,
@@ -41,13 +39,13 @@ pub trait KeyValueStore: Send + Sync + 'static {
         expires: Option<Timestamp>,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Keeps a value, if what is there has this `version`, or, with `None`, if nothing is there; returns
-    /// the next version. Of several calls with the same version one succeeds, and knows it even if the
-    /// database's answer is lost on its way.
+    /// Replaces the value with this `version`, or, with `None`, stores a value if there is none. Returns the next
+    /// version. Exactly one of several calls with the same version succeeds, also if the database's response to it is
+    /// lost.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`], if another version is there, or none.
+    /// [`StoreError::Conflict`] if the stored version differs, or the value is missing.
     fn replace(
         &self,
         namespace: &str,
@@ -58,8 +56,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
-    /// Keeps a value, until `expires` if that is given, unless there is one already. Returns whether it
-    /// is kept: `true` to one of several callers with the same key.
+    /// Stores a value, until `expires` if given, unless there is one already. Returns whether it is stored: `true` to
+    /// one of several callers with the same key.
     fn insert(
         &self,
         namespace: &str,
@@ -78,8 +76,7 @@ pub trait KeyValueStore: Send + Sync + 'static {
         }
     }
 
-    /// Removes a value. Returns whether there was one; if the database's answer is lost on its way,
-    /// `false`.
+    /// Removes a value. Returns whether there was one, or `false` if the database's response is lost.
     fn delete(
         &self,
         namespace: &str,
@@ -87,8 +84,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes a value of this `version`. Returns whether it was there; if the database's answer is lost on
-    /// its way, `false`.
+    /// Removes a value with this `version`. Returns whether there was one, or `false` if the database's response is
+    /// lost.
     fn delete_if(
         &self,
         namespace: &str,
@@ -96,8 +93,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         version: u64,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Removes a value and returns it: to one caller at most, however many there are. If the database's
-    /// answer is lost on its way, to nobody: a ticket is then used up.
+    /// Removes a value and returns it to at most one caller. If the database's response is lost, no caller gets it: a
+    /// ticket is then used up.
     fn take(
         &self,
         namespace: &str,
@@ -105,8 +102,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<String>, StoreError>> + Send;
 
-    /// One page of the keys that begin with `prefix`, which may be empty, in the order of their bytes,
-    /// beginning behind the key `after`, strongly consistent.
+    /// Returns one page of the keys that begin with `prefix`, which may be empty, in the order of their bytes, after
+    /// the key `after`. The read is strongly consistent.
     fn keys(
         &self,
         namespace: &str,
@@ -115,9 +112,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<KeyPage, StoreError>> + Send;
 
-    /// One page of at most `most` values whose keys begin with `prefix`, as [`keys`](Self::keys) returns
-    /// the keys. Without an implementation of its own it is one request for the keys and one for each
-    /// value.
+    /// Returns one page of at most `most` values with keys that begin with `prefix`, in the order of
+    /// [`keys`](Self::keys). The default implementation needs one request for the keys and one for each value.
     fn entries(
         &self,
         namespace: &str,
@@ -142,8 +138,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         }
     }
 
-    /// Many values by namespace and key, each as [`read`](Self::read) returns it, in the same order.
-    /// Without an implementation of its own it is one request for each.
+    /// Returns many values by namespace and key, in the same order, each as from [`read`](Self::read). The default
+    /// implementation needs one request for each.
     fn read_all(
         &self,
         keys: &[(String, String)],
@@ -158,8 +154,8 @@ pub trait KeyValueStore: Send + Sync + 'static {
         }
     }
 
-    /// Removes many values of a namespace. An error leaves some of them. Without an implementation of its
-    /// own it is one request for each.
+    /// Removes many values of a namespace. After an error some of them may remain. The default implementation needs
+    /// one request for each.
     fn delete_all(
         &self,
         namespace: &str,
@@ -175,36 +171,35 @@ pub trait KeyValueStore: Send + Sync + 'static {
     }
 }
 
-/// A value as it is kept.
+/// A stored value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     /// The value, as JSON.
     pub value: String,
-    /// Another one after every change.
+    /// The version. It changes with every write.
     pub version: u64,
-    /// When it is over, if it ever is.
+    /// The expiry, if there is one.
     pub expires: Option<Timestamp>,
 }
 
 /// A part of the keys in a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPage {
-    /// Some of them; there may be none, and still a next page.
+    /// Some of the keys. A page without keys may still have a next page.
     pub keys: Vec<String>,
-    /// Where the next page begins: behind this one.
+    /// The cursor of the next page, which begins after this key.
     pub next: Option<String>,
 }
 
 /// A part of the values in a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entries {
-    /// Some of them by their keys; there may be none, and still a next page.
+    /// Some of the values by their keys. A page without values may still have a next page.
     pub entries: Vec<(String, Value)>,
-    /// Where the next page begins: after this key.
+    /// The cursor of the next page, which begins after this key.
     pub next: Option<String>,
 }
 
-/// A value as it is kept.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     let value = serde_json::to_string(value).map_err(StoreError::BadValue)?;
     match value.len() {
@@ -213,8 +208,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreEr
     }
 }
 
-/// When a value is over that is kept for `ttl`: in whole seconds, as DynamoDB's time to live has them,
-/// and never too early.
+/// Returns the expiry of a value that is stored for `ttl`, in whole seconds and never too early.
 pub(crate) fn expiry(now: Timestamp, ttl: Duration) -> Timestamp {
     Timestamp::from_secs((now + ttl).millis().div_ceil(1000))
 }

@@ -7,28 +7,28 @@ use lambda_ws_protocol::table_layout;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
-/// The remaining recipients of a broadcast: [`Sender::resume`](crate::Sender::resume) continues with
-/// it, in this process or in another one, because it can be written as JSON. It holds the message.
+/// The remaining recipients of a broadcast, with its message. [`Sender::resume`](crate::Sender::resume) continues it,
+/// in this process or another one, because it serializes to JSON.
 ///
-/// Reading one from JSON fails if it names what cannot exist: a bad name, or a part of a group that is not one.
+/// Reading it from JSON fails if it contains a name or a part of a group that is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRest")]
-#[must_use = "those in it have not got the message"]
+#[must_use = "the remaining recipients have not received the message"]
 pub struct Remaining {
     pub(crate) scope: Scope,
-    /// Without a message they are closed.
+    /// `None` closes the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Payload>,
     #[serde(skip_serializing_if = "HashSet::is_empty")]
     pub(crate) except: HashSet<ConnectionId>,
-    /// Those that were read already.
+    /// Recipients that were already read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) ids: Vec<ConnectionId>,
-    /// Where the others are.
+    /// The ranges of the other recipients.
     pub(crate) ranges: Vec<Range>,
 }
 
-/// A part of a group: those of a slice that come behind one of them.
+/// A part of a group: the connections of a slice after one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedRange")]
 pub(crate) struct Range {
@@ -38,7 +38,6 @@ pub(crate) struct Range {
     pub(crate) after: Option<ConnectionId>,
 }
 
-/// A [`Remaining`] as it is read, before it is checked.
 #[derive(Deserialize)]
 struct UncheckedRest {
     scope: Scope,
@@ -54,7 +53,7 @@ impl TryFrom<UncheckedRest> for Remaining {
     type Error = String;
 
     fn try_from(rest: UncheckedRest) -> Result<Self, Self::Error> {
-        // Each slice of everyone is a partition of the table, and no other is read whole.
+        // Each slice of everyone is a partition of the table. Other slices do not exist.
         if rest.scope == Scope::Everyone {
             let slices: Vec<_> = rest.scope.slices().collect();
             let odd = rest
@@ -63,7 +62,9 @@ impl TryFrom<UncheckedRest> for Remaining {
                 .find(|range| !slices.contains(&range.slice));
             if let Some(Range { slice, .. }) = odd {
                 let (from, to) = (slice.from, slice.to);
-                return Err(format!("everyone has no slice from {from} to {to}"));
+                return Err(format!(
+                    "the slice from {from} to {to} is not a slice of everyone"
+                ));
             }
         }
         Ok(Self {
@@ -76,7 +77,6 @@ impl TryFrom<UncheckedRest> for Remaining {
     }
 }
 
-/// A [`Range`] as it is read, before it is checked.
 #[derive(Deserialize)]
 struct UncheckedRange {
     from: u8,
@@ -100,7 +100,6 @@ impl TryFrom<UncheckedRange> for Range {
 }
 
 impl Remaining {
-    /// A whole group.
     pub(crate) fn all(scope: Scope, except: HashSet<ConnectionId>) -> Self {
         let ranges = scope.slices().map(|slice| Range { slice, after: None });
         Self {
@@ -112,7 +111,7 @@ impl Remaining {
         }
     }
 
-    /// Whether something is sent, and nothing closed.
+    /// Returns whether it sends a message instead of closing connections.
     pub(crate) fn is_message(&self) -> bool {
         self.message.is_some()
     }
@@ -121,17 +120,16 @@ impl Remaining {
         self.ids.is_empty() && self.ranges.is_empty()
     }
 
-    /// Adds another part of the same work.
     pub(crate) fn add(&mut self, other: Self) {
         self.ids.extend(other.ids);
         self.ranges.extend(other.ranges);
     }
 
-    /// The same work in at most `most` parts of about the same size.
+    /// Splits it into at most `most` parts of about the same size.
     pub(crate) fn split(self, most: usize) -> Vec<Self> {
         let mut ranges = self.ranges.clone();
-        // Rooms and users are ordered by hash: one range of theirs is as good as several. Small ones can be
-        // shared out more evenly.
+        // Rooms and users are ordered by hash, so one range of theirs can replace several. Small ranges split more
+        // evenly.
         if self.scope != Scope::Everyone {
             while ranges.len() < 4 * most {
                 let Some(widest) = (0..ranges.len()).max_by_key(|at| ranges[*at].width()) else {
@@ -169,7 +167,6 @@ impl Remaining {
 }
 
 impl Range {
-    /// The first hash byte that is left.
     fn from(&self) -> u8 {
         self.after
             .as_ref()
@@ -177,7 +174,6 @@ impl Range {
             .clamp(self.slice.from, self.slice.to)
     }
 
-    /// How many hash bytes are left.
     pub(crate) fn width(&self) -> usize {
         usize::from(self.slice.to - self.from()) + 1
     }
@@ -208,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_parts_of_a_room_cover_what_is_left_of_it_once() {
+    fn the_parts_of_a_room_cover_the_remaining_range_once() {
         let after = ConnectionId::from("PJqB0fHsqRcCHlw=");
         for (after, first) in [(None, 0), (Some(after.clone()), table_layout::hash(&after))] {
             let mut rest = Remaining::all(Scope::Room("tea".into()), HashSet::new());
@@ -226,11 +222,8 @@ mod tests {
                 .collect();
             assert_eq!(hashes, (first..=255).collect::<Vec<_>>());
             let afters: Vec<_> = ranges.iter().filter_map(|r| r.after.clone()).collect();
-            assert_eq!(
-                afters,
-                Vec::from_iter(after),
-                "only the first part begins inside"
-            );
+            let expected = Vec::from_iter(after);
+            assert_eq!(afters, expected, "only the first part begins inside");
         }
     }
 

@@ -1,15 +1,15 @@
-//! One event, answered.
+//! The response to one event.
 
 use crate::app::{Backend, Dispatcher, InvocationContext};
 use crate::error::BoxError;
 use crate::router::Router;
 use serde_json::Value;
 
-/// What `router` answers to one raw event, by the same code as on Lambda: for events that are kept in
-/// files, or taken from a log.
+/// Returns the response of `router` to one raw event, by the same code as on Lambda. Use it for events from files or
+/// logs.
 ///
-/// There is nobody else: the store is new and empty, and what is sent is logged instead. For clients
-/// who hear each other there is [`Gateway`](super::Gateway).
+/// The store is new and empty, and messages are logged instead of sent. For clients that receive messages use
+/// [`Gateway`](super::Gateway).
 ///
 /// ```
 /// use lambda_ws::{Router, testing};
@@ -29,12 +29,12 @@ use serde_json::Value;
 ///
 /// # Errors
 ///
-/// As on Lambda: if `json` is no event of a WebSocket API, or an authorizer's event that is answered
-/// with a failure. A handler's own error is an answer.
+/// As on Lambda: `json` is not an event of a WebSocket API, or an authorizer's event fails. A handler's own error is
+/// a response.
 ///
 /// # Panics
 ///
-/// If a handler does, and outside of a Tokio runtime.
+/// If the handler panics, and outside of a Tokio runtime.
 pub async fn answer(router: Router, json: &str) -> Result<Value, BoxError> {
     let dispatcher = Dispatcher::new(router, Backend::in_memory());
     let reply = dispatcher.call(json, InvocationContext::default()).await?;
@@ -52,7 +52,7 @@ mod tests {
     const SAY: &str = include_str!("../../../../events/say.json");
 
     #[tokio::test]
-    async fn an_event_from_a_file_is_answered_as_on_lambda() {
+    async fn an_event_from_a_file_gets_the_response_of_lambda() {
         let router = Router::new()
             .connect(async |me: Opening| me.join("tea").map_err(Error::from))
             .route("say", async |me: Connection| {
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_authorizer_answers_with_its_policy() {
+    async fn an_authorizer_responds_with_its_policy() {
         let mut event: Value = serde_json::from_str(CONNECT).unwrap();
         event["type"] = "REQUEST".into();
         event["methodArn"] = "arn:aws:execute-api:us-east-1:1:a/dev/$connect".into();

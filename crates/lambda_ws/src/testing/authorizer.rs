@@ -1,4 +1,4 @@
-//! The API's authorizer, which is the application itself.
+//! The API's authorizer, if the application is one.
 
 use super::shared::{API, Failure, STAGE, Shared};
 use lambda_ws_protocol::authorizer::{
@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 
 impl Shared {
-    /// Asks the application whether a client may connect, and what later events say of it; or the
-    /// status it is refused with (conformance B9).
+    /// Returns the context for later events of a client, or the status that rejects it (conformance B9).
     pub(super) async fn authorize(
         self: &Arc<Self>,
         sources: &[IdentitySource],

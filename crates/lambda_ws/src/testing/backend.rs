@@ -1,4 +1,4 @@
-//! The surroundings of the application: clients, clock and tasks.
+//! The environment of the application: clients, clock and tasks.
 
 use super::shared::Shared;
 use crate::app::{Backend, Dispatcher, Transports};
@@ -17,23 +17,22 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// The time at the beginning of every test: 5 January 2026, 10:04.
+/// The start time of every test: 5 January 2026, 10:04.
 const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
-/// How often others go first during a pause.
+/// How often other tasks run during a pause.
 const CHANCES: usize = 100;
 
 const URL: &str = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/test";
 
 impl Shared {
-    /// Starts an application that serves events with `router`.
     pub(super) fn start(router: Router) -> Arc<Self> {
         Arc::new_cyclic(|shared: &Weak<Self>| {
             let store = Memory::new();
             let transports = Transports::one(Arc::new(ClientTransport(shared.clone())));
             let remote = InterceptedStore {
                 store: store.clone(),
-                // As a remote one does, it lets others go first: what they break by that must show.
+                // It yields like a remote store, so that races show.
                 before: |_: &str| -> BoxFuture<'static, Result<(), StoreError>> {
                     Box::pin(tokio::task::yield_now().map(Ok))
                 },
@@ -59,8 +58,8 @@ impl Clock for StandingClock {
             .map_or_else(Timestamp::default, |shared| shared.now())
     }
 
-    /// Waiting makes a difference only to a connection whose handshake is under way; that may wait
-    /// for this very pause, so it is given a chance and no more.
+    /// A pause matters only to a connection in its handshake. The handshake may wait for this pause, so it gets a
+    /// chance to finish and no more.
     fn pause(&self, _: Duration, id: &ConnectionId) -> BoxFuture<'static, ()> {
         let (shared, id) = (self.0.upgrade(), id.clone());
         Box::pin(async move {
@@ -72,7 +71,7 @@ impl Clock for StandingClock {
                     return;
                 }
                 if is_parallel {
-                    // The handshake is on another thread, which a yield does not wait for.
+                    // The handshake may run on another thread, which a yield does not reach.
                     std::thread::sleep(Duration::from_millis(1));
                 }
                 tokio::task::yield_now().await;
@@ -81,7 +80,7 @@ impl Clock for StandingClock {
     }
 }
 
-/// The way from the application to the clients (conformance G4 to G9).
+/// The application's transport to the clients (conformance G4 to G9).
 struct ClientTransport(Weak<Shared>);
 
 impl ClientTransport {
@@ -103,9 +102,9 @@ impl Transport for ClientTransport {
             sockets.close(id, CloseReason::NORMAL)?;
             Ok::<_, SendError>(sockets.under_way == 0)
         })?;
-        // Else whoever is under way tells when it ends: a handler does not run within another.
+        // Concurrent actions report their own ends, because a handler must not run within another.
         if alone {
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
         Ok(())
     }
@@ -127,7 +126,7 @@ impl Transport for ClientTransport {
     }
 }
 
-/// The asynchronous invocations: each begins at once, and goes on beside all others.
+/// The asynchronous invocations. Each starts at once and runs concurrently.
 struct Queue(Weak<Shared>);
 
 impl Tasks for Queue {

@@ -15,9 +15,9 @@ use std::fmt::Write as _;
 use std::panic::Location;
 use std::sync::Arc;
 
-/// A connected client: see [`Gateway::connect`](super::Gateway::connect).
+/// A connected client of a [`Gateway`](super::Gateway).
 ///
-/// One that goes out of scope stays connected; [`Client::close`] closes it.
+/// Dropping it does not close the connection; [`Client::close`] does.
 pub struct Client {
     handle: Handle,
     id: ConnectionId,
@@ -37,25 +37,23 @@ impl Client {
         &self.handle.shared
     }
 
-    /// The connection's id.
+    /// Returns the connection's id.
     pub fn id(&self) -> &ConnectionId {
         &self.id
     }
 
-    /// The sub-protocol that `$connect` chose.
+    /// Returns the sub-protocol that `$connect` selected.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// Sends a message, and waits until the application is done with it. What it failed with arrives
-    /// as a message, as on AWS.
+    /// Sends a message and waits until the application has handled it. An error frame arrives as a message, as on AWS.
     ///
-    /// It is one frame, as browsers send it: over 32 KB the connection is closed with 1009
-    /// (conformance F2).
+    /// The message is one frame, as from a browser: over 32 KB the connection is closed with 1009 (conformance F2).
     ///
     /// # Panics
     ///
-    /// If the connection has been closed, or JSON cannot express the message.
+    /// If the connection is closed, or the message cannot be encoded as JSON.
     #[track_caller]
     pub fn send(&self, message: impl IntoPayload) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();
@@ -73,12 +71,12 @@ impl Client {
             }
             match text {
                 Some(text) => self.deliver(&text).await,
-                // Open a moment ago.
+                // The connection was open before this message.
                 None => {
                     let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::TOO_BIG));
                 }
             }
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
     }
 
@@ -87,7 +85,7 @@ impl Client {
         let shared = self.shared();
         let _action = shared.action();
         let _ = shared.change(|sockets| sockets.close(&self.id, CloseReason::UNSUPPORTED));
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
     }
 
     /// Invokes the route of a message (conformance D2 to D4, E1 to E5).
@@ -96,7 +94,7 @@ impl Client {
         let (request_id, now) = (shared.new_id(), shared.now());
         let answer = |message: String| {
             let now = shared.now();
-            // The client may have gone meanwhile: then nobody is left to be answered.
+            // The client may have disconnected meanwhile.
             let _ = shared.change(|sockets| sockets.push(&self.id, message, now));
         };
         let fail = |error| answer(error_frame(error, self.id.as_str(), &request_id));
@@ -124,13 +122,13 @@ impl Client {
         }
     }
 
-    /// The next message.
+    /// Returns the next message.
     ///
-    /// It waits only while the application is at work, as in `tokio::join!(ann.send(..), bob.recv())`.
+    /// It waits only during concurrent actions, as in `tokio::join!(ann.send(..), bob.recv())`.
     ///
     /// # Panics
     ///
-    /// If there is none, with the messages there were.
+    /// If there is no message. The panic lists the earlier messages.
     #[track_caller]
     pub fn recv(&mut self) -> impl Future<Output = String> + Send {
         let caller = Location::caller();
@@ -142,11 +140,11 @@ impl Client {
         }
     }
 
-    /// The next message, read as JSON.
+    /// Returns the next message, read as JSON.
     ///
     /// # Panics
     ///
-    /// If there is none, or it is no `T`.
+    /// If there is no message, or it is not a valid `T`.
     #[track_caller]
     pub fn recv_json<T: DeserializeOwned>(&mut self) -> impl Future<Output = T> + Send {
         let caller = Location::caller();
@@ -158,7 +156,7 @@ impl Client {
         }
     }
 
-    /// The next message, if it is there.
+    /// Returns the next message, if there is one.
     pub fn try_recv(&mut self) -> Option<String> {
         self.shared().change(|sockets| {
             let socket = sockets.all.get_mut(&self.id)?;
@@ -168,14 +166,14 @@ impl Client {
         })
     }
 
-    /// All messages that are there and were not received yet.
+    /// Returns all messages since the last one that was received.
     pub fn recv_all(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.try_recv()).collect()
     }
 
     async fn next(&mut self) -> Option<String> {
         if self.shared().sockets().under_way == 0 {
-            // Whoever runs beside this may be about to begin.
+            // A concurrent task may be about to start.
             tokio::task::yield_now().await;
         }
         let (shared, id) = (self.shared().clone(), self.id.clone());
@@ -187,23 +185,23 @@ impl Client {
         self.try_recv()
     }
 
-    /// What the connection got and what became of it, for a test that expected something else.
+    /// Returns the messages and the close of the connection, for the texts of panics.
     fn story(&self) -> String {
         let sockets = self.shared().sockets();
         let messages = sockets.all.get(&self.id).map(|socket| &*socket.messages);
         let mut story = match messages.unwrap_or_default() {
-            [] => "it never got one".to_owned(),
-            messages => format!("all it ever got is {messages:#?}"),
+            [] => "it never received a message".to_owned(),
+            messages => format!("it received {messages:#?}"),
         };
         if let Some(closing) = sockets.closing(&self.id) {
-            let CloseReason { code, reason } = closing;
+            let CloseReason { code, reason, .. } = closing;
             let _ = write!(story, "; it was closed with {code} `{reason}`");
         }
         story
     }
 
-    /// The code and the reason the server closed the connection with, if it did: 1000 by the
-    /// application, 1001 idle or too old, 1003 after a binary message, 1009 after one over 32 KB.
+    /// Returns the code and the reason of a close by the server: 1000 by the application, 1001 idle or too old, 1003
+    /// after a binary message, 1009 after a frame over 32 KB.
     pub fn closed(&self) -> Option<(u16, &'static str)> {
         let closing = self.shared().sockets().closing(&self.id)?;
         Some((closing.code, closing.reason))
@@ -211,7 +209,7 @@ impl Client {
 
     /// Closes the connection without a code, as `socket.close()` does, and waits for `$disconnect`.
     pub async fn close(self) {
-        let CloseReason { code, reason } = CloseReason::NO_STATUS;
+        let CloseReason { code, reason, .. } = CloseReason::NO_STATUS;
         self.close_with(code, reason).await;
     }
 
@@ -225,10 +223,10 @@ impl Client {
                 sockets.end(&self.id, code, reason);
             }
         });
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
     }
 
-    /// Loses the connection: it is gone, and `$disconnect` never comes (conformance K4).
+    /// Drops the connection without a `$disconnect`, as a lost client (conformance K4).
     pub fn drop_silently(self) {
         self.shared().change(|sockets| {
             if let Ok(socket) = sockets.open(&self.id) {

@@ -1,4 +1,4 @@
-//! The gateway.
+//! The in-memory gateway.
 
 use super::client::Client;
 use super::request::{Refusal, Request};
@@ -14,15 +14,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An API in memory; clones are the same API.
+/// An API in memory. Clones are the same API.
 ///
-/// It knows the routes `$connect`, `$disconnect` and `$default`, selects on `$request.body.action`,
-/// and its time stands still: see [the module](crate::testing) for an example.
+/// It has the routes `$connect`, `$disconnect` and `$default`, selects routes by `$request.body.action`, and its
+/// clock only moves with [`advance`](Self::advance). See [the module](crate::testing) for an example.
 #[derive(Clone)]
 pub struct Gateway(Handle);
 
 impl Gateway {
-    /// An API whose events `router` serves.
+    /// Creates an API with `router` as its function.
     pub fn new(router: Router) -> Self {
         Self(Handle {
             shared: Shared::start(router),
@@ -34,18 +34,18 @@ impl Gateway {
         })
     }
 
-    /// Adds routes that the API itself knows, besides `$connect`, `$disconnect` and `$default`.
+    /// Adds routes to the API, besides `$connect`, `$disconnect` and `$default`.
     pub fn route_keys<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         self.routes(keys, false)
     }
 
-    /// Adds routes that have a route response: the client gets the response's body (conformance E2).
+    /// Adds routes with a route response: the client gets the response's body (conformance E2).
     pub fn two_way<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         self.routes(keys, true)
     }
 
-    /// Removes the route `$default`: a message that selects no other is answered by API Gateway
-    /// itself, with an error frame (conformance D4).
+    /// Removes the route `$default`. API Gateway itself then responds to messages without a route with an error frame
+    /// (conformance D4).
     pub fn without_default(mut self) -> Self {
         Arc::make_mut(&mut self.0.api).routes.remove("$default");
         self
@@ -57,10 +57,9 @@ impl Gateway {
         self
     }
 
-    /// Makes the application the authorizer of its API too, as [`Router::authorize`] has it: it is asked
-    /// before each `$connect`, once a handshake has all identity sources, which are
-    /// `route.request.header.NAME` and `route.request.querystring.NAME`; there may be none. A client
-    /// without one of them is refused with 401, and the application is not asked (conformance B9).
+    /// Makes the application the API's authorizer, as in [`Router::authorize`]. It runs before each `$connect`. The
+    /// identity sources are `route.request.header.NAME` and `route.request.querystring.NAME`; there may be none. A
+    /// client without one of them is rejected with 401 before the authorizer runs (conformance B9).
     ///
     /// ```
     /// # use lambda_ws::{Authorizer, Error, Router, auth::{Policy, Token}, testing::Gateway};
@@ -82,7 +81,7 @@ impl Gateway {
     ///
     /// # Panics
     ///
-    /// If one is no identity source.
+    /// If an identity source is not valid.
     ///
     /// [`Router::authorize`]: crate::Router::authorize
     #[track_caller]
@@ -98,11 +97,11 @@ impl Gateway {
         self
     }
 
-    /// Selects routes by another expression than `$request.body.action`.
+    /// Sets the route selection expression. The default is `$request.body.action`.
     ///
     /// # Panics
     ///
-    /// If it is no route selection expression.
+    /// If the expression is not valid.
     #[track_caller]
     pub fn expression(mut self, expression: &str) -> Self {
         match expression.parse() {
@@ -116,13 +115,13 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// [`Refusal`], if `$connect` refuses it.
+    /// [`Refusal`] if `$connect` rejects the client.
     pub async fn connect(&self, uri: &str) -> Result<Client, Refusal> {
         self.request(uri).connect().await
     }
 
-    /// A client's request with more than a URI: headers, sub-protocols, what an authorizer said. Of
-    /// the URI only the query string matters.
+    /// Creates a handshake with headers, sub-protocols or an authorizer context. Only the query string of the URI
+    /// matters.
     ///
     /// ```
     /// # use lambda_ws::{Protocols, Accept, Router, testing::Gateway};
@@ -139,9 +138,8 @@ impl Gateway {
         Request::new(self.0.clone(), uri)
     }
 
-    /// Moves the clock, and closes on the way whom API Gateway closes: who has been idle for 10
-    /// minutes or connected for 2 hours. Their `$disconnect` follows, each at its time (conformance
-    /// F5, F6).
+    /// Advances the clock. Connections that are idle for 10 minutes or open for 2 hours are closed on the way, each
+    /// with its `$disconnect` at its time (conformance F5, F6).
     pub async fn advance(&self, duration: Duration) {
         let shared = &self.0.shared;
         let _action = shared.action();
@@ -154,22 +152,22 @@ impl Gateway {
             shared.set_now(deadline.max(shared.now()));
             shared.change(|sockets| {
                 for id in &ids {
-                    // It may have been closed meanwhile.
+                    // It may be closed already.
                     let _ = sockets.close(id, CloseReason::GOING_AWAY);
                 }
             });
-            shared.tell_ends().await;
+            shared.send_disconnects().await;
         }
         shared.set_now(until);
     }
 
-    /// The time, as the application's events have it.
+    /// Returns the time in the application's events.
     pub fn now(&self) -> Timestamp {
         self.0.shared.now()
     }
 
-    /// Invokes the application with an event that is none of its API's: what others
-    /// [publish](crate::run#publishing), directly or by SNS, SQS or EventBridge.
+    /// Invokes the application with an event that does not come from its API, such as a
+    /// [publish](crate::run#publishing) event, directly or by SNS, SQS or EventBridge.
     ///
     /// ```
     /// # use lambda_ws::{Error, Opening, Router, testing::Gateway};
@@ -191,32 +189,32 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// The function's error, as its caller sees it.
+    /// The function's error, as its caller gets it.
     pub async fn invoke(&self, event: serde_json::Value) -> Result<serde_json::Value, String> {
         let shared = &self.0.shared;
         let _action = shared.action();
         let done = shared.call(event.to_string()).await;
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
         let json = done.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))
     }
 
-    /// Sends as a program does that serves no events: a job, another function.
+    /// Returns a sender of a program that serves no events, such as a job or another function.
     pub fn sender(&self) -> Sender {
         self.0.shared.sender.clone()
     }
 
-    /// Issues tickets as a program does that serves no events: a page's HTTPS API.
+    /// Returns tickets of a program that serves no events, such as the page's HTTPS API.
     pub fn tickets(&self) -> Tickets {
         Tickets::of(self.sender())
     }
 
-    /// The store of the connections.
+    /// Returns the connection store.
     pub fn store(&self) -> &Memory {
         &self.0.shared.store
     }
 
-    /// The events the application has seen, in order.
+    /// Returns the events of the application, in order.
     pub fn events(&self) -> Vec<Invocation> {
         self.0.shared.invocations().clone()
     }

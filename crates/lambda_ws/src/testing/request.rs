@@ -9,7 +9,7 @@ use lambda_ws_protocol::event::Pairs;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A client's request to open a connection: see [`Gateway::request`](super::Gateway::request).
+/// A handshake of a client. See [`Gateway::request`](super::Gateway::request).
 #[must_use = "a request does nothing until you call `connect`"]
 #[derive(Debug)]
 pub struct Request {
@@ -21,13 +21,13 @@ pub struct Request {
     source_ip: String,
 }
 
-/// A connection that `$connect` refused.
+/// The rejection of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the handshake is refused with status {status}")]
+#[error("the handshake is rejected with status {status}")]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The HTTP status, which is all the client learns (conformance B4, B5): the handler's own, or 502
-    /// if it panicked, or 504 if it took longer than 29 s.
+    /// The HTTP status, which is all the client gets (conformance B4, B5): the handler's own, 502 after a panic, or
+    /// 504 after 29 s.
     pub status: StatusCode,
 }
 
@@ -52,23 +52,23 @@ impl Request {
         self
     }
 
-    /// Offers a sub-protocol, behind those offered before.
+    /// Offers a sub-protocol, after those offered before.
     pub fn protocol(mut self, protocol: &str) -> Self {
         self.protocols.push(protocol.to_owned());
         self
     }
 
-    /// What the API's authorizer said of the client: `principalId` and the members of its context,
-    /// in every event of the connection. Numbers and booleans become text (conformance C1). The
-    /// application is not asked any more, if it is the authorizer ([`Gateway::authorizer`](super::Gateway::authorizer)).
+    /// Sets the context from the API's authorizer for all events of the connection: `principalId` and the members of
+    /// its context. Numbers and booleans become text (conformance C1). It replaces the application's own authorizer
+    /// ([`Gateway::authorizer`](super::Gateway::authorizer)).
     ///
     /// # Panics
     ///
-    /// If JSON cannot express it.
+    /// If it cannot be encoded as JSON.
     #[track_caller]
-    pub fn authorizer(mut self, said: impl Serialize) -> Self {
-        let mut said = serde_json::to_value(said).expect("what an authorizer says is JSON");
-        for value in said
+    pub fn authorizer(mut self, context: impl Serialize) -> Self {
+        let mut context = serde_json::to_value(context).expect("the context is valid JSON");
+        for value in context
             .as_object_mut()
             .into_iter()
             .flat_map(|o| o.values_mut())
@@ -77,21 +77,20 @@ impl Request {
                 *value = Value::String(value.to_string());
             }
         }
-        self.authorizer = Some(said);
+        self.authorizer = Some(context);
         self
     }
 
-    /// The client's address, instead of `192.0.2.1`.
+    /// Sets the client's address. The default is `192.0.2.1`.
     pub fn source_ip(mut self, ip: &str) -> Self {
         self.source_ip = ip.to_owned();
         self
     }
 
-    /// Sends the request and waits for the end of `$connect`.
+    /// Sends the handshake and waits for the end of `$connect`.
     ///
-    /// A client that offered sub-protocols is connected even if none was chosen
-    /// ([`Client::protocol`] tells): that is what API Gateway does, though browsers then give up
-    /// (conformance B8).
+    /// A client that offers sub-protocols is connected even if the response selects none ([`Client::protocol`]). API
+    /// Gateway does the same, though browsers then close the connection (conformance B8).
     ///
     /// # Errors
     ///
@@ -99,7 +98,7 @@ impl Request {
     pub async fn connect(self) -> Result<Client, Refusal> {
         let headers = self.all_headers();
         let (handle, authorizer) = (self.handle, self.authorizer);
-        let asked = authorizer.is_none();
+        let is_unset = authorizer.is_none();
         let shared = handle.shared.clone();
         let _action = shared.action();
         let id = ConnectionId::from(shared.new_id());
@@ -111,7 +110,8 @@ impl Request {
             last_active_at: now,
             source_ip: self.source_ip,
             user_agent: headers.value("User-Agent").map(str::to_owned),
-            authorizer: authorizer.and_then(|said| serde_json::value::to_raw_value(&said).ok()),
+            authorizer: authorizer
+                .and_then(|context| serde_json::value::to_raw_value(&context).ok()),
             messages: Vec::new(),
             seen: 0,
         };
@@ -126,17 +126,17 @@ impl Request {
         let query = Some(&self.query).filter(|query| !query.is_empty());
         event.query_string_parameters = query;
         event.multi_value_query_string_parameters = query;
-        let said = match &handle.api.authorizer {
-            Some(sources) if asked => shared.authorize(sources, &event).await,
+        let context = match &handle.api.authorizer {
+            Some(sources) if is_unset => shared.authorize(sources, &event).await,
             _ => Ok(None),
         };
-        let status = match said {
-            Ok(said) => {
-                if let Some(said) = &said {
-                    event.request_context.authorizer = Some(said);
+        let status = match context {
+            Ok(context) => {
+                if let Some(context) = &context {
+                    event.request_context.authorizer = Some(context);
                     shared.change(|sockets| {
                         if let Some(socket) = sockets.all.get_mut(&id) {
-                            socket.authorizer = Some(said.clone());
+                            socket.authorizer = Some(context.clone());
                         }
                     });
                 }
@@ -156,7 +156,7 @@ impl Request {
                 };
             }
         });
-        shared.tell_ends().await;
+        shared.send_disconnects().await;
         match status {
             Ok(protocol) => Ok(Client::new(handle, id, protocol)),
             Err(status) => Err(Refusal {
@@ -165,7 +165,7 @@ impl Request {
         }
     }
 
-    /// The headers API Gateway hands on (conformance C1), by name.
+    /// Returns the headers that API Gateway forwards (conformance C1), by name.
     fn all_headers(&self) -> Pairs {
         let own = [
             ("Host", DOMAIN),

@@ -1,5 +1,3 @@
-//! The state that a gateway and its clients share.
-
 use super::socket::{Ended, Sockets};
 use crate::app::{Dispatcher, InvocationContext};
 use crate::error::BoxError;
@@ -22,7 +20,7 @@ pub(super) const API: &str = "a1b2c3d4e5";
 pub(super) const STAGE: &str = "test";
 pub(super) const DOMAIN: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
 
-/// An API and its state: what a gateway, its requests and its clients hold.
+/// An API and its state, which a gateway, its requests and its clients share.
 #[derive(Clone)]
 pub(super) struct Handle {
     pub(super) shared: Arc<Shared>,
@@ -37,13 +35,11 @@ impl std::fmt::Debug for Handle {
     }
 }
 
-/// What an API's template says.
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     pub(super) expression: Expression,
-    /// The routes of messages, and whether they are two-way.
+    /// The routes of messages, with `true` for two-way routes.
     pub(super) routes: BTreeMap<String, bool>,
-    /// The identity sources of the authorizer, if there is one.
     pub(super) authorizer: Option<Vec<IdentitySource>>,
 }
 
@@ -51,13 +47,13 @@ pub(super) struct Api {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Invocation {
-    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `REQUEST`, if the authorizer was asked.
+    /// `CONNECT`, `MESSAGE` or `DISCONNECT`; `REQUEST` for an authorizer's event.
     pub event_type: String,
-    /// The route the gateway selected.
+    /// The route that the gateway selected.
     pub route_key: String,
-    /// The connection.
+    /// The connection's id.
     pub connection_id: ConnectionId,
-    /// The event's id, which error frames name.
+    /// The event's id, which error frames contain.
     pub request_id: String,
     /// The event as it was sent.
     pub json: serde_json::Value,
@@ -75,7 +71,6 @@ impl Invocation {
     }
 }
 
-/// The state that a gateway and its clients share.
 pub(super) struct Shared {
     dispatcher: Arc<Dispatcher>,
     pub(super) store: Memory,
@@ -126,12 +121,11 @@ impl Shared {
         lock(&self.invocations)
     }
 
-    /// Looks at the connections.
     pub(super) fn sockets(&self) -> MutexGuard<'_, Sockets> {
         lock(&self.sockets)
     }
 
-    /// Changes the connections, and wakes whoever waits for a change.
+    /// Changes the connections and wakes the tasks that wait for a change.
     pub(super) fn change<T>(&self, change: impl FnOnce(&mut Sockets) -> T) -> T {
         let changed = change(&mut self.sockets());
         self.changed.notify_waiters();
@@ -163,7 +157,6 @@ impl Shared {
         }
     }
 
-    /// Invokes the application with an event of a connection.
     pub(super) async fn invoke(
         self: &Arc<Self>,
         event: &ProxyRequest<'_>,
@@ -176,7 +169,6 @@ impl Shared {
         }
     }
 
-    /// Invokes the application with an event.
     pub(super) fn call(
         &self,
         json: String,
@@ -188,7 +180,7 @@ impl Shared {
         }
     }
 
-    /// Runs the application. It goes on if the gateway gives up on it (conformance E5).
+    /// Runs the application. It continues after the gateway's timeout (conformance E5).
     pub(super) async fn run(
         self: &Arc<Self>,
         event_type: &str,
@@ -206,15 +198,14 @@ impl Shared {
         });
         match tokio::time::timeout(INTEGRATION_TIMEOUT, task).await {
             Ok(Ok(done)) => done.map_err(|error| Failure::Error(error.to_string())),
-            // It is in the test's output.
+            // The panic is in the test's output.
             Ok(Err(_)) => Err(Failure::Panicked),
             Err(_) => Err(Failure::TimedOut),
         }
     }
 
-    /// Tells the application of connections that have ended (conformance C3, E8), and waits for what it
-    /// asked itself to do.
-    pub(super) async fn tell_ends(self: &Arc<Self>) {
+    /// Sends the application the `$disconnect` of ended connections (conformance C3, E8), and waits for its tasks.
+    pub(super) async fn send_disconnects(self: &Arc<Self>) {
         let _action = self.action();
         loop {
             let ended = self.sockets().ended.pop_front();
@@ -233,12 +224,11 @@ impl Shared {
             event.multi_value_headers = Some(&headers);
             event.request_context.disconnect_status_code = Some(code);
             event.request_context.disconnect_reason = Some(&reason);
-            // Nobody learns what came of it.
+            // The gateway ignores the outcome.
             let _ = self.invoke(&event).await;
         }
     }
 
-    /// What events say of a client.
     pub(super) fn client(&self, id: &ConnectionId) -> ClientParts {
         let sockets = self.sockets();
         let socket = sockets.all.get(id).expect("connections are kept");
@@ -252,15 +242,13 @@ impl Shared {
     }
 }
 
-/// Why an invocation has no response.
 pub(super) enum Failure {
-    /// A function error, with its message.
     Error(String),
     Panicked,
     TimedOut,
 }
 
-/// Something that a test does, until it ends.
+/// An action of a test, until it ends.
 pub(super) struct Action(Arc<Shared>);
 
 impl Drop for Action {
@@ -281,7 +269,6 @@ impl Drop for Task {
     }
 }
 
-/// What events say of a client.
 pub(super) struct ClientParts {
     id: ConnectionId,
     connected_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Connections, as the gateway sees them.
+//! The connections of the gateway.
 
 use crate::error::SendError;
 use crate::{ConnectionId, Timestamp};
@@ -7,9 +7,7 @@ use lambda_ws_protocol::limits::{CONNECTION_DURATION, IDLE_TIMEOUT};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, VecDeque};
 
-/// One connection.
 pub(super) struct Socket {
-    /// How many connections there were before.
     pub(super) number: usize,
     pub(super) state: State,
     pub(super) connected_at: Timestamp,
@@ -17,46 +15,40 @@ pub(super) struct Socket {
     pub(super) source_ip: String,
     pub(super) user_agent: Option<String>,
     pub(super) authorizer: Option<Box<RawValue>>,
-    /// Every message the client was sent.
     pub(super) messages: Vec<String>,
-    /// How many of them the test has seen.
+    /// The number of messages that the test has received.
     pub(super) seen: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its `$connect` is running.
     Opening,
     Open,
-    /// The server closed it.
     Closed(CloseReason),
     /// The client closed it, or was lost.
     Ended,
 }
 
 impl Socket {
-    /// When it will have been idle for too long, or open for too long.
+    /// Returns the time when it is closed for being idle or too old.
     fn deadline(&self) -> Timestamp {
         let idle = self.last_active_at + IDLE_TIMEOUT;
         idle.min(self.connected_at + CONNECTION_DURATION)
     }
 }
 
-/// The end of a connection, for which the application still gets a `$disconnect`.
+/// An ended connection whose `$disconnect` is outstanding.
 pub(super) struct Ended {
     pub(super) id: ConnectionId,
     pub(super) code: u16,
     pub(super) reason: String,
 }
 
-/// All connections there ever were.
 #[derive(Default)]
 pub(super) struct Sockets {
     pub(super) all: BTreeMap<ConnectionId, Socket>,
     pub(super) ended: VecDeque<Ended>,
-    /// How many actions are not finished.
     pub(super) under_way: usize,
-    /// How many invocations that the application asked itself for are not finished.
     pub(super) tasks: usize,
 }
 
@@ -65,7 +57,7 @@ impl Sockets {
         self.all.get(id).is_some_and(|s| s.state == State::Opening)
     }
 
-    /// A connection that messages can pass (conformance F9, G7).
+    /// Returns a connection that is open for messages (conformance F9, G7).
     pub(super) fn open(&mut self, id: &ConnectionId) -> Result<&mut Socket, SendError> {
         let socket = self.all.get_mut(id);
         socket
@@ -73,7 +65,6 @@ impl Sockets {
             .ok_or(SendError::Gone)
     }
 
-    /// Sends the client a message.
     pub(super) fn push(
         &mut self,
         id: &ConnectionId,
@@ -86,7 +77,6 @@ impl Sockets {
         Ok(())
     }
 
-    /// Closes a connection from the server's side.
     pub(super) fn close(
         &mut self,
         id: &ConnectionId,
@@ -97,7 +87,6 @@ impl Sockets {
         Ok(())
     }
 
-    /// Queues the `$disconnect` of a connection.
     pub(super) fn end(&mut self, id: &ConnectionId, code: u16, reason: &str) {
         self.ended.push_back(Ended {
             id: id.clone(),
@@ -106,7 +95,7 @@ impl Sockets {
         });
     }
 
-    /// When the next connections are closed for being idle or too old, and which, the eldest first.
+    /// Returns the next time when connections become idle or too old, and these connections, the oldest first.
     pub(super) fn next_deadline(&self) -> Option<(Timestamp, Vec<ConnectionId>)> {
         let open = self.all.iter().filter(|(_, s)| s.state == State::Open);
         let mut open: Vec<_> = open.collect();
@@ -119,7 +108,6 @@ impl Sockets {
         ))
     }
 
-    /// How the server closed a connection, if it did.
     pub(super) fn closing(&self, id: &ConnectionId) -> Option<CloseReason> {
         match self.all.get(id)?.state {
             State::Closed(closing) => Some(closing),

@@ -1,4 +1,4 @@
-//! The gateway in memory, held to the conformance list.
+//! Conformance tests of the in-memory gateway.
 
 mod ends;
 mod handshakes;
@@ -44,7 +44,7 @@ async fn fails() {
 
 type Ends = Arc<Mutex<Vec<(ConnectionId, Close)>>>;
 
-/// A router that notes whose connection ended how.
+/// Returns a router that records the ends of connections.
 fn noting() -> (Router, Ends) {
     let ends = Ends::default();
     let router = Router::new()

@@ -1,4 +1,4 @@
-//! Whom TLS trusts.
+//! Tests of the trusted certificates.
 
 use super::verifier::AmazonOrSystem;
 use super::verifier::store;
@@ -30,34 +30,30 @@ fn the_authorities_of_aws_are_those_that_amazon_publishes() {
                 .collect::<String>()
         })
         .collect();
-    // https://www.amazontrust.com/repository/, the hashes of the self-signed certificates.
-    assert_eq!(
-        prints,
-        [
-            "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
-            "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
-            "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
-            "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
-            "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
-        ]
-    );
+    // From https://www.amazontrust.com/repository/: the hashes of the self-signed certificates.
+    let expected = [
+        "8ecde6884f3d87b1125ba31ac3fcb13d7016de7f57cc904fe1cb97c6ae98196e",
+        "1ba5b2aa8c65401a82960118f80bec4f62304d83cec4713a19c39c011ea46db4",
+        "18ce6cfe7bf14e60b2e347b8dfe868cb31d02ebb3ada271569f50343b46db3a4",
+        "e35d28419ed02025cfa69038cd623962458da5c695fbdea3c22b0bfb25897092",
+        "568d6905a2c88708a4b3025190edcfedb1974a606a13c6e5290fcb2ae63edab5",
+    ];
+    assert_eq!(prints, expected);
     assert_eq!(store(&certificates).len(), 5);
 }
 
 #[test]
-fn the_environment_says_whom_to_trust() {
+fn the_environment_selects_the_trusted_certificates() {
     assert!(matches!(read(&[]), Roots::AmazonOrSystem));
-    assert!(matches!(
-        read(&[("AWS_CA_BUNDLE", "")]),
-        Roots::AmazonOrSystem
-    ));
+    let result = read(&[("AWS_CA_BUNDLE", "")]);
+    assert!(matches!(result, Roots::AmazonOrSystem));
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
         assert!(matches!(read(&[(name, "/certificates")]), Roots::System));
     }
 }
 
 #[test]
-fn who_names_a_bundle_trusts_nobody_else() {
+fn a_bundle_replaces_all_other_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle.pem");
     let path = bundle.to_str().unwrap();
@@ -75,7 +71,7 @@ fn who_names_a_bundle_trusts_nobody_else() {
 }
 
 #[test]
-fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
+fn other_hosts_are_verified_with_the_certificates_of_the_system() {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -99,8 +95,6 @@ fn a_host_that_is_none_of_amazons_is_for_the_system_to_trust() {
     ));
     let other = trusting(&verifier::certificates());
     let error = verify(other, "ws.example.com").unwrap_err();
-    assert_eq!(
-        error,
-        Error::InvalidCertificate(CertificateError::UnknownIssuer)
-    );
+    let expected = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+    assert_eq!(error, expected);
 }

@@ -1,4 +1,4 @@
-//! The certificates to trust: of the authorities of AWS's services, and of the system's.
+//! The verification of certificates: with the authorities of AWS's services, and with the system's.
 
 use crate::error::BoxError;
 use rustls::client::WebPkiServerVerifier;
@@ -11,23 +11,22 @@ use std::sync::{Arc, OnceLock};
 
 const AMAZON: &[u8] = include_bytes!("amazon.pem");
 
-/// The certificates of these authorities.
 pub(super) fn certificates() -> Vec<CertificateDer<'static>> {
     let all = CertificateDer::pem_slice_iter(AMAZON);
-    all.map(|one| one.expect("a test reads them")).collect()
+    all.map(|one| one.expect("a test parses them")).collect()
 }
 
-/// Looks for a host's authority among those of AWS's services, then among the system's.
+/// Verifies a host with the authorities of AWS's services, then with the system's.
 #[derive(Debug)]
 pub(super) struct AmazonOrSystem {
     amazon: Arc<WebPkiServerVerifier>,
-    /// Read for the first host that has a certificate of somebody else.
+    /// Read for the first host with a certificate from another authority.
     system: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
     provider: Arc<CryptoProvider>,
 }
 
 impl AmazonOrSystem {
-    /// Trusts Amazon's authorities, and `system` or those that the system has.
+    /// Creates a verifier with Amazon's authorities, and `system` or the system's.
     pub(super) fn new(
         provider: Arc<CryptoProvider>,
         system: Option<RootCertStore>,
@@ -73,7 +72,7 @@ impl ServerCertVerifier for AmazonOrSystem {
         }
     }
 
-    // Neither depends on whom one trusts.
+    // Both are independent of the trusted certificates.
 
     fn verify_tls12_signature(
         &self,
@@ -100,20 +99,17 @@ impl ServerCertVerifier for AmazonOrSystem {
     }
 }
 
-/// Whom the system trusts.
 pub(super) fn system() -> Result<RootCertStore, BoxError> {
     let found = rustls_native_certs::load_native_certs();
     let roots = store(&found.certs);
     match (roots.is_empty(), found.errors.into_iter().next()) {
         (false, _) => Ok(roots),
         (true, Some(error)) => Err(error.into()),
-        (true, None) => {
-            Err("this system trusts nobody: it has no certificates of authorities".into())
-        }
+        (true, None) => Err("the system has no certificates of authorities".into()),
     }
 }
 
-/// The certificates that rustls understands.
+/// Returns the certificates that rustls supports.
 pub(super) fn store(certificates: &[CertificateDer<'static>]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(certificates.iter().cloned());

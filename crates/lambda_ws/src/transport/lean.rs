@@ -1,4 +1,4 @@
-//! The management API over HTTP/1.1 connections of our own, signed by a signer of our own.
+//! The management API over its own HTTP/1.1 connections, with its own signer.
 
 mod connection_pool;
 mod host_clock;
@@ -31,33 +31,32 @@ use signed_request::SignedRequest;
 use signing_keys::SigningKeys;
 use std::sync::Arc;
 
-/// The hash of an empty body.
 const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
-/// Reaches clients through the API Gateway Management API. Clones share their connections.
+/// Sends through the API Gateway Management API. Clones share their connections.
 ///
-/// It costs a fifth of the CPU time of the [`AwsSdk`](super::AwsSdk), with the same errors and the same results.
-/// It keeps its own HTTP/1.1 connections: at most 800, of which at most 32 are being made. The signing key and
-/// the hash of a payload are computed once. Region and credentials are the SDK's. TLS trusts the certificates of
-/// the file `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Amazon's authorities and the
+/// It needs a fifth of the CPU time of the [`AwsSdk`](super::AwsSdk), with the same errors and results. It has its
+/// own HTTP/1.1 connections: at most 800, and at most 32 of them are opened at once. The signing key and the hash of
+/// a payload are computed once. Region and credentials come from the SDK configuration. TLS trusts the certificates
+/// of the file `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Amazon's authorities and the
 /// system's.
 ///
-/// An attempt takes at most 1.5 s, a call 3 s. A connection that died while it was idle, as those of a
-/// frozen function do, is replaced, and its message sent once more. If this machine's clock is wrong by
-/// more than 4 minutes, the time is taken from the host's rejection, and the request signed again.
+/// An attempt takes at most 1.5 s, a call 3 s. A connection that died while idle, for example in a frozen function,
+/// is replaced, and its message is sent once more. If this machine's clock differs by more than 4 minutes, the
+/// request is signed again with the time from the host's rejection.
 ///
-/// `cargo bench -p tests --bench sending` on 2026-11-26, 2 cores without instructions for SHA-256, in programs as they
-/// are deployed, medians of 3 rounds; the floor is TLS sockets that repeat one unsigned request:
+/// `cargo bench -p tests --bench sending` on 2026-11-26, with 2 cores without SHA-256 instructions and programs built
+/// as for deployment. The values are medians of 3 rounds. The floor is TLS sockets that repeat one unsigned request:
 ///
 /// | posts of 200 bytes over TLS | lean | SDK | floor |
 /// |---|---|---|---|
-/// | 64 under way: CPU time a post | 10.4 us | 108 us | 5.9 us |
-/// | 256 under way, 20 ms latency: CPU time a post | 24.2 us | 138 us | 13.3 us |
-/// | 1 024 under way, 20 ms latency: CPU time a post | 24.1 us | 151 us | 10.9 us |
-/// | the same: posts a second, on one core | 23 285 | 5 889 | 36 735 |
+/// | 64 concurrent: CPU time per post | 10.4 us | 108 us | 5.9 us |
+/// | 256 concurrent, 20 ms latency: CPU time per post | 24.2 us | 138 us | 13.3 us |
+/// | 1 024 concurrent, 20 ms latency: CPU time per post | 24.1 us | 151 us | 10.9 us |
+/// | the same: posts per second, on one core | 23 285 | 5 889 | 36 735 |
 /// | the same: peak memory of the process | 15 MB | 63 MB | 16 MB |
 /// | the same, all at once without a connection: CPU time | 100 ms | 510 ms | 390 ms |
-/// | allocations a post | 5 | 354 | 2 |
+/// | allocations per post | 5 | 354 | 2 |
 /// | a signature | 2.2 us | 17.8 us | |
 #[derive(Debug, Clone)]
 pub struct ApiGateway(Arc<Inner>);
@@ -65,7 +64,7 @@ pub struct ApiGateway(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     url: String,
-    /// The client, or what the configuration lacks.
+    /// The client, or the missing part of the configuration.
     client: Result<Client, &'static str>,
 }
 
@@ -78,8 +77,9 @@ struct Client {
 }
 
 impl ApiGateway {
-    /// The management API at `url`: `https://{api-id}.execute-api.{region}.amazonaws.com/{stage}`. If `config` has
-    /// no region or no credentials, or `url` is not a valid URL, every operation fails and says so.
+    /// Creates a transport to the management API at `url`:
+    /// `https://{api-id}.execute-api.{region}.amazonaws.com/{stage}`. If `config` has no region or no credentials, or
+    /// `url` is not valid, every operation returns an error that says so.
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
         Self::with_tls(config, url, Tls::process())
     }
@@ -145,7 +145,7 @@ impl Client {
             .ok_or("no AWS region is configured: set AWS_REGION")?;
         let provider = config
             .credentials_provider()
-            .ok_or("no AWS credentials are configured: give the SDK's configuration a provider")?;
+            .ok_or("no AWS credentials are configured: add a credentials provider to the SDK configuration")?;
         Ok(Self {
             keys: SigningKeys::new(provider, region.to_string()),
             clock: HostClock::default(),
@@ -189,7 +189,6 @@ impl Client {
     }
 }
 
-/// The answer to a GetConnection (conformance G5).
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ConnectionInfo {
@@ -206,7 +205,6 @@ struct Identity {
     user_agent: Option<String>,
 }
 
-/// Reads the body of a GetConnection.
 pub(super) fn inspection(body: &[u8]) -> Result<Inspection, serde_json::Error> {
     let info: ConnectionInfo = serde_json::from_slice(body)?;
     let time = |text: Option<String>| {

@@ -15,9 +15,9 @@ use aws_sdk_apigatewaymanagement::primitives::Blob;
 use std::error::Error;
 use std::time::SystemTime;
 
-/// Reaches clients through the API Gateway Management API with the AWS SDK. It returns the same results as
-/// [`ApiGateway`](super::ApiGateway), at a higher cost. Use it where the SDK's HTTP client is replaced, or to
-/// rule out a fault. Clones share their connections.
+/// Sends through the API Gateway Management API with the AWS SDK. It returns the same results as
+/// [`ApiGateway`](super::ApiGateway), at a higher cost. Use it with a custom HTTP client of the SDK, or to diagnose a
+/// problem. Clones share their connections.
 #[derive(Debug, Clone)]
 pub struct AwsSdk {
     client: Client,
@@ -25,20 +25,21 @@ pub struct AwsSdk {
 }
 
 impl AwsSdk {
-    /// The management API at `url`: `https://{api-id}.execute-api.{region}.amazonaws.com/{stage}`.
+    /// Creates a transport to the management API at `url`:
+    /// `https://{api-id}.execute-api.{region}.amazonaws.com/{stage}`.
     pub fn new(config: &SdkConfig, url: impl Into<String>) -> Self {
         let url = url.into();
         let config = Builder::from(config)
             .endpoint_url(url.trim_end_matches('/'))
-            // The sender retries: it knows which failures may pass.
+            // The sender retries, because it knows the transient failures.
             .retry_config(RetryConfig::disabled())
             .build();
         let client = Client::from_conf(config);
         Self { client, url }
     }
 
-    /// Makes a call, and repeats it once if the host's clock differs from this machine's: the SDK has learned the
-    /// host's time from the first answer, but repeats nothing by itself.
+    /// Makes a call, and repeats it once if the host's clock differs from this machine's. The SDK learns the host's
+    /// time from the first response, but does not retry.
     async fn call<T, E, F>(&self, call: impl Fn() -> F) -> Result<T, SendError>
     where
         E: Error + Send + Sync + 'static,
@@ -87,7 +88,7 @@ impl Transport for AwsSdk {
                 .to_owned(),
             user_agent: identity
                 .and_then(|i| i.user_agent())
-                // The SDK turns `null` into an empty text.
+                // The SDK converts `null` to an empty text.
                 .filter(|agent| !agent.is_empty())
                 .map(str::to_owned),
         })
@@ -98,7 +99,7 @@ impl Transport for AwsSdk {
     }
 }
 
-/// Whether a call was rejected because of the time that it was signed with.
+/// Returns whether a call was rejected because of the time of its signature.
 fn is_clock_wrong<E>(error: &SdkError<E, HttpResponse>) -> bool {
     let rejection = error.raw_response();
     let rejection = rejection.filter(|response| response.status().as_u16() == 403);

@@ -1,4 +1,4 @@
-//! Both clients of the management API do the same.
+//! Tests that both clients of the management API behave the same.
 
 mod bodies;
 mod hosts;
@@ -21,7 +21,7 @@ use server::{Seen, Server, ServerAction};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// As in [`crate::App`], but for the region and the credentials.
+/// Returns the configuration of [`crate::App`] with another region and other credentials.
 fn config_with(client: SharedHttpClient) -> SdkConfig {
     let token = Some("IQoJb3JpZ2luX2VjEA==".to_owned());
     let credentials = Credentials::new("test", "test", token, None, "test");
@@ -45,7 +45,7 @@ fn config() -> SdkConfig {
 
 const CLIENTS: [ManagementClient; 2] = [ManagementClient::Sdk, ManagementClient::Lean];
 
-/// Makes the same request with both clients, to a host that does `action`, and compares what the host received.
+/// Makes the same request with both clients to a host that does `action`, and compares the received requests.
 async fn both<T: std::fmt::Debug>(
     action: ServerAction,
     ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
@@ -53,7 +53,7 @@ async fn both<T: std::fmt::Debug>(
     both_of(move |_, _, _| action.clone(), ask).await
 }
 
-/// The same with a host that calls `action`.
+/// Does the same with a host that calls `action`.
 async fn both_of<T: std::fmt::Debug>(
     action: impl Fn(usize, usize, &Seen) -> ServerAction + Clone + Send + Sync + 'static,
     ask: impl AsyncFn(Arc<dyn DynTransport>) -> Result<T, SendError>,
@@ -78,12 +78,12 @@ async fn both_of<T: std::fmt::Debug>(
     lean
 }
 
-/// An answer without the parts that differ between the clients: ports and texts of lower layers.
+/// Returns a result without the parts that differ between the clients: ports and texts of lower layers.
 fn kind<T: std::fmt::Debug>(answer: &Result<T, SendError>) -> String {
     match answer {
         Ok(value) => format!("{value:?}"),
         Err(SendError::Unavailable(_)) => "unavailable".to_owned(),
-        Err(SendError::Refused { status, .. }) => format!("refused {status}"),
+        Err(SendError::Refused { status, .. }) => format!("rejected {status}"),
         Err(error) => error.to_string().replace(|c: char| c.is_ascii_digit(), ""),
     }
 }
@@ -119,22 +119,21 @@ async fn g6_each_status_is_the_same_error() {
     ];
     for (status, is) in cases {
         for body in ["", r#"{"message":"no"}"#, "<html>"] {
-            let error = post(ServerAction::HttpResponse(status, body))
-                .await
-                .unwrap_err();
+            let result = post(ServerAction::HttpResponse(status, body)).await;
+            let error = result.unwrap_err();
             assert!(is(&error), "{status}: {error:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn who_hangs_up_is_unavailable() {
+async fn a_closed_connection_is_unavailable() {
     let error = post(ServerAction::Close).await.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn g1_whatever_an_id_is_made_of_it_is_one_segment_of_the_path() {
+async fn g1_any_id_is_one_segment_of_the_path() {
     for id in [
         "PJqB0fHsqRcCHlw=",
         "a/b",
@@ -169,7 +168,7 @@ async fn g9_a_close_is_a_delete() {
 const FOUND: &str = r#"{"connectedAt":"2020-04-30T20:10:33.236Z","identity":{"sourceIp":"192.0.2.1","userAgent":null},"lastActiveAt":"2020-04-30T20:10:42.997Z"}"#;
 
 #[tokio::test]
-async fn g5_what_a_get_tells_is_read() {
+async fn g5_the_response_of_getconnection_is_read() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let found = both(ServerAction::HttpResponse(200, FOUND), async |transport| {
         transport.inspect(&id).await
@@ -201,7 +200,7 @@ async fn an_invalid_url_is_an_error_of_every_operation() {
 }
 
 #[tokio::test]
-async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
+async fn an_invalid_id_is_gone_and_requests_no_other_path() {
     for id in ["", ".", ".."] {
         let id = ConnectionId::from(id);
         let gone = both(ServerAction::HttpResponse(200, "{}"), async |transport| {
@@ -212,7 +211,7 @@ async fn what_is_no_id_is_nobody_s_and_asks_for_no_other_path() {
 }
 
 #[tokio::test]
-async fn a_large_message_that_is_refused_before_it_is_read_is_refused() {
+async fn a_large_message_may_be_rejected_before_it_is_read() {
     const NO: &str = "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let large = "x"
@@ -249,7 +248,7 @@ fn a_post_under_way_needs_little_room() {
     assert!(size <= 2048, "{size} bytes");
 }
 
-/// A host whose clock is an hour ahead, and which therefore takes no signature of ours.
+/// A host whose clock is an hour ahead, so that it rejects every signature.
 fn ahead(_: usize, _: usize, request: &Seen) -> ServerAction {
     let now = DateTime::from(SystemTime::now() + Duration::from_secs(3600));
     let signed = request.header("x-amz-date").unwrap();
@@ -271,7 +270,7 @@ fn forbidden(date: DateTime) -> ServerAction {
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
+async fn a_wrong_clock_is_corrected_by_the_host() {
     let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
     let payload = "x".into_payload().unwrap();
     let posted = both_of(ahead, async |transport| {
@@ -282,7 +281,7 @@ async fn a_clock_that_goes_wrong_is_corrected_by_the_host_s() {
 }
 
 #[tokio::test]
-async fn who_is_refused_at_the_right_time_is_refused_at_once() {
+async fn a_rejection_with_a_correct_clock_is_not_retried() {
     let error = post(forbidden(SystemTime::now().into())).await.unwrap_err();
     assert!(matches!(error, SendError::Forbidden { .. }), "{error:?}");
 }
@@ -302,17 +301,15 @@ async fn the_sdk_sends_nothing_more_to_a_host_in_trouble_on_the_same_connection(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sdk_waits_for_an_answer_as_long_as_its_configuration_says() {
+async fn the_sdk_uses_the_timeout_of_its_configuration() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let within = Duration::from_millis(100);
     let timeouts = TimeoutConfig::builder().read_timeout(within).build();
     let config = config().into_builder().timeout_config(timeouts).build();
     let transport = ManagementClient::Sdk.connect(&config, &server.url);
     let began = tokio::time::Instant::now();
-    let error = transport
-        .inspect(&ConnectionId::from("a"))
-        .await
-        .unwrap_err();
+    let result = transport.inspect(&ConnectionId::from("a")).await;
+    let error = result.unwrap_err();
     assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     assert_eq!(began.elapsed().as_millis() / 10, 10);
 }

@@ -1,19 +1,18 @@
-//! Which environment works on which event, and so who makes a call.
+//! Attributes calls to the events that the environments handle.
 
 use super::entry::{CallOrigin, Calls};
 use crate::session_tokens::Session;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// How many calls of one event are told one by one; the others are counted.
+/// The maximum number of logged calls per event. Further ones are only counted.
 const CALLS: u32 = 300;
 
-/// What is going on.
 #[derive(Default)]
 pub(super) struct Attribution {
-    /// Events that are not answered.
+    /// Events without a response yet.
     events: HashMap<Arc<str>, Calls>,
-    /// The last event of each environment, and whether it works on it.
+    /// The last event of each environment, and whether it is in progress.
     environments: HashMap<String, HashMap<u64, (Arc<str>, bool)>>,
 }
 
@@ -22,7 +21,7 @@ impl Attribution {
         self.events.insert(id, Calls::default());
     }
 
-    /// An event is answered; the calls that were made for it.
+    /// Ends an event, and returns its number of calls.
     pub(super) fn ended(&mut self, id: &str) -> Calls {
         self.events.remove(id).unwrap_or_default()
     }
@@ -55,16 +54,16 @@ impl Attribution {
         }
     }
 
-    /// The last event of an environment, and whether it works on it.
+    /// Returns the last event of an environment, and whether it is in progress.
     fn work(&self, session: Session<'_>) -> Option<&(Arc<str>, bool)> {
         let numbers = self.environments.get(session.function)?;
         numbers.get(&session.environment)
     }
 
-    /// Whose call this is; `None` for one that is only counted.
+    /// Returns the origin of a call, or `None` if the call is only counted.
     ///
-    /// An environment works on one event at a time, so its session token tells the event. Who sends no token is not known: if
-    /// exactly one event is under way it is likely to be that one's.
+    /// An environment handles one event at a time, so its session token identifies the event. A call without a token is
+    /// attributed to the only event in progress, if there is exactly one.
     pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<CallOrigin> {
         let origin = match session {
             Some(session) => match self.work(session) {
@@ -85,7 +84,7 @@ impl Attribution {
         {
             calls.made += 1;
             if calls.made > CALLS {
-                calls.untold += 1;
+                calls.unlogged += 1;
                 return None;
             }
         }
@@ -113,21 +112,15 @@ mod tests {
             attribution.begun(id.into());
             attribution.started(session, id.into());
         }
-        assert_eq!(
-            attribution.origin(Some(SECOND)),
-            Some(CallOrigin::During("b".into()))
-        );
+        let expected = Some(CallOrigin::During("b".into()));
+        assert_eq!(attribution.origin(Some(SECOND)), expected);
         assert_eq!(attribution.origin(None), Some(CallOrigin::Unknown));
         attribution.idle(SECOND);
         attribution.ended("b");
-        assert_eq!(
-            attribution.origin(Some(SECOND)),
-            Some(CallOrigin::After("b".into()))
-        );
-        assert_eq!(
-            attribution.origin(None),
-            Some(CallOrigin::Likely("a".into()))
-        );
+        let expected = Some(CallOrigin::After("b".into()));
+        assert_eq!(attribution.origin(Some(SECOND)), expected);
+        let expected = Some(CallOrigin::Likely("a".into()));
+        assert_eq!(attribution.origin(None), expected);
     }
 
     #[test]
@@ -144,9 +137,9 @@ mod tests {
         let mut attribution = Attribution::default();
         attribution.begun("a".into());
         attribution.started(FIRST, "a".into());
-        let told = (0..CALLS + 5).filter(|_| attribution.origin(Some(FIRST)).is_some());
-        assert_eq!(told.count(), CALLS as usize);
+        let logged = (0..CALLS + 5).filter(|_| attribution.origin(Some(FIRST)).is_some());
+        assert_eq!(logged.count(), CALLS as usize);
         let calls = attribution.ended("a");
-        assert_eq!((calls.made, calls.untold), (CALLS + 5, 5));
+        assert_eq!((calls.made, calls.unlogged), (CALLS + 5, 5));
     }
 }

@@ -9,13 +9,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of an event or a response a page is shown, in bytes: all of what a message can be.
+/// The maximum size of an event or a response on the page, in bytes: that of a message.
 const SHOWN: usize = 256 * 1024;
 
-/// How much of a call's request and response is kept, in bytes.
+/// The maximum size of a stored request or response of a call, in bytes.
 const KEPT: usize = 16 * 1024;
 
-/// An entry of the log.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
@@ -55,52 +54,48 @@ pub(crate) enum EntryKind {
     Client(Value),
 }
 
-/// What the gateway has done.
 #[derive(Debug)]
 pub(crate) struct OperationEntry {
     kind: OperationKind,
     route: Box<str>,
     connection: Box<str>,
-    /// The request id of the gateway.
     pub(crate) gateway: Arc<str>,
     outcome: Outcome,
     detail: Option<String>,
     duration: Duration,
 }
 
-/// How many calls an event has made.
+/// The number of calls of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     pub(crate) made: u32,
-    /// How many of them are not told one by one.
-    pub(crate) untold: u32,
+    /// How many of them are counted but not logged.
+    pub(crate) unlogged: u32,
 }
 
-/// Whose a call is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CallOrigin {
-    /// Of the process that works on this event.
+    /// The process that handles this event.
     During(Arc<str>),
-    /// Of the process that has answered this event, and no other since.
+    /// The process whose last event this was.
     After(Arc<str>),
-    /// Of a process that has had no event yet.
+    /// A process that has had no event yet.
     Start,
-    /// Of somebody, while this event alone is under way.
+    /// Unknown, but this was the only event in progress.
     Likely(Arc<str>),
-    /// Of somebody.
     Unknown,
-    /// Of the console.
     Console,
 }
 
-/// A call of the management API, DynamoDB or Lambda, as it is told: most calls are not kept.
+/// A call of the management API, DynamoDB or Lambda, as observers receive it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Call<'a> {
     /// The service, such as `dynamodb`.
     pub service: &'static str,
     /// The operation, such as `POST` or `PutItem`.
     pub action: &'a str,
-    /// The connection, or the function.
+    /// The connection or the function.
     pub target: &'a str,
     /// The HTTP status.
     pub status: u16,
@@ -110,11 +105,10 @@ pub struct Call<'a> {
     pub request: Bytes,
     /// The body of the response.
     pub response: Bytes,
-    /// Why, if there is more to say.
+    /// The reason of the status, if it needs one.
     pub detail: Option<String>,
 }
 
-/// A call, as it is kept.
 #[derive(Debug)]
 pub(crate) struct CallEntry {
     origin: CallOrigin,
@@ -136,7 +130,7 @@ impl CallEntry {
         session: Option<Session<'_>>,
         call: &Call<'_>,
     ) -> CallEntry {
-        // A slice would keep all of it, and the whole buffer that it was read into.
+        // A slice would keep the complete buffer that the body was read into.
         let kept = |body: &Bytes| Bytes::copy_from_slice(&body[..body.len().min(KEPT)]);
         CallEntry {
             origin,
@@ -192,19 +186,9 @@ impl EntryKind {
 
 impl OperationEntry {
     fn show(&self) -> Value {
-        let what = match self.kind {
-            OperationKind::Connect => "connect",
-            OperationKind::Authorize => "authorize",
-            OperationKind::Message => "message",
-            OperationKind::Disconnect => "disconnect",
-            OperationKind::Close => "close",
-            OperationKind::Post => "post",
-            OperationKind::Inspect => "inspect",
-            OperationKind::Delete => "delete",
-        };
         json!({
             "k": if self.kind == OperationKind::Close { "closed" } else { "done" },
-            "what": what, "route": self.route, "connection": self.connection, "gw": self.gateway,
+            "what": self.kind.to_string(), "route": self.route, "connection": self.connection, "gw": self.gateway,
             "outcome": self.outcome.to_string(), "good": self.outcome.is_good(), "detail": self.detail,
             "ms": millis(self.duration),
         })
@@ -212,7 +196,6 @@ impl OperationEntry {
 }
 
 impl Entry {
-    /// About how many bytes it holds.
     pub(crate) fn bytes(&self) -> usize {
         const SMALL: usize = 256;
         SMALL
@@ -221,9 +204,9 @@ impl Entry {
                 EntryKind::Ended { result, .. } => result.as_ref().map_or(0, Bytes::len),
                 EntryKind::Log { line, .. } => line.text.len(),
                 EntryKind::Call(called) => called.request.len() + called.response.len(),
-                EntryKind::Client(told) => match told {
+                EntryKind::Client(shown) => match shown {
                     Value::String(text) => text.len(),
-                    told => told["text"].as_str().map_or(0, str::len),
+                    shown => shown["text"].as_str().map_or(0, str::len),
                 },
                 EntryKind::Started { .. }
                 | EntryKind::Operation(_)
@@ -232,7 +215,7 @@ impl Entry {
             }
     }
 
-    /// The invocation it belongs to, by the function's or by the gateway's request id.
+    /// Returns the invocation it belongs to, by the function's or the gateway's request id.
     pub(crate) fn invocation(&self) -> Option<&Arc<str>> {
         match &self.kind {
             EntryKind::Begun { id, .. }
@@ -248,7 +231,6 @@ impl Entry {
         }
     }
 
-    /// As a page reads it.
     pub(crate) fn show(&self) -> Value {
         let mut shown = match &self.kind {
             EntryKind::Begun {
@@ -278,7 +260,7 @@ impl Entry {
                 json!({
                     "k": "ended", "id": id, "ms": millis(*duration),
                     "response": shown, "bytes": response.map(Bytes::len),
-                    "error": result.as_ref().err(), "calls": calls.made, "untold": calls.untold,
+                    "error": result.as_ref().err(), "calls": calls.made, "untold": calls.unlogged,
                 })
             }
             EntryKind::Log { function, line } => json!({
@@ -292,7 +274,7 @@ impl Entry {
             }),
             EntryKind::Call(called) => called.show(),
             EntryKind::Operation(done) | EntryKind::Closed(done) => done.show(),
-            EntryKind::Client(told) => told.clone(),
+            EntryKind::Client(shown) => shown.clone(),
             EntryKind::Opened { snapshot, port } => json!({
                 "k": "opened", "connection": snapshot.id.as_str(),
                 "connectedAt": snapshot.connected_at.millis(),
@@ -310,7 +292,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// In ms, with the us.
+/// Converts a duration to ms, with us precision.
 pub(crate) fn millis(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }

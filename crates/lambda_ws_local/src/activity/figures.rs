@@ -1,4 +1,4 @@
-//! How much happens and how long it takes, of everything and not of what is shown.
+//! Rates and durations of all activity, also of entries that are not shown.
 
 use super::{Operation, OperationKind};
 use lambda_ws_protocol::Timestamp;
@@ -6,24 +6,23 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-/// For how many seconds figures are kept.
+/// The number of seconds with figures.
 const SECONDS: usize = 300;
 
-/// Of how many seconds the figures by route are.
+/// The number of seconds in the figures by route.
 const WINDOW: u64 = 60;
 
-/// Eight durations an octave of microseconds, up to many hours.
+/// Eight buckets per octave of microseconds, up to many hours.
 const BUCKETS: usize = 8 * 36;
 
-/// The figures of the last minutes.
 #[derive(Default)]
 pub(super) struct Figures {
     connections: u64,
-    /// The second that passes.
+    /// The current second.
     second: u64,
     now: Second,
     past: VecDeque<Value>,
-    /// By route, of the seconds of the window.
+    /// The figures by route, for the seconds of the window.
     routes: VecDeque<(u64, HashMap<String, Tally>)>,
 }
 
@@ -38,12 +37,12 @@ struct Second {
     routes: HashMap<String, Tally>,
 }
 
-/// How often, and how long.
+/// The count and the durations of one kind.
 #[derive(Default, Clone)]
 struct Tally {
     count: u64,
     errors: u64,
-    /// Empty until there is something.
+    /// Empty without durations.
     durations: Vec<u32>,
 }
 
@@ -52,7 +51,7 @@ impl Figures {
         self.roll(now.secs());
         let good = operation.outcome.is_good();
         let second = &mut self.now;
-        // A function's start asks for a connection that never was.
+        // A function's start calls this for a connection that never existed.
         let counts = !matches!(
             operation.kind,
             OperationKind::Close | OperationKind::Inspect
@@ -95,13 +94,13 @@ impl Figures {
         self.connections += 1;
     }
 
-    /// Ends the seconds that are over.
+    /// Completes the seconds that have ended.
     fn roll(&mut self, second: u64) {
         if self.second == 0 || second < self.second {
-            // The first one, or the clock was set back.
+            // The first second, or the clock was set back.
             self.second = second;
         }
-        // Of a long silence only the end is kept.
+        // Only the end of a long silence is kept.
         let silent = SECONDS as u64 + 1;
         if second - self.second > silent {
             self.past.clear();
@@ -129,7 +128,7 @@ impl Figures {
         }
     }
 
-    /// The last seconds that are over, and the routes of the last minute.
+    /// Returns the last complete seconds, and the routes of the last minute.
     pub(super) fn show(&mut self, now: Timestamp, seconds: usize) -> Value {
         self.roll(now.secs());
         let mut routes = BTreeMap::<&str, Tally>::new();
@@ -175,7 +174,7 @@ impl Tally {
         }
     }
 
-    /// In ms, to within 7 %; `None` if there is nothing.
+    /// Returns a quantile in ms, to within 7 %, or `None` without durations.
     fn quantile(&self, part: f64) -> Option<f64> {
         let rank = (self.count as f64 * part).ceil().max(1.0) as u64;
         let mut seen = 0;
@@ -197,7 +196,6 @@ fn bucket(duration: Duration) -> usize {
     (((octave - 2) * 8) as usize + eighth as usize).min(BUCKETS - 1)
 }
 
-/// The middle of a bucket in ms.
 fn middle(bucket: usize) -> f64 {
     let (octave, eighth) = (bucket / 8, (bucket % 8) as f64);
     let micros = match octave {

@@ -17,13 +17,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The number of entries per second that are kept without a reader: enough to look back a moment, and few enough for a load
-/// test.
+/// The number of entries per second that are kept without a reader: enough for a short history, and few enough for a
+/// load test.
 const UNREAD: usize = 500;
 
-/// The last entries of the emulator's activity, with figures and permissions of all of it. Clones are the same log.
+/// The last entries of the emulator's activity, with figures and permissions. Clones share the log.
 ///
-/// It is bounded, and forgets the oldest entries. Writers never wait for readers.
+/// It is bounded and drops the oldest entries. Writers never wait for readers.
 #[derive(Clone)]
 pub struct ActivityLog(Arc<Inner>);
 
@@ -49,18 +49,16 @@ impl ActivityLog {
         }))
     }
 
-    /// Returns the permissions that the calls of functions have needed: the resources by function and action, each with the
-    /// number of calls.
+    /// Returns the permissions that the calls of functions required: the resources by function and action, each with
+    /// the number of calls.
     pub(crate) fn permissions(&self) -> Value {
         lock(&self.0.permissions).show()
     }
 
-    /// Adds a call of the console itself.
     pub(crate) fn console_called(&self, call: &Call<'_>) {
         self.keep(|| EntryKind::Call(Box::new(CallEntry::new(CallOrigin::Console, None, call))));
     }
 
-    /// Adds what happened to a client of the console.
     pub(crate) fn console_client(&self, shown: impl FnOnce() -> Value) {
         self.keep(|| EntryKind::Client(shown()));
     }
@@ -148,7 +146,7 @@ impl Observer for ActivityLog {
         self.keep(|| EntryKind::Ended {
             id: id.into(),
             duration,
-            // A slice would keep the whole buffer that it was read into.
+            // A slice would keep the complete buffer that the body was read into.
             result: result
                 .map(|response| Bytes::copy_from_slice(response))
                 .map_err(str::to_owned),
@@ -170,7 +168,7 @@ impl Observer for ActivityLog {
                 lock(&self.0.permissions).count(session.function, action, resource);
             });
         }
-        // Of very many calls of one invocation, the last are only counted.
+        // The calls of one invocation beyond a limit are only counted.
         let Some(origin) = lock(&self.0.attribution).origin(session) else {
             return;
         };
@@ -178,7 +176,6 @@ impl Observer for ActivityLog {
     }
 }
 
-/// A reader of an [`ActivityLog`].
 pub(crate) struct Reader(Arc<Inner>);
 
 impl Reader {
@@ -192,7 +189,7 @@ impl Reader {
         lock(&self.0.ring).last(limit)
     }
 
-    /// Returns the figures of now and of up to `seconds` seconds before.
+    /// Returns the current figures, and those of up to `seconds` earlier seconds.
     pub(crate) fn figures(&self, seconds: usize) -> Value {
         lock(&self.0.figures).show(now(), seconds)
     }

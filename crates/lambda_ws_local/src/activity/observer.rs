@@ -1,4 +1,4 @@
-//! The interface between the parts of the emulator and everything that watches them.
+//! The interface between the parts of the emulator and their observers.
 
 use super::{Call, Operation, Snapshot};
 use crate::log_line::LogLine;
@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Receives what the parts of the emulator do. They call it on their own tasks, so it must not block.
+/// Receives the events of the emulator's parts. They call it on async tasks, so it must not block.
 ///
 /// Each method does nothing by default.
 pub trait Observer: Send + Sync {
@@ -47,7 +47,7 @@ pub trait Observer: Send + Sync {
         let _ = (function, environment);
     }
 
-    /// An invocation has a response, or has failed.
+    /// An invocation has a response or has failed.
     fn invocation_ended(&self, id: &str, duration: Duration, result: Result<&Bytes, &str>) {
         let _ = (id, duration, result);
     }
@@ -63,7 +63,7 @@ pub trait Observer: Send + Sync {
     }
 }
 
-/// The observers of a part of the emulator; none by default. Clones are the same ones.
+/// The observers of a part of the emulator; none by default. Clones share them.
 #[derive(Clone, Default)]
 pub struct Observers(Arc<[Arc<dyn Observer>]>);
 

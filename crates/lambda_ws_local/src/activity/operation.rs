@@ -1,33 +1,35 @@
-//! What a gateway tells of itself.
+//! Operations of a gateway.
 
 use lambda_ws_protocol::response::ErrorFrame;
 use std::fmt;
 use std::time::Duration;
 
-/// One thing a gateway did, told when it was done.
+/// A completed operation of a gateway.
+#[non_exhaustive]
 pub struct Operation<'a> {
-    /// What it was.
+    /// The kind.
     pub kind: OperationKind,
-    /// The route that was selected; empty if none was.
+    /// The selected route, or empty.
     pub route: &'a str,
-    /// The connection; for the management API the one that was asked for.
+    /// The connection. For the management API, the requested one.
     pub connection_id: &'a str,
     /// The event's request id.
     pub request_id: &'a str,
-    /// How it ended.
+    /// The result.
     pub outcome: Outcome,
-    /// Why it ended so, if there is more to say.
+    /// The reason of the result, if it needs one.
     pub detail: Option<&'a dyn fmt::Display>,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
 }
 
-/// The kind of what a gateway did.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OperationKind {
-    /// A handshake that reached its `$connect`, or would have, were there one.
+    /// A handshake that reached its `$connect`, or the point where `$connect` would run.
     Connect,
-    /// A handshake that an authorizer decided on, or the API keys; then comes its `$connect`.
+    /// A handshake that an authorizer or the API keys decided on, before its `$connect`.
     Authorize,
     /// A message of a client.
     Message,
@@ -43,27 +45,44 @@ pub enum OperationKind {
     Delete,
 }
 
-/// How something ended.
+/// Writes the kind in one word, such as `connect` or `post`.
+impl fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Authorize => "authorize",
+            Self::Message => "message",
+            Self::Disconnect => "disconnect",
+            Self::Close => "close",
+            Self::Post => "post",
+            Self::Inspect => "inspect",
+            Self::Delete => "delete",
+        })
+    }
+}
+
+/// The result of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
-    /// The integration answered; nothing went to the client.
+    /// The integration responded, and nothing was sent to the client.
     Done,
-    /// The integration's answer went to the client (conformance E2).
+    /// The integration's response was sent to the client (conformance E2).
     Answered,
-    /// The integration's answer or an error frame found the client gone or not reading.
+    /// The client disconnected or did not read before it got the response or the error frame.
     Undelivered,
-    /// An HTTP response with this status: of a handshake, 101 is success.
+    /// An HTTP response with this status. For a handshake, 101 is success.
     Status(u16),
-    /// The client was sent an error frame.
+    /// An error frame was sent to the client.
     Frame(ErrorFrame),
     /// The connection was closed with this code.
     Closed(u16),
-    /// The integration failed, and nobody is told (conformance E8).
+    /// The integration failed, and the client gets no error (conformance E8).
     Failed,
 }
 
 impl Outcome {
-    /// Whether it is as everybody wants it.
+    /// Whether the operation succeeded.
     pub fn is_good(self) -> bool {
         match self {
             Self::Done | Self::Answered => true,
@@ -74,7 +93,7 @@ impl Outcome {
     }
 }
 
-/// In a word: `ok`, a status, a close code.
+/// Prints one word: `ok`, a status, a close code.
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What the calls of functions need to be allowed.
+//! The permissions that the calls of functions require.
 
 use super::Call;
 use bytes::Bytes;
@@ -8,29 +8,28 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// How often each function has needed which action on which resource.
+/// The number of calls per function, action and resource.
 #[derive(Debug, Default)]
 pub(super) struct Permissions {
     functions: BTreeMap<Box<str>, Actions>,
 }
 
-/// Counts, by action and by resource.
 type Actions = BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>;
 
-/// What of a request to DynamoDB says which tables it is for.
+/// The members of a DynamoDB request that name its tables.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Tables {
     table_name: Option<String>,
     request_items: BTreeMap<String, IgnoredAny>,
-    /// Each has one entry, by its kind.
+    /// Each has one entry, with its kind as the key.
     transact_items: Vec<BTreeMap<String, Tables>>,
 }
 
-/// Tells the actions that a call needs, each with the resource it is needed on.
-pub(super) fn needed(call: &Call<'_>, mut tell: impl FnMut(&str, &str)) {
+/// Passes each required action and its resource to `count`.
+pub(super) fn needed(call: &Call<'_>, mut count: impl FnMut(&str, &str)) {
     match call.service {
-        "management" => tell(
+        "management" => count(
             "execute-api:ManageConnections",
             match call.action {
                 "POST" => "POST/@connections/*",
@@ -38,20 +37,20 @@ pub(super) fn needed(call: &Call<'_>, mut tell: impl FnMut(&str, &str)) {
                 _ => "DELETE/@connections/*",
             },
         ),
-        "dynamodb" => needed_of_dynamodb(call.action, &call.request, tell),
+        "dynamodb" => needed_of_dynamodb(call.action, &call.request, count),
         _ => {
             let name = call.target.split('/').nth(3).unwrap_or_default();
             let name = percent_decode_str(name).decode_utf8_lossy();
-            tell("lambda:InvokeFunction", &format!("function:{name}"));
+            count("lambda:InvokeFunction", &format!("function:{name}"));
         }
     }
 }
 
-fn needed_of_dynamodb(operation: &str, request: &Bytes, mut tell: impl FnMut(&str, &str)) {
+fn needed_of_dynamodb(operation: &str, request: &Bytes, mut count: impl FnMut(&str, &str)) {
     let tables: Tables = serde_json::from_slice(request).unwrap_or_default();
     let named = tables.table_name.iter().chain(tables.request_items.keys());
     let own = named.map(|table| (operation, table));
-    // A transaction needs what it is made of, and nothing for itself.
+    // A transaction requires the permissions of its parts, and none of its own.
     let parts = tables.transact_items.iter().flatten();
     let parts = parts.filter_map(|(kind, part)| {
         let action = match &**kind {
@@ -64,18 +63,17 @@ fn needed_of_dynamodb(operation: &str, request: &Bytes, mut tell: impl FnMut(&st
         Some((action, part.table_name.as_ref()?))
     });
     for (action, table) in own.chain(parts) {
-        // It may be an ARN.
+        // The name may be an ARN.
         let name = table
             .rsplit_once(":table/")
             .map_or(&**table, |(_, name)| name);
-        tell(&format!("dynamodb:{action}"), &format!("table/{name}"));
+        count(&format!("dynamodb:{action}"), &format!("table/{name}"));
     }
 }
 
 impl Permissions {
-    /// Counts what a call of a function needs.
     pub(super) fn count(&mut self, function: &str, action: &str, resource: &str) {
-        // Most calls are like one before: nothing is allocated for those.
+        // Most calls repeat an earlier one, which needs no allocation.
         let known = self.functions.get_mut(function);
         let known = known.and_then(|actions| actions.get_mut(action)?.get_mut(resource));
         match known {
@@ -88,7 +86,7 @@ impl Permissions {
         }
     }
 
-    /// By function and action: the resources, each with the number of calls.
+    /// Returns the resources by function and action, each with the number of calls.
     pub(super) fn show(&self) -> Value {
         json!(self.functions)
     }
@@ -132,10 +130,8 @@ mod tests {
         let post = |id| call("management", "POST", id, &Value::Null);
         let delete = call("management", "DELETE", "a", &Value::Null);
         let resources = json!({"DELETE/@connections/*": 1, "POST/@connections/*": 2});
-        assert_eq!(
-            noted([post("a"), post("b"), delete]),
-            json!({"execute-api:ManageConnections": resources})
-        );
+        let expected = json!({"execute-api:ManageConnections": resources});
+        assert_eq!(noted([post("a"), post("b"), delete]), expected);
     }
 
     #[test]

@@ -1,35 +1,33 @@
-//! The last entries of a feed, numbered.
+//! A ring of numbered entries.
 
 use super::entry::Entry;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How many entries are kept, and how many bytes of events and the like.
+/// The maximum number of entries, and of bytes of their events and responses.
 const ENTRIES: usize = 20_000;
 const BYTES: usize = 16 * 1024 * 1024;
 
-/// The last entries, numbered from 0 in their order; the oldest is forgotten for a new one.
+/// The last entries, numbered from 0. A new entry replaces the oldest.
 #[derive(Default)]
 pub(crate) struct Ring {
     entries: VecDeque<Arc<Entry>>,
-    /// The number of the oldest.
+    /// The number of the oldest entry.
     first: u64,
     bytes: usize,
-    /// The second that passes, and how many entries it has seen.
+    /// The current second, and the number of its entries.
     second: (u64, usize),
 }
 
-/// Some entries in their order.
 pub(crate) struct Read {
     pub(crate) entries: Vec<Arc<Entry>>,
-    /// The number of the first of them.
     pub(crate) first: u64,
-    /// How many were forgotten before they were read.
+    /// How many entries were dropped before they were read.
     pub(crate) lost: u64,
 }
 
 impl Ring {
-    /// Whether fewer than `most` entries have been pushed in this second; counts one.
+    /// Counts an entry. Returns whether fewer than `most` were pushed before in this second.
     pub(crate) fn is_calm(&mut self, second: u64, most: usize) -> bool {
         if self.second.0 != second {
             self.second = (second, 0);

@@ -1,19 +1,19 @@
-//! A connection, as it was a moment ago.
+//! The data of a connection at one time.
 
 use lambda_ws_protocol::{ConnectionId, Timestamp};
 
-/// A connection, as it was a moment ago.
+/// The data of a connection at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// Its id.
     pub id: ConnectionId,
-    /// When it was opened.
+    /// The time of its handshake.
     pub connected_at: Timestamp,
-    /// When the last message came or was posted.
+    /// The time of the last message in either direction.
     pub last_active_at: Timestamp,
     /// The client's address.
     pub source_ip: String,
-    /// What the client calls itself.
+    /// The client's `User-Agent`.
     pub user_agent: Option<String>,
 }

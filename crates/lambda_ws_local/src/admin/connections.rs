@@ -6,7 +6,7 @@ use crate::gateway::{Gateway, Snapshot};
 use lambda_ws_protocol::event::iso8601;
 use serde_json::{Value, json};
 
-/// How many are shown at once, unless the caller says otherwise, and at most.
+/// The default and the maximum number of connections per page.
 const PAGE: usize = 100;
 const LONGEST_PAGE: usize = 1000;
 
@@ -14,10 +14,14 @@ pub(super) fn list(gateway: &Gateway, call: &Call) -> Result<Reply, AdminError> 
     let limit = match call.parameter("limit").map(|limit| limit.parse()) {
         None => PAGE,
         Some(Ok(limit @ 1..=LONGEST_PAGE)) => limit,
-        Some(_) => return Err(AdminError::bad("`limit` is a number from 1 to 1000")),
+        Some(_) => {
+            return Err(AdminError::bad(
+                "`limit` is not valid: expected a number from 1 to 1000",
+            ));
+        }
     };
     let after = call.parameter("after");
-    // One more tells whether there is another page.
+    // One more shows whether there is another page.
     let mut page = gateway.snapshots(after.as_deref(), limit + 1);
     let next = (page.len() > limit).then(|| page[limit - 1].id.to_string());
     page.truncate(limit);
@@ -25,7 +29,7 @@ pub(super) fn list(gateway: &Gateway, call: &Call) -> Result<Reply, AdminError> 
     Ok(Reply::json(json!({
         "connections": connections,
         "count": gateway.connections(),
-        // The next page is `?after=` this.
+        // The value of `?after=` for the next page.
         "next": next,
     })))
 }

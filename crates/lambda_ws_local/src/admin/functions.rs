@@ -1,4 +1,4 @@
-//! Events for the functions, past the gateway.
+//! Invokes functions directly, without the gateway.
 
 use super::Call;
 use super::reply::{AdminError, Reply};
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 pub(super) async fn invoke(functions: &[Invocable], call: &Call) -> Result<Reply, AdminError> {
     let function = chosen(functions, call.parameter("function").as_deref())?;
     serde_json::from_slice::<IgnoredAny>(&call.body)
-        .map_err(|error| AdminError::bad(format!("the event is no JSON: {error}")))?;
+        .map_err(|error| AdminError::bad(format!("the event is not valid JSON: {error}")))?;
     let request_id = request_id();
     let response = function.target.invoke(call.body.clone(), &request_id).await;
     let response = response.map_err(|error| AdminError::Failed(error.to_string()))?;
-    // A response that is no JSON is shown as it is.
+    // A response that is not JSON becomes a string.
     let response: Value = serde_json::from_slice(&response)
         .unwrap_or_else(|_| String::from_utf8_lossy(&response).into());
     Ok(Reply::json(json!({
@@ -33,13 +33,11 @@ fn chosen<'f>(functions: &'f [Invocable], name: Option<&str>) -> Result<&'f Invo
     match (functions, name) {
         (_, Some(name)) => {
             let found = functions.iter().find(|one| one.name == name);
-            found.ok_or_else(|| {
-                AdminError::bad(format!("there is no function `{name}`: {}", names()))
-            })
+            found.ok_or_else(|| AdminError::bad(format!("unknown function `{name}`: {}", names())))
         }
         ([one], None) => Ok(one),
         _ => Err(AdminError::bad(format!(
-            "say which with ?function=NAME: {}",
+            "choose a function with ?function=NAME: {}",
             names()
         ))),
     }

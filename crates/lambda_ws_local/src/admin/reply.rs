@@ -1,4 +1,4 @@
-//! What the admin API answers.
+//! The responses of the admin API.
 
 use crate::faults::PlanError;
 use crate::gateway::{PageBody, TimeError};
@@ -8,21 +8,19 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-/// An answer in JSON.
 pub(super) struct Reply {
     status: StatusCode,
     body: Value,
     allow: Option<HeaderValue>,
 }
 
-/// Why a call is refused.
 pub(super) enum AdminError {
-    /// 400, with what is wrong.
+    /// 400, with the fault.
     Bad(String),
     NotFound,
-    /// 502, with why a function has no response.
+    /// 502, with the error of a function.
     Failed(String),
-    /// 405, with the methods that there are.
+    /// 405, with the supported methods.
     Method(Vec<Method>),
 }
 
@@ -74,13 +72,13 @@ impl From<AdminError> for Reply {
             AdminError::Bad(message) => (StatusCode::BAD_REQUEST, message, None),
             AdminError::Failed(message) => (StatusCode::BAD_GATEWAY, message, None),
             AdminError::NotFound => {
-                let message = "there is no such page: GET /_admin lists them";
+                let message = "unknown path: GET /_admin lists all paths";
                 (StatusCode::NOT_FOUND, message.to_owned(), None)
             }
             AdminError::Method(methods) => {
                 let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
                 let methods = methods.join(", ");
-                let message = format!("this page takes {methods} only");
+                let message = format!("this path supports {methods} only");
                 let allow = HeaderValue::try_from(methods).ok();
                 (StatusCode::METHOD_NOT_ALLOWED, message, allow)
             }

@@ -22,7 +22,7 @@ pub(super) fn advance(time: &Time, call: &Call) -> Result<Reply, AdminError> {
     let by = call.value("by")?;
     let by = duration(&by).ok_or_else(|| {
         AdminError::bad(format!(
-            "`{by}` is no time: write it as 500ms, 30s, 10m or 2h"
+            "`{by}` is not a valid time: expected one such as 500ms, 30s, 10m or 2h"
         ))
     })?;
     time.advance(by)?;
@@ -35,7 +35,7 @@ fn duration(text: &str) -> Option<Duration> {
     let (number, millis) = units
         .into_iter()
         .find_map(|(unit, millis)| Some((text.strip_suffix(unit)?.trim_end(), millis)))?;
-    // A thousand years are enough, and overflow nothing.
+    // A thousand years are enough and cannot overflow.
     let number: u64 = number.parse().ok()?;
     let total = number.checked_mul(millis)?;
     (total <= 1000 * 365 * 24 * 3_600_000).then(|| Duration::from_millis(total))
@@ -53,11 +53,8 @@ mod tests {
             ("10 m", 600_000),
             ("2h", 7_200_000),
         ] {
-            assert_eq!(
-                duration(text),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
+            let expected = Some(Duration::from_millis(millis));
+            assert_eq!(duration(text), expected, "{text}");
         }
         for text in [
             "",

@@ -1,4 +1,4 @@
-//! The admin API of a gateway that runs.
+//! The admin API of a running gateway.
 
 use bytes::Bytes;
 use http::uri::Authority;
@@ -11,27 +11,25 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// The longest answer, in bytes.
+/// The maximum size of a response, in bytes.
 const ANSWER: usize = 8 * 1024 * 1024;
 
-/// The admin API of a gateway that runs.
 pub(super) struct Admin<'u> {
     url: &'u Uri,
     authority: &'u Authority,
 }
 
 impl<'u> Admin<'u> {
-    /// That of the gateway at `url`.
     pub(super) fn at(url: &'u Uri) -> Result<Self, Failure> {
         match (url.scheme_str(), url.authority()) {
             (Some("http"), Some(authority)) => Ok(Self { url, authority }),
             _ => Err(Failure::new(format!(
-                "`{url}` is no URL of a gateway: --url http://HOST:PORT"
+                "`{url}` is not the URL of a gateway: expected --url http://HOST:PORT"
             ))),
         }
     }
 
-    /// The answer to a call, if it is well.
+    /// Sends a request and returns the JSON of a successful response.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -41,14 +39,16 @@ impl<'u> Admin<'u> {
     ) -> Result<Value, Failure> {
         let url = self.url;
         let answer = timeout(patience, self.answer(method, path, body)).await;
-        let (status, body) =
-            answer.map_err(|_| Failure::new(format!("the gateway at {url} does not answer")))??;
+        let (status, body) = answer
+            .map_err(|_| Failure::new(format!("the gateway at {url} does not respond")))??;
         match (status, body["message"].as_str()) {
             (StatusCode::OK, _) if body.is_object() => Ok(body),
             (StatusCode::BAD_GATEWAY, Some(message)) => Err(Failure::new(message.to_owned())),
-            (_, Some(message)) => Err(Failure::new(format!("the gateway refuses: {message}"))),
+            (_, Some(message)) => Err(Failure::new(format!(
+                "the gateway rejects the request: {message}"
+            ))),
             (status, None) => Err(Failure::new(format!(
-                "{url} is no gateway of this kind: it answers {status}"
+                "{url} is not a lambda-ws-local gateway: it responded {status}"
             ))),
         }
     }
@@ -66,13 +66,13 @@ impl<'u> Admin<'u> {
         );
         let stream = TcpStream::connect(address).await.map_err(|error| {
             Failure::because(
-                &format!("no gateway runs at {url}: give its address with --url"),
+                &format!("no gateway is running at {url}: give its address with --url"),
                 error,
             )
         })?;
         let (mut client, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        // Its errors are those of the request.
+        // The request reports the connection's errors.
         tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
@@ -81,7 +81,8 @@ impl<'u> Admin<'u> {
             .body(Full::new(Bytes::from(body)))?;
         let (head, body) = client.send_request(request).await?.into_parts();
         let body = Limited::new(body, ANSWER).collect().await;
-        let body = body.map_err(|error| Failure::new(format!("the answer breaks off: {error}")))?;
+        let body =
+            body.map_err(|error| Failure::new(format!("the response is incomplete: {error}")))?;
         let body = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
         Ok((head.status, body))
     }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-/// Talk to a websocket: each line that is typed is a message, each message is a line
+/// Talk to a WebSocket: each line of input is sent as a message, and each message is printed as a line
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
@@ -27,8 +27,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_
   lambda-ws-local connect --cacert ca.pem wss://localhost:3001/dev
   echo '{\"action\":\"who\"}' | lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
 
-Ctrl-D closes the connection. In a pipe, the end of the input does, once nothing has arrived for
---linger seconds. Exit code: 0 if the connection was made and ended as it should.")]
+Ctrl-D closes the connection. In a pipe, the end of the input closes it after --linger seconds
+without a message. Exit code: 0 if the connection was opened and closed normally.")]
 pub(super) struct Connect {
     /// Where to connect: ws:// or wss://
     url: String,
@@ -38,7 +38,7 @@ pub(super) struct Connect {
     /// A sub-protocol to offer
     #[arg(short, long)]
     protocol: Vec<String>,
-    /// How long to wait for answers, in seconds, after the end of the input
+    /// How long to wait for messages after the end of the input, in seconds
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     linger: f64,
     #[command(flatten)]
@@ -47,34 +47,34 @@ pub(super) struct Connect {
     trust: Trust,
 }
 
-/// How long the server may take to accept, and to answer a close frame.
+/// The timeout of the handshake, and of the server's close frame.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CLOSE: Duration = Duration::from_secs(2);
 
 fn header(text: &str) -> Result<(http::HeaderName, http::HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("expected NAME: VALUE")?;
-    let name = name.trim().parse().map_err(|_| "this is no header name")?;
+    let name = name
+        .trim()
+        .parse()
+        .map_err(|_| "this is not a valid header name")?;
     let value = value
         .trim()
         .parse()
-        .map_err(|_| "this is no header value")?;
+        .map_err(|_| "this is not a valid header value")?;
     Ok((name, value))
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// How a connection ended.
 enum End {
-    /// By this side.
-    Ours,
-    /// By the server.
-    Theirs(Option<CloseFrame>),
+    Client,
+    Server(Option<CloseFrame>),
 }
 
 impl Connect {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
-        // Two providers may be compiled in: the choice is ours, and made once.
+        // More than one provider may be compiled in, so rustls has no default.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let request = self.request()?;
         let connector = self.trust.connector(request.uri())?;
@@ -85,7 +85,7 @@ impl Connect {
         };
         let connected = connected.map_err(|_| {
             Failure::new(format!(
-                "{} does not answer within {} s",
+                "{} does not respond within {} s",
                 self.url,
                 PATIENCE.as_secs()
             ))
@@ -120,11 +120,11 @@ impl Connect {
                     Some(line) if line.is_empty() && interactive => {}
                     Some(line) => {
                         if socket.send(Message::text(line)).await.is_err() {
-                            // The reading side will say why.
+                            // The receiving side reports the reason.
                             input = None;
                         }
                     }
-                    None if interactive => return Ok(End::Ours),
+                    None if interactive => return Ok(End::Client),
                     None => {
                         input = None;
                         quiet_at = Instant::now() + linger;
@@ -137,30 +137,37 @@ impl Connect {
                         stdout.flush()?;
                         quiet_at = Instant::now() + linger;
                     }
-                    Some(Ok(Message::Close(frame))) => return Ok(End::Theirs(frame)),
+                    Some(Ok(Message::Close(frame))) => return Ok(End::Server(frame)),
                     Some(Ok(_)) => {}
                     Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) | None => {
-                        return Ok(End::Theirs(None));
+                        return Ok(End::Server(None));
                     }
-                    Some(Err(error)) => return Err(Failure::because("the connection broke", error)),
+                    Some(Err(error)) => return Err(Failure::because("the connection failed", error)),
                 },
-                () = sleep_until(quiet_at), if input.is_none() => return Ok(End::Ours),
-                () = signals.next() => return Ok(End::Ours),
+                () = sleep_until(quiet_at), if input.is_none() => return Ok(End::Client),
+                () = signals.next() => return Ok(End::Client),
             }
         }
     }
 
     fn request(&self) -> Result<Request, Failure> {
-        let bad = |error| Failure::because(&format!("`{}` is no websocket URL", self.url), error);
+        let bad = |error| {
+            Failure::because(
+                &format!("`{}` is not a valid WebSocket URL", self.url),
+                error,
+            )
+        };
         let mut request = self.url.as_str().into_client_request().map_err(bad)?;
         for (name, value) in &self.header {
             request.headers_mut().append(name, value.clone());
         }
         if !self.protocol.is_empty() {
             let protocols = self.protocol.join(", ");
-            let protocols = protocols
-                .parse()
-                .map_err(|_| Failure::new(format!("`{protocols}` is no list of sub-protocols")))?;
+            let protocols = protocols.parse().map_err(|_| {
+                Failure::new(format!(
+                    "`{protocols}` is not a valid list of sub-protocols"
+                ))
+            })?;
             let headers = request.headers_mut();
             headers.insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocols);
         }
@@ -168,24 +175,26 @@ impl Connect {
         Ok(request)
     }
 
-    /// Why there is no connection.
+    /// Returns the reason why the connection failed.
     fn explain(&self, error: Error) -> Failure {
         match error {
             Error::Http(response) => {
                 let status = response.status();
                 let body = response.body().as_deref().unwrap_or_default();
                 let body = String::from_utf8_lossy(body);
-                Failure::new(format!("the server refuses: {status} {body}").trim_end())
+                Failure::new(
+                    format!("the server rejects the handshake: {status} {body}").trim_end(),
+                )
             }
             error => Failure::because(&format!("cannot connect to {}", self.url), error),
         }
     }
 }
 
-/// Closes the connection, or reports how the server did.
+/// Closes the connection, or reports the server's close code.
 async fn finish(mut socket: Socket, end: End) -> Result<(), Failure> {
     match end {
-        End::Ours => {
+        End::Client => {
             let normal = CloseFrame {
                 code: CloseCode::Normal,
                 reason: "".into(),
@@ -197,7 +206,7 @@ async fn finish(mut socket: Socket, end: End) -> Result<(), Failure> {
             let _ = timeout(CLOSE, closed).await;
             Ok(())
         }
-        End::Theirs(frame) => {
+        End::Server(frame) => {
             let (code, reason) = match &frame {
                 Some(frame) => (u16::from(frame.code), frame.reason.as_str()),
                 None => (1006, ""),
@@ -214,7 +223,7 @@ async fn finish(mut socket: Socket, end: End) -> Result<(), Failure> {
     }
 }
 
-/// The next line of the input, for as long as it has any.
+/// Returns the next line of the input. Without an input it waits forever.
 async fn next_line(
     input: &mut Option<tokio::io::Lines<BufReader<tokio::io::Stdin>>>,
 ) -> std::io::Result<Option<String>> {

@@ -1,4 +1,4 @@
-//! Finding mistakes in a template.
+//! Finds mistakes in a template.
 
 use super::output::{Style, print_error};
 use clap::Args;
@@ -15,19 +15,19 @@ use std::process::ExitCode;
 
 /// Find the known mistakes in a template, with their effect on AWS and a fix
 ///
-/// The template of any WebSocket API is examined, whatever its functions are written in. Nothing is run, built or
-/// requested from AWS. Values that only AWS knows are not judged. The last lines state what was examined and what was
-/// not.
+/// The functions of the API may be written in any language. The command does not run or build anything, and does not
+/// contact AWS. It does not check values that only AWS knows. The last lines state what was examined and what was not.
 #[derive(Debug, Args)]
-#[command(after_help = "A mistake fails or loses something on AWS:
+#[command(
+    after_help = "A mistake breaks the deployment or the application on AWS:
   template, template-kind, references, circular-dependency, sam, selection-expression, route-response, deployment,
   throttling, lambda-permission; for functions that use lambda_ws also lifecycle-routes, connections-table, table-keys,
   endpoint, manage-connections, dynamodb-actions, batch-failures
 
-A remark costs more, or behaves differently than most applications need:
+A remark is about cost, or about behaviour that few applications need:
   default-route, timeout, log-retention, late route responses (deployment); for functions that use lambda_ws also
   table-ttl, invoke-itself, a missing endpoint, a connections-table that may be in another stack.
-  With lambda_ws, a missing default-route is a mistake if no route takes messages.
+  With lambda_ws, a missing default-route is a mistake if no other route matches messages.
 
 Examples:
   lambda-ws-local doctor                  examine ./template.yaml
@@ -37,8 +37,9 @@ Examples:
   lambda-ws-local doctor --lambda-ws packaged.yaml
   lambda-ws-local doctor --json | jq -r '.[].check'
 
-Exit code: 0 if there is no mistake, 1 if there are some, 2 if nothing was examined: the command or the file cannot be
-used, or the template contains no WebSocket API. Remarks do not count.")]
+Exit code: 0 if there are no mistakes, 1 if there are some, 2 if nothing was examined: the command or the file is not
+valid, or the template contains no WebSocket API. Remarks do not count."
+)]
 pub(super) struct Doctor {
     /// The SAM or CloudFormation template
     #[arg(value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
@@ -49,7 +50,7 @@ pub(super) struct Doctor {
     /// The stage's name [default: the template's]
     #[arg(long)]
     stage: Option<String>,
-    /// Apply the rules of lambda_ws to all functions [default: to those whose Cargo.toml depends on lambda_ws]
+    /// Apply the rules of lambda_ws to all functions [default: to functions whose Cargo.toml depends on lambda_ws]
     #[arg(long)]
     lambda_ws: bool,
     /// A check to leave out; may be repeated
@@ -60,7 +61,6 @@ pub(super) struct Doctor {
     json: bool,
 }
 
-/// The exit code if nothing was examined.
 const UNUSABLE: u8 = 2;
 
 impl Doctor {
@@ -75,11 +75,14 @@ impl Doctor {
         }
     }
 
-    /// Prints the findings, and returns whether there is no mistake.
+    /// Prints the findings, and returns whether there are no mistakes.
     fn examine(&self) -> Result<bool, Failure> {
         let path = &self.template;
         let text = std::fs::read_to_string(path).map_err(|error| {
-            let what = format!("cannot read {}: name another template", path.display());
+            let what = format!(
+                "cannot read {}: pass the path of another template",
+                path.display()
+            );
             Failure::because(&what, error)
         })?;
         let options = Options {
@@ -125,7 +128,7 @@ fn mistakes(findings: &[Finding]) -> usize {
     mistakes.count()
 }
 
-/// A text that is not a template has its fault reported in place of findings.
+/// Whether the error is a fault of the template's text, which is reported as a finding.
 fn not_a_template(error: &TemplateError) -> bool {
     print_error(&Failure::new(error.to_string()));
     false
@@ -133,13 +136,12 @@ fn not_a_template(error: &TemplateError) -> bool {
 
 fn nothing(path: &Path, examined: &Examined) -> Failure {
     let path = path.display();
-    let mut text =
-        format!("{path}: nothing was examined, because the template contains no WebSocket API");
+    let mut text = format!("{path}: nothing was examined: the template contains no WebSocket API");
     for one in &examined.left_out {
         text.push_str(&format!("\n  not examined: {one}"));
     }
     text.push_str(
-        "\n  fix: name the template that contains an AWS::Serverless::WebSocketApi, or an AWS::ApiGatewayV2::Api with `ProtocolType: WEBSOCKET`",
+        "\n  fix: pass the template that contains an AWS::Serverless::WebSocketApi, or an AWS::ApiGatewayV2::Api with `ProtocolType: WEBSOCKET`",
     );
     Failure::new(text)
 }
@@ -154,7 +156,7 @@ fn shown(finding: &Finding, path: &Path, style: Style) -> String {
     let weight = finding.weight.to_string();
     let weight = match finding.weight {
         Weight::Mistake => style.bad(&weight),
-        Weight::Remark => style.strong(&weight),
+        _ => style.strong(&weight),
     };
     let check = style.faint(&format!("[{}]", finding.check));
     let mut text = format!(
@@ -184,9 +186,9 @@ fn summary(path: &Path, examination: &Examination, style: Style) -> String {
     let mistakes = mistakes(&examination.findings);
     let remarks = examination.findings.len() - mistakes;
     let verdict = match (mistakes, remarks) {
-        (0, 0) => style.good(&format!("{path}: no known mistake")),
+        (0, 0) => style.good(&format!("{path}: no known mistakes")),
         (0, _) => style.good(&format!(
-            "{path}: no known mistake, {}",
+            "{path}: no known mistakes, {}",
             counted(remarks, "remark")
         )),
         (_, 0) => format!("{path}: {}", counted(mistakes, "mistake")),

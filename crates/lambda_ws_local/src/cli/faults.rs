@@ -1,4 +1,4 @@
-//! Faults of a gateway that runs.
+//! Faults of a running gateway.
 
 use super::admin::Admin;
 use super::output::Style;
@@ -10,24 +10,24 @@ use serde_json::Value;
 use std::io::Write;
 use std::time::Duration;
 
-/// How long a gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Show what goes wrong on purpose in a running gateway, or change it
+/// Show or change the faults that a running gateway injects
 ///
-/// SPEC is NAME=RATE or NAME=TIME, several with commas; what it does not name stays as it is, and `off` ends all faults.
+/// SPEC is a list of NAME=RATE or NAME=TIME with commas. Faults that it does not name stay as they are. `off` ends all
+/// faults.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  lambda-ws-local faults                              show them, and how often each has happened
-  lambda-ws-local faults gone=0.5%,post-latency=20ms  turn these on
-  lambda-ws-local faults gone=off                     turn this one off
-  lambda-ws-local faults off                          turn all of them off
+  lambda-ws-local faults                              show the faults and how often each has happened
+  lambda-ws-local faults gone=0.5%,post-latency=20ms  turn two faults on
+  lambda-ws-local faults gone=off                     turn one fault off
+  lambda-ws-local faults off                          turn all faults off
   lambda-ws-local faults --url http://127.0.0.1:3002 throttle=2%")]
 pub(super) struct FaultsArgs {
-    /// What is to change
+    /// The faults to change
     #[arg(value_name = "SPEC")]
     spec: Option<String>,
-    /// Where the gateway is
+    /// The URL of the gateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001")]
     url: Uri,
 }
@@ -37,7 +37,7 @@ impl FaultsArgs {
         let (method, spec) = match self.spec {
             None => (Method::GET, String::new()),
             Some(spec) => {
-                // A mistake is reported without a request.
+                // An invalid SPEC is reported without a request.
                 spec.parse::<Plan>()?;
                 (Method::PATCH, spec)
             }

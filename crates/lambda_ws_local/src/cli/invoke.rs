@@ -1,4 +1,4 @@
-//! Sending event files to a function, once each.
+//! Sends event files to a function, each once.
 
 mod compare;
 mod verdict;
@@ -18,23 +18,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use verdict::Kind;
 
-/// The exit code if nothing was sent, as of a wrong command line.
 const NOTHING_SENT: u8 = 2;
 
-/// The exit code after a signal, as shells have it for Ctrl-C.
+/// The exit code of shells after Ctrl-C.
 const INTERRUPTED: u8 = 130;
 
-/// How long asynchronous invocations may go on after the last event.
+/// The timeout of asynchronous invocations after the last event.
 const FOLLOW_UP: Duration = Duration::from_secs(300);
 
-/// Send event files to the function, once each: one response a line on standard output
+/// Send event files to the function, each once, and print one response per line on standard output
 ///
-/// The function runs as under `sam local invoke -e FILE`, without a container. It gets a DynamoDB of
-/// its own, a management API that takes every post and shows it on standard error, and Lambda's Invoke API, by which it
-/// invokes itself: the command ends when these invocations have ended, too.
+/// The function runs as under `sam local invoke -e FILE`, but without a container. It gets its own DynamoDB, and a
+/// management API that accepts every post and prints it on standard error. The function can invoke itself through
+/// Lambda's Invoke API. The command waits for these asynchronous invocations.
 ///
-/// Each answer is judged by the rules of its event: a proxy response for a route, a policy for an authorizer,
-/// batchItemFailures or nothing for SQS, Kinesis and DynamoDB, and anything but an error for all others.
+/// Each response is checked by the rules of its event: a proxy response for a route, a policy for an authorizer,
+/// batchItemFailures or nothing for SQS, Kinesis and DynamoDB. Any response but an error is valid for other events.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local invoke events/*.json
@@ -43,18 +42,18 @@ const FOLLOW_UP: Duration = Duration::from_secs(300);
   lambda-ws-local invoke --compare session/*.json
 
 Exit codes:
-  0    every answer is accepted, and with --compare is as recorded
-  1    an answer is rejected, an invocation fails, or with --compare an answer differs
-  2    nothing is sent: a file, the template, the build or the start of the function is at fault
+  0    all responses are valid, and with --compare equal the recorded ones
+  1    a response is not valid, an invocation fails, or with --compare a response differs
+  2    no event was sent: a file, the template, the build or the start of the function failed
   130  interrupted")]
 pub(super) struct Invoke {
-    /// The event files, in the order they are sent; *.response.json, as --record writes them, are left out
+    /// The event files, in the order they are sent; *.response.json files of --record are skipped
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Send the events as they are: else the newest is moved to the present, and the others with it
+    /// Send the events unchanged [default: shift their times, so that the newest event is from now]
     #[arg(long)]
     verbatim: bool,
-    /// Compare each response with the recorded one beside its event, but for ids and times
+    /// Compare each response with the recorded one beside its event, except for ids and times
     #[arg(long)]
     compare: bool,
     /// Use this DynamoDB
@@ -81,7 +80,7 @@ impl Invoke {
             },
             Err(error) => Err(error.into()),
         };
-        // What is still to be printed comes first.
+        // The printer prints its waiting lines first.
         drop(printer);
         match ended {
             Ok(None) => ExitCode::SUCCESS,
@@ -96,7 +95,7 @@ impl Invoke {
         }
     }
 
-    /// Sends the events; what is wrong with the answers, if anything.
+    /// Sends the events, and returns the failure of the responses, if any.
     async fn invoke(&self, printer: &Arc<Printer>) -> Result<Option<Failure>, Failure> {
         let mut events = Vec::new();
         let mut recorded = Vec::new();
@@ -113,7 +112,7 @@ impl Invoke {
         }
         if events.is_empty() {
             return Err(Failure::new(
-                "these are responses only: name event files, such as DIR/*.json",
+                "these files are all responses: pass event files, such as DIR/*.json",
             ));
         }
         let sent = events.len();
@@ -125,11 +124,11 @@ impl Invoke {
         let (dynamodb, management) = (dynamodb.clone(), management.clone());
         let project = self.project.clone();
         let invoker = Invoker::start(project, dynamodb, management, &reporter).await?;
-        let (mut refused, mut different) = (0, 0);
+        let (mut invalid, mut different) = (0, 0);
         for ((path, event), recorded) in events.into_iter().zip(recorded) {
             let outcome = send(&invoker, path, &event, printer).await?;
             let Some(recorded) = recorded else {
-                refused += usize::from(!outcome.accepted);
+                invalid += usize::from(!outcome.accepted);
                 continue;
             };
             let now = outcome.response.as_ref().map_err(String::as_str);
@@ -143,20 +142,23 @@ impl Invoke {
         let unfinished = invoker.finish(FOLLOW_UP).await;
         if unfinished.timed_out {
             let secs = FOLLOW_UP.as_secs();
-            printer.line(format!("asynchronous events are given up after {secs} s"));
+            printer.line(format!(
+                "asynchronous invocations did not end within {secs} s"
+            ));
         }
-        Ok(match (refused, different, unfinished.lost) {
+        Ok(match (invalid, different, unfinished.lost) {
             (0, 0, 0) => None,
-            (0, 0, n) => Some(Failure::new(format!("{n} asynchronous events are lost"))),
+            (0, 0, n) => Some(Failure::new(format!("{n} asynchronous invocations failed"))),
             (0, n, _) => Some(Failure::new(format!(
-                "{n} of {sent} responses are not as they were recorded"
+                "{n} of {sent} responses differ from the recorded ones"
             ))),
-            (n, _, _) => Some(Failure::new(format!("{n} of {sent} answers are rejected"))),
+            (n, _, _) => Some(Failure::new(format!(
+                "{n} of {sent} responses are not valid"
+            ))),
         })
     }
 }
 
-/// Sends one event.
 async fn send(
     invoker: &Invoker,
     path: &Path,
@@ -202,11 +204,9 @@ async fn send(
     })
 }
 
-/// How an event ended.
 struct Outcome {
-    /// Whether AWS accepts the answer.
+    /// Whether AWS accepts the response.
     accepted: bool,
-    /// The response, or why there is none.
     response: Result<Value, String>,
 }
 
@@ -215,11 +215,11 @@ fn read(path: &Path) -> Result<Value, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::because(&format!("cannot read {name}"), error))?;
     serde_json::from_str(&text)
-        .map_err(|error| Failure::because(&format!("{name} is no JSON"), error))
+        .map_err(|error| Failure::because(&format!("{name} is not valid JSON"), error))
 }
 
-/// Moves the newest event to `now` and the others with it, so that a connection's events still are
-/// of one connection.
+/// Moves the newest event to `now`, and the others by the same time, so that the events of a connection keep their
+/// order.
 fn move_to<'a>(now: Timestamp, events: impl Iterator<Item = &'a mut Value>) {
     const TIMES: [&str; 2] = ["requestTimeEpoch", "connectedAt"];
     let mut contexts: Vec<_> = events

@@ -1,4 +1,4 @@
-//! Making a project.
+//! Creates a project.
 
 mod files;
 mod name;
@@ -10,26 +10,26 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Make a project that builds, is tested, runs and can be deployed: a small program with rooms
+/// Create a project with rooms and presence that builds, tests, runs and deploys
 ///
-/// It has the program with its tests, the template with the API, the table and the permissions, sample
-/// events, and a README that says how to run and deploy it.
+/// The project contains the program with its tests, sample events, a README, and the template with the API, the table
+/// and the permissions.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local new tea-room
   lambda-ws-local new tea-room --path projects/tea
   lambda-ws-local new tea-room --lambda-ws ../lambda_ws
-                                          with the library of a checkout
+                                          use the library of a checkout
 
-Exit code: 0 if the project is made, 1 if it cannot be, 2 if the command is wrong.")]
+Exit code: 0 if the project was created, 1 if it was not, 2 if the command is not valid.")]
 pub(super) struct New {
     /// The name of the package
     #[arg(value_name = "NAME", value_parser = name::check)]
     name: String,
-    /// The folder of the project; it must be empty, if it is there [default: ./NAME]
+    /// The folder of the project, which must be new or empty [default: ./NAME]
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
-    /// Use the library in this folder, a checkout of lambda_ws, instead of the published one
+    /// Use the library of this checkout of lambda_ws instead of the published one
     #[arg(long, value_name = "DIR")]
     lambda_ws: Option<PathBuf>,
 }
@@ -43,7 +43,7 @@ impl New {
         let dependency = match &self.lambda_ws {
             Some(path) => {
                 let library = library(path)?;
-                // A JSON string is a TOML string, too.
+                // A JSON string is also a TOML string.
                 format!("{{ path = {} }}", serde_json::to_string(&library)?)
             }
             None => format!("{:?}", published()),
@@ -53,7 +53,7 @@ impl New {
         for file in files::FILES {
             let mut text = file.filled(&self.name, &dependency);
             if file.path == "Cargo.toml" && workspace.is_some() {
-                text.push_str("\n# A workspace of its own, and no member of the one around it.\n[workspace]\n");
+                text.push_str("\n# A separate workspace, so that cargo does not add it to the workspace of a parent folder.\n[workspace]\n");
             }
             let path = folder.join(file.path);
             if let Some(parent) = path.parent() {
@@ -61,17 +61,16 @@ impl New {
             }
             std::fs::write(&path, text).map_err(|error| unwritable(&path, error))?;
         }
-        self.tell(&folder);
+        self.print_next_steps(&folder);
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What to do next.
-    fn tell(&self, folder: &Path) {
+    fn print_next_steps(&self, folder: &Path) {
         let style = Style::stdout();
         let shown = folder.display();
         println!(
-            "{} {shown}: a program with its tests, template and events",
-            style.good("made")
+            "{} {shown}: a program with tests, a template and events",
+            style.good("created")
         );
         println!();
         println!("  cd {shown}");
@@ -79,12 +78,12 @@ impl New {
         println!("  lambda-ws-local");
         println!("  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'");
         println!();
-        println!("README.md says how to deploy it.");
+        println!("README.md explains how to deploy it.");
         if self.lambda_ws.is_none()
             && let Some(checkout) = checkout_around(Path::new("."))
         {
             println!(
-                "It uses lambda_ws {} of crates.io: for that of this checkout, use --lambda-ws {}",
+                "It uses lambda_ws {} from crates.io. To use this checkout, add --lambda-ws {}",
                 published(),
                 checkout.display()
             );
@@ -92,14 +91,21 @@ impl New {
     }
 }
 
-/// The version of the library that belongs to this gateway, as a dependency names it.
+/// Returns the version of lambda_ws that matches this gateway, as a requirement in Cargo.toml.
 fn published() -> String {
-    let mut parts = env!("CARGO_PKG_VERSION").split('.');
-    let part = |parts: &mut std::str::Split<'_, char>| parts.next().unwrap_or("0").to_owned();
-    format!("{}.{}", part(&mut parts), part(&mut parts))
+    requirement(env!("CARGO_PKG_VERSION"))
 }
 
-/// The folder of the library, in a checkout or itself.
+/// Returns the requirement for a version. A pre-release needs all its parts, because other requirements never select it.
+fn requirement(version: &str) -> String {
+    let (numbers, pre_release) = version.split_once('-').unwrap_or((version, ""));
+    match numbers.rsplit_once('.') {
+        Some((major_minor, _)) if pre_release.is_empty() => major_minor.to_owned(),
+        _ => version.to_owned(),
+    }
+}
+
+/// Returns the folder of the library in a checkout.
 fn library(path: &Path) -> Result<PathBuf, Failure> {
     let inside = path.join("crates/lambda_ws");
     let is_library = |path: &Path| {
@@ -112,15 +118,15 @@ fn library(path: &Path) -> Result<PathBuf, Failure> {
     let found = found.ok_or_else(|| {
         let path = path.display();
         Failure::new(format!(
-            "{path} is no checkout of lambda_ws: it has no crates/lambda_ws; name one that has"
+            "{path} is not a checkout of lambda_ws: pass a folder that contains crates/lambda_ws"
         ))
     })?;
     found
         .canonicalize()
-        .map_err(|error| Failure::because(&format!("{} cannot be found", found.display()), error))
+        .map_err(|error| Failure::because(&format!("{} cannot be read", found.display()), error))
 }
 
-/// A checkout of the library that a folder is in.
+/// Returns the checkout of the library that contains a folder.
 fn checkout_around(folder: &Path) -> Option<PathBuf> {
     let folder = folder.canonicalize().ok()?;
     let found = folder
@@ -129,7 +135,7 @@ fn checkout_around(folder: &Path) -> Option<PathBuf> {
     found.map(Path::to_owned)
 }
 
-/// The manifest of a workspace that cargo would take a folder to belong to.
+/// Returns the manifest of a workspace in a parent folder, which cargo would add the project to.
 fn workspace_around(folder: &Path) -> Option<PathBuf> {
     let folder = folder.canonicalize().ok()?;
     let mut manifests = folder
@@ -145,21 +151,21 @@ fn workspace_around(folder: &Path) -> Option<PathBuf> {
     manifests.find(is_workspace)
 }
 
-/// Makes a folder, or finds that it is there and empty.
+/// Creates a folder, unless it exists and is empty.
 fn prepare(folder: &Path) -> Result<(), Failure> {
     let shown = folder.display();
     match std::fs::read_dir(folder) {
         Ok(mut entries) => match entries.next() {
             None => Ok(()),
             Some(_) => Err(Failure::new(format!(
-                "{shown} is there and not empty: name another folder with --path, or empty this one"
+                "{shown} exists and is not empty: choose another folder with --path, or empty this one"
             ))),
         },
         Err(error) if error.kind() == ErrorKind::NotFound => {
             std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, error))
         }
         Err(error) if error.kind() == ErrorKind::NotADirectory => Err(Failure::new(format!(
-            "{shown} is a file: name another folder with --path"
+            "{shown} is a file: choose another folder with --path"
         ))),
         Err(error) => Err(unwritable(folder, error)),
     }
@@ -167,7 +173,7 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 
 fn unwritable(path: &Path, error: std::io::Error) -> Failure {
     let what = format!(
-        "cannot write {}: name a folder of yours with --path",
+        "cannot write {}: choose a writable folder with --path",
         path.display()
     );
     Failure::because(&what, error)
@@ -199,12 +205,55 @@ mod tests {
             new("tea-room", &path).run().expect("it is made");
             let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
             assert!(manifest.contains("name = \"tea-room\"\n"), "{manifest}");
-            assert!(
-                manifest.contains(&format!("lambda_ws = \"{}\"\n", published())),
-                "{manifest}"
-            );
-            assert!(refused(new("tea-room", &path)).contains("is there and not empty"));
+            let expected = format!("lambda_ws = \"{}\"\n", published());
+            assert!(manifest.contains(&expected), "{manifest}");
+            assert!(refused(new("tea-room", &path)).contains("exists and is not empty"));
         }
+    }
+
+    /// Returns what cargo reads as the dependency on the library in the manifest of a project.
+    fn dependency(project: &Path) -> toml::Value {
+        let manifest = std::fs::read_to_string(project.join("Cargo.toml")).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("it is TOML");
+        let rust_version = manifest["package"]["rust-version"].as_str();
+        assert_eq!(rust_version, Some(env!("CARGO_PKG_RUST_VERSION")));
+        manifest["dependencies"]["lambda_ws"].clone()
+    }
+
+    #[test]
+    fn a_project_depends_on_the_published_version_of_this_gateway() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tea");
+        new("tea", &path).run().expect("it is made");
+        let version = env!("CARGO_PKG_VERSION");
+        let wanted = dependency(&path);
+        let wanted = wanted.as_str().expect("a version and no path");
+        assert!(version.starts_with(wanted), "{wanted} selects {version}");
+        for (version, wanted) in [
+            ("0.1.0", "0.1"),
+            ("0.2.7", "0.2"),
+            ("1.4.2", "1.4"),
+            ("0.1.0-alpha.1", "0.1.0-alpha.1"),
+        ] {
+            assert_eq!(requirement(version), wanted);
+        }
+    }
+
+    #[test]
+    fn a_project_of_a_checkout_depends_on_the_absolute_path_of_the_library() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A name that TOML must quote.
+        let checkout = folder.path().join("the \"old\" checkout");
+        let library = checkout.join("crates/lambda_ws");
+        std::fs::create_dir_all(&library).expect("a folder");
+        let manifest = "[package]\nname = \"lambda_ws\"\n";
+        std::fs::write(library.join("Cargo.toml"), manifest).expect("a file");
+        let path = folder.path().join("tea");
+        let mut new = new("tea", &path);
+        new.lambda_ws = Some(checkout);
+        new.run().expect("it is made");
+        let expected = library.canonicalize().expect("it is there");
+        assert_eq!(dependency(&path)["path"].as_str(), expected.to_str());
     }
 
     #[test]
@@ -240,10 +289,8 @@ mod tests {
             assert_eq!(library(&path).expect("it is there"), expected);
         }
         let error = library(here).expect_err("another crate");
-        assert!(
-            error.text().contains("no checkout of lambda_ws"),
-            "{error:?}"
-        );
+        let expected = "is not a checkout of lambda_ws";
+        assert!(error.text().contains(expected), "{error:?}");
         assert_eq!(checkout_around(here), crates.join("..").canonicalize().ok());
     }
 }

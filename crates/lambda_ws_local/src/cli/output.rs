@@ -1,4 +1,4 @@
-//! What a person reads while a function runs.
+//! The output while a function runs.
 
 use lambda_ws_local::activity::{Operation, OperationKind};
 use lambda_ws_local::emulator::{Failure, Notice, Reporter};
@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Colours, where a terminal expects them.
+/// Colours, if the stream is a terminal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
     on: bool,
@@ -61,8 +61,8 @@ impl Style {
     }
 }
 
-/// Writes lines to stderr on a thread of its own, so that a terminal that does not scroll holds
-/// nobody up: what it cannot take is dropped and counted.
+/// Writes lines to stderr on a separate thread, so that a terminal that does not scroll delays nothing. Lines beyond
+/// the limit are dropped and counted.
 pub(super) struct Printer {
     lines: Option<SyncSender<String>>,
     dropped: Arc<AtomicUsize>,
@@ -70,10 +70,10 @@ pub(super) struct Printer {
     style: Style,
 }
 
-/// How many lines may wait.
+/// The maximum number of waiting lines.
 const LINES: usize = 10_000;
 
-/// How many more lines a write takes along.
+/// The maximum number of additional lines in one write.
 const LINES_A_WRITE: usize = 500;
 
 impl Printer {
@@ -84,7 +84,7 @@ impl Printer {
         let thread = std::thread::spawn(move || {
             let mut stderr = std::io::stderr();
             while let Ok(mut text) = printed.recv() {
-                // All that waits by now with one write: stderr itself keeps nothing back.
+                // One write for all waiting lines, because stderr has no buffer.
                 text.push('\n');
                 for line in printed.try_iter().take(LINES_A_WRITE) {
                     text.push_str(&line);
@@ -92,7 +92,7 @@ impl Printer {
                 }
                 match missing.swap(0, Ordering::Relaxed) {
                     0 => {}
-                    n => text.push_str(&format!("({n} lines are left out)\n")),
+                    n => text.push_str(&format!("({n} lines were dropped)\n")),
                 }
                 // A closed stderr cannot be reported.
                 let _ = stderr.write_all(text.as_bytes());
@@ -116,8 +116,8 @@ impl Printer {
         }
     }
 
-    /// A reporter that prints: also the details of posts if it is `verbose`, and no actions of the gateway if it is not to
-    /// `show_gateway`.
+    /// Returns a reporter that prints. `verbose` adds the details of posts. Without `show_gateway`, operations of the
+    /// gateway are not printed.
     pub(super) fn reporter(self: &Arc<Self>, show_gateway: bool, verbose: bool) -> Reporter {
         let this = self.clone();
         Reporter::new(move |notice| match notice {
@@ -140,14 +140,14 @@ impl Printer {
             Notice::Operation(observed) => return self.observed(observed, false),
             Notice::ClientCall { action, text } => format!("{} {text}", style.strong(action)),
             Notice::Reloading { function, changed } => {
-                format!("{reload} {function} {changed} has changed")
+                format!("{reload} {function} {changed} changed")
             }
             Notice::Reloaded {
                 function,
                 differs,
                 time,
             } => {
-                let done = style.good(if differs { "ok" } else { "is the same" });
+                let done = style.good(if differs { "ok" } else { "unchanged" });
                 let time = style.faint(&millis(time));
                 format!("{reload} {function} {done} {time}")
             }
@@ -156,44 +156,39 @@ impl Printer {
                 kept,
                 reason,
             } => {
-                let failed = style.bad(&format!("failed, the old {kept} goes on:"));
+                let failed = style.bad(&format!("failed, the old {kept} stays in use:"));
                 format!("{reload} {subject} {failed} {reason}")
             }
+            _ => return,
         };
         self.line(line);
     }
 
-    /// A line of a function's log.
     fn log(&self, function: &str, line: &LogLine) {
-        let who = format!("{function} {} |", line.environment);
+        let source = format!("{function} {} |", line.environment);
         let text = match line.stream {
             Stream::Platform => self.style.bad(&line.text),
-            Stream::Stdout | Stream::Stderr => line.text.clone(),
+            _ => line.text.clone(),
         };
-        self.line(format!("{} {text}", self.style.faint(&who)));
+        self.line(format!("{} {text}", self.style.faint(&source)));
     }
 
-    /// Something the gateway did.
     fn observed(&self, observed: &Operation<'_>, verbose: bool) {
         let good = observed.outcome.is_good();
         let name = match observed.kind {
             OperationKind::Connect | OperationKind::Message | OperationKind::Disconnect => {
-                observed.route
+                observed.route.to_owned()
             }
-            OperationKind::Authorize => "authorize",
-            OperationKind::Close => "close",
-            OperationKind::Post => "post",
-            OperationKind::Inspect => "inspect",
-            OperationKind::Delete => "delete",
+            kind => kind.to_string(),
         };
         let shown = match observed.kind {
             OperationKind::Connect
             | OperationKind::Authorize
             | OperationKind::Message
             | OperationKind::Disconnect => true,
-            OperationKind::Close | OperationKind::Post | OperationKind::Delete => verbose || !good,
-            // A function's start asks for a connection that never was.
+            // The start of a function calls this for a connection that never existed.
             OperationKind::Inspect => verbose,
+            _ => verbose || !good,
         };
         if !shown {
             return;
@@ -216,12 +211,11 @@ impl Printer {
     }
 }
 
-/// Prints why a command failed.
 pub(super) fn print_error(failure: &Failure) {
     eprintln!("{} {}", Style::stderr().bad("error:"), failure.text());
 }
 
-/// A duration, as lines show it: `1.5 ms`.
+/// Formats a duration: `1.5 ms`.
 pub(super) fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

@@ -1,4 +1,4 @@
-//! Messages through the function of a gateway that runs.
+//! Sends messages through the function of a running gateway.
 
 use super::admin::Admin;
 use super::output::Style;
@@ -9,43 +9,43 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::time::Duration;
 
-/// How long a function may take.
+/// The timeout: Lambda's longest.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-/// Send clients of a running gateway a message, as jobs and other functions do
+/// Send a message to clients of a running gateway, as jobs and other functions do
 ///
-/// The function is invoked with {"publish": ..}, which lambda_ws serves; what came of it is printed as JSON.
+/// The command invokes the function with {"publish": ..}, which lambda_ws handles, and prints the result as JSON.
 #[derive(Debug, Args)]
 #[command(
-    group(ArgGroup::new("whom").required(true)),
+    group(ArgGroup::new("recipients").required(true)),
     after_help = "Examples:
   lambda-ws-local publish --room tea 'hello'
   lambda-ws-local publish --user ann '{\"type\":\"price\",\"cents\":250}'
   date | lambda-ws-local publish --everyone -
-On AWS the same is
+The same on AWS:
   aws lambda invoke --function-name chat --cli-binary-format raw-in-base64-out \\
     --payload '{\"publish\":{\"room\":\"tea\",\"data\":\"hello\"}}' /dev/stdout"
 )]
 pub(super) struct Publish {
-    /// To those in a room
-    #[arg(long, value_name = "NAME", group = "whom")]
+    /// Send to a room
+    #[arg(long, value_name = "NAME", group = "recipients")]
     room: Option<String>,
-    /// To the connections of a user
-    #[arg(long, value_name = "NAME", group = "whom")]
+    /// Send to the connections of a user
+    #[arg(long, value_name = "NAME", group = "recipients")]
     user: Option<String>,
-    /// To one connection
-    #[arg(long, value_name = "ID", group = "whom")]
+    /// Send to one connection
+    #[arg(long, value_name = "ID", group = "recipients")]
     connection: Option<String>,
-    /// To all
-    #[arg(long, group = "whom")]
+    /// Send to all connections
+    #[arg(long, group = "recipients")]
     everyone: bool,
-    /// The message; `-` reads it from the standard input
+    /// The message; `-` reads it from standard input
     #[arg(value_name = "MESSAGE")]
     message: String,
     /// The function, if the template has several
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// Where the gateway is
+    /// The URL of the gateway
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3001")]
     url: Uri,
 }
@@ -56,7 +56,7 @@ impl Publish {
             "-" => {
                 let mut text = String::new();
                 let read = std::io::stdin().read_to_string(&mut text);
-                read.map_err(|error| Failure::because("the message cannot be read", error))?;
+                read.map_err(|error| Failure::because("cannot read the message", error))?;
                 text.trim_end_matches('\n').to_owned()
             }
             message => message.to_owned(),
@@ -96,12 +96,12 @@ fn show(response: &Value) -> Result<(), Failure> {
     match sent {
         Some(0) => {
             let style = Style::stderr();
-            eprintln!("{} nobody was there to hear it", style.faint("note:"));
+            eprintln!("{} no recipient was connected", style.faint("note:"));
             Ok(())
         }
         Some(_) => Ok(()),
         None => Err(Failure::new(
-            "the function does not know `publish`: it is served by programs of lambda_ws"
+            "the function does not handle `publish` events: only programs that use lambda_ws do"
                 .to_owned(),
         )),
     }

@@ -5,15 +5,15 @@ use super::signals::Signals;
 use clap::Args;
 use lambda_ws_local::emulator::{Emulator, Failure, Options, ProjectOptions, Running, Urls};
 use lambda_ws_local::faults::{Faults, Kind};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// Show no events, only the function's log
+    /// Show only the function's log, no events
     #[arg(short, long)]
     quiet: bool,
-    /// Show every post to a client too
+    /// Also show every post to a client
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
     #[command(flatten)]
@@ -29,14 +29,14 @@ impl Serve {
         let start = async { Emulator::bind(self.options, reporter).await?.start().await };
         let mut running: Running = tokio::select! {
             running = start => running?,
-            () = signals.next() => return Err(Failure::new("interrupted before the function was served")),
+            () = signals.next() => return Err(Failure::new("interrupted before the gateway was ready")),
         };
         let style = printer.style();
         if !running.faults().plan().is_off() {
             let (plan, seed) = (running.faults().plan(), running.faults().seed());
             let name = style.bad("faults");
             printer.line(format!(
-                "{name} {plan}, the same again with --fault-seed {seed}"
+                "{name} {plan}; to repeat them, use --fault-seed {seed}"
             ));
         }
         announce(running.urls(), &project)?;
@@ -46,8 +46,8 @@ impl Serve {
         }
         let stopped = tokio::select! {
             () = running.stop() => Ok(()),
-            // A second signal does not wait: the processes end with this one.
-            () = signals.next() => Err(Failure::new("stopped before all clients were told")),
+            // A second signal ends the processes without a wait.
+            () = signals.next() => Err(Failure::new("stopped before all connections were closed")),
         };
         if let Some(fired) = fired(running.faults()) {
             printer.line(format!("{} {fired}", style.strong("faults")));
@@ -56,7 +56,8 @@ impl Serve {
     }
 }
 
-/// Prints the URLs. A program that reads standard output knows from the last line, the credentials, that all is ready.
+/// Prints the URLs. For a program that reads standard output, the last line, the credentials, means that everything is
+/// ready. A terminal gets one more line with the page to open.
 fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
     let style = Style::stdout();
     let mut stdout = std::io::stdout().lock();
@@ -76,11 +77,24 @@ fn announce(urls: &Urls, project: &ProjectOptions) -> Result<(), Failure> {
             writeln!(stdout, "{} {value}", style.strong(&name))?;
         }
     }
+    if stdout.is_terminal() {
+        let page = urls.web.as_deref().or(urls.console.as_deref());
+        let next = next_step(page, &urls.websocket);
+        writeln!(stdout, "\n{}", style.good(&next))?;
+    }
     stdout.flush()?;
     Ok(())
 }
 
-/// How often each fault has happened, if any has.
+/// Returns what to do with a ready gateway: open its page, or else connect.
+fn next_step(page: Option<&str>, websocket: &str) -> String {
+    match page {
+        Some(page) => format!("ready: open {page}"),
+        None => format!("ready: lambda-ws-local connect '{websocket}'"),
+    }
+}
+
+/// Returns how often each fault has happened, if any has.
 fn fired(faults: &Faults) -> Option<String> {
     let counts = Kind::ALL.map(|kind| (kind.name(), faults.fired(kind)));
     let counts = counts.iter().filter(|(_, count)| *count > 0);
@@ -88,4 +102,19 @@ fn fired(faults: &Faults) -> Option<String> {
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
     (!counts.is_empty()).then(|| counts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_step_is_a_page_or_else_a_client() {
+        let websocket = "ws://127.0.0.1:3001/dev";
+        let page = next_step(Some("http://127.0.0.1:3001/"), websocket);
+        assert_eq!(page, "ready: open http://127.0.0.1:3001/");
+        let client = next_step(None, websocket);
+        let expected = "ready: lambda-ws-local connect 'ws://127.0.0.1:3001/dev'";
+        assert_eq!(client, expected);
+    }
 }

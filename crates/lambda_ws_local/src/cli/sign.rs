@@ -1,4 +1,4 @@
-//! Signing a handshake, for APIs with the authorization `AWS_IAM`.
+//! Signs handshakes for APIs with `AWS_IAM` authorization.
 
 use clap::Args;
 use http::header::HOST;
@@ -7,16 +7,15 @@ use lambda_ws_local::emulator::Failure;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::sigv4::{Credentials, Request, Signer};
 
-/// Whether and how a handshake is signed.
 #[derive(Debug, Args)]
 pub(super) struct Sign {
-    /// Sign the handshake, as $connect with the authorization AWS_IAM needs it
+    /// Sign the handshake, as AWS_IAM authorization of $connect requires
     #[arg(long)]
     sign: bool,
-    /// The access key to sign with
+    /// The access key id
     #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "ID")]
     access_key_id: Option<String>,
-    /// The secret of that key
+    /// The secret access key
     #[arg(
         long,
         env = "AWS_SECRET_ACCESS_KEY",
@@ -24,7 +23,7 @@ pub(super) struct Sign {
         hide_env_values = true
     )]
     secret_access_key: Option<String>,
-    /// The token of temporary credentials
+    /// The session token of temporary credentials
     #[arg(
         long,
         env = "AWS_SESSION_TOKEN",
@@ -32,23 +31,22 @@ pub(super) struct Sign {
         hide_env_values = true
     )]
     session_token: Option<String>,
-    /// The region to sign for, if the URL does not name one
+    /// The Region of the signature, unless the URL contains one
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     region: String,
 }
 
 impl Sign {
-    /// Adds the headers of a signature, if there is to be one.
     pub(super) fn apply(&self, request: &mut http::Request<()>) -> Result<(), Failure> {
         if !self.sign {
             return Ok(());
         }
-        // An empty variable is none, to the SDKs too.
+        // Like the SDKs, treats an empty variable as unset.
         let given = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let (Some(id), Some(secret)) = (given(&self.access_key_id), given(&self.secret_access_key))
         else {
             return Err(Failure::new(
-                "there are no credentials to sign with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                "no credentials to sign with: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             ));
         };
         let mut credentials = Credentials::new(id, secret);
@@ -70,20 +68,22 @@ impl Sign {
         };
         let headers = signer.sign(&signed, Timestamp::now());
         let headers = headers.ok_or_else(|| {
-            Failure::new("the credentials have characters that no header can have")
+            Failure::new("the credentials contain characters that are not valid in a header")
         })?;
         for (name, value) in headers {
-            let value = HeaderValue::try_from(value)
-                .map_err(|error| Failure::because("the signature cannot be sent", error))?;
-            let name = HeaderName::try_from(name)
-                .map_err(|error| Failure::because("the signature cannot be sent", error))?;
+            let value = HeaderValue::try_from(value).map_err(|error| {
+                Failure::because("cannot add the signature to the request", error)
+            })?;
+            let name = HeaderName::try_from(name).map_err(|error| {
+                Failure::because("cannot add the signature to the request", error)
+            })?;
             request.headers_mut().insert(name, value);
         }
         Ok(())
     }
 }
 
-/// The region in the name of a deployed API: `abcd1234.execute-api.eu-west-1.amazonaws.com`.
+/// Returns the Region in the host name of a deployed API: `abcd1234.execute-api.eu-west-1.amazonaws.com`.
 fn region(host: &str) -> Option<&str> {
     let (_, rest) = host.split_once(".execute-api.")?;
     let (region, domain) = rest.split_once('.')?;

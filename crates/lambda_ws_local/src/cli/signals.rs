@@ -1,8 +1,8 @@
-//! The end of a command from outside.
+//! Signals that end a command.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, SIGTERM, or a terminal that is closed.
+/// Ctrl-C, SIGTERM, and the hang-up of a terminal.
 pub(super) struct Signals {
     all: [Signal; 3],
 }
@@ -18,7 +18,6 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
     pub(super) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.all;
         tokio::select! {

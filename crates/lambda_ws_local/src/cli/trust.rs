@@ -1,4 +1,4 @@
-//! Whom the interactive client trusts.
+//! The certificates that the interactive client trusts.
 
 use clap::Args;
 use lambda_ws_local::emulator::{Failure, accept_any_certificate};
@@ -11,10 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_tungstenite::Connector;
 
-/// Which certificates are trusted, besides those the system trusts.
 #[derive(Debug, Args)]
 pub(super) struct Trust {
-    /// Trust the certificates of this file, in PEM, and no others
+    /// Trust only the certificates in this PEM file
     #[arg(long, value_name = "FILE")]
     cacert: Option<PathBuf>,
     /// Trust any certificate; for loopback addresses only
@@ -23,7 +22,7 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// How to connect to `url`: `None` for the default, the system's certificates.
+    /// Returns the TLS configuration for `url`. `None` means the default: the system's certificates.
     pub(super) fn connector(&self, url: &http::Uri) -> Result<Option<Connector>, Failure> {
         let config = if let Some(path) = &self.cacert {
             let provider = Arc::new(ring::default_provider());
@@ -33,7 +32,7 @@ impl Trust {
         } else if self.insecure {
             if !is_loopback(url.host().unwrap_or_default()) {
                 return Err(Failure::new(
-                    "--insecure is for loopback addresses only: give --cacert FILE",
+                    "--insecure works for loopback addresses only: use --cacert FILE",
                 ));
             }
             return Ok(Some(Connector::Rustls(accept_any_certificate())));
@@ -46,18 +45,12 @@ impl Trust {
 }
 
 fn roots(path: &std::path::Path) -> Result<RootCertStore, Failure> {
-    let what = || {
-        format!(
-            "{} has no certificate in PEM that can be used",
-            path.display()
-        )
-    };
+    let what = || format!("{} contains no valid certificate in PEM", path.display());
     let mut roots = RootCertStore::empty();
-    for certificate in
-        CertificateDer::pem_slice_iter(&std::fs::read(path).map_err(|error| {
-            Failure::because(&format!("{} cannot be read", path.display()), error)
-        })?)
-    {
+    for certificate in CertificateDer::pem_slice_iter(
+        &std::fs::read(path)
+            .map_err(|error| Failure::because(&format!("cannot read {}", path.display()), error))?,
+    ) {
         let certificate = certificate.map_err(|error| Failure::because(&what(), error))?;
         let added = roots.add(certificate);
         added.map_err(|error| Failure::because(&what(), error))?;

@@ -1,19 +1,17 @@
-//! The lines of the list of how the real service behaves, and what the gateway makes of each.
+//! The rules of the real service, with the status of each in the gateway.
 
-/// One line of the list.
 pub(super) struct Line {
     pub(super) number: &'static str,
     pub(super) behaviour: &'static str,
     pub(super) status: Status,
 }
 
-/// What the gateway makes of a line.
 #[derive(Clone, Copy)]
 pub(super) enum Status {
     Reproduced,
-    /// Nobody documents it: what the gateway does, and the option that changes it.
+    /// AWS does not document it. The text is the gateway's behaviour, and the option that changes it.
     Assumed(&'static str),
-    /// It is not reproduced, and why.
+    /// It is not reproduced. The text is the reason.
     Different(&'static str),
 }
 
@@ -38,7 +36,7 @@ pub(super) const LINES: &[Line] = &[
     line(
         "A4",
         "an unknown stage is a 403",
-        Assumed("as REST APIs do it"),
+        Assumed("as in REST APIs"),
     ),
     line(
         "A5",
@@ -49,7 +47,7 @@ pub(super) const LINES: &[Line] = &[
     line("B2", "`$connect` is optional", Reproduced),
     line(
         "B3",
-        "API key or authorizer, then `$connect`, then the 101; once a connection",
+        "API key or authorizer, then `$connect`, then the 101; once per connection",
         Reproduced,
     ),
     line(
@@ -59,22 +57,22 @@ pub(super) const LINES: &[Line] = &[
     ),
     line(
         "B5",
-        "the body and the headers of a refusing `$connect` are not forwarded",
-        Assumed("a body of the gateway's own, with message, connectionId and requestId"),
+        "the body and the headers of a rejecting `$connect` are not forwarded",
+        Assumed("a body of the gateway, with message, connectionId and requestId"),
     ),
     line(
         "B6",
-        "of the headers of `$connect` only the sub-protocol is honoured",
+        "of the headers of `$connect` only the sub-protocol is used",
         Reproduced,
     ),
     line(
         "B7",
         "the 101 in lower case, with its date",
-        Different("permessage-deflate is not negotiated: the websocket library has none"),
+        Different("permessage-deflate is not negotiated, because the framing does not support it"),
     ),
     line(
         "B8",
-        "a sub-protocol is echoed only if the function says so",
+        "a sub-protocol is echoed only if the function returns it",
         Reproduced,
     ),
     line(
@@ -91,7 +89,7 @@ pub(super) const LINES: &[Line] = &[
     line(
         "B12",
         "too many new connections are a 429",
-        Assumed("off until asked for with --throttle"),
+        Assumed("off without --throttle"),
     ),
     line("C1", "the CONNECT event", Reproduced),
     line("C2", "the MESSAGE event", Reproduced),
@@ -105,7 +103,7 @@ pub(super) const LINES: &[Line] = &[
     line("D2", "keys match exactly, else `$default`", Reproduced),
     line(
         "D3",
-        "what is not JSON selects `$default`; names may lack quotes",
+        "a body that is not JSON selects `$default`; names need no quotes",
         Reproduced,
     ),
     line("D4", "without a route: a Forbidden frame", Reproduced),
@@ -115,8 +113,8 @@ pub(super) const LINES: &[Line] = &[
         "`$connect` and `$disconnect` cannot be selected by a message",
         Assumed("no match"),
     ),
-    line("D7", "a body that its model refuses", Reproduced),
-    line("E1", "one-way routes answer nothing", Reproduced),
+    line("D7", "a body that its model rejects", Reproduced),
+    line("E1", "one-way routes send no response", Reproduced),
     line(
         "E2",
         "a route response `$default` makes a route two-way: the body is sent, whatever the status",
@@ -126,7 +124,7 @@ pub(super) const LINES: &[Line] = &[
     line("E4", "a malformed response is an error frame", Reproduced),
     line(
         "E5",
-        "a timeout is an error frame; the function runs on",
+        "a timeout is an error frame; the function continues",
         Reproduced,
     ),
     line(
@@ -139,12 +137,12 @@ pub(super) const LINES: &[Line] = &[
         "a function that cannot be called is an error frame",
         Reproduced,
     ),
-    line("E8", "the answer of `$disconnect` is invisible", Reproduced),
+    line("E8", "the response of `$disconnect` is ignored", Reproduced),
     line(
         "E9",
         "AWS, HTTP and MOCK integrations",
         Different(
-            "a MOCK of plain text answers; the routes of others answer with an error, and their lines are named at the start",
+            "a MOCK of plain text responds; routes with other integrations return an error, and a note at the start names their lines",
         ),
     ),
     line("F1", "a binary frame closes with 1003", Reproduced),
@@ -159,7 +157,7 @@ pub(super) const LINES: &[Line] = &[
     line("F6", "2 hours: 1001", Reproduced),
     line(
         "F7",
-        "pings are answered, and no function is told",
+        "pings get a pong, and no function is invoked",
         Assumed("they do not reset the idle timeout; `pings_reset_idle` changes it"),
     ),
     line(
@@ -175,10 +173,10 @@ pub(super) const LINES: &[Line] = &[
     ),
     line("G1", "`@` and the id in both encodings", Reproduced),
     line("G2", "a body of raw bytes without a type", Reproduced),
-    line("G3", "SigV4, and what is refused without it", Reproduced),
+    line("G3", "SigV4, and the errors without it", Reproduced),
     line("G4", "200, 200 with JSON, 204", Reproduced),
     line("G5", "the body of a GET", Reproduced),
-    line("G6", "the errors, told apart by a header", Reproduced),
+    line("G6", "the errors, which a header distinguishes", Reproduced),
     line(
         "G7",
         "a post to the connection that is being opened is a 410",
@@ -202,7 +200,7 @@ pub(super) const LINES: &[Line] = &[
     line(
         "G11",
         "posts share the account's rate",
-        Assumed("off until asked for with --throttle"),
+        Assumed("off without --throttle"),
     ),
     line("J1", "IPv6 source addresses", Reproduced),
 ];

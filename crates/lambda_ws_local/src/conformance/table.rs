@@ -1,4 +1,4 @@
-//! The table of CONFORMANCE.md, made of the lines and of the tests that are named after them.
+//! The table of CONFORMANCE.md, from the rules and the tests that are named after them.
 
 use super::lines::{LINES, Line, Status};
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const HEAD: &str = "\
-How faithful the local gateway is, line by line: the numbers are those of the project's list of how
-API Gateway's WebSocket APIs behave, and each reproduced line is held by tests that are named after it.
+How the local gateway follows API Gateway. The numbers are those of the project's list of rules of
+API Gateway's WebSocket APIs. Tests with the number in their name check each reproduced line.
 
 - **reproduced**: as AWS documents it, or as others observed it
-- **assumed**: AWS documents nothing and nobody is known to have observed it; the gateway does what is
-  most likely, and an option changes it where one is named
-- **different**: declared, with the reason
+- **assumed**: neither documented nor observed on AWS; the gateway does what is
+  most likely, and the named option changes it
+- **different**: not reproduced, with the reason
 
 | line | behaviour | status | tests |
 |---|---|---|---|
@@ -23,7 +23,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The tests by the lines that their names begin with: `f2_f3_a_message..` is one of F2 and of F3.
+/// Returns the tests by the lines in their names: `f2_f3_a_message..` tests F2 and F3.
 fn tests() -> BTreeMap<String, BTreeSet<String>> {
     let mut tests = BTreeMap::new();
     for folder in ["src", "../lambda_ws_protocol/src", "../../tests/tests/e2e"] {
@@ -49,7 +49,6 @@ fn collect(folder: &Path, tests: &mut BTreeMap<String, BTreeSet<String>>) {
     }
 }
 
-/// The names of the functions that are tests: those behind a `#[test]` or `#[tokio::test]`.
 fn functions(text: &str) -> impl Iterator<Item = &str> {
     text.split("test]\n")
         .chain(text.split("test(start_paused = true)]\n"))
@@ -65,7 +64,7 @@ fn functions(text: &str) -> impl Iterator<Item = &str> {
         })
 }
 
-/// The lines that a test's name begins with.
+/// Returns the lines that a test's name begins with.
 fn numbers(name: &str) -> Vec<String> {
     let is_number = |part: &str| {
         let digits = part.get(1..).unwrap_or_default();
@@ -110,7 +109,7 @@ fn the_table_is_made_of_the_tests() {
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == table,
-        "CONFORMANCE.md is not of these tests: UPDATE_CONFORMANCE=1 cargo test -p lambda_ws_local conformance"
+        "CONFORMANCE.md is out of date: run UPDATE_CONFORMANCE=1 cargo test -p lambda_ws_local conformance"
     );
 }
 
@@ -130,5 +129,5 @@ fn a_test_is_named_after_a_line_that_exists() {
         .into_keys()
         .filter(|number| !LINES.iter().any(|line| line.number == *number))
         .collect();
-    assert!(unknown.is_empty(), "there is no line {unknown:?}");
+    assert!(unknown.is_empty(), "unknown lines: {unknown:?}");
 }

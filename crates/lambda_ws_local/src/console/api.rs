@@ -13,9 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// The largest body in bytes: an event of a function.
+/// The maximum size of a body, in bytes: that of an event.
 const BODY_LIMIT: usize = 6 * 1024 * 1024;
-/// How long a page may take to send one.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Pages for Console {
@@ -45,18 +44,16 @@ impl Pages for Console {
     }
 }
 
-/// An event that is sent again.
 #[derive(Deserialize)]
 struct Replay {
     function: String,
     event: String,
 }
 
-/// A change of the knobs.
 #[derive(Deserialize)]
 struct Knobs {
     freeze: Option<bool>,
-    /// `null` lifts all limits.
+    /// `null` removes all limits.
     #[serde(default, deserialize_with = "given")]
     throttle: Option<Option<Limits>>,
 }
@@ -69,7 +66,7 @@ struct Limits {
     connections: f64,
 }
 
-/// Tells a member that is `null` from one that is not there.
+/// Distinguishes a `null` member from a missing one.
 fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -92,9 +89,11 @@ impl Console {
             return Ok(stream::stream(&self.activity, gateway.clone(), from));
         }
         let body = Body::read(body, BODY_LIMIT, BODY_PATIENCE).await;
-        let body = body.ok_or_else(|| ConsoleError::bad("the body did not arrive"))?;
+        let body = body.ok_or_else(|| ConsoleError::bad("the body is incomplete"))?;
         if body.size > BODY_LIMIT {
-            return Err(ConsoleError::bad("the body is larger than 6 MB"));
+            return Err(ConsoleError::bad(
+                "the body is too large: expected at most 6 MB",
+            ));
         }
         let answer = self.call(gateway, &head.method, path, &head.uri, body.bytes);
         Ok(json(StatusCode::OK, &answer.await?))
@@ -161,10 +160,10 @@ impl Console {
         })
     }
 
-    /// Sends an event to its function again: nobody but the function sees it, and its response goes to the page alone.
+    /// Invokes a function with an earlier event. Only the page gets the response.
     async fn replay(&self, replay: Replay) -> Result<Value, ConsoleError> {
         serde_json::from_str::<serde::de::IgnoredAny>(&replay.event)
-            .map_err(|error| ConsoleError::bad(format!("the event is no JSON: {error}")))?;
+            .map_err(|error| ConsoleError::bad(format!("the event is not valid JSON: {error}")))?;
         let started = Instant::now();
         let invoked = self.functions.invoke(&replay.function, replay.event.into());
         let (response, error) = match invoked.await {
@@ -196,7 +195,7 @@ impl Console {
                 match numbers.iter().all(|n| n.is_finite() && *n >= 0.0) {
                     true => Ok(limits),
                     false => Err(ConsoleError::bad(
-                        "a limit is a number that is not negative",
+                        "a limit is not valid: expected a number of at least 0",
                     )),
                 }
             });
@@ -219,7 +218,6 @@ impl Console {
     }
 }
 
-/// Carries out a call below `clients`.
 fn clients_call(
     clients: &Clients,
     gateway: &Gateway,
@@ -236,7 +234,7 @@ fn clients_call(
         (&Method::DELETE, [id]) => clients.remove(id)?,
         (&Method::POST, [id, "send"]) => {
             let text = String::from_utf8(body.to_vec());
-            let text = text.map_err(|_| ConsoleError::bad("a message is UTF-8"))?;
+            let text = text.map_err(|_| ConsoleError::bad("the message is not valid UTF-8"))?;
             clients.find(id)?.send(text)?;
         }
         (&Method::POST, [id, "close"]) => clients.find(id)?.close(),
@@ -246,7 +244,7 @@ fn clients_call(
 }
 
 fn other_method() -> ConsoleError {
-    ConsoleError::method("GET, POST, PATCH or DELETE, as it is")
+    ConsoleError::method("the methods of this path")
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, ConsoleError> {

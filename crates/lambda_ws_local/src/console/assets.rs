@@ -1,6 +1,5 @@
-//! The files of the page, which are part of the program.
+//! The files of the page, which are compiled into the program.
 
-/// Name, type and content.
 type Asset = (&'static str, &'static str, &'static [u8]);
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -37,7 +36,6 @@ const ASSETS: &[Asset] = &[
     asset!("timeline.js", JS),
 ];
 
-/// The file of this name: its type and its content.
 pub(super) fn find(name: &str) -> Option<(&'static str, &'static [u8])> {
     let name = if name.is_empty() { "index.html" } else { name };
     let found = ASSETS.iter().find(|(other, ..)| *other == name);
@@ -70,10 +68,8 @@ mod tests {
         for (name, ..) in ASSETS {
             let text = text(name);
             let text = text.replace("http://www.w3.org/", "");
-            assert!(
-                !text.contains("http://") && !text.contains("https://"),
-                "{name}"
-            );
+            assert!(!text.contains("http://"), "{name}");
+            assert!(!text.contains("https://"), "{name}");
             for inline in [" style=\"", " onclick=", "innerHTML", "<style", "eval("] {
                 assert!(!text.contains(inline), "{name} has {inline}");
             }

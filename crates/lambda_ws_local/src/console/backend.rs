@@ -1,4 +1,4 @@
-//! What the console does in the backend's place.
+//! The console's actions in place of the backend.
 
 use super::reply::ConsoleError;
 use crate::activity::{ActivityLog, Call, millis};
@@ -10,7 +10,6 @@ use lambda_ws_protocol::{ConnectionId, Timestamp, table_layout};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
-/// The operations of DynamoDB that change nothing.
 const READING: [&str; 6] = [
     "BatchGetItem",
     "DescribeTable",
@@ -20,16 +19,16 @@ const READING: [&str; 6] = [
     "Scan",
 ];
 
-/// How many connections are looked up at once.
+/// The number of connections per lookup.
 const LOOKED_UP: usize = 100;
 
-/// How many items are looked through for those that name a connection.
+/// The maximum number of items to search for a connection.
 const LOOKED_THROUGH: usize = 20_000;
 
-/// How many members of a room are posted to.
+/// The maximum number of recipients in a room.
 const MEMBERS: usize = 100_000;
 
-/// The posts after which others get their turn.
+/// The number of posts before other tasks may run.
 const POSTS: usize = 100;
 
 #[derive(Clone)]
@@ -43,11 +42,10 @@ impl Backend {
         Backend { dynamodb, activity }
     }
 
-    /// An operation of DynamoDB that changes nothing.
     pub(super) async fn read(&self, operation: &str, body: Bytes) -> Result<Value, ConsoleError> {
         if !READING.contains(&operation) {
             return Err(ConsoleError::bad(format!(
-                "the console reads only: {}",
+                "the console supports only these operations: {}",
                 READING.join(", ")
             )));
         }
@@ -57,22 +55,24 @@ impl Backend {
             StatusCode::OK => Ok(answer),
             status => {
                 let message = answer["message"].as_str().or(answer["Message"].as_str());
-                let message = message.unwrap_or("DynamoDB refuses").to_owned();
+                let message = message
+                    .unwrap_or("DynamoDB rejected the request")
+                    .to_owned();
                 Err(ConsoleError(status, message))
             }
         }
     }
 
-    async fn ask(&self, operation: &str, request: &Value) -> Result<Value, ConsoleError> {
+    async fn query(&self, operation: &str, request: &Value) -> Result<Value, ConsoleError> {
         self.read(operation, request.to_string().into()).await
     }
 
-    /// The tables that may be the library's: with a key of `pk` and `sk`.
+    /// Returns the tables with a key of `pk` and `sk`, which may be the library's.
     async fn tables(&self) -> Result<Vec<String>, ConsoleError> {
         let mut found = Vec::new();
         for name in self.names().await? {
             let described = self
-                .ask("DescribeTable", &json!({ "TableName": name }))
+                .query("DescribeTable", &json!({ "TableName": name }))
                 .await?;
             let key = described["Table"]["KeySchema"].as_array();
             let key = key.into_iter().flatten();
@@ -87,14 +87,14 @@ impl Backend {
     }
 
     async fn names(&self) -> Result<Vec<String>, ConsoleError> {
-        let listed = self.ask("ListTables", &json!({})).await?;
+        let listed = self.query("ListTables", &json!({})).await?;
         let names = listed["TableNames"].as_array().into_iter().flatten();
         Ok(names
             .filter_map(|name| name.as_str().map(str::to_owned))
             .collect())
     }
 
-    /// Who these connections are: when they last did something, and their user and rooms by the library's table.
+    /// Returns when these connections were last active, and their user and rooms from the library's table.
     pub(super) async fn details(
         &self,
         gateway: &Gateway,
@@ -121,8 +121,8 @@ impl Backend {
                 })
                 .collect();
             let request = json!({ "RequestItems": { &table: { "Keys": keys } } });
-            // A table of others may have keys of another type.
-            let Ok(answer) = self.ask("BatchGetItem", &request).await else {
+            // Another application's table may have keys of another type.
+            let Ok(answer) = self.query("BatchGetItem", &request).await else {
                 continue;
             };
             let items = answer["Responses"][&table].as_array();
@@ -138,7 +138,7 @@ impl Backend {
         Ok(Value::Object(details))
     }
 
-    /// The items that name a connection, of every table: whatever its layout is.
+    /// Returns the items of all tables that contain a connection's id.
     pub(super) async fn items(&self, id: &str) -> Result<Value, ConsoleError> {
         let (mut found, mut looked, mut whole) = (Vec::new(), 0, true);
         for table in self.names().await? {
@@ -148,7 +148,7 @@ impl Backend {
                 if !start.is_null() {
                     request["ExclusiveStartKey"] = start;
                 }
-                let page = self.ask("Scan", &request).await?;
+                let page = self.query("Scan", &request).await?;
                 let items = page["Items"].as_array().into_iter().flatten();
                 for item in items {
                     looked += 1;
@@ -166,14 +166,15 @@ impl Backend {
         Ok(json!({ "items": found, "looked": looked, "whole": whole }))
     }
 
-    /// Posts to one connection, to a room or to all.
+    /// Posts to one connection, a room or all connections.
     pub(super) async fn post(
         &self,
         gateway: &Gateway,
         call: &Value,
     ) -> Result<Value, ConsoleError> {
         let data = call["data"].as_str();
-        let data = data.ok_or_else(|| ConsoleError::bad("`data` is the text to post"))?;
+        let data =
+            data.ok_or_else(|| ConsoleError::bad("`data` is missing: expected the text to post"))?;
         let data = Bytes::copy_from_slice(data.as_bytes());
         let to = &call["to"];
         let ids = match (to["connection"].as_str(), to["room"].as_str()) {
@@ -185,7 +186,7 @@ impl Backend {
             }
             _ => {
                 return Err(ConsoleError::bad(
-                    "`to` is {\"connection\": id}, {\"room\": name} or {\"everyone\": true}",
+                    "`to` is not valid: expected {\"connection\": id}, {\"room\": name} or {\"everyone\": true}",
                 ));
             }
         };
@@ -217,7 +218,6 @@ impl Backend {
         }))
     }
 
-    /// Closes a connection.
     pub(super) fn close(&self, gateway: &Gateway, id: &str) -> Value {
         let begun = Instant::now();
         let status = gateway.close(id);
@@ -238,7 +238,7 @@ impl Backend {
         });
     }
 
-    /// The connections in a room, by the library's tables.
+    /// Returns the connections in a room, from the library's tables.
     async fn members(&self, room: &str) -> Result<Vec<String>, ConsoleError> {
         let now = Timestamp::now().secs();
         let mut members = Vec::new();
@@ -252,7 +252,7 @@ impl Backend {
                 if !start.is_null() {
                     request["ExclusiveStartKey"] = start;
                 }
-                let Ok(page) = self.ask("Query", &request).await else {
+                let Ok(page) = self.query("Query", &request).await else {
                     break;
                 };
                 for item in page["Items"].as_array().into_iter().flatten() {

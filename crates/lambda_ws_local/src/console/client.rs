@@ -1,4 +1,4 @@
-//! One client of the console: a websocket to the gateway, and what went over it.
+//! One client of the console: a WebSocket to the gateway, and its messages.
 
 mod setup;
 
@@ -22,20 +22,20 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-/// How many messages of a client are kept, and how many a second are reported.
+/// The maximum number of stored messages of a client, and of reported messages per second.
 const MESSAGES: usize = 500;
 const REPORTED: u32 = 100;
 
-/// How many messages may wait to be sent.
+/// The maximum number of messages that wait to be sent.
 const WAITING: usize = 1_000;
 
-/// How long a handshake may take (conformance B5), and a close.
+/// The timeout of a handshake (conformance B5), and of a close.
 const HANDSHAKE: Duration = Duration::from_secs(35);
 const CLOSE: Duration = Duration::from_secs(2);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// One client; clones are the same.
+/// One client. Clones share it.
 #[derive(Clone)]
 pub(super) struct Client(Arc<Inner>);
 
@@ -51,12 +51,10 @@ struct Inner {
 struct State {
     /// `connecting`, `open`, `refused`, `failed` or `closed`.
     word: &'static str,
-    /// What there is to say of it.
     more: Value,
     messages: VecDeque<Value>,
-    /// The second that passes, since the beginning, and how many messages of it were reported.
+    /// The current second since the start, and the number of its reported messages.
     second: (u64, u32),
-    /// How many messages were not reported.
     unreported: u64,
 }
 
@@ -66,7 +64,6 @@ enum Order {
 }
 
 impl Client {
-    /// Begins to connect.
     pub(super) fn start(
         id: u64,
         setup: Setup,
@@ -99,26 +96,23 @@ impl Client {
         self.0.id
     }
 
-    /// Whether it has ended.
     pub(super) fn is_over(&self) -> bool {
         !matches!(lock(&self.0.state).word, "connecting" | "open")
     }
 
-    /// Sends a message.
     pub(super) fn send(&self, text: String) -> Result<(), ConsoleError> {
         let order = Order::Send(text);
-        let full = "the client is closed, or does not get rid of its messages";
+        let full = "the client is closed, or too many messages wait to be sent";
         let sent = self.0.orders.try_send(order);
         sent.map_err(|_| ConsoleError::bad(full))
     }
 
-    /// Closes it.
     pub(super) fn close(&self) {
-        // A full channel belongs to a client that cannot send: it is cut off with the gateway.
+        // A full channel belongs to a client that cannot send. It ends with the gateway.
         let _ = self.0.orders.try_send(Order::Close);
     }
 
-    /// As the page shows it.
+    /// Returns the client as JSON for the page.
     pub(super) fn show(&self) -> Value {
         let state = lock(&self.0.state);
         let mut shown = self.state(&state);
@@ -141,7 +135,7 @@ impl Client {
         let mut socket = match connecting {
             Ok(Some(socket)) => socket,
             Ok(None) => return,
-            Err(_) => return self.set("failed", json!({ "why": "no answer within 35 s" })),
+            Err(_) => return self.set("failed", json!({ "why": "no response within 35 s" })),
         };
         loop {
             tokio::select! {
@@ -184,7 +178,7 @@ impl Client {
             }
         };
         let _ = stream.set_nodelay(true);
-        // By the port the page finds the connection among all.
+        // The page identifies the connection by its port.
         let port = stream.local_addr().map_or(0, |address| address.port());
         let connector = place.connector;
         let connected =
@@ -233,7 +227,7 @@ impl Client {
         let mut state = lock(&self.0.state);
         state.word = word;
         if let (Value::Object(old), Value::Object(new)) = (&mut state.more, &more) {
-            // What was known of an open one stays known.
+            // Details of the open connection stay.
             old.extend(new.clone());
         } else {
             state.more = more;

@@ -1,4 +1,4 @@
-//! The clients of the console. They are the gateway's and not the page's: a reload of the page loses none, and they can send
+//! The clients of the console. They live in the gateway, so that they survive a reload of the page and can send
 //! headers, which scripts cannot.
 
 use super::client::{Client, Place, Setup};
@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio_tungstenite::Connector;
 
-/// How many there may be.
 const MOST: usize = 100;
 
 #[derive(Clone)]
@@ -46,20 +45,19 @@ impl Clients {
         }
     }
 
-    /// Where clients connect.
     pub(super) fn url(&self, gateway: &Gateway) -> String {
         gateway.url(self.address)
     }
 
-    /// Begins to connect one; its number.
+    /// Starts to connect a client, and returns its number.
     pub(super) fn connect(&self, gateway: &Gateway, setup: Setup) -> Result<u64, ConsoleError> {
         let mut all = lock(&self.all);
         if all.clients.len() >= MOST {
-            // The oldest of those that are over makes room.
+            // The oldest closed client is removed first.
             let over = all.clients.values().find(|client| client.is_over());
             let over = over.map(Client::id);
             let over = over.ok_or_else(|| {
-                ConsoleError::bad(format!("there are {MOST} clients: remove one first"))
+                ConsoleError::bad(format!("too many clients: remove one of the {MOST} first"))
             })?;
             all.clients.remove(&over);
         }
@@ -81,7 +79,6 @@ impl Clients {
         found.ok_or_else(ConsoleError::not_found)
     }
 
-    /// Closes one and forgets it.
     pub(super) fn remove(&self, id: &str) -> Result<(), ConsoleError> {
         let client = self.find(id)?;
         client.close();

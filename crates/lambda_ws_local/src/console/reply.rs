@@ -1,4 +1,4 @@
-//! Answers of the console.
+//! The responses of the console.
 
 use crate::gateway::PageBody;
 use bytes::Bytes;
@@ -10,11 +10,10 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 
-/// Nothing inline, nothing from elsewhere, and no page may frame it.
+/// No inline code, no other origins, and no frames.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Why a call is refused: a status and what is wrong.
 #[derive(Debug)]
 pub(super) struct ConsoleError(pub(super) StatusCode, pub(super) String);
 
@@ -24,11 +23,11 @@ impl ConsoleError {
     }
 
     pub(super) fn not_found() -> ConsoleError {
-        ConsoleError(StatusCode::NOT_FOUND, "there is no such page".to_owned())
+        ConsoleError(StatusCode::NOT_FOUND, "unknown path".to_owned())
     }
 
     pub(super) fn method(allowed: &'static str) -> ConsoleError {
-        let message = format!("this page takes {allowed} only");
+        let message = format!("this path supports {allowed} only");
         ConsoleError(StatusCode::METHOD_NOT_ALLOWED, message)
     }
 
@@ -48,7 +47,6 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Response<PageBody> {
     response
 }
 
-/// A file of this type.
 pub(super) fn bytes(kind: &'static str, body: impl Into<Bytes>) -> Response<PageBody> {
     let mut response = Response::new(Full::new(body.into()).boxed_unsync());
     let headers = response.headers_mut();
@@ -65,7 +63,7 @@ pub(super) fn redirect(to: &'static str) -> Response<PageBody> {
     response
 }
 
-/// What keeps a page to itself.
+/// Sets the headers that isolate a page.
 pub(super) fn protect(response: &mut Response<PageBody>, policy: &'static str) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

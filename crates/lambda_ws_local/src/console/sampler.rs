@@ -1,24 +1,24 @@
-//! Which invocations a page is shown, when there are more than anybody can read.
+//! Selects the invocations that a page shows, if there are too many.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-/// How many invocations a second are all shown.
+/// The maximum number of invocations per second that are all shown.
 const SHOWN: u32 = 150;
 
-/// How many are shown of those that a page reads at once.
+/// The maximum number of shown invocations per read of a page.
 const AT_ONCE: u32 = 40;
 
-/// How many that are not shown are remembered.
+/// The maximum number of remembered invocations that are not shown.
 const REMEMBERED: usize = 20_000;
 
-/// Chooses whole invocations: all of one is shown, or nothing.
+/// Selects complete invocations.
 pub(super) struct Sampler {
-    /// One of so many is shown.
+    /// One of this many invocations is shown.
     of: u32,
     number: u32,
     at_once: u32,
-    /// Since the rate was last looked at.
+    /// The number of invocations since the last change of the rate.
     seen: u32,
     skipped: HashSet<Arc<str>>,
     order: VecDeque<Arc<str>>,
@@ -36,23 +36,22 @@ impl Sampler {
         }
     }
 
-    /// One of so many is shown.
+    /// Returns the rate: one of this many invocations is shown.
     pub(super) fn of(&self) -> u32 {
         self.of
     }
 
-    /// A page reads again.
+    /// Starts a new read of a page.
     pub(super) fn tick(&mut self) {
         self.at_once = 0;
     }
 
-    /// A second is over.
     pub(super) fn second(&mut self) {
         self.of = self.seen.div_ceil(SHOWN).max(1);
         self.seen = 0;
     }
 
-    /// Whether an invocation that begins, with these ids, is shown.
+    /// Decides whether a new invocation with these ids is shown.
     pub(super) fn begins(&mut self, ids: &[&Arc<str>]) -> bool {
         self.seen += 1;
         self.number = self.number.wrapping_add(1);
@@ -72,7 +71,7 @@ impl Sampler {
         false
     }
 
-    /// Whether what belongs to this invocation is shown.
+    /// Whether entries of this invocation are shown.
     pub(super) fn shows(&self, id: &str) -> bool {
         !self.skipped.contains(id)
     }

@@ -1,4 +1,4 @@
-//! What a page hears: server-sent events, each a batch of entries.
+//! The server-sent events of a page, each a batch of entries.
 
 use super::reply::{POLICY, protect};
 use super::sampler::Sampler;
@@ -14,27 +14,27 @@ use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How often a page hears. Nobody who tells the activity something has to wake anybody.
+/// The interval between batches. A timer is simpler than a wake-up by every source of activity.
 const TICK: Duration = Duration::from_millis(50);
 const TICKS_A_SECOND: u32 = 20;
 
-/// How many entries are looked at in a tick, and how many bytes are sent.
+/// The maximum number of entries and bytes per batch.
 const ENTRIES: usize = 4_000;
 const BYTES: usize = 1024 * 1024;
 
-/// How many entries of the past a new page is shown.
+/// The number of earlier entries for a new page.
 const PAST: usize = 3_000;
 
-/// How many entries that belong to no invocation are sent in a tick, and how many outcomes: most of very many are of
-/// handshakes that no function was asked about.
+/// The maximum number of entries without an invocation per batch, and of outcomes. Under load most of them are
+/// handshakes that no function was invoked for.
 const ALONE: usize = 50;
 const OUTCOMES: usize = 200;
 
-/// The seconds of figures that a new page is shown.
+/// The number of earlier seconds of figures for a new page.
 const FIGURES: usize = 300;
 
-/// Tells a page what happens, from entry number `from` on, until it goes away or the gateway ends. A page that does not read
-/// holds nobody up: it loses entries, and learns how many.
+/// Sends the activity to a page from entry number `from` on, until the page or the gateway ends. A page that does not
+/// read delays nothing: it loses entries and gets their number.
 pub(super) fn stream(
     activity: &ActivityLog,
     gateway: Gateway,
@@ -46,7 +46,7 @@ pub(super) fn stream(
     let end = reader.last(0);
     let past = reader.last(PAST);
     let teller = Teller {
-        // A number of another gateway means nothing.
+        // The number may come from another gateway.
         next: from
             .filter(|from| *from <= end)
             .map_or(past, |from| from.max(past)),
@@ -71,17 +71,14 @@ pub(super) fn stream(
 struct Teller {
     reader: Reader,
     gateway: Gateway,
-    /// The number of the next entry.
     next: u64,
     timer: Interval,
     ticks: u32,
     sampler: Sampler,
-    /// Entries that are left out because there are too many.
     left_out: u64,
 }
 
 impl Teller {
-    /// The next event; `None` at the end.
     async fn event(&mut self) -> Option<Bytes> {
         loop {
             tokio::select! {
@@ -110,7 +107,7 @@ impl Teller {
         }
     }
 
-    /// The entries since the last time, and how many were forgotten meanwhile.
+    /// Returns the entries since the last call, and the number of dropped entries.
     fn entries(&mut self) -> (Vec<Value>, u64) {
         self.sampler.tick();
         let read = self.reader.read(self.next, ENTRIES);
@@ -119,7 +116,7 @@ impl Teller {
         let (mut alone, mut outcomes) = (0, 0);
         for entry in read.entries {
             if bytes > BYTES {
-                // The others wait for the next tick, or are forgotten.
+                // The remaining entries wait for the next batch, or are dropped.
                 break;
             }
             self.next += 1;
@@ -128,7 +125,7 @@ impl Teller {
                     Some(gateway) => self.sampler.begins(&[id, gateway]),
                     None => self.sampler.begins(&[id]),
                 },
-                // A list of connections is whole, and so are the console's own clients.
+                // The lists of connections and of the console's clients are complete.
                 EntryKind::Opened { .. } | EntryKind::Closed(_) | EntryKind::Client(_) => true,
                 EntryKind::Operation(done) => {
                     let shows = self.sampler.shows(&done.gateway);

@@ -12,26 +12,25 @@ use serde_json::json;
 use std::path::{Component, Path, PathBuf};
 use tokio::task::spawn_blocking;
 
-/// What a page gets that is not in the folder: where its websocket is.
+/// The file with the WebSocket's URL, which the gateway generates if the folder has none.
 const CONFIG: &str = "config.json";
 
-/// Scripts, styles, pictures and connections of its own, and of nobody else.
+/// Scripts, styles, images and connections of the same origin only.
 const POLICY: &str = "default-src 'self'; img-src 'self' data: blob:; connect-src 'self' ws: wss:; \
      base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 
-/// The files of an application's page, at `/`: a folder, of which every file is read anew for each request.
+/// The files of an application's page at `/`. Every request reads its file again.
 ///
-/// The page finds its websocket in `config.json`, `{"websocket": "ws://127.0.0.1:3001/dev"}`, which the gateway makes if the
-/// folder has none: on AWS it is a file beside the others.
+/// The page finds its WebSocket in `config.json`, `{"websocket": "ws://127.0.0.1:3001/dev"}`. The gateway generates
+/// this file if the folder has none. On AWS it is deployed with the other files.
 #[derive(Debug, Clone)]
 pub struct Web {
     folder: PathBuf,
-    /// With TLS.
     secure: bool,
 }
 
 impl Web {
-    /// The files of a folder; `secure` if the gateway speaks TLS.
+    /// Returns the files of a folder. `secure` states whether the gateway uses TLS.
     pub fn new(folder: impl Into<PathBuf>, secure: bool) -> Web {
         Web {
             folder: folder.into(),
@@ -70,7 +69,7 @@ impl Web {
                     match read.map_err(std::io::Error::from).flatten() {
                         Ok(bytes) => answer(kind, bytes),
                         Err(error) => {
-                            let message = format!("the file cannot be read: {error}");
+                            let message = format!("cannot read the file: {error}");
                             ConsoleError(StatusCode::INTERNAL_SERVER_ERROR, message).response()
                         }
                     }
@@ -79,7 +78,7 @@ impl Web {
         }))
     }
 
-    /// The file of this name, inside of the folder.
+    /// Returns the path of a file inside the folder.
     fn file(&self, name: &str) -> Option<PathBuf> {
         let name = Path::new(name);
         let inside = name
@@ -87,7 +86,7 @@ impl Web {
             .all(|part| matches!(part, Component::Normal(part) if !is_hidden(part)));
         let folder = self.folder.canonicalize().ok()?;
         let file = inside.then(|| folder.join(name))?.canonicalize().ok()?;
-        // A link may lead out.
+        // A link may lead outside.
         (file.is_file() && file.starts_with(folder)).then_some(file)
     }
 }
@@ -104,7 +103,6 @@ fn answer(kind: &'static str, body: impl Into<Bytes>) -> Response<PageBody> {
     response
 }
 
-/// The type of a file, by its name's end.
 fn kind(file: &Path) -> &'static str {
     let end = file.extension().and_then(|end| end.to_str());
     match end.unwrap_or_default() {

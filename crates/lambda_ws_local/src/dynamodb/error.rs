@@ -14,12 +14,12 @@ pub enum DynamoDbError {
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// No memory database, or no thread for it.
+    /// A database in memory or its thread cannot be created.
     #[error("cannot start the database")]
     Start(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The table exists with other keys.
+    /// The table exists with another key.
     #[error(
-        "the table {table} exists with the key {found}, not {expected}; delete it, or use another data file"
+        "the table {table} has the key {found}, not {expected}: delete it, or use another data file"
     )]
     OtherKey {
         /// The table.
@@ -29,9 +29,9 @@ pub enum DynamoDbError {
         /// The key it has.
         found: String,
     },
-    /// Items of the table already expire by another attribute.
+    /// The table's items already expire by another attribute.
     #[error(
-        "items of the table {table} expire by {found}, not by {expected}; delete it, or use another data file"
+        "items of the table {table} expire by {found}, not by {expected}: delete it, or use another data file"
     )]
     OtherTtl {
         /// The table.
@@ -41,12 +41,12 @@ pub enum DynamoDbError {
         /// The attribute it has.
         found: String,
     },
-    /// DynamoDB refuses the table.
+    /// DynamoDB rejects the table.
     #[error("{operation} failed: {message}")]
     Refused {
         /// The operation.
         operation: &'static str,
-        /// Its answer.
+        /// The error message.
         message: String,
     },
 }

@@ -1,23 +1,21 @@
-//! DynamoDB with faults on purpose, as SDKs see them on the wire.
-
-use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-
-use bytes::Bytes;
-use http::StatusCode;
-use serde_json::{Value, json};
+//! DynamoDB with injected faults, as SDKs see them on the wire.
 
 use super::DynamoDb;
 use super::stale_snapshot::{StaleSnapshot, is_eventual};
 use super::unprocessed::split;
 use crate::faults::{AnswerLost, Drawn, Faults, Kind, Place};
 use crate::lock::lock;
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::{Value, json};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
-/// How many transactions are remembered as done.
+/// The maximum number of remembered transactions.
 const REMEMBERED: usize = 10_000;
 
-/// A DynamoDB behind faults. Clones are the same one.
+/// A DynamoDB that injects faults. Clones share it.
 #[derive(Clone)]
 pub(super) struct FaultInjector {
     dynamodb: DynamoDb,
@@ -26,15 +24,15 @@ pub(super) struct FaultInjector {
     completed: Arc<Mutex<CompletedTransactions>>,
 }
 
-/// What eventually consistent reads see, as long as there are stale reads.
+/// The snapshot for eventually consistent reads, while stale reads are on.
 #[derive(Default)]
 struct Stale {
     snapshot: tokio::sync::Mutex<Option<StaleSnapshot>>,
-    /// Whether there may be a snapshot.
+    /// Whether a snapshot may exist.
     exists: AtomicBool,
 }
 
-/// The tokens of transactions that were carried out: a repeated one must not be cancelled.
+/// The tokens of completed transactions. A repeated one must not be cancelled.
 #[derive(Default)]
 struct CompletedTransactions {
     tokens: HashSet<String>,
@@ -53,7 +51,7 @@ impl FaultInjector {
         }
     }
 
-    /// Runs one operation; an error means that its response is to be lost.
+    /// Runs one operation. The error means that its response must be lost.
     pub(super) async fn call(&self, operation: &str, body: Bytes) -> Result<Answer, AnswerLost> {
         if !self.faults.is_on() && !self.stale.exists.load(Ordering::Relaxed) {
             return Ok(self.dynamodb.call(operation, body).await);
@@ -65,7 +63,7 @@ impl FaultInjector {
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        // All at once, so that none moves another.
+        // All draws at once, so that no fault shifts another.
         let drawn = self.faults.draw(
             Place::DynamoDb,
             &[
@@ -96,7 +94,7 @@ impl FaultInjector {
         Ok(answer)
     }
 
-    /// The answer of a call that is not carried out.
+    /// Returns the response to a call that a fault rejects.
     fn refuse(&self, operation: &str, request: &Value, drawn: Drawn) -> Option<Answer> {
         let is_write = matches!(
             operation,
@@ -109,7 +107,7 @@ impl FaultInjector {
         let throttled = drawn.has(Kind::Throttle) && !is_done;
         let conflicts = drawn.has(Kind::Conflict) && is_write && !is_done;
         let (kind, answer) = if throttled {
-            // On AWS the mode of the table and of its traffic decide.
+            // On AWS the table's mode and its traffic decide.
             let slow_down = self.faults.below(Place::DynamoDb, Kind::Throttle, 2) == 0;
             let answer = match (operation, slow_down) {
                 ("TransactWriteItems" | "TransactGetItems", slow_down) => {
@@ -153,7 +151,7 @@ impl FaultInjector {
         Some(answer)
     }
 
-    /// A transaction that is cancelled because of one of its items.
+    /// Returns the response to a transaction that is cancelled because of one item.
     fn cancelled(&self, request: &Value, kind: Kind, (code, message): (&str, &str)) -> Answer {
         let items = request["TransactItems"].as_array().map_or(0, Vec::len);
         let guilty = self.faults.below(Place::DynamoDb, kind, items);
@@ -178,7 +176,7 @@ impl FaultInjector {
         (StatusCode::BAD_REQUEST, body.to_string().into())
     }
 
-    /// Carries out some of a batch, and gives the rest back.
+    /// Processes a part of a batch, and returns the other items as unprocessed.
     async fn in_part(
         &self,
         operation: &str,
@@ -200,7 +198,7 @@ impl FaultInjector {
         (status, unprocessed.join(&answer))
     }
 
-    /// Carries out a call; an eventually consistent one on what was there a moment ago, if it is to be stale.
+    /// Runs a call. If it is to be stale, an eventually consistent one runs on the snapshot.
     async fn carry_out(&self, operation: &str, body: Bytes, stale: bool) -> Answer {
         if !self.faults.has(Kind::StaleRead) {
             if self.stale.exists.swap(false, Ordering::Relaxed) {
@@ -211,7 +209,7 @@ impl FaultInjector {
         if !stale && !changes(operation) {
             return self.execute(operation, body).await;
         }
-        // Held during a write: between the copy of what it replaces and the write itself there is no other.
+        // Held during a write, so that no other write comes between it and the copy of the replaced items.
         let mut held = self.stale.snapshot.lock().await;
         if held.is_none() {
             self.stale.exists.store(true, Ordering::Relaxed);
@@ -268,7 +266,7 @@ const EXCEEDED: &str = "The level of configured provisioned throughput for the t
                         provisioning level with the UpdateTable API.";
 const CONFLICT: &str = "Transaction is ongoing for the item";
 
-/// The operations that read and write items: the others do not fail on purpose.
+/// Whether an operation reads or writes items. Only these get faults.
 fn is_data(operation: &str) -> bool {
     matches!(
         operation,
@@ -288,7 +286,6 @@ fn is_data(operation: &str) -> bool {
     )
 }
 
-/// Whether an operation may change items or tables.
 fn changes(operation: &str) -> bool {
     let reads = [
         "BatchGet",
@@ -302,7 +299,7 @@ fn changes(operation: &str) -> bool {
     !reads.iter().any(|read| operation.starts_with(read))
 }
 
-/// The token by which a transaction is carried out only once.
+/// Returns the token that makes a transaction idempotent.
 fn token<'a>(operation: &str, request: &'a Value) -> Option<&'a str> {
     match operation {
         "TransactWriteItems" => request["ClientRequestToken"].as_str(),

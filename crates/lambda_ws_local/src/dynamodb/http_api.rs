@@ -1,13 +1,5 @@
 //! DynamoDB's JSON protocol over HTTP.
 
-use std::time::{Duration, Instant};
-
-use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-
 use super::fault_injector::FaultInjector;
 use super::{DynamoDb, operation};
 use crate::activity::{Call, Observer as _, Observers};
@@ -17,11 +9,17 @@ use crate::guard::Guard;
 use crate::listener::Handler;
 use crate::reply::empty;
 use crate::session_tokens;
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use std::time::{Duration, Instant};
 
-/// The largest request in bytes.
+/// The maximum size of a request, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How long a client may keep a connection without a request, and take to send a body.
+/// How long a client may keep an idle connection, and take to send a body.
 const KEEP_ALIVE: Duration = Duration::from_secs(90);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -29,7 +27,7 @@ const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
-/// The letters of AWS's request ids for DynamoDB.
+/// The characters of AWS's request ids for DynamoDB.
 const LETTERS: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 #[derive(Clone)]
@@ -101,7 +99,7 @@ impl Handler for HttpApi {
                 response,
                 detail: called
                     .is_err()
-                    .then(|| "the answer is lost on purpose".to_owned()),
+                    .then(|| "the response is lost by an injected fault".to_owned()),
             }
         });
         let (status, answer) = match called {
@@ -110,7 +108,7 @@ impl Handler for HttpApi {
         };
         let mut response = Response::new(Full::new(answer));
         *response.status_mut() = status;
-        // No x-amz-crc32: SDKs check it only where it is given, and loopback corrupts nothing.
+        // No x-amz-crc32, because SDKs check it only if it is present.
         response.headers_mut().insert(CONTENT_TYPE, JSON);
         response.headers_mut().insert(REQUEST_ID, request_id());
         response

@@ -1,16 +1,15 @@
-//! One DynamoDB operation: JSON in, JSON out, errors as AWS writes them.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! One DynamoDB operation: JSON in, JSON out, with the errors of AWS.
 
 use bytes::Bytes;
 use dynoxide::{Database, DynoxideError, Result};
 use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const UNKNOWN: &[u8] = br#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#;
 
-/// What DynamoDB puts before some messages of the operations that write one item.
+/// The prefix of some messages of operations that write one item.
 const ENVELOPE: &str = "1 validation error detected: ";
 
 /// Whether an operation touches only the few items that its body names.
@@ -21,7 +20,7 @@ pub(super) fn is_light(operation: &str) -> bool {
     )
 }
 
-/// Runs an operation by its name. A panic of the engine is an error 500, which SDKs retry.
+/// Runs an operation. A panic of the engine becomes an error 500, which SDKs retry.
 pub(super) fn answer(database: &Database, operation: &str, body: &[u8]) -> (StatusCode, Bytes) {
     match catch_unwind(AssertUnwindSafe(|| run(database, operation, body))) {
         Ok(Some(Ok(answer))) => (StatusCode::OK, answer.into()),
@@ -33,14 +32,12 @@ pub(super) fn answer(database: &Database, operation: &str, body: &[u8]) -> (Stat
     }
 }
 
-/// The answer that reports an error.
 pub(super) fn refused(error: &DynoxideError) -> (StatusCode, Bytes) {
     let status =
         StatusCode::from_u16(error.status_code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, error.to_json().into())
 }
 
-/// The response to an unknown operation.
 pub(super) fn unknown() -> (StatusCode, Bytes) {
     (StatusCode::BAD_REQUEST, Bytes::from_static(UNKNOWN))
 }
@@ -89,7 +86,7 @@ fn exchange<Q: DeserializeOwned, A: Serialize>(
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
 }
 
-/// The error of a body that is not what the operation takes. The engine's own types say by a prefix which one it is.
+/// Returns the error of a body that is not valid for the operation. The engine's types mark their kind with a prefix.
 fn unreadable(error: &serde_json::Error) -> DynoxideError {
     let whole = error.to_string();
     let message = whole
@@ -121,7 +118,7 @@ fn unreadable(error: &serde_json::Error) -> DynoxideError {
     }
 }
 
-/// The error in the form that this operation gives it.
+/// Converts the error into the operation's format.
 fn wire(operation: &str, error: DynoxideError) -> DynoxideError {
     match (operation, error) {
         ("PutItem" | "UpdateItem" | "DeleteItem", DynoxideError::EnvelopedValidation(message))

@@ -1,26 +1,22 @@
-//! The state of a database a moment ago: what an eventually consistent read may see.
+//! The recent state of a database, which an eventually consistent read may see.
 
-use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
-
+use super::DynamoDb;
 use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 use tokio::time::Instant;
 
-use super::DynamoDb;
-
-/// For how long a write may be missing: DynamoDB says "usually one second or less".
+/// How long a read may miss a write. DynamoDB documents "usually one second or less".
 const LAG: Duration = Duration::from_secs(1);
 
-/// A second database, in which every item that was written within [`LAG`] is as it was before the last write, and all others
-/// are as they are: reads of it are filtered, projected and paged like all others.
+/// A second database with the state before the last write of every item that was written within [`LAG`]. Its reads
+/// support filters, projections and pages like all others.
 ///
-/// It copies what a write replaces before the write is carried out, and what the write has made of it later, when it is next
-/// used. Time is the clock's.
+/// It copies the replaced items before a write. Their new state is copied later, at the next use. The clock is tokio's.
 pub(super) struct StaleSnapshot {
     copy: DynamoDb,
-    /// The key attributes of each table.
     keys: HashMap<String, Vec<String>>,
     recent: VecDeque<Recent>,
     /// The number of the last write of each recent item.
@@ -35,13 +31,12 @@ struct Recent {
     item: Item,
 }
 
-/// An item, by its table and its key.
 struct Item {
     table: String,
     key: Value,
 }
 
-/// Whether a call may be answered by what was there a moment ago.
+/// Whether a call may be eventually consistent.
 pub(super) fn is_eventual(operation: &str, request: &Value) -> bool {
     let consistent = |part: &Value| part["ConsistentRead"] == json!(true);
     match operation {
@@ -54,7 +49,7 @@ pub(super) fn is_eventual(operation: &str, request: &Value) -> bool {
 }
 
 impl StaleSnapshot {
-    /// A snapshot of a database as it is; `None` if it cannot be copied.
+    /// Copies a database. Returns `None` if it cannot be copied.
     pub(super) async fn of(origin: &DynamoDb) -> Option<StaleSnapshot> {
         let mut snapshot = StaleSnapshot {
             copy: DynamoDb::memory().ok()?,
@@ -76,7 +71,6 @@ impl StaleSnapshot {
         }
     }
 
-    /// Copies a table with its items.
     async fn add(&mut self, origin: &DynamoDb, name: &str) -> Option<()> {
         let described = origin
             .json("DescribeTable", &json!({"TableName": name}))
@@ -110,7 +104,6 @@ impl StaleSnapshot {
         }
     }
 
-    /// Reads what was there a moment ago.
     pub(super) async fn read(
         &mut self,
         origin: &DynamoDb,
@@ -121,7 +114,8 @@ impl StaleSnapshot {
         self.copy.call(operation, body).await
     }
 
-    /// Keeps what a call is about to replace; false if that is unknown, and the snapshot is of no more use.
+    /// Copies the items that a call is about to replace. Returns false if they are unknown, which makes the snapshot
+    /// useless.
     pub(super) async fn replace(
         &mut self,
         origin: &DynamoDb,
@@ -147,7 +141,7 @@ impl StaleSnapshot {
         true
     }
 
-    /// Lets reads see the writes that are old enough.
+    /// Applies the writes that are older than [`LAG`].
     async fn settle(&mut self, origin: &DynamoDb) {
         while self
             .recent
@@ -158,7 +152,7 @@ impl StaleSnapshot {
                 return;
             };
             let name = item.name();
-            // Unless it was written again since.
+            // A later write of the item restarts its lag.
             if self.last.get(&name) == Some(&number) {
                 self.last.remove(&name);
                 self.copy(origin, &item).await;
@@ -166,7 +160,7 @@ impl StaleSnapshot {
         }
     }
 
-    /// Makes an item what it is.
+    /// Copies the current state of an item.
     async fn copy(&self, origin: &DynamoDb, Item { table, key }: &Item) {
         let get = json!({"TableName": table, "Key": key, "ConsistentRead": true});
         let (operation, request) = match origin.json("GetItem", &get).await {
@@ -174,16 +168,16 @@ impl StaleSnapshot {
                 "PutItem",
                 json!({"TableName": table, "Item": answer["Item"]}),
             ),
-            // No item, or no proper key: then the write itself will fail.
+            // Without an item or a valid key, the write itself will fail.
             _ => ("DeleteItem", json!({"TableName": table, "Key": key})),
         };
         let _ = self.copy.json(operation, &request).await;
     }
 
-    /// The items that a call writes; `None` if they are not to be seen in it.
+    /// Returns the items that a call writes, or `None` if its body does not name them.
     fn written(&self, operation: &str, request: &Value) -> Option<Vec<Item>> {
         let table = |name: &Value| {
-            // A name, or an ARN that ends with it.
+            // A name, or an ARN that ends with the name.
             let name = name.as_str()?.rsplit('/').next()?;
             Some(name.to_owned())
         };
@@ -237,7 +231,6 @@ impl StaleSnapshot {
         Some(items)
     }
 
-    /// The key of an item.
     fn key(&self, table: &str, item: &Value) -> Option<Value> {
         let names = self.keys.get(table)?;
         let members = names.iter().map(String::as_str).collect::<Vec<_>>();
@@ -247,14 +240,14 @@ impl StaleSnapshot {
 
 impl Item {
     fn name(&self) -> String {
-        // The order of a key's attributes is the caller's.
+        // The caller chooses the order of a key's attributes.
         let mut parts: Vec<_> = self.key.as_object().into_iter().flatten().collect();
         parts.sort_by_key(|(name, _)| name.as_str());
         format!("{}/{}", self.table, json!(parts))
     }
 }
 
-/// Some members of an object, those that are there.
+/// Returns some members of an object, if present.
 fn pick(object: &Value, names: &[&str]) -> Map<String, Value> {
     let members = names.iter().filter_map(|name| {
         let value = object.get(name)?;

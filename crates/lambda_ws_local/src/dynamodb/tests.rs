@@ -2,16 +2,14 @@ mod faults;
 mod protocol;
 mod tables;
 
-use std::sync::Arc;
-
+use super::*;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-
-use super::*;
 
 fn table() -> Value {
     json!({
@@ -30,10 +28,8 @@ fn table() -> Value {
 
 async fn connections() -> DynamoDb {
     let dynamodb = DynamoDb::memory().expect("a database");
-    dynamodb
-        .create_table(table(), Some("exp"))
-        .await
-        .expect("a table");
+    let result = dynamodb.create_table(table(), Some("exp")).await;
+    result.expect("a table");
     dynamodb
 }
 
@@ -74,21 +70,22 @@ impl Server {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> http::Response<Bytes> {
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .expect("a connection");
-        let (mut client, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .expect("HTTP");
+        self.try_send(request).await.expect("a response")
+    }
+
+    async fn try_send(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<http::Response<Bytes>, hyper::Error> {
+        let result = TcpStream::connect(&self.address).await;
+        let stream = result.expect("a connection");
+        let result = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut client, connection) = result.expect("HTTP");
         let connection = tokio::spawn(connection);
-        let (parts, body) = client
-            .send_request(request)
-            .await
-            .expect("a response")
-            .into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
+        let (parts, body) = client.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
         connection.abort();
-        http::Response::from_parts(parts, body)
+        Ok(http::Response::from_parts(parts, body))
     }
 
     fn request(&self, operation: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
@@ -127,10 +124,8 @@ async fn a_failed_condition_shows_the_item_it_failed_on() {
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     });
     let error = refused(&dynamodb, "DeleteItem", delete).await;
-    assert_eq!(
-        error["__type"],
-        "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
-    );
+    let expected = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    assert_eq!(error["__type"], expected);
     assert_eq!(error["Item"], put("1")["Item"]);
 }
 
@@ -148,21 +143,13 @@ async fn a_canceled_transaction_gives_a_reason_for_each_item() {
         }},
     ]});
     let error = refused(&dynamodb, "TransactWriteItems", transaction).await;
-    assert_eq!(
-        error["__type"],
-        "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
-    );
+    let expected = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    assert_eq!(error["__type"], expected);
     assert_eq!(error["CancellationReasons"][0]["Code"], "None");
-    assert_eq!(
-        error["CancellationReasons"][1]["Code"],
-        "ConditionalCheckFailed"
-    );
-    let count = ok(
-        &dynamodb,
-        "Scan",
-        json!({"TableName": "connections", "Select": "COUNT"}),
-    )
-    .await;
+    let expected = "ConditionalCheckFailed";
+    assert_eq!(error["CancellationReasons"][1]["Code"], expected);
+    let scan = json!({"TableName": "connections", "Select": "COUNT"});
+    let count = ok(&dynamodb, "Scan", scan).await;
     assert_eq!(count["Count"], 0);
 }
 
@@ -182,15 +169,9 @@ async fn concurrent_updates_lose_nothing() {
         }
     };
     futures_util::future::join_all((0..50).map(add)).await;
-    let item = ok(
-        &dynamodb,
-        "GetItem",
-        json!({"TableName": "connections", "Key": key("1")}),
-    )
-    .await;
+    let get = json!({"TableName": "connections", "Key": key("1")});
+    let item = ok(&dynamodb, "GetItem", get).await;
     assert_eq!(item["Item"]["v"]["N"], "50");
-    assert_eq!(
-        item["Item"]["rooms"]["SS"].as_array().map(Vec::len),
-        Some(50)
-    );
+    let rooms = item["Item"]["rooms"]["SS"].as_array();
+    assert_eq!(rooms.map(Vec::len), Some(50));
 }

@@ -1,17 +1,17 @@
-//! Batches that are carried out in part.
+//! Batches that are processed in part.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-/// The items of a batch that are not carried out.
+/// The unprocessed items of a batch.
 pub(super) struct Unprocessed {
-    /// The answer's member for it.
+    /// The member of the response for them.
     member: &'static str,
     tables: Map<String, Value>,
 }
 
-/// Leaves a part of a batch in the request, at least one item, and returns the others, at least one too. `None` if there are
-/// not two: DynamoDB does not give back a whole batch.
+/// Keeps a part of a batch in the request and returns the others, each at least one item. Returns `None` for a batch of
+/// one item, because DynamoDB does not return a whole batch as unprocessed.
 ///
 /// `below` chooses a number below its argument.
 pub(super) fn split(
@@ -54,12 +54,12 @@ pub(super) fn split(
 }
 
 impl Unprocessed {
-    /// The answer to the part that was carried out, with the rest in it.
+    /// Adds the unprocessed items to the response of the processed part.
     pub(super) fn join(self, answer: &[u8]) -> Bytes {
         let mut answer: Value = serde_json::from_slice(answer).unwrap_or_default();
         let list = (self.member == "UnprocessedKeys").then_some("Keys");
         let mut tables = self.tables;
-        // What the engine itself has not processed, because it is too much.
+        // The engine itself may leave items unprocessed, because of the size limit.
         if let Some(Value::Object(already)) = answer.get_mut(self.member).map(Value::take) {
             for (name, table) in already {
                 match (tables.get_mut(&name), items(&table, list)) {

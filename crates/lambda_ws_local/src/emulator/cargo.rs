@@ -1,4 +1,4 @@
-//! Cargo: builds the template's program, as `sam build` does with cargo-lambda, and knows its packages.
+//! Cargo: builds the template's program, as `sam build` does with cargo-lambda, and lists the packages of a workspace.
 
 use super::failure::Failure;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-/// A line of cargo's `--message-format=json`, as far as it matters.
+/// The used members of a line of cargo's `--message-format=json`.
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -21,7 +21,7 @@ struct Target {
     kind: Vec<String>,
 }
 
-/// `cargo metadata`, as far as it matters.
+/// The used members of `cargo metadata`.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     pub(super) packages: Vec<Package>,
@@ -41,11 +41,10 @@ pub(super) struct Dependency {
     pub(super) path: Option<PathBuf>,
 }
 
-/// A cargo that does not know that it runs under another.
+/// Returns cargo without the variables of an outer `cargo run`.
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Under `cargo run` the environment names the gateway's package, and build scripts that look at
-    // these names would run again for another one.
+    // They name the gateway's package, and build scripts that read them would run again.
     for (name, _) in std::env::vars_os() {
         let of_a_package = [
             "CARGO_PKG_",
@@ -63,7 +62,7 @@ fn cargo() -> Command {
     cargo
 }
 
-/// Builds a program with cargo and returns its path. What cargo says goes to stderr.
+/// Builds a program with cargo and returns its path. Cargo's output goes to stderr.
 pub(super) async fn build(
     code: &Path,
     binary: Option<&str>,
@@ -80,7 +79,7 @@ pub(super) async fn build(
         .kill_on_drop(true);
     let mut cargo = cargo.spawn().map_err(|error| {
         Failure::because(
-            "cargo cannot be started: install Rust, or give a program after `--`",
+            "cannot start cargo: install Rust, or pass a program after `--`",
             error,
         )
     })?;
@@ -103,7 +102,7 @@ pub(super) async fn build(
     if !status.success() {
         let folder = code.display();
         return Err(Failure::new(format!(
-            "the function's program does not build (in {folder}): mend what cargo says above"
+            "the function's program does not build (in {folder}): fix the cargo errors above"
         )));
     }
     match programs.as_slice() {
@@ -124,7 +123,7 @@ pub(super) async fn build(
     }
 }
 
-/// The folder of the package that has this program, or the only one.
+/// Returns the folder of the package that contains this program, or of the only program.
 pub(super) async fn package(
     folder: &Path,
     program: Option<&str>,
@@ -142,7 +141,6 @@ pub(super) async fn package(
     Ok(folder.map(Path::to_owned))
 }
 
-/// Asks cargo for the packages of a workspace.
 pub(super) async fn metadata(folder: &Path) -> Result<Metadata, Failure> {
     let metadata = cargo()
         .args(["metadata", "--no-deps", "--format-version=1"])
@@ -153,7 +151,7 @@ pub(super) async fn metadata(folder: &Path) -> Result<Metadata, Failure> {
     let output = metadata.await?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let reason = stderr.lines().next().unwrap_or("it does not say why");
+        let reason = stderr.lines().next().unwrap_or("it printed no reason");
         return Err(Failure::new(format!("`cargo metadata` fails: {reason}")));
     }
     Ok(serde_json::from_slice(&output.stdout)?)
@@ -178,11 +176,8 @@ mod tests {
         write("src/lib.rs", "");
         let failure = build(folder.path(), None, false).await;
         let failure = failure.expect_err("there is no program");
-        assert!(
-            failure.text().contains("add a `src/main.rs`"),
-            "{}",
-            failure.text()
-        );
+        let expected = "add a `src/main.rs`";
+        assert!(failure.text().contains(expected), "{}", failure.text());
         write("src/main.rs", "fn main() {}");
         let program = build(folder.path(), None, false).await.expect("a program");
         assert!(program.ends_with("empty"), "{}", program.display());

@@ -1,14 +1,14 @@
-//! The code of a function on this machine: where it is, and whether it can run.
+//! The code of a function on this machine.
 
 use crate::function::Program;
 use crate::template::{Build, Function, Note, Package, Template};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Where `cdk synth` writes its assets, from the folder of the app.
+/// The output folder of `cdk synth`, relative to the folder of the app.
 const CDK_OUT: &str = "cdk.out";
 
-/// Whether cargo makes the program of a function. In the output of `sam build` it is made already.
+/// Whether cargo builds the program of a function. The output of `sam build` already contains it.
 pub(super) fn is_built_by_cargo(function: &Function) -> bool {
     let is_built = || {
         let has = |name| function.code.join(name).is_file();
@@ -19,19 +19,26 @@ pub(super) fn is_built_by_cargo(function: &Function) -> bool {
         && !is_built()
 }
 
-/// The program of a function that speaks the Runtime API itself: the file that Lambda runs. The error is why there is none.
+/// Returns the program of a function that implements the Runtime API itself: the file that Lambda runs. The error is
+/// the reason why there is none.
 pub(super) fn bootstrap(function: &Function) -> Result<Program, String> {
     if function.package != Package::Local {
         return Err(format!("its code is {}", function.package));
     }
     if !function.runtime.starts_with("provided") {
-        return Err(format!("nothing here runs `{}`", function.runtime));
+        return Err(format!(
+            "the runtime `{}` is not available here",
+            function.runtime
+        ));
     }
     let folder = function.code.canonicalize();
-    let folder = folder.map_err(|_| format!("there is no {}", function.code.display()))?;
+    let folder = folder.map_err(|_| format!("{} does not exist", function.code.display()))?;
     let program = folder.join("bootstrap");
     let Ok(file) = program.metadata() else {
-        return Err(format!("{} has no `bootstrap`", function.code.display()));
+        return Err(format!(
+            "{} contains no `bootstrap`",
+            function.code.display()
+        ));
     };
     if !file.is_file() || file.permissions().mode() & 0o111 == 0 {
         return Err(format!("{} is not executable", program.display()));
@@ -43,7 +50,7 @@ pub(super) fn bootstrap(function: &Function) -> Result<Program, String> {
     })
 }
 
-/// What a function is called: its logical id, and the construct of CDK that it was made of.
+/// Returns the name of a function in messages: its logical id, and its CDK construct, if any.
 pub(super) fn title(function: &Function) -> String {
     let id = &function.logical_id;
     match &function.construct {
@@ -52,7 +59,8 @@ pub(super) fn title(function: &Function) -> String {
     }
 }
 
-/// What makes a function run that has no program. `taken` says that another function is the program after `--`.
+/// Returns the possible fixes for a function without a program. `taken` means that the program after `--` is another
+/// function.
 pub(super) fn fixes(function: &Function, taken: bool) -> String {
     let mut fixes = Vec::new();
     let id = &function.logical_id;
@@ -62,17 +70,17 @@ pub(super) fn fixes(function: &Function, taken: bool) -> String {
     }
     if !taken {
         fixes.push(format!(
-            "give a program that speaks the Lambda Runtime API, with --function {id} -- PROGRAM"
+            "pass a program that implements the Lambda Runtime API with --function {id} -- PROGRAM"
         ));
     }
     fixes.push(format!(
-        "run it with another tool, such as `sam local start-lambda --port 3002`, and say where with \
+        "run it with another tool, such as `sam local start-lambda --port 3002`, and pass its URL with \
          --invoke-url {id}=http://127.0.0.1:3002"
     ));
     fixes.join(", or ")
 }
 
-/// Finds the assets of a template that `cdk synth` has printed: they are in the folder of its output.
+/// Finds the assets of a template that `cdk synth` has printed. They are in its output folder.
 pub(super) fn find_assets(template: &mut Template) {
     let folder = template.path.parent().unwrap_or(Path::new(""));
     for function in &mut template.functions {
@@ -87,7 +95,7 @@ pub(super) fn find_assets(template: &mut Template) {
     }
 }
 
-/// Leaves out the functions that no route uses and that cannot run, unless they are `chosen`.
+/// Removes the functions that no route uses and that cannot run, unless they are `chosen`.
 pub(super) fn leave_out(template: &mut Template, chosen: impl Fn(&Function) -> bool) {
     let routes = template.apis.iter().flat_map(|api| &api.routes);
     let routed: Vec<_> = routes.flat_map(|route| route.functions()).collect();
@@ -106,7 +114,7 @@ pub(super) fn leave_out(template: &mut Template, chosen: impl Fn(&Function) -> b
             continue;
         };
         let title = title(function);
-        let text = format!("function {title}, which no route uses, is left out: {why}");
+        let text = format!("skipped function {title}, which no route uses: {why}");
         notes.push(Note::new(function.line, text));
     }
     template.functions = kept;

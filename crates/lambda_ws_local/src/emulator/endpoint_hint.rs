@@ -1,18 +1,18 @@
-//! A hint for functions whose posts do not come here.
+//! A hint for functions whose posts go to AWS instead of this gateway.
 
 use super::report::Reporter;
 use crate::activity::{Operation, OperationKind, Outcome};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// How many messages a function handles without a post before it is worth a hint.
+/// The number of messages without a post after which the hint is given.
 const MESSAGES: u32 = 10;
 
-/// Looks for the signs of a function that builds `https://{apiId}.execute-api.{region}.amazonaws.com/{stage}` itself: its
-/// posts go to AWS, whose answer it may not log.
+/// Detects functions that build `https://{apiId}.execute-api.{region}.amazonaws.com/{stage}` themselves. Their posts go
+/// to AWS, and they may not log its errors.
 pub(super) struct EndpointHint {
     reporter: Reporter,
-    /// Messages that were handled without an answer, while nothing was posted.
+    /// Messages that were handled without a response, while nothing was posted.
     silent: AtomicU32,
     called: AtomicBool,
     given: AtomicBool,
@@ -28,17 +28,15 @@ impl EndpointHint {
         })
     }
 
-    /// Something the gateway did.
     pub(super) fn observed(&self, observed: &Operation<'_>) {
         if let Some(sign) = self.sign(observed.kind, &observed.outcome) {
             self.give(&sign);
         }
     }
 
-    /// A line of a function's log.
     pub(super) fn log(&self, line: &str) {
         if names_aws(line) {
-            self.give("the log names an execute-api address of AWS");
+            self.give("the log contains an execute-api address of AWS");
         }
     }
 
@@ -52,7 +50,7 @@ impl EndpointHint {
             {
                 let silent = self.silent.fetch_add(1, Ordering::Relaxed) + 1;
                 return (silent == MESSAGES).then(|| {
-                    format!("{MESSAGES} messages were handled, and nothing was sent to a client")
+                    format!("{MESSAGES} messages were handled, but nothing was sent to a client")
                 });
             }
             _ => {}
@@ -65,14 +63,14 @@ impl EndpointHint {
             return;
         }
         self.reporter.note(format!(
-            "{sign}: a function that builds https://{{apiId}}.execute-api.{{region}}.amazonaws.com/{{stage}} itself \
+            "{sign}. A function that builds https://{{apiId}}.execute-api.{{region}}.amazonaws.com/{{stage}} itself \
              posts to AWS. Leave the endpoint to the SDK, which reads AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, or see \
-             `lambda-ws-local --help`, at the end"
+             the end of `lambda-ws-local --help`"
         ));
     }
 }
 
-/// Whether a text has the host of a deployed API in it, as errors of SDKs have.
+/// Whether a text contains the host of a deployed API, as errors of SDKs do.
 fn names_aws(text: &str) -> bool {
     let host = text.split_once(".execute-api.").map(|(_, rest)| rest);
     host.is_some_and(|rest| rest.contains(".amazonaws.com"))

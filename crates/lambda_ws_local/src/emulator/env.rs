@@ -1,4 +1,4 @@
-//! Variables for the functions, besides the template's.
+//! Environment variables of the functions, besides the template's.
 
 use super::failure::Failure;
 use crate::function::environment::is_reserved;
@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Variables that the command line sets.
 #[derive(Clone, Debug, Args)]
 pub(super) struct EnvArgs {
-    /// Set a variable of the functions, or pass on this shell's with NAME alone. The template's variables reach a function,
-    /// then --env-file's, then these: later ones win. Of the shell only PATH, RUST_LOG and RUST_BACKTRACE reach it otherwise.
-    /// Region, credentials and endpoints have options of their own
+    /// Set a variable of the functions, or pass a variable of this shell with NAME alone. Later ones win: the
+    /// template's variables, those of --env-file, and --env. Otherwise only PATH, RUST_LOG and RUST_BACKTRACE of the
+    /// shell are passed. Region, credentials and endpoints have separate options
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<Assignment>,
-    /// Set the variables of a file of NAME=VALUE lines; `#` begins a comment line
+    /// Set the variables of a file with NAME=VALUE lines; `#` begins a comment line
     #[arg(long, value_name = "FILE")]
     env_file: Vec<PathBuf>,
 }
 
-/// `NAME=VALUE` or `NAME`. It is checked later, because clap shows the values that it rejects, and this one may be a secret.
+/// `NAME=VALUE` or `NAME`. It is checked later, because clap prints values that it rejects, and this one may be a
+/// secret.
 #[derive(Clone)]
 struct Assignment(String);
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Assignment {
 }
 
 impl EnvArgs {
-    /// The variables; `shell` looks one of this shell up.
+    /// Returns the variables. `shell` looks up a variable of this shell.
     pub(super) fn read(
         &self,
         shell: impl Fn(&str) -> Option<String>,
@@ -47,10 +47,7 @@ impl EnvArgs {
         for path in &self.env_file {
             let text = std::fs::read_to_string(path);
             let text = text.map_err(|error| {
-                Failure::because(
-                    &format!("--env-file {} cannot be read", path.display()),
-                    error,
-                )
+                Failure::because(&format!("cannot read --env-file {}", path.display()), error)
             })?;
             all.extend(lines(path, &text)?);
         }
@@ -60,7 +57,7 @@ impl EnvArgs {
                 None => {
                     let value = shell(text).ok_or_else(|| {
                         Failure::new(format!(
-                            "--env {text}: this shell has no such variable: export it, or write --env {text}=VALUE"
+                            "--env {text}: the variable is not set in this shell: export it, or use --env {text}=VALUE"
                         ))
                     })?;
                     (text.as_str(), value)
@@ -73,7 +70,6 @@ impl EnvArgs {
     }
 }
 
-/// The variables of a file.
 fn lines(path: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     let mut all = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -96,13 +92,12 @@ fn lines(path: &Path, text: &str) -> Result<Vec<(String, String)>, Failure> {
     Ok(all)
 }
 
-/// A value without the quotes around it.
 fn unquoted(value: &str) -> &str {
     let inner = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
     inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
-/// Whether a variable may be set. The error has no value in it.
+/// Checks that a variable may be set. The error does not contain its value.
 fn check(name: &str, value: &str) -> Result<(), String> {
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("expected NAME=VALUE, or NAME alone".to_owned());
@@ -112,8 +107,8 @@ fn check(name: &str, value: &str) -> Result<(), String> {
     }
     if is_reserved(name) {
         return Err(format!(
-            "{name} is set by the gateway: use the option for it (--region, --access-key-id, --secret-access-key), or leave \
-             it out"
+            "{name} is set by the gateway: use its option (--region, --access-key-id, --secret-access-key), or \
+             remove it"
         ));
     }
     Ok(())
@@ -172,9 +167,9 @@ mod tests {
             ),
             (["--env", "=s3cr3t"], "expected NAME=VALUE"),
             (["--env", "a b=s3cr3t"], "expected NAME=VALUE"),
-            (["--env", "MISSING"], "no such variable"),
+            (["--env", "MISSING"], "is not set in this shell"),
             (["--env-file", path], ":2: AWS_ACCESS_KEY_ID is set by"),
-            (["--env-file", "/nonexistent/env"], "cannot be read"),
+            (["--env-file", "/nonexistent/env"], "cannot read"),
         ] {
             let error = read(&args).unwrap_err();
             assert!(error.contains(reason), "{error}");

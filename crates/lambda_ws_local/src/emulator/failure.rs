@@ -3,19 +3,19 @@
 use crate::error_text::error_text;
 use std::error::Error;
 
-/// Why something cannot be done, and the fix: one line.
+/// Why something failed, and the fix, in one line.
 ///
-/// Not an [`Error`] itself, so that any error converts into it.
+/// It does not implement [`Error`], so that any error converts into it.
 #[derive(Debug)]
 pub struct Failure(String);
 
 impl Failure {
-    /// A failure of this text.
+    /// Returns a failure with this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// A failure of `what`, with the whole chain of causes.
+    /// Returns a failure with the text `what` and the chain of causes.
     pub fn because(what: &str, error: impl Error) -> Self {
         Self(format!("{what}: {}", error_text(&error)))
     }

@@ -18,21 +18,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// How many lines of a function's log may wait.
+/// The maximum number of waiting log lines of a function.
 const LOG_LINES: usize = 1000;
 
-/// The program that runs a function.
 pub(super) enum Runner {
-    /// Processes of this emulator.
+    /// Runs in processes of this emulator.
     Local(Function),
-    /// Another program, which this emulator invokes.
+    /// Runs in another program, which this emulator invokes.
     Remote(RemoteFunction),
 }
 
 /// A function that starts after the gateway, because its environment contains the gateway's address.
 #[derive(Clone)]
 pub(super) struct FunctionHandle {
-    /// As events of the observers have it.
+    /// The name in observers' events.
     name: Arc<str>,
     observers: Observers,
     runner: Arc<OnceLock<Runner>>,
@@ -48,7 +47,7 @@ impl FunctionHandle {
     }
 
     pub(super) fn set_runner(&self, runner: Runner) {
-        // Each is started once; a second would be dropped, and with it its processes.
+        // Each function starts once. A second runner would be dropped with its processes.
         let _ = self.runner.set(runner);
     }
 
@@ -77,7 +76,7 @@ impl FunctionHandle {
         answer
     }
 
-    /// Starts the function's first process, and passes its log on.
+    /// Starts the function's first process, and forwards its log.
     pub(super) async fn start(
         &self,
         config: Config,
@@ -101,11 +100,11 @@ impl FunctionHandle {
         Ok(())
     }
 
-    /// Goes on with another program, or in another way.
+    /// Replaces the program or its configuration.
     pub(super) async fn replace(&self, config: Config) -> Result<(), StartError> {
         match self.runner.get() {
             Some(Runner::Local(function)) => function.replace(config).await,
-            // What others run, others replace.
+            // The other program reloads its code itself.
             Some(Runner::Remote(_)) => Ok(()),
             None => Err(StartError::Stopped),
         }
@@ -118,7 +117,7 @@ impl FunctionHandle {
     }
 }
 
-/// A call that has no answer yet. It is reported as ended even if its caller drops it.
+/// A call without a response yet. It is reported as ended even if its caller drops it.
 struct PendingCall<'a> {
     observers: &'a Observers,
     request_id: &'a str,
@@ -140,17 +139,15 @@ impl PendingCall<'_> {
 impl Drop for PendingCall<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            let dropped = Err("the caller no longer waits for the response");
+            let dropped = Err("the caller stopped waiting for the response");
             self.observers
                 .invocation_ended(self.request_id, self.begun.elapsed(), dropped);
         }
     }
 }
 
-/// The functions of a project by their logical ids.
 pub(super) type Functions = HashMap<String, FunctionHandle>;
 
-/// The functions, as the console uses them.
 pub(super) struct ConsoleFunctions(pub(super) Functions);
 
 impl console::Functions for ConsoleFunctions {
@@ -162,7 +159,7 @@ impl console::Functions for ConsoleFunctions {
 
     fn invoke(&self, function: &str, event: Bytes) -> Invoked {
         let found = self.0.values().find(|one| *one.name == *function).cloned();
-        let unknown = format!("there is no function `{function}`");
+        let unknown = format!("unknown function `{function}`");
         Box::pin(async move {
             let function = found.ok_or(unknown)?;
             let request_id = request_id();
@@ -188,7 +185,7 @@ impl console::Functions for ConsoleFunctions {
     }
 }
 
-/// The integration of a route without a function: it always returns the same response.
+/// The integration of a route without a function. It always returns the same response.
 pub(super) struct FixedResponse(Result<Bytes, IntegrationError>);
 
 impl FixedResponse {

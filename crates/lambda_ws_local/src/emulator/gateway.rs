@@ -1,4 +1,4 @@
-//! The gateway of an emulator: the API of its template, its options, and the pages besides the stage.
+//! The gateway of an emulator: the API of its template, its options, and the pages beside the stage.
 
 use super::failure::Failure;
 use super::functions::{ConsoleFunctions, FixedResponse, Functions};
@@ -18,7 +18,6 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::Connector;
 
 impl Emulator {
-    /// Returns the template's API with its functions as integrations.
     pub(super) fn api(&self, functions: &Functions) -> Result<gateway::Api, Failure> {
         let api = self.project.api()?;
         let mut served = gateway::Api::new(&api.id, &api.stage);
@@ -30,9 +29,8 @@ impl Emulator {
         };
         let needed = api.routes.iter().any(|route| route.api_key_required);
         if needed && served.api_keys.accepted.is_empty() {
-            self.reporter.note(
-                "nobody can connect without an API key, and there is none: name one with --api-key",
-            );
+            self.reporter
+                .note("clients need an API key, but none is defined: add one with --api-key");
         }
         for route in &api.routes {
             let integration = match &route.integration {
@@ -61,7 +59,7 @@ impl Emulator {
         Ok(served)
     }
 
-    /// The pages besides the stage, and whether the application has one of its own.
+    /// Returns the pages beside the stage, and whether the application has its own page.
     pub(super) async fn site(
         &self,
         parts: &Parts,
@@ -95,7 +93,6 @@ impl Emulator {
         Ok((site, has_web))
     }
 
-    /// Returns the options of the gateway.
     pub(super) fn gateway_options(&self, parts: &Parts) -> Result<gateway::Options, Failure> {
         let (own, project) = (&self.options, &self.options.project);
         let (id, secret) = (&project.access_key_id, &project.secret_access_key);
@@ -123,8 +120,8 @@ impl Emulator {
         Ok(options)
     }
 
-    /// The URL that functions post to. With TLS it is a port of its own: a function need not trust the certificate that
-    /// clients trust.
+    /// Returns the URL that functions post to. With TLS it has a separate port, so that functions need not trust the
+    /// certificate of clients.
     pub(super) async fn management_url(
         &self,
         gateway: &Gateway,
@@ -140,14 +137,15 @@ impl Emulator {
         Ok(url)
     }
 
-    /// The integration of a function, which is recorded if the emulator records.
     fn integration(
         &self,
         functions: &Functions,
         name: &str,
     ) -> Result<Arc<dyn Integration>, Failure> {
         let Some(function) = functions.get(name) else {
-            return Err(Failure::new(format!("function `{name}` is not run")));
+            return Err(Failure::new(format!(
+                "function `{name}` is not running: its program was not started"
+            )));
         };
         Ok(match &self.recorder {
             Some(recorder) => Arc::new(recorder.around(name, function.clone())),
@@ -155,7 +153,6 @@ impl Emulator {
         })
     }
 
-    /// The API keys of the template, and those of the options.
     fn api_keys(&self, template: &Template) -> Vec<ApiKey> {
         let own = self.options.api_key.iter().zip(1..);
         let own = own.map(|(value, number)| ApiKey {

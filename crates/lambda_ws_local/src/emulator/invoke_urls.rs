@@ -1,4 +1,4 @@
-//! The functions that another program runs, such as `cargo lambda watch`.
+//! Functions that another program runs, such as `cargo lambda watch`.
 
 use super::failure::Failure;
 use super::report::{Notice, Reporter};
@@ -7,24 +7,22 @@ use crate::template::Function;
 use clap::Args;
 use std::collections::BTreeMap;
 
-/// The URLs of functions that another program runs.
 #[derive(Debug, Default, Args)]
 pub(super) struct InvokeUrls {
-    /// Invoke the function, or the named one, by this Lambda Invoke API instead of running its program: that of
-    /// `cargo lambda watch` (http://127.0.0.1:9000), `sam local start-lambda` (choose another port than 3001 for one of the
-    /// two) or a Runtime Interface Emulator (http://127.0.0.1:8080/2015-03-31/functions/function/invocations)
+    /// Invoke a function through this Lambda Invoke API instead of running its program. Use it for `cargo lambda watch`
+    /// (http://127.0.0.1:9000), `sam local start-lambda` (choose a port other than 3001 for one of the two) or a
+    /// Runtime Interface Emulator (http://127.0.0.1:8080/2015-03-31/functions/function/invocations)
     #[arg(
         long,
         value_name = "[FUNCTION=]URL",
         value_parser = named_url
     )]
     invoke_url: Vec<(Option<String>, String)>,
-    /// Invoke such a function for one event at a time; the Runtime Interface Emulator always is
+    /// Invoke such a function for one event at a time; always so with a Runtime Interface Emulator
     #[arg(long, requires = "invoke_url")]
     invoke_serial: bool,
 }
 
-/// `URL` or `FUNCTION=URL`.
 fn named_url(text: &str) -> Result<(Option<String>, String), String> {
     match text.split_once('=') {
         Some((name, url)) if !name.contains("://") => Ok((Some(name.to_owned()), url.to_owned())),
@@ -43,7 +41,7 @@ impl InvokeUrls {
         names.any(|name| name.is_none_or(|name| *name == function.logical_id))
     }
 
-    /// Checks that the template contains each function, and that none `is_given` as the program after `--` too.
+    /// Checks that the template contains each function, and that no function `is_given` as the program after `--`.
     pub(super) fn check(
         &self,
         functions: &[Function],
@@ -52,7 +50,7 @@ impl InvokeUrls {
         let both = |one: &&Function| self.includes(one) && is_given(one);
         if let Some(function) = functions.iter().find(both) {
             return Err(Failure::new(format!(
-                "function `{}` is the program after `--` and behind --invoke-url too: remove one, or name the function of \
+                "function `{}` has both a program after `--` and an --invoke-url: remove one, or name the function of \
                  the URL, as in --invoke-url FUNCTION=URL",
                 function.logical_id
             )));
@@ -61,7 +59,7 @@ impl InvokeUrls {
             if !functions.iter().any(|one| one.logical_id == *name) {
                 let names: Vec<_> = functions.iter().map(|one| &*one.logical_id).collect();
                 return Err(Failure::new(format!(
-                    "the template has no function `{name}`: it has {}",
+                    "the template has no function `{name}`: expected one of {}",
                     names.join(", ")
                 )));
             }
@@ -69,7 +67,7 @@ impl InvokeUrls {
         Ok(())
     }
 
-    /// The function, if another program runs it.
+    /// Returns the function, if another program runs it.
     pub(super) fn remote(&self, function: &Function) -> Result<Option<RemoteFunction>, Failure> {
         let urls = || self.invoke_url.iter();
         let named = urls().rfind(|(name, _)| name.as_ref() == Some(&function.logical_id));
@@ -84,7 +82,7 @@ impl InvokeUrls {
     }
 }
 
-/// Reports the environment that another program must give the function, to be copied.
+/// Prints the environment that the other program must set for the function.
 pub(super) fn report_environment(
     reporter: &Reporter,
     function: &Function,
@@ -92,7 +90,7 @@ pub(super) fn report_environment(
     environment: &BTreeMap<String, String>,
 ) {
     let title = format!(
-        "# the environment of {}, for whoever runs it behind {}; in a file, for `cargo lambda watch --env-file`:",
+        "# the environment of {} behind {}; save it to a file for `cargo lambda watch --env-file`:",
         function.name,
         remote.url()
     );

@@ -1,4 +1,4 @@
-//! One function of a project, invoked directly instead of through a gateway.
+//! One function of a project, which is invoked directly instead of through a gateway.
 
 use super::failure::Failure;
 use super::functions::FunctionHandle;
@@ -24,18 +24,19 @@ pub struct Invoker {
     lost: Arc<AtomicUsize>,
 }
 
-/// What remained of asynchronous invocations when an [`Invoker`] was stopped.
+/// The unfinished asynchronous invocations when an [`Invoker`] was stopped.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Unfinished {
-    /// How many events have failed for good, or were still waiting.
+    /// How many events failed for good, or were still waiting.
     pub lost: usize,
-    /// Whether events were still waiting when the time was over.
+    /// Whether events were still waiting at the timeout.
     pub timed_out: bool,
 }
 
 impl Invoker {
-    /// Builds and starts the function, and DynamoDB and a management API unless their URLs are given. That management API
-    /// accepts and reports every post.
+    /// Builds and starts the function. DynamoDB and a management API are started unless their URLs are given. This
+    /// management API accepts and reports every post.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ impl Invoker {
     }
 }
 
-/// The only function of a project, or the one that its options name.
+/// Returns the only function of a project, or the one that its options name.
 fn chosen(project: &Project) -> Result<&Function, Failure> {
     match (project.functions(), &project.options().function) {
         ([function], _) => Ok(function),
@@ -100,11 +101,13 @@ fn chosen(project: &Project) -> Result<&Function, Failure> {
             .iter()
             .find(|function| function.logical_id == *name)
             .ok_or_else(|| Failure::new(format!("the template has no function `{name}`"))),
-        (_, None) => Err(Failure::new("say with --function which one to invoke")),
+        (_, None) => Err(Failure::new(
+            "the template contains several functions: choose one with --function",
+        )),
     }
 }
 
-/// Lambda's Invoke API of the function: for tasks that it hands to itself.
+/// Returns Lambda's Invoke API of the function, for its follow-up tasks.
 fn lambda(
     project: &ProjectOptions,
     function: &Function,
@@ -122,7 +125,7 @@ fn lambda(
     let options = lambda::Options {
         guard: project.guard(),
         region: project.region.clone(),
-        // A minute is too long for a command that a person waits for.
+        // A minute is too long for an interactive command.
         retry_delay: Duration::ZERO,
         observer: Some(Arc::new(move |event| {
             lost.fetch_add(1, Ordering::Relaxed);
@@ -133,7 +136,7 @@ fn lambda(
     Lambda::new([served], options)
 }
 
-/// The URL of a management API; one is started if there is no `url`.
+/// Returns the URL of a management API, which is started unless there is a `url`.
 async fn management(
     url: Option<String>,
     project: &Project,
@@ -152,7 +155,7 @@ async fn management(
     Ok(url)
 }
 
-/// The URL of a DynamoDB; one is started if there is no `url`.
+/// Returns the URL of a DynamoDB, which is started unless there is a `url`.
 async fn dynamodb(url: Option<String>, project: &Project) -> Result<String, Failure> {
     let Some(url) = url else {
         let (options, dynamodb) = (project.options(), project.dynamodb().await?);

@@ -1,4 +1,4 @@
-//! A management API without clients: it takes every post and shows it.
+//! A management API without clients. It accepts every post and prints it.
 
 use super::report::{Notice, Reporter};
 use crate::guard::Guard;

@@ -29,22 +29,23 @@ pub struct Options {
     /// The port of DynamoDB; 0 for a free one [default: 8000, or 0 with --port 0]
     #[arg(long, value_name = "PORT")]
     pub(super) dynamodb_port: Option<u16>,
-    /// Take calls of the management API, and handshakes of AWS_IAM, as they come: unsigned from curl, or signed by anyone.
-    /// DynamoDB always does
+    /// Accept unsigned calls of the management API, and unsigned handshakes of AWS_IAM routes. DynamoDB always accepts
+    /// unsigned calls
     #[arg(long)]
     pub(super) no_auth: bool,
-    /// A method of the management API that the function lacks the permission for: POST, GET or DELETE
+    /// A method of the management API that the function has no permission for: POST, GET or DELETE
     #[arg(long, value_name = "METHOD", value_parser = method)]
     pub(super) deny: Vec<Method>,
-    /// Limit rates as AWS does: by the template's throttling and by the account's 10000 requests a second
-    /// (rate), 5000 at once (burst) and 500 new connections a second; each can be given, as in
-    /// rate=100,connections=5 [default: no limits]
+    /// Limit rates as AWS does: the template's throttling, and for the account 10000 requests a second (rate), 5000 at
+    /// once (burst) and 500 new connections a second. Values may be changed, as in rate=100,connections=5 [default: no
+    /// limits]
     #[arg(long, value_name = "LIMITS", num_args = 0..=1, default_missing_value = "")]
     pub(super) throttle: Option<AccountLimits>,
-    /// The shape of events: current, or 2019, with all members of identity and a messageId in each, and no close code
+    /// The shape of events: current, or 2019. The 2019 shape has all members of identity, a messageId in every event,
+    /// and no close code
     #[arg(long, value_name = "YEAR", default_value = "current", value_parser = event_shape())]
     pub(super) event_shape: EventShape,
-    /// What goes wrong on purpose, such as gone=0.5%,post-latency=20ms; `lambda-ws-local faults` lists and changes it
+    /// Faults to inject, such as gone=0.5%,post-latency=20ms; `lambda-ws-local faults` lists and changes them
     #[arg(
         long,
         value_name = "SPEC",
@@ -52,39 +53,40 @@ pub struct Options {
         hide_default_value = true
     )]
     pub(super) fault: Plan,
-    /// Let the same go wrong as with this seed [default: another one each time]
+    /// Repeat the faults of this seed [default: a new seed each time]
     #[arg(long, value_name = "N")]
     pub(super) fault_seed: Option<u64>,
-    /// How fast the timers of idle and old connections run: 600 makes ten minutes a second
+    /// How fast the idle and lifetime timers run: with 600, ten minutes last a second
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = scale)]
     pub(super) time_scale: f64,
-    /// The port of Lambda's Invoke API, which functions invoke one another by; 0 for a free one
+    /// The port of Lambda's Invoke API, through which functions invoke each other; 0 for a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(super) lambda_port: u16,
-    /// The pause after an asynchronous invocation that failed; after the second it is twice as long
+    /// The delay before the first retry of a failed asynchronous invocation; it doubles for the second
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub(super) lambda_retry_delay: u32,
     #[command(flatten)]
     pub(super) invoke_urls: InvokeUrls,
-    /// An API key that clients may use, besides the template's
+    /// An API key of clients, besides the template's
     #[arg(long, value_name = "KEY")]
     pub(super) api_key: Vec<String>,
-    /// Let processes run between events; else they are stopped, as Lambda freezes them
+    /// Let processes run between events [default: stop them, as Lambda freezes them]
     #[arg(long)]
     pub(super) no_freeze: bool,
-    /// Do not build and start the program again when its sources or the template change
+    /// Do not rebuild and restart the program when its sources or the template change
     #[arg(long)]
     pub(super) no_reload: bool,
-    /// Look at this file or folder too, for programs that are not built by cargo [default: the script's folder]
+    /// Also watch this file or folder, for programs that cargo does not build [default: the script's folder]
     #[arg(long, value_name = "PATH", conflicts_with = "no_reload")]
     pub(super) watch: Vec<PathBuf>,
-    /// Write each event and its response into this folder, for `invoke`; they hold what clients send: tokens and all
+    /// Write each event and its response into this folder, for `invoke`; they contain everything that clients send,
+    /// also tokens
     #[arg(long, value_name = "DIR")]
     pub(super) record: Option<PathBuf>,
-    /// The most events that are recorded
+    /// The maximum number of recorded events
     #[arg(long, value_name = "N", default_value_t = 9_999, requires = "record")]
     pub(super) record_limit: u64,
-    /// The most bytes that are recorded, in KB, MB or GB (1 KB is 1024 bytes)
+    /// The maximum size of the recording, in KB, MB or GB (1 KB is 1024 bytes)
     #[arg(
         long,
         value_name = "SIZE",
@@ -92,20 +94,20 @@ pub struct Options {
         requires = "record"
     )]
     pub(super) record_size: Size,
-    /// Serve this folder at / [default: the folder `web` of the function's package, if there is one]
+    /// Serve this folder at / [default: the folder `web` of the function's package, if it exists]
     #[arg(long, value_name = "DIR")]
     pub(super) web: Option<PathBuf>,
-    /// Serve no console at /_console/, and keep nothing for one
+    /// Turn off the console at /_console/ and the log that it needs
     #[arg(long)]
     pub(super) no_console: bool,
     #[command(flatten)]
     pub(super) tls: TlsOptions,
 }
 
-/// The project that is run: a template, or a program, and the account it sees.
+/// The project to run: a template or a program, and its simulated AWS account.
 #[derive(Clone, Debug, Args)]
 pub struct ProjectOptions {
-    /// The SAM or CloudFormation template [default: template.yaml, if it is there]
+    /// The SAM or CloudFormation template [default: template.yaml, if it exists]
     #[arg(short, long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
     /// Values of the template's parameters
@@ -114,29 +116,29 @@ pub struct ProjectOptions {
     /// The stage's name [default: the template's, or dev]
     #[arg(long)]
     pub(super) stage: Option<String>,
-    /// The function that the program after `--` is, if the template has several
+    /// The function that the program after `--` implements, if the template has several
     #[arg(long, value_name = "LOGICAL_ID")]
     pub function: Option<String>,
     /// Build with optimizations
     #[arg(long)]
     pub(super) release: bool,
-    /// The address to listen on; others than loopback need --allow-host
+    /// The address to listen on; an address other than loopback needs --allow-host
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub(super) listen: IpAddr,
-    /// A host name, besides loopback addresses, that requests may be for
+    /// Another host name, besides loopback, that requests may use
     #[arg(long, value_name = "NAME")]
     pub(super) allow_host: Vec<String>,
-    /// Let other machines, such as containers, reach these servers too: else --listen opens only the websocket and the
-    /// management API to them
+    /// Let other machines, such as containers, reach these servers too [default: --listen opens only the websocket and
+    /// the management API to them]
     #[arg(long, value_name = "SERVER", value_delimiter = ',')]
     pub(super) expose: Vec<Server>,
-    /// The region that the function is told, and that signatures are for
+    /// The Region of the function and of signatures
     #[arg(long, default_value = "us-east-1")]
     pub region: String,
-    /// The access key that the function is given, and that the management API takes
+    /// The access key id that the function gets and the management API accepts
     #[arg(long, default_value = "test")]
     pub access_key_id: String,
-    /// The secret of that key
+    /// The secret access key
     #[arg(long, default_value = "test")]
     pub secret_access_key: String,
     #[command(flatten)]
@@ -144,15 +146,15 @@ pub struct ProjectOptions {
     /// Keep the tables in a file instead of memory; only this user can read it
     #[arg(long, value_name = "FILE")]
     pub(super) data: Option<PathBuf>,
-    /// The most processes of a function
+    /// The maximum number of processes of a function
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(super) concurrency: usize,
-    /// The function's program, such as `cargo run`; without it the template's is built
+    /// The function's program, such as `cargo run` [default: build the template's program]
     #[arg(last = true, value_name = "PROGRAM")]
     pub(super) program: Vec<OsString>,
 }
 
-/// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
+/// A server that `--listen` alone does not open to other machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Server {
     Dynamodb,
@@ -162,7 +164,7 @@ pub(super) enum Server {
 }
 
 impl Server {
-    /// The server, and whether it asks a client for anything.
+    /// Returns the server's name, and how it authenticates.
     pub(super) fn about(self) -> &'static str {
         match self {
             Self::Dynamodb => "DynamoDB (without authentication)",
@@ -174,8 +176,7 @@ impl Server {
 }
 
 impl Options {
-    /// Parses options as the command line writes them, without the name of the program; an error is what a terminal
-    /// shows.
+    /// Parses command-line options, without the name of the program. The error has the text that a terminal shows.
     ///
     /// # Errors
     ///
@@ -189,7 +190,7 @@ impl Options {
 }
 
 impl ProjectOptions {
-    /// The rule for the requests that the local servers answer.
+    /// Returns the rule for requests to the local servers.
     pub(super) fn guard(&self) -> Guard {
         Guard::new(&self.allow_host)
     }
@@ -226,7 +227,6 @@ fn method(text: &str) -> Result<Method, String> {
 
 fn scale(text: &str) -> Result<f64, String> {
     let scale = text.parse().map_err(|_| TimeError::Scale.to_string())?;
-    // Only to see whether it is one.
     let time = Time::scaled(scale).map_err(|error| error.to_string());
     time.map(|_| scale)
 }
@@ -242,10 +242,8 @@ mod tests {
     #[test]
     fn parameters_have_one_of_two_forms_of_sam() {
         assert_eq!(parameter("A=b=c"), Ok(("A".into(), "b=c".into())));
-        assert_eq!(
-            parameter("ParameterKey=A,ParameterValue=b"),
-            Ok(("A".into(), "b".into()))
-        );
+        let expected = Ok(("A".into(), "b".into()));
+        assert_eq!(parameter("ParameterKey=A,ParameterValue=b"), expected);
         assert!(parameter("A").is_err());
     }
 
@@ -265,10 +263,8 @@ mod tests {
     #[test]
     fn events_have_the_shape_of_today_or_of_2019() {
         assert_eq!(parse(&[]).event_shape, EventShape::Current);
-        assert_eq!(
-            parse(&["--event-shape", "2019"]).event_shape,
-            EventShape::Y2019
-        );
+        let expected = EventShape::Y2019;
+        assert_eq!(parse(&["--event-shape", "2019"]).event_shape, expected);
         assert!(Options::parse(&["--event-shape", "2020"]).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! The ports of the servers, and the machines that may reach them.
+//! The ports of the servers, and the machines that can reach them.
 
 use super::failure::Failure;
 use super::options::{Options, ProjectOptions, Server};
@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::TcpListener;
 
 impl ProjectOptions {
-    /// Listens on a port of the address that is chosen; `option` names the option of the port.
+    /// Listens on a port of the chosen address. `option` names the option of the port.
     pub(super) async fn bind(&self, port: u16, option: &str) -> Result<TcpListener, Failure> {
         bind(self.listen, port, option).await
     }
@@ -19,7 +19,7 @@ impl ProjectOptions {
         self.expose.contains(&server)
     }
 
-    /// The audience of a page of the gateway's port.
+    /// Returns the audience of a page on the gateway's port.
     pub(super) fn audience(&self, server: Server) -> Audience {
         match self.exposes(server) {
             true => Audience::OtherMachines,
@@ -27,7 +27,7 @@ impl ProjectOptions {
         }
     }
 
-    /// Listens on a port of this machine alone, unless `server` is exposed; `option` is what chooses the port.
+    /// Listens on a port of loopback, unless `server` is exposed. `option` names the option of the port.
     pub(super) async fn bind_local(
         &self,
         server: Server,
@@ -43,7 +43,7 @@ impl ProjectOptions {
         bind(address, port, option).await
     }
 
-    /// Warns of what other machines reach.
+    /// Warns about servers that other machines can reach.
     pub(super) fn warn_of_exposure(&self, unsigned: bool, reporter: &Reporter) {
         for (index, line) in self.exposure(unsigned).iter().enumerate() {
             match index {
@@ -53,7 +53,7 @@ impl ProjectOptions {
         }
     }
 
-    /// A warning and notes; none if only this machine is served.
+    /// Returns a warning and notes, or nothing if only this machine can reach the servers.
     fn exposure(&self, unsigned: bool) -> Vec<String> {
         if self.listen.is_loopback() {
             return Vec::new();
@@ -74,7 +74,7 @@ impl ProjectOptions {
         )];
         if self.allow_host.is_empty() {
             lines.push(
-                "without --allow-host only requests for a loopback host are answered, which other machines can claim: \
+                "without --allow-host only requests for a loopback host name are accepted, which other machines can send: \
                  name this machine with --allow-host, or listen on 127.0.0.1"
                     .to_owned(),
             );
@@ -85,7 +85,7 @@ impl ProjectOptions {
                 .filter_map(|server| server.to_possible_value());
             let names: Vec<_> = names.map(|name| name.get_name().to_owned()).collect();
             lines.push(format!(
-                "only this machine reaches: {0} (--expose {1} lets others in)",
+                "only this machine can reach {0} (--expose {1} opens them to others)",
                 names.join(", "),
                 names.join(",")
             ));
@@ -118,21 +118,20 @@ impl Ports {
     }
 }
 
-/// Returns the URL of a server.
 pub(super) fn url(listener: &TcpListener) -> std::io::Result<String> {
     Ok(format!("http://{}", reachable(listener.local_addr()?)))
 }
 
-/// Listens on a port of an address; `option` is what chooses the port.
+/// Listens on a port. `option` names its option.
 async fn bind(ip: IpAddr, port: u16, option: &str) -> Result<TcpListener, Failure> {
     let address = SocketAddr::new(ip, port);
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => Failure::new(format!(
-            "port {port} is in use: choose another with {option} PORT, or --port 0 for any free ones"
+            "port {port} is in use: choose another with {option} PORT, or --port 0 for free ports"
         )),
         ErrorKind::PermissionDenied => Failure::new(format!(
-            "port {port} needs more rights than this user has: choose one from 1024 up with {option} PORT"
+            "port {port} needs more permissions than this user has: choose a port above 1023 with {option} PORT"
         )),
         ErrorKind::AddrNotAvailable => Failure::new(format!(
             "{ip} is not an address of this machine: choose another with --listen"
@@ -153,15 +152,11 @@ mod tests {
     fn fault_l8_other_machines_reach_nothing_unless_asked_and_the_start_names_what() {
         assert_eq!(options(&[]).exposure(false), [""; 0]);
         let lines = options(&["--listen", "0.0.0.0"]).exposure(false);
-        assert!(
-            lines[0].ends_with("the websocket, the management API (signed)"),
-            "{lines:?}"
-        );
+        let expected = "the websocket, the management API (signed)";
+        assert!(lines[0].ends_with(expected), "{lines:?}");
         assert!(lines[1].contains("--allow-host"), "{lines:?}");
-        assert!(
-            lines[2].contains("dynamodb, lambda, console, admin"),
-            "{lines:?}"
-        );
+        let expected = "dynamodb, lambda, console, admin";
+        assert!(lines[2].contains(expected), "{lines:?}");
         let sam = [
             "--listen",
             "0.0.0.0",
@@ -173,7 +168,7 @@ mod tests {
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].contains("unsigned: --no-auth"), "{lines:?}");
         assert!(lines[0].contains("DynamoDB (without"), "{lines:?}");
-        assert!(lines[1].contains("reaches: console, admin"), "{lines:?}");
+        assert!(lines[1].contains("can reach console, admin"), "{lines:?}");
         assert!(Options::parse(&["--expose", "websocket"]).is_err());
     }
 

@@ -1,4 +1,4 @@
-//! What is to be run: a template's functions, each with its program.
+//! The functions of a template, each with its program.
 
 use super::failure::Failure;
 use super::invoke_urls::InvokeUrls;
@@ -15,23 +15,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The template that is read if none is named.
+/// The template that is read by default.
 pub const DEFAULT_TEMPLATE: &str = "template.yaml";
 
-/// How long a program that cargo has to compile may take until it asks for its first event.
+/// The start-up timeout of a program that cargo has to compile first.
 const CARGO_INIT: Duration = Duration::from_secs(15 * 60);
 
-/// What is to be run.
 pub(super) struct Project {
     options: Arc<ProjectOptions>,
     template: Template,
-    /// Variables of the command line.
     extra: BTreeMap<String, String>,
 }
 
 impl Project {
     /// Reads the template. Without one, a program or a function behind one of `urls` gets the default template.
-    /// Functions that no route uses and that have no program here are left out, with a note.
+    /// Functions without a route and without a program are skipped, with a note.
     pub(super) fn read(options: &Arc<ProjectOptions>, urls: &InvokeUrls) -> Result<Self, Failure> {
         let template_options = Options {
             parameters: options.parameter_overrides.iter().cloned().collect(),
@@ -44,7 +42,7 @@ impl Project {
         let missing = options.template.is_none() && !path.exists();
         if missing && options.program.is_empty() && urls.is_empty() {
             return Err(Failure::new(format!(
-                "there is no {DEFAULT_TEMPLATE} here: name one with --template, or a program after `--`, \
+                "there is no {DEFAULT_TEMPLATE} here: choose a template with --template, or pass a program after `--`, \
                  such as `lambda-ws-local -- cargo run`"
             )));
         }
@@ -80,16 +78,18 @@ impl Project {
             let why: String = warnings
                 .map(|warning| format!("\n{path}: {warning}"))
                 .collect();
-            return Err(Failure::new(format!("{path} has no function to run{why}")));
+            return Err(Failure::new(format!(
+                "{path} contains no function to run{why}"
+            )));
         }
         let names: Vec<_> = functions.iter().map(|f| f.logical_id.as_str()).collect();
         let names = names.join(", ");
         match &self.options.function {
             Some(name) if !functions.iter().any(|f| f.logical_id == *name) => Err(Failure::new(
-                format!("the template has no function `{name}`: it has {names}"),
+                format!("the template has no function `{name}`: expected one of {names}"),
             )),
             None if !self.options.program.is_empty() && functions.len() > 1 => Err(Failure::new(
-                format!("say with --function which one the program is: {names}"),
+                format!("choose the function of the program with --function: {names}"),
             )),
             _ => Ok(()),
         }
@@ -103,7 +103,6 @@ impl Project {
         &self.template
     }
 
-    /// Reports what the template reader noticed.
     pub(super) fn report_notes(&self, reporter: &Reporter) {
         let path = self.template.path.display();
         for note in &self.template.notes {
@@ -114,28 +113,26 @@ impl Project {
         }
     }
 
-    /// The API to serve.
     pub(super) fn api(&self) -> Result<&Api, Failure> {
         match self.template.apis.as_slice() {
             [api] => Ok(api),
             [] => Err(Failure::new(format!(
-                "{} has no websocket API: add an `AWS::Serverless::WebSocketApi`",
+                "{} contains no WebSocket API: add an `AWS::Serverless::WebSocketApi`",
                 self.template.path.display()
             ))),
             [_, second, ..] => Err(Failure::new(format!(
-                "{}:{}: a second websocket API cannot be served beside the first",
+                "{}:{}: a second WebSocket API is not supported: remove one",
                 self.template.path.display(),
                 second.line
             ))),
         }
     }
 
-    /// The functions to run.
     pub(super) fn functions(&self) -> &[Function] {
         &self.template.functions
     }
 
-    /// The program that is given for a function on the command line.
+    /// Returns the program of a function on the command line.
     pub(super) fn given(&self, function: &Function) -> Option<(&OsString, &[OsString])> {
         let chosen = self.options.function.as_ref();
         let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
@@ -143,7 +140,7 @@ impl Project {
         is_chosen.then_some((program, args))
     }
 
-    /// The program of a function, built if it has to be.
+    /// Returns the program of a function, and builds it if necessary.
     pub(super) async fn program(&self, function: &Function) -> Result<Program, Failure> {
         if let Some((program, args)) = self.given(function) {
             return Ok(Program {
@@ -173,7 +170,6 @@ impl Project {
         }
     }
 
-    /// How a function is run.
     pub(super) fn config(
         &self,
         function: &Function,
@@ -199,8 +195,8 @@ impl Project {
         config
     }
 
-    /// The environment of a function that another program runs, to be printed: without the values of the command line, which
-    /// may be secrets.
+    /// Returns the printable environment of a function that another program runs. It omits values of the command line,
+    /// which may be secrets.
     pub(super) fn remote_environment(
         &self,
         function: &Function,
@@ -210,7 +206,7 @@ impl Project {
         for_others(&function.environment, &all)
     }
 
-    /// The environment of a function, with the variables that are chosen for it.
+    /// Returns the environment of a function with the variables of the command line.
     fn environment(
         &self,
         function: &Function,
@@ -236,7 +232,6 @@ impl Project {
         variables(&setup, |name| std::env::var(name).ok())
     }
 
-    /// A DynamoDB with the template's tables.
     pub(super) async fn dynamodb(&self) -> Result<DynamoDb, Failure> {
         let dynamodb = match &self.options.data {
             Some(path) => DynamoDb::open(path)?,
@@ -254,11 +249,11 @@ impl Project {
     }
 }
 
-/// Where the function finds AWS.
+/// The URLs of the services that the function uses.
 #[derive(Clone)]
 pub(super) struct Endpoints {
     pub(super) management: String,
     pub(super) dynamodb: String,
-    /// `None` where functions cannot invoke one another.
+    /// `None` if functions cannot invoke each other.
     pub(super) lambda: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Events and responses as files, which `invoke` replays.
 //!
-//! They contain what clients send, also tokens. Only the user can read them.
+//! The files contain everything that clients send, also tokens. Only the user can read them.
 
 mod size;
 #[cfg(test)]
@@ -25,13 +25,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use writer::{Entry, Outcome, Progress, Writer, last_number};
 
-/// How many events and responses may wait for the disk; what comes on top is left out and counted.
+/// The maximum number of events and responses that wait for the disk. More are dropped and counted.
 const WAITING: usize = 1024;
 
-/// How long the end waits for the disk.
+/// How long shutdown waits for the disk.
 const END: Duration = Duration::from_secs(5);
 
-/// Writes events and responses on a thread of its own.
+/// Writes events and responses on a separate thread.
 pub(super) struct Recorder {
     entries: SyncSender<Entry>,
     progress: Arc<Progress>,
@@ -43,7 +43,8 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder into a folder, which is made if it is not there. Numbers go on after those of an earlier one.
+    /// Starts a recorder into a folder, which is created if necessary. Numbers continue after those of an earlier
+    /// recording.
     pub(super) fn start(
         folder: &Path,
         limit: u64,
@@ -73,7 +74,7 @@ impl Recorder {
         };
         std::thread::spawn(move || {
             writer.write(received);
-            // The receiver may be gone.
+            // The receiver may have stopped waiting.
             let _ = done.send(());
         });
         Ok(Arc::new(Recorder {
@@ -86,7 +87,7 @@ impl Recorder {
         }))
     }
 
-    /// An integration that is recorded.
+    /// Wraps an integration, so that it is recorded.
     pub(super) fn around<I>(self: &Arc<Self>, function: &str, inner: I) -> RecordedIntegration<I> {
         RecordedIntegration {
             recorder: self.clone(),
@@ -95,22 +96,23 @@ impl Recorder {
         }
     }
 
-    /// Waits until everything is written.
     pub(super) async fn finish(&self) {
         let written = lock(&self.written).take();
         let entries = self.entries.clone();
-        // A full channel makes the send wait for the disk, and this thread must not.
+        // A send into a full channel blocks, so it needs another thread.
         std::thread::spawn(move || drop(entries.send(Entry::End)));
         if let Some(written) = written
             && tokio::time::timeout(END, written).await.is_err()
         {
             let end = END.as_secs();
-            let slow = format!("the last events are not recorded: the disk took more than {end} s");
+            let slow = format!(
+                "the last events are not recorded: the disk did not write them within {end} s"
+            );
             self.reporter.line(slow);
         }
     }
 
-    /// Records an event; its number, if it has one.
+    /// Records an event, and returns its number, if it has one.
     fn begin(&self, event: &Bytes) -> Option<u64> {
         if self.progress.stopped.load(Ordering::Relaxed) {
             return None;
@@ -121,7 +123,7 @@ impl Recorder {
                 if !self.progress.stopped.swap(true, Ordering::Relaxed) {
                     let limit = self.limit;
                     let full = format!(
-                        "recording ends after {limit} events: raise --record-limit for more"
+                        "recording ends after {limit} events: raise --record-limit to record more"
                     );
                     self.reporter.line(full);
                 }
@@ -134,7 +136,7 @@ impl Recorder {
             .then_some(number)
     }
 
-    /// Queues an entry for the writer; false if the queue is full.
+    /// Queues an entry for the writer. Returns false if the queue is full.
     fn enqueue(&self, entry: Entry) -> bool {
         match self.entries.try_send(entry) {
             Ok(()) => true,

@@ -1,4 +1,4 @@
-//! Building and starting a program again when its sources change, under the clients that are connected.
+//! Rebuilds and restarts a program when its sources change. Clients stay connected.
 
 use super::failure::Failure;
 use super::functions::Functions;
@@ -15,11 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-/// What a reload looks at.
 pub(super) struct Watched {
     watch: Watch,
     template: Option<PathBuf>,
-    /// What each function is made of, by its logical id.
+    /// The sources of each function, by its logical id.
     sources: HashMap<String, Sources>,
     chosen: Vec<PathBuf>,
 }
@@ -28,20 +27,18 @@ pub(super) struct Watched {
 pub(super) struct Reload {
     pub(super) options: Arc<Options>,
     pub(super) reporter: Reporter,
-    /// What is served.
     pub(super) project: Project,
     pub(super) functions: Functions,
-    /// The programs of those that are run here.
     pub(super) programs: HashMap<String, Program>,
     pub(super) endpoints: Endpoints,
     pub(super) watched: Watched,
 }
 
-/// What tells one version of a built program from another.
+/// The modification time and size of a built program.
 type Version = Option<(SystemTime, u64)>;
 
 impl Watched {
-    /// Begins to look at what a project is made of, and `chosen` besides.
+    /// Starts to watch the sources of a project, and the `chosen` files.
     pub(super) async fn start(
         project: &Project,
         chosen: &[PathBuf],
@@ -72,7 +69,7 @@ impl Watched {
         Some(this)
     }
 
-    /// Looks at what a function is made of, now.
+    /// Determines the sources of a function and watches them.
     async fn look(&mut self, project: &Project, function: &Function, reporter: &Reporter) {
         let sources = match project.given(function) {
             Some((program, args)) if is_cargo_run(program, args) => {
@@ -85,7 +82,7 @@ impl Watched {
                 let crates = Sources::of_crates(&function.code).await;
                 crates.map(|sources| sources.and(&self.chosen))
             }
-            // Another tool builds its program.
+            // Another tool builds the program.
             None => return,
         };
         let added = sources.and_then(|sources| {
@@ -98,7 +95,7 @@ impl Watched {
         }
     }
 
-    /// Waits for changes; returns the functions that they are of, what to call them, and whether the template is among them.
+    /// Waits for changes. Returns the changed functions, a text that names the files, and whether the template changed.
     async fn changes(&mut self) -> (BTreeSet<String>, String, bool) {
         let Watched {
             watch,
@@ -121,7 +118,7 @@ impl Watched {
                 }
                 Changes::These(paths) => paths,
             };
-            // Directories may be new. What is in them already has changed, too.
+            // New directories may contain files that changed before the watch.
             let directories: BTreeSet<_> = paths.iter().filter(|path| path.is_dir()).collect();
             let below = directories.iter().flat_map(|directory| {
                 let all = sources.values();
@@ -155,7 +152,7 @@ impl Watched {
 }
 
 impl Reload {
-    /// Reloads for as long as it is polled.
+    /// Reloads until the future is dropped.
     pub(super) async fn run(mut self) {
         let served = self.project.template().clone();
         let mut versions = HashMap::new();
@@ -178,7 +175,7 @@ impl Reload {
         }
     }
 
-    /// Builds and restarts a function, unless its program and how it is `configured` are the same.
+    /// Builds and restarts a function, unless its program and its configuration are unchanged.
     async fn function(
         &mut self,
         id: &str,
@@ -230,7 +227,7 @@ impl Reload {
         self.watched.look(project, function, &self.reporter).await;
     }
 
-    /// Reads the template again; the functions that are run in another way now.
+    /// Reads the template again, and returns the functions with a changed configuration.
     fn template(&mut self, served: &Template) -> BTreeSet<String> {
         let next = match Project::read(self.project.options(), &self.options.invoke_urls) {
             Ok(next) => next,
@@ -266,7 +263,7 @@ impl Reload {
     }
 }
 
-/// What of a template is applied when the gateway starts only, by name.
+/// Returns the names of the changed parts that need a restart of the gateway.
 fn only_by_restart(served: &Template, next: &Template) -> Vec<&'static str> {
     let mut names = Vec::new();
     let mut differs = |name, differs: bool| {
@@ -311,7 +308,7 @@ fn only_by_restart(served: &Template, next: &Template) -> Vec<&'static str> {
     names
 }
 
-/// The function as if it were on another line of its template.
+/// Returns the function on another line of its template.
 fn on_line(function: &Function, line: usize) -> Function {
     Function {
         line,
@@ -320,7 +317,7 @@ fn on_line(function: &Function, line: usize) -> Function {
 }
 
 fn unwatched(reporter: &Reporter, why: &str) {
-    reporter.note(format!("not all changes are seen: {why}"));
+    reporter.note(format!("some changes are not detected: {why}"));
 }
 
 fn is_lock(path: &Path) -> bool {
@@ -337,7 +334,7 @@ fn is_cargo_run(program: &OsString, args: &[OsString]) -> bool {
     is_cargo && args.iter().any(|arg| arg == "run" || arg == "r")
 }
 
-/// Where `cargo run` finds its manifest.
+/// Returns the folder where `cargo run` finds its manifest.
 fn manifest_folder(args: &[OsString]) -> PathBuf {
     let mut args = args.iter();
     let mut manifest = None;

@@ -1,21 +1,22 @@
-//! What a person should read while functions run.
+//! Notices for the person who runs the functions.
 
 use crate::activity::Operation;
 use crate::function::LogLine;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Something that a person should read while functions run.
+/// A notice for the person who runs the functions.
+#[non_exhaustive]
 pub enum Notice<'a> {
     /// A line of text.
     Line(&'a str),
-    /// A comment between lines that are to be copied.
+    /// A comment between lines to copy.
     Comment(&'a str),
     /// A hint.
     Note(&'a str),
-    /// A danger, or a loss.
+    /// A risk or a loss.
     Warning(&'a str),
-    /// A failure of a part that does not end the whole.
+    /// A failure of one part. The others continue.
     Error(&'a str),
     /// A line of a function's log.
     Log {
@@ -26,7 +27,7 @@ pub enum Notice<'a> {
     },
     /// An operation of the gateway.
     Operation(&'a Operation<'a>),
-    /// A call of a management API that has no clients.
+    /// A call of a management API without clients.
     ClientCall {
         /// `post` or `delete`.
         action: &'a str,
@@ -53,19 +54,19 @@ pub enum Notice<'a> {
     ReloadFailed {
         /// The function's name, or `template`.
         subject: &'a str,
-        /// What goes on as before: `program` or `template`.
+        /// What stays in use: `program` or `template`.
         kept: &'a str,
         /// The reason.
         reason: &'a str,
     },
 }
 
-/// The receiver of notices. Clones are the same one.
+/// The receiver of notices. Clones share it.
 #[derive(Clone)]
 pub struct Reporter(Arc<dyn Fn(Notice<'_>) + Send + Sync>);
 
 impl Reporter {
-    /// A reporter that calls `receive` with each notice. It is called on async tasks, so it must not block.
+    /// Returns a reporter that calls `receive` with each notice. It is called on async tasks, so it must not block.
     pub fn new(receive: impl Fn(Notice<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(receive))
     }

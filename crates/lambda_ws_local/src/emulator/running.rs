@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// So many connections take a while to close.
+/// The number of connections whose closing takes noticeable time.
 const MANY: usize = 200;
 
 /// An emulator that serves. Dropping it kills the functions' processes.
@@ -25,22 +25,22 @@ pub struct Running {
     pub(super) reporter: Reporter,
     pub(super) gateway: Gateway,
     pub(super) stop: Option<oneshot::Sender<()>>,
-    /// The task of the gateway.
     pub(super) ended: JoinHandle<()>,
 }
 
 /// The URLs of an emulator.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Urls {
-    /// Where clients connect.
+    /// The URL for clients.
     pub websocket: String,
-    /// Where functions post: the stage of the management API.
+    /// The URL of the management API with its stage, which functions post to.
     pub management: String,
-    /// DynamoDB.
+    /// The URL of DynamoDB.
     pub dynamodb: String,
-    /// The console, if there is one.
+    /// The URL of the console, unless it is off.
     pub console: Option<String>,
-    /// The application's own page, if it has one.
+    /// The URL of the application's page, if it has one.
     pub web: Option<String>,
 }
 
@@ -70,12 +70,12 @@ impl Running {
         }
     }
 
-    /// Closes every connection, waits for their `$disconnect`, and ends the functions' processes.
+    /// Closes every connection, waits for the `$disconnect` events, and ends the functions' processes.
     pub async fn stop(&mut self) {
         let open = self.gateway.connections();
         if open >= MANY {
             self.reporter.note(format!(
-                "closing {open} connections and handling their $disconnect: Ctrl-C again ends at once"
+                "closing {open} connections and handling their $disconnect events; press Ctrl-C again to stop at once"
             ));
         }
         drop(self.stop.take());
@@ -86,7 +86,7 @@ impl Running {
             0 => {}
             n => self
                 .reporter
-                .warning(format!("asynchronous events that still wait are lost: {n}")),
+                .warning(format!("{n} waiting asynchronous events are lost")),
         }
         for function in &self.functions {
             function.stop().await;

@@ -1,4 +1,4 @@
-//! Which files a program is made of.
+//! The source files of a program.
 
 use super::cargo::metadata;
 use super::failure::Failure;
@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// What a directory of caches has by custom; cargo's target directories do.
+/// The file that marks cache directories, such as cargo's target directories.
 const CACHE: &str = "CACHEDIR.TAG";
 
-/// What cargo reads besides sources.
+/// The files besides sources that cargo reads.
 const OF_CARGO: [&str; 5] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -18,24 +18,23 @@ const OF_CARGO: [&str; 5] = [
     "rust-toolchain.toml",
 ];
 
-/// The files that a program is made of.
 #[derive(Debug)]
 pub(super) struct Sources {
-    /// Folders that are looked at with everything below them.
+    /// Folders that are watched with everything below them.
     folders: Vec<PathBuf>,
-    /// Folders that are looked at without.
+    /// Folders that are watched without their subfolders.
     flat: BTreeSet<PathBuf>,
     kind: Kind,
 }
 
 #[derive(Debug)]
 enum Kind {
-    /// Crates: Rust files, manifests, and what the last build has read besides.
+    /// Crates: Rust files, manifests, and other files that the last build read.
     Crates {
         target: PathBuf,
         inputs: BTreeSet<PathBuf>,
     },
-    /// Any program: single files, and those of the folders, of one extension if it is known.
+    /// Any program: single files, and files in the folders, of one extension if it is known.
     Files {
         files: BTreeSet<PathBuf>,
         extension: Option<OsString>,
@@ -43,7 +42,7 @@ enum Kind {
 }
 
 impl Sources {
-    /// Those of the crates of a workspace, and of the crates outside of it that they name by path.
+    /// Returns the sources of the crates of a workspace, and of its path dependencies.
     pub(super) async fn of_crates(folder: &Path) -> Result<Sources, Failure> {
         let first = metadata(folder).await?;
         let mut flat = BTreeSet::from([real(&first.workspace_root)]);
@@ -76,8 +75,8 @@ impl Sources {
         Ok(this)
     }
 
-    /// Those of a program that is named after `--`: its own file and that of a script among its arguments, with the other
-    /// files of the script's kind beside and below it. `chosen` is watched instead of the script's folder.
+    /// Returns the sources of a program after `--`: its file, a script among its arguments, and files with the script's
+    /// extension beside and below it. `chosen` is watched instead of the script's folder.
     pub(super) fn of_program(program: &OsStr, args: &[OsString], chosen: &[PathBuf]) -> Sources {
         let mut files = BTreeSet::new();
         let mut folders = Vec::new();
@@ -109,7 +108,6 @@ impl Sources {
         }
     }
 
-    /// With these paths besides.
     pub(super) fn and(mut self, chosen: &[PathBuf]) -> Sources {
         for path in chosen {
             if let Kind::Crates { inputs, .. } = &mut self.kind {
@@ -123,7 +121,7 @@ impl Sources {
         self
     }
 
-    /// The directories to look at, each without those below it.
+    /// Returns the directories to watch, without subdirectories.
     pub(super) fn directories(&self) -> BTreeSet<PathBuf> {
         let mut all = self.flat.clone();
         for folder in &self.folders {
@@ -134,7 +132,7 @@ impl Sources {
         all
     }
 
-    /// What there is to look at below a directory that is new: directories and files.
+    /// Returns the directories and files below a new directory.
     pub(super) fn below(&self, directory: &Path) -> BTreeSet<PathBuf> {
         let mut all = BTreeSet::new();
         if self.folder_of(directory).is_some() && !is_left_out(directory) {
@@ -145,7 +143,7 @@ impl Sources {
         all
     }
 
-    /// Whether a change of this file is one of the program.
+    /// Whether a file belongs to the program.
     pub(super) fn matters(&self, path: &Path) -> bool {
         match &self.kind {
             Kind::Crates { target, inputs } => {
@@ -172,8 +170,7 @@ impl Sources {
         }
     }
 
-    /// The program has been built: reads what cargo knows of files that its crates include, and that their build scripts
-    /// ask to be told of.
+    /// Reads cargo's list of the files that the crates include and that build scripts depend on, after a build.
     pub(super) fn built(&mut self) {
         let Kind::Crates { target, inputs } = &mut self.kind else {
             return;
@@ -207,7 +204,7 @@ impl Sources {
     }
 }
 
-/// The files to the right of the colons of a makefile, as cargo writes it.
+/// Returns the dependencies in a makefile of cargo.
 fn dependencies(makefile: &str) -> impl Iterator<Item = PathBuf> {
     let mut paths = Vec::new();
     for line in makefile.lines() {
@@ -229,14 +226,14 @@ fn dependencies(makefile: &str) -> impl Iterator<Item = PathBuf> {
     paths.map(PathBuf::from)
 }
 
-/// Visits a directory and those below it, but for caches and what is hidden.
+/// Visits a directory and those below it, except caches and hidden ones.
 fn walk(directory: &Path, visit: &mut impl FnMut(&Path)) {
     visit(directory);
     let Ok(entries) = std::fs::read_dir(directory) else {
         return;
     };
     for entry in entries.flatten() {
-        // Links are not followed: they may lead in circles.
+        // Links are not followed, because they may form cycles.
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let path = entry.path();
         if is_directory && !is_left_out(&path) {
@@ -245,7 +242,7 @@ fn walk(directory: &Path, visit: &mut impl FnMut(&Path)) {
     }
 }
 
-/// Whether a directory holds no sources by its name or its mark.
+/// Whether a directory contains no sources, by its name or its marker file.
 fn is_left_out(directory: &Path) -> bool {
     let name = directory.file_name();
     name.is_some_and(|name| is_hidden(name) || name == "node_modules" || name == "__pycache__")
@@ -256,7 +253,7 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// The path as the system tells of it.
+/// Returns the path as the system reports it.
 fn real(path: &Path) -> PathBuf {
     let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.canonicalize().unwrap_or_else(|_| absolute())

@@ -1,10 +1,10 @@
-//! How fast clients and functions may be, as the command line says it.
+//! Rate limits on the command line.
 
 use crate::gateway::{Rate, RateLimits};
 use crate::template::Throttling;
 use std::str::FromStr;
 
-/// The account's limits: those of AWS unless others are given (conformance H).
+/// The account's limits. The defaults are those of AWS (conformance H).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct AccountLimits {
     account: Rate,
@@ -12,7 +12,6 @@ pub(super) struct AccountLimits {
 }
 
 impl AccountLimits {
-    /// These, and the template's.
     pub(super) fn with(self, stage: &Throttling) -> RateLimits {
         RateLimits {
             account: Some(self.account),
@@ -34,7 +33,7 @@ impl FromStr for AccountLimits {
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let expected = || {
                 format!(
-                    "`{part}` is no limit: expected rate=N, burst=N or connections=N, with commas between"
+                    "`{part}` is not a valid limit: expected rate=N, burst=N or connections=N, separated by commas"
                 )
             };
             let (name, value) = part.split_once('=').ok_or_else(expected)?;

@@ -1,4 +1,4 @@
-//! `wss://` on the command line, and clients that trust its certificate.
+//! TLS options of the command line.
 
 use super::failure::Failure;
 use crate::gateway::Tls;
@@ -10,18 +10,17 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Whether clients speak TLS, and with which certificate.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 pub(super) struct TlsOptions {
     /// Serve wss:// with a new certificate for localhost, 127.0.0.1, ::1 and every --allow-host
     #[arg(long)]
     tls: bool,
-    /// Write the PEM of the authority that signed the certificate, for clients to trust (curl
-    /// --cacert, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS): it can sign no other
+    /// Write the PEM of the authority that signed the certificate, so that clients can trust it (curl --cacert,
+    /// SSL_CERT_FILE, NODE_EXTRA_CA_CERTS). The authority signs no other certificate
     #[arg(long, value_name = "FILE", requires = "tls")]
     tls_cert_out: Option<PathBuf>,
-    /// Serve wss:// with this certificate, in PEM, the server's own first
+    /// Serve wss:// with this PEM certificate chain, the server's certificate first
     #[arg(
         long,
         value_name = "FILE",
@@ -35,11 +34,11 @@ pub(super) struct TlsOptions {
 }
 
 impl TlsOptions {
-    /// The certificate to serve with; `hosts` are names of this machine besides its own.
+    /// Returns the certificate to serve. `hosts` are further names of this machine.
     pub(super) fn read(&self, hosts: &[String]) -> Result<Option<Tls>, Failure> {
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
             let tls = Tls::new(&read(certificate)?, &read(key)?);
-            let what = format!("{} cannot be served with", certificate.display());
+            let what = format!("cannot serve TLS with {}", certificate.display());
             return tls
                 .map(Some)
                 .map_err(|error| Failure::because(&what, error));
@@ -51,20 +50,19 @@ impl TlsOptions {
         let (tls, authority) = Tls::self_signed(names.into_iter().chain(hosts.iter().cloned()))?;
         if let Some(path) = &self.tls_cert_out {
             std::fs::write(path, authority).map_err(|error| {
-                Failure::because(&format!("{} cannot be written", path.display()), error)
+                Failure::because(&format!("cannot write {}", path.display()), error)
             })?;
         }
         Ok(Some(tls))
     }
 }
 
-/// The bytes of a file.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(path)
-        .map_err(|error| Failure::because(&format!("{} cannot be read", path.display()), error))
+        .map_err(|error| Failure::because(&format!("cannot read {}", path.display()), error))
 }
 
-/// Returns a client configuration that accepts any certificate: for servers on loopback addresses only.
+/// Returns a client configuration that accepts any certificate. Use it only for servers on loopback addresses.
 pub fn accept_any_certificate() -> Arc<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone());

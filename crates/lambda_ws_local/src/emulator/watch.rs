@@ -1,4 +1,4 @@
-//! Changes of files, reported once no more follow.
+//! Changes of files, reported once they come to rest.
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
@@ -9,25 +9,24 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-/// How long nothing may change until a change is reported: editors and version control write several files.
+/// How long no file may change before a change is reported, because editors and version control write several files.
 const REST: Duration = Duration::from_millis(200);
 
-/// How long that may take at most.
+/// The maximum delay of a report.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// How many changes may wait. If there are more, everything has changed.
+/// The maximum number of waiting changes. Beyond it, everything counts as changed.
 const WAITING: usize = 4096;
 
-/// Looks at directories.
 pub(super) struct Watch {
     watcher: RecommendedWatcher,
     changes: mpsc::Receiver<PathBuf>,
-    /// Changes that were taken out of the channel and not forgotten.
+    /// Changes that were received and are not reported yet.
     kept: BTreeSet<PathBuf>,
     lost: Arc<AtomicBool>,
 }
 
-/// What has changed.
+/// The changed files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Changes {
     These(BTreeSet<PathBuf>),
@@ -65,8 +64,7 @@ impl Watch {
         })
     }
 
-    /// Looks at these directories too, without those below them. The first that cannot be looked at is the error; the
-    /// others are.
+    /// Watches these directories too, without subdirectories. Returns the first error, but watches all others.
     pub(super) fn add<'p>(
         &mut self,
         directories: impl IntoIterator<Item = &'p PathBuf>,
@@ -80,11 +78,11 @@ impl Watch {
         paths.commit().and(failed)
     }
 
-    /// Waits for changes that matter until they have come to rest. Cancel-safe but for what has changed last.
+    /// Waits for relevant changes until they come to rest. Cancel-safe except for the latest change.
     pub(super) async fn changes(&mut self, matters: impl FnMut(&Path) -> bool) -> Changes {
         let kept = std::mem::take(&mut self.kept);
         let Some(paths) = at_rest(kept, &mut self.changes, &self.lost, matters).await else {
-            // The watcher has ended: there will be no more.
+            // The watcher has ended, so no change will follow.
             return std::future::pending().await;
         };
         match self.lost.swap(false, Ordering::Relaxed) {
@@ -93,14 +91,14 @@ impl Watch {
         }
     }
 
-    /// Forgets changes until now of such files: building writes them, too.
+    /// Drops the earlier changes of such files, because a build writes them too.
     pub(super) fn forget(&mut self, such: impl Fn(&Path) -> bool) {
         let received = std::iter::from_fn(|| self.changes.try_recv().ok());
         self.kept.extend(received.filter(|path| !such(path)));
     }
 }
 
-/// The changed paths that matter, when none has changed for a while; `kept` has changed already.
+/// Waits until no file changes for a while, and returns the relevant paths. `kept` has already changed.
 async fn at_rest(
     kept: BTreeSet<PathBuf>,
     changes: &mut mpsc::Receiver<PathBuf>,
@@ -164,10 +162,8 @@ mod tests {
         assert_eq!(begin.elapsed(), REST * 2);
         let paths = at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await;
         assert_eq!(paths, Some(["c.rs"].map(PathBuf::from).into()));
-        assert_eq!(
-            at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await,
-            None
-        );
+        let found = at_rest(BTreeSet::new(), &mut changes, &lost, is_rust).await;
+        assert_eq!(found, None);
     }
 
     #[tokio::test(start_paused = true)]

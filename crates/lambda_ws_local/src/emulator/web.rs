@@ -1,4 +1,4 @@
-//! Where the application's own page is.
+//! The application's own page.
 
 use super::cargo;
 use super::failure::Failure;
@@ -6,27 +6,27 @@ use super::project::Project;
 use crate::template::Build;
 use std::path::{Path, PathBuf};
 
-/// The folder beside a package's manifest, and the file in it that makes it one.
+/// The folder beside a package's manifest, and the file that it must contain.
 const FOLDER: &str = "web";
 const FILE: &str = "index.html";
 
-/// The folder that is named on the command line.
+/// Returns the folder from the command line.
 pub(super) fn given(folder: &Path) -> Result<PathBuf, Failure> {
     match folder.join(FILE).is_file() {
         true => Ok(folder.to_owned()),
         false => Err(Failure::new(format!(
-            "{} has no {FILE}: name another folder with --web",
+            "{} contains no {FILE}: choose another folder with --web",
             folder.display()
         ))),
     }
 }
 
-/// The folder `web` of the package of a function's program, or of its code.
+/// Returns the folder `web` of the package of a function's program, or of its code.
 pub(super) async fn of_project(project: &Project) -> Option<PathBuf> {
     for function in project.functions() {
         let mut folders = vec![function.code.clone()];
         if let Build::RustCargoLambda { binary } = &function.build {
-            // A missing cargo is reported by the build.
+            // The build reports a missing cargo.
             let package = cargo::package(&function.code, binary.as_deref()).await;
             folders.extend(package.ok().flatten());
         }

@@ -1,45 +1,48 @@
-//! What can be made to go wrong.
+//! The kinds of faults.
 
-/// One kind of fault.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
-    /// A post finds its connection dead: 410, the client's socket is dropped without a close frame, and `$disconnect` says 1006.
+    /// A post finds its connection gone: 410, the client's socket is dropped without a close frame, and `$disconnect`
+    /// has the code 1006.
     Gone,
-    /// A post for a live connection is answered 410 and not sent; GET tells the truth.
+    /// A post to an open connection gets 410 and is not sent. A GET shows that it is open.
     FalseGone,
-    /// A call is refused as one too many, and nothing is done: 429 of the management API; of DynamoDB
-    /// `ProvisionedThroughputExceededException` or `ThrottlingException`, in a transaction as a reason of its cancellation.
+    /// A call exceeds the rate limit and is not executed: 429 of the management API;
+    /// `ProvisionedThroughputExceededException` or `ThrottlingException` of DynamoDB, in a transaction as a
+    /// cancellation reason.
     Throttle,
-    /// A call fails with 500, and nothing is done: both APIs.
+    /// A call of either API fails with 500 and is not executed.
     Error,
-    /// A call is carried out, and its connection breaks before the answer: both APIs.
+    /// A call of either API is executed, but its connection closes before the response.
     LostAnswer,
-    /// A `$disconnect` that never comes (conformance E8).
+    /// A `$disconnect` is not invoked (conformance E8).
     LostDisconnect,
-    /// A new connection is not written to for its first ten seconds: posts wait for it, then are 429 (conformance G6).
+    /// Nothing is written to a new connection for ten seconds. Posts wait, and then get 429 (conformance G6).
     SlowClient,
-    /// The process of the function is killed while it works on an event; what it did until then is done.
+    /// The function's process is killed during an event. Its effects until then remain.
     Crash,
-    /// An eventually consistent read of DynamoDB does not see the writes of the last second.
+    /// An eventually consistent read of DynamoDB misses the writes of the last second.
     StaleRead,
-    /// A batch of DynamoDB is carried out in part; the rest comes back as unprocessed.
+    /// A DynamoDB batch is processed in part. The response contains the unprocessed items.
     Unprocessed,
-    /// A write of DynamoDB meets a transaction: `TransactionConflictException`, in a transaction as a reason of its cancellation.
+    /// A DynamoDB write conflicts with a transaction: `TransactionConflictException`, in a transaction as a
+    /// cancellation reason.
     Conflict,
-    /// How long each call of the management API takes longer.
+    /// Additional latency of each call of the management API.
     PostLatency,
-    /// How long each call of DynamoDB takes longer.
+    /// Additional latency of each DynamoDB call.
     DbLatency,
-    /// How long each new process of the function takes longer to start.
+    /// Additional start time of each new process of the function.
     ColdStart,
 }
 
-/// How many there are.
+/// The number of kinds.
 pub(super) const COUNT: usize = Kind::ALL.len();
 
 impl Kind {
-    /// All kinds, in the order in which they are shown.
+    /// All kinds, in the order of lists.
     pub const ALL: [Kind; 14] = [
         Kind::Gone,
         Kind::FalseGone,
@@ -57,7 +60,7 @@ impl Kind {
         Kind::ColdStart,
     ];
 
-    /// The kind's name, such as `false-gone`.
+    /// Returns the kind's name, such as `false-gone`.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Gone => "gone",
@@ -77,32 +80,32 @@ impl Kind {
         }
     }
 
-    /// What the kind does, in a few words for a list.
+    /// Returns a short description for a list.
     pub fn about(self) -> &'static str {
         match self {
-            Kind::Gone => "a post finds its connection dead: 410, and $disconnect with 1006",
-            Kind::FalseGone => "a post or a close of a live connection gets 410",
-            Kind::Throttle => "a post is answered 429, a DynamoDB call is throttled",
+            Kind::Gone => "a post finds its connection gone: 410, and $disconnect with 1006",
+            Kind::FalseGone => "a post to or a close of an open connection gets 410",
+            Kind::Throttle => "a post gets 429, a DynamoDB call is throttled",
             Kind::Error => "a management or DynamoDB call fails with 500",
-            Kind::LostAnswer => "a management or DynamoDB call is done, its answer is lost",
-            Kind::LostDisconnect => "a $disconnect never comes",
-            Kind::SlowClient => "a new connection is not written to for 10 s",
-            Kind::Crash => "the function's process is killed in the middle of an event",
+            Kind::LostAnswer => "a management or DynamoDB call is executed, its response is lost",
+            Kind::LostDisconnect => "a $disconnect is not invoked",
+            Kind::SlowClient => "nothing is written to a new connection for 10 s",
+            Kind::Crash => "the function's process is killed during an event",
             Kind::StaleRead => "an eventually consistent read misses the last second",
-            Kind::Unprocessed => "a batch is carried out in part",
-            Kind::Conflict => "a write meets a transaction: TransactionConflict",
-            Kind::PostLatency => "each management call takes so much longer",
-            Kind::DbLatency => "each DynamoDB call takes so much longer",
-            Kind::ColdStart => "each new process takes so much longer to start",
+            Kind::Unprocessed => "a batch is processed in part",
+            Kind::Conflict => "a write conflicts with a transaction: TransactionConflict",
+            Kind::PostLatency => "each management call takes longer by this time",
+            Kind::DbLatency => "each DynamoDB call takes longer by this time",
+            Kind::ColdStart => "each new process starts later by this time",
         }
     }
 
-    /// Whether its setting is a time, and not a rate.
+    /// Whether its setting is a time instead of a rate.
     pub fn is_latency(self) -> bool {
         matches!(self, Kind::PostLatency | Kind::DbLatency | Kind::ColdStart)
     }
 
-    /// The kind of this name.
+    /// Returns the kind of this name.
     pub fn named(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }

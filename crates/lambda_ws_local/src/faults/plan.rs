@@ -1,14 +1,14 @@
-//! What goes wrong, and how often.
+//! The faults to inject, and their rates.
 
 use super::kind::{COUNT, Kind};
 use super::setting::{Latency, Rate};
 use std::fmt;
 use std::str::FromStr;
 
-/// What goes wrong and how often: `gone=0.5%,post-latency=20ms`.
+/// The faults to inject, with their rates or times: `gone=0.5%,post-latency=20ms`.
 ///
-/// A plan is written as pairs of a [`Kind`] and its setting, separated by commas; what it does not name is off, and `off` is
-/// the plan in which nothing goes wrong. Spaces around names and settings do not matter; a kind is named once.
+/// A plan is a list of pairs of a [`Kind`] and its setting, separated by commas. Other kinds are off, and `off` is the
+/// plan without faults. Spaces around names and settings are ignored. A kind must not appear twice.
 ///
 /// ```
 /// use lambda_ws_local::faults::{Kind, Plan};
@@ -31,59 +31,59 @@ struct Setting {
     latency: Latency,
 }
 
-/// Why a text is no plan.
+/// Why a text is not a valid plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
     /// A part is not a name and a setting.
-    #[error("`{0}` is no fault: write it as NAME=RATE or NAME=TIME, such as gone=0.5%")]
+    #[error("`{0}` is not a valid fault: expected NAME=RATE or NAME=TIME, such as gone=0.5%")]
     NoPair(String),
     /// No kind has this name.
-    #[error("there is no fault `{0}`: known are {known}", known = known())]
+    #[error("unknown fault `{0}`: expected one of {known}", known = known())]
     Unknown(String),
-    /// A kind is named twice.
-    #[error("the fault `{0}` is set twice")]
+    /// A kind appears twice.
+    #[error("the fault `{0}` is set twice: remove one")]
     Twice(&'static str),
-    /// A setting is none of its kind.
+    /// A setting is not valid for its kind.
     #[error("{kind}=`{setting}`: {expected}")]
     Setting {
         /// The kind's name.
         kind: &'static str,
-        /// What was written.
+        /// The text.
         setting: String,
-        /// What can be written.
+        /// The expected text.
         expected: &'static str,
     },
 }
 
 impl Plan {
-    /// How often this kind happens; never, if it is a latency.
+    /// Returns the rate of this kind, which is 0 for a latency.
     pub fn rate(&self, kind: Kind) -> Rate {
         self.settings[kind.index()].rate
     }
 
-    /// How long this kind takes; no time, if it is none that takes any.
+    /// Returns the latency of this kind, which is zero for a rate.
     pub fn latency(&self, kind: Kind) -> Latency {
         self.settings[kind.index()].latency
     }
 
-    /// Whether this kind can happen.
+    /// Whether this kind is on.
     pub fn has(&self, kind: Kind) -> bool {
         self.settings[kind.index()] != Setting::default()
     }
 
-    /// Whether nothing goes wrong.
+    /// Whether all kinds are off.
     pub fn is_off(&self) -> bool {
         *self == Plan::default()
     }
 
-    /// The kinds that can happen, with their settings.
+    /// Returns the kinds that are on, with their settings.
     pub fn pairs(&self) -> impl Iterator<Item = (Kind, String)> + '_ {
         let on = Kind::ALL.into_iter().filter(|kind| self.has(*kind));
         on.map(|kind| (kind, self.setting(kind)))
     }
 
-    /// One kind's setting, as it is written; `off` if it cannot happen.
+    /// Returns the text of a kind's setting, or `off`.
     pub fn setting(&self, kind: Kind) -> String {
         match kind.is_latency() {
             true => self.latency(kind).to_string(),
@@ -91,11 +91,11 @@ impl Plan {
         }
     }
 
-    /// Changes what `text` names, and nothing if it has an error; `off` turns everything off.
+    /// Changes the kinds in `text`, or nothing if it has an error. `off` turns all kinds off.
     ///
     /// # Errors
     ///
-    /// The first mistake in the text.
+    /// The first error in the text.
     pub fn change(&mut self, text: &str) -> Result<(), PlanError> {
         let text = text.trim();
         if matches!(text, "" | "off") {
@@ -110,11 +110,11 @@ impl Plan {
         self.change_pairs(pairs)
     }
 
-    /// As [`change`](Plan::change), with the pairs already separated.
+    /// Changes the plan like [`change`](Plan::change), by separate pairs.
     ///
     /// # Errors
     ///
-    /// The first mistake in them.
+    /// The first error in the pairs.
     pub fn change_pairs<'a>(
         &mut self,
         pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -171,7 +171,6 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The names of all kinds.
 fn known() -> String {
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")

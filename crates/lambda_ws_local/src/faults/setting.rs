@@ -1,27 +1,27 @@
-//! How often a fault happens, or how long it takes.
+//! Rates and latencies of faults.
 
 use std::fmt;
 use std::time::Duration;
 
-/// A whole, in the unit of rates.
+/// The rate 1, in the unit of rates.
 const MILLION: u64 = 1_000_000;
 
-/// The longest latency, one hour, in microseconds.
+/// The maximum latency, one hour, in microseconds.
 const LONGEST: u64 = 3_600 * MILLION;
 
-/// How often a fault happens: 0 to 100 %, in steps of 0.0001 %.
+/// The rate of a fault: 0 to 100 %, in steps of 0.0001 %.
 ///
-/// Written `0.5%` or `0.005`; `0` and `off` are never.
+/// Written as `0.5%` or `0.005`. `0` and `off` mean never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rate(u32);
 
 impl Rate {
-    /// The rate of so many in a million; more than a million is always.
+    /// Returns the rate of `count` in a million. A larger count means always.
     pub fn per_million(count: u32) -> Rate {
         Rate(count.min(MILLION as u32))
     }
 
-    /// How many in a million.
+    /// Returns the rate in millionths.
     pub fn in_a_million(self) -> u32 {
         self.0
     }
@@ -53,9 +53,9 @@ impl fmt::Display for Rate {
     }
 }
 
-/// How long a fault takes: a time, or any time of a range; at most one hour, in steps of 1 us.
+/// The latency of a fault: a time or a range, at most one hour, in steps of 1 us.
 ///
-/// Written `20ms`, `1.5s` or `5ms..50ms`; `0` and `off` are none.
+/// Written as `20ms`, `1.5s` or `5ms..50ms`. `0` and `off` mean none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Latency {
     low: u64,
@@ -63,7 +63,7 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// A time between these, each of them at most one hour; the larger one is the end.
+    /// Returns a range of at most one hour. The times are sorted.
     pub fn between(low: Duration, high: Duration) -> Latency {
         let micros = |time: Duration| {
             let micros = u64::try_from(time.as_micros()).unwrap_or(LONGEST);
@@ -76,7 +76,7 @@ impl Latency {
         }
     }
 
-    /// The shortest and the longest time.
+    /// Returns the shortest and the longest time.
     pub fn range(self) -> (Duration, Duration) {
         (
             Duration::from_micros(self.low),
@@ -84,13 +84,12 @@ impl Latency {
         )
     }
 
-    /// A time of the range.
     pub(super) fn draw(self, random: &mut fastrand::Rng) -> Duration {
         Duration::from_micros(random.u64(self.low..=self.high))
     }
 
     pub(super) fn parse(text: &str) -> Result<Latency, &'static str> {
-        const EXPECTED: &str = "expected a time such as 20ms, 1s or 5ms..50ms, of one hour at most";
+        const EXPECTED: &str = "expected a time such as 20ms, 1s or 5ms..50ms, at most one hour";
         let (low, high) = text.split_once("..").unwrap_or((text, text));
         match (micros(low.trim()), micros(high.trim())) {
             (Some(low), Some(high)) if low <= high => Ok(Latency { low, high }),
@@ -126,7 +125,7 @@ fn micros(text: &str) -> Option<u64> {
     if matches!(text, "0" | "off") {
         return Some(0);
     }
-    // `ms` and `us` before `s`, which ends them too.
+    // `ms` and `us` come before `s`, because they also end with it.
     let units = [("us", 0), ("ms", 3), ("s", 6)];
     let (number, digits) = units
         .into_iter()
@@ -134,7 +133,7 @@ fn micros(text: &str) -> Option<u64> {
     decimal(number.trim_end(), digits).filter(|micros| *micros <= LONGEST)
 }
 
-/// A decimal number times ten to the power of `digits`, if that is whole.
+/// Returns a decimal number times ten to the power of `digits`, if the result is whole.
 fn decimal(text: &str, digits: usize) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let part = part.trim_end_matches('0');

@@ -1,51 +1,50 @@
 //! The configuration of a function.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::process::Program;
 use crate::activity::Observers;
 use crate::faults::Faults;
 use crate::session_tokens::SessionTokens;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// The program of a function and how it is run.
+/// The program of a function and its settings.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Its name.
     pub name: String,
-    /// Its ARN, as events of the Runtime API carry it.
+    /// Its ARN, for events of the Runtime API.
     pub arn: String,
-    /// What to run.
+    /// The program.
     pub program: Program,
-    /// The whole environment of the processes, to which only `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME` are
-    /// added; [`environment::variables`](super::environment::variables) makes one.
+    /// The complete environment of the processes. Only `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME` are
+    /// added. [`environment::variables`](super::environment::variables) builds one.
     pub environment: BTreeMap<String, String>,
-    /// How long one event may take (3 s, Lambda's default).
+    /// The timeout of one event (3 s, Lambda's default).
     pub timeout: Duration,
-    /// The largest number of processes, at least 1 (10).
+    /// The maximum number of processes, at least 1 (10).
     pub concurrency: usize,
-    /// How long a process may take until it asks for its first event: 10 s on Lambda and by default, more where `cargo run`
-    /// has to compile first.
+    /// The timeout until a process requests its first event (10 s, as on Lambda). `cargo run` needs more, because it
+    /// compiles first.
     pub init_timeout: Duration,
-    /// How many events may wait for a process before [`InvokeError::Throttled`](super::InvokeError::Throttled) (10 000). Lambda has no such queue, but also
-    /// a hundred times the processes.
+    /// The maximum number of waiting events before [`InvokeError::Throttled`](super::InvokeError::Throttled) (10 000).
+    /// Lambda has no such queue, but a hundred times the processes.
     pub queue: usize,
-    /// What goes wrong with the processes on purpose (nothing).
+    /// The injected faults of the processes (none).
     pub faults: Faults,
-    /// How long an event may wait for a process (30 s: API Gateway has given up by then).
+    /// How long an event may wait for a process (30 s, because API Gateway times out before).
     pub patience: Duration,
-    /// How long a process may wait for an event until it is stopped as Lambda freezes it, with everything it has begun and
-    /// not awaited; `None`, the default, for never. [`FREEZE_AFTER`](super::FREEZE_AFTER) is long enough not to slow a stream of events down.
+    /// How long a process waits for an event before it is stopped, as Lambda freezes it. `None`, the default, turns
+    /// this off. [`FREEZE_AFTER`](super::FREEZE_AFTER) does not slow down a stream of events.
     pub freeze: Option<Duration>,
-    /// What keeps it for a console (nothing). If there is one, each process has an `AWS_SESSION_TOKEN` of its own, as on
-    /// Lambda, which identifies its calls.
+    /// The observers (none). With observers, each process has its own `AWS_SESSION_TOKEN`, as on Lambda, which
+    /// identifies its calls.
     pub observers: Observers,
     /// The session tokens of its processes; none by default.
     pub session_tokens: SessionTokens,
 }
 
 impl Config {
-    /// A function with Lambda's defaults and an empty environment.
+    /// Returns a configuration with Lambda's defaults and an empty environment.
     pub fn new(name: impl Into<String>, program: Program) -> Config {
         let name = name.into();
         Config {

@@ -1,15 +1,13 @@
-//! The environment variables of a function, built from nothing: what Lambda sets, what the template sets, and the standard
-//! variables that turn an AWS SDK to this machine. The developer's own environment, and with it every real credential, stays
-//! outside.
+//! The environment variables of a function: those of Lambda, those of the template, and the standard variables that
+//! direct an AWS SDK to this machine. The developer's environment, with all real credentials, is not inherited.
 
 use std::collections::BTreeMap;
 
-/// What of the developer's environment reaches the function: where programs are, and how much Rust programs say.
+/// The inherited variables: the path of programs, and the log level of Rust programs.
 pub const PASSED_ON: &[&str] = &["PATH", "RUST_BACKTRACE", "RUST_LOG"];
 
-/// What `cargo run` needs besides: its own home and rustup's, which are found by `HOME` unless they are set, the toolchain
-/// that was asked for, and the directory that holds what is compiled already. `HOME` leads SDKs to the developer's AWS
-/// profile, which [`CLOSED`] therefore hides in any case.
+/// The additional variables for `cargo run`: the homes of cargo and rustup, which default to folders of `HOME`, the
+/// toolchain, and the target directory. SDKs find the developer's AWS profile through `HOME`, so [`CLOSED`] hides it.
 pub const PASSED_ON_TO_CARGO: &[&str] = &[
     "CARGO_HOME",
     "CARGO_TARGET_DIR",
@@ -18,22 +16,22 @@ pub const PASSED_ON_TO_CARGO: &[&str] = &[
     "RUSTUP_TOOLCHAIN",
 ];
 
-/// What keeps an SDK from looking for credentials and settings elsewhere: in the files of the home directory, which it finds
-/// even without `HOME`, and in the metadata service of a cloud machine.
+/// Variables that prevent an SDK from loading other credentials and settings: from files of the home directory, which
+/// it finds even without `HOME`, and from the metadata service of a cloud machine.
 pub const CLOSED: &[(&str, &str)] = &[
     ("AWS_CONFIG_FILE", "/dev/null"),
     ("AWS_EC2_METADATA_DISABLED", "true"),
     ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
 ];
 
-/// What Lambda sets to the same value for every function; a template may choose others.
+/// Variables that Lambda sets to the same value for every function. A template may override them.
 pub const DEFAULTS: &[(&str, &str)] = &[
     ("LANG", "en_US.UTF-8"),
     ("PATH", "/usr/local/bin:/usr/bin:/bin"),
     ("TZ", ":UTC"),
 ];
 
-/// What the environment of a function is made of.
+/// The inputs of a function's environment.
 #[derive(Clone, Debug)]
 pub struct Variables<'a> {
     /// The function's name.
@@ -44,30 +42,30 @@ pub struct Variables<'a> {
     pub memory: u32,
     /// The directory of the function's code.
     pub task_root: &'a str,
-    /// Whether the program is run through cargo, which needs [`PASSED_ON_TO_CARGO`].
+    /// Whether the program runs through cargo, which needs [`PASSED_ON_TO_CARGO`].
     pub cargo: bool,
     /// `Environment.Variables` of the template.
     pub template: &'a BTreeMap<String, String>,
-    /// The region, such as `us-east-1`.
+    /// The Region, such as `us-east-1`.
     pub region: &'a str,
-    /// The id of the access key, such as `test`.
+    /// The access key id, such as `test`.
     pub access_key_id: &'a str,
-    /// Its secret, such as `test`.
+    /// The secret access key, such as `test`.
     pub secret_access_key: &'a str,
     /// The URL of the management API.
     pub management_url: &'a str,
-    /// The URL of DynamoDB, if this machine has one.
+    /// The URL of DynamoDB, if it runs here.
     pub dynamodb_url: Option<&'a str>,
-    /// The URL of Lambda, if this machine has one.
+    /// The URL of Lambda's Invoke API, if it runs here.
     pub lambda_url: Option<&'a str>,
 }
 
-/// The complete environment of a function's processes. `host` looks a variable of the gateway's own environment up.
+/// Returns the complete environment of a function's processes. `host` looks up a variable of the gateway's environment.
 ///
-/// Later layers win: Lambda's [`DEFAULTS`], [`PASSED_ON`], the template, and at last what is not the template's to choose:
-/// Lambda's reserved variables, region, credentials, endpoints and [`CLOSED`]. `AWS_EXECUTION_ENV` and `AWS_SESSION_TOKEN`
-/// are absent: functions on `provided.al2023` have no such first, and the second is each process's own, if there is a
-/// [session token](super::Config::session_tokens).
+/// Later layers win: Lambda's [`DEFAULTS`], [`PASSED_ON`], the template, and the reserved variables, which are
+/// Lambda's, Region, credentials, endpoints and [`CLOSED`]. `AWS_EXECUTION_ENV` is absent, as on `provided.al2023`.
+/// `AWS_SESSION_TOKEN` differs between processes, so each one adds it, if there is a [session
+/// token](super::Config::session_tokens).
 pub fn variables(
     setup: &Variables<'_>,
     host: impl Fn(&str) -> Option<String>,
@@ -117,7 +115,7 @@ pub fn variables(
     variables
 }
 
-/// Whether the gateway sets this variable, whatever a template says: its value would have no effect.
+/// Whether the gateway sets this variable, so that a template's value has no effect.
 pub fn is_reserved(name: &str) -> bool {
     const OTHERS: &[&str] = &[
         "_HANDLER",
@@ -137,8 +135,9 @@ pub fn is_reserved(name: &str) -> bool {
         || CLOSED.iter().any(|(closed, _)| *closed == name)
 }
 
-/// What of a function's [`variables`] a program needs that is run by something else, such as `cargo lambda watch`, which sets
-/// Lambda's own itself: the template's, region, credentials, endpoints and [`CLOSED`].
+/// Returns the part of a function's [`variables`] for a program that another tool runs, such as `cargo lambda watch`.
+/// It contains the template's variables, Region, credentials, endpoints and [`CLOSED`]. The tool sets Lambda's own
+/// variables.
 pub fn for_others(
     template: &BTreeMap<String, String>,
     variables: &BTreeMap<String, String>,

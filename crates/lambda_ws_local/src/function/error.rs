@@ -1,32 +1,31 @@
-//! What can go wrong with a function's processes and with one event.
+//! Errors of a function's processes and of single events.
 
+use bytes::Bytes;
 use std::io;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-/// The largest response in bytes: Lambda's "6 MB" for synchronous invocations.
+/// The maximum size of a response, in bytes: Lambda's "6 MB" for synchronous invocations.
 pub const RESPONSE_LIMIT: usize = 6_291_556;
 
-/// Why no process of the function is ready for events.
+/// Why no process of the function gets ready.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The program cannot be started: it does not exist or is not executable.
+    /// The program does not exist or is not executable.
     #[error("cannot start {program}")]
     Spawn {
-        /// The program as it was configured.
+        /// The program as configured.
         program: String,
         /// The reason.
         source: io::Error,
     },
-    /// No port of 127.0.0.1 for the Runtime API.
+    /// There is no free port of 127.0.0.1 for the Runtime API.
     #[error("cannot listen on 127.0.0.1 for the Runtime API")]
     Listen(#[source] io::Error),
-    /// The program ended before it asked for its first event.
+    /// The program ended before it requested its first event.
     #[error(
-        "the function's program ended before it asked for an event ({status}){}",
+        "the function's program ended before it requested an event ({status}){}",
         stderr_text(stderr)
     )]
     Exited {
@@ -48,19 +47,19 @@ pub enum StartError {
         /// The last lines it wrote to stderr.
         stderr: Vec<String>,
     },
-    /// The program runs but has not asked for an event in time.
+    /// The program runs, but did not request an event in time.
     #[error(
-        "the function's program asked for no event within {:.1} s: is it a Lambda function?{}",
+        "the function's program did not request an event within {:.1} s: check that it is a Lambda function{}",
         after.as_secs_f64(),
         stderr_text(stderr)
     )]
     TimedOut {
-        /// The time it had.
+        /// The timeout.
         after: Duration,
         /// The last lines it wrote to stderr.
         stderr: Vec<String>,
     },
-    /// The function was stopped meanwhile.
+    /// The function was stopped.
     #[error("the function is stopped")]
     Stopped,
 }
@@ -69,53 +68,56 @@ pub enum StartError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvokeError {
-    /// The function answered with an error (`/runtime/invocation/{id}/error`).
+    /// The function returned an error (`/runtime/invocation/{id}/error`).
     #[error("the function failed: {error_type}: {message}")]
     Handler {
-        /// `errorType` of the report; `Unhandled` if it has none.
+        /// `errorType` of the report, or `Unhandled`.
         error_type: String,
-        /// `errorMessage` of the report; the whole report if it is not of Lambda's form.
+        /// `errorMessage` of the report, or the whole report if it is not in Lambda's format.
         message: String,
-        /// The report as it came, up to 256 KB; empty if there was none.
+        /// The report as received, up to 256 KB, or empty.
         report: Bytes,
     },
-    /// The process ended with the event in hand.
-    #[error("the function's process ended before it answered ({status})")]
+    /// The process ended while it handled the event.
+    #[error("the function's process ended before it responded ({status})")]
     Crashed {
         /// Its exit code or signal.
         status: ExitStatus,
     },
-    /// The function took longer than its timeout; its process is gone.
+    /// The function exceeded its timeout. Its process was killed.
     #[error("task timed out after {:.2} seconds", after.as_secs_f64())]
     TimedOut {
         /// The function's timeout.
         after: Duration,
     },
-    /// Every process is busy and the event has waited too long, or too many wait already. Lambda answers 429.
-    #[error("every process of the function is busy; raise its concurrency")]
+    /// Every process is busy, and the event waited too long or the queue is full. Lambda responds 429.
+    #[error("every process of the function is busy: raise --concurrency")]
     Throttled,
     /// The response is over [`RESPONSE_LIMIT`].
-    #[error("the response has {size} bytes, and Lambda accepts {}", RESPONSE_LIMIT)]
+    #[error(
+        "the response is too large: {size} bytes; Lambda accepts at most {}",
+        RESPONSE_LIMIT
+    )]
     TooLarge {
         /// The size of the response in bytes.
         size: usize,
     },
-    /// The request id cannot stand in a header.
+    /// The request id is not valid in a header.
     #[error("the request id must be visible ASCII without spaces or slashes")]
     BadRequestId,
-    /// No process was ready, and the one that was started for this event did not get ready.
-    #[error("no process of the function starts")]
+    /// No process was ready, and the new process for this event did not get ready.
+    #[error("no process of the function could start")]
     Start(#[source] StartError),
     /// The function's first process is not ready yet.
-    #[error("the function is still being started")]
+    #[error("the function is still starting")]
     Pending,
-    /// The program that runs the function (see [`remote`](crate::remote)) cannot be reached or does not have it.
+    /// The program that runs the function (see [`remote`](crate::remote)) is unreachable or does not have the function.
     #[error("{reason}")]
     Unreachable {
-        /// What is wrong, and what helps.
+        /// The fault and the fix.
         reason: String,
     },
-    /// The function was stopped meanwhile.
+    /// The function was stopped.
     #[error("the function is stopped")]
     Stopped,
 }
@@ -124,6 +126,6 @@ fn stderr_text(stderr: &[String]) -> String {
     if stderr.is_empty() {
         String::new()
     } else {
-        format!("; its last words:\n{}", stderr.join("\n"))
+        format!("; its last lines:\n{}", stderr.join("\n"))
     }
 }

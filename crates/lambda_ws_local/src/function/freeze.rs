@@ -1,30 +1,28 @@
-//! The freezer of an environment: what Lambda does to a process that waits for an event.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use tokio::sync::watch;
-use tokio::time::sleep;
+//! The freezer of an environment, which stops a process that waits for an event, as Lambda does.
 
 use super::log::Log;
 use super::meter::Output;
 use super::process::Group;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::sleep;
 
-/// How long a process may wait for an event until it is stopped, if nothing else is chosen: 5 ms. Lambda stops it at once;
-/// here that would cost a signal for each of many events that follow each other.
+/// The default time that a process may wait for an event before it is stopped: 5 ms. Lambda stops it at once. Here that
+/// would cost a signal per event of a stream.
 pub const FREEZE_AFTER: Duration = Duration::from_millis(5);
 
-/// How long a process that goes on is watched before it gets its event. What it writes meanwhile was begun before.
+/// How long a continued process is watched before it gets its event. What it writes meanwhile was begun before.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// How many times it is watched: who leaves work behind does so soon.
+/// How many times a process is watched. Unfinished work shows early.
 const LOOKS: u32 = 50;
 
 const HINT: &str =
     "work after the response was frozen: await it before returning (Lambda does the same)";
 
-/// When processes are stopped; `None` for never. It changes while they run.
+/// When processes are stopped, or `None` for never. It can change while they run.
 pub(crate) type Switch = watch::Sender<Option<Duration>>;
 
 /// Stops the processes of one environment between events.
@@ -52,10 +50,10 @@ impl Freezer {
         }
     }
 
-    /// Waits for `event` and stops the processes meanwhile; when it resolves, or is dropped, they run.
+    /// Waits for `event` and stops the processes meanwhile. They run again when it resolves or is dropped.
     ///
-    /// What they write between their question for the event and its arrival is work that they have left behind: the log
-    /// says so, once.
+    /// Output between a process's request for the event and the event's arrival comes from unfinished work. The log
+    /// warns about it once.
     pub(crate) async fn wait<E>(&self, event: impl Future<Output = E>) -> E {
         tokio::pin!(event);
         let mut switch = self.switch.clone();
@@ -68,7 +66,7 @@ impl Freezer {
                     () = changed(&mut switch) => continue,
                 }
             };
-            // All that was written before the question is in the pipes already.
+            // Everything written before the request is already in the pipes.
             let written = self.output.written();
             tokio::select! {
                 biased;
@@ -89,7 +87,6 @@ impl Freezer {
         }
     }
 
-    /// Looks for work that was left behind.
     async fn look(&self, written: u64) {
         let left = self.looks.load(Ordering::Relaxed);
         if left == 0 {
@@ -106,10 +103,9 @@ impl Freezer {
     }
 }
 
-/// Waits until the switch is turned.
 async fn changed(switch: &mut watch::Receiver<Option<Duration>>) {
     if switch.changed().await.is_err() {
-        // The function is gone.
+        // The function was dropped.
         std::future::pending::<()>().await;
     }
 }
@@ -126,6 +122,6 @@ impl Frozen<'_> {
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        self.0.go_on();
+        self.0.resume();
     }
 }

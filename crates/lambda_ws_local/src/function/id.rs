@@ -1,6 +1,6 @@
 //! Request ids and hex digits.
 
-/// A new request id in Lambda's form, a UUID of version 4.
+/// Returns a new request id in Lambda's format, a UUID of version 4.
 pub fn request_id() -> String {
     let random = fastrand::u128(..);
     let (high, low) = ((random >> 64) as u64, random as u64);
@@ -17,7 +17,7 @@ pub fn request_id() -> String {
     id
 }
 
-/// Appends the last `digits` digits of a number. Every event has 88 of them, and `format!` was seen in profiles.
+/// Appends the last `digits` hex digits of a number. Every event has 88 of them, and `format!` showed up in profiles.
 pub(super) fn hex(text: &mut String, number: u64, digits: u32) {
     let digits = (0..digits)
         .rev()

@@ -1,25 +1,24 @@
-//! What a function's processes print.
+//! The output of a function's processes.
 
+use crate::lock::lock;
+use crate::log_line::{LogLine, Stream};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-use crate::lock::lock;
-use crate::log_line::{LogLine, Stream};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
-/// The longest line in bytes; the rest of a longer one is dropped. CloudWatch's limit for one log event.
+/// The maximum length of a line, in bytes. The rest of a longer line is dropped. This is CloudWatch's limit for one log
+/// event.
 pub const LINE_LIMIT: usize = 256 * 1024;
 
-/// How long a full channel holds a program back before lines are dropped.
+/// How long a full channel blocks a program before lines are dropped.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The lines of stderr that an error at start quotes.
+/// The number of stderr lines in a start error.
 const STDERR_TAIL: usize = 10;
 
-/// The log of one environment.
 pub(crate) struct Log {
     environment: u64,
     lines: mpsc::Sender<LogLine>,
@@ -41,12 +40,12 @@ impl Log {
         }
     }
 
-    /// From now on lines belong to this event.
+    /// Attributes the following lines to this event.
     pub(crate) fn attribute(&self, request_id: Arc<str>) {
         *lock(&self.request_id) = Some(request_id);
     }
 
-    /// Writes a line of the environment itself; it is lost if the log is full.
+    /// Writes a line of the environment itself. It is dropped if the log is full.
     pub(crate) fn platform(&self, text: String) {
         if self
             .lines
@@ -57,16 +56,16 @@ impl Log {
         }
     }
 
-    /// The last lines on stderr before the first event.
+    /// Returns the last lines on stderr before the first event.
     pub(crate) fn stderr_tail(&self) -> Vec<String> {
         lock(&self.stderr_tail).iter().cloned().collect()
     }
 
-    /// Sends on what the program prints until it closes the stream.
+    /// Forwards the program's output until it closes the stream.
     pub(crate) async fn read(&self, stream: Stream, source: impl AsyncRead + Unpin) {
         let mut source = BufReader::new(source);
         let mut line = Line::default();
-        // A failing pipe is a closed one.
+        // A failing pipe counts as closed.
         while let Ok(bytes) = source.fill_buf().await {
             if bytes.is_empty() {
                 break;
@@ -98,13 +97,13 @@ impl Log {
         }
         let dropped = self.dropped.load(Ordering::Relaxed);
         if dropped > 0 {
-            let notice = format!("{dropped} lines are missing here: the log was read too slowly");
+            let notice = format!("{dropped} lines were dropped: the log was read too slowly");
             if self
                 .lines
                 .try_send(self.line(Stream::Platform, notice))
                 .is_err()
             {
-                // Still full: a program waits only once.
+                // A program waits only once for a full channel.
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -128,7 +127,6 @@ impl Log {
     }
 }
 
-/// A line that is still being read.
 #[derive(Default)]
 struct Line {
     bytes: Vec<u8>,
@@ -153,7 +151,7 @@ impl Line {
         let mut text = String::from_utf8_lossy(bytes).into_owned();
         let cut = std::mem::take(&mut self.cut);
         if cut > 0 {
-            text.push_str(&format!(" [{cut} bytes more were cut]"));
+            text.push_str(&format!(" [cut {cut} more bytes]"));
         }
         text
     }
@@ -175,10 +173,8 @@ mod tests {
 
     #[tokio::test]
     async fn output_is_cut_into_lines() {
-        assert_eq!(
-            read(b"one\n\ntwo\r\nwithout an end").await,
-            ["one", "", "two", "without an end"]
-        );
+        let expected = ["one", "", "two", "without an end"];
+        assert_eq!(read(b"one\n\ntwo\r\nwithout an end").await, expected);
         assert_eq!(read(b"").await, [""; 0]);
     }
 
@@ -192,11 +188,9 @@ mod tests {
         let mut printed = vec![b'x'; LINE_LIMIT + 7];
         printed.extend_from_slice(b"\nnext\n");
         let lines = read(&printed).await;
-        assert_eq!(
-            lines[0].len(),
-            LINE_LIMIT + " [7 bytes more were cut]".len()
-        );
-        assert!(lines[0].ends_with("x [7 bytes more were cut]"));
+        let expected = LINE_LIMIT + " [cut 7 more bytes]".len();
+        assert_eq!(lines[0].len(), expected);
+        assert!(lines[0].ends_with("x [cut 7 more bytes]"));
         assert_eq!(lines[1], "next");
     }
 
@@ -208,25 +202,17 @@ mod tests {
             ..Log::new(1, sender)
         };
         log.read(Stream::Stdout, &b"1\n2\n3\n4\n5\n"[..]).await;
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("1")
-        );
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("2")
-        );
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("1"));
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("2"));
         log.read(Stream::Stdout, &b"6\n"[..]).await;
         let notice = receiver.recv().await.expect("a notice");
         assert_eq!(notice.stream, Stream::Platform);
-        assert_eq!(
-            notice.text,
-            "3 lines are missing here: the log was read too slowly"
-        );
-        assert_eq!(
-            receiver.recv().await.map(|line| line.text).as_deref(),
-            Some("6")
-        );
+        let expected = "3 lines were dropped: the log was read too slowly";
+        assert_eq!(notice.text, expected);
+        let found = receiver.recv().await.map(|line| line.text);
+        assert_eq!(found.as_deref(), Some("6"));
     }
 
     #[tokio::test]

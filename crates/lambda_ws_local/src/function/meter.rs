@@ -1,20 +1,19 @@
-//! How much a program has written, read or not.
+//! The number of bytes that a program has written, read or not.
 
+use crate::lock::lock;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-
-use crate::lock::lock;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::process::{ChildStderr, ChildStdout};
 
-/// A pipe that knows how much the program has written into it.
+/// A pipe that counts the bytes written to it.
 pub(crate) struct Meter<P>(Arc<Mutex<Pipe<P>>>);
 
 struct Pipe<P> {
     end: P,
-    /// Bytes that were read; what is still in the kernel's buffer comes on top.
+    /// The bytes that were read. Those in the kernel's buffer are not included.
     read: u64,
 }
 
@@ -35,10 +34,9 @@ impl<P> Clone for Meter<P> {
 }
 
 impl<P: std::os::fd::AsFd> Meter<P> {
-    /// Bytes that were written until now.
     fn written(&self) -> u64 {
         let pipe = self.lock();
-        // What cannot be asked for is not there.
+        // A pipe that cannot be queried counts as empty.
         pipe.read + rustix::io::ioctl_fionread(&pipe.end).unwrap_or(0)
     }
 }
@@ -57,14 +55,13 @@ impl<P: AsyncRead + Unpin> AsyncRead for Meter<P> {
     }
 }
 
-/// The two pipes of a program.
 pub(crate) struct Output {
     pub(crate) stdout: Meter<ChildStdout>,
     pub(crate) stderr: Meter<ChildStderr>,
 }
 
 impl Output {
-    /// Bytes that were written until now, into either.
+    /// Returns the bytes written to both until now.
     pub(crate) fn written(&self) -> u64 {
         self.stdout.written() + self.stderr.written()
     }

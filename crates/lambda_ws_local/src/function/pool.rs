@@ -1,40 +1,37 @@
 //! The execution environments of a function and the events that wait for them.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-
 use super::config::Config;
 use super::error::{InvokeError, StartError};
 use super::freeze::Switch;
 use crate::faults::{Kind, Place};
 use crate::lock::lock;
 use crate::log_line::LogLine;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// The pause after the first failed start; it doubles with each further one.
+/// The delay after the first failed start. It doubles with each further one.
 const BACK_OFF: Duration = Duration::from_millis(250);
 
-/// The longest pause between failed starts.
+/// The maximum delay between failed starts.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 
-/// An event and the caller who waits for its response.
+/// An event and the caller that waits for its response.
 pub(crate) struct Job {
     pub(crate) request_id: Arc<str>,
     pub(crate) event: Bytes,
     pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
-/// What has become of a new job.
 pub(crate) enum Submitted {
     Begun,
     Waits,
 }
 
-/// What all pools of a function have in common, one after the other.
+/// The state that successive pools of a function share.
 #[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) lines: mpsc::Sender<LogLine>,
@@ -44,14 +41,13 @@ pub(crate) struct Common {
     pub(crate) launch: Launch,
 }
 
-/// Starts the life of the environment with this number, after a pause.
+/// Launches the environment with this number after a delay.
 pub(crate) type Launch = fn(Arc<Pool>, u64, Duration);
 
-/// How far a pool is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
     Open,
-    /// Events in hand are worked on to their ends; there are no more.
+    /// Events in flight are finished, but no more begin.
     Retired,
     /// Everything ends at once.
     Closed,
@@ -70,21 +66,21 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Environments that wait for an event; the one that worked last is at the end and is taken first, as Lambda does.
+    /// Environments that wait for an event. The one that worked last is at the end and is taken first, as on Lambda.
     idle: Vec<Idle>,
-    /// Events that wait for an environment, in order. Never any while an environment is idle.
+    /// Events that wait for an environment, in order. Empty while an environment is idle.
     waiting: VecDeque<Job>,
-    /// Environments that live, those that start among them.
+    /// The live environments, including those that start.
     alive: usize,
-    /// Environments that have not asked for an event yet.
+    /// Environments that have not requested an event yet.
     starting: usize,
     /// Failed starts in a row.
     failures: u32,
-    /// Who waits for the first environment.
+    /// The caller that waits for the first environment.
     first: Option<oneshot::Sender<Result<(), StartError>>>,
-    /// Retired or closed.
+    /// Whether the pool is retired or closed.
     closed: bool,
-    /// Who gets what this pool can no longer begin.
+    /// The pool that gets the events that this one cannot begin.
     successor: Option<Arc<Pool>>,
 }
 
@@ -94,7 +90,7 @@ struct Idle {
 }
 
 impl Pool {
-    /// A pool that starts its first environment.
+    /// Creates a pool and starts its first environment.
     pub(crate) fn start(
         config: Config,
         common: Common,
@@ -117,7 +113,7 @@ impl Pool {
         pool
     }
 
-    /// Gives the job to an idle environment or lets it wait for the next one.
+    /// Passes the job to an idle environment, or queues it.
     pub(crate) fn submit(self: &Arc<Self>, job: Job) -> Result<Submitted, InvokeError> {
         let mut state = self.lock();
         if state.closed {
@@ -127,7 +123,7 @@ impl Pool {
             return Ok(Submitted::Begun);
         };
         if state.waiting.len() >= self.config.queue {
-            // Callers that went away hold no place.
+            // Jobs of callers that stopped waiting do not count.
             state.waiting.retain(|job| !job.reply.is_closed());
             if state.waiting.len() >= self.config.queue {
                 return Err(InvokeError::Throttled);
@@ -138,7 +134,7 @@ impl Pool {
         Ok(Submitted::Waits)
     }
 
-    /// Takes a job that has waited too long out of the queue; false if it has begun.
+    /// Removes a job from the queue after a timeout. Returns false if it has begun.
     pub(crate) fn withdraw(&self, request_id: &Arc<str>) -> bool {
         let mut state = self.lock();
         let position = state
@@ -150,10 +146,10 @@ impl Pool {
             .is_some()
     }
 
-    /// The next job for an environment, which waits as long as it takes. `None` if it is to have none: the function is
-    /// stopped, or the environment has asked again meanwhile.
+    /// Waits for the next job of an environment. Returns `None` if the function is stopped, or if the environment sent
+    /// another request meanwhile.
     ///
-    /// Cancel-safe: a job that was assigned but not taken goes back to the head of the queue.
+    /// Cancel-safe: a job that was assigned but not taken returns to the head of the queue.
     pub(crate) async fn next(self: &Arc<Self>, number: u64) -> Option<Assigned> {
         let assigned = |job| Assigned {
             pool: self.clone(),
@@ -180,7 +176,7 @@ impl Pool {
         (&mut turn.receiver).await.ok().map(assigned)
     }
 
-    /// Gives a job that an environment could not begin to the next one.
+    /// Passes a job that an environment could not begin to the next one.
     pub(crate) fn put_back(self: &Arc<Self>, job: Job) {
         if job.reply.is_closed() {
             return;
@@ -188,7 +184,7 @@ impl Pool {
         let mut state = self.lock();
         if state.closed {
             let successor = state.successor.clone();
-            // The next pool has a lock of its own.
+            // The next pool has a separate lock.
             drop(state);
             if let Some(successor) = successor {
                 successor.put_back(job);
@@ -201,7 +197,7 @@ impl Pool {
         }
     }
 
-    /// An environment has asked for its first event.
+    /// Records that an environment has requested its first event.
     pub(crate) fn ready(&self) {
         let mut state = self.lock();
         state.starting -= 1;
@@ -211,20 +207,19 @@ impl Pool {
         }
     }
 
-    /// Ends every environment and every wait.
     pub(crate) fn close(&self) {
         self.finish(Stage::Closed, None);
     }
 
-    /// Hands all events that have not begun on to another pool, and ends each environment after the one it works on.
+    /// Moves all events that have not begun to another pool. Each environment ends after its current event.
     pub(crate) fn retire(&self, successor: &Arc<Pool>) {
         for job in self.finish(Stage::Retired, Some(successor.clone())) {
-            // Its queue is as empty as it can be; a job that it rejects drops its reply, and so its caller gets an error.
+            // A rejected job drops its reply, so its caller gets an error.
             let _ = successor.submit(job);
         }
     }
 
-    /// No more events: those that wait are returned.
+    /// Stops accepting events, and returns those that wait.
     fn finish(&self, stage: Stage, successor: Option<Arc<Pool>>) -> VecDeque<Job> {
         let mut state = self.lock();
         state.closed = true;
@@ -234,7 +229,7 @@ impl Pool {
             std::mem::take(&mut state.waiting),
         );
         drop(state);
-        // Dropping the channels tells the other ends; they lock the pool.
+        // Dropping the channels notifies the other ends, which lock the pool.
         drop(idle);
         self.stage.send_replace(stage);
         waiting
@@ -244,18 +239,17 @@ impl Pool {
         self.lock().closed
     }
 
-    /// Waits until the pool is so far, or further.
     pub(crate) async fn reached(&self, stage: Stage) {
-        // It ends with an error only if the sender is gone, which is here.
+        // `self` holds the sender, so this cannot fail.
         let _ = self.stage.subscribe().wait_for(|at| *at >= stage).await;
     }
 
-    /// Whether no environment is left.
+    /// Whether no environment is alive.
     pub(crate) fn is_empty(&self) -> bool {
         self.lock().alive == 0
     }
 
-    /// Waits until no environment is left.
+    /// Waits until no environment is alive.
     pub(crate) async fn ended(&self) {
         loop {
             let ended = self.all_ended.notified();

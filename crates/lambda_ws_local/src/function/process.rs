@@ -1,5 +1,7 @@
-//! A program in a process group of its own, which does not outlive this process.
+//! A program in its own process group, which does not outlive this process.
 
+use crate::lock::lock;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -7,24 +9,20 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
-
-use crate::lock::lock;
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-/// Becomes the program once it reads that its watcher runs. Without that line it ends: its parent is gone.
+/// Becomes the program after a line that reports its watcher. Without the line it ends, because its parent is gone.
 const START: &str = "read -r _ || exit 1
 exec \"$@\" </dev/null";
 
-/// Kills the program's process group as soon as its pipe is closed at the other end, unless it reads a word before: then
-/// the group is gone already. Afterwards it kills what has left the group (`setsid`, daemons): on Linux these are found by
-/// a variable that all processes of the program inherit. A process that also clears its environment is not found.
+/// Kills the program's process group when its pipe is closed at the other end. A word before that means that the group
+/// has already ended. It also kills processes that left the group (`setsid`, daemons): on Linux it finds them by a
+/// variable that all processes of the program inherit. It does not find a process that also clears its environment.
 ///
-/// The only copy of that end is in this process: it closes when this process lets go of it, and also, through the kernel,
-/// when this process dies of a `kill -9`. A parent-death signal (`setpriv --pdeathsig`) would be bound to the thread that
-/// forked, known to Linux only, and would reach neither the children of the program nor those of a `cargo run`; the watcher
-/// covers them all. It is in a group of its own, so that it is not stopped with the program, and ignores the signals that
-/// end a terminal's programs.
+/// Only this process holds the other end, so the kernel closes it even after a `kill -9`. A parent-death signal
+/// (`setpriv --pdeathsig`) is not enough: it depends on the thread that forked, exists on Linux only, and does not
+/// reach children of the program or of `cargo run`. The watcher has its own group, so that it is not stopped with the
+/// program. It ignores the signals that end a terminal's programs.
 const WATCH: &str = "trap '' HUP INT TERM
 read -r gone || kill -s KILL -- \"-$1\"
 [ -n \"$2\" ] || exit
@@ -38,18 +36,17 @@ for round in 1 2 3; do
   [ \"$found\" ] || exit
 done";
 
-/// A program and how it is started.
+/// A program and its arguments.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
-    /// A path, or a name that is looked up in the `PATH` of the function's environment.
+    /// A path, or a name to look up in the `PATH` of the function's environment.
     pub program: OsString,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// Where it runs; a relative path of the program starts here. The current directory by default.
+    /// The working directory, which a relative path of the program starts from. The current directory by default.
     pub current_dir: Option<PathBuf>,
 }
 
-/// A running process group.
 pub(crate) struct Process {
     child: Child,
     group: Arc<Group>,
@@ -58,8 +55,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the program with exactly this environment, of which the variable `marker` has a value that no other program's
-    /// has.
+    /// Starts the program with exactly this environment. The value of the variable `marker` must be unique to this
+    /// program.
     pub(crate) fn start(
         program: &Program,
         environment: &BTreeMap<String, String>,
@@ -81,14 +78,14 @@ impl Process {
         let (Some(id), (Some(stdin), Some(stdout), Some(stderr))) = (id, pipes) else {
             return Err(io::Error::other("the process has no id or no pipes"));
         };
-        // Before the program runs, so that there is no moment without it.
+        // Started before the program, so that it is never unwatched.
         let marker = environment
             .get(marker)
             .map(|value| format!("{marker}={value}"));
         let mut watcher = shell(WATCH)
             .arg(id.to_string())
             .args(marker)
-            // It works on after this process has let go of it.
+            // It continues after this process has dropped it.
             .kill_on_drop(false)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -104,23 +101,23 @@ impl Process {
         Ok((process, stdout, stderr))
     }
 
-    /// The processes that [`kill`](Process::kill) ends.
+    /// Returns the processes that [`kill`](Process::kill) ends.
     pub(crate) fn group(&self) -> Arc<Group> {
         self.group.clone()
     }
 
-    /// Waits until the program has ended. Its children may still run: [`kill`](Process::kill) ends them. Cancel-safe.
+    /// Waits until the program has ended. Its children may still run, so call [`kill`](Process::kill). Cancel-safe.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Kills what is left of the process group, as Lambda does: without a warning, and whether or not it is stopped.
+    /// Kills the rest of the process group without a warning, as Lambda does, also stopped processes.
     ///
-    /// It has to follow the end of [`wait`](Process::wait) at once: from then on the group's id is free, and stays unused
-    /// only because the kernel gives ids out in turn.
+    /// Call it at once after [`wait`](Process::wait). From then on the group's id is free. It is still unused only
+    /// because the kernel assigns ids in sequence.
     pub(crate) fn kill(&mut self) {
         self.group.end();
-        // The watcher must not kill the group that gets the id next.
+        // The watcher must not kill a later group with the same id.
         if let Some(watchdog_pipe) = self.watchdog_pipe.take()
             && let Ok(watchdog_pipe) = watchdog_pipe.into_owned_fd()
         {
@@ -139,26 +136,23 @@ impl Drop for Process {
 pub(crate) struct Group(Mutex<Option<Pid>>);
 
 impl Group {
-    /// Stops them where they are.
     pub(crate) fn stop(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets them go on.
-    pub(crate) fn go_on(&self) {
+    pub(crate) fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
     fn end(&self) {
         if let Some(group) = self.lock().take() {
-            // As below.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(group) = *self.lock() {
-            // The only possible failure is that the group has no process.
+            // The only possible failure is an empty group.
             let _ = kill_process_group(group, signal);
         }
     }
@@ -168,7 +162,7 @@ impl Group {
     }
 }
 
-/// A shell in a process group of its own and without an environment.
+/// Returns a shell in its own process group, without an environment.
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
     command
@@ -180,7 +174,7 @@ fn shell(script: &str) -> Command {
     command
 }
 
-/// The file to execute, so that a missing program is an error here and not a message of the shell.
+/// Returns the file to execute, so that a missing program is an error here and not a message of the shell.
 fn locate(program: &Program, path: Option<&str>) -> io::Result<PathBuf> {
     let name = Path::new(&program.program);
     if name.as_os_str().is_empty() {
@@ -194,7 +188,7 @@ fn locate(program: &Program, path: Option<&str>) -> io::Result<PathBuf> {
         None => std::env::current_dir()?,
     };
     if !directory.is_dir() {
-        let message = format!("there is no directory {}", directory.display());
+        let message = format!("the directory {} does not exist", directory.display());
         return Err(io::Error::new(io::ErrorKind::NotADirectory, message));
     }
     if name.components().count() > 1
@@ -214,7 +208,7 @@ fn locate(program: &Program, path: Option<&str>) -> io::Result<PathBuf> {
     std::env::split_paths(path.unwrap_or_default())
         .map(|folder| directory.join(folder).join(name))
         .find(|file| matches!(executable(file), Ok(true)))
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such program in PATH"))
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the program is not in PATH"))
 }
 
 fn executable(file: &Path) -> io::Result<bool> {

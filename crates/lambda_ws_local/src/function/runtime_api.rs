@@ -1,15 +1,5 @@
 //! The Lambda Runtime API (2018-06-01) of one execution environment.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use serde::Deserialize;
-
 use super::error::{InvokeError, RESPONSE_LIMIT};
 use super::id::hex;
 use super::pool::Pool;
@@ -18,6 +8,14 @@ use crate::body::Body;
 use crate::guard::{Guard, GuardError};
 use crate::listener::Handler;
 use crate::reply::json;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
@@ -27,12 +25,11 @@ const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// The largest error report that is kept, in bytes; the rest is dropped.
+/// The maximum size of an error report, in bytes. The rest is dropped.
 const REPORT_LIMIT: usize = 256 * 1024;
-/// How long it may take to arrive.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longer than any event is worked on (15 minutes): for so long a runtime may keep a connection without a request, and
-/// stream a response.
+/// Longer than the timeout of any event (15 minutes). A runtime may keep an idle connection and stream a response for
+/// this time.
 const LIFE: Duration = Duration::from_secs(20 * 60);
 
 #[derive(Clone)]
@@ -43,7 +40,6 @@ pub(crate) struct RuntimeApi {
     arn: HeaderValue,
 }
 
-/// What a program reports when it fails.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Report {
@@ -69,7 +65,7 @@ impl RuntimeApi {
             Some(NextRequest::Again) => {}
             None => {
                 if self.sandbox.is_crashing() {
-                    // The process is about to be killed, and should not complain of anything else.
+                    // The process is about to be killed and should not see another error.
                     std::future::pending::<()>().await;
                 }
                 return invalid_state("the event has no response yet");
@@ -78,7 +74,7 @@ impl RuntimeApi {
         let event = self.pool.next(self.sandbox.number);
         let Some(job) = self.sandbox.freezer.wait(event).await else {
             if self.pool.is_closed() {
-                // The process is about to be killed: an answer would be its last, and misunderstood.
+                // A response would confuse the process, which is about to be killed.
                 self.sandbox.dismiss();
                 std::future::pending::<()>().await;
             }
@@ -112,7 +108,7 @@ impl RuntimeApi {
         if !self.sandbox.works_on(request_id) {
             return unknown_request_id();
         }
-        // A body that breaks off is no response; the process tries again, ends, or runs into its timeout.
+        // An incomplete body is not a response. The process retries, ends, or reaches its timeout.
         let Some(Body {
             bytes,
             size,
@@ -135,7 +131,7 @@ impl RuntimeApi {
                 &message,
             );
         }
-        // A streamed response that fails half-way says so in its trailers.
+        // A streamed response reports a failure in its trailers.
         let answer = match trailers.and_then(|trailers| text(&trailers, ERROR_TYPE)) {
             None => Ok(bytes),
             Some(error_type) => Err(InvokeError::Handler {
@@ -190,7 +186,7 @@ impl Handler for RuntimeApi {
         if let Err(error) = self.guard.check(&parts.headers) {
             return error.response();
         }
-        // No page has any business here, of whatever origin.
+        // Web pages must not call this API, whatever their origin.
         if parts.headers.contains_key(ORIGIN) {
             return GuardError::Origin.response();
         }
@@ -218,7 +214,7 @@ impl Handler for RuntimeApi {
     }
 }
 
-/// The type and the message of an error report, whatever form it has, and the report itself.
+/// Returns the type, the message and the bytes of an error report in any format.
 async fn report(headers: &HeaderMap, body: Incoming) -> (String, String, Bytes) {
     let body = Body::read(body, REPORT_LIMIT, REPORT_TIMEOUT)
         .await
@@ -241,7 +237,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// A new trace that began at this second since the epoch.
+/// Returns a new trace id that begins at this second since the epoch.
 fn trace(second: u64) -> String {
     let mut trace = String::with_capacity(74);
     trace.push_str("Root=1-");

@@ -1,11 +1,4 @@
-//! The state of one execution environment: its phase and the event it works on.
-
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+//! The state of one execution environment: its phase and its event.
 
 use super::config::Config;
 use super::error::InvokeError;
@@ -15,11 +8,16 @@ use super::pool::Job;
 use crate::activity::{Observer as _, Observers};
 use crate::faults::{Faults, Kind, Place};
 use crate::lock::lock;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
-/// How long a program that has reported an error at start has until it is killed.
+/// How long a program may run after it has reported a start error.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A process that is killed on purpose works on its event for less than so many milliseconds.
+/// The maximum time in ms before an injected crash during an event.
 const MOMENTS: usize = 20;
 
 /// The state of an environment, shared by its supervisor and its Runtime API.
@@ -29,42 +27,41 @@ pub(crate) struct Sandbox {
     pub(crate) freezer: Freezer,
     timeout: Duration,
     faults: Faults,
-    /// The function's name.
     function: String,
     observers: Observers,
     started_at: Instant,
-    /// How long the start took, until the first event is begun.
+    /// The duration of the start, until the first event begins.
     init: Mutex<Option<Duration>>,
     phase: Mutex<Phase>,
-    /// The deadline may be nearer than the one the supervisor sleeps to.
+    /// Signals that the deadline may be earlier than the supervisor's timer.
     pub(super) deadline_changed: Notify,
-    /// The process has asked for an event and will get none.
+    /// Signals that the process has requested an event but gets none.
     pub(super) dismissed: Notify,
 }
 
 pub(super) enum Phase {
-    /// Until the first request for an event.
+    /// Before the first request for an event.
     Init {
         deadline: Instant,
         error: Option<(String, String)>,
     },
     Idle,
     Busy(ActiveEvent),
-    /// Nothing is accepted any more.
+    /// No response is accepted.
     Ended,
 }
 
-/// An event that the process works on.
+/// The event that the process handles.
 pub(super) struct ActiveEvent {
     request_id: Arc<str>,
     deadline: Instant,
-    /// The process is killed at the deadline, and has no answer before.
+    /// Whether an injected fault kills the process at the deadline, without a response.
     pub(super) crashes: bool,
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
 impl Sandbox {
-    /// The state of an environment whose process has just been started.
+    /// Returns the state of an environment whose process has just started.
     pub(super) fn new(number: u64, config: &Config, freezer: Freezer, log: Arc<Log>) -> Sandbox {
         Sandbox {
             number,
@@ -85,7 +82,7 @@ impl Sandbox {
         }
     }
 
-    /// The process asks for an event. `None` if it has one, or is to have none.
+    /// Begins a request for an event. Returns `None` if the process has one, or gets no more.
     pub(crate) fn request_next(&self) -> Option<NextRequest> {
         let mut phase = self.lock();
         match *phase {
@@ -100,7 +97,7 @@ impl Sandbox {
         }
     }
 
-    /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
+    /// Starts an event and its deadline. Returns the job if the process is about to end.
     pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
         let mut phase = self.lock();
         if !matches!(*phase, Phase::Idle) {
@@ -130,13 +127,13 @@ impl Sandbox {
         Ok((request_id, job.event))
     }
 
-    /// The process answers an event; false if it is not the one it works on.
+    /// Accepts the response to an event. Returns false if it is not the current event.
     pub(crate) fn finish(&self, request_id: &str, answer: Result<Bytes, InvokeError>) -> bool {
         let mut phase = self.lock();
         match &mut *phase {
             Phase::Busy(running) if *running.request_id == *request_id => {
                 if running.crashes {
-                    // It has done all its work, and dies before anybody hears of it.
+                    // The process has done its work and dies before its response is seen.
                     running.deadline = Instant::now();
                     self.deadline_changed.notify_one();
                     return true;
@@ -146,23 +143,22 @@ impl Sandbox {
         }
         self.observers.environment_idle(&self.function, self.number);
         if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
-            // A caller that has gone away misses nothing.
+            // A caller that stopped waiting needs no response.
             let _ = running.reply.send(answer);
         }
         true
     }
 
-    /// Whether the process works on this event.
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
         matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
     }
 
-    /// Whether the process will be killed instead of being heard.
+    /// Whether a fault will kill the process before it responds.
     pub(crate) fn is_crashing(&self) -> bool {
         matches!(&*self.lock(), Phase::Busy(running) if running.crashes)
     }
 
-    /// The process reports that it cannot start; false if it has started.
+    /// Records a start error of the process. Returns false if it has already started.
     pub(crate) fn fail(&self, error_type: String, message: String) -> bool {
         let mut phase = self.lock();
         let Phase::Init { deadline, error } = &mut *phase else {
@@ -174,13 +170,13 @@ impl Sandbox {
         true
     }
 
-    /// The process has asked for an event when there will be no more: it can end.
+    /// Lets a process end that requests an event when there are no more.
     pub(crate) fn dismiss(&self) {
         self.dismissed.notify_one();
     }
 
-    /// When the process has to be looked at: a process that is idle now cannot be overdue before a whole timeout is over,
-    /// so no event has to set a timer.
+    /// Returns the time of the next check of the process. An idle process cannot be overdue within a whole timeout, so
+    /// no event has to set a timer.
     pub(super) fn deadline(&self) -> Instant {
         match &*self.lock() {
             Phase::Init { deadline, .. } => *deadline,
@@ -189,7 +185,7 @@ impl Sandbox {
         }
     }
 
-    /// Ends the last phase: no answer is accepted after it.
+    /// Ends the last phase. No response is accepted after it.
     pub(super) fn end(&self) -> Phase {
         std::mem::replace(&mut *self.lock(), Phase::Ended)
     }
@@ -203,7 +199,6 @@ impl Sandbox {
     }
 }
 
-/// A request for an event.
 #[derive(PartialEq, Eq)]
 pub(crate) enum NextRequest {
     First,

@@ -1,15 +1,4 @@
-//! The life of one execution environment: a process, its Runtime API and its log, from the start to the end.
-
-use crate::activity::Observer as _;
-use crate::session_tokens::Session;
-use std::net::Ipv4Addr;
-use std::process::ExitStatus;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+//! The lifetime of one execution environment: a process, its Runtime API and its log.
 
 use super::error::{InvokeError, StartError};
 use super::freeze::Freezer;
@@ -19,19 +8,28 @@ use super::pool::{Pool, Stage};
 use super::process::Process;
 use super::runtime_api::RuntimeApi;
 use super::sandbox::{ActiveEvent, Phase, Sandbox};
+use crate::activity::Observer as _;
 use crate::listener::Listener;
 use crate::log_line::Stream;
+use crate::session_tokens::Session;
+use std::net::Ipv4Addr;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// The variable with the name of an environment's log stream, which no two environments share.
+/// The variable with the unique name of an environment's log stream.
 const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
 
-/// How long the output and responses of a dead process are read: they are in the kernel's buffers already.
+/// How long the output and responses of an ended process are read. They are already in the kernel's buffers.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How long a killed process may take to end; only the kernel can make it longer.
+/// How long a killed process may take to end. Only the kernel can delay it.
 const KILL: Duration = Duration::from_secs(5);
 
-/// Starts the life of an environment, after a pause.
+/// Launches an environment after a delay.
 pub(super) fn launch(pool: Arc<Pool>, number: u64, pause: Duration) {
     tokio::spawn(async move {
         let outcome = tokio::select! {
@@ -48,17 +46,14 @@ async fn live(pool: &Arc<Pool>, number: u64) -> Result<(), StartError> {
     supervisor.finish(end).await
 }
 
-/// A running environment.
 struct Supervisor {
     pool: Arc<Pool>,
     sandbox: Arc<Sandbox>,
     process: Process,
     listener: Listener<RuntimeApi>,
-    /// The tasks that read the output.
     readers: JoinSet<()>,
 }
 
-/// Why an environment ends.
 enum End {
     Exited,
     Overdue,
@@ -66,7 +61,6 @@ enum End {
 }
 
 impl Supervisor {
-    /// Starts the process and its Runtime API.
     async fn start(pool: &Arc<Pool>, number: u64) -> Result<Supervisor, StartError> {
         let config = &pool.config;
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
@@ -110,7 +104,7 @@ impl Supervisor {
         })
     }
 
-    /// Serves the Runtime API until the environment has to end.
+    /// Serves the Runtime API until the environment must end.
     async fn watch(&mut self) -> End {
         let sandbox = &self.sandbox;
         let serve = self.listener.serve();
@@ -123,7 +117,7 @@ impl Supervisor {
             tokio::select! {
                 _ = self.process.wait() => return End::Exited,
                 () = &mut closed => return End::Stopped,
-                // An event in hand is the last one; after it the process is dismissed.
+                // The current event is the last one. After it the process is dismissed.
                 () = &mut retired, if !last => match &*sandbox.lock() {
                     Phase::Init { .. } => return End::Stopped,
                     _ => last = true,
@@ -132,7 +126,7 @@ impl Supervisor {
                 () = sleep_until(deadline) => {
                     let idle = matches!(&*sandbox.lock(), Phase::Idle);
                     if idle && last {
-                        // It has answered, and does not ask again.
+                        // The process has responded, and does not send another request.
                         return End::Stopped;
                     }
                     if !idle && sandbox.deadline() <= Instant::now() {
@@ -145,10 +139,10 @@ impl Supervisor {
         }
     }
 
-    /// Kills the process, reads what it has left, and reports how its last phase ended.
+    /// Kills the process, reads its remaining output, and reports the result of its last phase.
     async fn finish(mut self, end: End) -> Result<(), StartError> {
         let (config, sandbox) = (&self.pool.config, &self.sandbox);
-        // The response of an event that is overdue comes too late even if it is on its way.
+        // A late response of an overdue event does not count, even if it has been sent.
         let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
         self.process.kill();
         config
@@ -156,7 +150,7 @@ impl Supervisor {
             .environment_ended(&config.name, sandbox.number);
         let status = match timeout(KILL, self.process.wait()).await {
             Ok(Ok(status)) => status,
-            // Killed but not collected: the runtime collects it when `process` is dropped.
+            // Killed but not reaped. The runtime reaps it when `process` is dropped.
             _ => ExitStatus::default(),
         };
         if !matches!(end, End::Stopped) {
@@ -194,7 +188,7 @@ impl Supervisor {
     }
 }
 
-/// Answers the event that a process had in hand when it ended.
+/// Fails the event that a process handled when it ended.
 fn fail(event: ActiveEvent, end: &End, status: ExitStatus, after: Duration, log: &Log) {
     let error = match end {
         End::Stopped => InvokeError::Stopped,

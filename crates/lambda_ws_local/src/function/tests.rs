@@ -6,14 +6,12 @@ mod load;
 mod replace;
 mod runtime_api;
 
+use super::*;
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::Command;
-
-use super::*;
 
 /// Longer than anything takes on a busy machine.
 const LONG: Duration = Duration::from_secs(30);
@@ -44,6 +42,14 @@ fn probe(args: &[&str]) -> Config {
     }
 }
 
+/// A function of one process.
+fn single() -> Config {
+    Config {
+        concurrency: 1,
+        ..probe(&[])
+    }
+}
+
 impl Probe {
     async fn start(config: Config) -> Probe {
         let (log, lines) = mpsc::channel(10_000);
@@ -54,10 +60,13 @@ impl Probe {
     }
 
     async fn invoke(&self, commands: &str) -> Result<String, InvokeError> {
-        let response = self
-            .function
-            .invoke(commands.to_owned().into(), &request_id())
-            .await?;
+        self.invoke_as(&request_id(), commands).await
+    }
+
+    /// The same with this request id.
+    async fn invoke_as(&self, id: &str, commands: &str) -> Result<String, InvokeError> {
+        let commands = commands.to_owned().into();
+        let response = self.function.invoke(commands, id).await?;
         Ok(String::from_utf8(response.into()).expect("text"))
     }
 
@@ -103,24 +112,25 @@ async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// The processes of a group that are not dead, with their states.
-fn states(leader: i32) -> Vec<(String, char)> {
-    let mut processes = Vec::new();
-    for entry in std::fs::read_dir("/proc").expect("procfs").flatten() {
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
-            continue;
-        };
+/// Every process: its id and name, and the state, the parent, the group and so on.
+fn processes() -> impl Iterator<Item = (String, Vec<String>)> {
+    let entries = std::fs::read_dir("/proc").expect("procfs").flatten();
+    entries.filter_map(|entry| {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
         // `pid (name) state parent group ..`, and the name may hold anything.
-        let Some((head, tail)) = stat.rsplit_once(") ") else {
-            continue;
-        };
-        let fields: Vec<&str> = tail.split(' ').collect();
-        if fields[2].parse() == Ok(leader) && fields[0] != "Z" && fields[0] != "X" {
-            let state = fields[0].chars().next().expect("a letter");
-            processes.push((head.to_owned(), state));
-        }
-    }
-    processes
+        let (head, tail) = stat.rsplit_once(") ")?;
+        let fields = tail.split(' ').map(str::to_owned).collect();
+        Some((head.to_owned(), fields))
+    })
+}
+
+/// The processes of a group that are not dead, with their states.
+fn states(leader: i32) -> Vec<(String, String)> {
+    let group = processes().filter(|(_, fields)| fields[2].parse() == Ok(leader));
+    let states = group.map(|(head, mut fields)| (head, fields.swap_remove(0)));
+    states
+        .filter(|(_, state)| state != "Z" && state != "X")
+        .collect()
 }
 
 /// The processes of a group that are not dead.
@@ -132,25 +142,24 @@ fn group(leader: i32) -> Vec<String> {
 /// Whether a group is there, and stopped.
 fn is_frozen(leader: i32) -> bool {
     let states = states(leader);
-    !states.is_empty() && states.iter().all(|(_, state)| *state == 'T')
+    !states.is_empty() && states.iter().all(|(_, state)| state == "T")
 }
 
 fn zombies() -> Vec<String> {
     let me = std::process::id().to_string();
-    let mut zombies = Vec::new();
-    for entry in std::fs::read_dir("/proc").expect("procfs").flatten() {
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
-            continue;
-        };
-        let Some((head, tail)) = stat.rsplit_once(") ") else {
-            continue;
-        };
-        let fields: Vec<&str> = tail.split(' ').collect();
-        if fields[0] == "Z" && fields[1] == me {
-            zombies.push(head.to_owned());
-        }
-    }
-    zombies
+    let mine = processes().filter(|(_, fields)| fields[0] == "Z" && fields[1] == me);
+    mine.map(|(head, _)| head).collect()
+}
+
+/// Starts a test in a process that the caller kills, and which writes to this file.
+fn gateway(test: &str, mark: &str) -> tokio::process::Child {
+    Command::new(std::env::current_exe().expect("a path"))
+        .args(["--ignored", "--exact", test])
+        .env("GATEWAY_OF_A_TEST", mark)
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("a process")
 }
 
 fn file(folder: &TempDir, name: &str) -> (PathBuf, String) {

@@ -1,4 +1,4 @@
-//! The first request of a TCP connection: it opens a websocket, or calls the management API.
+//! The first request of a TCP connection, which opens a WebSocket or calls the management API.
 
 use super::authorize::{self, Authorized, Caller};
 use super::connection::{Connection, lost, run};
@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 
 /// Serves one TCP connection to its end.
 pub(super) async fn serve(gateway: Gateway, stream: TcpStream, peer: SocketAddr) {
-    // Boxed: an open connection should not pay for its beginning.
+    // Boxed, so that an open connection does not keep the memory of its handshake.
     if let Some(opened) = Box::pin(open(&gateway, stream, peer)).await {
         run(
             &gateway.state,
@@ -36,20 +36,20 @@ pub(super) async fn serve(gateway: Gateway, stream: TcpStream, peer: SocketAddr)
     }
 }
 
-/// A connection that has just been opened.
+/// A connection after its handshake.
 struct Opened {
     connection: Arc<Connection>,
     stream: Stream,
-    /// What the client has sent since.
+    /// The bytes that the client has already sent.
     rest: Vec<u8>,
 }
 
 async fn open(gateway: &Gateway, stream: TcpStream, peer: SocketAddr) -> Option<Opened> {
     let state = &gateway.state;
-    // Fails only on a connection that is gone.
+    // Fails only on a lost connection.
     let _ = stream.set_nodelay(true);
     let begin = async {
-        // A client that does not speak TLS on a TLS port gets an alert from the TLS library.
+        // A client that does not speak TLS gets an alert from the TLS library.
         let mut stream = Stream::open(stream, state.options.tls.as_ref())
             .await
             .ok()?;
@@ -74,19 +74,19 @@ async fn open(gateway: &Gateway, stream: TcpStream, peer: SocketAddr) -> Option<
             let error = HttpError::bad_request("this port does not speak TLS");
             if !state.tls_noticed.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
-                    "a client speaks TLS to a port that does not: serve it with --tls. A function that posts to \
+                    "a client speaks TLS to a port without TLS: use --tls. A function that posts to \
                      https://{{domainName}}/{{stage}} should leave the endpoint to AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
                 );
             }
             reject(stream, &error, state.options.close_timeout).await;
             None
         }
-        // A client that sent nothing gets no answer.
+        // A client that sent nothing gets no response.
         Err(HeadError::Gone) => None,
     }
 }
 
-/// The handshake (conformance B): checked, accepted by `$connect`, answered, in this order.
+/// Handles the handshake (conformance B): checks it, invokes `$connect`, and responds, in this order.
 async fn upgrade(
     state: &Arc<GatewayState>,
     mut request: Upgrade,
@@ -103,7 +103,7 @@ async fn upgrade(
             return None;
         }
     };
-    // Before the client knows, so that it can be reached as soon as it tells others its id.
+    // Registered before the client gets its id, so that it can be reached at once.
     state.connections.insert(Arc::clone(&connection));
     let observers = &state.options.observers;
     observers.connection_opened(peer.port(), &|| connection.snapshot());
@@ -127,7 +127,7 @@ async fn handshake(
 ) -> Result<(Arc<Connection>, Vec<u8>), HttpError> {
     let now = state.now();
     let mut handshake = Handshake::check(&request, &state.stage)?;
-    // Before the proxy's headers replace those of the client, which are signed.
+    // Verified before the proxy's headers replace those of the client, which are signed.
     let caller = authorize::verify_handshake(state, &request, now);
     let scheme = match state.options.tls {
         Some(_) => "https",
@@ -163,7 +163,7 @@ async fn handshake(
     Ok((Arc::new(connection), answer))
 }
 
-/// Checks the limit of new connections, and what the API requires of clients (conformance B12, B3, B9, B11).
+/// Checks the limit of new connections, and the authorization and API key of the client (conformance B12, B3, B9, B11).
 async fn authorize(
     attempt: &ConnectAttempt<'_>,
     caller: Result<Option<Caller>, SignatureError>,
@@ -177,8 +177,8 @@ async fn authorize(
     authorize::check(attempt, caller).await
 }
 
-/// Invokes `$connect`: returns the sub-protocol it chose, or the error for the client (conformance B1 to B8). Without a
-/// `$connect` route every client is accepted (conformance B2).
+/// Invokes `$connect`, and returns the sub-protocol it chose, or the error for the client (conformance B1 to B8).
+/// Without a `$connect` route every client is accepted (conformance B2).
 async fn connect(
     attempt: &ConnectAttempt<'_>,
     authorized: &Authorized,
@@ -200,7 +200,7 @@ async fn connect(
     let answer = answer(invocation, route.timeout, ()).await;
     let status = match &answer {
         Ok(response) if response.accepts() && is_header_value(response.protocol.as_deref()) => 101,
-        // A 101 is the gateway's to send, and no other 1xx ends a request.
+        // The gateway itself sends the 101, and no other 1xx ends a request.
         Ok(response) if response.status < 300 => ErrorFrame::InternalServerError.status(),
         Ok(response) => response.status,
         Err(failure) => failure.frame().status(),
@@ -217,9 +217,9 @@ fn is_header_value(value: Option<&str>) -> bool {
     value.is_none_or(|value| http::HeaderValue::from_str(value).is_ok())
 }
 
-/// Answers a request with an error, and lets the client read it.
+/// Responds with an error, and waits until the client has read it.
 async fn reject(mut stream: Stream, error: &HttpError, limit: Duration) {
-    // A client that does not read its answer in time is cut off.
+    // A client that does not read the response in time is disconnected.
     let _ = timeout(limit, async {
         stream.write_all(&error.to_http1()).await?;
         linger(stream).await;

@@ -1,4 +1,4 @@
-//! What a gateway serves: one stage of one WebSocket API.
+//! The API that a gateway serves: one stage of one WebSocket API.
 
 use super::integration::Integration;
 use super::model::Models;
@@ -16,20 +16,20 @@ pub struct Api {
     pub id: String,
     /// The stage's name: the first segment of every path (conformance A1).
     pub stage: String,
-    /// The stage's variables; events have them only if there are any (conformance C1).
+    /// The stage variables. Events contain them only if there are any (conformance C1).
     pub stage_variables: BTreeMap<String, String>,
-    /// How the route of a message is found (conformance D1).
+    /// The route selection expression (conformance D1).
     pub expression: selection::Expression,
-    /// The routes by their keys; `$connect`, `$disconnect` and `$default` are optional.
+    /// The routes by their keys. `$connect`, `$disconnect` and `$default` are optional.
     pub routes: HashMap<String, Route>,
-    /// The authorization of clients (conformance B9), before `$connect`.
+    /// The authorization of clients before `$connect` (conformance B9).
     pub authorization: Authorization,
     /// The keys of [`Route::api_key_required`].
     pub api_keys: ApiKeys,
 }
 
 impl Api {
-    /// An API without routes that selects on `$request.body.action`.
+    /// Returns an API without routes that selects on `$request.body.action`.
     pub fn new(id: impl Into<String>, stage: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -46,22 +46,21 @@ impl Api {
 /// One route of an [`Api`].
 #[derive(Clone)]
 pub struct Route {
-    /// What runs behind the route.
+    /// The integration of the route.
     pub integration: Arc<dyn Integration>,
-    /// Whether the body of the integration's response goes to the client (conformance E2).
+    /// Whether the client gets the body of the integration's response (conformance E2).
     pub two_way: bool,
-    /// How long the gateway waits for the integration (conformance E5).
+    /// The timeout of the integration (conformance E5).
     pub timeout: Duration,
-    /// What its messages must look like (conformance D7); anything, if there are none. A `$connect` and a
-    /// `$disconnect` have no message.
+    /// The models of its messages (conformance D7). Without models, every message is valid. `$connect` and
+    /// `$disconnect` have no messages.
     pub models: Option<Arc<Models>>,
-    /// Whether a client needs one of [`Api::api_keys`]; means something for `$connect` alone (conformance
-    /// B11).
+    /// Whether a client needs one of [`Api::api_keys`]. This applies only to `$connect` (conformance B11).
     pub api_key_required: bool,
 }
 
 impl Route {
-    /// A one-way route with the longest timeout API Gateway allows, 29 s.
+    /// Returns a one-way route with API Gateway's maximum timeout, 29 s.
     pub fn new(integration: Arc<dyn Integration>) -> Self {
         Self {
             integration,
@@ -77,31 +76,31 @@ impl Route {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum Authorization {
-    /// Everyone: `NONE`.
+    /// `NONE`: all clients.
     #[default]
     None,
-    /// `AWS_IAM`: who has signed the handshake, in its headers or its query string, with
-    /// [`Options::credentials`](super::Options::credentials). Without these, handshakes are taken unverified.
+    /// `AWS_IAM`: clients that sign the handshake, in headers or the query string, with
+    /// [`Options::credentials`](super::Options::credentials). Without credentials, handshakes are not verified.
     Iam,
-    /// Whom a Lambda authorizer allows: `CUSTOM`.
+    /// `CUSTOM`: clients that a Lambda authorizer allows.
     Lambda(Authorizer),
 }
 
-/// A Lambda authorizer of type `REQUEST`: it is asked once for each connection, before `$connect`, and
-/// its context is in every event of the connection (conformance B3, B9, C1). Nothing is cached.
+/// A Lambda authorizer of type `REQUEST`. It is invoked once per connection, before `$connect`, and its context is in
+/// every event of the connection (conformance B3, B9, C1). Nothing is cached.
 #[derive(Clone)]
 pub struct Authorizer {
-    /// What is asked; it returns an IAM policy.
+    /// Its integration, which returns an IAM policy.
     pub integration: Arc<dyn Integration>,
-    /// What a handshake must have: a client without one of them sees 401, and the authorizer is not
-    /// asked (conformance B9).
+    /// The values that a handshake must have. Without one of them the client gets 401, and the authorizer is not
+    /// invoked (conformance B9).
     pub identity_sources: Vec<IdentitySource>,
-    /// How long the gateway waits for it. Assumed to be that of integrations.
+    /// The timeout of the authorizer. Assumed to be that of integrations.
     pub timeout: Duration,
 }
 
 impl Authorizer {
-    /// An authorizer without identity sources, which is always asked, and has 29 s.
+    /// Returns an authorizer without identity sources, which is always invoked, with a timeout of 29 s.
     pub fn new(integration: Arc<dyn Integration>) -> Self {
         Self {
             integration,
@@ -120,43 +119,44 @@ impl fmt::Debug for Authorizer {
     }
 }
 
-/// A key that a client of an API needs.
+/// An API key of a client.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
-    /// Its id, which is no secret.
+    /// The id, which is not a secret.
     pub id: String,
-    /// What clients send.
+    /// The secret value that clients send.
     pub value: String,
 }
 
-/// The keys of an API, for routes that need one (conformance B11).
+/// The keys of an API, for routes that require one (conformance B11).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiKeys {
-    /// Where a client's key is looked for.
+    /// The source of a client's key.
     pub source: ApiKeySource,
-    /// The keys that are taken.
+    /// The valid keys.
     pub accepted: Vec<ApiKey>,
 }
 
-/// Where a client's key is looked for: `ApiKeySelectionExpression` (conformance B11).
+/// The source of a client's key: `ApiKeySelectionExpression` (conformance B11).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApiKeySource {
-    /// `$request.header.x-api-key`: in the header `x-api-key`.
+    /// `$request.header.x-api-key`: the header `x-api-key`.
     #[default]
     Header,
-    /// `$context.authorizer.usageIdentifierKey`: in what the Lambda authorizer returned.
+    /// `$context.authorizer.usageIdentifierKey`: the response of the Lambda authorizer.
     Authorizer,
 }
 
-/// A text that is no API key selection expression.
+/// The error of a text that is not a valid API key selection expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no API key selection expression: expected $request.header.x-api-key or \
+    "`{0}` is not a valid API key selection expression: expected $request.header.x-api-key or \
      $context.authorizer.usageIdentifierKey"
 )]
 pub struct InvalidApiKeySource(String);
 
-/// Without the value, which is a secret.
+/// Omits the value, which is a secret.
 impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("ApiKey");

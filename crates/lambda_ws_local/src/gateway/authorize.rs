@@ -1,4 +1,4 @@
-//! Authorization: of the clients that connect, and of the calls of the management API.
+//! The authorization of clients that connect, and of calls of the management API.
 
 mod authorizer;
 mod signature;
@@ -15,18 +15,16 @@ use lambda_ws_protocol::sigv4::SignatureError;
 use std::fmt;
 use tokio::time::Instant;
 
-/// What is known of a client that is authorized to connect.
+/// The data of a client that is authorized to connect.
 #[derive(Debug, Default)]
 pub(super) struct Authorized {
-    /// The decision of the authorizer.
     pub(super) decision: AuthorizerDecision,
-    /// The key it came with, where one is needed.
+    /// Its API key, if one is required.
     pub(super) api_key: Option<ApiKey>,
-    /// The signer of the handshake, where a signature is needed.
+    /// The signer of the handshake, if a signature is required.
     pub(super) caller: Option<Caller>,
 }
 
-/// Why a client may not connect.
 #[derive(Debug, thiserror::Error)]
 enum AuthError {
     #[error(transparent)]
@@ -46,11 +44,11 @@ impl AuthError {
     }
 }
 
-/// Decides whether a client may connect, before its `$connect` is invoked, and only then (conformance
-/// B3): messages and `$disconnect` are not authorized.
+/// Decides whether a client may connect, before `$connect` is invoked (conformance B3). Messages and `$disconnect` are
+/// not authorized.
 ///
-/// The authorizer comes before the API key, because it may be the one to name the key. Assumed: the error of a client that
-/// has neither.
+/// The authorizer comes before the API key, because it may return the key. Assumed: the error of a client that has
+/// neither.
 pub(super) async fn check(
     attempt: &ConnectAttempt<'_>,
     caller: Result<Option<Caller>, SignatureError>,
@@ -65,7 +63,7 @@ pub(super) async fn check(
         let caller = caller?;
         let decision = match &state.authorization {
             Authorization::None | Authorization::Iam => AuthorizerDecision::default(),
-            Authorization::Lambda(authorizer) => authorizer::ask(authorizer, attempt).await?,
+            Authorization::Lambda(authorizer) => authorizer::invoke(authorizer, attempt).await?,
         };
         let usage_key = decision.usage_identifier_key.as_deref();
         let api_key = keys.map(|keys| find_api_key(keys, &attempt.handshake.headers, usage_key));
@@ -91,7 +89,7 @@ pub(super) async fn check(
     })
 }
 
-/// Why a client has no key: it sees 403 (conformance B11).
+/// Why a client has no valid key. It gets 403 (conformance B11).
 #[derive(Debug, thiserror::Error)]
 enum ApiKeyError {
     #[error("the handshake has no header x-api-key")]
@@ -102,7 +100,6 @@ enum ApiKeyError {
     Unknown,
 }
 
-/// Finds the API key of a client.
 fn find_api_key<'k>(
     keys: &'k ApiKeys,
     headers: &Pairs,

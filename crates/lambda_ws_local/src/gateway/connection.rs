@@ -1,4 +1,4 @@
-//! The state of the connections: their data, what waits for each client, and the registry.
+//! The state of connections: their data, their outboxes, and the registry.
 
 mod close;
 mod connecting;

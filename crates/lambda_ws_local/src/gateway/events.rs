@@ -1,4 +1,4 @@
-//! The events of a connection: what its functions receive.
+//! The events of a connection.
 
 use super::api::ApiKey;
 use super::authorize::Caller;
@@ -26,7 +26,7 @@ pub(super) struct ConnectAttempt<'a> {
 }
 
 impl ConnectAttempt<'_> {
-    /// The event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
+    /// Returns the event of an authorizer (conformance B10, C4), or the identity source that the handshake lacks.
     pub(super) fn authorizer_event<'s>(
         &self,
         method_arn: &str,
@@ -51,7 +51,7 @@ impl ConnectAttempt<'_> {
         }
     }
 
-    /// The CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
+    /// Returns the CONNECT event (conformance C1), with the API key if the client needs one (conformance B11).
     pub(super) fn connect_event(&self, api_key: Option<&ApiKey>, caller: Option<&Caller>) -> Bytes {
         let headers = Some(&self.handshake.headers);
         let query = self.handshake.query.as_ref();
@@ -81,7 +81,7 @@ impl ConnectAttempt<'_> {
         )
     }
 
-    /// The answer to the client, if it is not accepted (conformance B4, B5).
+    /// Returns the response to a rejected client (conformance B4, B5).
     pub(super) fn http_error(&self, status: u16) -> HttpError {
         HttpError::by_connect(status, self.connection.id.as_str(), self.request_id)
     }
@@ -107,7 +107,7 @@ impl ConnectAttempt<'_> {
     }
 }
 
-/// The MESSAGE event (conformance C2).
+/// Returns the MESSAGE event (conformance C2).
 pub(super) fn message(
     state: &GatewayState,
     connection: &Connection,
@@ -123,7 +123,7 @@ pub(super) fn message(
     write(&event, body.len())
 }
 
-/// The DISCONNECT event with its four odd headers (conformance C3).
+/// Returns the DISCONNECT event with its four unusual headers (conformance C3).
 pub(super) fn disconnect(
     state: &GatewayState,
     connection: &Connection,
@@ -143,7 +143,7 @@ pub(super) fn disconnect(
     write(&event, 0)
 }
 
-/// What the three kinds have in common.
+/// Returns the common part of the three kinds.
 fn event<'a>(
     state: &'a GatewayState,
     connection: &'a Connection,
@@ -170,9 +170,8 @@ fn event<'a>(
     origin.event(route_key, event_type, request_id, now)
 }
 
-/// An event with a body of so many bytes.
 fn write(event: &impl Serialize, body: usize) -> Bytes {
-    // Enough for most, so that a message's event grows no buffer step by step.
+    // Enough for most events, so that the buffer does not grow in steps.
     let mut json = Vec::with_capacity(1024 + body);
     serde_json::to_writer(&mut json, event)
         .expect("strings, numbers and string keys are always JSON");

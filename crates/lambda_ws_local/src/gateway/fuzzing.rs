@@ -1,4 +1,4 @@
-//! What the fuzz targets of `/fuzz` reach. It is no part of the API.
+//! The entry points of the fuzz targets of `/fuzz`. Not a part of the API.
 
 use super::connection::Connection;
 use super::events::ConnectAttempt;
@@ -13,17 +13,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-/// The id of the connection that [`management`] has.
+/// The id of the connection in [`management`].
 const ID: &str = "AAAAAAAAAAAAAAA=";
 
-/// Reads a request's head from `bytes`, all at once and `piece` at a time, and checks its handshake:
-/// both ways lead to the same, a CONNECT event is JSON, and an answer is one answer.
+/// Parses a request's head from `bytes`, at once and in pieces of `piece` bytes, and checks its handshake. Both ways
+/// must give the same result, a CONNECT event must be JSON, and there must be only one response.
 pub async fn handshake(bytes: &[u8], piece: usize) {
     let whole = opened(bytes, bytes.len().max(1)).await.map(undated);
     assert_eq!(whole, opened(bytes, piece.max(1)).await.map(undated));
 }
 
-/// An answer without its date: a second may pass between two of them.
+/// Removes the date, because a second may pass between two responses.
 fn undated((answer, event): (Vec<u8>, String)) -> (String, String) {
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
@@ -32,11 +32,11 @@ fn undated((answer, event): (Vec<u8>, String)) -> (String, String) {
     (format!("{}\n\n{body}", head.join("\n")), event)
 }
 
-/// The answer to a handshake and its event; nothing if there is no answer.
+/// Returns the response to a handshake and its event, or nothing if there is no response.
 async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     let (mut client, mut gateway) = duplex(piece);
     let send = async move {
-        // It may have heard enough.
+        // The server may have stopped reading.
         let _ = client.write_all(bytes).await;
     };
     let read = async move { Head::read(&mut gateway).await };
@@ -73,15 +73,15 @@ async fn opened(bytes: &[u8], piece: usize) -> Option<(Vec<u8>, String)> {
     Some((answer, event.to_string()))
 }
 
-/// An HTTP answer without a body that is another answer.
+/// Checks that the bytes are one HTTP response whose body is not another.
 fn one_answer(answer: &[u8]) {
-    let text = std::str::from_utf8(answer).expect("an answer is UTF-8");
+    let text = std::str::from_utf8(answer).expect("a response is UTF-8");
     assert_eq!(text.matches("HTTP/1.1 ").count(), 1, "{text}");
     assert!(text.contains("\r\n\r\n"), "{text}");
 }
 
-/// Reads frames from `bytes`, all at once and `piece` at a time: both are understood alike, and no
-/// more is kept than a message may have.
+/// Parses frames from `bytes`, at once and in pieces of `piece` bytes. Both ways must give the same result, and keep no
+/// more than the maximum size of a message.
 pub fn frames(bytes: &[u8], piece: usize) {
     let read = |piece: usize| {
         let (mut reader, mut all) = (Reader::default(), Vec::new());
@@ -108,11 +108,10 @@ pub fn frames(bytes: &[u8], piece: usize) {
     assert_eq!(read(bytes.len()), read(piece));
 }
 
-/// A client on this machine.
+/// The address of a local client.
 const NEAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// Has the management API answer the requests in `bytes`, where one connection is open: every
-/// answer has a status that is known.
+/// Sends the requests in `bytes` to a management API with one open connection. Every response must have a known status.
 pub async fn management(bytes: &[u8]) {
     let (gateway, connection) = gateway_with_a_connection();
     gateway.state.connections.insert(connection);

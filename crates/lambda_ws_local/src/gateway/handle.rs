@@ -1,4 +1,4 @@
-//! A gateway, as its owner and its pages use it.
+//! The handle of a gateway, for its owner and its pages.
 
 use super::api::Api;
 use super::management::{delete_unsigned, post_unsigned};
@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// One stage of one WebSocket API, as API Gateway would serve it.
+/// One stage of one WebSocket API, served as API Gateway does.
 #[derive(Clone)]
 pub struct Gateway {
     pub(super) state: Arc<GatewayState>,
@@ -24,7 +24,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway for `api`.
+    /// Returns a gateway for `api`.
     pub fn new(api: Api, options: Options) -> Self {
         Self {
             state: Arc::new(GatewayState::new(api, options)),
@@ -32,28 +32,27 @@ impl Gateway {
         }
     }
 
-    /// Serves pages besides the stage.
+    /// Serves pages beside the stage.
     #[must_use]
     pub fn with_pages(mut self, pages: Arc<dyn Pages>) -> Self {
         self.pages = Some(pages);
         self
     }
 
-    /// Where clients connect, if the gateway listens on `address`: `ws://127.0.0.1:3001/dev`, or
-    /// `wss://` with [`Options::tls`].
+    /// Returns the URL for clients, if the gateway listens on `address`: `ws://127.0.0.1:3001/dev`, or `wss://` with
+    /// [`Options::tls`].
     pub fn url(&self, address: SocketAddr) -> String {
         self.at("ws", address)
     }
 
-    /// Where functions post, if the gateway listens on `address`: `http://127.0.0.1:3001/dev`, the
-    /// value of `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` (conformance A5); `https://` with
-    /// [`Options::tls`], and then functions should get the
-    /// [`plain_management_url`](Self::plain_management_url).
+    /// Returns the URL that functions post to, if the gateway listens on `address`: `http://127.0.0.1:3001/dev`, the
+    /// value of `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` (conformance A5). It is `https://` with [`Options::tls`].
+    /// Functions should then get the [`plain_management_url`](Self::plain_management_url).
     pub fn management_url(&self, address: SocketAddr) -> String {
         self.at("http", address)
     }
 
-    /// Where functions post, if [`serve_management`](Self::serve_management) listens on `address`.
+    /// Returns the URL that functions post to, if [`serve_management`](Self::serve_management) listens on `address`.
     pub fn plain_management_url(&self, address: SocketAddr) -> String {
         format!("http://{}/{}", reachable(address), self.state.stage)
     }
@@ -68,48 +67,47 @@ impl Gateway {
         format!("{scheme}{tls}://{}/{stage}", reachable(address))
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub fn connections(&self) -> usize {
         self.state.connections.len()
     }
 
-    /// The stage's name.
+    /// Returns the stage's name.
     pub fn stage(&self) -> &str {
         &self.state.stage
     }
 
-    /// The time of its timers.
+    /// Returns the time of its timers.
     pub fn time(&self) -> &Time {
         &self.state.options.time
     }
 
-    /// How fast clients and functions may be.
+    /// Returns its rate limits.
     pub fn throttle(&self) -> &Throttle {
         &self.state.options.throttle
     }
 
-    /// Posts to a connection, as the management API does.
+    /// Posts to a connection like the management API, and returns the status.
     pub(crate) fn post(&self, id: &str, data: Bytes) -> u16 {
         post_unsigned(&self.state, id, data)
     }
 
-    /// Closes a connection, as the management API does.
+    /// Closes a connection like the management API, and returns the status.
     pub(crate) fn close(&self, id: &str) -> u16 {
         delete_unsigned(&self.state, id)
     }
 
-    /// The open connection of this id.
     pub(crate) fn find(&self, id: &str) -> Option<Snapshot> {
         let connection = self.state.connections.find(id)?;
         Some(connection.snapshot())
     }
 
-    /// Resolves when the gateway ends.
+    /// Waits until the gateway ends.
     pub(crate) async fn ended(&self) {
         self.state.ended().await;
     }
 
-    /// At most `limit` open connections, in the order of their ids, from the first one behind `after`.
+    /// Returns up to `limit` open connections after the id `after`, in the order of their ids.
     pub fn snapshots(&self, after: Option<&str>, limit: usize) -> Vec<Snapshot> {
         let page = self.state.connections.page(after, limit);
         page.iter()
@@ -118,39 +116,39 @@ impl Gateway {
     }
 }
 
-/// Pages besides the stage's own paths, on the gateway's port: its console, its admin API.
+/// Pages beside the stage's own paths on the gateway's port, such as the console and the admin API.
 pub trait Pages: Send + Sync {
-    /// Begins to answer a request, unless its path is none of the pages': then it is answered as a stage that does not exist
-    /// (conformance A4).
+    /// Begins to respond to a request. Returns `None` for a path that is not a page. Such a path gets the response of a
+    /// stage that does not exist (conformance A4).
     ///
-    /// Only requests come here that [`Options::guard`] accepts, of the [`audience`](Pages::audience).
+    /// Called only for requests that [`Options::guard`] accepts, from the [`audience`](Pages::audience).
     fn answer(&self, gateway: &Gateway, request: Request<Incoming>) -> Option<Page>;
 
-    /// The audience of a path.
+    /// Returns the audience of a path.
     fn audience(&self, path: &str) -> Audience {
         let _ = path;
         Audience::ThisMachine
     }
 }
 
-/// The clients that may ask for a page.
+/// The clients that may request a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Audience {
-    /// Clients on this machine, which name it by a loopback address or `localhost`.
+    /// Clients on this machine, which use a loopback address or `localhost`.
     ThisMachine,
-    /// Clients on other machines too.
+    /// Also clients on other machines.
     OtherMachines,
-    /// Clients on other machines too, and links on other sites may lead here.
+    /// Also clients on other machines, and links from other sites.
     Everyone,
 }
 
-/// A page that is being made.
+/// The future response of a page.
 pub type Page = Pin<Box<dyn Future<Output = Response<PageBody>> + Send>>;
 
-/// The body of a page, which may go on for as long as it likes.
+/// The body of a page, which may be an endless stream.
 pub type PageBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// An address to connect to, for one to listen on: loopback instead of `0.0.0.0` or `[::]`.
+/// Returns the address to connect to for a listening address: loopback instead of `0.0.0.0` or `[::]`.
 pub fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {

@@ -1,5 +1,5 @@
-//! The HTTP side of a connection: its byte stream, the head of its first request, the websocket handshake, and the answers
-//! that open no websocket.
+//! The HTTP side of a connection: its byte stream, the head of its first request, the WebSocket handshake, and error
+//! responses.
 
 mod error;
 mod handshake;

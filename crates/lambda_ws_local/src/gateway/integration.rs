@@ -1,4 +1,4 @@
-//! What runs behind a route.
+//! The integration of a route.
 
 use crate::faults::Kind;
 use bytes::Bytes;
@@ -6,61 +6,58 @@ use lambda_ws_protocol::response::{ErrorFrame, MalformedResponse, ProxyResponse}
 use std::pin::Pin;
 use std::time::Duration;
 
-/// What runs behind a route: a pool of processes of one function, or a test's script.
+/// The integration of a route: the processes of a function, or a test's script.
 pub trait Integration: Send + Sync {
-    /// Begins one invocation with `event`, the JSON of a proxy request, and returns what waits for
-    /// the function's response.
+    /// Begins an invocation with `event`, the JSON of a proxy request, and returns the future response.
     ///
-    /// The invocation is awaited to its end even when the gateway has given up on its answer
-    /// (conformance E5), so it must end some time: a function has a timeout of its own.
+    /// The invocation runs to its end even if the gateway has stopped waiting for it (conformance E5). It must end at
+    /// some time, so a function has its own timeout.
     fn invoke(&self, event: Bytes, request_id: &str) -> Invocation;
 }
 
-/// One invocation under way.
+/// A running invocation.
 pub type Invocation = Pin<Box<dyn Future<Output = Result<Bytes, IntegrationError>> + Send>>;
 
-/// Why an invocation has no response. The client gets the same error in every case (conformance B4,
-/// E3, E6, E7).
+/// Why an invocation has no response. The client gets the same error in all cases (conformance B4, E3, E6, E7).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntegrationError {
-    /// The function crashed, ran into its own timeout, or answered with something that is none.
+    /// The function crashed, timed out, or its response is not valid.
     #[error("the function failed: {0}")]
     Function(String),
-    /// The function answered with an error.
+    /// The function returned an error.
     #[error("the function failed: {error_type}: {message}")]
     Handler {
-        /// `errorType` of what it reported.
+        /// `errorType` of its report.
         error_type: String,
-        /// `errorMessage` of it. An authorizer's `Unauthorized` is distinguished (conformance B9).
+        /// `errorMessage` of its report. An authorizer's `Unauthorized` is special (conformance B9).
         message: String,
     },
-    /// No worker was free for the event.
+    /// No process was free for the event.
     #[error("the function is throttled")]
     Throttled,
-    /// The integration is not one that runs here (conformance E9); the text is why.
-    #[error("this route has {0}, which is not run here")]
+    /// The integration is not supported (conformance E9). The text is its kind.
+    #[error("this route has {0}, which is not supported here")]
     Unsupported(String),
     /// The function could not be started or reached.
     #[error("the function is unavailable: {0}")]
     Unavailable(String),
 }
 
-/// Why a route has no answer.
+/// Why a route has no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
     Integration(#[from] IntegrationError),
     #[error(transparent)]
     Malformed(#[from] MalformedResponse),
-    #[error("the integration took longer than its timeout")]
+    #[error("the integration exceeded its timeout")]
     TimedOut,
     #[error("not invoked: the fault {} is on", .0.name())]
     OnPurpose(Kind),
 }
 
 impl Failure {
-    /// Returns the error frame for the client of a message.
     pub(super) fn frame(&self) -> ErrorFrame {
         match self {
             Self::Integration(_) | Self::Malformed(_) | Self::OnPurpose(_) => {
@@ -71,8 +68,8 @@ impl Failure {
     }
 }
 
-/// Waits for the answer of an invocation, but no longer than `timeout`. After that the invocation
-/// goes on by itself, keeping `held`, and its late answer is dropped (conformance E5).
+/// Waits up to `timeout` for the response of an invocation. After that the invocation continues and keeps `held`, and
+/// its late response is dropped (conformance E5).
 pub(super) async fn answer(
     invocation: Invocation,
     timeout: Duration,
@@ -83,7 +80,7 @@ pub(super) async fn answer(
     )?)
 }
 
-/// As [`answer`], whatever the response is.
+/// Like [`answer`], but returns any response.
 pub(super) async fn respond(
     mut invocation: Invocation,
     timeout: Duration,

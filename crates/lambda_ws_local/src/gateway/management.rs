@@ -1,4 +1,4 @@
-//! The `@connections` management API (conformance G), and the answers to all other plain requests.
+//! The `@connections` management API (conformance G), and the responses to all other plain requests.
 
 mod call;
 mod error;

@@ -1,5 +1,4 @@
-//! Messages of a client, and the last event of a connection: from the socket to the integration and
-//! back.
+//! The messages of a client and its last event, from the socket to the integration and back.
 
 use super::api::Route;
 use super::connection::{Close, Connection, InFlight};
@@ -15,8 +14,8 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Takes a message: it is on its way when this returns, in the order of the calls, and is answered
-/// when its integration has answered (conformance F8).
+/// Passes a message to its integration, in the order of the calls. The client gets the response when the integration
+/// has responded (conformance F8).
 pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, body: &str) {
     let now = state.now();
     connection.touch(now);
@@ -54,13 +53,11 @@ pub(super) fn receive(state: &Arc<GatewayState>, connection: &Arc<Connection>, b
     });
 }
 
-/// The route of a message, and its key.
 fn select<'a>(state: &'a GatewayState, body: &str) -> Option<(&'a Arc<str>, &'a Route)> {
     let exists = |key: &str| state.route(key).is_some();
     state.route(&state.expression.route_key(body, exists)?)
 }
 
-/// One message, while it is answered.
 struct Message {
     state: Arc<GatewayState>,
     connection: Arc<Connection>,
@@ -70,15 +67,15 @@ struct Message {
 }
 
 impl Message {
-    /// On a two-way route the body is the client's, whatever the status (conformance E2); on others
-    /// the response is ignored (conformance E1).
+    /// Handles a response. On a two-way route the client gets its body, whatever the status (conformance E2). Otherwise
+    /// it is ignored (conformance E1).
     fn answered(&self, response: ProxyResponse, two_way: bool) {
         if !two_way {
             return self.observe(Outcome::Done, None);
         }
         let body = response.body.unwrap_or_default();
         if body.len() > MESSAGE_BYTES {
-            let detail = "the response's body is larger than a message may be, 128 KB";
+            let detail = "the response's body exceeds the maximum size of a message, 128 KB";
             return self.fail(ErrorFrame::InternalServerError, Some(&detail));
         }
         let outcome = if self.push(body) {
@@ -130,7 +127,7 @@ impl Message {
     }
 }
 
-/// Tells the function that a connection has ended; its answer does not matter (conformance E8).
+/// Invokes `$disconnect`. Its response is ignored (conformance E8).
 pub(super) async fn disconnect(state: &Arc<GatewayState>, connection: &Connection, close: &Close) {
     let Some((key, route)) = state.route("$disconnect") else {
         return;

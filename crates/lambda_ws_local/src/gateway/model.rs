@@ -1,24 +1,24 @@
-//! Request models: what the messages of a route must look like (conformance D7).
+//! Request models: the schemas of a route's messages (conformance D7).
 
 use lambda_ws_protocol::selection::Expression;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
 
-/// A JSON Schema of draft 4, the language of API Gateway's models, compiled.
+/// A compiled JSON Schema of draft 4, the language of API Gateway's models.
 pub struct Schema(jsonschema::Validator);
 
-/// Why a JSON value is no schema that can be checked.
+/// Why a JSON value is not a valid schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SchemaError(String);
 
 impl Schema {
-    /// Compiles a schema. Nothing is fetched: what it refers to stands in it.
+    /// Compiles a schema. References outside the schema are not fetched.
     ///
     /// # Errors
     ///
-    /// What is no schema of draft 4, or refers to what is elsewhere.
+    /// The value is not a schema of draft 4, or it has references to other documents.
     pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
         let options = jsonschema::draft4::options().with_retriever(Nowhere);
         let compiled = options.build(schema);
@@ -31,7 +31,7 @@ impl Schema {
     }
 }
 
-/// Where schemas that stand elsewhere are taken from.
+/// The source of other documents, which are not supported.
 struct Nowhere;
 
 impl jsonschema::Retrieve for Nowhere {
@@ -39,7 +39,10 @@ impl jsonschema::Retrieve for Nowhere {
         &self,
         _: &jsonschema::Uri<String>,
     ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        Err("nothing is fetched here; write it into the schema, below `definitions`".into())
+        Err(
+            "references to other documents are not supported: put the schema below `definitions`"
+                .into(),
+        )
     }
 }
 
@@ -49,14 +52,14 @@ impl fmt::Debug for Schema {
     }
 }
 
-/// The models of a route: which of them a message must fit is for the message to say (conformance D7).
+/// The models of a route. The message selects its model (conformance D7).
 #[derive(Debug)]
 pub struct Models {
     selection: Expression,
     schemas: HashMap<String, Schema>,
 }
 
-/// Why a message fits no model. No text of it stands here: it may be a secret.
+/// Why a message does not match a model. The message's text is omitted, because it may be a secret.
 #[derive(Debug)]
 pub(super) enum ModelError {
     NotJson,
@@ -65,7 +68,7 @@ pub(super) enum ModelError {
 }
 
 impl Models {
-    /// The models by the keys that `selection` may yield; that of `$default` is for all other messages.
+    /// Returns the models by the keys that `selection` may yield. The model `$default` is for all other messages.
     pub fn new(selection: Expression, schemas: impl IntoIterator<Item = (String, Schema)>) -> Self {
         Self {
             selection,
@@ -73,8 +76,8 @@ impl Models {
         }
     }
 
-    /// Checks a message against the model it selects. What is not JSON fits none (assumed), and what
-    /// selects none, where there is no `$default`, neither.
+    /// Checks a message against the model that it selects. Invalid JSON matches no model (assumed). A message that
+    /// selects no model, without a `$default`, is also rejected.
     pub(super) fn check(&self, body: &str) -> Result<(), ModelError> {
         let json: Value = serde_json::from_str(body).map_err(|_| ModelError::NotJson)?;
         let key = self.selection.select(body);
@@ -92,23 +95,25 @@ impl Models {
 impl fmt::Display for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson => f.write_str("the message is no JSON, and the route has a model"),
+            Self::NotJson => {
+                f.write_str("the message is not valid JSON, which the route's model requires")
+            }
             Self::NoModel(Some(key)) => {
                 write!(
                     f,
-                    "the route has no model `{key}`; one of `$default` would be for all"
+                    "the route has no model `{key}`: add it, or a model for `$default`"
                 )
             }
             Self::NoModel(None) => {
-                f.write_str("the message selects no model; one of `$default` would be for all")
+                f.write_str("the message selects no model: add a model for `$default`")
             }
             Self::Misfit { path, reason } if path.is_empty() => {
-                write!(f, "the message does not fit its model: {reason}")
+                write!(f, "the message does not match its model: {reason}")
             }
             Self::Misfit { path, reason } => {
                 write!(
                     f,
-                    "the message does not fit its model at `{path}`: {reason}"
+                    "the message does not match its model at `{path}`: {reason}"
                 )
             }
         }
@@ -160,7 +165,7 @@ mod tests {
     fn what_is_no_json_fits_no_model() {
         let models = models(r"\$default", &["$default"]);
         for body in ["", "hello", "{n: 1}"] {
-            assert!(told(&models, body).contains("no JSON"), "{body}");
+            assert!(told(&models, body).contains("not valid JSON"), "{body}");
         }
         assert_eq!(told(&models, "1"), "");
     }

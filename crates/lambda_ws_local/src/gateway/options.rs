@@ -1,4 +1,4 @@
-//! How a gateway behaves where AWS leaves room, or a test needs it.
+//! The settings of a gateway that AWS does not document, or that tests need.
 
 use super::http::Tls;
 use super::throttle::Throttle;
@@ -14,85 +14,85 @@ use lambda_ws_protocol::{Timestamp, limits};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The present, as events write it.
+/// The source of the current time, for events.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// What the management API answers to a post for a live connection, instead of sending it: on AWS
-/// this happens now and then.
+/// An injected failure of a post to an open connection, as AWS occasionally reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// The API reports the connection as gone (410).
     Gone,
-    /// The API reports that the account sends too much (429).
+    /// The API reports that the rate limit is exceeded (429).
     Throttled,
     /// The API fails (500).
     Failing,
 }
 
-/// Which posts to live connections fail, one by one, for tests that tell a story; asked once for each, with the connection's
-/// id. Chance is [`Options::faults`].
+/// The failures of posts to open connections, for deterministic tests. It is called once per post, with the
+/// connection's id. For random faults see [`Options::faults`].
 pub type Script = Arc<dyn Fn(&str) -> Option<Fault> + Send + Sync>;
 
-/// How a gateway behaves; [`Options::default`] is like AWS, without its rate limits.
+/// The settings of a gateway. [`Options::default`] is like AWS, but without its rate limits.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long a connection may be without a message in either direction (conformance F5).
+    /// The maximum time of a connection without a message in either direction (conformance F5).
     pub idle_timeout: Duration,
-    /// How long a connection lives at most (conformance F6).
+    /// The maximum lifetime of a connection (conformance F6).
     pub connection_duration: Duration,
-    /// Whether a client's pings count as life (conformance F7: unknown on AWS, no by default).
+    /// Whether a client's pings reset the idle timeout (conformance F7: unknown on AWS, no by default).
     pub pings_reset_idle: bool,
-    /// How long a client may take to send the head of its first request.
+    /// The timeout of the head of a client's first request.
     pub head_timeout: Duration,
-    /// How long a client may take to answer a close frame, and to read what comes before it.
+    /// The timeout of a client's close frame, and of the messages before it.
     pub close_timeout: Duration,
-    /// How long a shutdown waits for the next connection to end: for its close frame to be answered and its `$disconnect`
-    /// to be handled. In all it takes at most twelve times as long.
+    /// How long a shutdown waits for the next connection to end, with its close frame and its `$disconnect`. In total
+    /// it takes at most twelve times as long.
     pub shutdown_timeout: Duration,
-    /// How many bytes may wait for a client that does not read (conformance G6).
+    /// The maximum number of bytes that wait for a client that does not read (conformance G6).
     pub outbox_bytes: usize,
-    /// How many messages may wait for a client that does not read (conformance G6).
+    /// The maximum number of messages that wait for a client that does not read (conformance G6).
     pub outbox_messages: usize,
-    /// How many messages of one connection may be with their integrations (conformance F8) before
-    /// the gateway stops to read more.
+    /// The maximum number of messages of one connection in flight (conformance F8). At the limit the gateway stops
+    /// reading.
     pub in_flight: usize,
-    /// How fast clients and functions may be; no limits by default, unlike AWS.
+    /// The rate limits; none by default, unlike on AWS.
     pub throttle: Throttle,
     /// The shape of events (conformance C1).
     pub event_shape: EventShape,
-    /// Whether a post to a connection from its own `$connect` hangs until that has ended, as older
-    /// reports say, and only then fails (conformance G7).
+    /// Whether a post to a connection from its own `$connect` hangs until that has ended, as older reports describe,
+    /// and then fails (conformance G7).
     pub own_post_hangs: bool,
-    /// How many bytes those messages may have together, before the gateway stops to read more.
+    /// The maximum total size of these messages, in bytes. At the limit the gateway stops reading.
     pub in_flight_bytes: usize,
-    /// The certificate of `wss://` and `https://`; without one it is `ws://` and `http://`.
+    /// The certificate of `wss://` and `https://`. Without one the gateway serves `ws://` and `http://`.
     pub tls: Option<Tls>,
     /// The origins and hosts that may call the management API.
     pub guard: Guard,
-    /// The signer of calls of the management API (conformance G3) and handshakes of an
+    /// The credentials that verify calls of the management API (conformance G3) and handshakes of an
     /// [`Authorization::Iam`](super::Authorization::Iam) API (conformance B9). By default no signature is verified.
     pub credentials: Option<Credentials>,
-    /// The region of the API, which signatures are for; us-east-1 by default.
+    /// The Region of the API and of signatures; us-east-1 by default.
     pub region: String,
     /// The account of the API; 000000000000 by default.
     pub account_id: String,
-    /// The methods of the management API that the function lacks the permission `execute-api:ManageConnections` for
+    /// The methods of the management API for which the function lacks the permission `execute-api:ManageConnections`
     /// (conformance G3); none by default.
     pub denied: Vec<Method>,
     /// The clock of events.
     pub clock: Clock,
-    /// Where ids come from.
+    /// The source of ids.
     pub random: fastrand::Rng,
-    /// The time of the idle timeout and the longest duration.
+    /// The time of the idle timeout and the maximum lifetime.
     pub time: Time,
-    /// What goes wrong by chance; nothing by default.
+    /// The random faults; none by default.
     pub faults: faults::Faults,
-    /// Which posts to live connections fail; none by default.
+    /// The failures of posts to open connections; none by default.
     pub script: Option<Script>,
     /// The observers of the gateway; none by default.
     pub observers: Observers,
-    /// The session tokens of the gateway's own functions, which may sign with them; none by default.
+    /// The session tokens that the gateway's own functions may sign with; none by default.
     pub session_tokens: SessionTokens,
 }
 

@@ -1,4 +1,4 @@
-//! Serving: accepting connections until the shutdown, and waiting for their ends.
+//! Accepts connections until the shutdown, and waits for their ends.
 
 use super::handle::Gateway;
 use super::{accept, management};
@@ -8,20 +8,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-/// How many times `Options::shutdown_timeout` a shutdown takes at most.
+/// The maximum duration of a shutdown, in multiples of `Options::shutdown_timeout`.
 const PATIENCES: u32 = 12;
 
 impl Gateway {
-    /// Serves until `shutdown` resolves, then closes every connection with 1001, invokes their
-    /// `$disconnect`, and returns when that is done or no connection has ended for [`Options::shutdown_timeout`](super::Options::shutdown_timeout).
+    /// Serves until `shutdown` resolves. Then closes every connection with 1001, invokes `$disconnect`, and returns
+    /// when all have ended, or when none has ended for [`Options::shutdown_timeout`](super::Options::shutdown_timeout).
     ///
-    /// A gateway that has been shut down does not serve again.
+    /// A gateway that has been shut down cannot serve again.
     pub async fn serve(&self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let mut tasks = JoinSet::new();
         let serve = |stream, peer| accept::serve(self.clone(), stream, peer);
         let mut changes = self.time().changes();
         let wake = async {
-            // Ends only without the time, which is in the options.
+            // Ends only without the time, which the options hold.
             while changes.changed().await.is_ok() {
                 self.state.connections.wake_all();
             }
@@ -36,13 +36,13 @@ impl Gateway {
         self.wait_for(tasks).await;
     }
 
-    /// Serves the management API alone, without TLS, until the gateway is shut down: for functions,
-    /// which need not trust the certificate that clients do.
+    /// Serves only the management API, without TLS, until the gateway is shut down. Functions then need not trust the
+    /// certificate of clients.
     pub async fn serve_management(&self, listener: TcpListener) {
         let mut tasks = JoinSet::new();
         let serve = |stream: TcpStream, peer| {
             let gateway = self.clone();
-            // Fails only on a connection that is gone.
+            // Fails only on a lost connection.
             let _ = stream.set_nodelay(true);
             async move { management::serve(&gateway, stream, peer, Vec::new()).await }
         };
@@ -51,21 +51,20 @@ impl Gateway {
         self.wait_for(tasks).await;
     }
 
-    /// Waits for connections to end, but not for ever.
     async fn wait_for(&self, tasks: JoinSet<()>) {
         let all = tasks.len();
         let patience = self.state.options.shutdown_timeout;
         match all_end(tasks, patience).await {
             0 => {}
-            cut => tracing::warn!("{cut} of {all} connections were cut off before they had ended"),
+            cut => tracing::warn!("{cut} of {all} connections did not close in time"),
         }
     }
 }
 
-/// Waits until all tasks have ended: as long as some do within `patience`, and at most [`PATIENCES`] times as long. Returns
-/// how many are cut off.
+/// Waits until all tasks have ended, as long as one ends within `patience`, and at most [`PATIENCES`] times as long.
+/// Returns how many did not end.
 ///
-/// Every `$disconnect` has its function work, so thousands take longer than one does.
+/// Every `$disconnect` invokes a function, so thousands take longer than one.
 async fn all_end(mut tasks: JoinSet<()>, patience: Duration) -> usize {
     let last = Instant::now() + patience * PATIENCES;
     loop {
@@ -77,7 +76,7 @@ async fn all_end(mut tasks: JoinSet<()>, patience: Duration) -> usize {
     }
 }
 
-/// Accepts connections, and serves each on a task of its own, until `shutdown` resolves.
+/// Accepts connections, and serves each in a separate task, until `shutdown` resolves.
 async fn accept_all<F>(
     listener: &TcpListener,
     tasks: &mut JoinSet<()>,
@@ -94,8 +93,8 @@ async fn accept_all<F>(
                     tasks.spawn(serve(stream, peer));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    // Out of file descriptors, most likely: trying at once would not help.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    // Probably out of file descriptors, so an immediate retry would not help.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             },

@@ -1,7 +1,7 @@
-//! The websocket of one connection: bytes in, messages out, and the other way round.
+//! The WebSocket of one connection.
 //!
-//! The framing is the gateway's own because what it does there is AWS's: it refuses binary frames and
-//! large ones at their header, and must own nothing for a connection that is idle.
+//! The framing is implemented here, because it follows AWS: binary and large frames are rejected at their header. An
+//! idle connection must not hold buffers.
 
 mod reader;
 mod writer;
@@ -20,44 +20,36 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use writer::Writer;
 
-/// How many bytes are read at once.
 const READ_BYTES: usize = 16 * 1024;
 
-/// The websocket of one connection, in the server's role.
+/// The WebSocket of one connection, in the server's role.
 pub(super) struct Socket {
     stream: Stream,
     reader: Reader,
     writer: Writer,
-    /// What has been read and not yet been understood.
     rest: Vec<u8>,
-    /// How much of it has been.
+    /// How many of them have been parsed.
     understood: usize,
     unflushed: bool,
-    /// When the last message came or went (conformance F5).
+    /// The time of the last message in either direction (conformance F5).
     pub(super) last_message: Moment,
     time: Time,
 }
 
-/// What a client sent.
 pub(super) enum Received {
-    /// A message.
     Text(String),
-    /// A ping or a pong.
     Control,
-    /// Nothing more will come.
     End(End),
 }
 
-/// How a connection ends.
+/// Why a connection ends.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The client closed.
     Client(Close),
-    /// The gateway closes, properly.
+    /// The gateway closes with a handshake.
     Gateway(Close),
-    /// The client did what closes a connection at once.
+    /// The client violated the protocol, which closes the connection at once.
     Broken(Close),
-    /// The TCP connection was lost.
     Lost,
 }
 
@@ -71,7 +63,7 @@ impl End {
 }
 
 impl Socket {
-    /// A websocket whose handshake is done; `rest` is what the client has sent since.
+    /// Returns a WebSocket after its handshake. `rest` are the bytes that the client has sent since.
     pub(super) fn new(stream: Stream, rest: Vec<u8>, time: Time) -> Self {
         Self {
             stream,
@@ -85,7 +77,7 @@ impl Socket {
         }
     }
 
-    /// Sends what waits, and flushes once when nothing does.
+    /// Sends the waiting messages, and flushes once at the end.
     pub(super) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -103,7 +95,6 @@ impl Socket {
         self.poll_flush(cx)
     }
 
-    /// Writes once.
     fn poll_write_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.unflushed = true;
         let written = Pin::new(&mut self.stream).poll_write(cx, self.writer.bytes());
@@ -124,7 +115,7 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Receives. Pings are answered (conformance F7), with the next write.
+    /// Receives. The next write answers pings (conformance F7).
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         loop {
             if self.understood < self.rest.len() {
@@ -135,7 +126,7 @@ impl Socket {
                     return Poll::Ready(received);
                 }
             }
-            // All of it has been understood, and an idle connection keeps no buffer.
+            // Everything is parsed, and an idle connection keeps no buffer.
             self.rest = Vec::new();
             self.understood = 0;
             let mut space = [const { MaybeUninit::uninit() }; READ_BYTES];
@@ -170,9 +161,9 @@ impl Socket {
         })
     }
 
-    /// Ends the connection as RFC 6455 wants it, within `limit`.
+    /// Closes the connection by RFC 6455 within `limit`.
     pub(super) async fn finish(mut self, end: End, outbox: &Outbox, limit: Duration) {
-        // Whoever does not play along is cut off: an error here, too, only means that it is over.
+        // A client that does not cooperate is disconnected. An error also means that the connection has ended.
         let _ = timeout(limit, async {
             match end {
                 End::Client(close) => {
@@ -196,7 +187,6 @@ impl Socket {
         .await;
     }
 
-    /// Sends a close frame.
     async fn close(&mut self, close: &Close) -> io::Result<()> {
         self.writer.close(close);
         while !self.writer.bytes().is_empty() {
@@ -206,8 +196,8 @@ impl Socket {
     }
 }
 
-/// Sends no more, and reads until the client has gone: closing a socket with unread data in it would
-/// reset the connection, and the client could lose the last bytes sent to it.
+/// Stops sending, and reads until the client has disconnected. Closing a socket with unread data would reset the
+/// connection, and the client could lose the last bytes.
 pub(super) async fn linger(mut stream: Stream) {
     let mut discarded = vec![0; 4096];
     if stream.shutdown().await.is_ok() {

@@ -1,4 +1,4 @@
-//! What all connections of a gateway share.
+//! The state that all connections of a gateway share.
 
 use super::api::{Api, ApiKeys, Authorization, Route};
 use super::connection::{Bounds, ConnectingSet, Registry};
@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
-/// The API, the options, and the connections that are open.
+/// The API, the options, and the open connections.
 pub(super) struct GatewayState {
     pub(super) api_id: String,
     pub(super) stage: String,
@@ -26,7 +26,7 @@ pub(super) struct GatewayState {
     pub(super) connecting: ConnectingSet,
     /// Becomes true when the gateway ends.
     pub(super) closing: watch::Sender<bool>,
-    /// A client has spoken TLS where it is not spoken.
+    /// Whether the hint about TLS clients was given.
     pub(super) tls_noticed: AtomicBool,
     random: Mutex<fastrand::Rng>,
 }
@@ -52,35 +52,34 @@ impl GatewayState {
         }
     }
 
-    /// The route of this key, and the key to keep.
+    /// Returns the route of this key, and a shared key.
     pub(super) fn route(&self, key: &str) -> Option<(&Arc<str>, &Route)> {
         self.routes.get_key_value(key)
     }
 
-    /// The keys of which a client needs one, if it does (conformance B11).
+    /// Returns the API keys, if clients need one (conformance B11).
     pub(super) fn api_keys(&self) -> Option<&ApiKeys> {
         let connect = self.routes.get("$connect")?;
         connect.api_key_required.then_some(&self.api_keys)
     }
 
-    /// The present.
     pub(super) fn now(&self) -> Timestamp {
         (self.options.clock)()
     }
 
-    /// A new connection, request or message id.
+    /// Returns a new connection, request or message id.
     pub(super) fn new_id(&self) -> String {
         event::new_id(&mut lock(&self.random))
     }
 
-    /// A new trace id, as `X-Amzn-Trace-Id` has it.
+    /// Returns a new trace id, in the format of `X-Amzn-Trace-Id`.
     pub(super) fn new_trace(&self, now: Timestamp) -> String {
         let mut random = lock(&self.random);
         let (high, low) = (random.u32(..), random.u64(..));
         format!("Root=1-{:08x}-{high:08x}{low:016x}", now.secs())
     }
 
-    /// The most that may wait for one client (conformance G6).
+    /// Returns the bounds of one client's outbox (conformance G6).
     pub(super) fn outbox_bounds(&self) -> Bounds {
         Bounds {
             bytes: self.options.outbox_bytes,
@@ -88,7 +87,7 @@ impl GatewayState {
         }
     }
 
-    /// The most of one connection that may be with its integrations (conformance F8).
+    /// Returns the bounds of one connection's messages in flight (conformance F8).
     pub(super) fn in_flight_bounds(&self) -> Bounds {
         Bounds {
             messages: self.options.in_flight,
@@ -96,14 +95,13 @@ impl GatewayState {
         }
     }
 
-    /// Reports an operation.
     pub(super) fn observe(&self, operation: Operation<'_>) {
         self.options.observers.operation(&operation);
     }
 
-    /// Resolves when the gateway ends.
+    /// Waits until the gateway ends.
     pub(super) async fn ended(&self) {
-        // Fails only without a sender, and `self` is one.
+        // `self` holds the sender, so this cannot fail.
         let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 }

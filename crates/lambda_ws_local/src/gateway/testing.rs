@@ -1,4 +1,4 @@
-//! A gateway on a free port, with the test in the function's place.
+//! A gateway on a free port, with the test in place of the function.
 
 mod client;
 
@@ -9,20 +9,21 @@ use super::{
     Pages, Route,
 };
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, http};
 
 pub(crate) const OK: &str = r#"{"statusCode":200}"#;
 
-/// A handshake by hand.
+/// A handshake as bytes.
 pub(crate) const HANDSHAKE: &[u8] = b"GET /dev HTTP/1.1\r\nHost: localhost\r\n\
     Upgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -34,10 +35,28 @@ pub(crate) async fn ok(_: Value) -> Answer {
     Ok(OK.to_owned())
 }
 
-/// A two-way function that sends back what it was sent.
+/// A two-way function that returns its message.
 pub(crate) async fn echo(event: Value) -> Answer {
     let body = event["body"].as_str().unwrap();
     Ok(serde_json::json!({"statusCode": 200, "body": body}).to_string())
+}
+
+/// A function that does as `play` once it is released.
+pub(crate) fn held<Fut>(
+    release: &Arc<Notify>,
+    play: impl Fn(Value) -> Fut + Clone + Send + Sync + 'static,
+) -> impl Fn(Value) -> BoxFuture<'static, Answer> + Send + Sync + 'static
+where
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    let release = Arc::clone(release);
+    move |event| {
+        let (release, play) = (Arc::clone(&release), play.clone());
+        Box::pin(async move {
+            release.notified().await;
+            play(event).await
+        })
+    }
 }
 
 /// A function that fails.
@@ -58,7 +77,7 @@ where
     fn invoke(&self, event: Bytes, request_id: &str) -> Invocation {
         let event: Value = serde_json::from_slice(&event).unwrap();
         assert_eq!(event["requestContext"]["requestId"], request_id);
-        // A test that no longer looks has let go of the receiver.
+        // The test may have dropped the receiver.
         let _ = self.seen.send(event.clone());
         let answer = (self.play)(event);
         Box::pin(async move { answer.await.map(Bytes::from) })
@@ -123,7 +142,6 @@ impl Setup {
         self
     }
 
-    /// An API with an authorizer.
     pub(super) fn authorizer<F, Fut>(self, sources: &[&str], play: F) -> Self
     where
         F: Fn(Value) -> Fut + Send + Sync + 'static,
@@ -192,26 +210,25 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    /// The next event of any route.
     pub(crate) async fn event(&self) -> Value {
         self.events.lock().await.recv().await.unwrap()
     }
 
-    /// The next event, which must be of this type.
+    /// Returns the next event, which must be of this type.
     pub(crate) async fn expect(&self, kind: &str) -> Value {
         let event = self.event().await;
         assert_eq!(event["requestContext"]["eventType"], kind, "{event}");
         event
     }
 
-    /// The next event's connection.
+    /// Returns the connection id of the next event.
     pub(crate) async fn id(&self) -> String {
         let event = self.event().await;
         let id = event["requestContext"]["connectionId"].as_str();
         id.unwrap().to_owned()
     }
 
-    /// Code and reason of the DISCONNECT that comes next.
+    /// Returns the code and reason of the next event, a DISCONNECT.
     pub(crate) async fn disconnected(&self) -> (u64, String) {
         let event = self.expect("DISCONNECT").await;
         let context = &event["requestContext"];
@@ -221,17 +238,16 @@ impl Local {
         )
     }
 
-    /// No event is waiting.
+    /// Checks that no event is waiting.
     pub(crate) async fn silent(&self) {
         assert!(self.events.lock().await.try_recv().is_err());
     }
 
-    /// An open connection.
     pub(crate) async fn connect(&self) -> Client {
         self.handshake("/dev", &[]).await.unwrap().0
     }
 
-    /// A handshake, and what came of it.
+    /// Sends a handshake and returns its result.
     pub(crate) async fn handshake(
         &self,
         target: &str,
@@ -249,7 +265,6 @@ impl Local {
         }
     }
 
-    /// The status of a handshake.
     pub(crate) async fn status(&self) -> u16 {
         match self.handshake("/dev", &[]).await {
             Ok(_) => 101,
@@ -257,12 +272,11 @@ impl Local {
         }
     }
 
-    /// A TCP connection.
     pub(crate) async fn raw(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// An open connection of raw frames.
+    /// Opens a connection for raw frames.
     pub(crate) async fn raw_socket(&self) -> TcpStream {
         let mut stream = self.raw().await;
         stream.write_all(HANDSHAKE).await.unwrap();
@@ -271,7 +285,7 @@ impl Local {
         stream
     }
 
-    /// An HTTP request of its own TCP connection.
+    /// Sends an HTTP request on a separate TCP connection.
     pub(crate) async fn http(&self, method: &str, path: &str, body: &[u8]) -> Reply {
         self.http_with(method, path, "Host: localhost\r\n", body)
             .await
@@ -301,14 +315,12 @@ impl Local {
         self.http("POST", &path, data.as_bytes()).await
     }
 
-    /// Waits until `connections` are open.
     pub(crate) async fn until(&self, connections: usize) {
         while self.gateway.connections() != connections {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Shuts down, and waits until that is done.
     pub(crate) async fn shut_down(self) -> mpsc::UnboundedReceiver<Value> {
         self.shutdown.send(()).unwrap();
         self.serving.await.unwrap();

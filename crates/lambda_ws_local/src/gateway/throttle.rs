@@ -1,4 +1,4 @@
-//! How fast clients and functions may be (conformance B12, E6, G6, G11, H).
+//! The rate limits of clients and functions (conformance B12, E6, G6, G11, H).
 
 #[cfg(test)]
 mod tests;
@@ -9,43 +9,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
-/// A rate, as API Gateway counts it: a bucket that holds `burst` requests and gets `per_second` new ones
-/// a second.
+/// A rate limit of API Gateway: a bucket with `burst` tokens that gets `per_second` new ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Requests a second, in the long run.
+    /// The long-term rate, in requests per second.
     pub per_second: f64,
-    /// Requests at once.
+    /// The maximum number of requests at once.
     pub burst: f64,
 }
 
 impl Rate {
-    /// What an account may do with all its APIs (conformance H; a few Regions have less).
+    /// The quota of an account for all its APIs (conformance H; lower in a few Regions).
     pub const ACCOUNT: Self = Self::new(10_000.0, 5_000.0);
-    /// How many connections an account may open (conformance H; the burst is assumed).
+    /// The quota of new connections of an account (conformance H; the burst is assumed).
     pub const CONNECTIONS: Self = Self::new(500.0, 500.0);
 
-    /// So many requests a second, and so many at once.
+    /// Returns a limit of this rate and burst.
     pub const fn new(per_second: f64, burst: f64) -> Self {
         Self { per_second, burst }
     }
 }
 
-/// The limits of one stage of one API; the default has none.
+/// The limits of one stage of one API; none by default.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RateLimits {
-    /// Handshakes, messages and calls of the management API, all together (conformance G11).
+    /// The limit of handshakes, messages and calls of the management API together (conformance G11).
     pub account: Option<Rate>,
-    /// Handshakes (conformance B12).
+    /// The limit of handshakes (conformance B12).
     pub connections: Option<Rate>,
-    /// Each route that is not in `routes`: the stage's `DefaultRouteSettings`.
+    /// The limit of each route that is not in `routes`: the stage's `DefaultRouteSettings`.
     pub default_route: Option<Rate>,
-    /// Routes by their keys: the stage's `RouteSettings`.
+    /// The limits of routes by their keys: the stage's `RouteSettings`.
     pub routes: HashMap<String, Rate>,
 }
 
 impl RateLimits {
-    /// Those of an account, and none of routes.
+    /// Returns the limits of an account, without those of routes.
     pub fn account() -> Self {
         Self {
             account: Some(Rate::ACCOUNT),
@@ -55,50 +54,49 @@ impl RateLimits {
     }
 }
 
-/// A handle to the limits of a gateway: they can be set while it runs. The default has none, which costs
-/// nothing; clones are the same handle.
+/// A handle to the limits of a gateway, which can be changed while it runs. Without limits, the default, it costs
+/// nothing. Clones share the limits.
 #[derive(Clone, Default)]
 pub struct Throttle(Arc<Limiter>);
 
 #[derive(Default)]
 struct Limiter {
-    /// Whether there are limits at all.
     on: AtomicBool,
     buckets: Mutex<Buckets>,
 }
 
 impl Throttle {
-    /// A handle to these limits.
+    /// Returns a handle to these limits.
     pub fn new(limits: RateLimits) -> Self {
         let throttle = Self::default();
         throttle.set(Some(limits));
         throttle
     }
 
-    /// Replaces the limits; what was used of the old ones is forgotten. `None` lifts them.
+    /// Replaces the limits and resets their buckets. `None` removes them.
     pub fn set(&self, limits: Option<RateLimits>) {
         let mut buckets = lock(&self.0.buckets);
         self.0.on.store(limits.is_some(), Ordering::Relaxed);
         *buckets = Buckets::new(limits.unwrap_or_default());
     }
 
-    /// The limits; `None` if there are none.
+    /// Returns the limits, or `None`.
     pub fn limits(&self) -> Option<RateLimits> {
         let on = self.0.on.load(Ordering::Relaxed);
         on.then(|| lock(&self.0.buckets).limits.clone())
     }
 
-    /// Whether a client may open a connection now; if so, it counts.
+    /// Takes a token for a new connection. Returns false if there is none.
     pub(super) fn connection(&self) -> bool {
         self.take(true, Some("$connect"))
     }
 
-    /// Whether a message of this route may pass now; if so, it counts.
+    /// Takes a token for a message of this route. Returns false if there is none.
     pub(super) fn message(&self, route: &str) -> bool {
         self.take(false, Some(route))
     }
 
-    /// Whether the management API may be called now; if so, it counts.
+    /// Takes a token for a call of the management API. Returns false if there is none.
     pub(super) fn call(&self) -> bool {
         self.take(false, None)
     }
@@ -114,7 +112,7 @@ struct Buckets {
     limits: RateLimits,
     account: Option<Bucket>,
     connections: Option<Bucket>,
-    /// Made when a route is first used; its keys are routes of the API, never what a client says.
+    /// Created at the first use of a route. The keys are routes of the API, never values of clients.
     routes: HashMap<String, Bucket>,
 }
 
@@ -129,7 +127,7 @@ impl Buckets {
         }
     }
 
-    /// Takes one of each bucket concerned, or of none.
+    /// Takes one token of each bucket involved, or no token.
     fn take(&mut self, connection: bool, route: Option<&str>, now: Instant) -> bool {
         let mut concerned: [Option<&mut Bucket>; 3] = [
             self.account.as_mut(),
@@ -154,7 +152,6 @@ impl Buckets {
     }
 }
 
-/// What may be used of a rate.
 struct Bucket {
     rate: Rate,
     left: f64,
@@ -170,7 +167,6 @@ impl Bucket {
         }
     }
 
-    /// Whether one is left.
     fn has(&mut self, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
         let filled = self.left + elapsed * self.rate.per_second;

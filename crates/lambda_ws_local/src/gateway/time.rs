@@ -1,4 +1,4 @@
-//! The time of the gateway's own timers.
+//! The time of the gateway's timers.
 
 use crate::lock::lock;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Scales are kept in millionths.
+/// Scales are stored in millionths.
 const ONE: u64 = 1_000_000;
 
-/// The time of a gateway's own timers: the idle timeout and the longest duration of a connection (conformance F5, F6).
-/// Clones are the same time.
+/// The time of a gateway's timers: the idle timeout and the maximum lifetime of a connection (conformance F5, F6).
+/// Clones share the time.
 ///
-/// It passes as fast as the clock's, or faster, or, in tests, only when it is moved:
+/// It passes as fast as real time, or faster. In tests it can pass only when it is advanced:
 ///
 /// ```
 /// use lambda_ws_local::gateway::{Options, Time};
@@ -23,32 +23,31 @@ const ONE: u64 = 1_000_000;
 /// let time = Time::manual();
 /// let mut options = Options::default();
 /// options.time = time.clone();
-/// // .. serve, connect a client, and then see it go away as on AWS, at once:
+/// // .. serve, and connect a client. Its idle timeout then expires at once:
 /// time.advance(Duration::from_secs(600)).expect("it is manual");
 /// # }
 /// ```
 ///
-/// Everything else stays on the clock of the wall. Timestamps of events do, because functions compare them with their own
-/// clock and write them, as expiry, into a database that has another; and so do the timeouts of integrations and Lambda's
-/// deadlines, because what they limit is work that real processes do in real time: at a scale of 600 a function of 29 s would
-/// have 48 ms.
+/// Everything else uses real time. Timestamps of events do, because functions compare them with their own clock and
+/// store them in a database with another clock. Timeouts of integrations and Lambda's deadlines do, because they limit
+/// the work of real processes: at a scale of 600 a function of 29 s would have 48 ms.
 #[derive(Clone)]
 pub struct Time(Arc<Inner>);
 
 struct Inner {
     state: Mutex<State>,
-    /// Notified of every new scale and every move.
+    /// Notifies about every new scale and every advance.
     changed: watch::Sender<()>,
 }
 
 struct State {
-    /// The moment at which it began to pass as it does now.
+    /// The moment at which its current mode began.
     since: Moment,
     passing: Passing,
 }
 
 enum Passing {
-    /// Since this instant of the clock, so many millionths as fast.
+    /// Scaled in millionths since this instant.
     Scaled {
         began: Instant,
         millionths: u64,
@@ -56,29 +55,29 @@ enum Passing {
     Manual,
 }
 
-/// A point of a [`Time`], from its beginning.
+/// A point of a [`Time`], as the duration from its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(Duration);
 
-/// Why a change of a time fails.
+/// Why a change of the time fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TimeError {
-    /// Nobody can scale by this.
+    /// The scale is not valid.
     #[error(
-        "a time scale is a number from 0.001 to 1000000: 1 is real time, 600 makes ten minutes a second"
+        "not a valid time scale: expected a number from 0.001 to 1000000; 1 is real time, 600 turns ten minutes into a second"
     )]
     Scale,
-    /// The time stands still until it is moved.
-    #[error("the time is manual: it has no scale, advance it instead")]
+    /// The time is manual.
+    #[error("the time is manual and has no scale: advance it instead")]
     Manual,
-    /// The time passes by itself.
-    #[error("the time passes by itself: only a manual time can be advanced")]
+    /// The time is not manual.
+    #[error("the time is not manual: only a manual time can be advanced")]
     NotManual,
 }
 
 impl Default for Time {
-    /// Real time.
+    /// Returns real time.
     fn default() -> Time {
         Time::new(Passing::Scaled {
             began: Instant::now(),
@@ -88,7 +87,7 @@ impl Default for Time {
 }
 
 impl Time {
-    /// A time that passes `scale` times as fast as the clock.
+    /// Returns a time that passes `scale` times as fast as real time.
     ///
     /// # Errors
     ///
@@ -100,7 +99,7 @@ impl Time {
         }))
     }
 
-    /// A time that stands still until it is moved by [`advance`](Time::advance).
+    /// Returns a manual time, which passes only through [`advance`](Time::advance).
     pub fn manual() -> Time {
         Time::new(Passing::Manual)
     }
@@ -115,7 +114,7 @@ impl Time {
         }))
     }
 
-    /// How many times as fast as the clock it passes; `None` if it is manual.
+    /// Returns its scale, or `None` if it is manual.
     pub fn scale(&self) -> Option<f64> {
         match lock(&self.0.state).passing {
             Passing::Scaled { millionths, .. } => Some(millionths as f64 / ONE as f64),
@@ -123,7 +122,7 @@ impl Time {
         }
     }
 
-    /// Lets it pass `scale` times as fast as the clock from now on; what has passed has passed.
+    /// Changes the scale from now on. The time that has passed stays.
     ///
     /// # Errors
     ///
@@ -143,8 +142,8 @@ impl Time {
         Ok(())
     }
 
-    /// Moves it on. Connections whose time has come end as soon as their tasks run: a test waits for the close frame or the
-    /// DISCONNECT event, not for a while.
+    /// Advances the time. Expired connections end as soon as their tasks run, so a test must wait for the close frame
+    /// or the DISCONNECT event.
     ///
     /// # Errors
     ///
@@ -160,18 +159,17 @@ impl Time {
         Ok(())
     }
 
-    /// The present.
     pub(super) fn now(&self) -> Moment {
         lock(&self.0.state).now(Instant::now())
     }
 
-    /// When the clock will have reached a moment, as things are; a timer that is set to it is to be set again after
+    /// Returns the instant at which the clock reaches a moment at the current scale. A timer must be set again after
     /// every [change](Time::changes).
     pub(super) fn instant(&self, moment: Moment) -> Instant {
         let (clock, state) = (Instant::now(), lock(&self.0.state));
         let left = moment.0.saturating_sub(state.now(clock).0);
         let wait = match state.passing {
-            // Rounded up, and the present down: when the timer fires, the moment has come.
+            // Rounded up, and the present down, so that the moment has come when the timer fires.
             Passing::Scaled { millionths, .. } => {
                 let nanos = left.as_nanos().saturating_mul(u128::from(ONE));
                 duration(nanos.div_ceil(u128::from(millionths)))
@@ -182,7 +180,7 @@ impl Time {
         clock + wait.min(FOREVER)
     }
 
-    /// The changes of its scale, and its moves, from now on.
+    /// Returns the changes of its scale and its advances from now on.
     pub(super) fn changes(&self) -> watch::Receiver<()> {
         self.0.changed.subscribe()
     }
@@ -211,13 +209,12 @@ impl State {
 }
 
 impl Moment {
-    /// The moment so much later.
     pub(super) fn after(self, duration: Duration) -> Moment {
         Moment(self.0.saturating_add(duration))
     }
 }
 
-/// As far in the future as a timer is set.
+/// The maximum time of a timer.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 fn duration(nanos: u128) -> Duration {

@@ -1,17 +1,17 @@
-//! What becomes of asynchronous events.
+//! The retries of asynchronous events.
 
+use crate::function::InvokeError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::function::InvokeError;
-
-/// How long a function's asynchronous events are tried: `EventInvokeConfig` of SAM, `AWS::Lambda::EventInvokeConfig`.
+/// The retry settings of a function's asynchronous events: `EventInvokeConfig` of SAM,
+/// `AWS::Lambda::EventInvokeConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asynchronous {
-    /// `MaximumRetryAttempts`: how often an event is tried again after errors of the function, 0 to 2 (2).
+    /// `MaximumRetryAttempts`: the maximum number of retries after errors of the function, 0 to 2 (2).
     pub retries: u32,
-    /// `MaximumEventAgeInSeconds`: how old an event may get, 1 min to 6 h (6 h).
+    /// `MaximumEventAgeInSeconds`: the maximum age of an event, 1 min to 6 h (6 h).
     pub age: Duration,
 }
 
@@ -24,30 +24,33 @@ impl Default for Asynchronous {
     }
 }
 
-/// An asynchronous event that was given up, which Lambda would send to a dead-letter queue or an `OnFailure` destination.
+/// An asynchronous event that failed for good. Lambda would send it to a dead-letter queue or an `OnFailure`
+/// destination.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Lost<'a> {
     /// The function's name.
     pub function: &'a str,
     /// The request id, the same for all attempts.
     pub request_id: &'a str,
-    /// Why it was given up.
+    /// The reason.
     pub reason: Reason,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// How the last attempt failed.
+    /// The error of the last attempt.
     pub error: &'a InvokeError,
 }
 
-/// The callback for asynchronous events that are given up.
+/// The callback for asynchronous events that failed for good.
 pub type Observer = Arc<dyn Fn(&Lost<'_>) + Send + Sync>;
 
-/// Why an asynchronous event was given up, in the words of Lambda's destinations.
+/// Why an asynchronous event failed for good, named as in Lambda's destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
     /// The function failed too often.
     RetriesExhausted,
-    /// The event got too old.
+    /// The event exceeded its maximum age.
     EventAgeExceeded,
 }
 

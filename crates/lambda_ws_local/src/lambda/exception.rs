@@ -1,16 +1,15 @@
 //! Exceptions of the Invoke API.
 
+use crate::reply;
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
-use crate::reply;
-
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
-/// An exception of the Invoke API: those that Lambda's API model names, with their statuses.
+/// An exception of the Invoke API, with the names and statuses of Lambda's API model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Exception {
     #[error("Function not found: {0}")]
@@ -19,7 +18,7 @@ pub(super) enum Exception {
     InvalidParameter(&'static str),
     #[error("Could not parse request body into json: Could not parse payload into json: {0}")]
     NoJson(String),
-    #[error("the request's body broke off")]
+    #[error("the request's body is incomplete")]
     BrokeOff,
     #[error("Request must be smaller than {0} bytes for the InvokeFunction operation")]
     TooLarge(usize),
@@ -31,7 +30,7 @@ pub(super) enum Exception {
     Pending,
     #[error("{0}")]
     Service(String),
-    #[error("this machine's Lambda has the operation Invoke only")]
+    #[error("the local Lambda supports only the operation Invoke")]
     UnknownOperation,
 }
 
@@ -60,7 +59,7 @@ impl Exception {
             _ => "User",
         };
         let message = self.to_string();
-        // The model writes the member in two ways.
+        // The model spells the member in two ways.
         let body = match self {
             Self::NotFound(_) | Self::Pending | Self::Service(_) => {
                 json!({"Type": who, "Message": message})

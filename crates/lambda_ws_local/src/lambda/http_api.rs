@@ -1,15 +1,5 @@
 //! The operation Invoke (2015-03-31) over HTTP.
 
-use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
-use http::{Method, Request, Response, StatusCode, request};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use percent_encoding::percent_decode_str;
-use serde::de::IgnoredAny;
-
-use std::time::{Duration, Instant};
-
 use super::exception::Exception;
 use super::name::Name;
 use super::{EVENT_LIMIT, Invocable, Lambda, REQUEST_LIMIT, report};
@@ -19,19 +9,27 @@ use crate::function::{InvokeError, request_id};
 use crate::listener::Handler;
 use crate::reply::{empty, json};
 use crate::session_tokens;
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
+use std::time::{Duration, Instant};
 
 const INVOCATION_TYPE: &str = "x-amz-invocation-type";
 const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
 const EXECUTED_VERSION: HeaderName = HeaderName::from_static("x-amz-executed-version");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// The only version that there is.
+/// The only version.
 const LATEST: &str = "$LATEST";
 
-/// The account of this machine.
+/// The local account.
 const ACCOUNT: &str = "000000000000";
 
-/// How long a client may keep a connection without a request.
+/// How long a client may keep an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(90);
 
 /// How long a client may take to send a body.
@@ -94,7 +92,7 @@ impl Lambda {
             .and_then(|rest| rest.strip_suffix("/invocations"))
             .filter(|_| parts.method == Method::POST)
             .ok_or(Exception::UnknownOperation)?;
-        // Read before anything is answered: a client that may not finish its request never reads the answer.
+        // Read before any response, because a client that cannot finish its request does not read the response.
         let body = Body::read(body, REQUEST_LIMIT, BODY_TIMEOUT).await;
         let function = self.function(name, parts.uri.query())?;
         let kind = kind(parts)?;
@@ -137,7 +135,7 @@ impl Lambda {
         }
     }
 
-    /// The function that a request is for.
+    /// Returns the function that a request names.
     fn function(&self, path: &str, query: Option<&str>) -> Result<&Invocable, Exception> {
         const NO_NAME: Exception = Exception::InvalidParameter(
             "The function name must be a name, a partial ARN or an ARN",

@@ -1,6 +1,6 @@
-//! How a function is named in a request.
+//! The name of a function in a request.
 
-/// A function's name and, if there is one, its version or alias.
+/// A function's name and its version or alias, if any.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Name<'a> {
     pub(super) function: &'a str,
@@ -8,8 +8,8 @@ pub(super) struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Reads `name`, `account:function:name` or an ARN, each with or without `:qualifier`. Account and region are not
-    /// compared: there is one of each.
+    /// Parses `name`, `account:function:name` or an ARN, each with or without `:qualifier`. Account and Region are not
+    /// compared, because there is only one of each.
     pub(super) fn read(text: &'a str) -> Option<Name<'a>> {
         let parts: Vec<&str> = text.split(':').collect();
         let rest = match parts.as_slice() {

@@ -1,35 +1,33 @@
-//! Asynchronous events, from their acceptance to their end.
-
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
-
-use bytes::Bytes;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep};
+//! The queue of asynchronous events.
 
 use super::asynchronous::{Lost, Observer, Reason};
 use super::report;
 use super::target::Invocable;
 use crate::function::InvokeError;
 use crate::lock::lock;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep};
 
-/// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
+/// The maximum number of events in flight. Lambda's queue has no such limit.
 const EVENTS: usize = 10_000;
 
-/// How many bytes these may have together.
+/// The maximum total size of these events, in bytes.
 const BYTES: usize = 256 * 1024 * 1024;
 
-/// The first pause after a throttle or an error that is not the function's; it doubles up to the longest.
+/// The first delay after a throttle or an error that is not the function's. It doubles up to the longest.
 const BACK_OFF: Duration = Duration::from_secs(1);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5 * 60);
 
-/// The events under way. Each is a task that invokes, pauses, and invokes again.
+/// The events in flight. Each is a task that invokes the function and retries.
 pub(super) struct Queue {
     retry_delay: Duration,
     observer: Option<Observer>,
     load: Mutex<Load>,
     closed: watch::Sender<bool>,
-    /// The last event has ended.
+    /// Signals that the last event has ended.
     drained: Notify,
 }
 
@@ -40,7 +38,6 @@ pub(super) struct Load {
     closed: bool,
 }
 
-/// An event's place in the queue.
 struct Place {
     queue: Arc<Queue>,
     bytes: usize,
@@ -68,7 +65,7 @@ impl Queue {
         })
     }
 
-    /// Takes an event in; false if there is no room for it.
+    /// Accepts an event. Returns false if the queue is full.
     pub(super) fn accept(
         self: &Arc<Self>,
         function: &Invocable,
@@ -92,7 +89,7 @@ impl Queue {
             let queue = &place.queue;
             let mut closed = queue.closed.subscribe();
             tokio::select! {
-                // Its sender lives as long as the place does.
+                // The sender lives as long as the slot.
                 _ = closed.wait_for(|closed| *closed) => {}
                 () = queue.deliver(&function, event, &request_id) => {}
             }
@@ -100,7 +97,6 @@ impl Queue {
         true
     }
 
-    /// Resolves when no event is under way.
     pub(super) async fn idle(&self) {
         loop {
             let drained = self.drained.notified();
@@ -111,7 +107,6 @@ impl Queue {
         }
     }
 
-    /// Ends all events and returns how many these are.
     pub(super) fn close(&self) -> usize {
         let mut load = self.lock();
         load.closed = true;
@@ -121,7 +116,7 @@ impl Queue {
         lost
     }
 
-    /// Tries an event until it has succeeded, failed for good, or got too old.
+    /// Invokes the function until the event has succeeded, failed for good, or expired.
     async fn deliver(&self, function: &Invocable, event: Bytes, request_id: &str) {
         let accepted = Instant::now();
         let (mut failures, mut refusals) = (0, 0);
@@ -152,7 +147,7 @@ impl Queue {
                     .saturating_mul(1 << refusals.min(16))
                     .min(LONGEST_BACK_OFF)
             };
-            // It would not be tried again after the pause: reported now, it is useful.
+            // There will be no retry after the delay, so report the loss now.
             if accepted.elapsed().saturating_add(pause) > function.asynchronous.age {
                 return lose(Reason::EventAgeExceeded);
             }

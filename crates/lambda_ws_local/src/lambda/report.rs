@@ -1,13 +1,11 @@
-//! Errors of a function, as Lambda puts them in the body of an answer.
-
-use std::os::unix::process::ExitStatusExt;
-
-use bytes::Bytes;
-use serde_json::json;
+//! Errors of a function in the body of a response.
 
 use crate::function::{InvokeError, RESPONSE_LIMIT, StartError};
+use bytes::Bytes;
+use serde_json::json;
+use std::os::unix::process::ExitStatusExt;
 
-/// Whether an error is the function's own, and no trouble with invoking it.
+/// Whether an error is the function's own, and not one of its invocation.
 pub(super) fn is_the_functions(error: &InvokeError) -> bool {
     match error {
         InvokeError::Start(start) => {
@@ -28,7 +26,7 @@ pub(super) fn is_the_functions(error: &InvokeError) -> bool {
     }
 }
 
-/// The body of the answer to an invocation that failed by an error of the function.
+/// Returns the response body of an invocation that failed by an error of the function.
 pub(super) fn body(error: &InvokeError, request_id: &str) -> Bytes {
     let exit = |status: std::process::ExitStatus| {
         let how = match (status.code(), status.signal()) {

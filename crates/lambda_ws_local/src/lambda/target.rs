@@ -6,13 +6,13 @@ use bytes::Bytes;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// The program that runs a function: processes of this machine, or another program.
+/// The program that runs a function: local processes or another program.
 pub trait Target: Send + Sync + 'static {
-    /// Gives it one event and waits for the response. Nothing is retried.
+    /// Invokes the function with one event. Nothing is retried.
     fn invoke<'a>(&'a self, event: Bytes, request_id: &'a str) -> ResponseFuture<'a>;
 }
 
-/// The response to an event, or an error, in the future.
+/// The future response to an event, or an error.
 pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<Bytes, InvokeError>> + Send + 'a>>;
 
 impl Target for Function {
@@ -26,10 +26,10 @@ impl Target for Function {
 pub struct Invocable {
     /// Its name.
     pub name: String,
-    /// Its name, in any version, for another program that runs it: the function uses it to invoke itself.
+    /// Its name in any version, for another program that runs it. The function uses it to invoke itself.
     pub remote_name: Option<String>,
-    /// How its asynchronous events are retried.
+    /// The retry settings of its asynchronous events.
     pub asynchronous: Asynchronous,
-    /// The program that its events go to.
+    /// The program that gets its events.
     pub target: Arc<dyn Target>,
 }

@@ -1,12 +1,10 @@
-use std::collections::VecDeque;
-use std::sync::Mutex;
-
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-
 use super::*;
 use crate::function::InvokeError;
 use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 mod http;
 mod queue;

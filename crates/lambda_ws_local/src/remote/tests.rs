@@ -1,10 +1,9 @@
+use super::*;
+use crate::listener::{Handler, Listener};
 use http::Response;
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-
-use super::*;
-use crate::listener::{Handler, Listener};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -42,9 +41,8 @@ fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Response
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
-    response
-        .body(Full::from(body.to_owned()))
-        .expect("an answer")
+    let body = Full::from(body.to_owned());
+    response.body(body).expect("an answer")
 }
 
 /// What comes of one event that is answered so.
@@ -72,13 +70,8 @@ fn a_url_without_a_path_gets_lambdas() {
     }
     let whole = "http://localhost:9000/2015-03-31/functions/@chat.basic/invocations";
     assert_eq!(url(whole).expect("a URL"), whole);
-    for wrong in [
-        "localhost:9000",
-        "9000",
-        "",
-        "https://localhost",
-        "ws://localhost",
-    ] {
+    let schemes = ["https://localhost", "ws://localhost"];
+    for wrong in ["localhost:9000", "9000", ""].into_iter().chain(schemes) {
         assert!(url(wrong).is_err(), "{wrong}");
     }
 }
@@ -86,10 +79,8 @@ fn a_url_without_a_path_gets_lambdas() {
 #[tokio::test]
 async fn a_response_is_passed_on_and_an_error_is_recognised() {
     let response = r#"{"statusCode":200}"#;
-    assert_eq!(
-        outcome(answer(200, &[], response)).await,
-        Ok(response.to_owned())
-    );
+    let expected = Ok(response.to_owned());
+    assert_eq!(outcome(answer(200, &[], response)).await, expected);
     let report = r#"{"errorType":"KeyError","errorMessage":"no text"}"#;
     let failed = Err("the function failed: KeyError: no text".to_owned());
     let header = [("x-amz-function-error", "Unhandled")];
@@ -99,24 +90,16 @@ async fn a_response_is_passed_on_and_an_error_is_recognised() {
     assert_eq!(outcome(answer(500, &[], report)).await, failed);
     // A function may well speak of errors in a response.
     let response = r#"{"errorType":"a","errorMessage":"b","statusCode":200}"#;
-    assert_eq!(
-        outcome(answer(200, &[], response)).await,
-        Ok(response.to_owned())
-    );
-    assert_eq!(
-        outcome(answer(502, &[], "no container\n")).await,
-        Err("the function failed: status 502: no container".to_owned())
-    );
+    let expected = Ok(response.to_owned());
+    assert_eq!(outcome(answer(200, &[], response)).await, expected);
+    let expected = Err("the function failed: status 502: no container".to_owned());
+    assert_eq!(outcome(answer(502, &[], "no container\n")).await, expected);
 }
 
 #[tokio::test]
-async fn a_throttle_is_one() {
+async fn a_throttle_is_one_and_an_unknown_function_is_told_with_what_helps() {
     let error = outcome(answer(429, &[], "{}")).await.expect_err("an error");
     assert_eq!(error, InvokeError::Throttled.to_string());
-}
-
-#[tokio::test]
-async fn an_unknown_function_is_told_with_what_helps() {
     let error = outcome(answer(404, &[], "{}")).await.expect_err("an error");
     assert!(error.contains("functions/NAME/invocations"), "{error}");
 }
@@ -129,21 +112,15 @@ async fn that_nobody_listens_is_told_with_what_helps_once() {
     let remote = RemoteFunction::new(&url, "chat", SECOND).expect("a URL");
     let mut texts = Vec::new();
     for _ in 0..2 {
-        let error = remote
-            .invoke("{}".into())
-            .await
-            .expect_err("nobody listens");
-        assert!(
-            matches!(error, InvokeError::Unreachable { .. }),
-            "{error:?}"
-        );
+        let result = remote.invoke("{}".into()).await;
+        let error = result.expect_err("no server listens");
+        let is_unreachable = matches!(error, InvokeError::Unreachable { .. });
+        assert!(is_unreachable, "{error:?}");
         texts.push(error.to_string());
     }
     assert!(texts[0].contains("cargo lambda watch"), "{texts:?}");
-    assert_eq!(
-        texts[1],
-        format!("nobody listens at {}", &url["http://".len()..])
-    );
+    let expected = format!("no server listens at {}", &url["http://".len()..]);
+    assert_eq!(texts[1], expected);
 }
 
 /// Whether a second event arrives before the first is answered.
@@ -169,14 +146,10 @@ async fn overlaps(remote: &RemoteFunction, arrivals: &mut Arrivals) -> bool {
         None => arrivals.recv().await.expect("the second"),
     };
     reply.send(answer(200, &[], "2")).expect("somebody waits");
-    assert_eq!(
-        &first.await.expect("no panic").expect("an answer")[..],
-        b"1"
-    );
-    assert_eq!(
-        &second.await.expect("no panic").expect("an answer")[..],
-        b"2"
-    );
+    for (call, body) in [(first, b"1"), (second, b"2")] {
+        let answer = call.await.expect("no panic").expect("an answer");
+        assert_eq!(&answer[..], body);
+    }
     overlaps
 }
 
@@ -193,9 +166,8 @@ async fn the_runtime_interface_emulator_gets_one_event_at_a_time() {
 #[tokio::test]
 async fn a_caller_who_goes_away_does_not_give_the_turn_to_another() {
     let (url, mut arrivals) = emulator().await;
-    let remote = RemoteFunction::new(&url, "chat", SECOND)
-        .expect("a URL")
-        .serial();
+    let remote = RemoteFunction::new(&url, "chat", SECOND);
+    let remote = remote.expect("a URL").serial();
     let first = remote.clone();
     let first = tokio::spawn(async move { first.invoke("1".into()).await });
     let (event, reply) = arrivals.recv().await.expect("an event");
@@ -204,9 +176,8 @@ async fn a_caller_who_goes_away_does_not_give_the_turn_to_another() {
     assert!(first.await.expect_err("it was ended").is_cancelled());
     let (turns, _) = remote.shared.turns.as_ref().expect("turns");
     assert_eq!(turns.available_permits(), 0);
-    reply
-        .send(answer(200, &[], "1"))
-        .expect("the request goes on");
+    let sent = reply.send(answer(200, &[], "1"));
+    sent.expect("the request goes on");
     let second = tokio::spawn(async move { remote.invoke("2".into()).await });
     let (event, _reply) = arrivals.recv().await.expect("an event");
     assert!(event.ends_with(" 2"), "{event}");

@@ -6,7 +6,8 @@
 //!
 //! # Mistakes and remarks
 //!
-//! A mistake fails or loses something on AWS. A remark costs more, or behaves differently than most applications need.
+//! A mistake breaks the deployment or the application on AWS. A remark is about cost, or about behaviour that few
+//! applications need.
 //!
 //! | check | reports | weight |
 //! |---|---|---|
@@ -82,16 +83,16 @@ pub use examined::Examined;
 pub use finding::{Finding, Weight};
 pub use library_rules::LibraryRules;
 
+use super::evaluate::{Evaluator, Options};
+use super::resources::{api, function, table, unsupported};
+use super::syntax::{self, Node, Problem, Report, TemplateError};
 use checks::{CHECKS, REFERENCES};
 use finding::READER;
 use input::{DoctorInput, unwritten_resources};
 
-use super::evaluate::{Evaluator, Options};
-use super::resources::{api, function, table, unsupported};
-use super::syntax::{self, Node, Problem, Report, TemplateError};
-
 /// The result of [`examine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Examination {
     /// The findings, in the order of their lines.
     pub findings: Vec<Finding>,

@@ -14,9 +14,8 @@ mod tables;
 mod throttling;
 mod yaml;
 
-use std::path::Path;
-
 use super::{Options, Template};
+use std::path::Path;
 
 const SAM: &str = include_str!("tests/fixtures/sam.yaml");
 const RAW: &str = include_str!("tests/fixtures/raw.yaml");
@@ -48,6 +47,11 @@ fn read(text: &str) -> Template {
 
 fn errors(text: &str) -> String {
     parse(text, &Options::default()).expect_err("the template is not valid")
+}
+
+/// Returns whether a note contains this text.
+fn is_noted(text: &str, part: &str) -> bool {
+    notes(text).iter().any(|note| note.contains(part))
 }
 
 fn notes(text: &str) -> Vec<String> {

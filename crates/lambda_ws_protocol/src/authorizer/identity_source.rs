@@ -17,6 +17,7 @@ use std::str::FromStr;
 /// # Ok::<(), lambda_ws_protocol::authorizer::InvalidIdentitySource>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IdentitySource {
     /// `route.request.header.NAME`: a header. The case of its name is ignored.
     Header(String),

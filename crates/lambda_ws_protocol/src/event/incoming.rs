@@ -33,6 +33,7 @@ pub struct IncomingEvent<'a> {
 /// The `requestContext` of an event of a WebSocket API (conformance C1 to C3). Absent strings are empty.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct IncomingContext<'a> {
     /// Absent in authorizer events of 2019.
     pub event_type: Option<EventType>,
@@ -73,6 +74,7 @@ pub struct IncomingContext<'a> {
 /// The kind of an event of a WebSocket API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
 pub enum EventType {
     /// A handshake.
     Connect,
@@ -88,6 +90,7 @@ pub enum EventType {
 /// The client's address and user agent.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct IncomingIdentity {
     /// The address, IPv4 or IPv6.
     pub source_ip: Option<String>,

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 /// [`ConnectionDetails::event`](super::ConnectionDetails::event) creates an event with the members of every kind.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct ProxyRequest<'a> {
     /// The headers of the handshake, with the last value of each. Present only in CONNECT and DISCONNECT events.
     #[serde(serialize_with = "last", skip_serializing_if = "Option::is_none")]
@@ -40,6 +41,7 @@ pub struct ProxyRequest<'a> {
 /// The part of a [`ProxyRequest`] that every kind of event has.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct RequestContext<'a> {
     /// The key of the selected route.
     pub route_key: &'a str,
@@ -248,9 +250,7 @@ mod tests {
         let mut json = serde_json::Serializer::new(Vec::new());
         last(&Some(&pairs), &mut json).unwrap();
         all(&Some(&pairs), &mut json).unwrap();
-        assert_eq!(
-            String::from_utf8(json.into_inner()).unwrap(),
-            r#"{"a":"3","b":"2"}{"a":["1","3"],"b":["2"]}"#
-        );
+        let expected = r#"{"a":"3","b":"2"}{"a":["1","3"],"b":["2"]}"#;
+        assert_eq!(String::from_utf8(json.into_inner()).unwrap(), expected);
     }
 }

@@ -8,6 +8,7 @@ pub const BEARER: &str = "bearer";
 
 /// The sub-protocols that a client offers, and the optional token among them.
 #[derive(Default)]
+#[non_exhaustive]
 pub struct OfferedProtocols {
     /// The sub-protocols in the client's order of preference, without `bearer` and the token.
     pub protocols: Vec<String>,
@@ -54,10 +55,8 @@ mod tests {
         assert_eq!(offer("bearer, t"), (vec![], token.clone()));
         assert_eq!(offer("bearer,t,a"), (vec!["a".to_owned()], token.clone()));
         assert_eq!(offer("a, bearer , t"), (vec!["a".to_owned()], token));
-        assert_eq!(
-            offer("a, bearer"),
-            (vec!["a".to_owned(), "bearer".to_owned()], None)
-        );
+        let expected = (vec!["a".to_owned(), "bearer".to_owned()], None);
+        assert_eq!(offer("a, bearer"), expected);
         assert_eq!(offer(""), (vec![], None));
     }
 }

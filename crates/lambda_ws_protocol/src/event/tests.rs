@@ -49,28 +49,17 @@ fn this_parser_and_aws_lambda_events_agree_on_every_used_member() {
         };
         assert_eq!(Some(kind), expected.event_type.as_deref(), "{name}");
         assert_eq!(context.connection_id, expected.connection_id, "{name}");
-        assert_eq!(
-            Some(&context.route_key),
-            expected.route_key.as_ref(),
-            "{name}"
-        );
-        assert_eq!(
-            Some(&context.request_id),
-            expected.request_id.as_ref(),
-            "{name}"
-        );
+        let found = Some(&context.route_key);
+        assert_eq!(found, expected.route_key.as_ref(), "{name}");
+        let found = Some(&context.request_id);
+        assert_eq!(found, expected.request_id.as_ref(), "{name}");
         assert_eq!(Some(&context.stage), expected.stage.as_ref(), "{name}");
         assert_eq!(Some(&context.api_id), expected.apiid.as_ref(), "{name}");
-        assert_eq!(
-            Some(&context.domain_name),
-            expected.domain_name.as_ref(),
-            "{name}"
-        );
+        let found = Some(&context.domain_name);
+        assert_eq!(found, expected.domain_name.as_ref(), "{name}");
         assert_eq!(context.connected_at as i64, expected.connected_at, "{name}");
-        assert_eq!(
-            context.request_time_epoch as i64, expected.request_time_epoch,
-            "{name}"
-        );
+        let found = context.request_time_epoch as i64;
+        assert_eq!(found, expected.request_time_epoch, "{name}");
         assert_eq!(
             context.disconnect_status_code, expected.disconnect_status_code,
             "{name}"
@@ -82,17 +71,13 @@ fn this_parser_and_aws_lambda_events_agree_on_every_used_member() {
         let identity = context.identity.as_ref().unwrap();
         assert_eq!(identity.source_ip, expected.identity.source_ip, "{name}");
         assert_eq!(identity.user_agent, expected.identity.user_agent, "{name}");
-        assert_eq!(
-            ours.headers().unwrap(),
-            theirs.multi_value_headers,
-            "{name}"
-        );
+        let found = ours.headers().unwrap();
+        assert_eq!(found, theirs.multi_value_headers, "{name}");
         let ours_query: Vec<(String, String)> =
             serde_urlencoded::from_str(&ours.query().unwrap()).unwrap();
         let their_query = theirs.multi_value_query_string_parameters.iter();
-        let mut their_query: Vec<_> = their_query
-            .map(|(n, v)| (n.to_owned(), v.to_owned()))
-            .collect();
+        let their_query = their_query.map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let mut their_query: Vec<_> = their_query.collect();
         let mut ours_query = ours_query;
         ours_query.sort();
         their_query.sort();
@@ -188,10 +173,8 @@ fn c1_events_of_2019_with_nulls_and_without_lists_are_read() {
         "body": null, "isBase64Encoded": false}"#;
     let event: IncomingEvent<'_> = serde_json::from_str(json).unwrap();
     let read = event.headers().unwrap();
-    assert_eq!(
-        (read.len(), &read["host"], &read["x"]),
-        (2, &"h".parse().unwrap(), &"1".parse().unwrap())
-    );
+    let expected = (2, &"h".parse().unwrap(), &"1".parse().unwrap());
+    assert_eq!((read.len(), &read["host"], &read["x"]), expected);
     assert_eq!(event.query().unwrap(), "b=1&b=2");
     assert!(event.body.is_none() && event.request_context.unwrap().authorizer.is_none());
 }

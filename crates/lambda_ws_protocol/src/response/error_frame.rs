@@ -4,6 +4,7 @@ use std::fmt;
 
 /// The reason for an error frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorFrame {
     /// No route matched, and there is no `$default` (conformance D4).
     Forbidden,
@@ -80,17 +81,13 @@ mod tests {
             error_frame(ErrorFrame::EndpointRequestTimedOut, "c", "r"),
             r#"{"message": "Endpoint request timed out", "connectionId":"c", "requestId":"r"}"#
         );
-        assert_eq!(
-            error_frame(ErrorFrame::TooManyRequests, "c", "r"),
-            r#"{"message": "Too Many Requests", "connectionId":"c", "requestId":"r"}"#
-        );
+        let expected = r#"{"message": "Too Many Requests", "connectionId":"c", "requestId":"r"}"#;
+        assert_eq!(error_frame(ErrorFrame::TooManyRequests, "c", "r"), expected);
     }
 
     #[test]
     fn d7_the_frame_of_a_bad_body_has_its_own_spaces_and_the_message_id() {
-        assert_eq!(
-            error_frame(ErrorFrame::BadRequestBody, "c", "m"),
-            r#"{"message" : "Bad request body", "connectionId": "c", "messageId": "m"}"#
-        );
+        let expected = r#"{"message" : "Bad request body", "connectionId": "c", "messageId": "m"}"#;
+        assert_eq!(error_frame(ErrorFrame::BadRequestBody, "c", "m"), expected);
     }
 }

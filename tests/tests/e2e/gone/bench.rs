@@ -213,9 +213,8 @@ impl Bench {
     /// Ends the gateway.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(());
-        within("the end of the gateway", self.serving)
-            .await
-            .unwrap();
+        let result = within("the end of the gateway", self.serving).await;
+        result.unwrap();
     }
 
     /// Ends the gateway; returns all that each client has heard.

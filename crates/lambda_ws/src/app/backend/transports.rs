@@ -1,24 +1,23 @@
-//! The way to the clients of an API.
+//! The transports to the clients of APIs.
 
 use crate::context::Context;
 use crate::sender::EndpointState;
 use crate::transport::DynTransport;
 use std::sync::Arc;
 
-/// A transport, and what the process knows of its endpoint.
+/// A transport with the state of its endpoint.
 pub(crate) type Route = (Arc<dyn DynTransport>, Arc<EndpointState>);
 
-/// The way to the clients of the API that an event is from.
+/// The transports to the clients of the events' APIs.
 pub(crate) enum Transports {
-    /// One for all: the endpoint is given.
+    /// One transport for all, because the endpoint is configured.
     One(Route),
-    /// One for each API, made from its events (conformance K7).
+    /// One transport per API, created from its events (conformance K7).
     #[cfg(feature = "apigateway")]
     EachApi(Box<each_api::EachApi>),
 }
 
 impl Transports {
-    /// One transport for all events.
     pub(crate) fn one(transport: Arc<dyn DynTransport>) -> Self {
         let endpoint = match api_of(transport.url()) {
             Some(_) => EndpointState::proven(),
@@ -27,7 +26,7 @@ impl Transports {
         Self::One((transport, Arc::new(endpoint)))
     }
 
-    /// The transport for an event, and the API and stage it reaches.
+    /// Returns the transport for an event, and its API and stage.
     pub(super) fn of(&self, context: &Context) -> (Route, String) {
         match self {
             Self::One((transport, endpoint)) => {
@@ -43,7 +42,7 @@ impl Transports {
         }
     }
 
-    /// The transport that needs no event, and the API and stage it reaches, if its URL tells.
+    /// Returns the transport that needs no event, and its API and stage, if known from the URL.
     pub(super) fn known(&self) -> Option<(Route, Option<String>)> {
         match self {
             Self::One(route) => Some((route.clone(), api_of(route.0.url()))),
@@ -52,7 +51,7 @@ impl Transports {
         }
     }
 
-    /// The transport to `api`, which is `<apiId>/<stage>`, and what its URL tells of that.
+    /// Returns the transport to `api` (`<apiId>/<stage>`), and the API and stage of its URL, if known.
     pub(super) fn at(&self, api: Option<&str>) -> Option<(Route, Option<String>)> {
         match (self, api) {
             (Self::One(_), _) => self.known(),
@@ -60,7 +59,7 @@ impl Transports {
             (Self::EachApi(each), Some(api)) => {
                 let (id, stage) = api.split_once('/').filter(|(id, stage)| {
                     let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-$".contains(&b);
-                    // Both are parts of the URL that is called.
+                    // Both become parts of the URL.
                     id.bytes().chain(stage.bytes()).all(is_name) && !id.is_empty()
                 })?;
                 Some((each.at(id, stage), None))
@@ -70,7 +69,7 @@ impl Transports {
         }
     }
 
-    /// A way that only events tell, as it is without an endpoint.
+    /// Returns a transport that needs an event, as without a configured endpoint.
     #[cfg(all(test, feature = "apigateway"))]
     pub(crate) fn nowhere() -> Self {
         let config = aws_config::SdkConfig::builder().build();
@@ -87,7 +86,7 @@ impl Transports {
     }
 }
 
-/// The `<apiId>/<stage>` of an API Gateway's own URL; a custom domain's does not tell.
+/// Returns the `<apiId>/<stage>` of API Gateway's own URL. The URL of a custom domain does not contain it.
 fn api_of(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://")?;
     let (host, stage) = rest.split_once('/')?;
@@ -109,7 +108,6 @@ mod each_api {
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 
-    /// A transport for each API that events come from.
     pub(crate) struct EachApi {
         config: SdkConfig,
         client: ManagementClient,
@@ -146,7 +144,7 @@ mod each_api {
         }
     }
 
-    /// The management API's own URL, never a custom domain's (conformance A5, K7).
+    /// Returns the management API's own URL, never that of a custom domain (conformance A5, K7).
     fn url(api: &str, region: &str, stage: &str) -> String {
         let suffix = match region {
             cn if cn.starts_with("cn-") => "amazonaws.com.cn",
@@ -170,7 +168,7 @@ mod each_api {
         }
 
         #[test]
-        fn an_own_url_tells_the_api_and_a_custom_domain_does_not() {
+        fn only_api_gateway_urls_contain_the_api() {
             let own = url("abcd1234", "eu-west-1", "dev");
             assert_eq!(api_of(&own).as_deref(), Some("abcd1234/dev"));
             assert_eq!(api_of("https://ws.example.com/chat"), None);

@@ -41,7 +41,7 @@ impl Dispatcher {
         };
         if !policy.allows() {
             self.count(Metric::Refusals);
-            debug!("the client may not connect");
+            debug!("the authorizer denied the client");
         }
         let document = policy.document(&method_arn).and_then(|document| {
             RawValue::from_string(document).map_err(|error| error.to_string())
@@ -49,7 +49,7 @@ impl Dispatcher {
         match document {
             Ok(document) => Ok(LambdaResponse::Json(document)),
             Err(problem) => {
-                error!(problem, "the authorizer's policy is not sent");
+                error!(problem, "the authorizer's policy is not valid");
                 refused(AuthorizerError::Policy(problem))
             }
         }

@@ -20,8 +20,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
-/// How long after its registration another event may have closed a connection whose handshake runs. A sender that
-/// closes a connection repeats that for longer.
+/// How long `$connect` checks for a close by another event during the handshake. A sender repeats its close for longer.
 const CLOSE_CHECK: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
@@ -80,7 +79,6 @@ impl Dispatcher {
         LambdaResponse::new(response, None)
     }
 
-    /// Stores a connection. Whether it is stored: a client that is connected always is.
     async fn register(&self, record: &Record) -> bool {
         let store = &self.backend.store;
         let Err(error) = store.register(record).await else {
@@ -88,47 +86,56 @@ impl Dispatcher {
         };
         error!(
             error = &error as &dyn Error,
-            "the connection is not registered"
+            "the connection could not be registered"
         );
         if let Err(error) = store.remove(&record.id, record.at).await {
             warn!(
                 error = &error as &dyn Error,
-                "what was written of it is left to expire"
+                "the rejected connection could not be removed from the store; it expires there"
             );
         }
         false
     }
 
-    /// Whether a connection was closed since it was registered. Its record is removed then.
+    /// Returns whether another event closed a connection since its registration, and removes its record then.
     async fn is_closed(&self, id: &ConnectionId, at: Timestamp) -> bool {
         let now = self.backend.clock().now();
         let found = self.backend.store.record(id, now).await;
         let is_closed = found.is_ok_and(|record| record.is_none_or(|record| record.gone));
         if is_closed && let Err(error) = self.backend.store.remove(id, at).await {
             let error = &error as &dyn Error;
-            warn!(error, "the record of a closed connection is left to expire");
+            warn!(
+                error,
+                "the record of a closed connection could not be removed; it expires"
+            );
         }
         is_closed
     }
 }
 
-/// Sends the announcements of a connection to its rooms.
 async fn announce(sender: &Sender, id: &ConnectionId, announcements: Vec<(String, Payload)>) {
     for (room, payload) in announcements {
         match sender.room(&*room).except(id).send(payload).await {
             Ok(delivery) if delivery.rest.is_some() => {
-                error!(room, "not everybody heard the announcement in time");
+                error!(
+                    room,
+                    "the announcement did not reach all recipients before the deadline"
+                );
             }
             Ok(_) => {}
-            Err(error) => error!(room, error = &error as &dyn Error, "not announced"),
+            Err(error) => error!(
+                room,
+                error = &error as &dyn Error,
+                "the announcement failed"
+            ),
         }
     }
 }
 
-/// Answers a token that the client offers as a sub-protocol, and logs why a client will close the connection
+/// Selects the sub-protocol for a client that offers a token as one. Warns if the client will close the connection
 /// (conformance B8).
 fn choose_protocol(response: &mut Response, offer: &OfferedProtocols) {
-    // What is offered is not logged: some clients bring a token as if it were a protocol.
+    // The offered protocols are not logged: some clients send a token as a sub-protocol.
     let chosen = response.headers.get(SEC_WEBSOCKET_PROTOCOL);
     let known = |name: &str| offer.protocols.iter().any(|p| p == name);
     match chosen.map(|chosen| chosen.to_str().unwrap_or_default()) {
@@ -137,7 +144,7 @@ fn choose_protocol(response: &mut Response, offer: &OfferedProtocols) {
         Some(chosen) => warn!(
             chosen,
             offered = offer.protocols.len(),
-            "the client did not offer the sub-protocol it gets: browsers close such a connection"
+            "the response selects a sub-protocol that the client did not offer: browsers close such a connection"
         ),
         None if offer.token.is_some() => {
             let bearer = HeaderValue::from_static(BEARER);
@@ -146,8 +153,8 @@ fn choose_protocol(response: &mut Response, offer: &OfferedProtocols) {
         None if offer.protocols.is_empty() => {}
         None => warn!(
             offered = offer.protocols.len(),
-            "the client offers sub-protocols and gets none: browsers close such a connection; \
-             return what `Protocols::choose` makes of them"
+            "the client offers sub-protocols and the response selects none: browsers close such a connection; \
+             fix: return the result of `Protocols::choose`"
         ),
     }
 }

@@ -28,16 +28,16 @@ impl Dispatcher {
             .sender_for(&context, scope, EventOrigin::Outside);
         let (id, at) = (context.connection_id(), context.connected_at());
         self.backend.gone.remember(id, self.backend.clock().now());
-        if self.backend.presences().are_kept() {
+        if self.backend.presences().is_enabled() {
             self.store_departure(id, at, &sender).await;
         }
         let record = match self.backend.store.remove(id, at).await {
             Ok(record) => record,
             Err(error) => {
-                // The next message to it finds it gone, and its record expires.
+                // The next message to the connection gets a 410, and the record expires.
                 error!(
                     error = &error as &dyn std::error::Error,
-                    "the connection is not removed"
+                    "the connection could not be removed"
                 );
                 return LambdaResponse::new(&Response::new(StatusCode::SERVICE_UNAVAILABLE), None);
             }
@@ -48,7 +48,7 @@ impl Dispatcher {
         LambdaResponse::new(&response, None)
     }
 
-    /// Stores that a connection leaves its rooms, before it is removed: a process that ends in between loses
+    /// Stores the departure of a connection before the connection is removed. So a process that ends in between loses
     /// no departure, and a connection that is not removed keeps its user present.
     async fn store_departure(&self, id: &ConnectionId, at: Timestamp, sender: &Sender) {
         match self.backend.store.record(id, sender.now()).await {
@@ -59,7 +59,7 @@ impl Dispatcher {
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                error!(error, "the departure of a user is not stored");
+                error!(error, "the departure of a user could not be stored");
             }
         }
     }

@@ -10,21 +10,14 @@ use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The event of an invocation.
 pub(super) enum Invocation<'a> {
-    /// API Gateway asks for authorization.
     Authorize(Context, Authorize),
-    /// `$connect`.
     Connect(Context, Connect),
-    /// A message.
     Message(Context, Message),
-    /// `$disconnect`.
     Disconnect(Context, Disconnect),
-    /// A task that the function gave itself.
+    /// A follow-up task of the function itself.
     Task(&'a RawValue),
-    /// A message that another program publishes.
     Publish(&'a RawValue),
-    /// Notifications of SNS, or messages of SQS.
     Records(Vec<Record>),
 }
 
@@ -38,7 +31,6 @@ struct NonSocketEvent<'a> {
     publish: Option<&'a RawValue>,
     #[serde(rename = "Records")]
     records: Option<Vec<Record>>,
-    /// Of EventBridge.
     #[serde(borrow)]
     detail: Option<Detail<'a>>,
 }
@@ -50,11 +42,11 @@ struct Detail<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// Reads an event.
+    /// Parses an event.
     ///
     /// # Errors
     ///
-    /// It is not one that the library knows, or its headers or query are not valid.
+    /// The event is unknown, or its headers or query are not valid.
     pub(super) fn read(json: &'a str, trace_id: Option<&str>) -> Result<Self, BoxError> {
         let incoming: Result<IncomingEvent<'_>, _> = serde_json::from_str(json);
         let mut incoming = incoming.map_err(UnknownEvent::because)?;
@@ -85,7 +77,7 @@ impl<'a> Invocation<'a> {
                 };
                 Self::Disconnect(context, data)
             }
-            EventType::Message | EventType::Other => {
+            _ => {
                 let data = Message {
                     body: incoming.body.unwrap_or_default(),
                     selected: None,
@@ -107,7 +99,6 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// The context of an event of a WebSocket API.
     pub(super) fn context(&self) -> Option<&Context> {
         match self {
             Self::Authorize(context, _)
@@ -118,7 +109,7 @@ impl<'a> Invocation<'a> {
         }
     }
 
-    /// Whether API Gateway waits for the response.
+    /// Returns whether API Gateway waits for the response.
     pub(super) fn is_awaited(&self) -> bool {
         matches!(
             self,

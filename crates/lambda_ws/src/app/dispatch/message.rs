@@ -38,7 +38,6 @@ impl Dispatcher {
         response
     }
 
-    /// Sends what the handler returned to the client.
     async fn answer_message(
         &self,
         mut response: Response,
@@ -53,7 +52,7 @@ impl Dispatcher {
                 Err(too_large) => {
                     error!(
                         error = &too_large as &dyn std::error::Error,
-                        "the client is not told of its error"
+                        "the error frame could not be sent to the client"
                     );
                     None
                 }
@@ -68,17 +67,17 @@ impl Dispatcher {
         }
         match sender.send(context.connection_id(), payload).await {
             Ok(()) => {}
-            Err(SendError::Gone) => debug!("the client has gone before it was answered"),
+            Err(SendError::Gone) => debug!("the client disconnected before the response was sent"),
             Err(error) => error!(
                 error = &error as &dyn std::error::Error,
-                "the client is not answered"
+                "the response could not be sent to the client"
             ),
         }
         LambdaResponse::new(&response, None)
     }
 }
 
-/// The message that the client of a failed handler receives.
+/// Returns the error frame for the client of a failed handler.
 fn frame(error: &Error, request_id: &str) -> Result<Payload, SendError> {
     #[derive(Serialize)]
     struct Frame<'a> {

@@ -1,4 +1,4 @@
-//! Connections that have been opened.
+//! The `opened` handlers of new connections.
 
 use super::task::Outcome;
 use super::{Dispatcher, InvocationContext, about, event, log};
@@ -24,21 +24,21 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 use tracing::{Instrument, debug, error, warn};
 
-/// How many `opened` handlers run at once.
+/// The maximum number of `opened` handlers that run at once.
 const AT_ONCE: usize = 8;
 
-/// How often the `opened` handler of a connection is called, if the events beside it end first.
+/// The maximum number of calls of a connection's `opened` handler, if the events beside it end first.
 const ATTEMPTS: u32 = 3;
 
-/// A connection that has been opened, and for which no task was queued. Its `opened` handler runs beside the next
-/// event: until `$connect` returns, the connection cannot receive.
+/// A connection without a queued task. Its `opened` handler runs beside the next event, because the connection cannot
+/// receive until `$connect` returns.
 #[derive(Debug)]
 pub(super) struct Deferred {
     context: Context,
     attempts: u32,
 }
 
-/// A connection whose `opened` handler runs. It is put back if the event ends first.
+/// A connection with a running `opened` handler. It is deferred again if the event ends first.
 struct Unfinished<'a> {
     connection: Option<Deferred>,
     deferred: &'a Mutex<Vec<Deferred>>,
@@ -53,25 +53,24 @@ impl Drop for Unfinished<'_> {
             lock(self.deferred).push(connection);
         } else {
             let id = connection.context.connection_id();
-            error!(connection = %id, "a new client is not greeted: its handler takes too long");
+            error!(connection = %id, "the `opened` handler of a connection timed out {ATTEMPTS} times");
         }
     }
 }
 
 impl Dispatcher {
-    /// Takes the connections whose `opened` handlers run beside this event.
+    /// Takes the connections with deferred `opened` handlers.
     pub(super) fn take_deferred(&self) -> Vec<Deferred> {
         std::mem::take(&mut *lock(&self.deferred))
     }
 
-    /// Runs the `opened` handlers of deferred connections. The event beside them is another client's, so a panic
-    /// ends here.
+    /// Runs deferred `opened` handlers. The event beside them belongs to another client, so a panic must not reach it.
     pub(super) async fn run_deferred(
         &self,
         deferred: Vec<Deferred>,
         beside: InvocationContext<'_>,
     ) {
-        // All are put back if this ends early, also those that have not begun.
+        // All of them are deferred again if the event ends early, also those that have not started.
         let unfinished: Vec<_> = deferred
             .into_iter()
             .map(|connection| Unfinished {
@@ -91,14 +90,14 @@ impl Dispatcher {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
                 };
-                // Its `$connect` has returned before this event came.
+                // Its `$connect` returned before this event arrived.
                 let origin = EventOrigin::Connected(context.connection_id().clone());
                 let welcome = AssertUnwindSafe(self.opened(context, origin, &scope)).catch_unwind();
                 let welcome = welcome.map(|welcomed| {
                     let welcomed =
                         welcomed.unwrap_or_else(|panic| Err(Failure::panic(&*panic).into()));
                     if let Err(error) = welcomed {
-                        error!(error = &*error, "a new client is not greeted");
+                        error!(error = &*error, "the `opened` handler failed");
                     }
                 });
                 welcome.instrument(about).await;
@@ -107,24 +106,24 @@ impl Dispatcher {
         all.await;
     }
 
-    /// Queues the task that calls the `opened` handler once `$connect` has returned.
+    /// Queues a task that calls the `opened` handler after `$connect` returns.
     pub(super) async fn queue_opened(&self, context: Context) {
         let task = Task::new(new_id(), 1, TaskKind::Opened(context.clone()));
         let queued = match self.backend.tasks() {
             Some(tasks) => tasks.queue(task.event()).await,
-            None => Err("this function cannot invoke itself here".into()),
+            None => Err("self-invocation is not available".into()),
         };
         if let Err(error) = queued {
             warn!(
                 error = &*error,
-                "no task follows the opening of a connection: it is followed up with the next event here"
+                "the follow-up task of `opened` could not be queued; the handler runs with the next event of this process"
             );
             let attempts = 0;
             lock(&self.deferred).push(Deferred { context, attempts });
         }
     }
 
-    /// Calls the `opened` handler of a connection, if it is still registered.
+    /// Calls the `opened` handler of a connection that is still registered.
     pub(super) async fn opened(
         &self,
         context: Context,
@@ -136,7 +135,7 @@ impl Dispatcher {
         let record_cache = RecordCache::default();
         let record = record_cache.read(&sender, id, at).await?;
         if record.is_none_or(|record| record.gone) {
-            debug!("the client has gone before it was greeted");
+            debug!("the client disconnected before its `opened` handler ran");
             return LambdaResponse::json(&Outcome::Known);
         }
         let data = EventData::Opened(Opened);
@@ -144,7 +143,7 @@ impl Dispatcher {
         let mut response = self.respond(event).await;
         match response.error() {
             Some(error) if error.is_gone() => {
-                debug!("the client has gone before it was greeted");
+                debug!("the client disconnected before its `opened` handler ran");
             }
             _ => log(&response),
         }
@@ -158,11 +157,14 @@ impl Dispatcher {
     }
 }
 
-/// Sends what the `opened` handler returned to the client.
+/// Sends the response of the `opened` handler to the client.
 async fn welcome(sender: &Sender, id: &ConnectionId, payload: Payload) {
     match sender.send(id, payload).await {
         Ok(()) => {}
-        Err(SendError::Gone) => debug!("the client has gone before it was greeted"),
-        Err(error) => error!(error = &error as &dyn Error, "the client is not greeted"),
+        Err(SendError::Gone) => debug!("the client disconnected before the response was sent"),
+        Err(error) => error!(
+            error = &error as &dyn Error,
+            "the response of the `opened` handler could not be sent"
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! Users who join and leave rooms.
+//! The `joined` and `left` handlers of rooms.
 
 use super::Dispatcher;
 use crate::app::backend::EventScope;
@@ -18,28 +18,28 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tracing::{Instrument, debug, error, error_span, warn};
 
-/// The number of hooks that run at once, and of rooms that are read or written.
+/// The maximum number of concurrent hooks, and of concurrent reads or writes of rooms.
 const AT_ONCE: usize = 8;
 
-/// How long after a user has joined a room the next ones are announced together.
+/// How long joins of a room are collected after an announced join.
 const JOIN_WINDOW: Duration = Duration::from_secs(1);
 
-/// The most bytes of names that one call of a hook has.
+/// The maximum total length of the names in one call of a hook, in bytes.
 const NAMES: usize = 16 * 1024;
 
 impl Dispatcher {
-    /// Makes the user of a new connection present, and returns the rooms for which that is a change.
+    /// Makes the user of a new connection present. Returns the rooms in which the user was absent before.
     pub(super) async fn make_present(&self, record: &Record) -> Option<Joins> {
         let user = record.user.as_ref()?;
-        if record.rooms.is_empty() || !self.backend.presences().are_kept() {
+        if record.rooms.is_empty() || !self.backend.presences().is_enabled() {
             return None;
         }
         let touch = |room: String| async move {
-            match self.backend.kept().touch(&room, user).await {
+            match self.backend.ledger().touch(&room, user).await {
                 Ok(is_news) => is_news.then_some(room),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
-                    error!(room, error, "a user who has joined is not present");
+                    error!(room, error, "the presence of a user could not be stored");
                     None
                 }
             }
@@ -50,7 +50,7 @@ impl Dispatcher {
         (!rooms.is_empty()).then_some(Joins { user, rooms })
     }
 
-    /// Announces a user who has joined rooms, now or together with others.
+    /// Announces a user's joins, at once or in a batch.
     pub(super) async fn announce_joins(
         &self,
         Joins { user, rooms }: Joins,
@@ -77,7 +77,10 @@ impl Dispatcher {
                     Ok(()) => return self.backend.presences().added(shard, due),
                     Err(error) => {
                         let error = &error as &dyn std::error::Error;
-                        warn!(room, error, "a join is announced alone");
+                        warn!(
+                            room,
+                            error, "a join could not be batched; it is announced at once"
+                        );
                     }
                 }
             }
@@ -90,7 +93,7 @@ impl Dispatcher {
         run_all(joins).await;
     }
 
-    /// Whether an event may announce a join to a room at once: one event a second may.
+    /// Returns whether an event may announce a join to a room at once. One event per second may.
     async fn takes_turn(&self, room: &str) -> bool {
         let now = self.backend.clock().now();
         let (namespace, expires) = (format!("now:{room}"), value_expiry(now, JOIN_WINDOW));
@@ -98,11 +101,11 @@ impl Dispatcher {
             self.backend
                 .store
                 .insert_value(&namespace, "joined", "true", Some(expires), now);
-        // A table that throttles does so because many arrive.
+        // A throttled table means that many users arrive.
         inserted.await.unwrap_or(false)
     }
 
-    /// Stores that users have left rooms, if they have, and calls the handler with those who did.
+    /// Stores confirmed departures of users and calls the `left` handler with them.
     pub(super) async fn announce_departures(
         &self,
         departures: Vec<PendingChange>,
@@ -116,15 +119,15 @@ impl Dispatcher {
             let rooms = users.entry(departure.user.clone()).or_default();
             rooms.extend(departure.rooms.iter().cloned());
         }
-        debug!(users = users.len(), "users may have left");
+        debug!(users = users.len(), "checking users for departures");
         let mut left = BTreeMap::new();
-        let stored = self.backend.kept().leave(users, &mut left).await;
+        let stored = self.backend.ledger().leave(users, &mut left).await;
         let calls = left.iter().flat_map(|(room, users)| {
             let of_room = |change: &&PendingChange| {
                 change.rooms.contains(room) && users.contains_key(&change.user)
             };
             let departure = departures.iter().rfind(of_room);
-            let departure = departure.expect("the rooms and users are theirs");
+            let departure = departure.expect("rooms and users come from the departures");
             let users = users.keys().cloned().collect();
             chunks(room.clone(), users).map(move |presence| (presence, departure))
         });
@@ -132,11 +135,11 @@ impl Dispatcher {
             self.call_hook_later(ChangeKind::Left, presence, departure, scope)
         });
         run_all(calls).await;
-        self.backend.kept().forget(left).await;
+        self.backend.ledger().forget(left).await;
         stored
     }
 
-    /// Calls the handler with users who have joined rooms.
+    /// Calls the `joined` handler with users.
     pub(super) async fn announce_arrivals(&self, arrivals: Vec<PendingChange>, scope: &EventScope) {
         let mut rooms: BTreeMap<String, (BTreeSet<String>, PendingChange)> = BTreeMap::new();
         for arrival in arrivals {
@@ -158,7 +161,7 @@ impl Dispatcher {
         run_all(calls).await;
     }
 
-    /// Calls a hook outside of the event that brought it about. `change` is that of one of the users.
+    /// Runs a hook in its own scope. `change` belongs to one of the users.
     async fn call_hook_later(
         &self,
         kind: ChangeKind,
@@ -170,7 +173,7 @@ impl Dispatcher {
         let Some(sender) = self.backend.sender_at(api, scope, None) else {
             error!(
                 room = presence.room,
-                "the API of a connection is unknown: no hook announces that users joined or left"
+                "the API of a connection is unknown: the `joined` and `left` handlers are not called"
             );
             return;
         };
@@ -183,7 +186,8 @@ impl Dispatcher {
         self.call_hook(kind, presence, context, sender).await;
     }
 
-    /// Calls the `joined` or the `left` handler. The event beside it may be another client's, so a panic ends here.
+    /// Calls the `joined` or `left` handler. The event beside it may belong to another client, so a panic must not
+    /// reach it.
     async fn call_hook(
         &self,
         kind: ChangeKind,
@@ -212,14 +216,14 @@ impl Dispatcher {
     }
 }
 
-/// Runs futures, several at once, and returns their outputs in the order in which they end.
+/// Runs futures concurrently and returns their outputs in order of completion.
 async fn run_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let futures: Vec<_> = futures.into_iter().collect();
     let futures = stream::iter(futures).buffer_unordered(AT_ONCE);
     futures.collect().await
 }
 
-/// The users of a room, as many in each part as one call of a hook has.
+/// Splits the users of a room into the parts for calls of a hook.
 fn chunks(room: String, users: BTreeSet<String>) -> impl Iterator<Item = PresenceChange> {
     let mut users = users.into_iter().peekable();
     std::iter::from_fn(move || {

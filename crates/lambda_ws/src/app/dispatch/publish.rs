@@ -1,4 +1,4 @@
-//! What others publish through the function.
+//! Messages that other programs publish through the function.
 
 use super::Dispatcher;
 use crate::app::backend::EventScope;
@@ -11,7 +11,6 @@ use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// What is published, and to whom.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Publish<'a> {
@@ -23,19 +22,17 @@ struct Publish<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// What is there, `null` too.
+/// Returns the value of a present member, also `null`.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// What came of it.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Published {
     sent: usize,
     gone: usize,
     throttled: usize,
     failed: usize,
-    /// How many tasks go on.
     #[serde(skip_serializing_if = "is_none")]
     tasks: usize,
 }
@@ -44,7 +41,7 @@ fn is_none(count: &usize) -> bool {
     *count == 0
 }
 
-/// How many envelopes around `publish` are opened: EventBridge in SNS in SQS has three.
+/// The maximum number of envelopes around `publish`: EventBridge in SNS in SQS has three.
 const ENVELOPES: usize = 4;
 
 fn invalid(problem: impl ToString) -> PublishError {
@@ -68,10 +65,9 @@ impl Dispatcher {
 }
 
 impl Sender {
-    /// Publishes what stands behind `publish`.
     async fn publish(&self, json: &str) -> Result<Published, BoxError> {
         let publish: Publish<'_> = serde_json::from_str(json).map_err(invalid)?;
-        let payload = payload(publish.data.ok_or_else(|| invalid("no data"))?)?;
+        let payload = payload(publish.data.ok_or_else(|| invalid("`data` is missing"))?)?;
         let audience = match publish {
             Publish {
                 connection: Some(id),
@@ -109,12 +105,16 @@ impl Sender {
                 connection: None,
                 ..
             } => self.everyone(),
-            _ => return Err(invalid("to whom is not clear").into()),
+            _ => {
+                return Err(
+                    invalid("expected exactly one of room, user, connection and everyone").into(),
+                );
+            }
         };
         published(audience.send(payload).await.map_err(of_input)?)
     }
 
-    /// Publishes what stands in the text of a notification or a message.
+    /// Publishes the content of a notification or a message.
     pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
         let mut text = std::borrow::Cow::Borrowed(text);
         for _ in 0..ENVELOPES {
@@ -135,24 +135,22 @@ impl Sender {
                 _ => break,
             };
         }
-        Err(invalid("nothing to publish").into())
+        Err(invalid("`publish` is missing").into())
     }
 }
 
-/// What a message may be wrapped in.
+/// The envelopes of a published message.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
     publish: Option<&'a RawValue>,
-    /// Of a notification of SNS.
     #[serde(rename = "Message")]
     message: Option<String>,
-    /// Of an event of EventBridge.
     #[serde(borrow)]
     detail: Option<&'a RawValue>,
 }
 
-/// The error of a send, as the error of the event that names a room, a user or a connection which cannot exist.
+/// Returns the event's error if the event names an impossible room, user or connection.
 fn of_input(error: SendError) -> BoxError {
     match error {
         SendError::Store(error @ StoreError::BadName(_)) => invalid(error).into(),
@@ -160,7 +158,7 @@ fn of_input(error: SendError) -> BoxError {
     }
 }
 
-/// Text as it is, any other JSON as JSON.
+/// Returns a JSON string as text, and any other value as JSON.
 fn payload(data: &RawValue) -> Result<Payload, BoxError> {
     let json = data.get();
     let text = match json.starts_with('"') {

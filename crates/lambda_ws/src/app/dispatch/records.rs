@@ -1,4 +1,4 @@
-//! Notifications of SNS and messages of SQS that publish.
+//! SNS notifications and SQS messages that publish.
 
 use super::Dispatcher;
 use crate::app::backend::EventScope;
@@ -9,7 +9,6 @@ use crate::sender::Sender;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-/// A notification of SNS or a message of SQS.
 #[derive(Deserialize)]
 #[serde(from = "RecordFields")]
 pub(super) enum Record {
@@ -56,7 +55,7 @@ impl From<RecordFields> for Record {
     }
 }
 
-/// The answer to a batch of SQS: which of its messages failed.
+/// The response to an SQS batch: its failed messages.
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Batch {
@@ -79,9 +78,9 @@ impl Dispatcher {
     }
 }
 
-/// Publishes what stands in records, one after the other. A message of SQS that fails is named; any other
-/// failure is the event's. If all messages of SQS fail, so does the event: without `ReportBatchItemFailures` Lambda
-/// ignores the names and deletes every message of an invocation that succeeds (conformance K11).
+/// Publishes the content of records in order. The response names failed SQS messages. Any other failure fails the
+/// event. If all SQS messages fail, the event fails: without `ReportBatchItemFailures` Lambda ignores the names and
+/// deletes every message of a successful invocation (conformance K11).
 async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<LambdaResponse, BoxError> {
     let mut batch = None;
     let mut stopped = false;
@@ -106,9 +105,9 @@ async fn publish_all(sender: &Sender, records: Vec<Record>) -> Result<LambdaResp
                     error!(
                         message = message_id,
                         error = &*error,
-                        "a message is not published"
+                        "an SQS message could not be published"
                     );
-                    // A FIFO queue keeps its order only if nothing overtakes what failed.
+                    // A FIFO queue keeps its order only if no message overtakes the failed one.
                     stopped |= source.ends_with(".fifo");
                     batch.batch_item_failures.push(Failed {
                         item_identifier: message_id,

@@ -1,4 +1,4 @@
-//! The announcement of joins and departures that wait in shards.
+//! Announces the pending joins and departures of shards.
 
 use super::{Dispatcher, SETTLE};
 use crate::app::backend::EventScope;
@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-/// How much of an invocation's time is kept for the work after a wait.
+/// The time that an invocation reserves for the work after a wait.
 const MARGIN: Duration = Duration::from_secs(3);
 
-/// How long after the first change of a shard is due the task announces it, with all that are due by then.
+/// How long the task waits after the first due change of a shard, to announce several together.
 const SWEEP_WINDOW: Duration = Duration::from_millis(500);
 
 impl Dispatcher {
-    /// Has the changes of an event announced: by tasks, or at once where there are none.
+    /// Announces the changes of an event through tasks, or at once without tasks.
     pub(super) async fn settle_presences(&self, scope: &EventScope) {
         let presences = self.backend.presences();
-        // The announcement of a departure may find other connections gone.
+        // The announcement of a departure may remove other gone connections.
         for _ in 0..MOST_HOPS {
             let mut departures = presences.departures();
             let Some(Hooks { grace, .. }) = presences.hooks() else {
@@ -30,13 +30,13 @@ impl Dispatcher {
             if grace > Duration::ZERO && !departures.is_empty() {
                 let has_tasks = self.backend.tasks().is_some();
                 presences
-                    .depart(self.backend.kept(), has_tasks, &departures)
+                    .depart(self.backend.ledger(), has_tasks, &departures)
                     .await;
                 departures = presences.departures();
                 if !departures.is_empty() && (has_tasks || presences.is_first()) {
                     warn!(
-                        "no task can announce departures: users who leave a room have left at once, without a \
-                         grace; fix: allow the function to invoke itself"
+                        "departures are announced without a grace period, because the function cannot invoke itself; \
+                         fix: allow the function to invoke itself"
                     );
                 }
             }
@@ -47,14 +47,17 @@ impl Dispatcher {
             let announced = self.announce_departures(departures, scope);
             if let Err(error) = announced.await {
                 let error = &error as &dyn std::error::Error;
-                error!(error, "users who have left stay present");
+                error!(
+                    error,
+                    "departures could not be processed: their users stay present"
+                );
             }
             for (shard, due) in unswept {
                 if let Err(error) = self.request_sweep(shard, due, scope).await {
                     warn!(
                         error = &*error,
                         ?shard,
-                        "no sweep is requested: the next change requests it"
+                        "a sweep could not be requested; the next change requests it"
                     );
                 }
             }
@@ -62,7 +65,7 @@ impl Dispatcher {
         }
     }
 
-    /// Has a task announce the changes of a shard when they are due, unless one is requested already.
+    /// Queues a task that announces the due changes of a shard, unless one is queued.
     async fn request_sweep(
         &self,
         shard: Shard,
@@ -84,13 +87,13 @@ impl Dispatcher {
         };
         warn!(
             error = &*error,
-            "no task can be queued: joins and departures are announced at once"
+            "the follow-up task could not be queued; joins and departures are announced at once"
         );
-        // Other events too may have relied on this request.
+        // Other events may rely on this request too.
         self.announce(pending, None, scope).await.map(drop)
     }
 
-    /// Announces the changes of a shard when they are due, as a task.
+    /// Announces the changes of a shard when they are due. Runs in a task.
     pub(super) async fn sweep(
         &self,
         (id, hop): (String, u32),
@@ -124,7 +127,7 @@ impl Dispatcher {
         }
     }
 
-    /// Queues the task that continues a sweep. Whether there is one.
+    /// Queues the task that continues a sweep, and returns whether it is queued.
     async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep) -> bool {
         let Some(tasks) = self.backend.tasks().filter(|_| hop < MOST_HOPS) else {
             return false;
@@ -134,20 +137,20 @@ impl Dispatcher {
         if let Err(error) = &queued {
             warn!(
                 error = &**error,
-                "no task continues the wait: the grace is cut short"
+                "the follow-up task could not be queued; the grace period is shortened"
             );
         }
         queued.is_ok()
     }
 
-    /// Announces the changes of a shard that are due `until` then, or all, and returns when the next are due.
+    /// Announces the changes of a shard that are due by `until`, or all, and returns when the next are due.
     async fn announce(
         &self,
         pending: PendingShard<'_>,
         until: Option<Timestamp>,
         scope: &EventScope,
     ) -> Result<Option<Timestamp>, BoxError> {
-        // Before the changes are read: a change that is added later requests another sweep.
+        // Withdrawn before the changes are read: a later change then requests another sweep.
         pending.withdraw_request().await?;
         self.backend.presences().swept(pending.shard);
         let (mut next, mut after) = (None, None);
@@ -166,7 +169,7 @@ impl Dispatcher {
                 ChangeKind::Left => self.announce_departures(changes, scope).await?,
                 ChangeKind::Joined => self.announce_arrivals(changes, scope).await,
             }
-            // Not earlier: if this process ends, another one finds them.
+            // Discarded last: if this process ends early, another process announces the changes again.
             pending.discard(&keys).await?;
             match more {
                 Some(more) => after = Some(more),
@@ -175,7 +178,7 @@ impl Dispatcher {
         }
     }
 
-    /// Waits, as long as there is time. Whether it was long enough.
+    /// Waits until a time or the deadline, and returns whether the time is reached.
     async fn wait(&self, until: Timestamp, scope: &EventScope) -> bool {
         let pause = until - self.backend.clock().now();
         let (pause, is_enough) = match time_left(scope) {
@@ -196,7 +199,6 @@ impl Dispatcher {
     }
 }
 
-/// How long an invocation may wait.
 fn time_left(scope: &EventScope) -> Option<Duration> {
     let left = scope.deadline?.saturating_duration_since(Instant::now());
     Some(left.saturating_sub(MARGIN.min(left / 2)))

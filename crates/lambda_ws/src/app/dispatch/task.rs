@@ -1,4 +1,4 @@
-//! Tasks that the function gave itself.
+//! Follow-up tasks of the function itself.
 
 use super::{Dispatcher, InvocationContext, about};
 use crate::app::backend::{EventScope, TaskShare};
@@ -13,12 +13,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tracing::{Instrument, error, error_span, info};
 
-/// The response to a task. Only a developer who invokes one by hand reads it.
+/// The response to a task. It helps a developer who invokes a task by hand.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
     Done,
-    /// Another invocation has done it, or the connection has ended.
+    /// The task is already done, or its connection has ended.
     Known,
 }
 
@@ -65,15 +65,14 @@ impl Dispatcher {
         work.instrument(span).await
     }
 
-    /// Sends a part of a broadcast.
     async fn send_part(
         &self,
         parent: (String, u32),
         send: Send,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        let (lease, state) = match Lease::ask(&self.backend, &parent.0).await? {
-            LeaseOutcome::Given(lease, state) => (lease, state),
+        let (lease, state) = match Lease::acquire(&self.backend, &parent.0).await? {
+            LeaseOutcome::Acquired(lease, state) => (lease, state),
             LeaseOutcome::Done => return LambdaResponse::json(&Outcome::Known),
             LeaseOutcome::Taken => return Err(TaskError::Running.into()),
         };
@@ -86,7 +85,9 @@ impl Dispatcher {
             .backend
             .sender_at(send.api.as_deref(), scope, Some(share))
             .ok_or_else(|| {
-                TaskError::Invalid("it does not say of which API its connections are".into())
+                TaskError::Invalid(
+                    "the API of its connections is missing: expected <apiId>/<stage>".into(),
+                )
             })?;
         let handing = state.is_handing();
         let work = state.left_of(send.rest);
@@ -100,10 +101,10 @@ impl Dispatcher {
                     throttled = delivery.throttled,
                     failed = delivery.failed,
                     is_all = delivery.rest.is_none(),
-                    "a part of a message to many is sent"
+                    "a part of a broadcast is sent"
                 );
                 if let (Some(error), Some(rest)) = (delivery.unread.take(), &delivery.rest) {
-                    // Lambda tries again later, when the store may answer.
+                    // Lambda retries the task later, when the store may respond again.
                     lease.release(rest).await?;
                     return Err(SendError::Store(error).into());
                 }
@@ -111,11 +112,14 @@ impl Dispatcher {
             }
         };
         if let Some(rest) = rest {
-            // If this process ends here, the next worker hands on the same to the same task.
+            // If this process ends here, a retry queues the same follow-up task.
             lease.hand(&rest).await?;
             if let (_, Some((left, error))) = sender.hand_off(rest).await {
-                let error = error.unwrap_or_else(|| "this function cannot invoke itself".into());
-                error!(error = &*error, "no task goes on with a message to many");
+                let error = error.unwrap_or_else(|| "self-invocation is not available".into());
+                error!(
+                    error = &*error,
+                    "the follow-up task of a broadcast could not be queued"
+                );
                 lease.release(&left).await?;
                 return Err(TaskError::NotQueued(error).into());
             }

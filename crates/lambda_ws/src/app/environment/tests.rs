@@ -1,4 +1,4 @@
-//! The environment of a program.
+//! Tests of the configuration from the environment.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
 }
 
 #[test]
-fn outside_lambda_one_line_says_how_to_run_it() {
+fn outside_lambda_the_error_explains_how_to_run_the_program() {
     let error = environment(&[]).runtime().err().unwrap();
     let line = format!("{error:?}");
     assert!(line.contains("lambda-ws-local -- cargo run") && !line.contains('\n'));
@@ -22,16 +22,12 @@ fn outside_lambda_one_line_says_how_to_run_it() {
 }
 
 #[tokio::test]
-async fn without_a_table_the_start_fails_and_says_what_to_set() {
-    let error = environment(&[])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+async fn without_a_table_the_start_fails_and_names_the_variable() {
+    let result = environment(&[]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains(TABLE), "{error}");
-    let error = environment(&[(TABLE, "")])
-        .function(None, None, None)
-        .await
-        .unwrap_err();
+    let result = environment(&[(TABLE, "")]).function(None, None, None).await;
+    let error = result.unwrap_err();
     assert!(error.to_string().contains("App::store"), "{error}");
 }
 
@@ -41,10 +37,8 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
     let some = environment(&[(TABLE, "table"), ("AWS_REGION", "eu-west-1")]);
     let error = some.function(None, None, None).await.unwrap_err();
     let error = error.to_string();
-    assert!(
-        error.contains("AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"),
-        "{error}"
-    );
+    let expected = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY";
+    assert!(error.contains(expected), "{error}");
     assert!(!error.contains("AWS_REGION,"), "{error}");
     let config = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest());
     let config = config.build();
@@ -52,7 +46,7 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
 }
 
 #[tokio::test]
-async fn under_sam_local_nothing_reaches_aws() {
+async fn under_sam_local_no_request_reaches_aws() {
     let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);
     let backend = backend.function(None, None, None).await.unwrap();
     assert_eq!(backend.url(), Some("log:"));
@@ -60,7 +54,7 @@ async fn under_sam_local_nothing_reaches_aws() {
 
 #[cfg(feature = "apigateway")]
 #[tokio::test]
-async fn under_sam_local_the_function_invokes_itself_only_where_it_is_told() {
+async fn under_sam_local_self_invocation_requires_an_endpoint() {
     let config = SdkConfig::builder()
         .region(aws_config::Region::from_static("us-east-1"))
         .credentials_provider(

@@ -1,4 +1,4 @@
-//! Lines of flat JSON.
+//! Log lines of flat JSON.
 
 use crate::error::chain;
 use lambda_runtime_api_client::tracing::subscriber;
@@ -14,9 +14,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::Record;
 use tracing::{Event, Subscriber};
 
-/// One flat JSON object a line, so that every member can be queried by its name: those of the line, and
-/// those of its spans, where the inner one's counts. `tracing_subscriber` has lines with spans inside of
-/// them, and errors without their causes.
+/// Formats a line as one flat JSON object, so that every member can be queried by its name. It contains the members
+/// of the line and of its spans; those of inner spans override outer ones. `tracing_subscriber` nests spans and omits
+/// the causes of errors.
 pub(super) struct Flat;
 
 impl<S> FormatEvent<S, Flat> for Flat
@@ -49,7 +49,7 @@ where
     }
 }
 
-/// A span's fields are kept as JSON.
+/// The fields of a span are stored as JSON.
 impl<'w> FormatFields<'w> for Flat {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut members = Members::default();
@@ -73,7 +73,6 @@ fn read(fields: &str) -> Map<String, Value> {
     serde_json::from_str(fields).unwrap_or_default()
 }
 
-/// The members of a JSON object, as fields give them.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 

@@ -1,4 +1,4 @@
-//! The loop, with a Runtime API on this machine.
+//! Tests of the loop with a Runtime API on this machine.
 
 use super::*;
 use crate::app::Backend;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the Runtime API answers to a request for an event.
+/// The Runtime API's response to a request for an event.
 struct Next {
     status: &'static str,
     headers: Vec<(&'static str, String)>,
@@ -22,7 +22,7 @@ struct Request {
     body: Value,
 }
 
-/// An event as Lambda gives it.
+/// An event of Lambda.
 fn event(body: impl Into<Vec<u8>>) -> Next {
     Next {
         status: "200 OK",
@@ -41,7 +41,7 @@ fn message(route: &str) -> String {
     say.replace("\"$default\"", &format!("\"{route}\""))
 }
 
-/// Runs the loop on these answers, until there are none: what it sent, and how it ended.
+/// Runs the loop on these responses. Returns its requests and its result.
 async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -76,9 +76,8 @@ async fn serve(
             }
         }
         let head = head.to_ascii_lowercase();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut lines = head.lines();
+        let length = lines.find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         socket.read_exact(&mut body).await.unwrap();
         let answer = match head.starts_with("get ") {
@@ -90,11 +89,10 @@ async fn serve(
             false => {
                 let body = serde_json::from_slice(&body).unwrap();
                 requests.lock().unwrap().push(Request { head, body });
-                let (status, headers, body) = ("202 Accepted", Vec::new(), b"{}".to_vec());
                 Next {
-                    status,
-                    headers,
-                    body,
+                    status: "202 Accepted",
+                    headers: Vec::new(),
+                    body: b"{}".to_vec(),
                 }
             }
         };
@@ -124,7 +122,7 @@ fn router() -> Router {
 }
 
 #[tokio::test]
-async fn events_are_answered_one_after_the_other_until_the_api_fails() {
+async fn events_are_handled_one_after_the_other_until_the_api_fails() {
     let nothing = Next {
         status: "204 No Content",
         headers: Vec::new(),
@@ -135,14 +133,10 @@ async fn events_are_answered_one_after_the_other_until_the_api_fails() {
     assert_eq!(requests.len(), 2, "{requests:?}");
     for request in &requests {
         let head = &request.head;
-        assert!(
-            head.starts_with("post /2018-06-01/runtime/invocation/id/response "),
-            "{head}"
-        );
-        assert!(
-            head.contains("\r\nlambda-runtime-invocation-id: delivery\r\n"),
-            "{head}"
-        );
+        let expected = "post /2018-06-01/runtime/invocation/id/response ";
+        assert!(head.starts_with(expected), "{head}");
+        let expected = "\r\nlambda-runtime-invocation-id: delivery\r\n";
+        assert!(head.contains(expected), "{head}");
         assert!(head.contains("\r\nuser-agent: aws-lambda-rust/"), "{head}");
         assert_eq!(request.body["statusCode"], 200);
         assert!(request.body["body"].is_string());
@@ -161,10 +155,8 @@ async fn fault_m6_a_handler_has_the_trace_and_the_environment_does_not() {
     let (requests, _) = run(router(), (0..3).map(traced).collect()).await;
     assert_eq!(requests.len(), 3);
     let seen = |number: usize| requests[number].body["body"].as_str();
-    assert_eq!(
-        seen(1),
-        Some("Root=1-6566f071-000000000000000000000001;Sampled=0")
-    );
+    let expected = Some("Root=1-6566f071-000000000000000000000001;Sampled=0");
+    assert_eq!(seen(1), expected);
     assert!(std::env::var_os("_X_AMZN_TRACE_ID").is_none());
 }
 
@@ -177,25 +169,21 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
         (b"{\"a\":", "UnknownEvent", "EOF while parsing"),
         (&[0xff, 0xfe], "UnknownEvent", "invalid utf-8"),
         (bad_name.as_bytes(), "PublishError", "1 to 256 bytes"),
-        (bad_task.as_bytes(), "TaskError", "has form 7"),
+        (bad_task.as_bytes(), "TaskError", "has format 7"),
         (message("panic").leak().as_bytes(), "Panic", "the pot fell"),
     ];
     let mut answers: Vec<_> = cases.iter().map(|(body, ..)| event(*body)).collect();
-    // The process lives on.
+    // The process survives.
     answers.push(event(message("echo")));
     let (requests, _) = run(router(), answers).await;
     assert_eq!(requests.len(), cases.len() + 1);
     assert!(requests[cases.len()].head.contains("/response "));
     for (request, (_, kind, text)) in requests.iter().zip(cases) {
         let Request { head, body } = request;
-        assert!(
-            head.starts_with("post /2018-06-01/runtime/invocation/id/error "),
-            "{head}"
-        );
-        assert!(
-            head.contains("\r\nlambda-runtime-function-error-type: unhandled\r\n"),
-            "{head}"
-        );
+        let expected = "post /2018-06-01/runtime/invocation/id/error ";
+        assert!(head.starts_with(expected), "{head}");
+        let expected = "\r\nlambda-runtime-function-error-type: unhandled\r\n";
+        assert!(head.contains(expected), "{head}");
         assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
         assert_eq!(body["errorType"], kind, "{body}");
         let message = body["errorMessage"].as_str().unwrap();
@@ -204,7 +192,7 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
 }
 
 #[test]
-fn an_address_that_is_none_is_an_error_that_says_what_it_is() {
+fn an_invalid_address_is_an_error_that_contains_it() {
     for bad in ["/path", "a b", "http:///"] {
         let error = Runtime::new(bad).err().expect(bad).to_string();
         assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A new client, as it is just now.
+/// A new client, with the current time.
 fn ann_connects() -> String {
     let mut event: Value = serde_json::from_str(event!("connect")).unwrap();
     event["requestContext"]["connectedAt"] = Timestamp::now().millis().into();
     event.to_string()
 }
 
-/// A function that cannot invoke itself, whose clients are greeted by `greet`.
+/// A function without self-invocation, with `greet` as its `opened` handler.
 fn function<F>(
     greet: impl Fn() -> F + Clone + Send + Sync + 'static,
 ) -> (Dispatcher, Arc<AtomicUsize>)
@@ -31,7 +31,7 @@ where
     (dispatcher(router, &[]).0, calls)
 }
 
-/// Another client's message: how long its answer takes.
+/// Sends another client's message and returns how long its response takes.
 async fn bob_speaks(dispatcher: &Dispatcher) -> Duration {
     let began = Instant::now();
     let event = event!("say").replace("\"$default\"", "\"say\"");
@@ -41,7 +41,7 @@ async fn bob_speaks(dispatcher: &Dispatcher) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fault_l5_a_greeting_that_takes_long_delays_another_clients_answer_by_a_second() {
+async fn fault_l5_a_slow_opened_handler_delays_another_client_by_at_most_a_second() {
     let (dispatcher, calls) = function(std::future::pending);
     call(&dispatcher, &ann_connects()).await.unwrap();
     for attempts in 1..=3 {
@@ -70,7 +70,7 @@ async fn fault_l5_one_greeting_that_takes_long_holds_up_no_other() {
         let event = ann_connects().replace(ANN, id);
         call(&dispatcher, &event).await.unwrap();
     }
-    // The second event of this test is beside the first greeting, and puts it back.
+    // The second event of this test runs beside the first handler and defers it again.
     bob_speaks(&dispatcher).await;
     bob_speaks(&dispatcher).await;
     assert_eq!(greeted.load(Relaxed), 2);
@@ -135,9 +135,8 @@ async fn only_a_connected_client_is_welcomed() {
         let backend = backend.with_tasks(Arc::new(world.clone()), 3);
         Dispatcher::new(welcoming(), backend)
     };
-    call(&dispatcher(&world), event!("connect-without-user"))
-        .await
-        .unwrap();
+    let result = call(&dispatcher(&world), event!("connect-without-user")).await;
+    result.unwrap();
     assert!(world.queued().is_empty());
     call(&dispatcher(&world), event!("connect")).await.unwrap();
     let [task] = <[String; 1]>::try_from(world.queued()).unwrap();

@@ -1,11 +1,11 @@
-//! What others publish through the function.
+//! Tests of messages that other programs publish.
 
 use super::presence::connect;
 use super::*;
 use crate::testing::Client;
 use serde_json::json;
 
-/// A function with clients: ann and ann, who are in the room tea, and bob, who is not.
+/// A function with clients: two connections of ann in the room tea, and bob outside of it.
 async fn clients() -> (Gateway, [Client; 3]) {
     let gateway = Gateway::new(Router::new().connect(connect));
     let mut clients = Vec::new();
@@ -49,14 +49,12 @@ async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone
     }
     let event = to(r#"{"connection":"PJqB0fHsqRcCHlw="}"#, json!("hello"));
     let published = gateway.invoke(event).await.unwrap();
-    assert_eq!(
-        published,
-        json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0})
-    );
+    let expected = json!({"sent": 0, "gone": 1, "throttled": 0, "failed": 0});
+    assert_eq!(published, expected);
 }
 
 #[tokio::test]
-async fn data_that_is_no_text_is_sent_as_json() {
+async fn data_other_than_text_is_sent_as_json() {
     let (gateway, mut clients) = clients().await;
     for data in [
         json!({"price": 7}),
@@ -102,20 +100,15 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
         ]})
     };
     let answer = gateway.invoke(batch("prices")).await.unwrap();
-    assert_eq!(
-        answer,
-        json!({"batchItemFailures": [{"itemIdentifier": "b"}]})
-    );
+    let expected = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
+    assert_eq!(answer, expected);
     assert_eq!(heard(&mut clients)[0], ["one", "two"]);
 
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
     let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
     assert_eq!(answer, json!({ "batchItemFailures": failures }));
-    assert_eq!(
-        heard(&mut clients)[0],
-        ["one"],
-        "nothing overtakes in a fifo queue"
-    );
+    // Nothing overtakes in a fifo queue.
+    assert_eq!(heard(&mut clients)[0], ["one"]);
 
     let well = json!({"Records": [message("a", &one, "prices")]});
     let answer = gateway.invoke(well).await.unwrap();
@@ -123,7 +116,7 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
+async fn an_invalid_publish_event_is_an_error_that_shows_the_format() {
     let (gateway, mut clients) = clients().await;
     for publish in [
         json!({}),
@@ -138,10 +131,8 @@ async fn what_cannot_be_published_is_an_error_that_says_how_it_is_done() {
         let direct = json!({ "publish": publish });
         let sns = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": direct.to_string()}}]});
         for event in [direct, sns] {
-            let error = gateway
-                .invoke(event.clone())
-                .await
-                .expect_err(&event.to_string());
+            let result = gateway.invoke(event.clone()).await;
+            let error = result.expect_err(&event.to_string());
             assert!(error.contains("\"publish\""), "{event}: {error}");
         }
     }
@@ -179,18 +170,18 @@ async fn fault_f22_an_event_of_event_bridge_is_unwrapped_in_sns_and_sqs() {
     let deep =
         json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": deep.to_string()}}]});
     let error = gateway.invoke(deep).await.unwrap_err();
-    assert!(error.contains("nothing to publish"), "{error}");
+    assert!(error.contains("`publish` is missing"), "{error}");
 }
 
 #[tokio::test]
-async fn fault_m5_a_batch_of_which_every_message_fails_is_an_invocation_that_fails() {
+async fn fault_m5_an_invocation_fails_if_all_messages_of_its_batch_fail() {
     let (gateway, mut clients) = clients().await;
     let bad = json!({"hello": 1});
     for queue in ["prices", "prices.fifo"] {
         let batch = json!({"Records": [message("a", &bad, queue), message("b", &bad, queue)]});
         let error = gateway.invoke(batch).await.unwrap_err();
-        assert!(error.starts_with("none of the 2 messages"), "{error}");
-        assert!(error.contains("nothing to publish"), "{error}");
+        assert!(error.starts_with("all 2 messages"), "{error}");
+        assert!(error.contains("`publish` is missing"), "{error}");
     }
     let one = to(r#"{"room":"tea"}"#, json!("hello"));
     let stopped = json!({"Records": [message("a", &bad, "q.fifo"), message("b", &one, "q.fifo")]});
@@ -199,42 +190,34 @@ async fn fault_m5_a_batch_of_which_every_message_fails_is_an_invocation_that_fai
 }
 
 #[tokio::test]
-async fn fault_l1_a_name_that_nothing_can_have_is_bad_input_and_no_outage() {
+async fn fault_l1_an_invalid_name_is_bad_input_and_not_an_outage() {
     let (router, _) = router();
     let (dispatcher, _) = dispatcher(router, &[]);
     let long = "x".repeat(257);
     for kind in ["room", "user", "connection"] {
         for name in ["", &long] {
             let event = json!({"publish": {kind: name, "data": "hello"}}).to_string();
-            let failure = dispatcher
-                .call(&event, InvocationContext::default())
-                .await
-                .unwrap_err();
+            let result = dispatcher.call(&event, InvocationContext::default()).await;
+            let failure = result.unwrap_err();
             assert_eq!(failure.error_type, "PublishError", "{failure}");
-            assert!(
-                failure.error_message.contains("1 to 256 bytes"),
-                "{failure}"
-            );
+            let expected = "1 to 256 bytes";
+            assert!(failure.error_message.contains(expected), "{failure}");
         }
     }
     let nobody = event!("say").replace(r#""connectionId": ""#, r#""connectionId": "", "was": ""#);
-    let failure = dispatcher
-        .call(&nobody, InvocationContext::default())
-        .await
-        .unwrap_err();
+    let result = dispatcher.call(&nobody, InvocationContext::default()).await;
+    let failure = result.unwrap_err();
     assert_eq!(failure.error_type, "UnknownEvent", "{failure}");
 }
 
 #[cfg(feature = "apigateway")]
 #[tokio::test]
-async fn without_an_endpoint_it_is_said_that_nobody_knows_where_to_publish() {
+async fn publishing_without_an_endpoint_is_an_error_that_names_the_variable() {
     let (router, _) = router();
     let backend = Backend::new(Arc::new(Memory::new()), Transports::nowhere());
     let dispatcher = Dispatcher::new(router, backend);
     let event = to(r#"{"room":"tea"}"#, json!("hello")).to_string();
     let error = call(&dispatcher, &event).await.unwrap_err().to_string();
-    assert!(
-        error.contains("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"),
-        "{error}"
-    );
+    let expected = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
+    assert!(error.contains(expected), "{error}");
 }

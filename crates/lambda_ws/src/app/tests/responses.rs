@@ -24,7 +24,7 @@ fn event(name: &str) -> &'static str {
     EVENTS.iter().find(|(n, _)| *n == name).expect("an event").1
 }
 
-/// A dispatcher that answers every event with `response`.
+/// A dispatcher that returns `response` for every event.
 fn answering<F>(response: F) -> Dispatcher
 where
     F: Fn() -> Response + Clone + Send + Sync + 'static,
@@ -102,10 +102,8 @@ async fn e2_the_body_of_a_two_way_response_is_the_answer() {
     let mut replies = Vec::new();
     for key in ["ask", "fail", "empty"] {
         let asked = event("say").replace("$default", key);
-        let reply = dispatcher
-            .call(&asked, InvocationContext::default())
-            .await
-            .unwrap();
+        let result = dispatcher.call(&asked, InvocationContext::default()).await;
+        let reply = result.unwrap();
         replies.push(serde_json::to_string(&reply).unwrap());
     }
     insta::assert_snapshot!(replies.join("\n"));

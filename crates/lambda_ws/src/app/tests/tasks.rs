@@ -1,4 +1,4 @@
-//! What the function does outside of the events that ask for it.
+//! Tests of follow-up tasks.
 
 use super::world::{BEGINNING, SECOND, World};
 use super::*;
@@ -34,7 +34,7 @@ impl World {
         Dispatcher::new(Router::new().two_way("say", shout), backend)
     }
 
-    /// Has a message sent to all; how many tasks were given what was left, and whether there is a rest.
+    /// Sends a broadcast to all. Returns the number of tasks, and whether recipients remain.
     async fn shout(&self, rate: u32, seconds: u32) -> (u64, bool) {
         let event = event!("say").replace("\"$default\"", "\"say\"");
         let reply = self.invoke(&self.shouting(rate), &event, seconds).await;
@@ -88,7 +88,7 @@ async fn fault_h1_a_task_starts_at_the_present_rate_and_returns_to_its_share_of_
         // The process was throttled when it queued the task.
         let task = task.replace(r#""rate":100"#, r#""rate":10"#);
         let began = Instant::now();
-        // A task without time for all hands on both rates.
+        // A task without time for all recipients passes on both rates.
         world.run(&task, 16).await.unwrap();
         let (next, sent) = (world.queued().pop().unwrap(), world.counts()[&1]);
         assert_eq!(share(&next), 100);
@@ -112,12 +112,12 @@ async fn a_broadcast_that_fits_into_the_event_needs_no_task() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_has_no_time_left_goes_on_in_another_one() {
+async fn a_task_without_time_continues_in_another_task() {
     let world = World::crowd(9000).await;
     world.shout(300, 20).await;
     let (mut tasks, mut hops) = (world.queued(), 0);
     while let Some(task) = tasks.pop() {
-        // Each may be delivered twice.
+        // Lambda may deliver each task twice.
         assert_eq!(world.run(&task, 20).await.unwrap(), "done");
         tasks.extend(world.queued());
         assert_eq!(world.run(&task, 20).await.unwrap(), "known");
@@ -129,7 +129,7 @@ async fn a_task_that_has_no_time_left_goes_on_in_another_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_killed_task_skips_nobody_and_repeats_at_most_two_seconds() {
+async fn a_killed_task_skips_no_recipient_and_repeats_at_most_two_seconds() {
     let world = World::crowd(9000).await;
     world.shout(300, 20).await;
     let tasks = world.queued();
@@ -137,9 +137,9 @@ async fn a_killed_task_skips_nobody_and_repeats_at_most_two_seconds() {
         let killed_after = SECOND * 5 + SECOND / 7 * number as u32;
         let cut_off = tokio::time::timeout(killed_after, world.run(task, 600));
         assert!(cut_off.await.is_err());
-        // Lambda may try at once what it believes to have failed.
+        // Lambda may retry a task at once.
         let early = world.run(task, 600).await.unwrap_err().to_string();
-        assert!(early.contains("another worker"), "{early}");
+        assert!(early.contains("another invocation"), "{early}");
         tokio::time::sleep(SECOND * 60).await;
         assert_eq!(world.run(task, 600).await.unwrap(), "done");
         assert_eq!(world.run(task, 600).await.unwrap(), "known");
@@ -155,7 +155,7 @@ async fn a_task_that_is_killed_after_the_hand_off_hands_off_the_same_again() {
     let world = World::crowd(9000).await;
     world.shout(300, 20).await;
     let first = world.queued().swap_remove(0);
-    // It ends between the next task and its own last word.
+    // The process ends after it queued the next task and before it recorded the end of its own.
     let queue = world.queue.clone();
     let wrapped = InterceptedStore {
         store: world.store.clone(),
@@ -197,7 +197,7 @@ async fn a_chain_of_tasks_ends_after_16_with_an_error() {
     last["lambdaWsTask"]["hop"] = 16.into();
     let error = world.run(&last.to_string(), 4).await.unwrap_err();
     assert!(error.to_string().contains("16 tasks in a row"), "{error}");
-    // Lambda's next attempt goes on where it ended.
+    // Lambda's retry continues from the saved progress.
     assert_eq!(world.run(&last.to_string(), 600).await.unwrap(), "done");
     assert_eq!(world.counts().keys().max(), Some(&1));
 }
@@ -218,7 +218,7 @@ async fn a_task_of_another_version_is_refused() {
     let world = World::new();
     let event = json!({"lambdaWsTask": {"form": 9, "id": "a", "hop": 1}}).to_string();
     let error = world.run(&event, 10).await.unwrap_err().to_string();
-    assert!(error.contains("form 9"), "{error}");
+    assert!(error.contains("format 9"), "{error}");
     let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
     assert!(world.run(&event, 10).await.is_err());
 }

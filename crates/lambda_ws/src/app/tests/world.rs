@@ -1,4 +1,4 @@
-//! The surroundings of the processes of a function.
+//! The environment of the processes of a function.
 
 use super::*;
 use crate::ConnectionId;
@@ -13,19 +13,19 @@ use tokio::time::Instant;
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
-/// A store, clients, a queue and a clock that several processes of a function share.
+/// The store, clients, queue and clock that the processes of a function share.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) store: Memory,
     /// The names of the store's operations that were called.
     pub(super) calls: Arc<Mutex<Vec<&'static str>>>,
-    /// How many messages each client got.
+    /// The number of messages that each client received.
     pub(super) got: Arc<Mutex<BTreeMap<ConnectionId, usize>>>,
-    /// How long a post takes.
+    /// The duration of a post.
     pub(super) post_time: Duration,
     pub(super) gone: Arc<Mutex<HashSet<ConnectionId>>>,
     pub(super) queue: Arc<Mutex<Vec<String>>>,
-    /// Refuses to queue.
+    /// Rejects all tasks.
     pub(super) closed: bool,
     pub(super) began: Instant,
     pub(super) log: Arc<Mutex<Vec<String>>>,
@@ -104,7 +104,7 @@ impl World {
         Backend::new(Arc::new(store), transports).with_clock(self.clone())
     }
 
-    /// Invokes a process that has so many seconds.
+    /// Invokes a process with this timeout.
     pub(super) async fn invoke(
         &self,
         process: &Dispatcher,
@@ -131,7 +131,7 @@ impl World {
         counts
     }
 
-    /// How many clients got so many messages.
+    /// The number of clients that received this many messages.
     pub(super) fn counts(&self) -> BTreeMap<usize, usize> {
         let mut counts = BTreeMap::new();
         for count in self.got.lock().unwrap().values() {

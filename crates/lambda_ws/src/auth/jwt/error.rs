@@ -1,39 +1,39 @@
-//! Why a token is not believed.
+//! The error of a token that is not valid.
 
 use crate::error::BoxError;
 
-/// Why a JSON Web Token is not believed.
+/// The error of a JSON Web Token that is not valid.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// It is no JSON Web Token, or one that demands extensions (`crit`).
-    #[error("the token is no JSON Web Token")]
+    /// It is not a valid JSON Web Token, or requires an extension (`crit`).
+    #[error("the token is not a valid JSON Web Token")]
     Malformed,
-    /// Its algorithm is not that of its key.
-    #[error("the token's algorithm is not the one of its key")]
+    /// Its algorithm differs from that of its key.
+    #[error("the token's algorithm differs from that of its key")]
     Algorithm,
-    /// The issuer has no key of the name that the token has.
-    #[error("the token's key is none of the issuer's")]
+    /// The issuer does not have the key that the token names.
+    #[error("the token's key does not belong to the issuer")]
     UnknownKey,
-    /// It was not signed by the issuer, or changed since.
+    /// The issuer did not sign it, or it was changed.
     #[error("the token's signature is wrong")]
     Signature,
-    /// It is over.
-    #[error("the token is expired")]
+    /// It has expired.
+    #[error("the token has expired")]
     Expired,
-    /// It will be valid later.
+    /// It becomes valid later.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// It is from somebody else.
-    #[error("the token is of another issuer")]
+    /// It has another issuer.
+    #[error("the token has the wrong issuer")]
     Issuer,
-    /// It is for somebody else.
-    #[error("the token is for another audience")]
+    /// It is for another audience.
+    #[error("the token has the wrong audience")]
     Audience,
-    /// A claim that must be there is missing, or the claims are not of the type they are asked for as.
-    #[error("the token's claims are not the expected ones")]
+    /// A required claim is missing, or the claims are not valid for the requested type.
+    #[error("the token's claims are missing or not valid")]
     Claims(#[source] serde_json::Error),
-    /// The issuer's keys could not be fetched: this is not the client's fault.
+    /// The issuer's keys could not be fetched. The client is not the cause.
     #[error("the issuer's keys are not available")]
     Keys(#[source] BoxError),
 }

@@ -1,4 +1,4 @@
-//! How an issuer's keys are fetched.
+//! The fetch of an issuer's keys.
 
 use crate::error::{BoxError, Error};
 use crate::https;
@@ -9,18 +9,18 @@ use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use std::time::Duration;
 
-/// Fetches an issuer's keys. Implement it with a plain `async fn` where a request needs more than a
-/// URL: a proxy, credentials, a cache that functions share.
+/// Fetches an issuer's keys. Implement it with a plain `async fn` where a request needs more than a URL: a proxy,
+/// credentials, or a cache that functions share.
 pub trait Fetch: Send + Sync + 'static {
-    /// The document at `url`. It must give up in time by itself.
+    /// Fetches the document at `url`. It needs its own timeout.
     ///
     /// # Errors
     ///
-    /// Anything; it is logged, and the client is refused with 503.
+    /// Any error is logged, and the client is rejected with 503.
     fn fetch(&self, url: &str) -> impl Future<Output = Result<Bytes, BoxError>> + Send;
 }
 
-/// [`Fetch`] behind a pointer.
+/// [`Fetch`] as a trait object.
 pub(super) trait DynFetch: Send + Sync {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<Bytes, BoxError>>;
 }
@@ -31,17 +31,14 @@ impl<T: Fetch> DynFetch for T {
     }
 }
 
-/// The largest document, in bytes.
 const BYTES: usize = 256 * 1024;
 
-/// Fetches over HTTPS.
 pub(super) struct Https {
     client: https::Https,
     pub(super) timeout: Duration,
 }
 
 impl Https {
-    /// A client for `url`.
     pub(super) fn new(url: &str) -> Result<Self, Error> {
         let uri: Uri = url.parse()?;
         let here = matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -50,8 +47,8 @@ impl Https {
             Some("http") if here => {}
             _ => {
                 return Err(format!(
-                    "`{url}` is no https:// URL: who changes keys on their way \
-                                     signs whatever tokens they like"
+                    "`{url}` is not a valid URL: expected https://, because a changed key would make any token \
+                     valid"
                 )
                 .into());
             }
@@ -65,12 +62,12 @@ impl Https {
     async fn get(&self, url: &str) -> Result<Bytes, BoxError> {
         let request = Request::get(url)
             .header("accept", "application/json")
-            // One that is an hour old, and was frozen meanwhile, is no use.
+            // A connection that was frozen for an hour is useless.
             .header("connection", "close");
         let response = self.client.request(request.body(Full::default())?).await?;
         match response.status() {
             StatusCode::OK => {}
-            status => return Err(format!("{url} answers with {status}").into()),
+            status => return Err(format!("{url} responds with {status}").into()),
         }
         let body = Limited::new(response.into_body(), BYTES).collect().await?;
         Ok(body.to_bytes())
@@ -81,7 +78,7 @@ impl Fetch for Https {
     async fn fetch(&self, url: &str) -> Result<Bytes, BoxError> {
         match tokio::time::timeout(self.timeout, self.get(url)).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(format!("{url} does not answer within {:?}", self.timeout).into()),
+            Err(_) => Err(format!("{url} does not respond within {:?}", self.timeout).into()),
         }
     }
 }

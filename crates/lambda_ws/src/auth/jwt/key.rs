@@ -1,4 +1,4 @@
-//! Public keys, and what they sign.
+//! Public keys and signatures.
 
 use super::JwtError;
 use base64::Engine;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// The header of a token, as far as it matters.
+/// The relevant part of a token's header.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
@@ -19,7 +19,6 @@ pub(super) struct Header {
     pub(super) crit: Option<IgnoredAny>,
 }
 
-/// How a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
     Rs256,
@@ -32,14 +31,13 @@ impl Algorithm {
         match name {
             "RS256" => Some(Self::Rs256),
             "ES256" => Some(Self::Es256),
-            // The second name is RFC 9864's.
+            // The second name comes from RFC 9864.
             "EdDSA" | "Ed25519" => Some(Self::EdDsa),
             _ => None,
         }
     }
 }
 
-/// A public key of an issuer.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
     kid: Option<String>,
@@ -53,7 +51,6 @@ enum Public {
     Ed25519(Vec<u8>),
 }
 
-/// A JSON Web Key (RFC 7517).
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -69,7 +66,7 @@ struct Jwk {
 }
 
 impl Key {
-    /// The key of a JWK; `None`, if it is not for signatures of an algorithm that is known here.
+    /// Reads the key of a JWK. Returns `None` if its use or algorithm is not supported.
     pub(super) fn read(jwk: &Value) -> Option<Self> {
         let jwk = Jwk::deserialize(jwk).ok()?;
         if jwk.purpose.is_some_and(|purpose| purpose != "sig") {
@@ -84,7 +81,7 @@ impl Key {
             ("EC", Some("P-256")) => {
                 let (x, y) = (bytes(jwk.x)?, bytes(jwk.y)?);
                 let is_point = x.len() == 32 && y.len() == 32;
-                // An uncompressed point.
+                // An uncompressed point has this prefix.
                 is_point.then(|| Public::P256([&[4][..], &x, &y].concat()))?
             }
             ("OKP", Some("Ed25519")) => Public::Ed25519(bytes(jwk.x)?),
@@ -106,7 +103,6 @@ impl Key {
         }
     }
 
-    /// The key that a token names.
     pub(super) fn of<'k>(keys: &'k [Self], header: &Header) -> Result<&'k Self, JwtError> {
         if header.crit.is_some() {
             return Err(JwtError::Malformed);
@@ -128,7 +124,7 @@ impl Key {
         }
     }
 
-    /// Whether this key signed a message, by its own algorithm.
+    /// Verifies that this key signed a message with its own algorithm.
     pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), JwtError> {
         let verified = match &self.public {
             Public::Rsa { n, e } => RsaPublicKeyComponents { n, e }.verify(
@@ -147,13 +143,12 @@ impl Key {
     }
 }
 
-/// Some issuers pad numbers, which `ring` does not take.
+/// Removes padding, which some issuers add and `ring` rejects.
 fn without_zeros(number: Vec<u8>) -> Vec<u8> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number[zeros..].to_vec()
 }
 
-/// Decodes a part of a token or a key.
 pub(super) fn decode(part: &str) -> Result<Vec<u8>, JwtError> {
     URL_SAFE_NO_PAD
         .decode(part)

@@ -16,21 +16,19 @@ use tracing::warn;
 /// How long keys are used before they are fetched again.
 const KEEP: Duration = Duration::from_secs(60 * 60);
 
-/// How much longer keys are used while they cannot be fetched again.
+/// How much longer keys are used if a fetch fails.
 const STALE: Duration = Duration::from_secs(5 * 60 * 60);
 
-/// How long it takes between two attempts to fetch them, at least.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// The public keys of an issuer, as a JWKS (RFC 7517). Cheap to clone; clones share what was fetched.
+/// The public keys of an issuer as a JWKS (RFC 7517). Clones are cheap and share the fetched keys.
 ///
-/// Keys of a URL are fetched when the first token comes, again an hour later, and when a token names a
-/// key that is not among them, because issuers change their keys; but never within 30 s of the last
-/// attempt, whatever tokens come. Whoever waits meanwhile waits for the same attempt.
+/// Keys of a URL are fetched with the first token, again after an hour, and when a token names an unknown key,
+/// because issuers rotate their keys. Fetches are at least 30 s apart. Concurrent callers share one fetch.
 ///
-/// If keys cannot be fetched again, the known ones are used for 5 more hours: an issuer that is not available for a
-/// while refuses nobody, and a key that it has revoked is believed for 6 hours at most. If there are no keys yet, an
-/// attempt that fails is repeated once, at once.
+/// If a fetch fails, the known keys are used for 5 more hours. So an issuer that is not available for a while rejects
+/// no client, and a revoked key is accepted for at most 6 hours. If there are no keys yet, a failed fetch is retried
+/// once, at once.
 #[derive(Clone)]
 pub struct Keys {
     source: Option<Source>,
@@ -53,17 +51,17 @@ struct Known {
 }
 
 impl Keys {
-    /// The keys at a URL, over HTTPS: in 3 s, of at most 256 KB, without following redirects.
+    /// Uses the keys at a URL. A fetch over HTTPS takes at most 3 s and 256 KB and follows no redirects.
     ///
     /// # Errors
     ///
-    /// If it is no `https://` URL (`http://` is allowed on the machine itself), or the system has no
-    /// root certificates.
+    /// The URL is not a valid `https://` URL (`http://` is allowed for the machine itself), or the system has no root
+    /// certificates.
     pub fn url(url: &str) -> Result<Self, Error> {
         Ok(Self::fetched(url, Https::new(url)?))
     }
 
-    /// The keys at a URL, however `fetch` fetches them.
+    /// Uses the keys at a URL that `fetch` fetches.
     pub fn fetched(url: &str, fetch: impl Fetch) -> Self {
         let source = Source {
             url: url.into(),
@@ -72,7 +70,7 @@ impl Keys {
         Self::new(Some(source), Known::default())
     }
 
-    /// These keys, for ever.
+    /// Uses these keys forever.
     ///
     /// ```
     /// use lambda_ws::auth::Keys;
@@ -84,7 +82,7 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// If it is no JWKS, or has no key of a known algorithm.
+    /// The text is not a valid JWKS, or has no key of a supported algorithm.
     pub fn fixed(jwks: &str) -> Result<Self, Error> {
         let known = Known {
             keys: read(jwks.as_bytes())?,
@@ -102,19 +100,18 @@ impl Keys {
         }
     }
 
-    /// Uses keys for so long before they are fetched again, instead of an hour.
+    /// Sets how long keys are used before they are fetched again. The default is an hour.
     pub fn keep(mut self, keep: Duration) -> Self {
         self.keep = keep;
         self
     }
 
-    /// Lets so much time pass between two attempts to fetch them, instead of 30 s.
+    /// Sets the minimum time between two fetches. The default is 30 s.
     pub fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
         self
     }
 
-    /// The key that a token names.
     pub(super) async fn find(&self, header: &Header, now: Timestamp) -> Result<Key, JwtError> {
         let mut known = self.known.lock().await;
         let Some(source) = &self.source else {
@@ -125,13 +122,13 @@ impl Keys {
         let usable = age.is_some_and(|age| age < self.keep.saturating_add(STALE));
         if fresh {
             let found = Key::of(&known.keys, header);
-            // Only a name that is not known may be one of a new key.
+            // Only an unknown name may belong to a new key.
             if !matches!(found, Err(JwtError::UnknownKey)) || header.kid.is_none() {
                 return found.cloned();
             }
         }
         let error: BoxError = if known.tried_at.is_some_and(|at| now - at < self.pause) {
-            "they could not be fetched a moment ago".into()
+            "the last fetch failed, and the next one is not due yet".into()
         } else {
             known.tried_at = Some(now);
             match source.keys(usable).await {
@@ -145,7 +142,7 @@ impl Keys {
         };
         match Key::of(&known.keys, header) {
             _ if !usable => Err(JwtError::Keys(error)),
-            // It may be a new key, which is not known yet.
+            // The name may belong to a new key.
             Err(JwtError::UnknownKey) if !fresh => Err(JwtError::Keys(error)),
             found => found.cloned(),
         }
@@ -153,14 +150,18 @@ impl Keys {
 }
 
 impl Source {
-    /// The keys at the URL. `usable` says whether there are others meanwhile.
+    /// Fetches the keys at the URL. `usable` says whether older keys exist.
     async fn keys(&self, usable: bool) -> Result<Arc<[Key]>, BoxError> {
         let attempt = async || {
             let jwks = self.fetch.fetch(&self.url).await;
             let keys = jwks.and_then(|jwks| read(&jwks));
             keys.inspect_err(|error| {
                 let error = &**error as &dyn std::error::Error;
-                warn!(error, url = &*self.url, "the issuer's keys are not fetched");
+                warn!(
+                    error,
+                    url = &*self.url,
+                    "the issuer's keys could not be fetched"
+                );
             })
         };
         match attempt().await {
@@ -170,17 +171,18 @@ impl Source {
     }
 }
 
-/// The keys of a JWKS, without those that are for something else.
+/// Reads the signature keys of a JWKS.
 fn read(jwks: &[u8]) -> Result<Arc<[Key]>, BoxError> {
     #[derive(Deserialize)]
     struct Jwks {
         keys: Vec<Value>,
     }
 
-    let jwks: Jwks = serde_json::from_slice(jwks).map_err(|error| format!("no JWKS: {error}"))?;
+    let jwks: Jwks =
+        serde_json::from_slice(jwks).map_err(|error| format!("the JWKS is not valid: {error}"))?;
     let keys: Arc<[Key]> = jwks.keys.iter().filter_map(Key::read).collect();
     match keys.is_empty() {
-        true => Err("the JWKS has no key for RS256, ES256 or EdDSA".into()),
+        true => Err("the JWKS has no supported key: expected RS256, ES256 or EdDSA".into()),
         false => Ok(keys),
     }
 }

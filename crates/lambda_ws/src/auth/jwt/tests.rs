@@ -1,4 +1,4 @@
-//! Which tokens are believed.
+//! Tests of JSON Web Tokens.
 
 mod fetched;
 mod pair;
@@ -46,7 +46,7 @@ async fn verified(issuer: &Issuer, token: &Token) -> Result<String, JwtError> {
 }
 
 #[tokio::test]
-async fn a_token_of_the_issuer_is_believed_whatever_the_algorithm() {
+async fn a_token_of_the_issuer_is_valid_with_each_algorithm() {
     for pair in [Pair::es256("1"), Pair::eddsa("1")] {
         let found = verified(&issuer(&[&pair]), &pair.token(&claims())).await;
         assert_eq!(found.unwrap(), "ann");
@@ -59,19 +59,14 @@ async fn a_token_of_the_issuer_is_believed_whatever_the_algorithm() {
 }
 
 #[tokio::test]
-async fn a_key_of_less_than_2048_bits_convinces_nobody() {
+async fn a_key_of_less_than_2048_bits_is_rejected() {
     let rsa: Value = serde_json::from_str(include_str!("tests/rs256.json")).unwrap();
     let weak = &rsa["weak"];
-    let issuer = Issuer::new(
-        ISSUER,
-        "chat",
-        Keys::fixed(&weak["jwks"].to_string()).unwrap(),
-    );
+    let keys = Keys::fixed(&weak["jwks"].to_string()).unwrap();
+    let issuer = Issuer::new(ISSUER, "chat", keys);
     let token = Token::from(weak["token"].as_str().unwrap());
-    assert!(matches!(
-        verified(&issuer, &token).await,
-        Err(JwtError::Signature)
-    ));
+    let result = verified(&issuer, &token).await;
+    assert!(matches!(result, Err(JwtError::Signature)));
 }
 
 #[tokio::test]
@@ -90,10 +85,8 @@ async fn a_token_that_is_changed_anywhere_is_refused() {
         assert!(verified(&issuer, &cut).await.is_err());
     }
     let other = Pair::es256("1").token(&claims());
-    assert!(matches!(
-        verified(&issuer, &other).await,
-        Err(JwtError::Signature)
-    ));
+    let result = verified(&issuer, &other).await;
+    assert!(matches!(result, Err(JwtError::Signature)));
 }
 
 #[tokio::test]
@@ -105,52 +98,39 @@ async fn the_key_decides_the_algorithm_and_not_the_token() {
     ] {
         let forged = ec.sign(&json!({"alg": alg, "kid": "1"}), &claims());
         let refused = verified(&issuer, &forged).await;
-        assert!(
-            matches!(refused, Err(JwtError::Algorithm)),
-            "{alg}: {refused:?}"
-        );
+        let is_expected = matches!(refused, Err(JwtError::Algorithm));
+        assert!(is_expected, "{alg}: {refused:?}");
     }
-    let unsigned = format!(
-        "{}.{}.",
-        encoded(r#"{"alg":"none"}"#),
-        encoded(claims().to_string())
-    );
+    let header = encoded(r#"{"alg":"none"}"#);
+    let unsigned = format!("{header}.{}.", encoded(claims().to_string()));
     let refused = verified(&issuer, &unsigned.into()).await;
     assert!(matches!(refused, Err(JwtError::Algorithm)), "{refused:?}");
 
-    // A public key as the secret of an HMAC: what algorithm confusion is about.
+    // Algorithm confusion: a public key as the secret of an HMAC.
     let header = encoded(r#"{"alg":"HS256","kid":"1"}"#);
     let signed = format!("{header}.{}", encoded(claims().to_string()));
     let public = ec.jwk().to_string();
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, public.as_bytes());
     let mac = ring::hmac::sign(&key, signed.as_bytes());
     let forged = format!("{signed}.{}", encoded(mac)).into();
-    assert!(matches!(
-        verified(&issuer, &forged).await,
-        Err(JwtError::Algorithm)
-    ));
+    let result = verified(&issuer, &forged).await;
+    assert!(matches!(result, Err(JwtError::Algorithm)));
 }
 
 #[tokio::test]
-async fn a_token_names_its_key_unless_there_is_no_choice() {
+async fn a_token_names_its_key_unless_there_is_only_one() {
     let (one, two) = (Pair::es256("1"), Pair::es256("2"));
     let nameless = one.sign(&json!({"alg": "ES256"}), &claims());
     assert!(verified(&issuer(&[&one]), &nameless).await.is_ok());
     let both = issuer(&[&one, &two]);
-    assert!(matches!(
-        verified(&both, &nameless).await,
-        Err(JwtError::UnknownKey)
-    ));
+    let result = verified(&both, &nameless).await;
+    assert!(matches!(result, Err(JwtError::UnknownKey)));
     let unknown = one.sign(&json!({"alg": "ES256", "kid": "3"}), &claims());
-    assert!(matches!(
-        verified(&both, &unknown).await,
-        Err(JwtError::UnknownKey)
-    ));
+    let result = verified(&both, &unknown).await;
+    assert!(matches!(result, Err(JwtError::UnknownKey)));
     let wrong = one.sign(&json!({"alg": "ES256", "kid": "2"}), &claims());
-    assert!(matches!(
-        verified(&both, &wrong).await,
-        Err(JwtError::Signature)
-    ));
+    let result = verified(&both, &wrong).await;
+    assert!(matches!(result, Err(JwtError::Signature)));
 }
 
 #[tokio::test]
@@ -163,49 +143,39 @@ async fn issuer_audience_and_times_must_fit() {
     let wrong = check(with("iss", "https://issuer.example/")).await;
     assert!(matches!(wrong, Err(JwtError::Issuer)));
     for aud in [json!("other"), json!(["other"]), json!([]), json!("cha")] {
-        assert!(matches!(
-            check(with("aud", aud)).await,
-            Err(JwtError::Audience)
-        ));
+        let result = check(with("aud", aud)).await;
+        assert!(matches!(result, Err(JwtError::Audience)));
     }
     assert!(check(with("aud", json!(["other", "chat"]))).await.is_ok());
 
     assert!(check(with("exp", now - 59)).await.is_ok(), "the leeway");
-    assert!(matches!(
-        check(with("exp", now - 60)).await,
-        Err(JwtError::Expired)
-    ));
+    let result = check(with("exp", now - 60)).await;
+    assert!(matches!(result, Err(JwtError::Expired)));
     assert!(check(with("exp", now as f64 + 0.5)).await.is_ok());
     assert!(check(with("nbf", now + 60)).await.is_ok(), "the leeway");
-    assert!(matches!(
-        check(with("nbf", now + 61)).await,
-        Err(JwtError::NotYetValid)
-    ));
+    let result = check(with("nbf", now + 61)).await;
+    assert!(matches!(result, Err(JwtError::NotYetValid)));
 
     for missing in ["iss", "aud", "exp", "sub"] {
         let mut claims = claims();
         claims.as_object_mut().unwrap().remove(missing);
-        assert!(
-            matches!(check(claims).await, Err(JwtError::Claims(_))),
-            "{missing}"
-        );
+        let is_expected = matches!(check(claims).await, Err(JwtError::Claims(_)));
+        assert!(is_expected, "{missing}");
     }
     let none = with("exp", "never");
     assert!(matches!(check(none).await, Err(JwtError::Claims(_))));
 
     let strict = issuer.clone().leeway(Duration::ZERO).audience("phone");
     let token = pair.token(&with("exp", now));
-    assert!(matches!(
-        verified(&strict, &token).await,
-        Err(JwtError::Expired)
-    ));
+    let result = verified(&strict, &token).await;
+    assert!(matches!(result, Err(JwtError::Expired)));
     let phone = pair.token(&with("aud", "phone"));
     assert!(verified(&strict, &phone).await.is_ok());
     assert!(verified(&issuer, &phone).await.is_err());
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_malformed() {
+async fn an_invalid_token_is_malformed() {
     let pair = Pair::es256("1");
     let issuer = issuer(&[&pair]);
     let critical = json!({"alg": "ES256", "kid": "1", "crit": ["b64"], "b64": false});
@@ -223,22 +193,18 @@ async fn what_is_no_token_is_malformed() {
         "ä.ö.ü",
     ] {
         let refused = verified(&issuer, &Token::from(token)).await;
-        assert!(
-            matches!(refused, Err(JwtError::Malformed)),
-            "{token}: {refused:?}"
-        );
+        let is_expected = matches!(refused, Err(JwtError::Malformed));
+        assert!(is_expected, "{token}: {refused:?}");
     }
     for token in [critical, large, padded] {
-        assert!(matches!(
-            verified(&issuer, &token).await,
-            Err(JwtError::Malformed)
-        ));
+        let result = verified(&issuer, &token).await;
+        assert!(matches!(result, Err(JwtError::Malformed)));
     }
 }
 
 proptest::proptest! {
     #[test]
-    fn no_text_is_believed_by_accident(token in r"[a-zA-Z0-9_.{}\x22:-]{0,80}|\\PC{0,40}") {
+    fn random_text_is_never_a_valid_token(token in r"[a-zA-Z0-9_.{}\x22:-]{0,80}|\\PC{0,40}") {
         let issuer = issuer(&[&Pair::eddsa("1")]);
         let believed = verified(&issuer, &Token::from(token)).now_or_never();
         assert!(believed.expect("fixed keys need no waiting").is_err());
@@ -265,17 +231,15 @@ fn keys_that_are_for_something_else_are_not_used() {
 }
 
 #[tokio::test]
-async fn a_client_with_a_token_is_connected_as_whom_it_says_and_no_other_is() {
+async fn only_a_client_with_a_valid_token_connects_as_its_user() {
     async fn connect(me: Opening, Jwt(claims): Jwt<Claims>) -> Result<(), Error> {
         Ok(me.user(&claims.sub)?)
     }
     let pair = Pair::eddsa("1");
     let gateway = Gateway::new(Router::new().connect(connect).with_state(issuer(&[&pair])));
     let token = pair.token(&claims());
-    let bob = gateway
-        .request("/")
-        .protocol("bearer")
-        .protocol(token.as_str());
+    let bob = gateway.request("/").protocol("bearer");
+    let bob = bob.protocol(token.as_str());
     let bob = bob.connect().await.expect("accepted");
     assert_eq!(bob.protocol(), Some("bearer"));
 

@@ -57,7 +57,7 @@ fn kinds(gateway: &Gateway) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn b3_the_authorizer_is_asked_once_and_its_context_is_in_every_event() {
+async fn b3_the_authorizer_runs_once_and_its_context_is_in_every_event() {
     let gateway = guarded();
     let mut ann = gateway.connect("/?token=ann").await.expect("accepted");
     ann.send(r#"{"action":"whoami"}"#).await;
@@ -65,10 +65,8 @@ async fn b3_the_authorizer_is_asked_once_and_its_context_is_in_every_event() {
     assert_eq!(ann.recv().await, caller);
     ann.close().await;
 
-    assert_eq!(
-        kinds(&gateway),
-        ["REQUEST", "CONNECT", "MESSAGE", "DISCONNECT"]
-    );
+    let expected = ["REQUEST", "CONNECT", "MESSAGE", "DISCONNECT"];
+    assert_eq!(kinds(&gateway), expected);
     let said = json!({"principalId": "ann", "level": "7", "admin": "true"});
     for event in &gateway.events()[1..] {
         assert_eq!(event.json["requestContext"]["authorizer"], said);
@@ -76,7 +74,7 @@ async fn b3_the_authorizer_is_asked_once_and_its_context_is_in_every_event() {
 }
 
 #[tokio::test]
-async fn b9_what_the_authorizer_says_decides_what_a_refused_client_sees() {
+async fn b9_the_authorizer_determines_the_status_of_a_rejected_client() {
     let gateway = guarded();
     for (token, status) in [
         ("eve", 403),
@@ -96,24 +94,22 @@ async fn b9_what_the_authorizer_says_decides_what_a_refused_client_sees() {
 }
 
 #[tokio::test]
-async fn b9_without_its_identity_source_a_client_is_refused_and_nobody_is_asked() {
+async fn b9_a_client_without_an_identity_source_is_rejected_before_the_authorizer() {
     let gateway = guarded();
     for uri in ["/", "/?token=", "/?Token=ann"] {
         let refused = refusal(gateway.request(uri)).await;
         assert_eq!(refused, Some(StatusCode::UNAUTHORIZED), "{uri}");
     }
     let header = gateway.clone().authorizer(["route.request.header.Auth"]);
-    assert_eq!(
-        refusal(header.request("/?token=ann")).await,
-        Some(StatusCode::UNAUTHORIZED)
-    );
+    let expected = Some(StatusCode::UNAUTHORIZED);
+    assert_eq!(refusal(header.request("/?token=ann")).await, expected);
     assert_eq!(kinds(&gateway), [""; 0]);
     let request = header.request("/?token=ann").header("auth", "x");
     assert_eq!(refusal(request).await, None);
 }
 
 #[tokio::test]
-async fn a_test_may_say_what_the_authorizer_said() {
+async fn a_test_may_set_the_authorizer_context() {
     let gateway = guarded();
     let said = json!({"principalId": "bob", "level": 1, "admin": false});
     let bob = gateway.request("/").authorizer(said).connect().await;
@@ -122,7 +118,7 @@ async fn a_test_may_say_what_the_authorizer_said() {
 }
 
 #[tokio::test]
-async fn b9_an_api_with_an_authorizer_that_is_none_refuses_everybody_with_500() {
+async fn b9_a_router_without_an_authorize_handler_rejects_all_clients_with_500() {
     let gateway = gateway(Router::new()).authorizer([]);
     let refused = refusal(gateway.request("/")).await;
     assert_eq!(refused, Some(StatusCode::INTERNAL_SERVER_ERROR));
@@ -182,7 +178,7 @@ async fn layers_see_the_authorizers_events_too() {
 }
 
 #[tokio::test]
-async fn a_cookie_from_a_foreign_page_is_refused_by_an_authorizer_with_403() {
+async fn an_authorizer_rejects_a_cookie_from_another_origin_with_403() {
     async fn authorize(cookies: Cookies) -> Result<Policy, Error> {
         cookies.token("session").map(|_| Policy::allow("ann"))
     }

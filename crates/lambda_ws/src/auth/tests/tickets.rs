@@ -20,7 +20,7 @@ fn guarded() -> Gateway {
 }
 
 #[tokio::test]
-async fn a_ticket_opens_one_connection_as_whom_it_was_issued_for() {
+async fn a_ticket_opens_one_connection_for_its_user() {
     let gateway = guarded();
     let ticket = gateway.tickets().issue("ann", TTL).await.unwrap();
     let uri = format!("/?ticket={ticket}");
@@ -31,7 +31,7 @@ async fn a_ticket_opens_one_connection_as_whom_it_was_issued_for() {
 }
 
 #[tokio::test]
-async fn of_two_who_bring_the_same_ticket_at_once_one_is_refused() {
+async fn of_two_concurrent_clients_with_one_ticket_one_is_rejected() {
     let gateway = guarded();
     let ticket = gateway.tickets().issue("ann", TTL).await.unwrap();
     let uri = format!("/?ticket={ticket}");
@@ -60,7 +60,7 @@ async fn a_ticket_is_good_until_its_last_moment() {
 }
 
 #[tokio::test]
-async fn who_reads_the_store_learns_no_ticket() {
+async fn the_store_contains_no_tickets() {
     let store = Memory::new();
     let tickets = Tickets::new(store.clone());
     let (one, two) = (
@@ -78,10 +78,8 @@ async fn who_reads_the_store_learns_no_ticket() {
 async fn a_payload_has_a_limit_and_a_type() {
     let tickets = Tickets::new(Memory::new());
     let large = tickets.issue(&"x".repeat(VALUE_BYTES), TTL).await;
-    assert!(
-        matches!(large, Err(StoreError::ValueTooLarge(_))),
-        "{large:?}"
-    );
+    let is_expected = matches!(large, Err(StoreError::ValueTooLarge(_)));
+    assert!(is_expected, "{large:?}");
     let ticket = tickets.issue(&7, TTL).await.unwrap();
     let wrong = tickets.redeem::<String>(&ticket).await;
     assert!(matches!(wrong, Err(StoreError::BadValue(_))), "{wrong:?}");

@@ -1,4 +1,4 @@
-//! Tokens, wherever they are.
+//! Tests of tokens in all places.
 
 use super::{gateway, refusal};
 use crate::auth::{Cookies, Origins, Token};
@@ -19,7 +19,7 @@ async fn connect(me: Opening, token: Token) -> Result<(), Error> {
     Ok(me.user(user)?)
 }
 
-/// A gateway whose clients need the token `s3cret`.
+/// A gateway that requires the token `s3cret`.
 fn guarded() -> Gateway {
     gateway(Router::new().connect(connect))
 }
@@ -33,9 +33,8 @@ async fn user(gateway: &Gateway, request: Request) -> Option<String> {
 #[tokio::test]
 async fn a_token_is_found_wherever_a_client_can_put_it() {
     let gateway = guarded();
-    let header = gateway
-        .request("/")
-        .header("Authorization", "bearer  s3cret");
+    let header = gateway.request("/");
+    let header = header.header("Authorization", "bearer  s3cret");
     let query = gateway.request("/?a=b&token=s3cret");
     let protocol = gateway.request("/").protocol("bearer").protocol("s3cret");
     for request in [header, query, protocol] {
@@ -46,19 +45,16 @@ async fn a_token_is_found_wherever_a_client_can_put_it() {
 #[tokio::test]
 async fn the_header_counts_before_the_query_and_the_query_before_the_protocol() {
     let gateway = guarded();
-    let both = gateway
-        .request("/?token=other")
-        .protocol("bearer")
-        .protocol("s3cret");
+    let both = gateway.request("/?token=other");
+    let both = both.protocol("bearer").protocol("s3cret");
     assert_eq!(user(&gateway, both).await.as_deref(), Some("bob"));
-    let both = gateway
-        .request("/?token=other")
-        .header("Authorization", "Bearer s3cret");
+    let both = gateway.request("/?token=other");
+    let both = both.header("Authorization", "Bearer s3cret");
     assert_eq!(user(&gateway, both).await.as_deref(), Some("ann"));
 }
 
 #[tokio::test]
-async fn without_a_token_or_with_a_wrong_one_a_client_is_refused_with_401() {
+async fn a_missing_or_wrong_token_is_rejected_with_401() {
     let gateway = guarded();
     for request in [
         gateway.request("/"),
@@ -73,11 +69,8 @@ async fn without_a_token_or_with_a_wrong_one_a_client_is_refused_with_401() {
         gateway.request("/").header("Cookie", "token=s3cret"),
     ] {
         let shown = format!("{request:?}");
-        assert_eq!(
-            refusal(request).await,
-            Some(StatusCode::UNAUTHORIZED),
-            "{shown}"
-        );
+        let expected = Some(StatusCode::UNAUTHORIZED);
+        assert_eq!(refusal(request).await, expected, "{shown}");
     }
 }
 
@@ -97,33 +90,20 @@ async fn b8_a_client_that_brings_a_token_as_protocol_gets_one_protocol_and_never
         assert!(offered.choose(&["s3cret"]).is_none());
         offered.choose(&["chat.v1"]).unwrap_or_default()
     }
+    let checks = || Router::new().connect(connect);
+    let chooses = || Router::new().connect(chooses);
     for (router, offered, expected) in [
-        (
-            Router::new().connect(connect),
-            &["bearer", "s3cret"][..],
-            "bearer",
-        ),
+        (checks(), &["bearer", "s3cret"][..], "bearer"),
         (Router::new(), &["bearer", "s3cret"], "bearer"),
-        (
-            Router::new().connect(connect),
-            &["chat.v1", "bearer", "s3cret"],
-            "bearer",
-        ),
-        (
-            Router::new().connect(chooses),
-            &["bearer", "s3cret", "chat.v1"],
-            "chat.v1",
-        ),
-        (
-            Router::new().connect(chooses),
-            &["bearer", "s3cret", "chat.v2"],
-            "bearer",
-        ),
+        (checks(), &["chat.v1", "bearer", "s3cret"], "bearer"),
+        (chooses(), &["bearer", "s3cret", "chat.v1"], "chat.v1"),
+        (chooses(), &["bearer", "s3cret", "chat.v2"], "bearer"),
     ] {
         let gateway = gateway(router);
-        let request = offered
-            .iter()
-            .fold(gateway.request("/"), |r, p| r.protocol(p));
+        let mut request = gateway.request("/");
+        for protocol in offered {
+            request = request.protocol(protocol);
+        }
         let client = request.connect().await.expect("accepted");
         assert_eq!(client.protocol(), Some(expected), "{offered:?}");
     }
@@ -143,10 +123,8 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
     let good = || cookie("a=b; session=s3cret; c=d");
 
     assert_eq!(refusal(good().header("Origin", ORIGIN)).await, None);
-    assert_eq!(
-        refusal(good().header("Origin", "http://localhost:5173")).await,
-        None
-    );
+    let found = refusal(good().header("Origin", "http://localhost:5173")).await;
+    assert_eq!(found, None);
     let quoted = cookie("session=\"s3cret\"").header("Origin", ORIGIN);
     assert_eq!(refusal(quoted).await, None);
 
@@ -162,14 +140,10 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
         let refused = refusal(good().header("Origin", foreign)).await;
         assert_eq!(refused, Some(StatusCode::FORBIDDEN), "{foreign}");
     }
-    assert_eq!(
-        refusal(good()).await,
-        Some(StatusCode::FORBIDDEN),
-        "no page"
-    );
-    let two = good()
-        .header("Origin", ORIGIN)
-        .header("Origin", "https://evil.example");
+    let expected = Some(StatusCode::FORBIDDEN);
+    assert_eq!(refusal(good()).await, expected, "no page");
+    let two = good().header("Origin", ORIGIN);
+    let two = two.header("Origin", "https://evil.example");
     assert_eq!(refusal(two).await, Some(StatusCode::FORBIDDEN));
 
     for missing in [
@@ -185,7 +159,7 @@ async fn a_cookie_counts_only_from_an_allowed_origin() {
 }
 
 #[test]
-fn what_is_no_origin_panics_at_start_up() {
+fn an_invalid_origin_panics_at_start_up() {
     for wrong in [
         "app.example.com",
         "https://a.example/",
@@ -208,19 +182,14 @@ async fn what_is_shown_of_a_handshake_has_no_secrets() {
         event
     });
     let gateway = Gateway::new(Router::new().connect(connect).layer(layer));
-    let request = gateway
-        .request("/?token=s3cret")
-        .header("Authorization", "Bearer s3cret");
-    let request = request
-        .header("Cookie", "session=s3cret")
-        .protocol("bearer")
-        .protocol("s3cret");
+    let request = gateway.request("/?token=s3cret");
+    let request = request.header("Authorization", "Bearer s3cret");
+    let request = request.header("Cookie", "session=s3cret");
+    let request = request.protocol("bearer").protocol("s3cret");
     assert_eq!(refusal(request).await, None);
     let shown = shown.lock().unwrap();
-    assert!(
-        shown.contains("authorization") && !shown.contains("s3cret"),
-        "{shown}"
-    );
+    assert!(shown.contains("authorization"), "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
 
     assert_eq!(format!("{:?}", Token::from("s3cret")), "Token(..)");
     let error = serde_json::from_str::<Token>("7").unwrap_err();

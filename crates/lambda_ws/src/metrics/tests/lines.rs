@@ -1,4 +1,4 @@
-//! Lines that were written.
+//! The written lines of metrics.
 
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ impl Lines {
         self.0.lock().unwrap().push(line.to_owned());
     }
 
-    /// What was written since this was asked for: documents that CloudWatch understands.
+    /// Returns the documents since the last call. Each is valid for CloudWatch.
     #[track_caller]
     pub(super) fn take_valid(&self) -> Vec<Value> {
         let schema = serde_json::from_str(SCHEMA).unwrap();
@@ -33,7 +33,7 @@ impl Lines {
         read.collect()
     }
 
-    /// The only line since.
+    /// Returns the only line since the last call.
     #[track_caller]
     pub(super) fn one(&self) -> Value {
         let [line] = <[Value; 1]>::try_from(self.take_valid()).unwrap();
@@ -41,7 +41,7 @@ impl Lines {
     }
 }
 
-/// What no schema says: the members that directives name are there, once, as what they are named for.
+/// Checks a rule that the schema does not contain: every named member exists once, with the right type.
 #[track_caller]
 fn has_all_it_names(document: &Value) {
     let mut named = vec!["_aws"];

@@ -1,4 +1,4 @@
-//! The tasks that continue a broadcast when the event ends.
+//! The follow-up tasks of a broadcast.
 
 use crate::error::BoxError;
 use crate::id::new_id;
@@ -6,22 +6,21 @@ use crate::task::Remaining;
 use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
 use std::sync::Arc;
 
-/// The number of tasks that share a broadcast, unless `SEND_TASKS` sets another.
+/// The default number of tasks that share a broadcast (`SEND_TASKS`).
 pub(crate) const SEND_TASKS: usize = 4;
 
-/// Gives tasks the recipients that an event, or another task, could not reach in its time.
+/// Queues tasks for recipients that an event or another task could not reach in its time.
 #[derive(Clone)]
 pub(crate) struct TaskHandOff {
     pub(crate) tasks: Arc<dyn Tasks>,
-    /// How many tasks share the work.
     pub(crate) width: usize,
-    /// The task that this is done in, if it is, and how many there were before.
+    /// The current task, if there is one, and the number of tasks in a row before it.
     pub(crate) parent: Option<(String, u32)>,
 }
 
 impl TaskHandOff {
-    /// Queues tasks, each with its share of the present and of the full rate. Returns how many there are, and what
-    /// could not be queued.
+    /// Queues tasks, each with its share of the current and of the full rate. Returns the number of tasks, and the
+    /// recipients without a task.
     pub(super) async fn hand_off(
         &self,
         rest: Remaining,
@@ -29,10 +28,10 @@ impl TaskHandOff {
         rate: f64,
         full: f64,
     ) -> (usize, Option<(Remaining, BoxError)>) {
-        // A task goes on by itself: it was a part of something larger.
+        // A task has one follow-up task, because it is already a part of a broadcast.
         let (id, hop, width) = match &self.parent {
             Some((_, hop)) if *hop >= MOST_HOPS => {
-                let error = format!("{MOST_HOPS} tasks in a row did not reach all");
+                let error = format!("{MOST_HOPS} tasks in a row did not reach all recipients");
                 return (0, Some((rest, error.into())));
             }
             Some((id, hop)) => (format!("{id}+"), hop + 1, 1),

@@ -7,21 +7,20 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-/// How often progress is logged.
 const LOG: Duration = Duration::from_secs(5);
 
-/// The progress of a broadcast. Ids are spread evenly by their hash, so the part of a group that
-/// was read shows how large all of it is.
+/// The progress of a broadcast. Hashes spread ids evenly, so the part of a group that was read shows the size of the
+/// whole group.
 pub(super) struct Progress {
     began: Instant,
     logged: Instant,
-    /// Whether what is read of a range tells how much is left of it: everyone's are not by hash.
+    /// Whether the position in a range shows its remaining size. Ranges of everyone are not ordered by hash.
     by_hash: bool,
     ranges: Vec<Part>,
     read: usize,
 }
 
-/// How many hash bytes a range has, and how many of them are read.
+/// The number of hash bytes of a range, and how many of them are read.
 struct Part {
     width: usize,
     covered: usize,
@@ -43,18 +42,17 @@ impl Progress {
         }
     }
 
-    /// So many were read of a range, of which this is left.
+    /// Adds `count` connections of a range, of which `left` remains.
     pub(super) fn read(&mut self, range: usize, count: usize, left: Option<&Range>) {
         self.read += count;
         let part = &mut self.ranges[range];
         part.covered = match left {
             Some(left) if self.by_hash => part.width.saturating_sub(left.width()),
-            // Of everyone's ranges it is only known that they are no smaller.
+            // The read part of a range of everyone is unknown, so it counts as complete.
             _ => part.width,
         };
     }
 
-    /// The estimated number of recipients, or the least.
     fn total(&self) -> f64 {
         let sum = |of: fn(&Part) -> usize| self.ranges.iter().map(of).sum::<usize>();
         let (width, covered) = (sum(|part| part.width), sum(|part| part.covered));
@@ -64,19 +62,18 @@ impl Progress {
         }
     }
 
-    /// How long the rest takes at `rate` messages a second.
+    /// Returns the estimated time for the remaining recipients at `rate` messages per second.
     pub(super) fn eta(&self, delivery: &Delivery, rate: f64) -> Duration {
         let left = (self.total() - delivery.audience() as f64).max(0.0);
         Duration::try_from_secs_f64(left / rate).unwrap_or(Duration::MAX)
     }
 
-    /// How many messages a second there were, after the first second.
+    /// Returns the measured messages per second, after the first second.
     pub(super) fn rate(&self, delivery: &Delivery) -> Option<f64> {
         let since = self.began.elapsed().as_secs_f64();
         (since >= 1.0).then(|| (delivery.audience() as f64 / since).max(1.0))
     }
 
-    /// Logs the progress of a long broadcast.
     pub(super) fn log(&mut self, delivery: &Delivery, rate: f64) {
         if self.logged.elapsed() < LOG {
             return;
@@ -89,7 +86,7 @@ impl Progress {
             failed = delivery.failed,
             of_about = self.total() as u64,
             seconds_left = self.eta(delivery, rate).as_secs(),
-            "a message is on its way to many"
+            "a broadcast is running"
         );
     }
 }
@@ -108,7 +105,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_read_of_a_room_tells_how_long_the_rest_takes() {
+    async fn the_read_part_of_a_room_determines_the_estimate() {
         let mut progress = Progress::new(&Scope::Room("tea".into()), &[range(0, 255)]);
         let mut delivery = Delivery::default();
         progress.read(0, 1000, Some(&range(64, 255)));
@@ -121,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_read_of_everyone_is_the_least_of_what_there_is() {
+    async fn the_read_part_of_everyone_is_the_minimum_of_the_estimate() {
         let all: Vec<_> = crate::task::Remaining::all(Scope::Everyone, HashSet::new()).ranges;
         let mut progress = Progress::new(&Scope::Everyone, &all);
         progress.read(3, 1000, Some(&range(48, 63)));

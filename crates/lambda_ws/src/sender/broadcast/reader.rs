@@ -7,22 +7,20 @@ use crate::sync::spawned;
 use crate::task::Range;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
-/// How many ranges of a group are read at once.
 const READS: usize = 4;
 
-/// How many connections a chunk has, at most.
 const CHUNK: usize = 256;
 
 /// Some of a range's connections, in a random order.
 pub(in crate::sender) struct Chunk {
-    /// Which range they are of.
+    /// The number of their range.
     pub(in crate::sender) range: usize,
     pub(in crate::sender) ids: Vec<ConnectionId>,
-    /// What is left of the range behind them.
+    /// The rest of the range after them.
     pub(in crate::sender) left: Option<Range>,
 }
 
-/// The ranges of a group, read several at once, each of them in its order.
+/// Reads several ranges of a group concurrently, each in its order.
 pub(in crate::sender) fn chunks(
     sender: &Sender,
     scope: &Scope,
@@ -37,7 +35,7 @@ pub(in crate::sender) fn chunks(
     }
     let (sender, scope) = (sender.clone(), scope.clone());
     let mut numbered: Vec<_> = ranges.into_iter().enumerate().collect();
-    // No connection is always the last.
+    // Shuffled, so that no connection is always the last.
     fastrand::shuffle(&mut numbered);
     let reads = stream::iter(numbered).flat_map_unordered(READS, move |(number, range)| {
         read(sender.clone(), scope.clone(), number, range).boxed()
@@ -58,7 +56,7 @@ fn read(
             let Some(Range { slice, after }) = range else {
                 return Ok(None);
             };
-            // Chunks are taken only as fast as messages leave.
+            // Chunks are read only as fast as messages are sent.
             let page = spawned(async move {
                 let store = sender.store();
                 let page = store.page(&scope, slice, after.as_ref(), sender.now());
@@ -77,7 +75,7 @@ fn read(
         .try_flatten()
 }
 
-/// The chunks of a page, behind which `left` is left of the range.
+/// Splits a page into chunks. `left` is the rest of the range after the page.
 fn split(
     range: usize,
     slice: Slice,

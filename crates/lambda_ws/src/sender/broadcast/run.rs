@@ -17,75 +17,65 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// The number of messages that are under way at once: few at first, because each may need a new connection, and
-/// one more for each that has arrived.
+/// The initial number of concurrent sends, because each may need a new connection. It grows by one with each success.
 const FIRST: usize = 16;
 const IN_FLIGHT: usize = 256;
 
-/// The number of connections that wait for another attempt at once, besides the messages.
+/// The maximum number of connections that wait for a retry, in addition to the sends.
 const WAITING: usize = 512;
 
-/// The number of gone checks that run at once, besides the messages.
+/// The maximum number of concurrent gone checks, in addition to the sends.
 const GONE_CHECKS: usize = 256;
 
-/// The number of chunks that are read ahead, so that reading delays no message.
+/// The number of chunks that are read ahead, so that reading does not delay sends.
 const AHEAD: usize = 8;
 
-/// How long before its deadline nothing more is begun: as long as what is under way may take, but no
-/// more than a quarter of the time.
+/// How long before the deadline no new send starts: the longest time of a send, at most a quarter of the time.
 const MARGIN: Duration = Duration::from_secs(3);
 
-/// How often progress is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Saves the remaining recipients, in case the process ends before it is done.
+/// Saves the remaining recipients, in case the process ends early.
 pub(crate) trait Checkpoint: Send + Sync {
-    /// Saves them. An error ends the broadcast: another invocation has taken it over.
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
+    /// Saves the remaining recipients. An error ends the broadcast: another invocation has taken it over.
+    fn save(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>>;
 }
 
-/// How a broadcast runs, and when it ends before it is done.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RunOptions<'a> {
-    /// When it must have returned.
     pub(crate) deadline: Option<Instant>,
-    /// Stops at once if it could not be done by then.
+    /// Stops as soon as it is clear that the deadline is too early.
     pub(crate) stop_early: bool,
     pub(crate) checkpoint: Option<&'a dyn Checkpoint>,
 }
 
-/// One connection, and how often it was tried.
 struct Target {
     id: ConnectionId,
     attempts: Attempts,
 }
 
-/// A message on its way to many connections, or the end of them.
+/// A running broadcast, which sends a message or closes connections.
 pub(in crate::sender) struct Broadcast<'a> {
     sender: &'a Sender,
     scope: Scope,
     message: Option<Payload>,
     except: HashSet<ConnectionId>,
     chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
-    /// The rest of each range.
     ranges: Vec<Option<Range>>,
-    /// The chunks that were read, and are not begun with.
     ahead: VecDeque<Chunk>,
-    /// The next recipients, the last first.
+    /// The next recipients, in reverse order.
     queue: Vec<ConnectionId>,
-    /// The recipients that were begun with, and have no outcome yet.
+    /// The recipients without an outcome.
     pending: HashSet<ConnectionId>,
     in_flight: FuturesUnordered<BoxFuture<'a, (Target, Result<(), SendError>)>>,
     waiting: FuturesUnordered<BoxFuture<'a, Target>>,
     gone_checks: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
     removal: Removal<'a>,
-    /// How many may be under way.
     window: usize,
-    /// When the rate limiter allows the next.
+    /// The time when the rate limiter allows the next send.
     ready: Option<Instant>,
     stopped: bool,
     unread: Option<StoreError>,
-    /// A connection that was reached.
     reached: Option<ConnectionId>,
     progress: Progress,
     delivery: Delivery,
@@ -117,7 +107,7 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Sends to all recipients, or until it has to stop. What is left then is in the delivery.
+    /// Sends to all recipients, or until it has to stop. The delivery contains the remaining recipients.
     pub(in crate::sender) async fn run(
         mut self,
         options: RunOptions<'_>,
@@ -140,15 +130,15 @@ impl<'a> Broadcast<'a> {
             let is_limited = ready.deadline() != never;
             let reads = !self.stopped && self.ahead.len() < AHEAD;
             tokio::select! {
-                // Timers first, because with a fast transport there is always an outcome; and outcomes before
-                // reading, so that messages leave before more is read.
+                // Timers come first, because a fast transport always has an outcome. Outcomes come before reads, so
+                // that messages are sent before more recipients are read.
                 biased;
                 () = &mut end => break,
                 () = &mut stop, if !self.stopped => self.stopped = true,
                 _ = ticks.tick() => {
                     self.progress.log(&self.delivery, self.rate());
                     if let (Some(checkpoint), None) = (options.checkpoint, &saving) {
-                        saving = Some(checkpoint.keep(self.rest()));
+                        saving = Some(checkpoint.save(self.rest()));
                     }
                 }
                 Some(saved) = saved(&mut saving) => saved.map_err(SendError::Unavailable)?,
@@ -169,7 +159,6 @@ impl<'a> Broadcast<'a> {
         self.finish().await
     }
 
-    /// Begins with as many recipients as may be under way.
     fn begin(&mut self) {
         while !self.stopped
             && self.in_flight.len() < self.window
@@ -218,7 +207,6 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Makes another attempt.
     fn attempt(&mut self, target: Target) {
         self.sender.0.rate_limiter.charge(Instant::now());
         self.go(target);
@@ -313,20 +301,18 @@ impl<'a> Broadcast<'a> {
         (begun || self.stopped) && self.pending.is_empty()
     }
 
-    /// How many messages a second leave: as many as may, if that is known to be possible.
+    /// Returns the expected rate in messages per second: the limit, if the measured rate reaches it.
     fn rate(&self) -> f64 {
         let allowed = self.sender.0.rate_limiter.rate();
         let reached = self.progress.rate(&self.delivery);
         reached.map_or(allowed, |rate| rate.min(allowed))
     }
 
-    /// When the broadcast is expected to end.
     fn ends(&self) -> Instant {
         let left = self.progress.eta(&self.delivery, self.rate());
         Instant::now() + left.min(Duration::from_secs(24 * 60 * 60))
     }
 
-    /// The remaining recipients.
     fn rest(&self) -> Remaining {
         let ids = self.queue.iter().chain(&self.pending);
         Remaining {
@@ -350,7 +336,7 @@ impl<'a> Broadcast<'a> {
     }
 }
 
-/// The next chunk. It is never ready if there are no more.
+/// Returns the next chunk. Pending forever if there are no more.
 async fn next(
     chunks: &mut Option<BoxStream<'static, Result<Chunk, StoreError>>>,
 ) -> Option<Option<Result<Chunk, StoreError>>> {
@@ -360,7 +346,7 @@ async fn next(
     }
 }
 
-/// The result of saving. It is never ready if nothing is being saved.
+/// Returns the result of saving. Pending forever if nothing is being saved.
 async fn saved(
     saving: &mut Option<BoxFuture<'_, Result<(), BoxError>>>,
 ) -> Option<Result<(), BoxError>> {

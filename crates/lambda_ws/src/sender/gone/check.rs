@@ -14,37 +14,34 @@ use std::sync::Once;
 use std::time::Duration;
 use tracing::warn;
 
-/// How long after its `$connect` began API Gateway may return 410 for a connection that is about to open.
+/// How long after its `$connect` began API Gateway may return 410 for a connection that is not open yet.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// How long after its `$connect` began a connection may still be opening: API Gateway gives up after 29 s.
-/// When two clients connect at once, each handler may be announcing its client to the other's, and neither
-/// opens before it is done: a 410 proves nothing then.
+/// How long after its `$connect` began a connection may still be opening: API Gateway times out after 29 s. A 410
+/// proves nothing until then. Two clients that connect at the same time may each wait for the other's announcement.
 const OPENING: Duration = INTEGRATION_TIMEOUT.saturating_add(Duration::from_secs(1));
 
-/// The pauses before a post to a young connection is repeated: 50 to 200 ms.
+/// The pauses before retries of a post to a young connection: 50 to 200 ms.
 const YOUNG_PAUSES: Backoff = Backoff::new(50, 2, 200, 3, Jitter::None);
 
-/// The same where the connection is known to open soon: for its welcome message, and where it is closed. A
-/// `$connect` that takes longer than these reads at its end whether it was closed meanwhile. 50 to 1600 ms.
+/// The pauses where the connection will open soon: for its welcome message, and for its close. A `$connect` that
+/// takes longer checks at its end whether it was closed. 50 to 1600 ms.
 const OPENING_PAUSES: Backoff = Backoff::new(50, 2, 1600, 6, Jitter::None);
 
 /// The pause before a 410 is confirmed: API Gateway sometimes returns one for a live connection.
 const CONFIRMATION: Backoff = Backoff::new(250, 1, 250, 1, Jitter::None);
 
-/// The result of a check after a 410.
 pub(in crate::sender) enum GoneCheck {
-    /// The connection lives, and has the message now, or is closed.
+    /// The connection is alive. The message was sent, or the connection was closed.
     Alive,
-    /// The connection is gone. This is its record, if it has one.
+    /// The connection is gone. Contains its record, if it has one.
     Gone(Option<Record>),
-    /// The check failed.
     Unknown(SendError),
 }
 
 impl Sender {
-    /// Confirms a 410 by the connection's record, by repeating the request, and by GetConnection. The request
-    /// is a post of `message`, or the connection's end without one.
+    /// Confirms a 410 by the connection's record, by retrying the request, and by GetConnection. The request posts
+    /// `message`, or closes the connection without one.
     pub(in crate::sender) async fn check_gone(
         &self,
         id: &ConnectionId,
@@ -52,7 +49,7 @@ impl Sender {
     ) -> GoneCheck {
         let record = match self.store().record(id, self.now()).await {
             Ok(Some(record)) if !record.gone => record,
-            // A live connection is registered: this one was removed or marked meanwhile.
+            // Every live connection is registered, so this one was removed or marked as gone.
             Ok(record) => return self.confirmed(id, record),
             Err(error) => return GoneCheck::Unknown(error.into()),
         };
@@ -75,7 +72,7 @@ impl Sender {
             self.pause(pause, id).await;
             match self.request(id, message).await {
                 Ok(()) => {
-                    // A young one was not open yet.
+                    // A young connection was not open yet.
                     if !is_young {
                         self.count(Metric::GoneFalse);
                     }
@@ -86,10 +83,10 @@ impl Sender {
             }
         }
         if is_closed {
-            // Its `$connect`, if it still runs, finds the mark and rejects the handshake.
+            // If its `$connect` still runs, it finds the mark and rejects the handshake.
             return GoneCheck::Alive;
         }
-        // A false 410 may follow another. GetConnection returns 410 as well for a connection that is gone.
+        // False 410s may repeat. GetConnection also returns 410 for a gone connection.
         match self.inspect(id).await {
             Err(SendError::Gone) => {
                 self.count(Metric::GoneConfirmed);
@@ -102,15 +99,15 @@ impl Sender {
                     GoneCheck::Alive
                 }
                 Err(SendError::Gone) => GoneCheck::Unknown(SendError::Unavailable(
-                    "API Gateway returns 410 for a connection that GetConnection shows".into(),
+                    "API Gateway returns 410 for a connection that GetConnection finds".into(),
                 )),
                 Err(error) => GoneCheck::Unknown(error),
             },
         }
     }
 
-    /// The error of a connection that belongs to another stage than this sender reaches, if it does. API Gateway calls
-    /// it gone (410) here, and another attempt is answered in the same way.
+    /// Returns the error for a connection of another stage, which this sender cannot reach. API Gateway returns 410
+    /// for it here, and retries do not help.
     fn other_stage(&self, record: &Record) -> Option<SendError> {
         static WARNED: Once = Once::new();
 
@@ -119,15 +116,15 @@ impl Sender {
             warn!(
                 own,
                 other = record.api,
-                "two stages share a table of connections, and each message tries the members of both: give each \
-                 stage a CONNECTIONS_TABLE of its own"
+                "two stages share a connections table, and each message tries the members of both; fix: set a separate \
+                 CONNECTIONS_TABLE for each stage"
             );
         });
         let api = record.api.clone();
         Some(SendError::OtherStage { api })
     }
 
-    /// The confirmed result for a connection. The process remembers it, unless its `$connect` may be running.
+    /// Returns the confirmed result for a connection. The process remembers it, unless the `$connect` may be running.
     fn confirmed(&self, id: &ConnectionId, record: Option<Record>) -> GoneCheck {
         let is_opening = |record: &Record| !record.gone && self.now() - record.at < OPENING;
         if !record.as_ref().is_some_and(is_opening) {
@@ -147,7 +144,7 @@ impl Sender {
         }
     }
 
-    /// Removes a connection that is gone from the store. `scope` is where it was found.
+    /// Removes a gone connection from the store. `scope` is the group that contained it.
     pub(in crate::sender) async fn clean_up(
         &self,
         id: &ConnectionId,
@@ -156,7 +153,7 @@ impl Sender {
     ) {
         if let Err(error) = self.try_clean_up(id, record, scope).await {
             let error = &error as &dyn std::error::Error;
-            warn!(connection = %id, error, "a gone connection is not removed: the next message finds it");
+            warn!(connection = %id, error, "a gone connection could not be removed; the next message retries it");
         }
     }
 
@@ -173,12 +170,12 @@ impl Sender {
         scope: &Scope,
     ) -> Result<(), StoreError> {
         match record {
-            // A 410 of one API says nothing about the connections of another.
+            // A 410 of one API does not apply to connections of another.
             Some(record) if self.api().as_ref() != Some(&record.api) => Ok(()),
-            // The next message finds it, if it is gone.
+            // It may still be opening. The next message confirms it again.
             Some(record) if !record.gone && self.now() - record.at < OPENING => Ok(()),
             Some(record) if !record.gone => self.mark_gone(&record).await,
-            // Without a record, or where a removal left members behind, only this member is known.
+            // Without a record, or after an interrupted removal, only this member is known.
             _ => match scope {
                 Scope::Everyone => Ok(()),
                 scope => self.store().forget(scope, id).await,
@@ -186,7 +183,6 @@ impl Sender {
         }
     }
 
-    /// Marks a connection as gone and takes it out of its rooms.
     async fn mark_gone(&self, record: &Record) -> Result<(), StoreError> {
         let departure = PendingChange::departure(record);
         self.depart(departure.as_slice()).await;

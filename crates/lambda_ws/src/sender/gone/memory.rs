@@ -1,4 +1,4 @@
-//! The connections that a process knows to have ended.
+//! The ended connections that a process remembers.
 
 use super::super::recent::Recent;
 use crate::sync::lock;
@@ -8,42 +8,38 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The number of connections that are remembered at least. About 100 bytes each.
+/// The minimum number of remembered connections. Each takes about 100 bytes.
 const MOST: usize = 10_000;
 
-/// How long after a connection has ended another process may still be removing it from its rooms.
+/// How long another process may need to remove an ended connection from its rooms.
 const REMOVAL: Duration = Duration::from_secs(60);
 
-/// The connections that have ended, as far as a process knows: by their `$disconnect`, or by a 410 that was
-/// confirmed. Posting to them, or confirming again that they are gone, costs requests for nothing. Ids are never
-/// used again.
+/// The connections that ended by `$disconnect` or by a confirmed 410. It saves posts to them and confirmations. Ids are
+/// never reused.
 #[derive(Debug)]
 pub(crate) struct GoneMemory(Mutex<Recent<ConnectionId, Timestamp>>);
 
-/// What a process knows of a connection that has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sender) enum KnownGone {
-    /// It ended a moment ago, and is being removed.
+    /// It ended recently and is being removed.
     BeingRemoved,
-    /// It should have been removed by now.
+    /// It should already be removed.
     Stale,
 }
 
 impl GoneMemory {
-    /// Remembers that a connection has ended.
     pub(crate) fn remember(&self, id: &ConnectionId, now: Timestamp) {
         let mut ended = lock(&self.0);
         ended.insert(id.clone(), now, Instant::now());
     }
 
-    /// What is known of a connection, if it has ended.
     pub(in crate::sender) fn find(
         &self,
         id: &ConnectionId,
         now: impl FnOnce() -> Timestamp,
     ) -> Option<KnownGone> {
         let mut ended = lock(&self.0);
-        // Most processes know of none: a broadcast then reads no clock for each recipient.
+        // Most processes remember none. A broadcast then does not read the clock for each recipient.
         if ended.is_empty() {
             return None;
         }

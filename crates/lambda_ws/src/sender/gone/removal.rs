@@ -1,4 +1,4 @@
-//! Removes the connections that a broadcast found gone.
+//! Removes the gone connections of a broadcast.
 
 use super::super::{Delivery, Sender};
 use crate::ConnectionId;
@@ -8,25 +8,24 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tracing::{info, warn};
 
-/// The number of connections that are removed together, and how many of these at once.
+/// The number of connections in a batch, and of concurrent removals.
 const BATCH: usize = 100;
 const AT_ONCE: usize = 25;
 
-/// The number of batches that are removed at once.
 const BATCHES: usize = 2;
 
-/// The number of connections that are kept for removal. The next message finds the others.
+/// The maximum number of connections in the queue. The next message finds the others.
 const MOST: usize = 10_000;
 
-/// Logged when nobody is removed because of the endpoint.
+/// Logged when the endpoint may be wrong, and no connection is removed.
 pub(crate) const ALL_GONE: &str =
-    "a whole audience is gone: nobody is removed, because the endpoint may be wrong";
+    "all recipients are gone, so the endpoint may be wrong: no connection is removed";
 
-/// Audiences smaller than this may be gone completely.
+/// In a smaller group all connections may be gone.
 const SMALL: usize = 20;
 
-/// Removes connections that are gone from the store, beside the messages to the others. A wrong endpoint
-/// returns 410 for every connection: so nobody is removed before something proves the endpoint.
+/// Removes gone connections from the store while other messages are sent. A wrong endpoint returns 410 for every
+/// connection, so no connection is removed until the endpoint is proven.
 pub(in crate::sender) struct Removal<'a> {
     sender: &'a Sender,
     scope: Scope,
@@ -44,7 +43,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Adds a connection that is counted in `delivery` already.
+    /// Adds a connection that `delivery` already counts.
     pub(in crate::sender) fn add(
         &mut self,
         id: ConnectionId,
@@ -52,7 +51,7 @@ impl<'a> Removal<'a> {
         delivery: &Delivery,
     ) {
         if self.found.len() < MOST {
-            // A session may be large, and is not needed.
+            // Sessions may be large and are not needed.
             if let Some(record) = &mut record {
                 record.session = None;
             }
@@ -66,12 +65,12 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Waits until a batch is removed; `None`, if none is being removed.
+    /// Waits until a batch is removed. Returns `None` if none is being removed.
     pub(in crate::sender) async fn next(&mut self) -> Option<()> {
         self.under_way.next().await
     }
 
-    /// Removes the others, before the event ends. `reached` is a connection that a message was sent to.
+    /// Removes the others before the event ends. `reached` is a connection that received the message.
     pub(in crate::sender) async fn finish(
         mut self,
         delivery: &Delivery,
@@ -88,7 +87,7 @@ impl<'a> Removal<'a> {
             info!(
                 gone = delivery.gone,
                 reached = delivery.audience(),
-                "gone connections are removed"
+                "gone connections were removed"
             );
             self.begin();
         } else {

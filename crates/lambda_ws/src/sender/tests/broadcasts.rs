@@ -1,4 +1,4 @@
-//! Messages to so many that time matters.
+//! Tests of broadcasts with limited time.
 
 use super::super::broadcast::{Broadcast, RunOptions};
 use super::*;
@@ -45,7 +45,7 @@ async fn a_sender_with_a_pace_of_its_own_leaves_the_others_theirs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
+async fn an_incomplete_broadcast_resumes_where_it_ended() {
     for scope in [Scope::Room("tea".into()), Scope::Everyone] {
         let bench = Bench::with(|inner| {
             inner.rate_limiter = Arc::new(RateLimiter::new(500));
@@ -62,7 +62,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
         assert!((2500..4500).contains(&first), "{first}");
         let rest = delivery.rest.take().expect("there is more");
         assert!(rest.ids.len() < 2000, "{}", rest.ids.len());
-        // In another process, perhaps.
+        // Possibly in another process.
         let json = serde_json::to_string(&rest).unwrap();
         let other = Sender::from(Inner {
             store: Arc::new(bench.store.clone()),
@@ -75,7 +75,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             endpoint: Arc::default(),
             rate_limiter: Arc::new(RateLimiter::new(500)),
             deadline: None,
-            relay: None,
+            hand_off: None,
             presences: None,
             metrics: None,
         });
@@ -85,16 +85,13 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
         assert!(delivery.rest.is_none());
         let posts = posts(&bench);
         assert_eq!(posts.iter().collect::<HashSet<_>>().len(), 5999);
-        assert_eq!(
-            posts.len(),
-            6000,
-            "only who was called gone was asked twice"
-        );
+        let found = posts.len();
+        assert_eq!(found, 6000, "only who was called gone was asked twice");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_not_answered_at_the_deadline_is_in_the_rest() {
+async fn recipients_without_an_outcome_at_the_deadline_are_in_the_rest() {
     let bench = Bench::with(|inner| inner.deadline = Some(Instant::now() + SECOND * 8));
     crowd(&bench, 10).await;
     bench.script.0.lock().unwrap().latency = SECOND * 60;
@@ -165,7 +162,7 @@ async fn the_first_message_leaves_before_the_second_page_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reading_goes_on_while_messages_wait_for_their_turn() {
+async fn reading_continues_while_messages_wait() {
     let (store, reads) = (Memory::new(), AtomicU64::new(0));
     let wrapped = InterceptedStore {
         store: store.clone(),
@@ -173,7 +170,7 @@ async fn reading_goes_on_while_messages_wait_for_their_turn() {
             if operation != "page" {
                 return Box::pin(std::future::ready(Ok(())));
             }
-            // A head and a body, and no more time for both than a request of the AWS SDK has.
+            // A head and a body, with no more time for both than the AWS SDK gives a request.
             let part = SECOND / 10 * (1 + reads.fetch_add(1, Relaxed) % 5) as u32;
             let answer = async move {
                 tokio::time::sleep(part).await;
@@ -218,7 +215,7 @@ async fn at_first_few_are_under_way_and_more_as_they_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn g6_who_is_throttled_again_and_again_keeps_nobody_waiting() {
+async fn g6_a_throttled_recipient_does_not_delay_the_others() {
     let bench = Bench::new();
     let ids = crowd(&bench, 2000).await;
     for id in &ids[..4] {

@@ -22,7 +22,7 @@ impl Memo {
 }
 
 impl Checkpoint for Memo {
-    fn keep(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
+    fn save(&self, rest: Remaining) -> BoxFuture<'_, Result<(), BoxError>> {
         let mut saved = self.saved.lock().unwrap();
         let log = self.script.0.lock().unwrap();
         let reached = log.sent.iter().cloned();

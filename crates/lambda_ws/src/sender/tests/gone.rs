@@ -30,7 +30,7 @@ async fn a_member_that_a_removal_left_behind_is_forgotten() {
     assert_eq!(bench.members().await, []);
 }
 
-/// Makes a connection a member that has no record.
+/// Adds a member without a record.
 #[tokio::test]
 async fn fault_m2_gone_members_are_removed_unless_nothing_proves_the_endpoint() {
     for (reached, gone, left) in [
@@ -91,10 +91,8 @@ async fn fault_h3_a_connection_that_ended_is_neither_posted_to_nor_confirmed() {
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.sent, delivery.gone), (2, 1));
     assert_eq!(bench.script.posts(), 2);
-    assert!(matches!(
-        bench.sender.send(&ids[0], "hello").await,
-        Err(SendError::Gone)
-    ));
+    let result = bench.sender.send(&ids[0], "hello").await;
+    assert!(matches!(result, Err(SendError::Gone)));
     // A connection that another process removed or marked is confirmed by its record.
     orphan(&bench, &ids[1]).await;
     bench.script.tell(&ids[1], &[Gone]);
@@ -104,7 +102,7 @@ async fn fault_h3_a_connection_that_ended_is_neither_posted_to_nor_confirmed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_who_are_gone_those_found_first_are_removed_while_others_are_sent_to() {
+async fn gone_connections_are_removed_while_others_are_sent_to() {
     let bench = Bench::new();
     let ids = crowd(&bench, 2000).await;
     for id in &ids[..900] {

@@ -1,4 +1,4 @@
-//! Messages to many.
+//! Tests of broadcasts to groups.
 
 use super::*;
 use crate::store::{InterceptedStore, StoreError};
@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[tokio::test]
-async fn everybody_in_the_group_gets_it_once() {
+async fn each_connection_in_the_group_gets_the_message_once() {
     let bench = Bench::new();
     let mut ids = crowd(&bench, 2500).await;
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
@@ -19,10 +19,8 @@ async fn everybody_in_the_group_gets_it_once() {
     ids.retain(|id| *id != "m0007".into());
     let everyone = bench.sender.everyone().except(&"m0007".into());
     assert_eq!(everyone.send("hello").await.unwrap().sent, 2499);
-    assert_eq!(
-        bench.sender.user("m0007").send("hello").await.unwrap().sent,
-        1
-    );
+    let found = bench.sender.user("m0007").send("hello").await.unwrap().sent;
+    assert_eq!(found, 1);
     assert_eq!(
         bench
             .sender
@@ -36,7 +34,7 @@ async fn everybody_in_the_group_gets_it_once() {
 }
 
 #[tokio::test]
-async fn one_who_fails_keeps_nobody_else_from_getting_it_and_all_are_counted() {
+async fn a_failed_recipient_does_not_stop_the_others_and_all_are_counted() {
     let bench = Bench::new();
     let ids = crowd(&bench, 30).await;
     for (id, replies) in ids.iter().zip([
@@ -59,18 +57,12 @@ async fn one_who_fails_keeps_nobody_else_from_getting_it_and_all_are_counted() {
     );
     assert_eq!(counts, (25, 1, 2, 2));
     assert_eq!(delivery.audience(), 30);
-    let mut failures: Vec<_> = delivery
-        .failures
-        .iter()
-        .map(|(id, _)| id.as_str())
-        .collect();
+    let failures = delivery.failures.iter().map(|(id, _)| id.as_str());
+    let mut failures: Vec<_> = failures.collect();
     failures.sort_unstable();
     assert_eq!(failures, ["m0002", "m0003", "m0004", "m0005"]);
-    assert_eq!(
-        bench.members().await.len(),
-        29,
-        "only who is gone is removed"
-    );
+    let found = bench.members().await.len();
+    assert_eq!(found, 29, "only who is gone is removed");
 }
 
 #[tokio::test]
@@ -80,10 +72,8 @@ async fn only_the_first_failures_are_kept() {
         bench.script.tell(&id, &[Refused]);
     }
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
-    assert_eq!(
-        (delivery.failed, delivery.failures.len()),
-        (150, crate::Delivery::FAILURES)
-    );
+    assert_eq!(delivery.failed, 150);
+    assert_eq!(delivery.failures.len(), crate::Delivery::FAILURES);
 }
 
 #[tokio::test]
@@ -102,21 +92,13 @@ async fn a_group_can_be_closed() {
     let bench = Bench::new();
     let ids = crowd(&bench, 3).await;
     bench.script.tell(&ids[0], &[Gone]);
-    let delivery = bench
-        .sender
-        .room("tea")
-        .except(&ids[2])
-        .close()
-        .await
-        .unwrap();
+    let result = bench.sender.room("tea").except(&ids[2]).close().await;
+    let delivery = result.unwrap();
     assert_eq!((delivery.sent, delivery.gone), (1, 1));
     let mut closes = bench.script.0.lock().unwrap().closes.clone();
     closes.sort();
-    assert_eq!(
-        closes,
-        [&ids[0], &ids[0], &ids[1]].map(Clone::clone),
-        "a 410 is confirmed"
-    );
+    let expected = [&ids[0], &ids[0], &ids[1]].map(Clone::clone);
+    assert_eq!(closes, expected, "a 410 is confirmed");
 }
 
 #[tokio::test]
@@ -129,26 +111,15 @@ async fn members_and_records_can_be_read() {
         .store
         .add_member(&Scope::Room("tea".to_owned()), &marked);
     orphan(&bench, &ids[1]).await;
-    let members: Vec<_> = bench
-        .sender
-        .room("tea")
-        .members()
-        .try_collect()
-        .await
-        .unwrap();
+    let result = bench.sender.room("tea").members().try_collect().await;
+    let members: Vec<_> = result.unwrap();
     assert_eq!(members.len(), 250);
     let records = bench.sender.room("tea").except(&ids[2]).records();
-    let mut users: Vec<_> = records
-        .map_ok(|r| r.user.unwrap())
-        .try_collect()
-        .await
-        .unwrap();
+    let result = records.map_ok(|r| r.user.unwrap()).try_collect().await;
+    let mut users: Vec<_> = result.unwrap();
     users.sort();
-    assert_eq!(
-        users.len(),
-        247,
-        "without the gone, the unknown and the excepted"
-    );
+    let found = users.len();
+    assert_eq!(found, 247, "without the gone, the unknown and the excepted");
     assert_eq!(users[0], "m0003");
 }
 

@@ -1,4 +1,4 @@
-//! Messages to one connection.
+//! Tests of messages to one connection.
 
 use super::*;
 use crate::store::StoreError;
@@ -20,11 +20,10 @@ async fn a_message_is_posted_once() {
 }
 
 #[tokio::test]
-async fn g6_what_is_throttled_is_tried_again_after_a_while() {
+async fn g6_a_throttled_message_is_retried_after_a_pause() {
     let bench = Bench::new();
-    sends(&bench, &[Throttled, Throttled, Throttled, Sent])
-        .await
-        .unwrap();
+    let result = sends(&bench, &[Throttled, Throttled, Throttled, Sent]).await;
+    result.unwrap();
     assert_eq!(bench.script.posts(), 4);
     assert!(about(&bench.script.pauses(), &[50, 200, 600]));
 
@@ -48,7 +47,7 @@ async fn a_broken_socket_is_replaced_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_not_tried_again() {
+async fn a_rejected_message_is_not_retried() {
     for reply in [Forbidden, Refused] {
         let bench = Bench::new();
         let error = sends(&bench, &[reply]).await.unwrap_err();
@@ -58,7 +57,7 @@ async fn what_is_refused_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn f3_what_is_too_large_is_not_posted() {
+async fn f3_a_message_that_is_too_large_is_not_posted() {
     let bench = Bench::new();
     let id = bench.member("ann", OLD).await;
     let sent = bench.sender.send(&id, "x".repeat(MESSAGE_BYTES + 1)).await;
@@ -83,7 +82,7 @@ async fn what_json_cannot_express_is_not_posted() {
 }
 
 #[tokio::test]
-async fn g7_the_connection_that_is_being_opened_is_not_asked() {
+async fn g7_no_request_is_made_for_a_connection_in_its_own_handshake() {
     let ann = ConnectionId::from("ann");
     let bench = Bench::with(|inner| inner.origin = EventOrigin::Handshake(ann.clone()));
     bench.member("ann", YOUNG).await;
@@ -117,7 +116,7 @@ async fn a_false_410_after_another_is_found_out_by_a_look() {
     bench.sender.send(&ann, "hi").await.unwrap();
     assert_eq!(bench.script.posts(), 3);
 
-    // Seen and still called gone: it is not removed.
+    // GetConnection finds it although posts return 410, so it is not removed.
     let replies = [Reply::Gone, Reply::Gone, Reply::Sent, Reply::Gone];
     bench.script.tell(&ann, &replies);
     let sent = bench.sender.send(&ann, "hi").await;
@@ -127,7 +126,7 @@ async fn a_false_410_after_another_is_found_out_by_a_look() {
 }
 
 #[tokio::test]
-async fn a_young_connection_is_called_again_while_it_opens() {
+async fn a_post_to_a_young_connection_is_retried() {
     for (replies, pauses) in [
         (&[Gone, Sent][..], &[50][..]),
         (&[Gone, Gone, Sent], &[50, 100]),
@@ -162,7 +161,7 @@ async fn a_connection_that_may_still_be_opening_is_not_taken_for_gone() {
 }
 
 #[tokio::test]
-async fn who_is_gone_is_marked_and_taken_out_of_its_rooms() {
+async fn a_gone_connection_is_marked_and_removed_from_its_rooms() {
     let bench = Bench::new();
     let sent = sends(&bench, &[Gone]).await;
     assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
@@ -179,10 +178,8 @@ async fn fault_l14_another_stages_connection_is_not_gone_and_is_tried_once() {
     let id = bench.member_of("ann", OLD, "api/other").await;
     bench.script.tell(&id, &[Gone]);
     let sent = bench.sender.send(&id, "hello").await;
-    assert!(
-        matches!(&sent, Err(SendError::OtherStage { api }) if api == "api/other"),
-        "{sent:?}"
-    );
+    let is_expected = matches!(&sent, Err(SendError::OtherStage { api }) if api == "api/other");
+    assert!(is_expected, "{sent:?}");
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.gone, delivery.failed), (0, 1));
     assert_eq!((bench.script.posts(), bench.script.pauses().len()), (2, 0));
@@ -191,7 +188,7 @@ async fn fault_l14_another_stages_connection_is_not_gone_and_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_doubt_that_cannot_be_resolved_is_no_death() {
+async fn an_unconfirmed_410_removes_no_connection() {
     let bench = Bench::new();
     let sent = sends(&bench, &[Gone, Throttled]).await;
     assert!(matches!(sent, Err(SendError::Throttled)), "{sent:?}");
@@ -265,7 +262,7 @@ async fn beside_an_event_clean_up_is_awaited_but_not_for_long() {
 }
 
 #[tokio::test]
-async fn fault_l1_an_id_that_no_connection_can_have_is_refused_before_anything_is_asked() {
+async fn fault_l1_an_invalid_id_is_rejected_before_any_request() {
     let bench = Bench::new();
     for id in [String::new(), "x".repeat(257)] {
         let id = ConnectionId::from(id);

@@ -1,10 +1,10 @@
-//! Clients that read slowly, and an account that is throttled, in virtual time.
+//! Tests of slow clients and account throttling, in virtual time.
 
 use super::*;
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Eight messages a second.
+/// Eight messages per second.
 const PERIOD: Duration = Duration::from_millis(125);
 
 /// A management API whose calls take 10 ms.
@@ -30,9 +30,8 @@ impl Api {
         tokio::time::sleep(SECOND / 100).await;
         let mut state = self.lock();
         let share = state.throttled;
-        let random = state
-            .random
-            .get_or_insert_with(|| fastrand::Rng::with_seed(7));
+        let seeded = || fastrand::Rng::with_seed(7);
+        let random = state.random.get_or_insert_with(seeded);
         match random.f64() < share {
             true => Err(SendError::Throttled),
             false => Ok(()),
@@ -43,7 +42,7 @@ impl Api {
         self.0.lock().unwrap()
     }
 
-    /// How many attempts there were since the last time.
+    /// Returns the number of attempts since the last call.
     fn posts(&self, id: &ConnectionId) -> usize {
         self.lock().posts.remove(id).unwrap_or_default()
     }
@@ -82,7 +81,7 @@ impl Transport for Api {
     }
 }
 
-/// A clock whose pauses take their time.
+/// A clock with real pauses.
 struct Steady;
 
 impl Clock for Steady {
@@ -126,15 +125,15 @@ impl Room {
         self.sender.0.rate_limiter.rate()
     }
 
-    /// Sends a message to the room: how long that takes, and what became of it.
+    /// Broadcasts a message to the room. Returns the duration and the result.
     async fn say(&self, text: &str) -> (Duration, Delivery) {
         let began = Instant::now();
         let delivery = self.sender.room("tea").send(text).await.unwrap();
         (began.elapsed(), delivery)
     }
 
-    /// Sends eight messages a second, each in an event of its own; the lowest rate meanwhile. Ends what is not
-    /// sent in that time and a second.
+    /// Sends eight messages per second, each in its own event, and returns the lowest rate. Cancels the sends a
+    /// second after the end.
     async fn talk(&self, time: Duration) -> f64 {
         let (end, mut lowest) = (Instant::now() + time, f64::MAX);
         let mut events = tokio::task::JoinSet::new();
@@ -184,17 +183,10 @@ async fn fault_h1_a_throttled_account_lowers_the_rate_with_and_without_slow_clie
         room.api.lock().throttled = 0.0;
         room.talk(SECOND * 20).await;
         assert!(room.rate() >= full * 0.9, "{case}: {}", room.rate());
-        // Nobody is taken for slow because of the account.
+        // Account throttling marks no client as slow.
         for id in &room.live {
-            assert!(
-                !room
-                    .sender
-                    .0
-                    .rate_limiter
-                    .slow()
-                    .throttled(id, Instant::now()),
-                "{case}"
-            );
+            let slow = room.sender.0.rate_limiter.slow();
+            assert!(!slow.throttled(id, Instant::now()), "{case}");
         }
     }
 }
@@ -212,12 +204,12 @@ async fn fault_h2_only_the_first_message_waits_for_the_retries_of_a_slow_client(
         assert_eq!((delivery.sent, delivery.throttled), (20, 3));
         assert_eq!(room.api.posts(&room.slow[0]), 1);
     }
-    // Minutes later it is still known.
+    // It is still known after minutes.
     tokio::time::advance(SECOND * 240).await;
     room.say("later").await;
     assert_eq!(room.api.posts(&room.slow[0]), 1);
 
-    // A client that reads again is an ordinary one.
+    // A client that reads again counts as normal.
     room.api.lock().full.clear();
     let (_, delivery) = room.say("welcome back").await;
     assert_eq!((delivery.sent, delivery.throttled), (23, 0));
@@ -300,7 +292,7 @@ async fn fault_h2_a_client_that_stays_slow_is_closed() {
     closed.sort();
     assert_eq!(closed, room.slow);
 
-    // With few messages nothing is known of the time between them.
+    // With few messages the time between them is unknown.
     let room = Room::with(5, 2).await;
     for _ in 0..20 {
         room.say("hello").await;

@@ -1,4 +1,4 @@
-//! Groups that the store reads only in part.
+//! Tests of groups that the store reads only in part.
 
 use super::*;
 use crate::error::BoxError;
@@ -19,8 +19,8 @@ impl Tasks for Queue {
     }
 }
 
-/// A room of 3 000 members whose store reads so many pages before it fails, and answers again after one failure.
-async fn bench(pages: usize, relay: Option<TaskHandOff>) -> Bench {
+/// A room of 3 000 members whose store fails once after this many pages.
+async fn bench(pages: usize, hand_off: Option<TaskHandOff>) -> Bench {
     let (store, reads) = (Memory::new(), AtomicUsize::new(0));
     let wrapped = InterceptedStore {
         store: store.clone(),
@@ -36,7 +36,7 @@ async fn bench(pages: usize, relay: Option<TaskHandOff>) -> Bench {
         store,
         ..Bench::with(|inner| {
             inner.store = Arc::new(wrapped);
-            inner.relay = relay;
+            inner.hand_off = hand_off;
         })
     };
     for n in 0..3000 {
@@ -67,12 +67,12 @@ async fn fault_l15_a_page_that_cannot_be_read_is_the_rest_of_a_delivery() {
 #[tokio::test(start_paused = true)]
 async fn fault_l15_tasks_go_on_with_a_page_that_cannot_be_read() {
     let queue = Queue::default();
-    let relay = TaskHandOff {
+    let hand_off = TaskHandOff {
         tasks: Arc::new(queue.clone()),
         width: 2,
         parent: None,
     };
-    let bench = bench(1, Some(relay)).await;
+    let bench = bench(1, Some(hand_off)).await;
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();
     assert_eq!((delivery.sent, delivery.tasks), (1000, 2));
     assert_eq!(delivery.rest, None);

@@ -7,32 +7,30 @@ use super::evidence::Evidence;
 use super::slow::SlowClients;
 use crate::ConnectionId;
 use crate::sync::lock;
-
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many messages a second a process sends at most, unless `SEND_RATE` or its Region says otherwise: half of
-/// what an account may by default (conformance H), because its clients' messages and its other APIs share that.
+/// The default maximum of messages per second and process. It is half of an account's default quota (conformance H),
+/// because messages from clients and other APIs share the quota. `SEND_RATE` or the Region changes it.
 pub(crate) const SEND_RATE: u32 = 5000;
 
-/// How long evidence of throttling is collected. The rate is halved at most once in this time.
+/// How long evidence of throttling is collected. The rate is halved at most once per window.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// How much of the full rate comes back in a second, from a second after the last halving: 90 % in 16 s.
+/// The share of the full rate that returns per second, from a second after the last halving: 90 % in 16 s.
 const RECOVERY: f64 = 0.06;
 
-/// The least of the full rate that is left.
+/// The minimum share of the full rate.
 const LEAST: f64 = 0.01;
 
-/// How long after a halving nothing is known about single connections, because the account's 429s meet all.
+/// How long after a halving 429s say nothing about single connections.
 const UNCERTAIN: Duration = Duration::from_secs(2);
 
-/// Logged when the rate is halved.
 pub(crate) const ACCOUNT_THROTTLED: &str =
-    "API Gateway throttles the account: messages leave at half the rate for a while";
+    "API Gateway throttles the account: the send rate is halved for a while";
 
-/// A token bucket that all senders of a process take from.
+/// The token bucket that all senders of a process share.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     state: Mutex<State>,
@@ -45,19 +43,17 @@ struct State {
     rate: f64,
     tokens: f64,
     at: Instant,
-    /// When the current window began.
     window: Instant,
     evidence: Evidence,
     halved: Option<Instant>,
 }
 
 impl RateLimiter {
-    /// At most so many messages a second, and as many at once.
+    /// Creates a limiter of `rate` messages per second, and as many at once.
     pub(crate) fn new(rate: u32) -> Self {
         Self::with(rate, Arc::default())
     }
 
-    /// The same, with slow connections that are known already.
     pub(crate) fn with(rate: u32, slow: Arc<SlowClients>) -> Self {
         let (full, now) = (f64::from(rate.max(1)), Instant::now());
         let state = State {
@@ -75,7 +71,7 @@ impl RateLimiter {
         }
     }
 
-    /// Begins with so many messages a second, and returns to the full rate from there.
+    /// Starts with a lower rate that returns to the full rate.
     pub(crate) fn starting_at(self, rate: u32) -> Self {
         let mut state = self.lock();
         state.rate = f64::from(rate).clamp(1.0, state.full);
@@ -84,33 +80,32 @@ impl RateLimiter {
         self
     }
 
-    /// The connections that are known to be slow.
     pub(crate) fn slow(&self) -> &Arc<SlowClients> {
         &self.slow
     }
 
-    /// Takes a token for one message, or returns when to try again.
+    /// Takes a token for one message, or returns the time of the next attempt.
     pub(in crate::sender) fn try_acquire(&self, now: Instant) -> Result<(), Instant> {
         let mut state = self.lock();
         state.refill(now);
         if state.tokens < 1.0 {
             let wait = Duration::from_secs_f64((1.0 - state.tokens) / state.rate);
-            // A wait that is rounded to nothing would not bring a token.
+            // A wait that rounds to zero would not yield a token.
             return Err(now + wait + Duration::from_micros(1));
         }
         state.tokens -= 1.0;
         Ok(())
     }
 
-    /// Takes a token for a message that is sent in any case.
+    /// Takes a token for a message that is sent regardless of the limit.
     pub(in crate::sender) fn charge(&self, now: Instant) {
         let mut state = self.lock();
         state.refill(now);
         state.tokens -= 1.0;
     }
 
-    /// Notes that a request succeeded whose first attempt was at `began`. Halves the rate if requests that
-    /// were throttled before say that the account sends too much.
+    /// Records a success whose first attempt was at `began`. Halves the rate if earlier 429s are evidence of account
+    /// throttling.
     pub(in crate::sender) fn sent(
         &self,
         id: &ConnectionId,
@@ -121,7 +116,7 @@ impl RateLimiter {
         let mut state = self.lock();
         state.refill(now);
         state.evidence.answered(now);
-        // What began before the last halving is part of what the rate was halved for.
+        // Requests from before the last halving are part of its cause.
         match was_throttled && state.halved.is_some_and(|at| began <= at) {
             true => state.evidence.suspect(id, now),
             false => state.evidence.sent(id, was_throttled, now),
@@ -131,14 +126,14 @@ impl RateLimiter {
         }
     }
 
-    /// Notes that the API did not throttle a request, though it did not do what was asked.
+    /// Records a request that failed without a 429.
     pub(in crate::sender) fn answered(&self, now: Instant) {
         self.lock().evidence.answered(now);
     }
 
-    /// Notes a connection that was throttled at all attempts. Returns whether that is the connection's fault.
+    /// Records a connection that was throttled at all attempts. Returns whether the client is the cause.
     ///
-    /// It is if other requests succeeded meanwhile. If none did, it is the account's.
+    /// The client is the cause if other requests succeeded meanwhile. Otherwise it is the account.
     pub(in crate::sender) fn exhausted(
         &self,
         id: &ConnectionId,
@@ -154,23 +149,22 @@ impl RateLimiter {
         false
     }
 
-    /// Whether the caller has to find out if the account is throttled, with a request that no client's buffer
-    /// can fail.
+    /// Returns whether the caller must probe for account throttling with a request that does not depend on a client's
+    /// buffer.
     pub(in crate::sender) fn needs_probe(&self, began: Instant, now: Instant) -> bool {
         self.lock().evidence.needs_probe(began, now)
     }
 
-    /// Whether the account was found throttled a moment ago.
+    /// Returns whether the account was throttled recently.
     pub(in crate::sender) fn is_throttled(&self, now: Instant) -> bool {
         self.lock().is_throttled(now)
     }
 
-    /// How many messages a second leave at most, at present.
+    /// Returns the current limit, in messages per second.
     pub(in crate::sender) fn rate(&self) -> f64 {
         self.lock().rate
     }
 
-    /// The same without throttling.
     pub(crate) fn full(&self) -> f64 {
         self.lock().full
     }
@@ -197,13 +191,13 @@ impl State {
         let before = self.rate;
         self.rate = (before + self.full * RECOVERY * calm).min(self.full);
         if before < self.full && self.rate == self.full {
-            tracing::info!("messages leave at the full rate again");
+            tracing::info!("the send rate is back at the full rate");
         }
         self.window = now;
         self.evidence.begin();
     }
 
-    /// Halves the rate before the window ends, if it is certain that the account is throttled.
+    /// Halves the rate before the window ends, if the account is throttled for certain.
     fn judge(&mut self, now: Instant) {
         let is_recent = |at: Instant| now.saturating_duration_since(at) < WINDOW;
         if !self.halved.is_some_and(is_recent) && self.evidence.is_certain() {

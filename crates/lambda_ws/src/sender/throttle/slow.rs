@@ -1,4 +1,4 @@
-//! Clients that read too slowly.
+//! Slow clients.
 
 use super::super::recent::Recent;
 use crate::ConnectionId;
@@ -8,30 +8,28 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a connection stays slow before it is closed, unless `SLOW_CLOSE` says otherwise.
+/// The default time after which a slow connection is closed (`SLOW_CLOSE`).
 pub(crate) const SLOW_CLOSE: Duration = Duration::from_secs(60);
 
 /// How long a slow connection is remembered after its last 429. 10 000 take about 1 MB.
 const MEMORY: Duration = Duration::from_secs(5 * 60);
 const MOST: usize = 10_000;
 
-/// The longest time without a 429 within which a connection counts as slow throughout: another process may have
-/// reached it meanwhile.
+/// The longest time without a 429 for a connection that stays slow. Another process may have reached it meanwhile.
 const GAP: Duration = Duration::from_secs(10);
 
-/// The slow connections of a process: those that were throttled at all attempts while others were sent to.
+/// The slow connections of a process: throttled at all attempts while other requests succeeded.
 ///
-/// API Gateway answers 429 if the buffer of one client is full (conformance G6). Retries do not help a
-/// client that does not read, but they delay the event. A slow connection therefore gets one attempt.
+/// API Gateway returns 429 if the buffer of one client is full (conformance G6). Retries do not help such a client,
+/// but they delay the event. A slow connection therefore gets one attempt.
 #[derive(Debug)]
 pub(crate) struct SlowClients {
-    /// When a slow connection is closed, if ever.
+    /// How long a connection is slow before it is closed, if ever.
     close: Option<Duration>,
     hasher: RandomState,
     known: Mutex<Recent<u64, Slow>>,
 }
 
-/// The time of the first and the last 429 in a row.
 #[derive(Debug, Clone, Copy)]
 struct Slow {
     first: Instant,
@@ -39,7 +37,7 @@ struct Slow {
 }
 
 impl SlowClients {
-    /// Closes connections that stay slow for so long, or none.
+    /// Creates a memory that closes connections after this time, or never.
     pub(crate) fn new(close: Option<Duration>) -> Self {
         Self {
             close,
@@ -48,7 +46,6 @@ impl SlowClients {
         }
     }
 
-    /// Remembers a connection as slow.
     pub(in crate::sender) fn add(&self, id: &ConnectionId, now: Instant) {
         let slow = Slow {
             first: now,
@@ -57,7 +54,7 @@ impl SlowClients {
         self.lock().insert(self.key(id), slow, now);
     }
 
-    /// Notes another 429 of a connection, and returns whether it is known as slow.
+    /// Records another 429 of a connection, and returns whether it is known as slow.
     pub(in crate::sender) fn throttled(&self, id: &ConnectionId, now: Instant) -> bool {
         let (key, mut known) = (self.key(id), self.lock());
         let Some(slow) = known.get(&key, now) else {
@@ -69,7 +66,7 @@ impl SlowClients {
         true
     }
 
-    /// Whether a connection has been slow for so long that it is to be closed.
+    /// Returns whether a connection has been slow for so long that it must be closed.
     pub(in crate::sender) fn is_overdue(&self, id: &ConnectionId, now: Instant) -> bool {
         let Some(close) = self.close else {
             return false;
@@ -80,7 +77,7 @@ impl SlowClients {
         })
     }
 
-    /// Moves slow connections to the front, so that a queue that is emptied from its end reaches them last.
+    /// Moves slow connections to the front of a queue that is processed from its end.
     pub(in crate::sender) fn defer(&self, queue: &mut [ConnectionId], now: Instant) {
         let mut known = self.lock();
         if !known.is_empty() {
@@ -88,7 +85,7 @@ impl SlowClients {
         }
     }
 
-    /// Forgets a connection, because it accepts messages again or is closed.
+    /// Removes a connection that accepts messages again or is closed.
     pub(in crate::sender) fn remove(&self, id: &ConnectionId) {
         let mut known = self.lock();
         if !known.is_empty() {

@@ -1,4 +1,4 @@
-//! What every store must do with values.
+//! The conformance suite of values.
 
 use super::Check;
 use crate::Timestamp;
@@ -16,27 +16,31 @@ impl<S: Store> Check<'_, S> {
 
         assert!(insert("k", "ü", Some(later)).await.expect("insert"));
         let again = insert("k", "other", Some(later)).await.expect("insert");
-        assert!(!again, "a value is not replaced");
+        assert!(!again, "`insert` does not replace a value");
         let elsewhere = self.name("elsewhere");
         let found = take(&elsewhere, "k").await.expect("take");
         assert_eq!(found, None, "namespaces are separate");
         let takes = join_all((0..4).map(|_| take(&namespace, "k"))).await;
         let taken: Vec<_> = takes.into_iter().filter_map(Result::ok).flatten().collect();
-        assert_eq!(taken, ["ü"], "a value is taken by one caller only");
+        assert_eq!(taken, ["ü"], "a value is taken by exactly one caller");
         assert_eq!(take(&namespace, "k").await.expect("take"), None);
         assert!(
             insert("k", "new", None).await.expect("insert"),
             "the key is free"
         );
         let found = take(&namespace, "k").await.expect("take");
-        assert_eq!(found.as_deref(), Some("new"), "it need not expire");
+        assert_eq!(
+            found.as_deref(),
+            Some("new"),
+            "a value without an expiry stays"
+        );
 
         let inserts = join_all((0..4).map(|_| insert("one", "1", Some(later)))).await;
         let won = inserts.into_iter().filter(|won| matches!(won, Ok(true)));
-        assert_eq!(won.count(), 1, "a value is inserted by one caller only");
+        assert_eq!(won.count(), 1, "a value is inserted by exactly one caller");
     }
 
-    pub(super) async fn an_expired_value_is_not_there(&self) {
+    pub(super) async fn an_expired_value_is_missing(&self) {
         let namespace = self.name("expired");
         let (early, expires) = (self.now, self.now + Duration::from_secs(1));
         for key in ["taken", "replaced"] {
@@ -45,7 +49,7 @@ impl<S: Store> Check<'_, S> {
             assert!(kept.await.expect("insert"));
         }
         let taken = KeyValueStore::take(self.store, &namespace, "taken", expires).await;
-        assert_eq!(taken.expect("take"), None, "what has expired is not there");
+        assert_eq!(taken.expect("take"), None, "an expired value is missing");
         let kept = KeyValueStore::insert(self.store, &namespace, "replaced", "new", None, expires);
         assert!(kept.await.expect("insert"), "the key is free");
         let taken = KeyValueStore::take(self.store, &namespace, "replaced", expires).await;
@@ -84,11 +88,11 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(
             found,
             Some((first.to_owned(), one)),
-            "a value is kept as it is"
+            "a value is stored unchanged"
         );
         let largest = "7".repeat(VALUE_BYTES);
         let two = write("k", &largest, Some(later)).await.expect("write");
-        assert_ne!(one, two, "every change has a version of its own");
+        assert_ne!(one, two, "every change has a new version");
         let found = KeyValueStore::read(self.store, &namespace, "k", now).await;
         let found = found.expect("read").expect("a value");
         assert_eq!((&found.value, found.version), (&largest, two));
@@ -96,7 +100,7 @@ impl<S: Store> Check<'_, S> {
         let other = write("k2", first, None).await.expect("write");
         assert!(
             one.max(two).max(other) < 1 << 53,
-            "JavaScript holds a version"
+            "a version fits into a JavaScript number"
         );
         assert_eq!(
             self.value(&namespace, "k3", now).await,
@@ -117,13 +121,16 @@ impl<S: Store> Check<'_, S> {
             KeyValueStore::replace(self.store, &namespace, "k", value, None, version, now)
         };
         let is_conflict = |replaced| matches!(replaced, Err(StoreError::Conflict));
-        assert!(is_conflict(replace("0", Some(1)).await), "nothing is there");
-        let one = replace("1", None).await.expect("nothing is there");
-        assert!(is_conflict(replace("0", None).await), "something is there");
-        let two = replace("2", Some(one)).await.expect("it is the version");
+        assert!(
+            is_conflict(replace("0", Some(1)).await),
+            "the value is missing"
+        );
+        let one = replace("1", None).await.expect("the value is missing");
+        assert!(is_conflict(replace("0", None).await), "the value exists");
+        let two = replace("2", Some(one)).await.expect("the version matches");
         assert!(
             is_conflict(replace("0", Some(one)).await),
-            "it was the version"
+            "the version has changed"
         );
         assert_eq!(
             self.value(&namespace, "k", now).await,
@@ -132,29 +139,40 @@ impl<S: Store> Check<'_, S> {
         let write = KeyValueStore::write(self.store, &namespace, "k", "2", None);
         let three = write.await.expect("write");
         let same = replace("0", Some(two)).await;
-        assert!(is_conflict(same), "the same value again is another version");
+        assert!(
+            is_conflict(same),
+            "writing the same value changes the version"
+        );
 
         let all = join_all((0..4).map(|_| replace("4", Some(three)))).await;
         let won: Vec<_> = all.into_iter().filter_map(Result::ok).collect();
-        assert_eq!(won.len(), 1, "of those with one version one succeeds");
+        assert_eq!(
+            won.len(),
+            1,
+            "exactly one of several calls with the same version succeeds"
+        );
         assert_eq!(
             self.value(&namespace, "k", now).await,
             Some(("4".to_owned(), won[0]))
         );
         let deleted = KeyValueStore::delete(self.store, &namespace, "k", now).await;
         assert!(deleted.expect("delete"));
-        assert!(is_conflict(replace("0", Some(won[0])).await), "it is gone");
+        assert!(
+            is_conflict(replace("0", Some(won[0])).await),
+            "the value is deleted"
+        );
         let all = join_all((0..4).map(|_| replace("5", None))).await;
         let won_now: Vec<_> = all.into_iter().filter_map(Result::ok).collect();
-        assert_eq!(won_now.len(), 1, "of those who find nothing one succeeds");
-        let versions = [one, two, three, won[0]];
-        assert!(
-            !versions.contains(&won_now[0]),
-            "a version never comes again"
+        assert_eq!(
+            won_now.len(),
+            1,
+            "exactly one of several calls for a missing value succeeds"
         );
+        let versions = [one, two, three, won[0]];
+        assert!(!versions.contains(&won_now[0]), "a version is never reused");
     }
 
-    pub(super) async fn a_deleted_value_is_not_there(&self) {
+    pub(super) async fn a_deleted_value_is_missing(&self) {
         let (namespace, now) = (self.name("deleted"), self.now);
         for key in ["k", "k2"] {
             let written = KeyValueStore::write(self.store, &namespace, key, "1", None).await;
@@ -172,7 +190,7 @@ impl<S: Store> Check<'_, S> {
 
     pub(super) async fn keys_come_in_order_by_prefix_and_in_pages(&self) {
         let (namespace, now) = (self.name("keys"), self.now);
-        // 1.3 MB: more than a page of DynamoDB's.
+        // 1.3 MB: larger than a page of DynamoDB.
         let large = "7".repeat(VALUE_BYTES);
         let mut all: Vec<String> = (0..40).map(|n| format!("a/{n}")).collect();
         for key in &all {
@@ -187,7 +205,7 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(
             self.keys(&namespace, "a/", now).await,
             all,
-            "in order, all of them"
+            "all keys in order"
         );
         assert_eq!(self.keys(&namespace, "a/39", now).await, ["a/39"]);
         assert_eq!(self.keys(&namespace, "ü", now).await, ["ü", "üa"]);
@@ -203,16 +221,16 @@ impl<S: Store> Check<'_, S> {
         assert_eq!(
             self.keys(&namespace, "", now).await,
             whole,
-            "by their bytes"
+            "in the order of their bytes"
         );
         let (last, few) = (all.len() - 3, &all[all.len() - 2..]);
         let behind = KeyValueStore::keys(self.store, &namespace, "a/", Some(&all[last]), now).await;
         let behind = behind.expect("keys");
-        assert_eq!(behind.keys, few, "a page begins behind its cursor");
-        assert_eq!(behind.next, None, "so few fit on a page");
+        assert_eq!(behind.keys, few, "a page begins after its cursor");
+        assert_eq!(behind.next, None, "the last page has no cursor");
     }
 
-    pub(super) async fn an_expired_value_is_in_nobodys_way(&self) {
+    pub(super) async fn an_expired_value_does_not_block_a_write(&self) {
         let namespace = self.name("over");
         let (early, expires) = (self.now, self.now + Duration::from_secs(1));
         let last = early + Duration::from_millis(999);
@@ -228,10 +246,8 @@ impl<S: Store> Check<'_, S> {
             KeyValueStore::replace(self.store, &namespace, key, "2", expires, version, now)
         };
         let taken = replace("read", None, None, last).await;
-        assert!(
-            matches!(taken, Err(StoreError::Conflict)),
-            "until the last moment"
-        );
+        let is_expected = matches!(taken, Err(StoreError::Conflict));
+        assert!(is_expected, "the value exists until it expires");
 
         assert_eq!(self.value(&namespace, "read", expires).await, None);
         assert_eq!(self.keys(&namespace, "", expires).await, [""; 0]);
@@ -247,13 +263,13 @@ impl<S: Store> Check<'_, S> {
         let there = self
             .keys(&namespace, "", expires + Duration::from_secs(1))
             .await;
-        assert_eq!(there, ["made", "written"], "they need not expire");
+        assert_eq!(there, ["made", "written"], "values without an expiry stay");
     }
 
     pub(super) async fn many_values_are_read_and_deleted_together(&self) {
         let (namespace, other, now) = (self.name("many"), self.name("more"), self.now);
         let later = now + Duration::from_secs(30);
-        // More than a BatchGetItem takes, or a BatchWriteItem.
+        // More keys than a BatchGetItem or a BatchWriteItem accepts.
         let keys: Vec<String> = (0..130).map(|n| format!("k{n:03}")).collect();
         for key in &keys {
             let written = KeyValueStore::write(self.store, &namespace, key, "1", Some(later)).await;
@@ -262,10 +278,8 @@ impl<S: Store> Check<'_, S> {
         let written = KeyValueStore::write(self.store, &namespace, "l", "1", None).await;
         written.expect("write");
 
-        let mut wanted: Vec<_> = keys
-            .iter()
-            .map(|key| (namespace.clone(), key.clone()))
-            .collect();
+        let wanted = keys.iter().map(|key| (namespace.clone(), key.clone()));
+        let mut wanted: Vec<_> = wanted.collect();
         wanted.insert(1, (other.clone(), keys[0].clone()));
         wanted.push(wanted[0].clone());
         let found = KeyValueStore::read_all(self.store, &wanted, now).await;
@@ -274,12 +288,12 @@ impl<S: Store> Check<'_, S> {
         expected[1] = false;
         assert_eq!(
             found, expected,
-            "each in its place, and twice if asked for twice"
+            "values are in the order of the keys, repeated keys included"
         );
         let found = KeyValueStore::read_all(self.store, &wanted, later).await;
         assert!(
             found.expect("read").iter().all(Option::is_none),
-            "they have expired"
+            "expired values are missing"
         );
 
         let (mut entries, mut after, mut pages) = (Vec::new(), None, 0);
@@ -299,7 +313,7 @@ impl<S: Store> Check<'_, S> {
         assert!(pages >= 3, "{pages}");
         assert!(
             entries.iter().map(|(key, _)| key).eq(&keys),
-            "in order, all of them"
+            "all entries in order"
         );
         assert!(entries.iter().all(|(_, entry)| entry.value == "1"));
 
@@ -307,12 +321,12 @@ impl<S: Store> Check<'_, S> {
         let delete = |version| KeyValueStore::delete_if(self.store, &namespace, "k000", version);
         assert!(
             !delete(version ^ 1).await.expect("delete"),
-            "another version"
+            "the version does not match"
         );
         assert!(delete(version).await.expect("delete"));
         assert!(
             !delete(version).await.expect("delete"),
-            "it is deleted once"
+            "a value is deleted once"
         );
         let deleted = KeyValueStore::delete_all(self.store, &namespace, &keys, now).await;
         deleted.expect("delete");

@@ -1,4 +1,4 @@
-//! Many items at once. What DynamoDB leaves unprocessed is tried again.
+//! Batch requests with retries of unprocessed items.
 
 use super::item::Attributes;
 use super::retry::{self, BACKOFF};
@@ -6,12 +6,12 @@ use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
 
-/// The most items one BatchWriteItem may have, and one BatchGetItem.
+/// The most items of one BatchWriteItem and one BatchGetItem.
 const WRITES: usize = 25;
 const READS: usize = 100;
 
-const UNPROCESSED: &str = "DynamoDB left items of a batch unprocessed, again and again: \
-                           the table's capacity is too small";
+const UNPROCESSED: &str = "DynamoDB repeatedly left items of a batch unprocessed: \
+                           the table's capacity is too small; fix: raise it or use on-demand capacity";
 
 pub(super) fn put(item: Attributes) -> WriteRequest {
     let put = PutRequest::builder().set_item(Some(item)).build();

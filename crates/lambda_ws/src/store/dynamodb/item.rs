@@ -6,7 +6,6 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use lambda_ws_protocol::table_layout;
 use std::collections::HashMap;
 
-/// An item, or a key.
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
@@ -21,12 +20,12 @@ pub(super) fn secs(time: Timestamp) -> AttributeValue {
     AttributeValue::N(time.secs().to_string())
 }
 
-/// The partition of the members of a room or a user.
+/// Returns the partition of the members of a room or a user.
 pub(super) fn members(scope: &Scope) -> String {
     match scope {
         Scope::Room(room) => table_layout::room(room),
         Scope::User(user) => table_layout::user(user),
-        Scope::Everyone => unreachable!("everyone is in the partitions of the connections"),
+        Scope::Everyone => unreachable!("`Everyone` uses the partitions of the connections"),
     }
 }
 
@@ -75,18 +74,15 @@ pub(super) fn from_record(record: &Record) -> Attributes {
     item
 }
 
-/// An item that was read.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a>(pub(super) &'a Attributes);
 
 impl Item<'_> {
-    /// The connection the item is about.
     pub(super) fn id(self) -> Option<ConnectionId> {
         let id = table_layout::connection_id(self.text("pk"), self.text("sk")?);
         Some(id.into())
     }
 
-    /// The connection's record; `None`, if the item is none.
     pub(super) fn record(self) -> Option<Record> {
         let at = Timestamp::from_millis(self.number("at")?);
         let mut record = Record::new(self.id()?, at, self.text("api").unwrap_or_default(), at);
@@ -100,7 +96,6 @@ impl Item<'_> {
         Some(record)
     }
 
-    /// The value; `None`, if the item is none.
     pub(super) fn value(self) -> Option<Value> {
         Some(Value {
             value: self.text("value")?.to_owned(),

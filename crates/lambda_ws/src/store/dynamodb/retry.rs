@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 /// Pauses of at most 10 to 640 ms.
 pub(super) const BACKOFF: Backoff = Backoff::new(10, 2, 640, 12, Jitter::Full);
 
-/// Repeats a write while a transaction on the same item conflicts with it.
+/// Retries a write while it conflicts with a transaction on the same item.
 pub(super) async fn conflicts<T, E: ProvideErrorMetadata, R, F>(
     send: impl Fn() -> F,
 ) -> Result<T, SdkError<E, R>>

@@ -1,4 +1,4 @@
-//! Changes of a connection's record together with its members: all of them or none.
+//! Atomic changes of a connection's record and its members.
 
 use super::DynamoDb;
 use super::item::{Item, connection_key, member_item, member_key, millis};
@@ -15,7 +15,6 @@ use aws_sdk_dynamodb::types::{
 use std::collections::BTreeSet;
 
 impl DynamoDb {
-    /// A change of a connection's record together with changes of its members.
     pub(super) async fn transact(
         &self,
         update: Update,
@@ -41,8 +40,7 @@ impl DynamoDb {
                     continue;
                 }
             }
-            // An earlier attempt, whose answer was lost, is not done yet: with its token, the next one
-            // is told how it went.
+            // An earlier attempt with a lost response is still running. A retry with the same token gets its result.
             let unfinished = error.is_transaction_in_progress_exception();
             if unfinished && backoff.wait().await {
                 continue;
@@ -83,15 +81,14 @@ fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
-/// Why a conditional change was not made.
 pub(super) enum WriteError {
-    /// The condition was not met by the record as it is, if there is one.
+    /// The record, if there is one, does not meet the condition.
     Condition(Option<Record>),
     Failed(StoreError),
 }
 
 impl WriteError {
-    /// The error, if the record was not as `otherwise` explains.
+    /// Returns the error: `otherwise` explains a condition that a live record does not meet.
     pub(super) fn explain(self, at: Timestamp, otherwise: StoreError) -> StoreError {
         match self {
             Self::Condition(Some(record)) if record.at == at && !record.gone => otherwise,
@@ -101,14 +98,12 @@ impl WriteError {
     }
 }
 
-/// The reasons for which DynamoDB cancels a transaction that may succeed a moment later.
 const TRANSIENT: &[&str] = &[
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 ];
 
-/// The first of the cancellation's reasons that has one of these codes.
 fn reason<'a>(
     canceled: &'a TransactionCanceledException,
     codes: &[&str],
@@ -117,7 +112,7 @@ fn reason<'a>(
     reasons.find(|reason| reason.code().is_some_and(|code| codes.contains(&code)))
 }
 
-/// An update under the condition that the connection lives and is in these rooms.
+/// Adds the condition that the connection is live and in exactly these rooms.
 pub(super) fn if_in(
     update: UpdateBuilder,
     at: Timestamp,

@@ -26,8 +26,8 @@ fn value_key(namespace: &str, key: &str) -> Attributes {
     super::item::key(table_layout::values(namespace), key.to_owned())
 }
 
-/// A version that no other write has: by it a write knows its own work again, and no other takes that
-/// for its own. So it is the operating system's randomness, of which no two processes have the same.
+/// Returns a unique version, by which a write recognizes itself after a lost response. It comes from the operating
+/// system's randomness, which differs between processes.
 fn new_version() -> Result<u64, StoreError> {
     let random = getrandom::u64().map_err(StoreError::unavailable)?;
     Ok(random >> 11)
@@ -56,7 +56,7 @@ impl DynamoDb {
         put.set_item(Some(item))
     }
 
-    /// The query for the values of a namespace whose keys begin with `prefix`, after the key `after`.
+    /// Returns the query for the values of a namespace with keys that begin with `prefix`, after the key `after`.
     fn values(
         &self,
         namespace: &str,
@@ -71,7 +71,7 @@ impl DynamoDb {
             .filter_expression(LIVE)
             .consistent_read(true)
             .set_exclusive_start_key(after.map(|key| value_key(namespace, key)));
-        // DynamoDB refuses an empty prefix.
+        // DynamoDB rejects an empty prefix.
         match prefix {
             "" => query.key_condition_expression("pk = :pk"),
             prefix => query
@@ -146,7 +146,7 @@ impl KeyValueStore for DynamoDb {
         match put.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(next),
             Err(PutItemError::ConditionalCheckFailedException(failed)) => {
-                // If the answer was lost, it is this call that was in its own way.
+                // After a lost response the conflict may be this call's own write.
                 let found = failed.item().and_then(|item| Item(item).value());
                 match found.is_some_and(|found| found.version == next) {
                     true => Ok(next),

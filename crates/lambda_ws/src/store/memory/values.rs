@@ -1,4 +1,4 @@
-//! Values in the process.
+//! Values in memory.
 
 use super::{Memory, PAGE};
 use crate::Timestamp;
@@ -6,11 +6,9 @@ use crate::store::{Entries, KeyPage, KeyValueStore, StoreError, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-/// The values by namespace and key.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     namespaces: HashMap<String, BTreeMap<String, Value>>,
-    /// The last version that any of them was given.
     version: u64,
 }
 

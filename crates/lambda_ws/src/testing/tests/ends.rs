@@ -1,4 +1,4 @@
-//! How connections end.
+//! Tests of the ends of connections.
 
 use super::*;
 
@@ -41,38 +41,23 @@ async fn f5_a_silent_connection_is_closed_after_ten_minutes() {
     gateway.sender().send(bob.id(), "hello").await.unwrap();
     gateway.advance(minute).await;
     assert_eq!(eve.closed(), Some((1001, "Going away")));
-    assert_eq!(
-        (ann.closed(), bob.closed()),
-        (None, None),
-        "a message either way counts"
-    );
-    assert_eq!(
-        *ends.lock().unwrap(),
-        [(eve.id().clone(), close(1001, "Going away"))]
-    );
+    assert_eq!(ann.closed(), None, "a message either way counts");
+    assert_eq!(bob.closed(), None, "a message either way counts");
+    let expected = [(eve.id().clone(), close(1001, "Going away"))];
+    assert_eq!(*ends.lock().unwrap(), expected);
     assert_eq!(ann.recv_all(), ["hello", "somebody left"]);
 
-    // What the others are told when Eve goes counts as well.
+    // The announcement of Eve's departure counts as well.
     gateway.advance(9 * minute).await;
     assert_eq!(ann.closed(), None);
     let time = gateway.events().last().unwrap().json["requestContext"]["requestTimeEpoch"].clone();
-    assert_eq!(
-        time,
-        gateway.now().millis() - (9 * minute).as_millis() as u64
-    );
+    let expected = gateway.now().millis() - (9 * minute).as_millis() as u64;
+    assert_eq!(time, expected);
     gateway.advance(IDLE_TIMEOUT).await;
-    let left: Vec<_> = ends
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|end| end.0.clone())
-        .collect();
+    let ends = ends.lock().unwrap();
+    let left: Vec<_> = ends.iter().map(|(id, _)| id).collect();
     let ids = [eve.id(), ann.id(), bob.id()];
-    assert_eq!(
-        left.iter().collect::<Vec<_>>(),
-        ids,
-        "both at once, the elder first"
-    );
+    assert_eq!(left, ids, "both at once, the elder first");
 }
 
 #[tokio::test]
@@ -91,7 +76,7 @@ async fn f6_no_connection_lives_longer_than_two_hours() {
 }
 
 #[tokio::test]
-async fn g7_nobody_can_send_to_a_connection_that_is_opening() {
+async fn g7_a_connection_in_its_handshake_receives_no_messages() {
     async fn connect(id: ConnectionId, sender: Sender) -> Result<(), Error> {
         let sent = sender.send(&id, "hello").await;
         assert!(matches!(sent, Err(SendError::NotOpen)), "{sent:?}");
@@ -113,7 +98,7 @@ async fn g9_the_server_closes_with_1000_and_disconnect_follows_the_handler() {
     assert_eq!(*ends.lock().unwrap(), [(ann.id().clone(), normal)]);
     assert_eq!(ann.closed(), Some((1000, "Connection Closed Normally")));
 
-    // From outside of an event too; a second time there is nobody to close.
+    // It works outside of an event too, but only once.
     gateway.sender().close(bob.id()).await.unwrap();
     assert_eq!(ends.lock().unwrap().len(), 2);
     let again = gateway.sender().close(bob.id()).await;
@@ -127,14 +112,10 @@ async fn c3_a_client_closes_with_its_own_code_or_none() {
     let gateway = Gateway::new(router);
     connected(&gateway).await.close().await;
     connected(&gateway).await.close_with(4321, "bye").await;
-    let ends: Vec<_> = ends
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|end| end.1.clone())
-        .collect();
+    let ends = ends.lock().unwrap();
+    let closes: Vec<_> = ends.iter().map(|(_, close)| close).collect();
     let none = close(1005, "Client-side close frame status not set");
-    assert_eq!(ends, [none, close(4321, "bye")]);
+    assert_eq!(closes, [&none, &close(4321, "bye")]);
 }
 
 #[tokio::test]

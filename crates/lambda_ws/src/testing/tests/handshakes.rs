@@ -1,9 +1,9 @@
-//! Handshakes, and what events say.
+//! Tests of handshakes and their events.
 
 use super::*;
 
 #[tokio::test]
-async fn b4_the_status_of_connect_decides_and_a_refused_client_leaves_nothing() {
+async fn b4_the_status_of_connect_decides_and_a_rejected_client_leaves_no_data() {
     let gateway = Gateway::new(noting().0);
     for status in [200, 201, 204] {
         let uri = format!("/?status={status}");
@@ -55,16 +55,13 @@ async fn c1_c2_c3_events_have_the_documented_form() {
     let bob = gateway.connect("/?user=bob").await.unwrap();
     bob.send("hello").await;
     bob.close().await;
-    let events: Vec<_> = gateway
-        .events()
-        .into_iter()
-        .map(|event| event.json)
-        .collect();
+    let events = gateway.events().into_iter().map(|event| event.json);
+    let events: Vec<_> = events.collect();
     insta::assert_json_snapshot!(events);
 }
 
 #[tokio::test]
-async fn c1_what_the_authorizer_said_is_in_every_event() {
+async fn c1_the_authorizer_context_is_in_every_event() {
     #[derive(Deserialize)]
     struct Said {
         #[serde(rename = "principalId")]

@@ -1,9 +1,9 @@
-//! Messages, and where they go.
+//! Tests of routes.
 
 use super::*;
 
 #[tokio::test]
-async fn d2_d5_the_api_routes_what_it_knows_and_everything_else_by_default() {
+async fn d2_d5_the_api_selects_its_own_routes_and_default_for_all_others() {
     async fn which(context: Context) -> String {
         context.route_key().to_owned()
     }
@@ -37,7 +37,7 @@ async fn d1_the_expression_can_be_another() {
 }
 
 #[tokio::test]
-async fn d4_without_a_default_route_api_gateway_answers_itself() {
+async fn d4_without_a_default_route_api_gateway_sends_an_error() {
     let router = Router::new().route("say", async || "said");
     let gateway = Gateway::new(router).route_keys(["say"]).without_default();
     let mut ann = connected(&gateway).await;
@@ -57,7 +57,7 @@ fn a_bad_expression_panics() {
 }
 
 #[tokio::test]
-async fn e2_a_two_way_route_answers_with_the_body_of_its_response() {
+async fn e2_a_two_way_route_sends_the_body_of_its_response() {
     let router = Router::new()
         .two_way("ask", async || "answer")
         .two_way("fail", async || {
@@ -75,7 +75,7 @@ async fn e2_a_two_way_route_answers_with_the_body_of_its_response() {
     let told: Value = ann.recv_json().await;
     assert_eq!(told["error"]["code"], "too_large");
 
-    // A route that the API does not know comes by `$default`, and is answered all the same.
+    // A route that only the router knows arrives through `$default` and gets a response.
     let mut bob = connected(&Gateway::new(router.clone())).await;
     bob.send(r#"{"action":"ask"}"#).await;
     assert_eq!(bob.recv_all(), ["answer"]);
@@ -93,12 +93,10 @@ async fn e3_a_handler_that_panics_is_an_error_frame_and_the_connection_stays_ope
     let mut ann = connected(&gateway).await;
     ann.send(r#"{"action":"panic"}"#).await;
     let (id, request) = (ann.id().clone(), gateway.events()[1].request_id.clone());
-    assert_eq!(
-        ann.recv().await,
-        format!(
-            r#"{{"message": "Internal server error", "connectionId":"{id}", "requestId":"{request}"}}"#
-        )
+    let expected = format!(
+        r#"{{"message": "Internal server error", "connectionId":"{id}", "requestId":"{request}"}}"#
     );
+    assert_eq!(ann.recv().await, expected);
     ann.send("still here").await;
     assert_eq!(ann.recv().await, "still here");
 }

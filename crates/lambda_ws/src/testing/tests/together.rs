@@ -1,4 +1,4 @@
-//! What a test sees of it all.
+//! Tests of concurrent clients and of panics.
 
 use super::*;
 
@@ -7,11 +7,8 @@ async fn clients_may_act_at_the_same_time() {
     let gateway = Gateway::new(noting().0);
     let (ann, bob) = tokio::join!(gateway.connect("/?user=ann"), gateway.connect("/?user=bob"));
     let (mut ann, mut bob) = (ann.unwrap(), bob.unwrap());
-    assert_eq!(
-        members(&gateway, "all").await.len(),
-        2,
-        "nobody is taken for gone"
-    );
+    let found = members(&gateway, "all").await.len();
+    assert_eq!(found, 2, "nobody is taken for gone");
     ann.recv_all();
     bob.recv_all();
     let (heard, ()) = tokio::join!(bob.recv(), async {
@@ -25,9 +22,9 @@ async fn clients_may_act_at_the_same_time() {
 
 #[tokio::test]
 #[should_panic(
-    expected = "has no message: all it ever got is [\n    \"hello\",\n]; it was closed with 1001"
+    expected = "has no message: it received [\n    \"hello\",\n]; it was closed with 1001"
 )]
-async fn a_message_that_never_comes_fails_at_once_and_says_what_came() {
+async fn a_missing_message_fails_at_once_and_lists_the_received_ones() {
     let gateway = Gateway::new(noting().0);
     let mut ann = connected(&gateway).await;
     ann.send("hello").await;
@@ -37,8 +34,8 @@ async fn a_message_that_never_comes_fails_at_once_and_says_what_came() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "cannot send: it never got one; it was closed with 1000")]
-async fn who_is_closed_cannot_send() {
+#[should_panic(expected = "cannot send: it never received a message; it was closed with 1000")]
+async fn a_closed_client_cannot_send() {
     let gateway = Gateway::new(noting().0);
     let ann = connected(&gateway).await;
     gateway.sender().close(ann.id()).await.unwrap();

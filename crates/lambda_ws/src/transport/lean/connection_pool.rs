@@ -18,31 +18,29 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_service::Service;
 
-/// The most connections: a Lambda function may have 1 024 files open, and the application opens some. A host that takes 20 ms answers 40 000 requests a second on them.
+/// The maximum number of connections. A Lambda function may open 1 024 files, and the application needs some. With a
+/// latency of 20 ms they carry 40 000 requests per second.
 pub(super) const CONNECTIONS: usize = 800;
 
-/// How many connections are made at once at most. Each costs two round trips and a third of a
-/// millisecond of CPU time, of which a small function has a tenth: those that wait may find one that has
-/// come back. 1 024 requests at once took 0.25 s and 0.12 s of CPU time so, and 0.6 s and 0.35 s when
-/// each of them made one.
+/// The maximum number of connections that are opened at once. Each costs two round trips and a third of a millisecond
+/// of CPU time, of which a small function has a tenth, so waiting requests may get a returned one first. 1 024
+/// requests at once took 0.25 s and 0.12 s of CPU time; with one new connection for each they took 0.6 s and 0.35 s.
 pub(super) const CONNECTS: usize = 32;
 
 type Connection = Box<Http1<TokioIo<Stream>>>;
 
-/// Kept-alive connections to one host, as many as requests were ever under way at once.
+/// Kept-alive connections to one host. It grows to the number of concurrent requests.
 #[derive(Debug)]
 pub(super) struct ConnectionPool {
     connector: Connector,
     uri: Uri,
-    /// A permit for each request that has a connection or makes one.
+    /// A permit for each request with an open or opening connection.
     requests: Semaphore,
-    /// A permit for each that makes one.
+    /// A permit for each opening connection.
     connects: Semaphore,
-    /// Says that a connection has come back.
     returned: Notify,
-    /// The one that was used last is at the end.
+    /// The most recently used connection is at the end.
     idle: Mutex<VecDeque<Idle>>,
-    /// How long an idle connection is trusted.
     pub(super) idle_timeout: Duration,
 }
 
@@ -52,7 +50,7 @@ struct Idle {
     since: Moment,
 }
 
-/// A moment on both clocks: while an environment is frozen one of them may stand still.
+/// A moment on both clocks: in a frozen environment one of them may stand still.
 #[derive(Debug, Clone, Copy)]
 struct Moment(std::time::Instant, SystemTime);
 
@@ -62,14 +60,14 @@ impl Moment {
     }
 
     fn since(self, earlier: Self) -> Duration {
-        // A clock that was set back measures nothing.
+        // A clock that was set back measures no duration.
         let by_wall = self.1.duration_since(earlier.1).unwrap_or(IDLE);
         self.0.saturating_duration_since(earlier.0).max(by_wall)
     }
 }
 
 impl ConnectionPool {
-    /// At most `connections` to the host of `uri`, of which at most `connects` are being made.
+    /// Creates a pool of at most `connections` to the host of `uri`, of which at most `connects` are opened at once.
     pub(super) fn new(uri: Uri, tls: Tls, connections: usize, connects: usize) -> Self {
         Self {
             connector: Connector::new(tls),
@@ -82,36 +80,43 @@ impl ConnectionPool {
         }
     }
 
-    /// Sends a request and reads its answer, on a kept connection if there is one.
+    /// Sends a request and reads its response, on an idle connection if there is one.
     ///
-    /// A kept connection that turns out to be dead is replaced by a fresh one, for which the request is
-    /// sent once more, unless its answer has begun.
+    /// A dead idle connection is replaced by a new one, and the request is sent once more, unless its response has
+    /// begun.
     ///
     /// # Errors
     ///
-    /// No connection, or no answer, within 1.5 s; or none of both within 3 s.
+    /// An attempt had no connection or no response within 1.5 s, or the call took 3 s.
     pub(super) async fn send(&self, request: &SignedRequest) -> Result<HttpResponse, BoxError> {
         let end = Instant::now() + CALL;
         let _permit = match self.requests.try_acquire() {
             Ok(permit) => permit,
-            Err(_) => in_time(end, "no connection is free", self.requests.acquire()).await??,
+            Err(_) => {
+                in_time(
+                    end,
+                    "the host has no free connection",
+                    self.requests.acquire(),
+                )
+                .await??
+            }
         };
         let fresh = match self.take(end).await? {
             PooledConnection::Fresh(connection) => connection,
             PooledConnection::Kept(connection) => {
                 match self.exchange(connection, request, end).await {
-                    // It was meant for a connection that waits, and crossed the request on its way.
+                    // The host closed the idle connection with 408 while the request was sent.
                     Ok(answer) if answer.status == StatusCode::REQUEST_TIMEOUT => {}
                     Ok(answer) => return Ok(answer),
                     Err(Failure::Exchange(error)) if error.response_began => {
                         return Err(error.error);
                     }
                     Err(Failure::Exchange(_)) => {}
-                    // The other idle connections are as old.
+                    // The other idle connections are just as old.
                     Err(Failure::Slow) => drop(std::mem::take(&mut *self.lock())),
                 }
                 let permit = self.connects.acquire();
-                let _permit = in_time(end, "no connection is made", permit).await??;
+                let _permit = in_time(end, "the host accepts no connection", permit).await??;
                 self.connect(end).await?
             }
         };
@@ -119,11 +124,11 @@ impl ConnectionPool {
             .await
             .map_err(|failure| match failure {
                 Failure::Exchange(error) => error.error,
-                Failure::Slow => "there is no answer in time".into(),
+                Failure::Slow => "the host did not respond in time".into(),
             })
     }
 
-    /// A connection that waits for a request, or that comes back while one could be made, or a new one.
+    /// Returns an idle connection, one that is returned meanwhile, or a new one.
     async fn take(&self, end: Instant) -> Result<PooledConnection, BoxError> {
         if let Some(connection) = self.idle_connection() {
             return Ok(PooledConnection::Kept(connection));
@@ -132,7 +137,7 @@ impl ConnectionPool {
         let mut late = pin!(sleep_until(end));
         loop {
             let mut returned = pin!(self.returned.notified());
-            // From here on every returned connection is noticed.
+            // From here on the wait sees every returned connection.
             returned.as_mut().enable();
             if let Some(connection) = self.idle_connection() {
                 return Ok(PooledConnection::Kept(connection));
@@ -144,12 +149,11 @@ impl ConnectionPool {
                     let _permit = permit?;
                     return Ok(PooledConnection::Fresh(self.connect(end).await?));
                 }
-                () = &mut late => return Err("no connection is free in time".into()),
+                () = &mut late => return Err("the host has no free connection in time".into()),
             }
         }
     }
 
-    /// A connection that waits for a request.
     fn idle_connection(&self) -> Option<Connection> {
         loop {
             let mut idle = self.lock();
@@ -158,7 +162,7 @@ impl ConnectionPool {
                 since,
             } = idle.pop_back()?;
             if Moment::now().since(since) >= self.idle_timeout {
-                // Those before it have waited even longer.
+                // The connections before it are even older.
                 let old = std::mem::take(&mut *idle);
                 drop(idle);
                 drop(old);
@@ -174,7 +178,7 @@ impl ConnectionPool {
     async fn connect(&self, end: Instant) -> Result<Connection, BoxError> {
         let connected = in_time(
             attempt_end(end),
-            "the host does not answer",
+            "the host does not respond",
             self.connector.clone().call(self.uri.clone()),
         );
         Ok(Box::new(Http1::new(TokioIo::new(connected.await??))))
@@ -218,20 +222,16 @@ impl ConnectionPool {
     }
 }
 
-/// A connection for a request.
 enum PooledConnection {
     Kept(Connection),
     Fresh(Connection),
 }
 
-/// Why an attempt has no answer.
 enum Failure {
     Exchange(ExchangeError),
-    /// None came in time.
     Slow,
 }
 
-/// When an attempt ends.
 fn attempt_end(end: Instant) -> Instant {
     end.min(Instant::now() + ATTEMPT)
 }

@@ -3,19 +3,16 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
-/// From how large a difference on a refusal may be due to the clock: AWS accepts signatures of up to
-/// five minutes, and its SDKs allow for four.
+/// The minimum difference for a clock error: AWS accepts signatures of up to five minutes, and its SDKs assume four.
 const TOLERANCE: Duration = Duration::from_secs(4 * 60);
 
-/// This machine's clock, corrected by the host's: signatures are valid for minutes.
+/// This machine's clock, corrected by the host's clock, because signatures are valid for minutes.
 #[derive(Debug, Default)]
 pub(super) struct HostClock {
-    /// How many ms the host is ahead.
     ahead: AtomicI64,
 }
 
 impl HostClock {
-    /// The time to sign with.
     pub(super) fn now(&self) -> SystemTime {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let by = Duration::from_millis(ahead.unsigned_abs());
@@ -27,8 +24,8 @@ impl HostClock {
         corrected.unwrap_or(now)
     }
 
-    /// Learns from a refusal, by a host whose clock says `date`, of what was signed at `signed`; whether
-    /// that may be why.
+    /// Learns from a rejection with the header `Date: date` of a request that was signed at `signed`. Returns whether
+    /// the clock may be the cause.
     pub(super) fn corrects(&self, date: SystemTime, signed: SystemTime) -> bool {
         if !differ(date, signed) {
             return false;
@@ -43,7 +40,7 @@ impl HostClock {
     }
 }
 
-/// Whether two clocks are so far apart that signatures by one do not hold for the other.
+/// Returns whether the difference of two clocks makes signatures fail.
 pub(crate) fn differ(one: SystemTime, other: SystemTime) -> bool {
     let apart = match one.duration_since(other) {
         Ok(apart) => apart,

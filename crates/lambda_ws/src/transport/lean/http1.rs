@@ -1,4 +1,4 @@
-//! One HTTP/1.1 connection: a request, its answer, and then the next.
+//! An HTTP/1.1 connection with one request at a time.
 
 use super::http_response::{Framing, Head, HttpResponse, chunks};
 use super::signed_request::SignedRequest;
@@ -10,27 +10,25 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-/// The largest head that is read, in bytes.
+/// The maximum size of a head, in bytes.
 const HEAD: usize = 16 * 1024;
 
-/// How much of a body is read, in bytes.
+/// The maximum size of the read part of a body, in bytes.
 const BODY: usize = 64 * 1024;
 
-/// How much is read at once, in bytes: an ordinary answer.
+/// The size of one read, in bytes: a usual response.
 const ROOM: usize = 1024;
 
-/// A connection.
 #[derive(Debug)]
 pub(super) struct Http1<S> {
     stream: S,
-    /// What was read and not yet understood.
+    /// The bytes that were read and not parsed yet.
     buffer: Vec<u8>,
 }
 
-/// Why there is no answer.
 #[derive(Debug)]
 pub(super) struct ExchangeError {
-    /// Whether one had begun: then the request has arrived.
+    /// Whether the response had begun, so that the request has arrived.
     pub(super) response_began: bool,
     pub(super) error: BoxError,
 }
@@ -43,7 +41,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    /// Whether the host waits for a request: it has neither closed the connection nor sent anything.
+    /// Returns whether the host waits for a request: it has neither closed the connection nor sent data.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut byte = ReadBuf::new(&mut byte);
@@ -52,15 +50,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         read.is_pending()
     }
 
-    /// Sends a request and reads its answer; whether the connection may be used again.
+    /// Sends a request and reads its response. Returns whether the connection can be reused.
     ///
     /// # Cancel safety
     ///
-    /// None: a connection whose exchange was not awaited to its end has to be dropped.
+    /// Not cancel safe: drop the connection if an exchange was not awaited to its end.
     ///
     /// # Errors
     ///
-    /// There is no answer, or none that is HTTP/1.
+    /// The response is missing or not HTTP/1.
     pub(super) async fn exchange(
         &mut self,
         request: &SignedRequest,
@@ -71,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             Ok((answer, keeps)) => Ok((answer, keeps && matches!(written, Ok(true)))),
             Err(error) => Err(ExchangeError {
                 response_began: response_began || !self.buffer.is_empty(),
-                // That it cannot be written to came first.
+                // The write error came first.
                 error: match written {
                     Err(error) if self.buffer.is_empty() => error.into(),
                     _ => error,
@@ -80,7 +78,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         }
     }
 
-    /// Writes a request; `false` if an answer came before its end, after which a host may not read on.
+    /// Writes a request. Returns `false` if a response came before its end: the host may then stop reading.
     async fn write(&mut self, request: &SignedRequest) -> io::Result<bool> {
         let mut parts = [&request.start[..], &request.rest[..]];
         poll_fn(|cx| match self.poll_write(cx, &mut parts) {
@@ -102,19 +100,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Reads more; nothing at the end.
+    /// Reads more bytes; zero at the end.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.buffer.reserve(ROOM);
         let mut read = std::pin::pin!(self.stream.read_buf(&mut self.buffer));
         read.as_mut().poll(cx)
     }
 
-    /// Reads more.
     async fn more(&mut self) -> io::Result<()> {
         match poll_fn(|cx| self.poll_more(cx)).await? {
             0 => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                "the connection was closed before there was an answer",
+                "the host closed the connection before its response",
             )),
             _ => Ok(()),
         }
@@ -126,14 +123,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
     ) -> Result<(HttpResponse, bool), BoxError> {
         let head = loop {
             match Head::parse(&self.buffer)? {
-                // Not yet the answer, as `100 Continue`.
+                // An interim response, such as `100 Continue`.
                 Some(head) if matches!(head.status.as_u16(), 100 | 102..200) => {
                     *response_began = true;
                     self.buffer.drain(..head.size);
                 }
                 Some(head) => break head,
                 None if self.buffer.len() > HEAD => {
-                    return Err(format!("the answer's head has more than {HEAD} bytes").into());
+                    return Err(
+                        format!("the head of the response has more than {HEAD} bytes").into(),
+                    );
                 }
                 None => self.more().await?,
             }
@@ -148,12 +147,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
             is_cut,
         };
         self.buffer.clear();
-        // An answer is rarely long: not all connections need that much room for good.
+        // A large response is rare, so idle connections release its memory.
         self.buffer.shrink_to(HEAD);
         Ok((answer, head.keeps && is_whole))
     }
 
-    /// Reads a body, or its beginning; whether there was all of it and no more.
+    /// Reads a body, or its beginning. Returns whether it was complete and without extra bytes.
     async fn body(&mut self, head: &Head) -> Result<(Bytes, bool), BoxError> {
         let size = head.size;
         match head.body {

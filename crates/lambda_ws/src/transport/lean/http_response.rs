@@ -1,4 +1,4 @@
-//! The responses of a host, as HTTP/1.1 frames them.
+//! HTTP/1.1 responses and their framing.
 
 use crate::error::BoxError;
 use aws_sdk_apigatewaymanagement::primitives::{DateTime, DateTimeFormat};
@@ -7,50 +7,43 @@ use http::StatusCode;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 use std::time::SystemTime;
 
-/// How many headers are understood.
 const HEADERS: usize = 64;
 
-/// An answer of the host.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     /// The host's time, in a rejection.
     pub(crate) date: Option<SystemTime>,
-    /// The body, or its beginning.
     pub(crate) body: Bytes,
-    /// Whether the connection ended before the body did.
+    /// Whether the connection ended before the body.
     pub(crate) is_cut: bool,
 }
 
-/// The head of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
     pub(super) date: Option<SystemTime>,
     pub(super) body: Framing,
-    /// Whether the connection outlives the answer.
     pub(super) keeps: bool,
-    /// Its size in bytes.
     pub(super) size: usize,
 }
 
-/// Where a body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// After so many bytes.
+    /// After this number of bytes.
     Length(u64),
-    /// With a chunk of no bytes.
+    /// After a chunk of zero bytes.
     Chunked,
-    /// With the connection.
+    /// At the end of the connection.
     ToEnd,
 }
 
 impl Head {
-    /// Reads the head at the beginning of `bytes`; `None` if there is more to come.
+    /// Parses the head at the beginning of `bytes`. Returns `None` if it is incomplete.
     ///
     /// # Errors
     ///
-    /// It is no HTTP/1 that could be understood.
+    /// The bytes are not valid HTTP/1.
     pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, BoxError> {
         let mut headers = [EMPTY_HEADER; HEADERS];
         let mut response = Response::new(&mut headers);
@@ -85,7 +78,7 @@ impl Head {
                 head.date = date(value);
             }
         }
-        // Who says both may mean to hide an answer in a body.
+        // Both framings together may be an attempt to smuggle a response.
         if encoded && head.body == Framing::Chunked {
             let both = response.headers.iter();
             let mut both = both.filter(|header| header.name.eq_ignore_ascii_case("content-length"));
@@ -101,11 +94,11 @@ impl Head {
         let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
         let length = match std::str::from_utf8(value) {
             Ok(value) if digits => value.parse()?,
-            _ => return Err("the length of the answer is no number".into()),
+            _ => return Err("the length of the response is not a number".into()),
         };
         match self.body {
             Framing::Length(other) if other != length => {
-                return Err("the answer has two lengths".into());
+                return Err("the response has two lengths".into());
             }
             Framing::Chunked => {}
             _ => self.body = Framing::Length(length),
@@ -114,12 +107,11 @@ impl Head {
     }
 }
 
-/// Reads the chunks of a body that is there to its end: what they contain and how many bytes they are;
-/// `None` if there is more to come.
+/// Parses the chunks of a body. Returns their content and their size in bytes, or `None` if they are incomplete.
 ///
 /// # Errors
 ///
-/// They are no chunks.
+/// The bytes are not valid chunks.
 pub(super) fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>, BoxError> {
     let (mut body, mut rest) = (Vec::new(), bytes);
     loop {
@@ -152,7 +144,6 @@ fn is(value: &[u8], word: &str) -> bool {
     value.trim_ascii().eq_ignore_ascii_case(word.as_bytes())
 }
 
-/// Reads a `Date` header.
 pub(crate) fn date(value: &[u8]) -> Option<SystemTime> {
     let text = std::str::from_utf8(value).ok()?;
     let date = DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?;

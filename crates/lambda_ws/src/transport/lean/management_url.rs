@@ -1,4 +1,4 @@
-//! Where the management API is.
+//! The URL of the management API.
 
 use crate::ConnectionId;
 use http::Uri;
@@ -12,17 +12,16 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// The management API of one stage.
 #[derive(Debug)]
 pub(super) struct ManagementUrl {
     uri: Uri,
     host: String,
-    /// What stands before a connection's id: `/dev/@connections/`.
+    /// The path before a connection's id: `/dev/@connections/`.
     prefix: String,
 }
 
 impl ManagementUrl {
-    /// Reads `https://{host}[:port]/{stage}`; `None` for what is no such URL.
+    /// Parses `https://{host}[:port]/{stage}`. Returns `None` if it is not valid.
     pub(super) fn parse(url: &str) -> Option<Self> {
         let uri: Uri = url.trim_end_matches('/').parse().ok()?;
         let known = [Some(&Scheme::HTTP), Some(&Scheme::HTTPS)].contains(&uri.scheme());
@@ -36,17 +35,14 @@ impl ManagementUrl {
         Some(Self { uri, host, prefix })
     }
 
-    /// What to connect to.
     pub(super) fn uri(&self) -> &Uri {
         &self.uri
     }
 
-    /// The value of the `Host` header.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
 
-    /// The path of a connection.
     pub(super) fn path(&self, id: &ConnectionId) -> String {
         let mut path = String::with_capacity(self.prefix.len() + id.as_str().len() + 8);
         path.push_str(&self.prefix);

@@ -1,24 +1,21 @@
-//! A request, as it is written.
+//! The bytes of a signed request.
 
 use bytes::Bytes;
 use lambda_ws_protocol::sigv4::{Signable, SigningKey};
 
-/// Up to this size in bytes a body is copied behind its head, so that both are one write and one record.
+/// The maximum size of a body that is copied after its head, in bytes, so that both are one write and one TLS record.
 const SHORT: usize = 8 * 1024;
 
 const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
 
-/// A request, as it is written.
 #[derive(Debug)]
 pub(super) struct SignedRequest {
-    /// The head, and a short body.
+    /// The head and a short body.
     pub(super) start: Vec<u8>,
-    /// A long body.
     pub(super) rest: Bytes,
 }
 
 impl SignedRequest {
-    /// A request that is signed by `key`.
     pub(super) fn new(key: &SigningKey, subject: &Signable<'_>, body: &Bytes) -> Self {
         let signature = key.sign(subject);
         let copied = match body.len() {
@@ -39,7 +36,7 @@ impl SignedRequest {
         add(&[b"\r\nauthorization: "]);
         key.authorize(&signature, |part| add(&[part]));
         add(&[b"\r\nuser-agent: ", AGENT.as_bytes()]);
-        // Not of requests that have no body.
+        // Requests without a body have no length.
         if subject.method == "POST" {
             add(&[b"\r\ncontent-length: "]);
             decimal(body.len(), |digits| add(&[digits]));

@@ -1,4 +1,4 @@
-//! The credentials of the SDK, and what signs with them.
+//! The signing keys from the credentials of the SDK.
 
 use crate::Timestamp;
 use crate::error::BoxError;
@@ -12,32 +12,30 @@ use std::time::{Duration, SystemTime};
 use tokio::time::timeout;
 use tracing::warn;
 
-/// The service that requests are signed for.
 const SERVICE: &str = "execute-api";
 
-/// How long before they expire credentials are replaced.
+/// How long before their expiry credentials are renewed.
 const RENEWAL_LEAD: Duration = Duration::from_secs(5 * 60);
 
-/// How long before they expire credentials are no longer used.
+/// How long before their expiry credentials are no longer used.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// How long credentials hold that do not say: as in the SDK.
+/// The lifetime of credentials without an expiry, as in the SDK.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// How long the provider may take.
 const PROVIDER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a provider that failed is left alone while the credentials still hold; and how long
-/// credentials are kept although they are refused.
+/// How long the provider is not called again after a failure, if the credentials are still valid; and how long
+/// rejected credentials are used.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// What signs requests, made anew each day and before the credentials expire.
+/// The signing keys, derived again each day and before the credentials expire.
 #[derive(Debug)]
 pub(super) struct SigningKeys {
     provider: SharedCredentialsProvider,
     region: String,
     current: Mutex<Option<Current>>,
-    /// Held during a call of the provider, so that there is one call at a time.
+    /// Held during a call of the provider, so that calls do not overlap.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -45,14 +43,11 @@ pub(super) struct SigningKeys {
 struct Current {
     credentials: Credentials,
     key: Arc<SigningKey>,
-    /// When they were given.
     since: SystemTime,
-    /// When they are renewed.
     renewal: SystemTime,
 }
 
 impl Current {
-    /// Whether a request may still be signed.
     fn is_valid(&self, now: SystemTime) -> bool {
         let expiry = self.credentials.expiry();
         expiry.is_none_or(|expiry| now + MARGIN < expiry)
@@ -69,16 +64,16 @@ impl SigningKeys {
         }
     }
 
-    /// What signs a request now.
+    /// Returns the signing key for a request now.
     ///
     /// # Errors
     ///
-    /// There are no credentials, or none within 3 s.
+    /// Credentials are missing, or take longer than 3 s.
     pub(super) async fn current(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
         if let Some(key) = self.fresh(now)? {
             return Ok(key);
         }
-        // The valid credentials are used by all callers but the one that fetches new ones.
+        // All callers except the one that fetches new credentials use the valid ones.
         let fetching = self.fetching.try_lock();
         if fetching.is_err()
             && let Some(key) = self.valid(now)?
@@ -99,7 +94,7 @@ impl SigningKeys {
             Ok(Ok(key)) => return Ok(key),
             Ok(Err(error)) => error,
             Err(_) => {
-                format!("the provider gives no credentials within {PROVIDER_TIMEOUT:?}").into()
+                format!("the credentials provider timed out after {PROVIDER_TIMEOUT:?}").into()
             }
         };
         let Some(key) = self.valid(now)? else {
@@ -108,13 +103,12 @@ impl SigningKeys {
         self.renew(now + RETRY_AFTER);
         warn!(
             error = &*error as &dyn Error,
-            "the credentials expire soon and cannot be replaced"
+            "the credentials expire soon and could not be renewed"
         );
         Ok(key)
     }
 
-    /// Renews the credentials, because a request that `key` signed was rejected: the credentials may have
-    /// been revoked or replaced before their time.
+    /// Renews the credentials after a request with `key` was rejected: they may have been revoked or replaced.
     pub(super) fn refused(&self, key: &Arc<SigningKey>, now: SystemTime) {
         let mut current = self.lock();
         let Some(found) = current
@@ -123,7 +117,7 @@ impl SigningKeys {
         else {
             return;
         };
-        // Who asks for what it may not do must not make every request two.
+        // Limited, so that requests without permission do not double the number of calls.
         found.renewal = found.renewal.min(now.max(found.since + RETRY_AFTER));
     }
 
@@ -133,7 +127,7 @@ impl SigningKeys {
         let expiry = credentials
             .expiry()
             .unwrap_or(now + DEFAULT_LIFETIME + RENEWAL_LEAD);
-        // Some that are about to expire are all there is: they are not renewed at each request.
+        // If the provider returns credentials that expire soon, they are not renewed with each request.
         let renewal = expiry
             .checked_sub(RENEWAL_LEAD)
             .unwrap_or(now)
@@ -147,12 +141,12 @@ impl SigningKeys {
         Ok(key)
     }
 
-    /// The key of today, unless the credentials are to be renewed.
+    /// Returns today's key, unless the credentials must be renewed.
     fn fresh(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
         self.find(now, |found| now < found.renewal && found.is_valid(now))
     }
 
-    /// The key of today, if its credentials still hold.
+    /// Returns today's key, if its credentials are valid.
     fn valid(&self, now: SystemTime) -> Result<Option<Arc<SigningKey>>, BoxError> {
         self.find(now, |found| found.is_valid(now))
     }
@@ -190,7 +184,8 @@ impl SigningKeys {
             (&self.region, SERVICE),
             day(Timestamp::from(now)),
         );
-        let key = key.ok_or("the access key or the session token is no text of one line")?;
+        let key = key
+            .ok_or("the access key or the session token is not valid: expected one line of text")?;
         Ok(Arc::new(key))
     }
 

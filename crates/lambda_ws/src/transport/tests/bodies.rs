@@ -1,19 +1,17 @@
-//! The data after a status, or instead of one, as both clients read it.
+//! Tests of bodies and malformed responses, with both clients.
 
 use super::post;
 use super::server::ServerAction;
 use crate::error::SendError;
 
 #[tokio::test]
-async fn whatever_a_body_ends_with_the_status_is_what_counts() {
+async fn the_status_determines_the_result_regardless_of_the_end_of_the_body() {
     let answer = |text: &str| post(ServerAction::RawAndClose(text.to_owned()));
     let chunked = "transfer-encoding: chunked\r\n\r\n3\r\n{ }\r\n0\r\n\r\n";
-    answer(&format!("HTTP/1.1 200 OK\r\n{chunked}"))
-        .await
-        .unwrap();
-    answer("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nall of it")
-        .await
-        .unwrap();
+    let result = answer(&format!("HTTP/1.1 200 OK\r\n{chunked}")).await;
+    result.unwrap();
+    let result = answer("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nall of it").await;
+    result.unwrap();
     answer("HTTP/1.0 200 OK\r\n\r\n").await.unwrap();
     let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
     let gone = answer(early).await.unwrap_err();
@@ -21,7 +19,7 @@ async fn whatever_a_body_ends_with_the_status_is_what_counts() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
+async fn an_incomplete_response_has_the_result_of_its_status_except_success() {
     type Is = fn(&SendError) -> bool;
     let cases: [(&str, Is); 4] = [
         ("200 OK", |e| matches!(e, SendError::Unavailable(_))),
@@ -43,35 +41,29 @@ async fn an_answer_that_is_cut_off_says_what_its_status_says_but_for_success() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_unavailable() {
+async fn a_response_other_than_http_is_unavailable() {
     for text in [
         "SSH-2.0-OpenSSH_9.9\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
         "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-le",
     ] {
-        let error = post(ServerAction::RawAndClose(text.to_owned()))
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, SendError::Unavailable(_)),
-            "{text}: {error:?}"
-        );
+        let result = post(ServerAction::RawAndClose(text.to_owned())).await;
+        let error = result.unwrap_err();
+        let is_expected = matches!(error, SendError::Unavailable(_));
+        assert!(is_expected, "{text}: {error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_large_answer_is_no_harm() {
+async fn a_large_response_is_limited() {
     let page = "x".repeat(1_000_000);
     let answer = |status| format!("HTTP/1.1 {status}\r\ncontent-length: 1000000\r\n\r\n{page}");
     post(ServerAction::Raw(answer("200 OK"))).await.unwrap();
-    let error = post(ServerAction::Raw(answer("404 Not Found")))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, SendError::Refused { status: 404, .. }),
-        "{error:?}"
-    );
+    let result = post(ServerAction::Raw(answer("404 Not Found"))).await;
+    let error = result.unwrap_err();
+    let is_expected = matches!(error, SendError::Refused { status: 404, .. });
+    assert!(is_expected, "{error:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Hosts that are not there, not trusted, or somewhere else, for both clients.
+//! Tests of hosts that are missing, not trusted or redirected, with both clients.
 
 use super::server::{Server, ServerAction};
 use super::{CLIENTS, config, config_with};
@@ -9,14 +9,12 @@ use crate::tls::{Roots, Tls};
 use crate::transport::{ApiGateway, AwsSdk, ManagementClient, Transport};
 use std::path::PathBuf;
 
-/// Calls a host that is not there with both clients.
+/// Calls a missing host with both clients.
 async fn nobody(url: &str) {
     for client in CLIENTS {
         let transport = client.connect(&config(), url);
-        let error = transport
-            .inspect(&ConnectionId::from("a"))
-            .await
-            .unwrap_err();
+        let result = transport.inspect(&ConnectionId::from("a")).await;
+        let error = result.unwrap_err();
         assert!(matches!(error, SendError::Unavailable(_)), "{error:?}");
     }
 }
@@ -32,7 +30,7 @@ async fn a_host_that_is_not_known_or_does_not_listen_is_unavailable() {
 
 #[tokio::test]
 async fn an_address_of_ipv6_is_an_address() {
-    // Only where there is IPv6 can it be tried.
+    // This only works with IPv6.
     let Ok(server) =
         Server::start_at("[::1]:0", |_, _, _| ServerAction::HttpResponse(200, "{}")).await
     else {
@@ -43,9 +41,8 @@ async fn an_address_of_ipv6_is_an_address() {
         transport.inspect(&ConnectionId::from("a")).await.unwrap();
     }
     let hosts = server.seen().into_iter();
-    let hosts: Vec<_> = hosts
-        .map(|seen| seen.header("host").unwrap().to_owned())
-        .collect();
+    let hosts = hosts.map(|seen| seen.header("host").unwrap().to_owned());
+    let hosts: Vec<_> = hosts.collect();
     assert_eq!(hosts[0], hosts[1]);
 }
 
@@ -71,7 +68,7 @@ async fn a_host_is_trusted_if_the_bundle_has_its_authority_and_only_then() {
     };
     let named = |path: PathBuf| Roots::read(move |_| Some(path.clone().into()));
     for client in CLIENTS {
-        // What is beside it in the file is left out.
+        // Other content of the file is ignored.
         let other = rcgen::generate_simple_self_signed(Vec::new())
             .unwrap()
             .cert

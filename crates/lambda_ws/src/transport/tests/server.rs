@@ -1,4 +1,4 @@
-//! A host that does as a test says, on a free port.
+//! A scripted host on a free port.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -11,28 +11,28 @@ use tokio::io::{
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What a host does with a request.
+/// The reaction of a host to a request.
 #[derive(Debug, Clone)]
 pub(in crate::transport) enum ServerAction {
-    /// Answers with a status and a body, and keeps the connection.
+    /// Sends a status and a body, and keeps the connection open.
     HttpResponse(u16, &'static str),
-    /// Answers exactly this, and keeps the connection.
+    /// Sends exactly this, and keeps the connection open.
     Raw(String),
-    /// Answers exactly this, and closes the connection.
+    /// Sends exactly this, and closes the connection.
     RawAndClose(String),
-    /// Answers, and closes the connection without having said that it would.
+    /// Responds, and closes the connection without announcing it.
     AnswerAndClose,
-    /// Answers this for ever.
+    /// Sends this forever.
     Flood(&'static str),
-    /// Answers this before it has read the body, which it never does.
+    /// Sends this before it has read the body, and never reads the body.
     Unread(&'static str),
     /// Closes the connection.
     Close,
-    /// Never answers.
+    /// Never responds.
     Hang,
 }
 
-/// What a host has seen of a request.
+/// A request that a host received.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::transport) struct Seen {
     pub(in crate::transport) line: String,
@@ -50,34 +50,34 @@ impl Seen {
     }
 }
 
-/// How many connections a host has.
+/// The numbers of a host's connections.
 #[derive(Debug, Default)]
 struct Counts {
     all: AtomicUsize,
     open: AtomicUsize,
     resumed: AtomicUsize,
-    /// Those in the middle of a TLS handshake, and how many they were at most.
+    /// The running TLS handshakes, and their maximum.
     shaking: AtomicUsize,
     most_shaking: AtomicUsize,
 }
 
 pub(in crate::transport) struct Server {
     pub(in crate::transport) url: String,
-    /// The authority that has signed its certificate, in PEM.
+    /// The authority of its certificate, in PEM.
     pub(in crate::transport) authority: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     counts: Arc<Counts>,
 }
 
 impl Server {
-    /// A host that asks `action` what to do: with the number of the connection, and of the request on it.
+    /// Starts a host with a script: `action` gets the number of the connection and of its request.
     pub(in crate::transport) async fn start(
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
         Self::listen("127.0.0.1:0", action, None).await.unwrap()
     }
 
-    /// The same on an address of your choice, if this machine has it.
+    /// Starts a host on an address, if this machine has it.
     pub(in crate::transport) async fn start_at(
         address: &str,
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
@@ -85,7 +85,7 @@ impl Server {
         Self::listen(address, action, None).await
     }
 
-    /// The same over TLS.
+    /// Starts a host with TLS.
     pub(in crate::transport) async fn start_tls(
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
@@ -104,9 +104,8 @@ impl Server {
                 .with_single_cert(vec![certificate.der().clone()], key)
                 .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let mut server = Self::listen("127.0.0.1:0", action, Some(tls))
-            .await
-            .unwrap();
+        let result = Self::listen("127.0.0.1:0", action, Some(tls)).await;
+        let mut server = result.unwrap();
         server.authority = authority.pem();
         server
     }
@@ -163,24 +162,24 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    /// How many connections there have ever been.
+    /// Returns the number of all connections.
     pub(in crate::transport) fn connections(&self) -> usize {
         self.counts.all.load(Ordering::Relaxed)
     }
 
-    /// Waits until there are no more connections than that.
+    /// Waits until at most this many connections are open.
     pub(in crate::transport) async fn has_open(&self, most: usize) {
         while self.counts.open.load(Ordering::Relaxed) > most {
             tokio::task::yield_now().await;
         }
     }
 
-    /// How many TLS sessions were resumed.
+    /// Returns the number of resumed TLS sessions.
     pub(in crate::transport) fn resumed(&self) -> usize {
         self.counts.resumed.load(Ordering::Relaxed)
     }
 
-    /// How many connections were made at once at most.
+    /// Returns the maximum number of connections that were opened at once.
     pub(in crate::transport) fn most_shaking(&self) -> usize {
         self.counts.most_shaking.load(Ordering::Relaxed)
     }
@@ -245,7 +244,7 @@ async fn serve(
     None
 }
 
-/// The head of a request, and how long its body is.
+/// Returns the head of a request and the length of its body.
 async fn head(stream: &mut (impl AsyncBufReadExt + Unpin)) -> Option<(Seen, usize)> {
     let mut headers = Vec::new();
     loop {

@@ -1,16 +1,22 @@
 use super::*;
 
+/// Returns what the doctor says of a template.
+fn examination(name: &str, text: &str) -> Examination {
+    let options = Options::default();
+    let examination = examine(text, Path::new(name), &options, LibraryRules::Detect);
+    examination.expect("it is a template")
+}
+
 fn finding(weight: Weight) -> Finding {
-    Finding {
-        check: "template",
-        weight,
-        line: 0,
-        column: 0,
-        cdk_path: None,
-        what: "it is empty".into(),
-        effect: String::new(),
-        fix: "fill it".into(),
-    }
+    let examination = examination("t.yaml", include_str!("templates/mistakes.yaml"));
+    let mut finding = examination.findings[0].clone();
+    finding.check = "template";
+    finding.weight = weight;
+    (finding.line, finding.column, finding.cdk_path) = (0, 0, None);
+    finding.what = "it is empty".into();
+    finding.effect = String::new();
+    finding.fix = "fill it".into();
+    finding
 }
 
 #[test]
@@ -18,15 +24,13 @@ fn findings_are_counted() {
     let counted = |mistakes, remarks| {
         let mut findings = vec![finding(Weight::Mistake); mistakes];
         findings.extend(vec![finding(Weight::Remark); remarks]);
-        let examination = Examination {
-            findings,
-            examined: Examined::default(),
-        };
+        let mut examination = examination("t.yaml", "Resources: {}");
+        examination.findings = findings;
         let text = summary(Path::new("t.yaml"), &examination, Style::plain());
         text.split(" (").next().expect("a verdict").to_owned()
     };
-    assert_eq!(counted(0, 0), "t.yaml: no known mistake");
-    assert_eq!(counted(0, 1), "t.yaml: no known mistake, 1 remark");
+    assert_eq!(counted(0, 0), "t.yaml: no known mistakes");
+    assert_eq!(counted(0, 1), "t.yaml: no known mistakes, 1 remark");
     assert_eq!(counted(2, 0), "t.yaml: 2 mistakes");
     assert_eq!(counted(1, 2), "t.yaml: 1 mistake, 2 remarks");
 }
@@ -38,18 +42,14 @@ fn a_finding_without_a_place_is_shown_without_one() {
         Path::new("t.yaml"),
         Style::plain(),
     );
-    assert_eq!(
-        text,
-        "t.yaml: mistake: it is empty [template]\n  fix: fill it"
-    );
+    let expected = "t.yaml: mistake: it is empty [template]\n  fix: fill it";
+    assert_eq!(text, expected);
 }
 
 /// The doctor's output for a template of a public shape.
 fn output(name: &str, text: &str) -> String {
     let path = Path::new(name);
-    let options = Options::default();
-    let examination = examine(text, path, &options, LibraryRules::Detect);
-    let examination = examination.expect("it is a template");
+    let examination = examination(name, text);
     let lines = examination.findings.iter();
     let mut lines: Vec<_> = lines.map(|one| shown(one, path, Style::plain())).collect();
     lines.push(summary(path, &examination, Style::plain()));

@@ -1,11 +1,11 @@
-//! Whether a function answers as it did when it was recorded, but for ids and times.
+//! Compares a response with the recorded one, except for ids and times.
 
 use lambda_ws_local::emulator::Recorded;
 use regex_lite::Regex;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
-/// What is different now, one line each.
+/// Returns the differences, one line each.
 pub(super) fn differences(recorded: &Recorded, now: Result<&Value, &str>) -> Vec<String> {
     let before = match (&recorded.response, &recorded.error) {
         (_, Some(error)) => Err(error.as_str()),
@@ -17,11 +17,11 @@ pub(super) fn differences(recorded: &Recorded, now: Result<&Value, &str>) -> Vec
         (Ok(before), Ok(now)) => walk("", &plain(before), &plain(now), &mut found),
         (Err(before), Err(now)) if blurred(before) == blurred(now) => {}
         (before, now) => {
-            let say = |end: Result<&Value, &str>| match end {
+            let shown = |end: Result<&Value, &str>| match end {
                 Ok(response) => response.to_string(),
                 Err(error) => error.to_owned(),
             };
-            found.push(format!("recorded {}, now {}", say(before), say(now)));
+            found.push(format!("recorded {}, now {}", shown(before), shown(now)));
         }
     }
     found
@@ -50,7 +50,7 @@ fn walk(path: &str, before: &Value, now: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// JSON without what is different each time; JSON in its texts, such as bodies, is looked into.
+/// Returns the JSON without ids and times, also in strings that contain JSON, such as bodies.
 fn plain(json: &Value) -> Value {
     match json {
         Value::Object(members) => {
@@ -75,7 +75,7 @@ fn plain(json: &Value) -> Value {
     }
 }
 
-/// Text without ids and times.
+/// Returns the text without ids and times.
 fn blurred(text: &str) -> String {
     static CHANGING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
         let pattern = |text| Regex::new(text).expect("a literal pattern, which tests compile");
@@ -92,7 +92,7 @@ fn blurred(text: &str) -> String {
                 pattern(r"[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"),
                 "<id>",
             ),
-            // The gateway's own: conformance C.
+            // The gateway's ids (conformance C).
             (pattern(r"[A-Za-z0-9_-]{15}="), "<id>"),
             (pattern(r"\b(1[5-9]|2[0-4])\d{11}\b"), "<time>"),
         ]
@@ -114,14 +114,11 @@ mod tests {
     }
 
     fn recorded(response: Option<Value>, error: Option<&str>) -> Recorded {
-        Recorded {
-            request_id: String::new(),
-            function: String::new(),
-            route: String::new(),
-            duration_ms: 0.0,
-            response,
-            error: error.map(Into::into),
-        }
+        let file = json!({
+            "requestId": "", "function": "", "route": "", "durationMs": 0.0,
+            "response": response, "error": error,
+        });
+        serde_json::from_value(file).expect("a recorded response")
     }
 
     #[test]
@@ -153,14 +150,12 @@ mod tests {
     fn a_difference_is_named_by_its_place() {
         let before = json!({"statusCode": 200, "body": r#"{"a":[1,{"b":"x"}]}"#});
         let now = json!({"statusCode": 500, "body": r#"{"a":[1,{"b":"y"}],"c":true}"#});
-        assert_eq!(
-            of(before, now),
-            [
-                "statusCode: recorded 200, now 500",
-                r#"body.a[1].b: recorded "x", now "y""#,
-                "body.c: recorded null, now true",
-            ]
-        );
+        let expected = [
+            "statusCode: recorded 200, now 500",
+            r#"body.a[1].b: recorded "x", now "y""#,
+            "body.c: recorded null, now true",
+        ];
+        assert_eq!(of(before, now), expected);
         assert_eq!(of(json!(1), json!([])), ["recorded 1, now []"]);
     }
 
@@ -170,9 +165,7 @@ mod tests {
         let same = differences(&failed, Err("no user AJqB0fHsqRcCHlw="));
         assert_eq!(same, [""; 0]);
         let now = differences(&failed, Ok(&json!({"statusCode": 200})));
-        assert_eq!(
-            now,
-            [r#"recorded no user PJqB0fHsqRcCHlw=, now {"statusCode":200}"#]
-        );
+        let expected = [r#"recorded no user PJqB0fHsqRcCHlw=, now {"statusCode":200}"#];
+        assert_eq!(now, expected);
     }
 }

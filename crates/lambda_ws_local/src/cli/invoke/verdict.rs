@@ -1,4 +1,4 @@
-//! The rules by which AWS reads the answer to each kind of event.
+//! The rules for the response to each kind of event.
 
 use lambda_ws_local::emulator::error_text;
 use lambda_ws_local::function::InvokeError;
@@ -6,16 +6,16 @@ use lambda_ws_protocol::authorizer::AuthorizerResponse;
 use lambda_ws_protocol::response::ProxyResponse;
 use serde_json::Value;
 
-/// The kind of an event, as far as its answer is concerned.
+/// The kind of an event. It decides how the response is checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// An event of a route: a proxy response.
+    /// An event of a route. It gets a proxy response.
     Route,
-    /// An event of a Lambda authorizer: a policy, or the error `Unauthorized`.
+    /// An event of a Lambda authorizer. It gets a policy, or the error `Unauthorized`.
     Authorizer,
-    /// Records of a queue or a stream, by their ids: `batchItemFailures`, or nothing.
+    /// Records of a queue or a stream, with their ids. They get `batchItemFailures`, or nothing.
     Batch { service: String, ids: Vec<String> },
-    /// Everything else: SNS, EventBridge, direct invocations. AWS does not read the answer.
+    /// Other events: SNS, EventBridge, direct invocations. AWS does not read the response.
     Other,
 }
 
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// Judges an answer: what is to be said of it, if anything, or why it is rejected.
+    /// Checks a response. Returns a remark about a valid response, if any, or the error.
     pub(super) fn judge(
         &self,
         answer: Result<&[u8], &InvokeError>,
@@ -70,17 +70,17 @@ impl Kind {
     }
 }
 
-/// The answer to records, by the rules of `ReportBatchItemFailures`.
+/// Checks the response to records by the rules of `ReportBatchItemFailures`.
 fn batch(service: &str, ids: &[String], answer: &[u8]) -> Result<Option<String>, String> {
-    const FIX: &str = r#"return {"batchItemFailures": [{"itemIdentifier": ID}]}, or fail to have all records sent again"#;
+    const FIX: &str = r#"return {"batchItemFailures": [{"itemIdentifier": ID}]}, or return an error to get all records again"#;
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
         return Err(format!(
-            "the answer to an {service} event is not JSON: {FIX}"
+            "the response to an {service} event is not JSON: {FIX}"
         ));
     };
     if answer.get("statusCode").is_some() {
         return Err(format!(
-            "a proxy response is not an answer to an {service} event: Lambda ignores it and counts all records as done. \
+            "a proxy response is not valid for an {service} event: Lambda ignores it and counts all records as done. \
              {FIX}"
         ));
     }
@@ -144,15 +144,10 @@ mod tests {
             assert_eq!(judge(&sqs, &fine), Ok(None), "{fine}");
         }
         let one = failures(json!([{"itemIdentifier": "m2"}]));
-        assert_eq!(
-            judge(&sqs, &one),
-            Ok(Some("1 of 2 records failed".to_owned()))
-        );
+        let expected = Ok(Some("1 of 2 records failed".to_owned()));
+        assert_eq!(judge(&sqs, &one), expected);
         for (bad, reason) in [
-            (
-                json!({"statusCode": 200}),
-                "not an answer to an aws:sqs event",
-            ),
+            (json!({"statusCode": 200}), "not valid for an aws:sqs event"),
             (failures(json!({})), "must be a list"),
             (
                 failures(json!([{"itemIdentifier": "m3"}])),
@@ -178,16 +173,12 @@ mod tests {
                 .unwrap_err()
                 .contains("not JSON")
         );
-        assert_eq!(
-            Kind::of(&sqs).judge(Err(&failure("boom"))),
-            Err(failure("boom").to_string())
-        );
+        let expected = Err(failure("boom").to_string());
+        assert_eq!(Kind::of(&sqs).judge(Err(&failure("boom"))), expected);
         let stream = json!({"Records": [{"eventSource": "aws:dynamodb", "dynamodb": {"SequenceNumber": "7"}}]});
         let seven = failures(json!([{"itemIdentifier": "7"}]));
-        assert_eq!(
-            judge(&stream, &seven),
-            Ok(Some("1 of 1 records failed".to_owned()))
-        );
+        let expected = Ok(Some("1 of 1 records failed".to_owned()));
+        assert_eq!(judge(&stream, &seven), expected);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The files of a new project.
 
-/// A file of a new project.
 pub(super) struct File {
     pub(super) path: &'static str,
     text: &'static str,
@@ -14,7 +13,7 @@ macro_rules! files {
 
 pub(super) const FILES: &[File] = files![
     ".gitignore" in ".gitignore",
-    // Cargo packages no folder that contains a `Cargo.toml`.
+    // Cargo does not package folders that contain a `Cargo.toml`.
     "Cargo.toml" in "Cargo.toml.template",
     "README.md" in "README.md",
     "events/1-connect.json" in "events/1-connect.json",
@@ -26,7 +25,7 @@ pub(super) const FILES: &[File] = files![
 ];
 
 impl File {
-    /// Its text, for a project of that name with that library.
+    /// Returns the text with the name and the library filled in.
     pub(super) fn filled(&self, name: &str, library: &str) -> String {
         self.text
             .replace("{{ project_name }}", name)
@@ -43,11 +42,8 @@ mod tests {
     fn every_blank_is_filled() {
         for file in FILES {
             let text = file.filled("tea", "\"0.1\"");
-            assert!(
-                !text.contains("{{") && !text.contains("{%"),
-                "{}: {text}",
-                file.path
-            );
+            assert!(!text.contains("{{"), "{}: {text}", file.path);
+            assert!(!text.contains("{%"), "{}: {text}", file.path);
         }
     }
 

@@ -1,8 +1,8 @@
-//! Names of packages, as cargo takes them.
+//! Names of packages that cargo accepts.
 
-/// The crates that the project uses: cargo refuses a package that depends on its own name.
+/// The dependencies of the project. Cargo rejects a package that depends on its own name.
 const DEPENDENCIES: [&str; 3] = ["lambda_ws", "serde", "tokio"];
-/// What cargo refuses: names of the standard library, and of its own folders.
+/// Names that cargo reserves: crates of the standard library, and its folders.
 const TAKEN: [&str; 9] = [
     "alloc",
     "build",
@@ -24,21 +24,21 @@ const KEYWORDS: [&str; 53] = [
 /// crates.io's limit.
 const LONGEST: usize = 64;
 
-/// A name that cargo, cargo-lambda and a template take.
+/// Checks that cargo, cargo-lambda and templates accept a name.
 pub(super) fn check(name: &str) -> Result<String, String> {
     let first = |letter: char| letter.is_ascii_alphabetic() || letter == '_';
     let other = |letter: char| first(letter) || letter.is_ascii_digit() || letter == '-';
     if !name.starts_with(first) || !name.chars().all(other) || name.len() > LONGEST {
         return Err(format!(
-            "a package's name is a letter and then letters, digits, `-` and `_`, at most {LONGEST}; try `tea-room`"
+            "not a valid package name: expected a letter, then letters, digits, `-` and `_`, at most {LONGEST} in total; try `tea-room`"
         ));
     }
     if KEYWORDS.contains(&name) {
-        return Err(format!("`{name}` is a word of Rust; try `my-{name}`"));
+        return Err(format!("`{name}` is a keyword of Rust; try `my-{name}`"));
     }
     if DEPENDENCIES.contains(&name) || TAKEN.contains(&name) {
         return Err(format!(
-            "`{name}` is the name of something that the project uses; try `my-{name}`"
+            "`{name}` is the name of a crate or folder that the project uses; try `my-{name}`"
         ));
     }
     Ok(name.to_owned())

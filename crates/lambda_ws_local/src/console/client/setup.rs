@@ -8,14 +8,12 @@ use tokio_tungstenite::Connector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
-/// The longest text of a client's name, its query string and the like.
+/// The maximum length of a name, a query string and similar texts.
 const LONGEST: usize = 16 * 1024;
 
-/// How a client connects.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Setup {
-    /// What the page calls it.
     pub(super) name: String,
     /// Without the question mark.
     pub(super) query: String,
@@ -23,7 +21,7 @@ pub(crate) struct Setup {
     pub(super) protocols: Vec<String>,
 }
 
-/// Where it connects.
+/// The address that it connects to.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) address: SocketAddr,
@@ -32,7 +30,6 @@ pub(crate) struct Place {
 }
 
 impl Setup {
-    /// The handshake.
     pub(super) fn request(&self, place: &Place) -> Result<Request, ConsoleError> {
         let (address, stage) = (place.address, &place.stage);
         let scheme = if place.connector.is_some() {
@@ -43,7 +40,7 @@ impl Setup {
         let parts = [&self.name, &self.query];
         if parts.iter().any(|part| part.len() > LONGEST) {
             return Err(ConsoleError::bad(
-                "a name and a query string have 16 KB at most",
+                "the name or the query string is too long: expected at most 16 KB",
             ));
         }
         let query = match self.query.trim_start_matches('?') {
@@ -62,17 +59,22 @@ impl Setup {
         for (name, value) in &self.headers {
             let name = name.trim();
             let parsed: Result<HeaderName, _> = name.parse();
-            let parsed =
-                parsed.map_err(|_| ConsoleError::bad(format!("`{name}` is no header name")))?;
+            let parsed = parsed
+                .map_err(|_| ConsoleError::bad(format!("`{name}` is not a valid header name")))?;
             let value = HeaderValue::from_str(value.trim());
-            let value =
-                value.map_err(|_| ConsoleError::bad(format!("the value of {name} is none")))?;
+            let value = value.map_err(|_| {
+                ConsoleError::bad(format!("the value of {name} is not valid in a header"))
+            })?;
             headers.append(parsed, value);
         }
         let protocols = self.protocols.join(", ");
         if !protocols.is_empty() {
             let value = HeaderValue::from_str(&protocols);
-            let bad = || ConsoleError::bad(format!("`{protocols}` is no list of sub-protocols"));
+            let bad = || {
+                ConsoleError::bad(format!(
+                    "`{protocols}` is not a valid list of sub-protocols"
+                ))
+            };
             headers.insert(SEC_WEBSOCKET_PROTOCOL, value.map_err(|_| bad())?);
         }
         Ok(request)

@@ -33,13 +33,10 @@ async fn a_client_of_the_console_connects_sends_and_hears() {
     assert_eq!(event["headers"]["x-who"], "ann");
     assert_eq!(event["headers"]["Sec-WebSocket-Protocol"], "chat.v1");
     watched.call("POST", "clients/1/send", "hi there").await;
-    let heard = page
-        .entry("said", |one| one["direction"] == "received")
-        .await;
-    assert_eq!(
-        (&heard["text"], &heard["bytes"]),
-        (&json!("hi there"), &json!(8))
-    );
+    let heard = page.entry("said", |one| one["direction"] == "received");
+    let heard = heard.await;
+    assert_eq!(heard["text"], "hi there");
+    assert_eq!(heard["bytes"], 8);
     let (_, all) = watched.call("GET", "clients", "").await;
     assert_eq!(all[0]["messages"].as_array().unwrap().len(), 2);
     watched.call("POST", "clients/1/close", "").await;
@@ -68,43 +65,26 @@ async fn the_console_posts_to_one_to_a_room_and_to_all() {
     let watched = start(Setup::new().route("$connect", ok), None).await;
     let (mut ann, mut bob) = (watched.local.connect().await, watched.local.connect().await);
     let (ann_id, bob_id) = (watched.local.id().await, watched.local.id().await);
-    let to = |to: Value| json!({ "to": to, "data": "hello" }).to_string();
-    let (_, done) = watched
-        .call("POST", "post", &to(json!({ "connection": ann_id })))
-        .await;
+    let post = async |to: Value| {
+        let body = json!({ "to": to, "data": "hello" }).to_string();
+        watched.call("POST", "post", &body).await.1
+    };
+    let done = post(json!({ "connection": ann_id })).await;
     assert_eq!((&done["asked"], &done["sent"]), (&json!(1), &json!(1)));
     assert_eq!(ann.text().await, "hello");
-    let (_, done) = watched
-        .call("POST", "post", &to(json!({ "everyone": true })))
-        .await;
+    let done = post(json!({ "everyone": true })).await;
     assert_eq!(done["sent"], 2);
-    assert_eq!(
-        (ann.text().await, bob.text().await),
-        ("hello".into(), "hello".into())
-    );
-    let (_, done) = watched
-        .call("POST", "post", &to(json!({ "room": "empty" })))
-        .await;
+    assert_eq!(ann.text().await, "hello");
+    assert_eq!(bob.text().await, "hello");
+    let done = post(json!({ "room": "empty" })).await;
     assert_eq!(done["asked"], 0);
-    let (_, gone) = watched
-        .call(
-            "POST",
-            "post",
-            &to(json!({ "connection": "L0SM9cOFvHcCIhw=" })),
-        )
-        .await;
+    let gone = post(json!({ "connection": "L0SM9cOFvHcCIhw=" })).await;
     assert_eq!(gone["failed"], json!({ "410": 1 }));
-    let (_, known) = watched
-        .call("POST", "details", &json!([bob_id, "nobody"]).to_string())
-        .await;
+    let ids = json!([bob_id, "nobody"]).to_string();
+    let (_, known) = watched.call("POST", "details", &ids).await;
     assert_eq!(known.as_object().unwrap().len(), 1);
-    let (_, closed) = watched
-        .call(
-            "POST",
-            "close",
-            &json!({ "connection": bob_id }).to_string(),
-        )
-        .await;
+    let bob = json!({ "connection": bob_id }).to_string();
+    let (_, closed) = watched.call("POST", "close", &bob).await;
     assert_eq!(closed["status"], 204);
 }
 
@@ -113,17 +93,12 @@ async fn tables_are_read_and_never_written() {
     let watched = start(Setup::new(), None).await;
     let (_, tables) = watched.call("POST", "dynamodb/ListTables", "{}").await;
     assert_eq!(tables["TableNames"], json!(["Connections"]));
-    let (status, refused) = watched
-        .call(
-            "POST",
-            "dynamodb/DeleteTable",
-            r#"{"TableName":"Connections"}"#,
-        )
-        .await;
+    let table = r#"{"TableName":"Connections"}"#;
+    let deleted = watched.call("POST", "dynamodb/DeleteTable", table);
+    let (status, refused) = deleted.await;
     assert_eq!(status, 400, "{refused}");
-    let (_, items) = watched
-        .call("GET", "items?connection=L0SM9cOFvHcCIhw%3D", "")
-        .await;
+    let path = "items?connection=L0SM9cOFvHcCIhw%3D";
+    let (_, items) = watched.call("GET", path, "").await;
     assert_eq!(items, json!({ "items": [], "looked": 0, "whole": true }));
 }
 
@@ -132,15 +107,11 @@ async fn an_event_is_sent_again() {
     let watched = start(Setup::new(), None).await;
     let event = json!({ "function": "chat", "event": "{\"a\":1}" }).to_string();
     let (_, answer) = watched.call("POST", "replay", &event).await;
-    assert_eq!(
-        (&answer["response"], &answer["error"]),
-        (&json!("{\"a\":1}"), &Value::Null)
-    );
+    assert_eq!(answer["response"], json!("{\"a\":1}"));
+    assert_eq!(answer["error"], Value::Null);
     let nobody = json!({ "function": "x", "event": "{}" }).to_string();
-    assert_eq!(
-        watched.call("POST", "replay", &nobody).await.1["error"],
-        "nobody"
-    );
+    let (_, answer) = watched.call("POST", "replay", &nobody).await;
+    assert_eq!(answer["error"], "nobody");
     let none = json!({ "function": "chat", "event": "{" }).to_string();
     assert_eq!(watched.call("POST", "replay", &none).await.0, 400);
 }
@@ -153,29 +124,18 @@ async fn limits_are_set_and_lifted_while_the_template_s_stay() {
     let watched = start(setup, None).await;
     let wanted = r#"{"throttle":{"rate":5,"burst":6,"connections":7}}"#;
     let (_, knobs) = watched.call("PATCH", "knobs", wanted).await;
-    assert_eq!(
-        knobs["throttle"],
-        json!({ "rate": 5.0, "burst": 6.0, "connections": 7.0 })
-    );
+    let expected = json!({ "rate": 5.0, "burst": 6.0, "connections": 7.0 });
+    assert_eq!(knobs["throttle"], expected);
     assert_eq!(knobs["freeze"], true);
     let limits = watched.local.gateway.throttle().limits().unwrap();
     assert_eq!(limits.routes["say"], Rate::new(1.0, 2.0));
     let (_, knobs) = watched.call("PATCH", "knobs", r#"{"throttle":null}"#).await;
     assert_eq!(knobs["throttle"], Value::Null);
-    let (status, _) = watched
-        .call(
-            "PATCH",
-            "knobs",
-            r#"{"throttle":{"rate":-1,"burst":1,"connections":1}}"#,
-        )
-        .await;
-    assert_eq!(status, 400);
+    let negative = r#"{"throttle":{"rate":-1,"burst":1,"connections":1}}"#;
+    assert_eq!(watched.call("PATCH", "knobs", negative).await.0, 400);
     let (_, knobs) = watched.call("PATCH", "knobs", wanted).await;
     assert_eq!(knobs["throttle"]["rate"], 5.0);
     let limits = watched.local.gateway.throttle().limits().unwrap();
-    assert_eq!(
-        limits.routes["say"],
-        Rate::new(1.0, 2.0),
-        "after they were lifted, too"
-    );
+    // After they were lifted, too.
+    assert_eq!(limits.routes["say"], Rate::new(1.0, 2.0));
 }

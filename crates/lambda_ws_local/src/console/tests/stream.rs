@@ -12,22 +12,15 @@ async fn what_happens_is_told_in_its_order() {
     let id = opened["connection"].as_str().unwrap();
     client.send("hello").await;
     let done = page.entry("done", |one| one["what"] == "message").await;
-    assert_eq!(
-        (&done["route"], &done["connection"]),
-        (&json!("$default"), &json!(id))
-    );
-    assert_eq!(
-        (&done["outcome"], &done["good"]),
-        (&json!("ok"), &json!(true))
-    );
-    watched
-        .call("POST", "close", &json!({ "connection": id }).to_string())
-        .await;
+    assert_eq!(done["route"], "$default");
+    assert_eq!(done["connection"], json!(id));
+    assert_eq!(done["outcome"], "ok");
+    assert_eq!(done["good"], true);
+    let close = json!({ "connection": id }).to_string();
+    watched.call("POST", "close", &close).await;
     let closed = page.entry("closed", |_| true).await;
-    assert_eq!(
-        (&closed["connection"], &closed["outcome"]),
-        (&json!(id), &json!("1000"))
-    );
+    assert_eq!(closed["connection"], json!(id));
+    assert_eq!(closed["outcome"], "1000");
 }
 
 #[tokio::test]
@@ -40,12 +33,8 @@ async fn a_new_page_hears_the_past_and_another_one_goes_on() {
         .invocation_ended("a", Duration::from_millis(3), Ok(&event));
     let mut page = watched.page().await;
     let first = page.batch().await.unwrap();
-    let kinds: Vec<_> = first["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| &one["k"])
-        .collect();
+    let kinds = first["entries"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|one| &one["k"]).collect();
     assert_eq!(kinds, ["begun", "ended"]);
     let headers = format!("Host: localhost\r\nLast-Event-ID: {}\r\n", first["next"]);
     let mut stream = watched.local.raw().await;
@@ -154,14 +143,10 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
     };
     let _second = call(token(2)).await;
     let told = page.entry("call", |_| true).await;
-    assert_eq!(
-        (&told["id"], &told["origin"]),
-        (&json!("b"), &json!("during"))
-    );
-    assert_eq!(
-        (&told["action"], &told["status"]),
-        (&json!("ListTables"), &json!(200))
-    );
+    assert_eq!(told["id"], "b");
+    assert_eq!(told["origin"], "during");
+    assert_eq!(told["action"], "ListTables");
+    assert_eq!(told["status"], 200);
     let _nobody = call(None).await;
     assert_eq!(page.entry("call", |_| true).await["origin"], "unknown");
     watched.activity.environment_idle("chat", 2);
@@ -172,9 +157,7 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
     assert_eq!(page.entry("call", |_| true).await["origin"], "after");
     let _nobody = call(Some("local-0/chat/2".to_owned())).await;
     let likely = page.entry("call", |_| true).await;
-    assert_eq!(
-        (&likely["id"], &likely["origin"]),
-        (&json!("a"), &json!("likely"))
-    );
+    assert_eq!(likely["id"], "a");
+    assert_eq!(likely["origin"], "likely");
     serving.abort();
 }

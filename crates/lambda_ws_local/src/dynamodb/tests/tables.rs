@@ -6,10 +6,8 @@ use super::*;
 async fn a_table_is_created_once_and_items_expire_by_the_attribute() {
     let dynamodb = connections().await;
     ok(&dynamodb, "PutItem", put("1")).await;
-    dynamodb
-        .create_table(table(), Some("exp"))
-        .await
-        .expect("the same table");
+    let result = dynamodb.create_table(table(), Some("exp")).await;
+    result.expect("the same table");
     let count = ok(
         &dynamodb,
         "Scan",
@@ -31,27 +29,19 @@ async fn another_table_of_the_same_name_is_a_clear_error() {
     let dynamodb = connections().await;
     let mut other = table();
     other["AttributeDefinitions"][1]["AttributeType"] = "N".into();
-    let error = dynamodb
-        .create_table(other, None)
-        .await
-        .expect_err("an error");
+    let result = dynamodb.create_table(other, None).await;
+    let error = result.expect_err("an error");
+    let expected = "the table connections has the key pk (S, HASH), sk (S, RANGE), \
+     not pk (S, HASH), sk (N, RANGE): delete it, or use another data file";
+    assert_eq!(error.to_string(), expected);
+    let result = dynamodb.create_table(table(), Some("ttl")).await;
+    let error = result.expect_err("an error");
     assert_eq!(
         error.to_string(),
-        "the table connections exists with the key pk (S, HASH), sk (S, RANGE), \
-         not pk (S, HASH), sk (N, RANGE); delete it, or use another data file"
+        "items of the table connections expire by exp, not by ttl: delete it, or use another data file"
     );
-    let error = dynamodb
-        .create_table(table(), Some("ttl"))
-        .await
-        .expect_err("an error");
-    assert_eq!(
-        error.to_string(),
-        "items of the table connections expire by exp, not by ttl; delete it, or use another data file"
-    );
-    let error = dynamodb
-        .create_table(json!({"TableName": "x"}), None)
-        .await
-        .expect_err("an error");
+    let result = dynamodb.create_table(json!({"TableName": "x"}), None).await;
+    let error = result.expect_err("an error");
     assert!(
         matches!(
             error,
@@ -91,20 +81,16 @@ async fn a_file_survives_the_process() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("data");
     let dynamodb = DynamoDb::open(&file).expect("a database");
-    dynamodb
-        .create_table(table(), Some("exp"))
-        .await
-        .expect("a table");
+    let result = dynamodb.create_table(table(), Some("exp")).await;
+    result.expect("a table");
     ok(&dynamodb, "PutItem", put("1")).await;
     let mut expired = put("2");
     expired["Item"]["exp"] = json!({"N": "1000000000"});
     ok(&dynamodb, "PutItem", expired).await;
     drop(dynamodb);
     let dynamodb = DynamoDb::open(&file).expect("a database");
-    dynamodb
-        .create_table(table(), Some("exp"))
-        .await
-        .expect("the same table");
+    let result = dynamodb.create_table(table(), Some("exp")).await;
+    result.expect("the same table");
     let items = ok(&dynamodb, "Scan", json!({"TableName": "connections"})).await;
     assert_eq!(items["Items"], json!([put("1")["Item"]]));
 }

@@ -55,26 +55,22 @@ async fn an_event_and_its_response_are_two_files_that_nobody_else_reads() {
     let long = "x".repeat(100);
     record(&folder, 9_999, &["$connect", "a/b ü", &long]).await;
     let failed = format!("0003-{}", &long[..40]);
-    assert_eq!(
-        names(&folder),
-        [
-            "0001-connect.json".to_owned(),
-            "0001-connect.response.json".to_owned(),
-            "0002-a-b--.json".to_owned(),
-            "0002-a-b--.response.json".to_owned(),
-            format!("{failed}.json"),
-            format!("{failed}.response.json"),
-        ]
-    );
+    let expected = [
+        "0001-connect.json".to_owned(),
+        "0001-connect.response.json".to_owned(),
+        "0002-a-b--.json".to_owned(),
+        "0002-a-b--.response.json".to_owned(),
+        format!("{failed}.json"),
+        format!("{failed}.response.json"),
+    ];
+    assert_eq!(names(&folder), expected);
     let read = |name: &str| std::fs::read(folder.join(name)).expect("a file");
     let written: Value = serde_json::from_slice(&read("0001-connect.json")).expect("JSON");
     assert_eq!(written.to_string(), event("$connect"));
     let recorded = |name: &str| serde_json::from_slice::<Recorded>(&read(name)).expect("JSON");
     let ok = recorded("0001-connect.response.json");
-    assert_eq!(
-        (&*ok.request_id, &*ok.function, &*ok.route, ok.response),
-        ("r-1", "Chat", "$connect", Some(written))
-    );
+    let found = (&*ok.request_id, &*ok.function, &*ok.route, ok.response);
+    assert_eq!(found, ("r-1", "Chat", "$connect", Some(written)));
     let failed = recorded(&format!("{failed}.response.json"));
     assert_eq!(failed.error.as_deref(), Some("it is too long"));
     let mode = |path: &Path| path.metadata().expect("a file").permissions().mode() & 0o777;
@@ -110,10 +106,8 @@ async fn fault_l12_a_recording_ends_at_its_size_and_no_event_lacks_its_response(
     for limit in [one * 2 - 1, one + one / 2] {
         let folder = tempfile::tempdir().expect("a folder");
         record_up_to(folder.path(), 10, Size(limit), &["a", "b", "c", "d"]).await;
-        assert_eq!(
-            names(folder.path()),
-            ["0001-a.json", "0001-a.response.json"]
-        );
+        let expected = ["0001-a.json", "0001-a.response.json"];
+        assert_eq!(names(folder.path()), expected);
         assert!(size(folder.path()) <= limit);
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -135,10 +129,8 @@ async fn a_folder_that_is_gone_ends_the_recording_and_nothing_else() {
         tokio::task::yield_now().await;
         recorder.numbers.lock().expect("no panic").0 = 0;
     }
-    integration
-        .invoke(event("a").into(), "r")
-        .await
-        .expect("it is served");
+    let result = integration.invoke(event("a").into(), "r").await;
+    result.expect("it is served");
     recorder.finish().await;
 }
 

@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-/// What a response's file ends with, in the place of the event's `.json`.
+/// The suffix of a response's file, instead of the event's `.json`.
 pub(super) const RESPONSE: &str = "response.json";
 
-/// A response as it is recorded.
+/// A recorded response.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Recorded {
     /// The request id of the event.
     pub request_id: String,
@@ -30,16 +31,16 @@ pub struct Recorded {
     pub route: String,
     /// How long the function took, in milliseconds.
     pub duration_ms: f64,
-    /// What the function returned; text if that is no JSON.
+    /// The function's response, as text if it is not JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
-    /// Why there is no response.
+    /// The error, if there is no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
 impl Recorded {
-    /// Whether a file contains a recorded response, and not an event.
+    /// Whether a file is a recorded response, by its name.
     pub fn is_response(path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(&format!(".{RESPONSE}"))
@@ -49,35 +50,32 @@ impl Recorded {
     ///
     /// # Errors
     ///
-    /// There is no such file, or it does not contain a response.
+    /// The file does not exist, or does not contain a response.
     pub fn read(event: &Path) -> Result<Recorded, Failure> {
         let path = event.with_extension(RESPONSE);
         let name = path.display();
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            let what =
-                format!("cannot read {name}: record it with --record, or leave --compare out");
+            let what = format!("cannot read {name}: record it with --record, or remove --compare");
             Failure::because(&what, error)
         })?;
         serde_json::from_str(&text)
-            .map_err(|error| Failure::because(&format!("{name} is no recorded response"), error))
+            .map_err(|error| Failure::because(&format!("{name} is not a recorded response"), error))
     }
 }
 
-/// What the recorder and its writer tell each other.
+/// The state that the recorder and its writer share.
 #[derive(Default)]
 pub(super) struct Progress {
     pub(super) stopped: AtomicBool,
     pub(super) left_out: AtomicU64,
 }
 
-/// A part of a recording that waits for the writer.
 pub(super) enum Entry {
     Event(u64, Bytes),
     Response(u64, Outcome),
     End,
 }
 
-/// How an event ended.
 pub(super) struct Outcome {
     pub(super) request_id: String,
     pub(super) function: Arc<str>,
@@ -85,14 +83,14 @@ pub(super) struct Outcome {
     pub(super) result: Result<Bytes, String>,
 }
 
-/// The writer of a recording, on a thread of its own.
+/// The writer of a recording, on a separate thread.
 pub(super) struct Writer {
     pub(super) folder: PathBuf,
-    /// The digits of a number, so that names sort by time.
+    /// The number of digits, so that names sort by time.
     pub(super) width: usize,
-    /// Events without a response yet: name and route.
+    /// The name and route of events without a response yet.
     pub(super) begun: HashMap<u64, (String, String)>,
-    /// How many bytes may still be written.
+    /// The remaining bytes.
     pub(super) room: u64,
     pub(super) size_limit: Size,
     pub(super) progress: Arc<Progress>,
@@ -112,7 +110,7 @@ impl Writer {
                 let _ = std::fs::remove_file(&path);
                 let path = path.display();
                 let failed = format!(
-                    "recording has ended, serving goes on: cannot write {path}: {error}: make room on the disk, or record \
+                    "recording has ended: cannot write {path}: {error}; free disk space, or record \
                      into another folder"
                 );
                 self.progress.stopped.store(true, Ordering::Relaxed);
@@ -129,7 +127,7 @@ impl Writer {
             0 => {}
             n => {
                 let slow =
-                    format!("{n} events or responses are not recorded: the disk is too slow");
+                    format!("{n} events or responses were not recorded: the disk is too slow");
                 self.reporter.line(slow);
             }
         }
@@ -141,7 +139,7 @@ impl Writer {
         let route = route.unwrap_or_default().to_owned();
         let name = format!("{number:0width$}-{}", label(&route), width = self.width);
         let text = match json {
-            // Events are JSON. Should one not be, then this is what has to be seen.
+            // Events are JSON. An event that is not is written unchanged.
             Value::Null => event.to_vec(),
             json => pretty(&json),
         };
@@ -153,14 +151,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes the room for a file; without room the recording ends, and only responses that still fit are written.
+    /// Reserves the bytes of a file. Without enough bytes the recording ends, and only responses that still fit are
+    /// written.
     fn fits(&mut self, text: &[u8]) -> bool {
         let rest = self.room.checked_sub(text.len() as u64);
         if let Some(rest) = rest {
             self.room = rest;
         } else if !self.progress.stopped.swap(true, Ordering::Relaxed) {
             let limit = self.size_limit;
-            let full = format!("recording ends at {limit}: raise --record-size for more");
+            let full = format!("recording ends at {limit}: raise --record-size to record more");
             self.reporter.line(full);
         }
         rest.is_some()
@@ -184,7 +183,7 @@ impl Writer {
         };
         let text = pretty(&recorded);
         if !self.fits(&text) {
-            // `--compare` would ask for its response.
+            // Without its event file, `--compare` cannot use the response.
             let event = self.folder.join(format!("{name}.json"));
             return std::fs::remove_file(&event).map_err(|error| (event, error));
         }
@@ -206,14 +205,14 @@ fn pretty(json: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// Creates a file that only the user can read: events contain tokens.
+/// Creates a file that only the user can read, because events contain tokens.
 fn create(path: &Path, text: &[u8]) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path);
     file?.write_all(text)
 }
 
-/// A route's name in a file's name.
+/// Returns a route key as a part of a file name.
 fn label(route: &str) -> String {
     let plain = |c: char| match c {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => c,
@@ -231,7 +230,7 @@ fn label(route: &str) -> String {
     }
 }
 
-/// The largest number in a folder, 0 if there is none.
+/// Returns the largest number in a folder, or 0.
 pub(super) fn last_number(folder: &Path) -> std::io::Result<u64> {
     let mut last = 0;
     for entry in std::fs::read_dir(folder)? {

@@ -35,13 +35,9 @@ fn cargo_is_asked_where_it_is_told_to_run() {
         folder(&["run", "--manifest-path", "a/Cargo.toml"]),
         Path::new("a")
     );
-    assert_eq!(
-        folder(&["run", "--manifest-path=Cargo.toml"]),
-        Path::new(".")
-    );
-    assert_eq!(
-        folder(&["run", "--", "--manifest-path", "a/b"]),
-        Path::new(".")
-    );
+    let expected = Path::new(".");
+    assert_eq!(folder(&["run", "--manifest-path=Cargo.toml"]), expected);
+    let expected = Path::new(".");
+    assert_eq!(folder(&["run", "--", "--manifest-path", "a/b"]), expected);
     assert!(!is_cargo_run(&"cargo".into(), &["lambda".into()]));
 }

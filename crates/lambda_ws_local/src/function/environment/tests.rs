@@ -15,6 +15,11 @@ const SETUP: Variables<'static> = Variables {
     lambda_url: None,
 };
 
+const CARGO: Variables<'static> = Variables {
+    cargo: true,
+    ..SETUP
+};
+
 /// A developer with a real account.
 fn developer(name: &str) -> Option<String> {
     let value = match name {
@@ -29,11 +34,8 @@ fn developer(name: &str) -> Option<String> {
 }
 
 fn changed<'a>(changes: &[(&str, &str)], setup: &'a mut BTreeMap<String, String>) -> Variables<'a> {
-    setup.extend(
-        changes
-            .iter()
-            .map(|(name, value)| (String::from(*name), String::from(*value))),
-    );
+    let changes = changes.iter();
+    setup.extend(changes.map(|(name, value)| (name.to_string(), value.to_string())));
     Variables {
         template: setup,
         ..SETUP
@@ -71,31 +73,15 @@ fn a_function_sees_lambda_and_nothing_of_the_developer() {
 
 #[test]
 fn no_credential_of_the_developer_gets_in() {
-    let variables = variables(
-        &Variables {
-            cargo: true,
-            ..SETUP
-        },
-        developer,
-    );
-    assert!(
-        !variables
-            .values()
-            .any(|value| value == "real" || value == "production"),
-        "{variables:?}"
-    );
+    let variables = variables(&CARGO, developer);
+    let is_secret = |value: &String| value == "real" || value == "production";
+    assert!(!variables.values().any(is_secret), "{variables:?}");
 }
 
 #[test]
 fn cargo_finds_its_home_and_no_other_program_does() {
     assert_eq!(variables(&SETUP, developer).get("HOME"), None);
-    let cargo = variables(
-        &Variables {
-            cargo: true,
-            ..SETUP
-        },
-        developer,
-    );
+    let cargo = variables(&CARGO, developer);
     assert_eq!(cargo["HOME"], "/home/ann");
     assert_eq!(cargo.get("CARGO_HOME"), None);
 }
@@ -103,23 +89,13 @@ fn cargo_finds_its_home_and_no_other_program_does() {
 #[test]
 fn the_template_wins_over_defaults_and_the_developer() {
     let mut template = BTreeMap::new();
-    let setup = changed(
-        &[
-            ("TZ", "Europe/Rome"),
-            ("RUST_LOG", "warn"),
-            ("CONNECTIONS_TABLE", "c"),
-        ],
-        &mut template,
-    );
+    let table = ("CONNECTIONS_TABLE", "c");
+    let changes = [("TZ", "Europe/Rome"), ("RUST_LOG", "warn"), table];
+    let setup = changed(&changes, &mut template);
     let variables = variables(&setup, developer);
-    assert_eq!(
-        (
-            &*variables["TZ"],
-            &*variables["RUST_LOG"],
-            &*variables["CONNECTIONS_TABLE"]
-        ),
-        ("Europe/Rome", "warn", "c")
-    );
+    assert_eq!(&*variables["TZ"], "Europe/Rome");
+    assert_eq!(&*variables["RUST_LOG"], "warn");
+    assert_eq!(&*variables["CONNECTIONS_TABLE"], "c");
 }
 
 #[test]
@@ -136,10 +112,8 @@ fn the_template_cannot_lead_out_of_this_machine() {
         ),
         ("AWS_ACCESS_KEY_ID", "AKIAREAL"),
     ];
-    assert_eq!(
-        variables(&changed(&changes, &mut template), developer),
-        variables(&SETUP, developer)
-    );
+    let found = variables(&changed(&changes, &mut template), developer);
+    assert_eq!(found, variables(&SETUP, developer));
 }
 
 #[test]
@@ -147,9 +121,8 @@ fn fault_f30_a_variable_that_is_set_over_the_templates_is_reserved() {
     let mut template: BTreeMap<_, _> = variables(&SETUP, |_| None);
     template.insert("AWS_ENDPOINT_URL_LAMBDA".into(), String::new());
     template.insert("MINE".into(), String::new());
-    template
-        .values_mut()
-        .for_each(|value| *value = "mine".into());
+    let values = template.values_mut();
+    values.for_each(|value| *value = "mine".into());
     let setup = Variables {
         template: &template,
         lambda_url: Some("http://127.0.0.1:3002"),
@@ -163,34 +136,28 @@ fn fault_f30_a_variable_that_is_set_over_the_templates_is_reserved() {
 #[test]
 fn who_else_runs_a_function_is_told_what_he_does_not_know() {
     let mut template = BTreeMap::new();
-    let setup = changed(
-        &[("CONNECTIONS_TABLE", "c"), ("TZ", "Europe/Rome")],
-        &mut template,
-    );
+    let changes = [("CONNECTIONS_TABLE", "c"), ("TZ", "Europe/Rome")];
+    let setup = changed(&changes, &mut template);
     let all = variables(&setup, developer);
     let names: Vec<_> = for_others(setup.template, &all).into_keys().collect();
-    assert_eq!(
-        names,
-        [
-            "AWS_ACCESS_KEY_ID",
-            "AWS_CONFIG_FILE",
-            "AWS_DEFAULT_REGION",
-            "AWS_EC2_METADATA_DISABLED",
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-            "AWS_ENDPOINT_URL_DYNAMODB",
-            "AWS_REGION",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SHARED_CREDENTIALS_FILE",
-            "CONNECTIONS_TABLE",
-            "TZ",
-        ]
-    );
+    let expected = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_CONFIG_FILE",
+        "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "CONNECTIONS_TABLE",
+        "TZ",
+    ];
+    assert_eq!(names, expected);
 }
 
 #[test]
 fn a_machine_without_a_path_still_has_lambdas() {
-    assert_eq!(
-        variables(&SETUP, |_| None)["PATH"],
-        "/usr/local/bin:/usr/bin:/bin"
-    );
+    let expected = "/usr/local/bin:/usr/bin:/bin";
+    assert_eq!(variables(&SETUP, |_| None)["PATH"], expected);
 }

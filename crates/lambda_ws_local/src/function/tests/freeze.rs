@@ -2,27 +2,21 @@
 
 use super::*;
 
-fn freezing() -> Config {
-    Config {
-        concurrency: 1,
-        freeze: Some(FREEZE_AFTER),
-        ..probe(&[])
-    }
+fn freezing(freeze: Option<Duration>) -> Config {
+    Config { freeze, ..single() }
 }
 
 #[tokio::test]
 async fn a_process_without_an_event_is_stopped_and_goes_on_with_the_next() {
-    let probe = Probe::start(freezing()).await;
+    let probe = Probe::start(freezing(Some(FREEZE_AFTER))).await;
     let pid = probe.pid().await;
     for _ in 0..5 {
         eventually("it is stopped", || is_frozen(pid)).await;
         assert_eq!(probe.pid().await, pid);
     }
     probe.answer("leave-a-child").await;
-    eventually("its child is stopped too", || {
-        group(pid).len() == 2 && is_frozen(pid)
-    })
-    .await;
+    let both = || group(pid).len() == 2 && is_frozen(pid);
+    eventually("its child is stopped too", both).await;
     probe.function.stop().await;
     eventually("the group is gone", || group(pid).is_empty()).await;
 }
@@ -30,11 +24,7 @@ async fn a_process_without_an_event_is_stopped_and_goes_on_with_the_next() {
 #[tokio::test]
 async fn a_process_is_not_stopped_before_its_time_nor_without_a_freeze() {
     for freeze in [None, Some(LONG)] {
-        let probe = Probe::start(Config {
-            freeze,
-            ..freezing()
-        })
-        .await;
+        let probe = Probe::start(freezing(freeze)).await;
         let pid = probe.pid().await;
         let end = Instant::now() + FREEZE_AFTER * 10;
         while Instant::now() < end {
@@ -46,11 +36,7 @@ async fn a_process_is_not_stopped_before_its_time_nor_without_a_freeze() {
 
 #[tokio::test]
 async fn the_freeze_is_switched_while_processes_run() {
-    let probe = Probe::start(Config {
-        freeze: None,
-        ..freezing()
-    })
-    .await;
+    let probe = Probe::start(freezing(None)).await;
     let pid = probe.pid().await;
     for _ in 0..3 {
         probe.function.set_freeze(true);
@@ -66,7 +52,7 @@ async fn the_freeze_is_switched_while_processes_run() {
 #[tokio::test]
 async fn work_after_the_response_stands_still_and_is_told_of_once() {
     let folder = TempDir::new().expect("a folder");
-    let mut probe = Probe::start(freezing()).await;
+    let mut probe = Probe::start(freezing(Some(FREEZE_AFTER))).await;
     let pid = probe.pid().await;
     // A busy machine may give the work its time after the event's only: then there is nothing to see.
     for round in 0..20 {
@@ -92,7 +78,7 @@ async fn work_after_the_response_stands_still_and_is_told_of_once() {
 
 #[tokio::test]
 async fn what_is_printed_before_the_response_is_no_work_after_it() {
-    let mut probe = Probe::start(freezing()).await;
+    let mut probe = Probe::start(freezing(Some(FREEZE_AFTER))).await;
     let pid = probe.pid().await;
     for _ in 0..20 {
         probe.answer("print out\ncomplain err").await;
@@ -113,10 +99,10 @@ async fn what_is_printed_before_the_response_is_no_work_after_it() {
 #[tokio::test]
 #[ignore = "a process of the next test, which kills it"]
 async fn a_gateway_whose_function_is_frozen() {
-    let Ok(mark) = std::env::var("GATEWAY_OF_A_FROZEN_FUNCTION") else {
+    let Ok(mark) = std::env::var("GATEWAY_OF_A_TEST") else {
         return;
     };
-    let probe = Probe::start(freezing()).await;
+    let probe = Probe::start(freezing(Some(FREEZE_AFTER))).await;
     let pid = probe.answer("leave-a-child\npid").await;
     std::fs::write(format!("{mark}.new"), pid).expect("a file");
     std::fs::rename(format!("{mark}.new"), mark).expect("a file");
@@ -127,24 +113,13 @@ async fn a_gateway_whose_function_is_frozen() {
 async fn a_gateway_that_is_killed_takes_stopped_processes_along() {
     let folder = TempDir::new().expect("a folder");
     let (mark, mark_name) = file(&folder, "pid");
-    let mut gateway = Command::new(std::env::current_exe().expect("a path"))
-        .args([
-            "--ignored",
-            "--exact",
-            "function::tests::freeze::a_gateway_whose_function_is_frozen",
-        ])
-        .env("GATEWAY_OF_A_FROZEN_FUNCTION", mark_name)
-        .stdout(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
+    let test = "function::tests::freeze::a_gateway_whose_function_is_frozen";
+    let mut gateway = gateway(test, &mark_name);
     eventually("the program runs", || mark.exists()).await;
     let pid = std::fs::read_to_string(&mark).expect("a pid");
     let pid = pid.parse().expect("a number");
-    eventually("program and child are stopped", || {
-        group(pid).len() == 2 && is_frozen(pid)
-    })
-    .await;
+    let both = || group(pid).len() == 2 && is_frozen(pid);
+    eventually("program and child are stopped", both).await;
     gateway.kill().await.expect("a process");
     eventually("the group is gone", || group(pid).is_empty()).await;
 }
@@ -154,11 +129,7 @@ async fn a_gateway_that_is_killed_takes_stopped_processes_along() {
 #[ignore = "a measurement"]
 async fn how_long_an_event_takes() {
     for freeze in [None, Some(FREEZE_AFTER), None, Some(FREEZE_AFTER)] {
-        let probe = Probe::start(Config {
-            freeze,
-            ..freezing()
-        })
-        .await;
+        let probe = Probe::start(freezing(freeze)).await;
         let mut times = Vec::new();
         for _ in 0..5_000 {
             let begin = Instant::now();

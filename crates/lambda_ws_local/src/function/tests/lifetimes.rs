@@ -6,27 +6,16 @@ use super::*;
 async fn a_process_that_dies_with_an_event_in_hand_fails_that_event() {
     let mut probe = Probe::start(probe(&[])).await;
     let pid = probe.pid().await;
-    let error = probe
-        .function
-        .invoke("print bye\nexit 3".into(), "r-1")
-        .await
-        .expect_err("an error");
-    assert_eq!(
-        error.to_string(),
-        "the function's process ended before it answered (exit status: 3)"
-    );
-    let line = probe
-        .line("Error: Runtime exited with error: exit status: 3")
-        .await;
-    assert_eq!(
-        (line.environment, line.request_id.as_deref(), line.stream),
-        (1, Some("r-1"), Stream::Platform)
-    );
-    let error = probe
-        .invoke("abort")
-        .await
-        .expect_err("an error")
-        .to_string();
+    let result = probe.invoke_as("r-1", "print bye\nexit 3").await;
+    let expected = "the function's process ended before it responded (exit status: 3)";
+    assert_eq!(result.expect_err("an error").to_string(), expected);
+    let exited = "Error: Runtime exited with error: exit status: 3";
+    let line = probe.line(exited).await;
+    assert_eq!(line.environment, 1);
+    assert_eq!(line.request_id.as_deref(), Some("r-1"));
+    assert_eq!(line.stream, Stream::Platform);
+    let result = probe.invoke("abort").await;
+    let error = result.expect_err("an error").to_string();
     assert!(error.contains("signal: 6"), "{error}");
     assert_ne!(probe.pid().await, pid);
 }
@@ -44,9 +33,8 @@ async fn an_idle_process_that_dies_is_replaced() {
     let mut probe = Probe::start(probe(&[])).await;
     let pid = probe.pid().await;
     kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("a process");
-    probe
-        .line("Error: Runtime exited with error: signal: 9 (SIGKILL)")
-        .await;
+    let killed = "Error: Runtime exited with error: signal: 9 (SIGKILL)";
+    probe.line(killed).await;
     assert_ne!(probe.pid().await, pid);
 }
 
@@ -60,10 +48,8 @@ async fn a_function_that_takes_too_long_is_killed_and_replaced() {
     let pid = probe.pid().await;
     let begin = Instant::now();
     let error = probe.invoke("wait /nowhere").await.expect_err("an error");
-    assert!(
-        begin.elapsed() < LONG / 2,
-        "the limit of the start holds no longer"
-    );
+    // The limit of the start holds no longer.
+    assert!(begin.elapsed() < LONG / 2, "{:?}", begin.elapsed());
     assert_eq!(error.to_string(), "task timed out after 0.30 seconds");
     probe.line("Task timed out after 0.30 seconds").await;
     eventually("the process is gone", || group(pid).is_empty()).await;
@@ -73,9 +59,8 @@ async fn a_function_that_takes_too_long_is_killed_and_replaced() {
 #[tokio::test]
 async fn a_program_that_cannot_start_is_one_clear_error() {
     let mut config = probe(&[]);
-    config
-        .environment
-        .insert("PATH".into(), "/usr/bin:/bin".into());
+    let path = "/usr/bin:/bin".into();
+    config.environment.insert("PATH".into(), path);
     let with = |program: &str| {
         let mut config = config.clone();
         config.program.program = program.into();
@@ -97,21 +82,21 @@ async fn a_program_that_cannot_start_is_one_clear_error() {
         ),
         (
             with("no-such-program"),
-            "cannot start no-such-program: no such program in PATH",
+            "cannot start no-such-program: the program is not in PATH",
         ),
         (
             with("/dev/null"),
             "cannot start /dev/null: the file is not executable",
         ),
         (with(""), "cannot start : the name of the program is empty"),
-        (elsewhere, "there is no directory /nowhere"),
+        (elsewhere, "the directory /nowhere does not exist"),
         (
             with("true"),
-            "the function's program ended before it asked for an event (exit status: 0)",
+            "the function's program ended before it requested an event (exit status: 0)",
         ),
         (
             probe(&["exit"]),
-            "the function's program ended before it asked for an event (exit status: 3); its last words:\nthe table is missing",
+            "the function's program ended before it requested an event (exit status: 3); its last lines:\nthe table is missing",
         ),
         (
             probe(&["fail"]),
@@ -119,7 +104,7 @@ async fn a_program_that_cannot_start_is_one_clear_error() {
         ),
         (
             impatient,
-            "the function's program asked for no event within 0.3 s: is it a Lambda function?; its last words:\nthinking",
+            "the function's program did not request an event within 0.3 s: check that it is a Lambda function; its last lines:\nthinking",
         ),
     ];
     for (config, expected) in cases {
@@ -138,10 +123,8 @@ async fn a_program_that_no_longer_starts_fails_the_events_that_wait_for_it() {
     probe.invoke("exit 1").await.expect_err("a crash");
     for _ in 0..2 {
         let error = probe.invoke("echo").await.expect_err("an error");
-        assert!(
-            matches!(error, InvokeError::Start(StartError::Exited { .. })),
-            "{error}"
-        );
+        let exited = matches!(error, InvokeError::Start(StartError::Exited { .. }));
+        assert!(exited, "{error}");
     }
     std::fs::remove_file(mark).expect("a file");
     assert_eq!(probe.answer("echo back").await, "back");
@@ -167,11 +150,8 @@ async fn nothing_remains_of_a_stopped_function() {
     probe.function.stop().await;
     assert!(matches!(answer.await, Ok(Err(InvokeError::Stopped))));
     eventually("the group is gone", || group(pid).is_empty()).await;
-    assert!(
-        !zombies()
-            .iter()
-            .any(|zombie| zombie.starts_with(&pid.to_string()))
-    );
+    let pid = pid.to_string();
+    assert!(!zombies().iter().any(|zombie| zombie.starts_with(&pid)));
 }
 
 /// Whether a process runs, and is not a zombie.
@@ -195,11 +175,8 @@ async fn fault_l10_a_process_that_leaves_the_group_ends_with_its_function() {
     };
     let probe = Probe::start(probe(&[])).await;
     let stopped = daemon(&probe).await;
-    assert_ne!(
-        group(stopped),
-        group(probe.pid().await),
-        "it is in another group"
-    );
+    let running = group(probe.pid().await);
+    assert_ne!(group(stopped), running, "it is in another group");
     probe.function.stop().await;
     eventually("it is gone", || !runs(stopped)).await;
     eventually("the other runs", || runs(others)).await;
@@ -235,9 +212,8 @@ async fn a_gateway_that_will_be_killed() {
         init_timeout: Duration::from_secs(1000),
         ..Config::new("sh", program)
     };
-    config
-        .environment
-        .insert("PATH".into(), "/usr/bin:/bin".into());
+    let path = "/usr/bin:/bin".into();
+    config.environment.insert("PATH".into(), path);
     let (log, _lines) = mpsc::channel(1);
     let _function = Function::start(config, log).await;
 }
@@ -246,23 +222,11 @@ async fn a_gateway_that_will_be_killed() {
 async fn a_gateway_that_is_killed_takes_its_processes_along() {
     let folder = TempDir::new().expect("a folder");
     let (mark, mark_name) = file(&folder, "pid");
-    let mut gateway = Command::new(std::env::current_exe().expect("a path"))
-        .args([
-            "--ignored",
-            "--exact",
-            "function::tests::lifetimes::a_gateway_that_will_be_killed",
-        ])
-        .env("GATEWAY_OF_A_TEST", mark_name)
-        .stdout(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("a process");
+    let test = "function::tests::lifetimes::a_gateway_that_will_be_killed";
+    let mut gateway = gateway(test, &mark_name);
     eventually("the program runs", || mark.exists()).await;
-    let pid = std::fs::read_to_string(&mark)
-        .expect("a pid")
-        .trim()
-        .parse()
-        .expect("a number");
+    let pid = std::fs::read_to_string(&mark).expect("a pid");
+    let pid = pid.trim().parse().expect("a number");
     eventually("its child runs", || group(pid).len() >= 2).await;
     #[cfg(target_os = "linux")]
     let daemon = {

@@ -8,11 +8,7 @@ async fn a_caller_that_goes_away_does_not_stop_the_event() {
     let (begun, begun_name) = file(&folder, "begun");
     let (ended, ended_name) = file(&folder, "ended");
     let (go, go_name) = file(&folder, "go");
-    let probe = Probe::start(Config {
-        concurrency: 1,
-        ..probe(&[])
-    })
-    .await;
+    let probe = Probe::start(single()).await;
     {
         let commands = format!("touch {begun_name}\nwait {go_name}\ntouch {ended_name}\necho late");
         let call = probe.invoke(&commands);
@@ -33,11 +29,7 @@ async fn a_caller_that_goes_away_early_takes_its_event_along() {
     let (begun, begun_name) = file(&folder, "begun");
     let (never, never_name) = file(&folder, "never");
     let (go, go_name) = file(&folder, "go");
-    let probe = Probe::start(Config {
-        concurrency: 1,
-        ..probe(&[])
-    })
-    .await;
+    let probe = Probe::start(single()).await;
     let commands = format!("touch {begun_name}\nwait {go_name}");
     let slow = probe.invoke(&commands);
     tokio::pin!(slow);
@@ -72,21 +64,15 @@ async fn more_processes_work_under_load_and_no_more_than_allowed() {
     let calls =
         futures_util::future::join_all(commands.iter().map(|commands| probe.invoke(commands)));
     tokio::pin!(calls);
-    let begun = || {
-        (0..9)
-            .filter(|n| folder.path().join(n.to_string()).exists())
-            .count()
-    };
+    let has_begun = |n: &i32| folder.path().join(n.to_string()).exists();
+    let begun = || (0..9).filter(has_begun).count();
     tokio::select! {
         _ = &mut calls => panic!("they wait"),
         () = eventually("three events have begun", || begun() == 3) => {}
     }
     std::fs::write(go, "").expect("a file");
-    let mut pids: Vec<String> = calls
-        .await
-        .into_iter()
-        .map(|pid| pid.expect("a response"))
-        .collect();
+    let pids = calls.await.into_iter().map(|pid| pid.expect("a response"));
+    let mut pids: Vec<String> = pids.collect();
     pids.sort();
     pids.dedup();
     assert_eq!(pids.len(), 3);

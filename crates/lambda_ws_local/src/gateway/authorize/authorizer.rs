@@ -10,8 +10,8 @@ use lambda_ws_protocol::authorizer::{
 };
 use serde_json::value::RawValue;
 
-/// Asks an authorizer about a client (conformance B9, B10, C4).
-pub(super) async fn ask(
+/// Invokes an authorizer for a client (conformance B9, B10, C4).
+pub(super) async fn invoke(
     authorizer: &Authorizer,
     attempt: &ConnectAttempt<'_>,
 ) -> Result<AuthorizerDecision, Unauthorized> {
@@ -31,13 +31,13 @@ pub(super) async fn ask(
         return Err(Unauthorized::Denied(method_arn));
     }
     Ok(AuthorizerDecision {
-        // Text under text is always JSON.
+        // Text keys and values are always valid JSON.
         context: serde_json::value::to_raw_value(response.context()).ok(),
         usage_identifier_key: response.usage_identifier_key().map(str::to_owned),
     })
 }
 
-/// The ARN of what a client asks for (conformance C4).
+/// Returns the ARN of the requested method (conformance C4).
 fn method_arn(state: &GatewayState) -> String {
     format!(
         "arn:aws:execute-api:{}:{}:{}/{}/$connect",
@@ -45,19 +45,17 @@ fn method_arn(state: &GatewayState) -> String {
     )
 }
 
-/// The decision of an authorizer that allows a client.
+/// The response of an authorizer that allows a client.
 #[derive(Debug, Default)]
 pub(crate) struct AuthorizerDecision {
     /// `requestContext.authorizer` of the connection's events.
     pub(crate) context: Option<Box<RawValue>>,
-    /// The client's API key.
     pub(crate) usage_identifier_key: Option<String>,
 }
 
-/// Why an authorizer lets a client not connect.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unauthorized {
-    #[error("{0} is missing or empty: the authorizer is not asked")]
+    #[error("{0} is missing or empty: the authorizer is not invoked")]
     NoIdentity(IdentitySource),
     #[error("the authorizer's policy does not allow {0}")]
     Denied(String),
@@ -68,7 +66,7 @@ pub(super) enum Unauthorized {
 }
 
 impl Unauthorized {
-    /// What the client sees (conformance B9). Assumed: a timeout is a failure like others.
+    /// Returns the status for the client (conformance B9). Assumed: a timeout is a failure like others.
     pub(crate) fn status(&self) -> u16 {
         match self {
             Self::NoIdentity(_) => 401,

@@ -1,4 +1,4 @@
-//! Signatures: of handshakes, where the API requires them, and of calls of the management API.
+//! Signatures of handshakes, if the API requires them, and of calls of the management API.
 
 use crate::gateway::api::Authorization;
 use crate::gateway::http::{HttpError, Upgrade, split};
@@ -8,10 +8,10 @@ use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::Identity;
 use lambda_ws_protocol::sigv4::{Request, SignatureError, Signer};
 
-/// The name that signatures are for, of the management API and of handshakes.
+/// The service name of signatures.
 const SERVICE: &str = "execute-api";
-/// The user that signs, as IAM would name it, and its principal id. Assumed: a function signs with a role on AWS, which
-/// the gateway does not know.
+/// The IAM name and the principal id of the signer. Assumed: on AWS a function signs with a role, which the gateway
+/// does not know.
 const USER: &str = "local";
 const USER_ID: &str = "AIDA000000000000LOCAL";
 
@@ -24,8 +24,8 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Adds itself to the identity of the CONNECT event. Assumed: the members are those of REST APIs, and later events do
-    /// not have them.
+    /// Adds the signer to the identity of the CONNECT event. Assumed: the members are those of REST APIs, and later
+    /// events do not have them.
     pub(crate) fn identify<'a>(&'a self, identity: &mut Identity<'a>) {
         identity.access_key = Some(&self.access_key_id);
         identity.account_id = Some(&self.account_id);
@@ -35,8 +35,8 @@ impl Caller {
     }
 }
 
-/// Returns the signer of a handshake, if the API requires a signature (conformance B9): before the proxy's headers take
-/// the place of the client's.
+/// Returns the signer of a handshake, if the API requires a signature (conformance B9). Must be called before the
+/// proxy's headers replace the client's.
 pub(crate) fn verify_handshake(
     state: &GatewayState,
     request: &Upgrade,
@@ -45,7 +45,7 @@ pub(crate) fn verify_handshake(
     let (Authorization::Iam, Some(signer)) = (&state.authorization, signer(state)) else {
         return Ok(None);
     };
-    // A proper handshake has a path.
+    // A valid handshake has a path.
     let (path, query) = split(&request.target).unwrap_or_default();
     let headers = request.headers.iter();
     let request = Request {
@@ -65,8 +65,8 @@ pub(crate) fn verify_handshake(
     }))
 }
 
-/// Checks the signature of a call of the management API (conformance G3), if signatures are verified.
-/// An environment of the gateway's own functions has a session token besides.
+/// Checks the signature of a call of the management API (conformance G3), if signatures are verified. The gateway's own
+/// functions may add their session token.
 pub(crate) fn verify_call<'a>(
     state: &GatewayState,
     token: Option<&str>,
@@ -89,13 +89,13 @@ pub(crate) fn verify_call<'a>(
     }
 }
 
-/// Returns the error of a call of the management API that is not permitted (conformance G3).
+/// Returns the error of a call of the management API without permission (conformance G3).
 pub(crate) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError> {
     if !state.options.denied.contains(method) {
         return None;
     }
     let account = &state.options.account_id;
-    // An account id has 12 digits, of which the last 4 are shown.
+    // Only the last 4 of the 12 digits of an account id are shown.
     let shown = account.char_indices().rev().nth(3).map_or(0, |(i, _)| i);
     let hidden = "*".repeat(account[..shown].chars().count());
     let resource = format!(

@@ -27,18 +27,18 @@ impl Close {
         }
     }
 
-    /// Reads the payload of the client's close frame.
+    /// Parses the client's close frame.
     ///
     /// # Errors
     ///
-    /// The close for the client, if its own is invalid (conformance F10; RFC 6455, 7.4).
+    /// The close frame for the client, if its own is not valid (conformance F10; RFC 6455, 7.4).
     pub(crate) fn read(payload: &[u8]) -> Result<Self, Self> {
         let (code, reason) = match payload {
             [] => return Ok(Self::NO_STATUS),
             [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
             [_] => return Err(Self::PROTOCOL_ERROR),
         };
-        // Those that the protocol and its registry have, and those of libraries and applications.
+        // The codes of the protocol and its registry, of libraries and of applications.
         if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
             return Err(Self::PROTOCOL_ERROR);
         }
@@ -49,7 +49,7 @@ impl Close {
         })
     }
 
-    /// The payload of the close frame that the client is sent: none where it sent none.
+    /// Returns the payload of the close frame for the client, which is empty if the client's was.
     pub(crate) fn payload(&self) -> Vec<u8> {
         if self.code == CloseReason::NO_STATUS.code {
             return Vec::new();

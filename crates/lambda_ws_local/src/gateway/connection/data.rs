@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// One connection, as everything but its own task sees it.
+/// One connection, as seen by other tasks.
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) connected_at: Timestamp,
     pub(crate) source_ip: Box<str>,
     pub(crate) user_agent: Option<Box<str>>,
-    /// The host the client named.
+    /// The host in the client's request.
     pub(crate) host: Box<str>,
-    /// The context that the authorizer returned, for every event (conformance C1).
+    /// The context of the authorizer, for every event (conformance C1).
     pub(crate) authorizer: Option<Box<RawValue>>,
     pub(crate) outbox: Outbox,
     /// In ms since the epoch (conformance G10).
@@ -46,12 +46,11 @@ impl Connection {
         }
     }
 
-    /// When the last message came or was posted.
+    /// Returns the time of the last message in either direction.
     pub(crate) fn last_active(&self) -> Timestamp {
         Timestamp::from_millis(self.last_active.load(Ordering::Relaxed))
     }
 
-    /// What others may know of it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot {
             id: self.id.clone(),
@@ -62,19 +61,17 @@ impl Connection {
         }
     }
 
-    /// Notes that a message came or was posted.
     pub(crate) fn touch(&self, now: Timestamp) {
         self.last_active.fetch_max(now.millis(), Ordering::Relaxed);
     }
 
-    /// Whether another message may be with its integration.
+    /// Whether another message may be passed to the integrations.
     pub(super) fn may_receive(&self, limits: Bounds) -> bool {
         self.in_flight.load(Ordering::Acquire) < limits.messages
             && self.in_flight_bytes.load(Ordering::Acquire) < limits.bytes
     }
 }
 
-/// One message that is with its integration.
 pub(crate) struct InFlight {
     connection: Arc<Connection>,
     limits: Bounds,

@@ -1,4 +1,4 @@
-//! What waits to be sent to one client.
+//! The messages that wait for one client.
 
 use crate::gateway::connection::Close;
 use crate::lock::lock;
@@ -8,12 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::task::Waker;
 
-/// What waits to be sent to one client, in order and bounded: a client that does not read costs no
-/// more than the bounds.
+/// The messages that wait for one client, in order. The bounds limit the cost of a client that does not read.
 #[derive(Default)]
 pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
-    /// The connection's own task.
+    /// The waker of the connection's task.
     waker: AtomicWaker,
 }
 
@@ -21,22 +20,20 @@ pub(crate) struct Outbox {
 struct Waiting {
     messages: VecDeque<Bytes>,
     bytes: usize,
-    /// Nothing more is taken.
+    /// Whether new messages are rejected.
     closed: bool,
-    /// The gateway wants the connection to end.
+    /// The close that the gateway has requested.
     closing: Option<Close>,
 }
 
-/// Why a message was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PushError {
-    /// The connection has ended or is about to.
+    /// The connection has ended or is about to end.
     Closed,
-    /// The client reads too slowly.
     Full,
 }
 
-/// The most messages and bytes that may wait, for a client or for integrations.
+/// The maximum number and size of waiting messages, of a client or of integrations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) bytes: usize,
@@ -44,13 +41,12 @@ pub(crate) struct Bounds {
 }
 
 impl Outbox {
-    /// Adds a message behind those that wait.
     pub(crate) fn push(&self, message: Bytes, bounds: Bounds) -> Result<(), PushError> {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
             return Err(PushError::Closed);
         }
-        // A message larger than the bound itself is taken when nothing else waits.
+        // A message larger than the bound is accepted if no other waits.
         let bytes = waiting.bytes + message.len();
         let over = bytes > bounds.bytes || waiting.messages.len() >= bounds.messages;
         if over && !waiting.messages.is_empty() {
@@ -63,20 +59,19 @@ impl Outbox {
         Ok(())
     }
 
-    /// The message that has waited longest.
     pub(crate) fn pop(&self) -> Option<Bytes> {
         let mut waiting = lock(&self.waiting);
         let message = waiting.messages.pop_front()?;
         waiting.bytes -= message.len();
-        // A burst's space is not kept by an idle connection.
+        // An idle connection does not keep the memory of a burst.
         if waiting.messages.is_empty() && waiting.messages.capacity() > 64 {
             waiting.messages = VecDeque::new();
         }
         Some(message)
     }
 
-    /// Asks the connection's task to end it, after what waits has been sent. Only the first to ask
-    /// or to close is heard: `false` for the others.
+    /// Requests that the connection's task closes the connection after it has sent the waiting messages. Returns
+    /// `false` if the connection is already closing.
     pub(crate) fn request_close(&self, close: Close) -> bool {
         let mut waiting = lock(&self.waiting);
         if waiting.closed {
@@ -89,22 +84,19 @@ impl Outbox {
         true
     }
 
-    /// Takes nothing more.
     pub(crate) fn close(&self) {
         lock(&self.waiting).closed = true;
     }
 
-    /// The close that was asked for.
     pub(crate) fn closing(&self) -> Option<Close> {
         lock(&self.waiting).closing.clone()
     }
 
-    /// Has `waker` woken by the next change.
+    /// Registers the waker for the next change.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 
-    /// Wakes the connection's task.
     pub(crate) fn wake(&self) {
         self.waker.wake();
     }
@@ -147,10 +139,8 @@ mod tests {
         outbox.push(Bytes::from("a"), BOUNDS).unwrap();
         assert!(outbox.request_close(Close::NORMAL));
         assert!(!outbox.request_close(Close::GOING_AWAY));
-        assert_eq!(
-            outbox.push(Bytes::from("b"), BOUNDS),
-            Err(PushError::Closed)
-        );
+        let expected = Err(PushError::Closed);
+        assert_eq!(outbox.push(Bytes::from("b"), BOUNDS), expected);
         assert_eq!(outbox.closing(), Some(Close::NORMAL));
         assert_eq!(outbox.pop().unwrap(), "a");
         assert_eq!(outbox.pop(), None);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// For how long a slow client is not written to.
+/// How long nothing is written to a client with the fault `slow-client`.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// Serves an open connection to its end, and invokes its `$disconnect`.
@@ -29,19 +29,19 @@ pub(crate) async fn run(
     let mut socket = Socket::new(stream, rest, state.options.time.clone());
     let end = live(state, &connection, &mut socket).await;
     let close = leave(state, &connection, &end);
-    // Boxed: an idle connection should not pay for its end.
+    // Boxed, so that an idle connection does not keep the memory of its end.
     let finish = socket.finish(end, &connection.outbox, state.options.close_timeout);
     let disconnect = message::disconnect(state, &connection, &close);
     Box::pin(async { tokio::join!(finish, disconnect) }).await;
 }
 
-/// Ends a connection whose 101 could not be sent: its function has accepted it.
+/// Ends a connection whose 101 could not be sent, because its function has accepted it.
 pub(crate) async fn lost(state: &Arc<GatewayState>, connection: &Arc<Connection>) {
     let close = leave(state, connection, &End::Lost);
     message::disconnect(state, connection, &close).await;
 }
 
-/// Makes the connection unreachable, at once (conformance F9).
+/// Makes the connection unreachable at once (conformance F9).
 fn leave(state: &GatewayState, connection: &Connection, end: &End) -> Close {
     connection.outbox.close();
     state.connections.remove(&connection.id);
@@ -58,7 +58,7 @@ fn leave(state: &GatewayState, connection: &Connection, end: &End) -> Close {
     close
 }
 
-/// Moves messages until the connection ends.
+/// Transfers messages until the connection ends.
 async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &mut Socket) -> End {
     let time = &state.options.time;
     let slow = state
@@ -66,25 +66,25 @@ async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &
         .faults
         .happens(Place::Gateway, Kind::SlowClient);
     let mut alarm = Alarm {
-        // Before the first look at the time, so that no change is missed.
+        // Subscribed before the time is read, so that no change is missed.
         changes: time.changes(),
         expires: time.now().after(state.options.connection_duration),
         slow_until: slow.then(|| Instant::now() + SLOW),
     };
     let mut timer = pin!(sleep_until(alarm.next(state, socket)));
     poll_fn(|cx| {
-        // Before anything is looked at, so that no change is missed.
+        // Registered before anything is polled, so that no change is missed.
         connection.outbox.register(cx.waker());
         match connection.outbox.closing() {
             Some(close) if close == Close::LOST => return Poll::Ready(End::Lost),
             Some(close) => return Poll::Ready(End::Gateway(close)),
             None => {}
         }
-        // A client that closed and went has left its close frame: it is read before a write fails.
+        // A client may close and disconnect at once. Its close frame is read before a write fails.
         if let Poll::Ready(end) = poll_read(cx, state, connection, socket) {
             return Poll::Ready(end);
         }
-        // After that, so that what was read is answered: pings.
+        // Written after reading, so that pings get their pongs.
         if alarm.slow_until.is_none()
             && let Poll::Ready(Err(_)) = socket.poll_write(cx, &connection.outbox)
         {
@@ -96,31 +96,31 @@ async fn live(state: &Arc<GatewayState>, connection: &Arc<Connection>, socket: &
     .await
 }
 
-/// What a connection's only timer is set to.
+/// The only timer of a connection.
 struct Alarm {
     /// The changes of the time since the timer was set.
     changes: watch::Receiver<()>,
     /// Conformance F6.
     expires: Moment,
-    /// Nothing is written before, on purpose.
+    /// Nothing is written before, because of a fault.
     slow_until: Option<Instant>,
 }
 
 impl Alarm {
-    /// Until when nothing has to be looked at.
+    /// Returns the time of the next check.
     fn next(&self, state: &GatewayState, socket: &Socket) -> Instant {
         let due = state.options.time.instant(self.due(state, socket));
         self.slow_until.map_or(due, |until| until.min(due))
     }
 
-    /// When the connection has been idle too long or is too old (conformance F5, F6).
+    /// Returns when the connection is idle too long or too old (conformance F5, F6).
     fn due(&self, state: &GatewayState, socket: &Socket) -> Moment {
         let idle = socket.last_message.after(state.options.idle_timeout);
         idle.min(self.expires)
     }
 }
 
-/// Takes all that the client has sent, whether or not it reads what it is sent (conformance F8).
+/// Reads everything that the client has sent, whether or not the client reads (conformance F8).
 fn poll_read(
     cx: &mut Context<'_>,
     state: &Arc<GatewayState>,
@@ -141,8 +141,8 @@ fn poll_read(
     Poll::Pending
 }
 
-/// Ready when the connection is to go away (conformance F5, F6). The timer is not set again at every message, but looks at
-/// the last one when it fires.
+/// Ready when the connection must close (conformance F5, F6). A message does not reset the timer. The timer checks the
+/// last message when it fires.
 fn poll_timer(
     cx: &mut Context<'_>,
     state: &GatewayState,
@@ -150,7 +150,7 @@ fn poll_timer(
     mut timer: Pin<&mut Sleep>,
     alarm: &mut Alarm,
 ) -> Poll<()> {
-    // Fails only without the time, which is in the options.
+    // Fails only without the time, which the options hold.
     if alarm.changes.has_changed().unwrap_or(false) {
         alarm.changes.mark_unchanged();
         timer.as_mut().reset(alarm.next(state, socket));
@@ -161,7 +161,7 @@ fn poll_timer(
             .is_some_and(|until| until <= Instant::now())
         {
             alarm.slow_until = None;
-            // The messages that waited are written now.
+            // The waiting messages are written now.
             cx.waker().wake_by_ref();
         }
         if state.options.time.now() >= alarm.due(state, socket) {

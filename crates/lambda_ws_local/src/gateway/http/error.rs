@@ -1,4 +1,4 @@
-//! HTTP errors: answers to requests that open no websocket.
+//! HTTP error responses.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
@@ -12,20 +12,16 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The content type of errors and of inspected connections.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// An HTTP answer to a request that opens no websocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpError {
     pub(crate) status: u16,
-    /// The `x-amzn-ErrorType`, by which SDKs tell errors apart (conformance G6).
+    /// The `x-amzn-ErrorType`, by which SDKs distinguish errors (conformance G6).
     pub(crate) kind: &'static str,
-    /// JSON, or empty.
     pub(crate) body: String,
-    /// One more header.
     pub(crate) header: Option<(&'static str, &'static str)>,
 }
 
 impl HttpError {
-    /// An answer that says `message`.
     pub(crate) fn new(status: u16, kind: &'static str, message: &str) -> Self {
         Self {
             status,
@@ -35,7 +31,6 @@ impl HttpError {
         }
     }
 
-    /// An answer without a body.
     pub(crate) fn empty(status: u16, kind: &'static str) -> Self {
         Self {
             status,
@@ -45,18 +40,18 @@ impl HttpError {
         }
     }
 
-    /// An API or a stage that does not exist (conformance A4).
+    /// Returns the error of an API or a stage that does not exist (conformance A4).
     pub(crate) fn forbidden() -> Self {
         Self::new(403, "ForbiddenException", "Forbidden")
     }
 
-    /// A request that is not signed as it should be (conformance B9, G3).
+    /// Returns the error of a request without a valid signature (conformance B9, G3).
     pub(crate) fn unsigned(error: &SignatureError) -> Self {
         Self::new(403, error.kind(), &error.message())
     }
 
-    /// A call of the management API that its signer has no permission for (conformance G3), with the account masked as the
-    /// service does, and not the connection's id but the name of the parameter.
+    /// Returns the error of a call of the management API without permission (conformance G3). Like the service, it
+    /// masks the account and names the parameter instead of the connection's id.
     pub(crate) fn denied(user: &str, resource: &str) -> Self {
         let message = format!(
             "User: {user} is not authorized to perform: execute-api:ManageConnections on resource: {resource}"
@@ -69,12 +64,11 @@ impl HttpError {
         }
     }
 
-    /// A request that is no proper handshake.
     pub(crate) fn bad_request(message: &str) -> Self {
         Self::new(400, "BadRequestException", message)
     }
 
-    /// A plain request where a websocket is served (conformance A3).
+    /// Returns the error of a plain request to a WebSocket path (conformance A3).
     pub(crate) fn upgrade_required() -> Self {
         Self {
             header: Some(("Upgrade", "websocket")),
@@ -82,7 +76,7 @@ impl HttpError {
         }
     }
 
-    /// A websocket of another version than 13 (RFC 6455, 4.2.2).
+    /// Returns the error of a WebSocket version other than 13 (RFC 6455, 4.2.2).
     pub(crate) fn other_version() -> Self {
         Self {
             header: Some(("Sec-WebSocket-Version", "13")),
@@ -90,7 +84,7 @@ impl HttpError {
         }
     }
 
-    /// A handshake that `$connect` did not accept (conformance B4, B5).
+    /// Returns the error of a handshake that `$connect` rejected (conformance B4, B5).
     pub(crate) fn by_connect(status: u16, connection_id: &str, request_id: &str) -> Self {
         let (kind, message) = match status {
             401 => ("UnauthorizedException", "Unauthorized"),
@@ -112,7 +106,6 @@ impl HttpError {
         }
     }
 
-    /// The answer as a response of the management API.
     pub(crate) fn into_response(self) -> Response<Full<Bytes>> {
         let has_body = !self.body.is_empty();
         let mut response = Response::new(Full::from(self.body));
@@ -131,7 +124,7 @@ impl HttpError {
         response
     }
 
-    /// The answer as HTTP/1.1, closing the connection.
+    /// Returns the response in HTTP/1.1, which closes the connection.
     pub(crate) fn to_http1(&self) -> Vec<u8> {
         // A 304 has no body.
         let body = if self.status == 304 { "" } else { &self.body };
@@ -156,7 +149,7 @@ impl HttpError {
     }
 }
 
-/// The `Date` header of an answer; the machine's time, as in the answers that hyper writes.
+/// Returns the value of a `Date` header. It is the machine's time, as in hyper's responses.
 pub(crate) fn date() -> httpdate::HttpDate {
     SystemTime::now().into()
 }

@@ -1,4 +1,4 @@
-//! The websocket handshake, checked (RFC 6455, 4.2) before any function sees it.
+//! The WebSocket handshake, checked (RFC 6455, 4.2) before a function sees it.
 
 use crate::gateway::http::{HttpError, Upgrade, date, has_token};
 use lambda_ws_protocol::event::Pairs;
@@ -7,11 +7,10 @@ use percent_encoding::percent_decode_str;
 use std::net::SocketAddr;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-/// A proper handshake for our stage.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     key: String,
-    /// The host the client named.
+    /// The host in the client's request.
     pub(crate) host: String,
     pub(crate) user_agent: Option<String>,
     /// The headers of the CONNECT event.
@@ -21,15 +20,14 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// Checks a request.
     pub(crate) fn check(request: &Upgrade, stage: &str) -> Result<Self, HttpError> {
         if request.target.chars().count() > limits::URL_CHARS {
-            // A2.
+            // Conformance A2.
             return Err(HttpError::new(414, "BadRequestException", "URI Too Long"));
         }
         let (path, query) = split(&request.target)?;
         if self::stage(path) != Some(stage) || !after_stage(path).is_empty() {
-            // A1, A4.
+            // Conformance A1, A4.
             return Err(HttpError::forbidden());
         }
         let value = |name: &str| request.headers.value(name);
@@ -38,17 +36,19 @@ impl Handshake {
             request.headers.iter().filter(same).count()
         };
         if !request.http_11 {
-            return Err(HttpError::bad_request("a websocket needs HTTP/1.1"));
+            return Err(HttpError::bad_request("a WebSocket requires HTTP/1.1"));
         }
         if count("host") != 1 {
-            return Err(HttpError::bad_request("one Host header is needed"));
+            return Err(HttpError::bad_request(
+                "exactly one Host header is required",
+            ));
         }
         let upgrades = request.headers.iter().any(|(name, value)| {
             name.eq_ignore_ascii_case("connection") && has_token(value.as_bytes(), "upgrade")
         });
         if !upgrades {
             return Err(HttpError::bad_request(
-                "a Connection: upgrade header is needed",
+                "a Connection: upgrade header is required",
             ));
         }
         match value("sec-websocket-version") {
@@ -56,7 +56,7 @@ impl Handshake {
             Some(_) => return Err(HttpError::other_version()),
             None => {
                 return Err(HttpError::bad_request(
-                    "a Sec-WebSocket-Version header is needed",
+                    "a Sec-WebSocket-Version header is required",
                 ));
             }
         }
@@ -64,12 +64,12 @@ impl Handshake {
         let key = key.filter(|key| is_key(key) && count("sec-websocket-key") == 1);
         let Some(key) = key else {
             return Err(HttpError::bad_request(
-                "one Sec-WebSocket-Key header of 16 bytes in base64 is needed",
+                "one Sec-WebSocket-Key header of 16 bytes in base64 is required",
             ));
         };
         let has_body = value("content-length").is_some_and(|length| length.trim() != "0");
         if has_body || count("transfer-encoding") > 0 {
-            return Err(HttpError::bad_request("a handshake has no body"));
+            return Err(HttpError::bad_request("a handshake must not have a body"));
         }
         Ok(Self {
             key: key.to_owned(),
@@ -80,8 +80,8 @@ impl Handshake {
         })
     }
 
-    /// Fills in the headers of the CONNECT event (conformance C1): those of the client, in its
-    /// order and case, without those of the hop and with those of the proxy.
+    /// Sets the headers of the CONNECT event (conformance C1): those of the client in their order and case, without
+    /// hop-by-hop headers and with those of the proxy.
     pub(crate) fn forward(
         &mut self,
         sent: Pairs,
@@ -119,8 +119,8 @@ impl Handshake {
         self.headers = headers;
     }
 
-    /// The 101, in the service's own spelling (conformance B7), with the sub-protocol the function
-    /// chose (conformance B6, B8).
+    /// Returns the 101 in the service's spelling (conformance B7), with the sub-protocol that the function chose
+    /// (conformance B6, B8).
     pub(crate) fn accept(&self, protocol: Option<&str>) -> Vec<u8> {
         let accept = derive_accept_key(self.key.as_bytes());
         let mut head = format!(
@@ -138,23 +138,23 @@ impl Handshake {
     }
 }
 
-/// The client's address, as events have it.
+/// Returns the client's address in the format of events.
 pub(crate) fn source_ip(peer: SocketAddr) -> String {
     peer.ip().to_canonical().to_string()
 }
 
-/// The first segment of a path: the stage.
+/// Returns the first segment of a path, which is the stage.
 pub(crate) fn stage(path: &str) -> Option<&str> {
     path.strip_prefix('/')?.split('/').next()
 }
 
-/// What follows the stage in a path, without the slash between them.
+/// Returns the path after the stage, without the slash between them.
 pub(crate) fn after_stage(path: &str) -> &str {
     let rest = path.strip_prefix('/').unwrap_or(path);
     rest.split_once('/').map_or("", |(_, rest)| rest)
 }
 
-/// Path and query of a request target, which may be a whole URL.
+/// Returns the path and query of a request target, which may be a complete URL.
 pub(crate) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     let path = match target.split_once("://") {
         Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
@@ -171,7 +171,6 @@ pub(crate) fn split(target: &str) -> Result<(&str, Option<&str>), HttpError> {
     })
 }
 
-/// The names and values of a query string, decoded.
 fn pairs(query: &str) -> Pairs {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let decoded = pairs.map(|pair| {
@@ -273,10 +272,8 @@ mod tests {
         };
         assert_eq!(query("/dev"), None);
         assert_eq!(query("/dev?"), None);
-        assert_eq!(
-            query("/dev?a=1&a=%C3%A9+x&&b&c=d=e").unwrap(),
-            "a=1;a=é x;b=;c=d=e"
-        );
+        let expected = "a=1;a=é x;b=;c=d=e";
+        assert_eq!(query("/dev?a=1&a=%C3%A9+x&&b&c=d=e").unwrap(), expected);
     }
 
     #[test]

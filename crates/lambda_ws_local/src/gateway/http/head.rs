@@ -1,45 +1,38 @@
-//! The head of the first request on a TCP connection, read by hand: events keep the case and the
-//! order of header names (conformance C1), which HTTP libraries do not.
+//! The head of the first request on a TCP connection. It has its own parser, because events keep the case and the order
+//! of header names (conformance C1), which HTTP libraries do not.
 
 use crate::gateway::http::HttpError;
 use http::Request;
 use lambda_ws_protocol::event::Pairs;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The longest head, in bytes.
+/// The maximum size of a head, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
-/// The first byte of a client that speaks TLS.
+/// The first byte of a TLS client.
 const TLS_HANDSHAKE: u8 = 0x16;
-/// The most headers.
 const HEADERS: usize = 100;
 
-/// The head of a request.
 pub(crate) enum Head {
-    /// It wants to become a websocket.
     Upgrade(Upgrade),
-    /// Any other, with all bytes read so far.
+    /// Any other request, with all bytes read so far.
     Plain(Vec<u8>),
 }
 
-/// A request that wants to become a websocket.
 pub(crate) struct Upgrade {
     pub(crate) target: String,
-    /// Whether it is HTTP/1.1.
     pub(crate) http_11: bool,
-    /// Names as sent.
+    /// The headers with their names as sent.
     pub(crate) headers: Pairs,
-    /// What the client sent after the head.
+    /// The bytes that the client sent after the head.
     pub(crate) rest: Vec<u8>,
 }
 
 /// Why there is no head.
 #[derive(Debug)]
 pub(crate) enum HeadError {
-    /// The client went away.
     Gone,
-    /// The request is invalid; the client gets this error.
+    /// The request is not valid. The client gets this error.
     Rejected(HttpError),
-    /// It speaks TLS.
     Tls,
 }
 
@@ -53,7 +46,7 @@ impl Head {
             if !matches!(read, Ok(1..)) {
                 return Err(HeadError::Gone);
             }
-            // Empty lines before a request are nothing (RFC 9112, 2.2).
+            // Empty lines before a request are ignored (RFC 9112, 2.2).
             let empty = bytes
                 .iter()
                 .take_while(|byte| matches!(byte, b'\r' | b'\n'));
@@ -66,7 +59,7 @@ impl Head {
                 Some(&TLS_HANDSHAKE) => return Err(HeadError::Tls),
                 Some(_) => return Err(HeadError::Rejected(not_http())),
             }
-            // Parsed once, when its end is there, not at every byte of a slow client.
+            // Parsed once when its end has arrived, not at every byte of a slow client.
             if ends(&bytes, searched)
                 && let Some(head) = Self::parse(&mut bytes).map_err(HeadError::Rejected)?
             {
@@ -87,7 +80,7 @@ impl Head {
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(_) => return Err(not_http()),
         };
-        // One read may bring more than the longest head, and what follows a shorter one.
+        // One read may exceed the maximum head, or include bytes after a shorter one.
         if length > HEAD_BYTES {
             return Err(too_large());
         }
@@ -111,7 +104,7 @@ impl Head {
     }
 }
 
-/// Checks the size of a head that a library has read: of the later requests on a connection.
+/// Checks the size of a head that a library has parsed, for later requests on a connection.
 pub(crate) fn check_size<B>(request: &Request<B>) -> Result<(), HttpError> {
     let target = request
         .uri()
@@ -138,13 +131,13 @@ fn not_http() -> HttpError {
     HttpError::bad_request("Bad Request")
 }
 
-/// Whether the end of a head stands in `bytes`, of which the first `searched` have been searched.
+/// Whether `bytes` contain the end of a head. The first `searched` bytes were already searched.
 fn ends(bytes: &[u8], searched: usize) -> bool {
     let new = &bytes[searched.saturating_sub(2)..];
     new.windows(2).any(|pair| pair == b"\n\n") || new.windows(3).any(|three| three == b"\n\r\n")
 }
 
-/// Whether a comma-separated list has this token.
+/// Whether a comma-separated list contains this token.
 pub(crate) fn has_token(list: &[u8], token: &str) -> bool {
     list.split(|byte| *byte == b',')
         .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))

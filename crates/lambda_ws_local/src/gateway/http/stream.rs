@@ -9,15 +9,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// The byte stream of a connection. Boxed where it is TLS, so that the others are no larger for it.
+/// The byte stream of a connection. TLS is boxed, so that other streams stay small.
 pub(crate) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Stream {
-    /// The stream of an accepted connection, after its TLS handshake if there is to be one. The
-    /// caller limits the time.
+    /// Opens the stream of an accepted connection, with a TLS handshake if required. The caller limits the time.
     pub(crate) async fn open(stream: TcpStream, tls: Option<&Tls>) -> io::Result<Self> {
         Ok(match tls {
             None => Self::Plain(stream),
@@ -25,7 +24,6 @@ impl Stream {
         })
     }
 
-    /// The gateway's own address.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         match self {
             Self::Plain(stream) => stream.local_addr(),

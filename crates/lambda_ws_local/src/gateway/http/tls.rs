@@ -16,38 +16,40 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// A certificate and its key, with which a gateway serves `wss://` and `https://` instead of `ws://`
-/// and `http://` (conformance A1: TLS 1.2 or later).
+/// A certificate and its key, with which a gateway serves `wss://` and `https://` instead of `ws://` and `http://`
+/// (conformance A1: TLS 1.2 or later).
 #[derive(Clone)]
 pub struct Tls(TlsAcceptor);
 
-/// Why there is no TLS.
+/// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// The certificates are no PEM.
-    #[error("the certificate file has no certificate that can be read: it must be PEM")]
+    /// The certificates are not valid PEM.
+    #[error("the certificate file is not valid PEM")]
     Certificate(#[source] pem::Error),
-    /// The file of the certificates has none.
-    #[error("the certificate file has no certificate: it must be PEM, the server's own first")]
+    /// The certificate file contains no certificate.
+    #[error(
+        "the certificate file contains no certificate: expected PEM, the server's certificate first"
+    )]
     NoCertificate,
-    /// The key is no PEM.
-    #[error("the key file has no private key that can be read: it must be PEM, not encrypted")]
+    /// The key is not valid PEM.
+    #[error("the key file contains no valid private key: expected unencrypted PEM")]
     Key(#[source] pem::Error),
-    /// Certificate and key do not fit together, or are of a kind that is not supported.
+    /// The certificate and the key do not match, or their kind is not supported.
     #[error("the certificate cannot be used with this key")]
     Pair(#[source] rustls::Error),
-    /// No certificate can be made for these names.
-    #[error("no certificate can be made for these host names")]
+    /// A certificate for these names cannot be created.
+    #[error("cannot create a certificate for these host names")]
     Names(#[source] rcgen::Error),
 }
 
 impl Tls {
-    /// TLS with the certificate chain of a PEM file, the server's own first, and its private key.
+    /// Returns TLS with the certificate chain of a PEM file, the server's certificate first, and its private key.
     ///
     /// # Errors
     ///
-    /// Which of the two cannot be used.
+    /// The certificate or the key is not valid.
     pub fn new(chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(TlsError::Certificate)?;
@@ -58,13 +60,13 @@ impl Tls {
         Self::of(chain, key)
     }
 
-    /// TLS with a new certificate for these host names and addresses, and the PEM of the authority
-    /// that signed it, for clients to trust. The authority's own key is forgotten at once: nobody
-    /// can use it to sign for another name. Valid for 90 days.
+    /// Returns TLS with a new certificate for these host names and addresses, and the PEM of the authority that signed
+    /// it, which clients should trust. The authority's key is dropped at once, so it cannot sign for another name. The
+    /// certificate is valid for 90 days.
     ///
     /// # Errors
     ///
-    /// A name that no certificate may have.
+    /// A name is not valid in a certificate.
     pub fn self_signed(
         names: impl IntoIterator<Item = String>,
     ) -> Result<(Self, String), TlsError> {
@@ -78,12 +80,12 @@ impl Tls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, TlsError> {
-        // Its own provider: the process's default is not ours to choose.
+        // An explicit provider, because the process's default belongs to the application.
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key));
         let mut config = config.map_err(TlsError::Pair)?;
-        // There are no websockets over HTTP/2 here, as on AWS.
+        // WebSockets over HTTP/2 are not supported, as on AWS.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
@@ -95,16 +97,15 @@ impl Tls {
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the key.
         f.write_str("Tls")
     }
 }
 
-/// An authority's certificate in PEM, and a certificate it has signed for `names`, with its key.
+/// Returns an authority's certificate in PEM, and a certificate for `names` that it signed, with its key.
 fn certificate(
     names: Vec<String>,
 ) -> Result<(String, CertificateDer<'static>, KeyPair), rcgen::Error> {
-    // Some time ago: the clocks of containers and phones differ.
+    // Valid since yesterday, because the clocks of containers and phones differ.
     let from = OffsetDateTime::now_utc() - Duration::DAY;
     let until = from + Duration::days(90);
     let mut authority = CertificateParams::default();

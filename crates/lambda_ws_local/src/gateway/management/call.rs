@@ -1,4 +1,4 @@
-//! One call of the management API: authorized, carried out, observed, answered.
+//! One call of the management API, from its authorization to its response.
 
 use super::error::CallError;
 use super::operations::{delete, inspect, post};
@@ -23,10 +23,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much of a body that is too large is read, so that its sender reads the answer.
+/// The maximum number of bytes that are read of a body that is too large. Its sender can then read the response.
 const DISCARDED_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Carries out one call, if it is signed and permitted (conformance G3).
+/// Handles one call, if it is signed and permitted (conformance G3).
 pub(super) async fn manage(
     state: &GatewayState,
     request: Request<Incoming>,
@@ -41,7 +41,6 @@ pub(super) async fn manage(
     };
     let (head, body) = request.into_parts();
     let authorized = authorize(state, &head, body, operation).await;
-    // A reference, not a copy.
     let sent = authorized.as_ref().cloned().unwrap_or_default();
     let fault = fault(state, &ANY_CALL).await;
     let done = match (authorized, fault) {
@@ -101,7 +100,7 @@ async fn carry_out(
     match operation {
         OperationKind::Inspect => inspect(state, id),
         OperationKind::Delete => delete(state, id),
-        // It fails even where the connection is open by then.
+        // Fails even if the connection has opened meanwhile.
         _ if state.options.own_post_hangs && state.connecting.ended(id).await => {
             Err(CallError::Gone)
         }
@@ -109,7 +108,6 @@ async fn carry_out(
     }
 }
 
-/// The faults that every call can have.
 const ANY_CALL: [Kind; 3] = [Kind::Throttle, Kind::Error, Kind::LostAnswer];
 
 /// Waits for the injected latency, and returns the injected fault.
@@ -122,7 +120,7 @@ async fn fault(state: &GatewayState, kinds: &[Kind]) -> Option<Kind> {
     faults.first(Place::Gateway, kinds)
 }
 
-/// Reads the data of a POST, or the body that a signature covers. Then checks the signature and the permission.
+/// Reads the body of a POST, or one that a signature covers. Then checks the signature and the permission.
 async fn authorize(
     state: &GatewayState,
     head: &Parts,
@@ -154,7 +152,7 @@ async fn authorize(
     }
 }
 
-/// Reads a body of the size of a message.
+/// Reads a body, up to the size of a message.
 async fn read(body: Incoming) -> Result<Bytes, CallError> {
     let size = body.size_hint().lower();
     let read = timeout(BODY_TIMEOUT, async {

@@ -1,4 +1,4 @@
-//! Why a call of the management API fails.
+//! Errors of the management API.
 
 use crate::faults::Kind;
 use crate::gateway::http::HttpError;
@@ -20,7 +20,6 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// Returns the error of a call that this fault affects.
     pub(super) fn on_purpose(kind: Kind) -> Self {
         match kind {
             Kind::Gone | Kind::FalseGone => Self::Gone,
@@ -58,7 +57,7 @@ impl CallError {
         }
     }
 
-    /// Why, where the status does not say it.
+    /// Returns the reason, if the status does not explain it.
     pub(super) fn detail(&self) -> Option<String> {
         match self {
             Self::Unsigned(error) => Some(error.to_string()),

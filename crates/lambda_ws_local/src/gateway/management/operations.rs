@@ -23,19 +23,19 @@ fn check(state: &GatewayState, id: &str) -> Result<(), CallError> {
     }
 }
 
-/// Checks a call and returns its connection, which is open. One in its `$connect` is not open yet (conformance G7).
+/// Checks a call and returns its open connection. During its `$connect` a connection is not open yet (conformance G7).
 fn find(state: &GatewayState, id: &str) -> Result<Arc<Connection>, CallError> {
     check(state, id)?;
     state.connections.find(id).ok_or(CallError::Gone)
 }
 
-/// Posts data to a client, behind all that was posted before.
+/// Queues data for a client, after earlier posts.
 pub(super) fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), CallError> {
     check(state, id)?;
     if data.len() > MESSAGE_BYTES {
         return Err(CallError::TooLarge);
     }
-    // F4.
+    // Conformance F4.
     if std::str::from_utf8(&data).is_err() {
         return Err(CallError::NotText);
     }
@@ -50,13 +50,13 @@ pub(super) fn post(state: &GatewayState, id: &str, data: Bytes) -> Result<(), Ca
     Ok(())
 }
 
-/// Posts for the console, which does not sign; returns the status.
+/// Posts for the console, which does not sign. Returns the status.
 pub(crate) fn post_unsigned(state: &GatewayState, id: &str, data: Bytes) -> u16 {
     let posted = post(state, id, data);
     posted.map_or_else(|error| error.http_error(id).status, |()| 200)
 }
 
-/// Deletes for the console; returns the status.
+/// Deletes for the console. Returns the status.
 pub(crate) fn delete_unsigned(state: &GatewayState, id: &str) -> u16 {
     delete(state, id).map_or_else(
         |error| error.http_error(id).status,
@@ -80,7 +80,7 @@ pub(super) fn inspect(state: &GatewayState, id: &str) -> Result<Response<Full<By
     Ok(response)
 }
 
-/// Fails a POST or a DELETE for a live connection, if the options inject a fault.
+/// Fails a POST or a DELETE to an open connection, if the options inject a fault.
 fn fail_on_purpose(
     state: &GatewayState,
     id: &str,

@@ -1,4 +1,4 @@
-//! The plain HTTP requests of a TCP connection: the management API, and the pages besides the stage.
+//! The plain HTTP requests of a TCP connection: the management API, and the pages beside the stage.
 
 use super::call::manage;
 use crate::faults::AnswerLost;
@@ -20,13 +20,12 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, join};
 
-/// How long a client may keep a connection without a request. Longer than the 20 s or so for which
-/// clients keep idle connections themselves.
+/// How long a client may keep an idle connection. Longer than the 20 s or so of client libraries.
 const KEEP_ALIVE: Duration = Duration::from_secs(90);
 
-/// The answer to another machine that asks for a page of [`Audience::ThisMachine`].
-const LOCAL_ONLY: &str = "only this machine may ask, by a loopback address or localhost: start the gateway with --expose \
-                         admin or --expose console to let others in";
+/// The response to another machine that requests a page of [`Audience::ThisMachine`].
+const LOCAL_ONLY: &str = "only this machine may use this page, through a loopback address or localhost: start the gateway with --expose \
+                         admin or --expose console to open it to other machines";
 
 /// Serves the requests of a TCP connection whose first one begins with `head`.
 pub(crate) async fn serve(
@@ -43,7 +42,7 @@ pub(crate) async fn serve(
         .header_read_timeout(KEEP_ALIVE)
         .serve_connection(TokioIo::new(rejoined), service);
     let mut connection = pin!(connection);
-    // Errors are the client's: a broken request or a connection that ended.
+    // Errors are the client's: an invalid request or a lost connection.
     tokio::select! {
         _ = connection.as_mut() => return,
         () = gateway.ended() => connection.as_mut().graceful_shutdown(),
@@ -66,7 +65,7 @@ async fn respond(
     Ok(response.map(Either::Left))
 }
 
-/// Answers a request for another path than those of the stage.
+/// Responds to a request for a path outside the stage.
 async fn page(
     gateway: &Gateway,
     peer: SocketAddr,
@@ -83,7 +82,7 @@ async fn page(
         Audience::OtherMachines | Audience::ThisMachine => guard.check(headers),
     };
     let is_local = || {
-        // A tunnel, too, comes from a loopback address, but names another host.
+        // A tunnel also connects from a loopback address, but with another host name.
         peer.ip().to_canonical().is_loopback() && Guard::default().check(headers).is_ok()
     };
     let message = match checked {
@@ -100,7 +99,7 @@ async fn page(
     }
 }
 
-/// Answers a request for a path of the stage: calls of the management API, and errors.
+/// Responds to a request for a path of the stage.
 async fn management_call(
     state: &GatewayState,
     request: Request<Incoming>,
@@ -108,10 +107,10 @@ async fn management_call(
     let path = request.uri().path();
     let rest = after_stage(path);
     let (segment, id) = rest.split_once('/').unwrap_or((rest, ""));
-    // G1: `@` or `%40`, `=` or `%3D`.
+    // Conformance G1: `@` or `%40`, `=` or `%3D`.
     let id = id.strip_suffix('/').unwrap_or(id);
     let managed = percent_decode_str(segment).eq(*b"@connections") && !id.is_empty();
-    // There is no path below a connection: code that adds `/@connections` to a URL that ends in it gets 403.
+    // A connection has no subpaths. Code that adds `/@connections` to a URL that already ends with it gets 403.
     if managed && id.contains('/') {
         return Ok(HttpError::forbidden().into_response());
     }

@@ -1,4 +1,4 @@
-//! What a client sends, from bytes to messages (RFC 6455, 5), without any input or output.
+//! The parser of a client's bytes into messages (RFC 6455, 5), without I/O.
 
 use crate::gateway::connection::Close;
 use lambda_ws_protocol::limits::{FRAME_BYTES, MESSAGE_BYTES};
@@ -10,42 +10,38 @@ const CLOSE: u8 = 8;
 const PING: u8 = 9;
 const PONG: u8 = 10;
 
-/// The longest payload of a control frame, in bytes.
+/// The maximum payload of a control frame, in bytes.
 const CONTROL_BYTES: usize = 125;
-/// The longest header of a frame: two bytes, a long length, a mask.
+/// The maximum header of a frame: two bytes, a long length, a mask.
 const HEADER_BYTES: usize = 14;
 
-/// What a client sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Incoming {
-    /// A whole message.
     Text(String),
-    /// A ping, with what its pong must have.
+    /// A ping, with the payload of its pong.
     Ping(Vec<u8>),
     Pong,
-    /// A close frame.
     Close(Close),
 }
 
-/// Understands frames as they arrive. What a client may not send fails at the first byte that shows
-/// it: a frame that is too large at its header, wrong UTF-8 in the middle of a frame (conformance F1,
-/// F2, F10). Between messages it owns no memory, and within one no more than has arrived.
+/// Parses frames as they arrive. Errors are detected at the first possible byte: a frame that is too large at its
+/// header, invalid UTF-8 in the middle of a frame (conformance F1, F2, F10). Between messages it holds no memory, and
+/// within one only the bytes that have arrived.
 #[derive(Default)]
 pub(crate) struct Reader {
     header: [u8; HEADER_BYTES],
-    /// How much of the header has arrived.
+    /// The number of header bytes that have arrived.
     arrived: u8,
-    /// The length that it says, once that has arrived.
+    /// The length of the header, once known.
     length: usize,
-    /// The frame whose header is complete.
     frame: Option<Frame>,
-    /// Whether a message has begun that is not at its end.
+    /// Whether a message has begun but is not complete.
     fragmented: bool,
-    /// The message, as far as it has arrived.
+    /// The part of the message that has arrived.
     message: Vec<u8>,
-    /// How much of it is known to be UTF-8.
+    /// The length of its part that is valid UTF-8.
     checked: usize,
-    /// The payload of a control frame: it may come between a message's frames.
+    /// The payload of a control frame, which may come between a message's frames.
     control: Vec<u8>,
 }
 
@@ -56,16 +52,16 @@ struct Frame {
     opcode: u8,
     mask: [u8; 4],
     length: usize,
-    /// How much of the payload has arrived.
+    /// The number of payload bytes that have arrived.
     arrived: usize,
 }
 
 impl Reader {
-    /// Understands bytes from the front of `bytes`, until there is something to tell or none are left.
+    /// Parses the front of `bytes`, until there is something to report or no bytes remain.
     ///
     /// # Errors
     ///
-    /// What the connection must be closed with: nothing that follows has a meaning.
+    /// The close frame for the client. The following bytes are meaningless.
     pub(crate) fn read(&mut self, bytes: &mut &[u8]) -> Result<Option<Incoming>, Close> {
         loop {
             let frame = match self.frame {
@@ -88,7 +84,7 @@ impl Reader {
         }
     }
 
-    /// One byte at a time: each may be the wrong one, and there are few.
+    /// Reads byte by byte, because each may be invalid, and there are few.
     fn read_header(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Close> {
         let Some((first, rest)) = bytes.split_first() else {
             return Ok(None);
@@ -127,8 +123,8 @@ impl Reader {
         }))
     }
 
-    /// Flags and opcode. No extension is ever agreed upon, so no reserved bit has a meaning
-    /// (conformance B7).
+    /// Checks the flags and the opcode. No extension is ever negotiated, so reserved bits are not valid (conformance
+    /// B7).
     fn check_first(&self, first: u8) -> Result<(), Close> {
         let (last, reserved, opcode) = (first & 0x80 != 0, first & 0x70, first & 0x0f);
         let allowed = match opcode {
@@ -144,7 +140,7 @@ impl Reader {
         }
     }
 
-    /// The length in its `extended` bytes, against the limits (conformance F2).
+    /// Returns the length in its `extended` bytes, checked against the limits (conformance F2).
     fn check_length(&self, first: u8, extended: usize) -> Result<usize, Close> {
         let (length, minimum) = match extended {
             0 => (u64::from(self.header[1] & 0x7f), 0),
@@ -154,7 +150,7 @@ impl Reader {
                 (length, if extended == 2 { 126 } else { 1 << 16 })
             }
         };
-        // RFC 6455, 5.2: in the shortest form only, and without the highest bit.
+        // RFC 6455, 5.2: the length has the shortest form, and its highest bit is zero.
         if length < minimum || length > i64::MAX as u64 {
             return Err(Close::PROTOCOL_ERROR);
         }
@@ -169,7 +165,7 @@ impl Reader {
         }
     }
 
-    /// Takes what is there of a payload, unmasked.
+    /// Takes and unmasks the payload bytes that have arrived.
     fn read_payload(&mut self, mut frame: Frame, bytes: &mut &[u8]) -> Result<Frame, Close> {
         let (payload, rest) = bytes.split_at(bytes.len().min(frame.length - frame.arrived));
         *bytes = rest;
@@ -189,7 +185,7 @@ impl Reader {
         Ok(frame)
     }
 
-    /// Whether the message is UTF-8 as far as it goes; its end may be in the middle of a character.
+    /// Checks that the message so far is UTF-8. It may end in the middle of a character.
     fn check_text(&mut self) -> Result<(), Close> {
         match std::str::from_utf8(&self.message[self.checked..]) {
             Ok(_) => self.checked = self.message.len(),
@@ -199,7 +195,6 @@ impl Reader {
         Ok(())
     }
 
-    /// What a frame that is complete means.
     fn complete(&mut self, frame: Frame) -> Result<Option<Incoming>, Close> {
         Ok(Some(match frame.opcode {
             CONTINUATION | TEXT => {
@@ -220,20 +215,20 @@ impl Reader {
         }))
     }
 
-    /// How many bytes are kept for what has not come to its end.
+    /// Returns the number of bytes kept for incomplete messages.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn kept(&self) -> usize {
         self.message.capacity() + self.control.capacity()
     }
 }
 
-/// The mask's flag, and the first form of the length.
+/// Checks the mask's flag, and returns the first form of the length.
 fn check_second(first: u8, second: u8) -> Result<(), Close> {
     let short = usize::from(second & 0x7f);
     if second & 0x80 == 0 || (first & 0x08 != 0 && short > CONTROL_BYTES) {
         return Err(Close::PROTOCOL_ERROR);
     }
-    // F1: also where it is empty, or the first of several.
+    // Conformance F1: also if it is empty, or the first of several.
     if first & 0x0f == BINARY {
         return Err(Close::UNSUPPORTED);
     }

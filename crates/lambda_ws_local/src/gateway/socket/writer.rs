@@ -1,4 +1,4 @@
-//! What a client is sent, from messages to bytes.
+//! The serializer of messages to a client.
 
 use crate::gateway::connection::{Close, Outbox};
 use bytes::Bytes;
@@ -10,24 +10,23 @@ const TEXT: u8 = 1;
 const CLOSE: u8 = 8;
 const PONG: u8 = 10;
 
-/// How many bytes are gathered before they are written: one frame more, at most.
+/// The number of bytes to collect before a write, plus at most one frame.
 const GATHERED_BYTES: usize = FRAME_BYTES / 2;
 
-/// Frames on their way to the socket. It owns no memory when nothing is.
+/// Frames that wait for the socket. It holds no memory without frames.
 #[derive(Default)]
 pub(super) struct Writer {
-    /// Whole frames, of which the first `written` bytes are gone.
+    /// Complete frames, of which the first `written` bytes are sent.
     buffer: Vec<u8>,
     written: usize,
-    /// What is left of the message that is being sent.
+    /// The unsent part of the current message.
     rest: Option<Bytes>,
-    /// The pong that did not fit into the buffer: the newest alone, as RFC 6455 (5.5.3) allows, so
-    /// that a client which only pings costs nothing.
+    /// The pong that did not fit into the buffer. Only the newest is kept, as RFC 6455 (5.5.3) allows, so that a client
+    /// that only pings costs nothing.
     pong: Option<Vec<u8>>,
 }
 
 impl Writer {
-    /// Answers a ping.
     pub(super) fn pong(&mut self, payload: Vec<u8>) {
         if self.has_room() {
             self.frame(LAST | PONG, &payload);
@@ -36,15 +35,14 @@ impl Writer {
         }
     }
 
-    /// Ends what is sent: the frames that are gathered go out before it, the others never.
+    /// Queues a close frame after the collected frames. Later frames are dropped.
     pub(super) fn close(&mut self, close: &Close) {
         self.pong = None;
         self.rest = None;
         self.frame(LAST | CLOSE, &close.payload());
     }
 
-    /// Gathers frames, of messages that wait too (conformance F3, F4); `true` if there is one of a
-    /// message that was not begun before.
+    /// Collects frames, also of waiting messages (conformance F3, F4). Returns `true` if a new message was begun.
     pub(super) fn gather(&mut self, outbox: &Outbox) -> bool {
         let mut begun = false;
         while self.has_room() {
@@ -68,12 +66,10 @@ impl Writer {
         begun
     }
 
-    /// What is to be written next.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.written..]
     }
 
-    /// Notes that so much of it has been written.
     pub(super) fn wrote(&mut self, bytes: usize) {
         self.written += bytes;
         if self.written >= self.buffer.len() {
@@ -90,7 +86,7 @@ impl Writer {
     fn frame(&mut self, first: u8, payload: &[u8]) {
         self.buffer.reserve(payload.len() + 4);
         self.buffer.push(first);
-        // A frame has 32 KB at most: the longest form of a length is never needed.
+        // A frame has at most 32 KB, so the longest form of a length is not needed.
         match u16::try_from(payload.len()) {
             Ok(short @ ..126) => self.buffer.push(short as u8),
             Ok(length) => {

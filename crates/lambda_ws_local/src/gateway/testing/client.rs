@@ -1,4 +1,4 @@
-//! Clients: of websockets, of raw frames, of HTTP.
+//! Clients for WebSockets, raw frames and HTTP.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncReadExt;
@@ -6,7 +6,6 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
-/// The head of a response.
 pub(crate) async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -15,7 +14,7 @@ pub(crate) async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-/// A frame as a client sends it, masked with zeros; `first` has the opcode and the flags.
+/// Returns a client's frame, masked with zeros. `first` has the opcode and the flags.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -34,7 +33,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// The next frame a client receives: its first byte and its payload.
+/// Returns the first byte and the payload of the next frame.
 pub(crate) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let first = stream.read_u8().await.unwrap();
     let length = match stream.read_u8().await.unwrap() {
@@ -47,14 +46,12 @@ pub(crate) async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     (first, payload)
 }
 
-/// The code of the close frame a client receives next.
 pub(crate) async fn close_code(stream: &mut TcpStream) -> u16 {
     let (first, payload) = next_frame(stream).await;
     assert_eq!(first, 0x88);
     u16::from_be_bytes([payload[0], payload[1]])
 }
 
-/// A websocket client.
 pub(crate) struct Client(pub(crate) WebSocketStream<TcpStream>);
 
 impl Client {
@@ -62,7 +59,7 @@ impl Client {
         self.0.send(text.into()).await.unwrap();
     }
 
-    /// The next message, which must be text.
+    /// Returns the next message, which must be text.
     pub(crate) async fn text(&mut self) -> String {
         match self.0.next().await.unwrap().unwrap() {
             Message::Text(text) => text.as_str().to_owned(),
@@ -70,7 +67,7 @@ impl Client {
         }
     }
 
-    /// Code and reason of the close frame that comes next; then the end.
+    /// Returns the code and reason of the next frame, a close frame, and waits for the end.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Close(Some(frame)) => {
@@ -81,7 +78,7 @@ impl Client {
         }
     }
 
-    /// A ping and its pong: what was sent before has been read.
+    /// Sends a ping and waits for its pong. Everything sent before has then been read.
     pub(crate) async fn ping(&mut self) {
         self.0.send(Message::Ping("p".into())).await.unwrap();
         let pong = self.0.next().await.unwrap().unwrap();
@@ -89,7 +86,6 @@ impl Client {
     }
 }
 
-/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -111,7 +107,7 @@ impl Reply {
         self.header("x-amzn-errortype").unwrap_or_default()
     }
 
-    /// The header of this name, in small letters as its value is.
+    /// Returns the header of this name, in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
         headers.find_map(|(other, value)| (other == name).then_some(value))

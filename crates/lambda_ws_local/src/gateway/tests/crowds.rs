@@ -53,9 +53,8 @@ fn serve(bytes: &[u8]) {
         .build();
     runtime.unwrap().block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap())
-            .await
-            .unwrap();
+        let result = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let mut client = result.unwrap();
         let (stream, peer) = listener.accept().await.unwrap();
         let setup = Setup::new()
             .two_way("$default", echo)

@@ -135,11 +135,8 @@ async fn f7_a_ping_is_answered_and_no_function_is_told() {
     let local = echoing().await;
     let mut client = local.connect().await;
     client.ping().await;
-    client
-        .0
-        .send(Message::Pong("unasked".into()))
-        .await
-        .unwrap();
+    let result = client.0.send(Message::Pong("unasked".into())).await;
+    result.unwrap();
     client.ping().await;
     local.silent().await;
 }
@@ -209,10 +206,8 @@ async fn c3_the_code_and_the_reason_of_the_client_are_the_function_s() {
         };
         client.0.close(Some(frame)).await.unwrap();
         assert_eq!(client.closed().await, (code, reason.to_owned()));
-        assert_eq!(
-            local.disconnected().await,
-            (u64::from(code), reason.to_owned())
-        );
+        let expected = (u64::from(code), reason.to_owned());
+        assert_eq!(local.disconnected().await, expected);
     }
 }
 
@@ -243,26 +238,24 @@ async fn c3_the_disconnect_event_is_that_of_aws() {
     assert_eq!(context["routeKey"], "$disconnect");
     assert_eq!(context["requestId"], context["extendedRequestId"]);
     let members: Vec<_> = context.keys().map(String::as_str).collect();
-    assert_eq!(
-        members,
-        [
-            "routeKey",
-            "disconnectStatusCode",
-            "eventType",
-            "extendedRequestId",
-            "requestTime",
-            "messageDirection",
-            "disconnectReason",
-            "stage",
-            "connectedAt",
-            "requestTimeEpoch",
-            "identity",
-            "requestId",
-            "domainName",
-            "connectionId",
-            "apiId"
-        ]
-    );
+    let expected = [
+        "routeKey",
+        "disconnectStatusCode",
+        "eventType",
+        "extendedRequestId",
+        "requestTime",
+        "messageDirection",
+        "disconnectReason",
+        "stage",
+        "connectedAt",
+        "requestTimeEpoch",
+        "identity",
+        "requestId",
+        "domainName",
+        "connectionId",
+        "apiId",
+    ];
+    assert_eq!(members, expected);
 }
 
 #[tokio::test]

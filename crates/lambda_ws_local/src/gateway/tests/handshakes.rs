@@ -1,6 +1,6 @@
 //! Conformance A, B and C1.
 
-use crate::gateway::testing::{OK, Reply, Setup, fails, head, millis, ok};
+use crate::gateway::testing::{Reply, Setup, fails, head, held, millis, ok};
 use lambda_ws_protocol::Timestamp;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
@@ -21,10 +21,8 @@ async fn a1_a4_another_stage_or_path_is_forbidden() {
         let refused = local.handshake(target, &[]).await.err().unwrap();
         assert_eq!(refused.status(), 403, "{target}");
         assert_eq!(refused.headers()["x-amzn-errortype"], "ForbiddenException");
-        assert_eq!(
-            refused.body().as_deref(),
-            Some(&br#"{"message":"Forbidden"}"#[..])
-        );
+        let expected = Some(&br#"{"message":"Forbidden"}"#[..]);
+        assert_eq!(refused.body().as_deref(), expected);
     }
     let reply = local.http("GET", "/prod", b"").await;
     assert_eq!((reply.status, reply.kind()), (403, "forbiddenexception"));
@@ -51,14 +49,7 @@ async fn a3_a_plain_get_is_told_to_upgrade_without_a_body() {
 #[tokio::test]
 async fn b1_the_101_waits_for_connect() {
     let release = Arc::new(Notify::new());
-    let held = Arc::clone(&release);
-    let setup = Setup::new().route("$connect", move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            Ok(OK.to_owned())
-        }
-    });
+    let setup = Setup::new().route("$connect", held(&release, ok));
     let local = Arc::new(setup.start().await);
     let connecting = tokio::spawn({
         let local = Arc::clone(&local);
@@ -143,9 +134,8 @@ async fn b6_b7_b8_only_the_sub_protocol_of_the_function_is_in_the_101() {
     let mut stream = local.raw().await;
     stream.write_all(REQUEST.as_bytes()).await.unwrap();
     let head = head(&mut stream).await;
-    assert!(
-        head.contains("\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ")
-    );
+    let expected = "\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ";
+    assert!(head.contains(expected));
     assert!(head.contains("\r\nsec-websocket-protocol: b\r\n"), "{head}");
     assert!(!head.contains("Mine"), "{head}");
 }
@@ -264,15 +254,8 @@ async fn a_refused_client_is_never_disconnected() {
 #[tokio::test]
 async fn a_client_that_leaves_while_connect_is_pending_is_disconnected_with_1006() {
     let release = Arc::new(Notify::new());
-    let held = Arc::clone(&release);
     let setup = Setup::new().route("$disconnect", ok);
-    let setup = setup.route("$connect", move |_| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            Ok(OK.to_owned())
-        }
-    });
+    let setup = setup.route("$connect", held(&release, ok));
     let local = setup.start().await;
     let mut stream = local.raw().await;
     stream.write_all(REQUEST.as_bytes()).await.unwrap();
@@ -288,10 +271,8 @@ async fn a_client_that_does_not_finish_its_request_is_cut_off_after_10_s() {
     use tokio::io::AsyncReadExt;
     let local = Setup::new().start().await;
     let mut stream = local.raw().await;
-    stream
-        .write_all(b"GET /dev HTTP/1.1\r\nHost: x")
-        .await
-        .unwrap();
+    let result = stream.write_all(b"GET /dev HTTP/1.1\r\nHost: x").await;
+    result.unwrap();
     let began = tokio::time::Instant::now();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
     assert_eq!(began.elapsed().as_secs(), 10);

@@ -3,7 +3,7 @@
 mod in_flight;
 
 use crate::activity::Observers;
-use crate::gateway::testing::{Answer, OK, Setup, echo, fails, millis, ok};
+use crate::gateway::testing::{Setup, echo, fails, held, millis, ok};
 use crate::gateway::{Operation, OperationKind, Outcome};
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::response::ErrorFrame;
@@ -30,10 +30,8 @@ async fn c2_the_message_event_is_that_of_aws() {
     let (id, request) = (&context["connectionId"], &context["requestId"]);
     let (message, host) = (&context["messageId"], local.address);
     for value in [id, request, message] {
-        assert!(
-            lambda_ws_protocol::event::is_id(value.as_str().unwrap()),
-            "{value}"
-        );
+        let is_id = lambda_ws_protocol::event::is_id(value.as_str().unwrap());
+        assert!(is_id, "{value}");
     }
     assert!(id != request && request != message);
     let expected = format!(
@@ -160,15 +158,11 @@ async fn e3_e4_a_failure_or_a_malformed_response_is_an_error_frame_even_one_way(
 #[tokio::test]
 async fn e5_a_slow_integration_is_a_frame_and_its_late_answer_is_dropped() {
     let (release, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (held, late) = (Arc::clone(&release), Arc::clone(&ended));
-    let answer = move |_| {
-        let (held, late) = (Arc::clone(&held), Arc::clone(&late));
-        async move {
-            held.notified().await;
-            late.notify_one();
-            Ok(r#"{"statusCode":200,"body":"late"}"#.to_owned())
-        }
-    };
+    let late = Arc::clone(&ended);
+    let answer = held(&release, move |_| {
+        late.notify_one();
+        async { Ok(r#"{"statusCode":200,"body":"late"}"#.to_owned()) }
+    });
     let setup = Setup::new().with("slow", answer, |route| {
         route.two_way = true;
         route.timeout = millis(20);
@@ -177,10 +171,8 @@ async fn e5_a_slow_integration_is_a_frame_and_its_late_answer_is_dropped() {
     let mut client = local.connect().await;
     client.send(r#"{"action":"slow"}"#).await;
     let event = local.event().await;
-    assert_eq!(
-        client.text().await,
-        frame("Endpoint request timed out", &event)
-    );
+    let expected = frame("Endpoint request timed out", &event);
+    assert_eq!(client.text().await, expected);
     // The function goes on.
     release.notify_one();
     ended.notified().await;
@@ -206,11 +198,10 @@ async fn the_observer_is_told_of_each_event() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&told);
     let maybe = |event: Value| async move {
-        let answer: Answer = match event["body"].as_str().unwrap() {
+        match event["body"].as_str().unwrap() {
             "fail" => fails(event).await,
             _ => ok(event).await,
-        };
-        answer
+        }
     };
     let setup = Setup::new()
         .route("$connect", ok)
@@ -238,26 +229,15 @@ async fn the_observer_is_told_of_each_event() {
     let mut told = std::mem::take(&mut *told.lock().unwrap());
     // The two messages are concurrent.
     told[1..3].sort_by_key(|(_, _, outcome)| *outcome != Outcome::Done);
-    let default = || "$default".to_owned();
     let frame = Outcome::Frame(ErrorFrame::InternalServerError);
-    let none = String::new;
-    assert_eq!(
-        told,
-        [
-            (
-                OperationKind::Connect,
-                "$connect".to_owned(),
-                Outcome::Status(101)
-            ),
-            (OperationKind::Message, default(), Outcome::Done),
-            (OperationKind::Message, default(), frame),
-            (OperationKind::Post, none(), Outcome::Status(200)),
-            (OperationKind::Close, none(), Outcome::Closed(1006)),
-            (
-                OperationKind::Disconnect,
-                "$disconnect".to_owned(),
-                Outcome::Done
-            ),
-        ]
-    );
+    let expected = [
+        (OperationKind::Connect, "$connect", Outcome::Status(101)),
+        (OperationKind::Message, "$default", Outcome::Done),
+        (OperationKind::Message, "$default", frame),
+        (OperationKind::Post, "", Outcome::Status(200)),
+        (OperationKind::Close, "", Outcome::Closed(1006)),
+        (OperationKind::Disconnect, "$disconnect", Outcome::Done),
+    ];
+    let expected = expected.map(|(kind, route, outcome)| (kind, route.to_owned(), outcome));
+    assert_eq!(told, expected);
 }

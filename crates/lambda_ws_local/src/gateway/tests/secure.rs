@@ -42,12 +42,8 @@ fn setup(tls: Tls) -> Setup {
 async fn a1_websockets_speak_tls_and_the_function_is_told() {
     let (tls, connector) = tls();
     let local = setup(tls).start().await;
-    assert!(
-        local
-            .gateway
-            .url(local.address)
-            .starts_with("wss://127.0.0.1:")
-    );
+    let url = local.gateway.url(local.address);
+    assert!(url.starts_with("wss://127.0.0.1:"), "{url}");
     for name in ["localhost", "127.0.0.1", "::1"] {
         let name = ServerName::try_from(name).unwrap();
         let stream = connector.connect(name, local.raw().await).await.unwrap();
@@ -92,12 +88,8 @@ async fn a5_the_management_api_speaks_tls_and_beside_it_plain_http() {
     let address = beside.local_addr().unwrap();
     let url = local.gateway.plain_management_url(address);
     assert_eq!(url, format!("http://{address}/dev"));
-    assert!(
-        local
-            .gateway
-            .management_url(local.address)
-            .starts_with("https://")
-    );
+    let url = local.gateway.management_url(local.address);
+    assert!(url.starts_with("https://"), "{url}");
     let serving = tokio::spawn({
         let gateway = local.gateway.clone();
         async move { gateway.serve_management(beside).await }
@@ -160,10 +152,8 @@ fn a_certificate_of_one_s_own_is_checked() {
     assert!(matches!(pair, Err(TlsError::Pair(_))));
     let swapped = Tls::new(key.as_bytes(), certificate);
     assert!(matches!(swapped, Err(TlsError::NoCertificate)));
-    assert!(matches!(
-        Tls::new(certificate, b"no"),
-        Err(TlsError::Key(_))
-    ));
+    let no_key = Tls::new(certificate, b"no");
+    assert!(matches!(no_key, Err(TlsError::Key(_))));
     let (tls, _) = Tls::self_signed(["localhost".to_owned()]).unwrap();
     assert_eq!(format!("{tls:?}"), "Tls");
 }

@@ -2,7 +2,7 @@
 
 mod own_connect;
 
-use crate::gateway::testing::{HANDSHAKE, OK, Reply, Setup, echo, head, millis, ok};
+use crate::gateway::testing::{HANDSHAKE, OK, Reply, Setup, echo, head, held, millis, ok};
 use crate::gateway::{EventShape, IntegrationError};
 use lambda_ws_protocol::Timestamp;
 use serde_json::Value;
@@ -118,29 +118,25 @@ async fn fault_f25_a_disconnect_of_2019_has_no_close_code_and_one_of_today_has()
 async fn c1_header_names_keep_their_case_and_order_and_the_last_value_wins() {
     let local = Setup::new().route("$connect", ok).start().await;
     let mut stream = local.raw().await;
-    let request = String::from_utf8_lossy(HANDSHAKE).replace(
-        "Host: localhost\r\n",
-        "zeta: 1\r\nHost: localhost\r\nAuth123: a\r\nALPHA: 2\r\nAuth123: b\r\n",
-    );
+    let to = "zeta: 1\r\nHost: localhost\r\nAuth123: a\r\nALPHA: 2\r\nAuth123: b\r\n";
+    let request = String::from_utf8_lossy(HANDSHAKE).replace("Host: localhost\r\n", to);
     stream.write_all(request.as_bytes()).await.unwrap();
     head(&mut stream).await;
     let event = local.event().await;
     let names: Vec<_> = event["headers"].as_object().unwrap().keys().collect();
-    assert_eq!(
-        names,
-        [
-            "zeta",
-            "Host",
-            "Auth123",
-            "ALPHA",
-            "Sec-WebSocket-Key",
-            "Sec-WebSocket-Version",
-            "X-Amzn-Trace-Id",
-            "X-Forwarded-For",
-            "X-Forwarded-Port",
-            "X-Forwarded-Proto",
-        ]
-    );
+    let expected = [
+        "zeta",
+        "Host",
+        "Auth123",
+        "ALPHA",
+        "Sec-WebSocket-Key",
+        "Sec-WebSocket-Version",
+        "X-Amzn-Trace-Id",
+        "X-Forwarded-For",
+        "X-Forwarded-Port",
+        "X-Forwarded-Proto",
+    ];
+    assert_eq!(names, expected);
     assert_eq!(event["headers"]["Auth123"], "b");
     assert_eq!(event["multiValueHeaders"]["Auth123"][0], "a");
     assert!(
@@ -244,15 +240,8 @@ async fn e4_e7_no_response_that_is_malformed_and_no_function_that_is_away_is_a_s
 #[tokio::test]
 async fn f9_an_answer_that_comes_after_the_client_s_close_goes_nowhere() {
     let release = Arc::new(Notify::new());
-    let held = Arc::clone(&release);
     let setup = Setup::new().route("$disconnect", ok);
-    let setup = setup.two_way("$default", move |event| {
-        let held = Arc::clone(&held);
-        async move {
-            held.notified().await;
-            echo(event).await
-        }
-    });
+    let setup = setup.two_way("$default", held(&release, echo));
     let local = setup.start().await;
     let mut client = local.connect().await;
     client.send("late").await;
@@ -287,8 +276,6 @@ async fn j1_clients_and_functions_may_come_over_ipv6() {
     let reply: Reply = local.http_with("GET", &path, &host, b"").await;
     assert!(reply.body.contains(r#""sourceIp":"::1""#), "{}", reply.body);
     let foreign = "Host: [2001:db8::1]:80\r\n";
-    assert_eq!(
-        local.http_with("GET", &path, foreign, b"").await.status,
-        403
-    );
+    let found = local.http_with("GET", &path, foreign, b"").await.status;
+    assert_eq!(found, 403);
 }

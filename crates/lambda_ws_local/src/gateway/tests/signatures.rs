@@ -59,17 +59,13 @@ fn headers(signer: Signer<'_>, method: &str, path: &str, body: &[u8], now: Times
     };
     let signed = signer.sign(&request, now).unwrap().into_iter();
     let signed = signed.map(|(name, value)| format!("{name}: {value}\r\n"));
-    ["Host: localhost\r\n".to_owned()]
-        .into_iter()
-        .chain(signed)
-        .collect()
+    format!("Host: localhost\r\n{}", signed.collect::<String>())
 }
 
 async fn call(local: &Local, signer: Signer<'_>, method: &str, path: &str, body: &str) -> Reply {
-    let headers = headers(signer, method, path, body.as_bytes(), Timestamp::now());
-    local
-        .http_with(method, path, &headers, body.as_bytes())
-        .await
+    let body = body.as_bytes();
+    let headers = headers(signer, method, path, body, Timestamp::now());
+    local.http_with(method, path, &headers, body).await
 }
 
 fn message(reply: &Reply) -> String {
@@ -95,21 +91,11 @@ async fn g1_g2_a_signed_call_is_carried_out_however_its_path_is_encoded() {
         assert_eq!(client.text().await, *path);
         assert_eq!(call(&local, signer, "GET", path, "").await.status, 200);
     }
-    assert_eq!(
-        call(&local, signer, "DELETE", &paths[0], "").await.status,
-        204
-    );
+    let status = async |method, path| call(&local, signer, method, path, "").await.status;
+    assert_eq!(status("DELETE", &paths[0]).await, 204);
     assert_eq!(client.closed().await.0, 1000);
-    assert_eq!(
-        call(&local, signer, "POST", &paths[0], "x").await.status,
-        410
-    );
-    assert_eq!(
-        call(&local, signer, "POST", "/dev/@connections/no-id", "x")
-            .await
-            .status,
-        400
-    );
+    assert_eq!(status("POST", &paths[0]).await, 410);
+    assert_eq!(status("POST", "/dev/@connections/no-id").await, 400);
 }
 
 #[tokio::test]
@@ -118,10 +104,8 @@ async fn g3_an_unsigned_call_is_not_carried_out() {
     let path = format!("/dev/@connections/{id}");
     for method in ["POST", "GET", "DELETE"] {
         let reply = local.http(method, &path, b"").await;
-        assert_eq!(
-            (reply.status, reply.kind()),
-            (403, "missingauthenticationtokenexception")
-        );
+        assert_eq!(reply.status, 403);
+        assert_eq!(reply.kind(), "missingauthenticationtokenexception");
         assert_eq!(reply.body, r#"{"message":"Missing Authentication Token"}"#);
         assert!(reply.head.contains("x-amzn-requestid: "), "{}", reply.head);
     }
@@ -133,10 +117,8 @@ async fn g3_a_call_that_is_signed_otherwise_is_not_carried_out() {
     let (local, mut client, id) = opened(setup()).await;
     let path = format!("/dev/@connections/{id}");
     let ours = credentials();
-    let (wrong_key, wrong_secret) = (
-        Credentials::new("other", "secret"),
-        Credentials::new("test", "other"),
-    );
+    let wrong_key = Credentials::new("other", "secret");
+    let wrong_secret = Credentials::new("test", "other");
     let elsewhere = Signer {
         region: "us-east-1",
         ..signer(&ours)
@@ -164,28 +146,19 @@ async fn g3_a_call_that_is_signed_otherwise_is_not_carried_out() {
     }
     let signed = headers(signer(&ours), "POST", &path, b"ours", Timestamp::now());
     let reply = local.http_with("POST", &path, &signed, b"theirs").await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (403, "invalidsignatureexception")
-    );
+    assert_eq!(reply.status, 403);
+    assert_eq!(reply.kind(), "invalidsignatureexception");
     let old = Timestamp::from_secs(Timestamp::now().secs() - 400);
     let signed = headers(signer(&ours), "POST", &path, b"old", old);
     let reply = local.http_with("POST", &path, &signed, b"old").await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (403, "invalidsignatureexception")
-    );
-    assert!(
-        message(&reply).starts_with("Signature expired: "),
-        "{}",
-        reply.body
-    );
+    assert_eq!(reply.status, 403);
+    assert_eq!(reply.kind(), "invalidsignatureexception");
+    let expected = "Signature expired: ";
+    assert!(message(&reply).starts_with(expected), "{}", reply.body);
     let basic = "Host: localhost\r\nAuthorization: Basic dGVzdDp0ZXN0\r\n";
     let reply = local.http_with("POST", &path, basic, b"x").await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (403, "incompletesignatureexception")
-    );
+    assert_eq!(reply.status, 403);
+    assert_eq!(reply.kind(), "incompletesignatureexception");
     client.ping().await;
 }
 
@@ -196,17 +169,11 @@ async fn g6_data_over_128_kb_is_a_413_however_it_is_signed() {
     let path = format!("/dev/@connections/{id}");
     let data = "x".repeat(128 * 1024 + 1);
     let reply = call(&local, signer(&ours), "POST", &path, &data).await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (413, "payloadtoolargeexception")
-    );
+    assert_eq!(reply.status, 413);
+    assert_eq!(reply.kind(), "payloadtoolargeexception");
     let largest = &data[1..];
-    assert_eq!(
-        call(&local, signer(&ours), "POST", &path, largest)
-            .await
-            .status,
-        200
-    );
+    let reply = call(&local, signer(&ours), "POST", &path, largest).await;
+    assert_eq!(reply.status, 200);
 }
 
 #[tokio::test]
@@ -228,15 +195,11 @@ async fn g3_a_method_without_permission_is_denied_with_the_account_masked() {
             r#"arn:aws:execute-api:eu-west-1:********3333:abcd1234/dev/POST/@connections/{connectionId}"}"#
         )
     );
-    assert_eq!(
-        call(&local, signer(&ours), "GET", &path, "").await.status,
-        200
-    );
+    let found = call(&local, signer(&ours), "GET", &path, "").await.status;
+    assert_eq!(found, 200);
     // Who it is comes before what it may.
-    assert_eq!(
-        local.post(&id, "x").await.kind(),
-        "missingauthenticationtokenexception"
-    );
+    let expected = "missingauthenticationtokenexception";
+    assert_eq!(local.post(&id, "x").await.kind(), expected);
 }
 
 #[tokio::test]

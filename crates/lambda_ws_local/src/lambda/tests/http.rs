@@ -1,12 +1,11 @@
+use super::*;
+use crate::function::StartError;
 use ::http::header::{HOST, ORIGIN};
 use ::http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-
-use super::*;
-use crate::function::StartError;
 
 /// The API of one function, over a socket.
 struct Api {
@@ -75,10 +74,8 @@ async fn a_synchronous_invocation_is_answered_with_the_functions_response() {
     assert_eq!(header(&response, "x-amz-function-error"), None);
     let seen = api.sees.recv().await.expect("an event");
     assert_eq!(&seen.event[..], br#"{"a": 1}"#);
-    assert_eq!(
-        header(&response, "x-amzn-requestid"),
-        Some(&*seen.request_id)
-    );
+    let expected = Some(&*seen.request_id);
+    assert_eq!(header(&response, "x-amzn-requestid"), expected);
 
     // Without a payload the event is an empty object.
     assert_eq!(&api.invoke("", "").await.body()[..], b"null");
@@ -154,15 +151,11 @@ async fn what_is_no_error_of_the_function_is_an_exception() {
 async fn an_asynchronous_invocation_is_accepted_before_it_is_worked_on() {
     let mut api = Api::with([]).await;
     let response = api.invoke("Event", "{}").await;
-    assert_eq!(
-        (response.status().as_u16(), response.body().len()),
-        (202, 0)
-    );
+    assert_eq!(response.status().as_u16(), 202);
+    assert_eq!(response.body().len(), 0);
     let seen = api.sees.recv().await.expect("an event");
-    assert_eq!(
-        header(&response, "x-amzn-requestid"),
-        Some(&*seen.request_id)
-    );
+    let expected = Some(&*seen.request_id);
+    assert_eq!(header(&response, "x-amzn-requestid"), expected);
     assert_eq!(api.lambda.stop(), 1, "it is never answered");
     assert_eq!(api.invoke("Event", "{}").await.status(), 429);
 }
@@ -171,10 +164,8 @@ async fn an_asynchronous_invocation_is_accepted_before_it_is_worked_on() {
 async fn a_dry_run_invokes_nothing() {
     let mut api = Api::with([]).await;
     let response = api.invoke("DryRun", "{}").await;
-    assert_eq!(
-        (response.status().as_u16(), response.body().len()),
-        (204, 0)
-    );
+    assert_eq!(response.status().as_u16(), 204);
+    assert_eq!(response.body().len(), 0);
     assert!(api.sees.try_recv().is_err());
     let response = api.invoke("Sometimes", "{}").await;
     assert_eq!(refusal(&response).1, "InvalidParameterValueException");
@@ -188,22 +179,16 @@ async fn an_event_over_6_mb_or_1_mb_or_that_is_no_json_is_refused() {
         let response = api.invoke(kind, json(limit + 1)).await;
         let message =
             format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
-        assert_eq!(
-            refusal(&response),
-            (413, "RequestTooLargeException", message)
-        );
+        let expected = (413, "RequestTooLargeException", message);
+        assert_eq!(refusal(&response), expected);
         assert!(api.invoke(kind, json(limit)).await.status().is_success());
     }
     let response = api.invoke("Event", "{'a'}").await;
     let (status, error_type, message) = refusal(&response);
-    assert_eq!(
-        (status, error_type),
-        (400, "InvalidRequestContentException")
-    );
-    assert!(
-        message.starts_with("Could not parse request body into json"),
-        "{message}"
-    );
+    assert_eq!(status, 400);
+    assert_eq!(error_type, "InvalidRequestContentException");
+    let expected = "Could not parse request body into json";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test]
@@ -237,10 +222,8 @@ async fn a_function_is_found_by_name_and_arn_and_latest_only() {
         let (status, body) = status(path).await;
         let body: Value = serde_json::from_slice(&body).expect("JSON");
         let message = format!("Function not found: {ARN}{function}");
-        assert_eq!(
-            (status, body),
-            (404, json!({"Type": "User", "Message": message}))
-        );
+        assert_eq!(status, 404);
+        assert_eq!(body, json!({"Type": "User", "Message": message}));
     }
     assert_eq!(status("chat:a/invocations?Qualifier=b").await.0, 400);
     assert_eq!(status("a%20b/invocations").await.0, 400);

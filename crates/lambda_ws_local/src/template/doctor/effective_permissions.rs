@@ -1,15 +1,13 @@
 //! The permissions of a function's role that the template contains.
 
-use lambda_ws_protocol::authorizer::matches_pattern;
-
 use super::finding::Location;
 use super::input::DoctorInput;
 use super::references::referenced_resource;
 use super::{arn, managed_policies};
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
+use lambda_ws_protocol::authorizer::matches_pattern;
 
-/// The permissions of a role.
 pub(super) struct EffectivePermissions<'d> {
     input: &'d DoctorInput<'d>,
     statements: Vec<Statement>,
@@ -25,7 +23,6 @@ struct Statement {
 }
 
 impl<'d> EffectivePermissions<'d> {
-    /// Returns the permissions of a function.
     pub(super) fn of(input: &'d DoctorInput<'d>, function: &Resource) -> Self {
         let mut this = Self {
             input,
@@ -81,7 +78,6 @@ impl<'d> EffectivePermissions<'d> {
         !self.complete || self.statements.iter().any(|one| one.names(action))
     }
 
-    /// Whether the template contains all permissions.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }

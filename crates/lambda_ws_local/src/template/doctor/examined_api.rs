@@ -27,7 +27,6 @@ pub(super) struct ExaminedRoute<'e> {
     /// The integration, if it is known.
     pub(super) integration: Option<&'e Resource>,
     pub(super) target: InvocationTarget<'e>,
-    /// The authorizer, if the route has one and it is in the template.
     pub(super) authorizer: Option<&'e Resource>,
 }
 
@@ -75,7 +74,6 @@ pub(super) fn is_websocket(evaluator: &Evaluator<'_>, resource: &Resource) -> bo
     }
 }
 
-/// Returns the WebSocket APIs of a template.
 pub(super) fn read<'e>(evaluator: &'e Evaluator<'_>) -> Vec<ExaminedApi<'e>> {
     let mut apis = Vec::new();
     let mut other_ids = Vec::new();

@@ -1,13 +1,13 @@
-use std::fmt;
-
 use crate::template::syntax::{Entry, Node, Problem};
 use crate::template::transform::Resource;
+use std::fmt;
 
 /// The name of the check whose findings are the problems of the template's reader.
 pub(super) const READER: &str = "template";
 
 /// One fault of a template.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name of the check, such as `default-route`.
     pub check: &'static str,
@@ -31,10 +31,11 @@ pub struct Finding {
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Weight {
     /// Something fails or is lost on AWS.
     Mistake,
-    /// Nothing fails, but something costs more or behaves differently than most applications need.
+    /// Nothing fails, but the cost or the behaviour is not what most applications need.
     Remark,
 }
 

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use super::examined_api::{self, ExaminedApi, ExaminedRoute};
 use super::finding::Location;
 use super::invocation_target::InvocationTarget;
@@ -8,13 +6,13 @@ use crate::template::evaluate::{Evaluator, resource_names};
 use crate::template::resources::{Table, unsupported};
 use crate::template::syntax::{Entry, Node};
 use crate::template::transform::Resource;
+use std::path::Path;
 
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The examined template. In contrast to [`Template`](crate::template::Template) it contains parts with unknown values.
 pub(super) struct DoctorInput<'e> {
-    /// The whole template.
     pub(super) root: &'e Node,
     pub(super) evaluator: &'e Evaluator<'e>,
     pub(super) apis: Vec<ExaminedApi<'e>>,
@@ -53,7 +51,6 @@ impl<'e> DoctorInput<'e> {
         }
     }
 
-    /// Returns the routes of all APIs.
     pub(super) fn routes(&self) -> impl Iterator<Item = &ExaminedRoute<'e>> {
         self.apis.iter().flat_map(|api| &api.routes)
     }
@@ -64,7 +61,6 @@ impl<'e> DoctorInput<'e> {
         self.apis.iter().find(|api| api.id == id)
     }
 
-    /// Returns the functions that routes call.
     pub(super) fn routed_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
         self.evaluator.functions().filter_map(|resource| {
             let calls =
@@ -125,7 +121,6 @@ impl<'e> DoctorInput<'e> {
         Location::of(function, &["Environment", "Variables", name])
     }
 
-    /// Returns the connections table of a function, if it is in the template.
     pub(super) fn connections_table(&self, function: &RoutedFunction<'_>) -> Option<&Table> {
         let variable = self.variable(function.resource, CONNECTIONS_TABLE).ok()??;
         let name = self.evaluator.text(&variable.value).ok()?;

@@ -24,7 +24,6 @@ pub(super) enum Qualifier {
 }
 
 impl<'e> InvocationTarget<'e> {
-    /// Returns the target of an integration.
     pub(super) fn of_integration(evaluator: &'e Evaluator<'_>, integration: &'e Resource) -> Self {
         match evaluator.property(integration, "IntegrationType") {
             Some(kind) if kind != "AWS_PROXY" && kind != "AWS" => {
@@ -34,7 +33,6 @@ impl<'e> InvocationTarget<'e> {
         }
     }
 
-    /// Returns the target of an authorizer.
     pub(super) fn of_authorizer(evaluator: &'e Evaluator<'_>, authorizer: &'e Resource) -> Self {
         Self::of_uri(evaluator, authorizer.properties.entry("AuthorizerUri"))
     }

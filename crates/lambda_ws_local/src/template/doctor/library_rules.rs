@@ -1,14 +1,13 @@
 //! Detects the functions that use this library: their `Cargo.toml` depends on it.
 
-use std::path::{Path, PathBuf};
-
-use toml::Table;
-
 use crate::template::evaluate::Evaluator;
 use crate::template::transform::Resource;
+use std::path::{Path, PathBuf};
+use toml::Table;
 
 /// The functions to which the checks for lambda_ws apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LibraryRules {
     /// The functions with a `Cargo.toml` that depends on lambda_ws.
     #[default]

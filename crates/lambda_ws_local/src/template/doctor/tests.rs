@@ -1,10 +1,9 @@
 //! Test helpers, and tests of whole templates.
 
-use std::path::Path;
-
 use crate::template::doctor::finding::Finding;
 use crate::template::doctor::{Examination, LibraryRules, checks, examine};
 use crate::template::evaluate::Options;
+use std::path::Path;
 
 pub(super) const SAM: &str = include_str!("tests/sam.yaml");
 pub(super) const RAW: &str = include_str!("tests/raw.yaml");
@@ -61,10 +60,8 @@ fn a_finding_has_the_location_of_its_fix() {
     let text = broken(SAM, "Timeout: 29", "Timeout: 60");
     let finding = finds(&text, "timeout");
     let line = text.lines().nth(finding.line - 1).expect("a line");
-    assert!(
-        line[finding.column - 1..].starts_with("Timeout: 60"),
-        "{line}"
-    );
+    let expected = "Timeout: 60";
+    assert!(line[finding.column - 1..].starts_with(expected), "{line}");
 }
 
 #[test]
@@ -81,11 +78,8 @@ fn a_reference_to_a_missing_name_is_a_finding() {
 fn a_value_that_only_aws_knows_is_not_a_finding() {
     let variable = "          CONNECTIONS_TABLE:";
     for value in ["!ImportValue Peer", "!GetAtt Queue.QueueUrl", "!Ref Stage"] {
-        let text = broken(
-            SAM,
-            variable,
-            &format!("          PEER: {value}\n{variable}"),
-        );
+        let to = format!("          PEER: {value}\n{variable}");
+        let text = broken(SAM, variable, &to);
         let text = format!("{text}\n  Queue: {{ Type: AWS::SQS::Queue }}\n");
         is_right(&broken(
             &text,
@@ -140,27 +134,16 @@ fn fault_f2_code_outside_the_project_hides_no_findings() {
 
 #[test]
 fn fault_f2_an_unknown_value_hides_no_other_findings() {
-    let memory = broken(
-        SAM,
-        "Timeout: 29",
-        "Timeout: 9999\n      MemorySize: !Ref Unknown",
-    );
+    let to = "Timeout: 9999\n      MemorySize: !Ref Unknown";
+    let memory = broken(SAM, "Timeout: 29", to);
     finds(&with_parameters(&memory, &["Unknown"]), "template");
-    let named = broken(
-        SAM,
-        "CodeUri: .",
-        "CodeUri: .\n      FunctionName: !Sub '${Unknown}-chat'",
-    );
+    let to = "CodeUri: .\n      FunctionName: !Sub '${Unknown}-chat'";
+    let named = broken(SAM, "CodeUri: .", to);
     let named = with_parameters(&named, &["Unknown"]);
     is_right(&named);
-    finds(
-        &broken(
-            &named,
-            "execute-api:ManageConnections",
-            "execute-api:Invoke",
-        ),
-        "manage-connections",
-    );
+    let to = "execute-api:Invoke";
+    let changed = broken(&named, "execute-api:ManageConnections", to);
+    finds(&changed, "manage-connections");
     let expression = broken(SAM, "$request.body.action", "!Ref Unknown");
     let expression = without(
         &expression,
@@ -168,17 +151,11 @@ fn fault_f2_an_unknown_value_hides_no_other_findings() {
     );
     finds(&with_parameters(&expression, &["Unknown"]), "default-route");
     let stage = broken(SAM, "StageName: dev", "StageName: !Ref Unknown");
-    let stage = broken(
-        &stage,
-        "    Properties:\n      StageName",
-        "    Properties:\n      IpAddressType: v6\n      StageName",
-    );
+    let to = "    Properties:\n      IpAddressType: v6\n      StageName";
+    let stage = broken(&stage, "    Properties:\n      StageName", to);
     finds(&with_parameters(&stage, &["Unknown"]), "sam");
-    let table = broken(
-        SAM,
-        "BillingMode: PAY",
-        "TableName: !Ref Unknown\n      BillingMode: PAY",
-    );
+    let to = "TableName: !Ref Unknown\n      BillingMode: PAY";
+    let table = broken(SAM, "BillingMode: PAY", to);
     let table = with_parameters(&table, &["Unknown"]);
     is_right(&table);
     finds(&broken(&table, "dynamodb:PutItem,", ""), "dynamodb-actions");
@@ -188,16 +165,10 @@ fn fault_f2_an_unknown_value_hides_no_other_findings() {
 fn fault_f2_a_resource_with_an_unknown_condition_is_examined() {
     let condition = "Conditions:\n  Prod: !Equals [!Ref Unknown, prod]\nResources:\n";
     let text = broken(SAM, "Resources:\n", condition);
-    let text = broken(
-        &text,
-        "    Type: AWS::Serverless::Function\n",
-        "    Type: AWS::Serverless::Function\n    Condition: Prod\n",
-    );
-    let text = broken(
-        &text,
-        "Conditions:",
-        "Parameters:\n  Unknown: { Type: String }\nConditions:",
-    );
+    let to = "    Type: AWS::Serverless::Function\n    Condition: Prod\n";
+    let text = broken(&text, "    Type: AWS::Serverless::Function\n", to);
+    let to = "Parameters:\n  Unknown: { Type: String }\nConditions:";
+    let text = broken(&text, "Conditions:", to);
     is_right(&text);
     finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
 }
@@ -215,14 +186,9 @@ fn fault_f2_a_route_without_a_function_hides_no_findings() {
     let text = format!("{RAW}{ping}");
     is_right(&text);
     finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
-    finds(
-        &broken(
-            &text,
-            "IntegrationType: AWS_PROXY",
-            "TimeoutInMillis: 1\n      IntegrationType: AWS_PROXY",
-        ),
-        "template",
-    );
+    let to = "TimeoutInMillis: 1\n      IntegrationType: AWS_PROXY";
+    let changed = broken(&text, "IntegrationType: AWS_PROXY", to);
+    finds(&changed, "template");
 }
 
 #[test]

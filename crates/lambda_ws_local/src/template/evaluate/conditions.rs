@@ -4,7 +4,6 @@ use super::evaluator::Evaluator;
 use super::intrinsics::arguments;
 use crate::template::syntax::{Node, Problem};
 
-/// Whether the condition with this name is true.
 pub(crate) fn is_true(evaluator: &Evaluator<'_>, name: &Node) -> Result<bool, Problem> {
     let line = name.line;
     let Some(name) = name.as_text() else {

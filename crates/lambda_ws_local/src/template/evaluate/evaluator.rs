@@ -1,11 +1,10 @@
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
-
 use super::options::Options;
 use super::parameters::{self, Parameter};
 use super::{conditions, intrinsics, resource_names};
 use crate::template::syntax::{Node, Problem, Report, Value};
 use crate::template::transform::{self, Resource, resource_type};
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
 
 /// The limit of nested references. Each level uses stack space.
 const MAX_DEPTH: usize = 100;

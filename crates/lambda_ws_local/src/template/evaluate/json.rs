@@ -1,9 +1,8 @@
 //! Values of a template that are JSON.
 
-use serde_json::{Map, Number, Value as Json};
-
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
+use serde_json::{Map, Number, Value as Json};
 
 /// Returns a value as JSON, evaluated to its leaves. Scalars are strings, except for unquoted numbers and booleans if
 /// `typed`.

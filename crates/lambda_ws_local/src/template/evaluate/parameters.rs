@@ -1,13 +1,11 @@
-use std::collections::BTreeMap;
-
 use super::options::Options;
 use crate::template::syntax::{Node, Problem, Report, listed};
 use crate::template::transform::short_id;
+use std::collections::BTreeMap;
 
 /// The local value of `AWS::StackName`.
 pub(super) const STACK: &str = "local";
 
-/// Returns the value of a pseudo parameter.
 pub(super) fn pseudo(options: &Options, name: &str, line: usize) -> Option<Node> {
     let text = match name {
         "AWS::Region" => options.region.clone(),
@@ -33,7 +31,6 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    /// A parameter with this value.
     pub(crate) fn of(value: &str) -> Self {
         Self {
             value: Ok(Node::text(value, 0)),

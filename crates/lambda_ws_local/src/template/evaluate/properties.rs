@@ -1,8 +1,7 @@
-use std::ops::RangeInclusive;
-
 use super::evaluator::Evaluator;
 use crate::template::syntax::{Node, Problem, Value};
 use crate::template::transform::Resource;
+use std::ops::RangeInclusive;
 
 /// A map of properties. Each property is evaluated when it is used.
 #[derive(Clone)]
@@ -54,12 +53,10 @@ impl<'e> Properties<'e> {
         entry.map_or(self.node.line, |entry| entry.line)
     }
 
-    /// Returns a problem on the line of a property.
     pub(crate) fn problem(&self, name: &str, text: impl Into<String>) -> Problem {
         Problem::new(self.line(name), text)
     }
 
-    /// Reports a note on the line of a property.
     pub(crate) fn note(&self, name: &str, text: impl Into<String>) {
         self.evaluator.report.note(self.line(name), text);
     }

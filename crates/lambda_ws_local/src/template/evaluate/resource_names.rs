@@ -141,7 +141,6 @@ fn version_number(
     Ok(same.count() + 1)
 }
 
-/// Returns the value of `Ref name`.
 pub(super) fn reference(
     evaluator: &Evaluator<'_>,
     name: &str,

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::model;
 use super::route::{self, Route};
 use super::stage::{self, Throttling};
@@ -7,9 +5,11 @@ use crate::gateway::{ApiKey, ApiKeySource};
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
+use std::collections::BTreeMap;
 
 /// A WebSocket API of the template, with the stage that is served.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Api {
     /// Its name in the template.
     pub logical_id: String,
@@ -88,7 +88,6 @@ fn api(evaluator: &Evaluator<'_>, resource: &Resource) -> Result<Option<Api>, Pr
     }))
 }
 
-/// Adds notes on the unsupported properties of an API.
 fn note_unsupported(properties: &Properties<'_>) -> Result<(), Problem> {
     // An unknown value changes nothing: the endpoint is served in any case.
     let disabled = match properties.flag("DisableExecuteApiEndpoint") {

@@ -1,12 +1,12 @@
-use lambda_ws_protocol::authorizer::IdentitySource;
-
 use super::integration;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use lambda_ws_protocol::authorizer::IdentitySource;
 
 /// The authorization of a route. For routes other than `$connect` it is always `None` (conformance B9).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Authorization {
     /// `NONE`: all clients.
     #[default]
@@ -19,6 +19,7 @@ pub enum Authorization {
 
 /// A Lambda authorizer of type `REQUEST`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Authorizer {
     /// The logical id of its function.
     pub function: String,
@@ -36,7 +37,6 @@ const OF_HTTP_APIS: [&str; 4] = [
     "JwtConfiguration",
 ];
 
-/// Reads the `AuthorizationType` of a route.
 pub(crate) fn read(
     evaluator: &Evaluator<'_>,
     route: &Resource,

@@ -1,19 +1,18 @@
 mod environment;
 pub(crate) mod package;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use package::{Build, Package};
-
 use crate::lambda::Asynchronous;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Note, Problem};
 use crate::template::transform::{Resource, resource_type};
+use package::{Build, Package};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A Lambda function of the template.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Function {
     /// Its name in the template.
     pub logical_id: String,

@@ -1,9 +1,8 @@
-use std::time::Duration;
-
 use super::mock::{self, Mock};
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Problem, listed};
 use crate::template::transform::{Resource, resource_type};
+use std::time::Duration;
 
 /// The shortest timeout of an integration, in ms (conformance E5).
 const MIN_TIMEOUT_MS: u32 = 50;
@@ -12,6 +11,7 @@ const MAX_TIMEOUT_MS: u32 = 29_000;
 
 /// The integration that handles the events of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Integration {
     /// The Lambda function with this logical id: `AWS_PROXY`.
     Function(String),

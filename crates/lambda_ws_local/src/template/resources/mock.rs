@@ -6,6 +6,7 @@ use crate::template::transform::{Resource, resource_type};
 
 /// The response of a `MOCK` integration with plain-text templates.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Mock {
     /// The `statusCode` of its request template; 200 without one. It affects only `$connect`.
     pub status: u16,

@@ -1,15 +1,14 @@
-use std::collections::BTreeMap;
-
-use lambda_ws_protocol::selection::Expression;
-use serde_json::Value;
-
 use crate::gateway::{self, Schema, SchemaError};
 use crate::template::evaluate::{Evaluator, Properties, json, resource_names};
 use crate::template::syntax::{Problem, listed};
 use crate::template::transform::{Resource, resource_type};
+use lambda_ws_protocol::selection::Expression;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The models that the messages of a route must match (conformance D7).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Models {
     /// The expression that selects a message's model: `ModelSelectionExpression`.
     pub selection: Expression,

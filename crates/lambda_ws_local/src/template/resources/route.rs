@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use super::authorization::{self, Authorization};
 use super::integration::{self, Integration};
 use super::mock::Mock;
@@ -7,12 +5,14 @@ use super::model::{self, Models};
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::Problem;
 use crate::template::transform::{Resource, resource_type};
+use std::time::Duration;
 
 /// The route keys that start with `$`.
 pub(crate) const PREDEFINED: [&str; 3] = ["$connect", "$disconnect", "$default"];
 
 /// A route of an API, with the integration that handles its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Route {
     /// `$connect`, `$disconnect`, `$default`, or a result of the route selection expression.
     pub key: String,

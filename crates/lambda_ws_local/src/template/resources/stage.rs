@@ -1,10 +1,9 @@
-use std::collections::BTreeMap;
-
 use crate::gateway::Rate;
 use crate::template::evaluate::intrinsics::dynamic_reference;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::Problem;
 use crate::template::transform::resource_type;
+use std::collections::BTreeMap;
 
 /// The stage of an API that is served.
 pub(crate) struct Stage {
@@ -15,6 +14,7 @@ pub(crate) struct Stage {
 
 /// The rate limits of a stage's routes (conformance H).
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Throttling {
     /// The limit of each route that is not in `routes`: `DefaultRouteSettings`.
     pub default_route: Option<Rate>,

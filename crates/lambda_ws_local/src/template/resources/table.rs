@@ -1,12 +1,12 @@
-use serde_json::{Map, Value, json};
-
 use crate::template::evaluate::json::json;
 use crate::template::evaluate::{Evaluator, Properties, resource_names};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use serde_json::{Map, Value, json};
 
 /// A DynamoDB table of the template.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Table {
     /// Its name in the template.
     pub logical_id: String,
@@ -21,7 +21,6 @@ pub struct Table {
     pub line: usize,
 }
 
-/// Returns the tables in the order of the template.
 pub(crate) fn read(evaluator: &Evaluator<'_>) -> Vec<Table> {
     let tables = evaluator.resources.iter().filter(|resource| {
         matches!(

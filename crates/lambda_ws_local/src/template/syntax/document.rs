@@ -4,12 +4,11 @@
 mod builder;
 mod json;
 
-use builder::Builder;
-use saphyr_parser::Parser;
-
 use super::node::Node;
 use super::problem::Problem;
 use super::report::Report;
+use builder::Builder;
+use saphyr_parser::Parser;
 
 /// The largest template that CloudFormation accepts, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;

@@ -1,6 +1,5 @@
-use std::rc::Rc;
-
 use super::problem::Problem;
+use std::rc::Rc;
 
 /// The functions of CloudFormation that have a short form, `!Name`; the long form is `Fn::Name`.
 const FUNCTIONS: &str = "And Base64 Cidr Contains EachMemberEquals EachMemberIn Equals FindInMap GetAtt GetAZs If ImportValue Join Length Not \
@@ -37,7 +36,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// A problem on the line of the key.
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(self.line, text)
     }
@@ -140,7 +138,6 @@ impl Node {
         self.entries().iter().find(|entry| &*entry.key == key)
     }
 
-    /// The value of a key.
     pub(crate) fn entry(&self, key: &str) -> Option<&Node> {
         self.find(key).map(|entry| &entry.value)
     }
@@ -150,7 +147,6 @@ impl Node {
         self.entry(key).filter(|node| !node.is_null())
     }
 
-    /// The text of a key.
     pub(crate) fn text_of(&self, key: &str) -> Option<&str> {
         self.entry(key)?.as_text()
     }
@@ -170,7 +166,6 @@ impl Node {
         }
     }
 
-    /// A problem on the line of this value.
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(self.line, text)
     }

@@ -42,7 +42,6 @@ impl Problem {
         }
     }
 
-    /// A name that is not in the template.
     pub(crate) fn missing(line: usize, name: &str) -> Self {
         let text = format!("`{name}` is not in the template");
         Self {
@@ -61,7 +60,6 @@ impl Problem {
         self.missing.as_deref()
     }
 
-    /// The fault, without the fix.
     pub(crate) fn fault(&self) -> &str {
         let fault = self.text.split("; ").next();
         fault.unwrap_or(&self.text)

@@ -1,12 +1,12 @@
+use super::node::Node;
+use super::problem::Problem;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::node::Node;
-use super::problem::Problem;
-
 /// A part of a template that the local gateway does not reproduce.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Note {
     /// The line in the template, counted from 1.
     pub line: usize,
@@ -41,7 +41,6 @@ impl fmt::Display for Note {
     }
 }
 
-/// The problems and notes of a template.
 #[derive(Default)]
 pub(crate) struct Report {
     problems: RefCell<Vec<Problem>>,

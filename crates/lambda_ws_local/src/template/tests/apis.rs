@@ -1,6 +1,5 @@
-use std::time::Duration;
-
 use super::*;
+use std::time::Duration;
 
 #[test]
 fn a_sam_template_is_read_as_a_whole() {
@@ -20,24 +19,13 @@ fn the_template_of_this_repository_has_only_a_note_on_rate_limits() {
     let (api, chat) = (&template.apis[0], &template.functions[0]);
     let notes = template.notes.iter().map(|note| &*note.text);
     assert!(notes.eq(["the rate limits of stage `test` are applied only with --throttle"]));
-    assert!(
-        api.routes
-            .iter()
-            .map(|route| &*route.key)
-            .eq(["$connect", "$disconnect", "$default"])
-    );
-    assert_eq!(
-        chat.environment["CONNECTIONS_TABLE"],
-        template.tables[0].name
-    );
-    let endpoint = format!(
-        "https://{}.execute-api.us-east-1.amazonaws.com/test",
-        api.id
-    );
-    assert_eq!(
-        chat.environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"],
-        endpoint
-    );
+    let routes = api.routes.iter().map(|route| &*route.key);
+    assert!(routes.eq(["$connect", "$disconnect", "$default"]));
+    let table = &template.tables[0].name;
+    assert_eq!(&chat.environment["CONNECTIONS_TABLE"], table);
+    let endpoint = &chat.environment["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"];
+    let host = format!("{}.execute-api.us-east-1.amazonaws.com", api.id);
+    assert_eq!(*endpoint, format!("https://{host}/test"));
 }
 
 #[test]
@@ -54,10 +42,8 @@ fn a_template_may_have_no_websocket_api() {
     let http = "Resources:\n  Http:\n    Type: AWS::ApiGatewayV2::Api\n    Properties: { ProtocolType: HTTP }\n";
     let template = read(http);
     assert!(template.apis.is_empty());
-    assert_eq!(
-        template.notes[0].to_string(),
-        "line 2: API `Http` has the protocol HTTP: only WebSocket APIs are served"
-    );
+    let expected = "line 2: API `Http` has the protocol HTTP: only WebSocket APIs are served";
+    assert_eq!(template.notes[0].to_string(), expected);
 }
 
 #[test]
@@ -65,12 +51,8 @@ fn the_id_of_an_api_depends_only_on_its_logical_id() {
     let first = read(SAM).apis[0].id.clone();
     assert_eq!(first, read(&SAM.replace("hello", "servus")).apis[0].id);
     assert_ne!(first, read(&SAM.replace("ChatApi", "OtherApi")).apis[0].id);
-    assert!(
-        first.len() == 10
-            && first
-                .chars()
-                .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit())
-    );
+    let is_valid = |one: char| one.is_ascii_lowercase() || one.is_ascii_digit();
+    assert!(first.len() == 10 && first.chars().all(is_valid), "{first}");
 }
 
 #[test]
@@ -86,11 +68,9 @@ fn two_apis_have_their_own_routes() {
   Chat:\n",
     );
     let template = read(&text);
-    let routes: Vec<_> = template
-        .apis
-        .iter()
-        .map(|api| (&*api.logical_id, &*api.stage, api.routes.len()))
-        .collect();
+    let routes = template.apis.iter();
+    let routes = routes.map(|api| (&*api.logical_id, &*api.stage, api.routes.len()));
+    let routes: Vec<_> = routes.collect();
     assert_eq!(routes, [("ChatApi", "dev", 4), ("Admin", "default", 1)]);
 }
 
@@ -98,10 +78,8 @@ fn two_apis_have_their_own_routes() {
 fn the_stage_option_renames_the_stage_for_all_references() {
     let template = parse(SAM, &staged("test")).unwrap();
     assert_eq!(template.apis[0].stage, "test");
-    assert!(
-        template.functions[0].environment["ENDPOINT"]
-            .ends_with(".execute-api.us-east-1.amazonaws.com/test")
-    );
+    let endpoint = &template.functions[0].environment["ENDPOINT"];
+    assert!(endpoint.ends_with(".execute-api.us-east-1.amazonaws.com/test"));
     let template = parse(RAW, &staged("test"));
     assert_eq!(template.unwrap().apis[0].stage, "test");
 }
@@ -109,10 +87,8 @@ fn the_stage_option_renames_the_stage_for_all_references() {
 #[test]
 fn the_stage_option_sets_the_parameter_that_names_the_stage() {
     let text = SAM.replace("GREETING: !Ref Greeting", "GREETING: !Ref StageName");
-    assert_eq!(
-        parse(&text, &staged("test")).unwrap().functions[0].environment["GREETING"],
-        "test"
-    );
+    let chat = parse(&text, &staged("test")).unwrap().functions[0].clone();
+    assert_eq!(chat.environment["GREETING"], "test");
 }
 
 #[test]
@@ -127,27 +103,20 @@ fn the_stage_option_selects_one_of_several_stages() {
     ));
     assert_eq!(parse(&text, &staged("beta")).unwrap().apis[0].stage, "beta");
     let error = parse(&text, &staged("gamma")).unwrap_err();
-    assert_eq!(
-        error,
-        "template.yaml:4: API `Api` has no stage `gamma` (stages: prod, beta)"
-    );
+    let expected = "template.yaml:4: API `Api` has no stage `gamma` (stages: prod, beta)";
+    assert_eq!(error, expected);
 }
 
 #[test]
 fn a_route_to_a_missing_function_lists_the_existing_functions() {
-    let text = RAW.replace(
-        "IntegrationUri: !GetAtt Chat.Arn",
-        "IntegrationUri: !GetAtt Chta.Arn",
-    );
+    let to = "IntegrationUri: !GetAtt Chta.Arn";
+    let text = RAW.replace("IntegrationUri: !GetAtt Chat.Arn", to);
     assert_eq!(
         errors(&text),
         "template.yaml:54: route `say` uses function `Chta`, which is not in the template (functions: Chat, Chat2)"
     );
-    let text = SAM.replacen(
-        "!GetAtt Chat.Arn",
-        "arn:aws:lambda:us-east-1:000000000000:function:elsewhere",
-        1,
-    );
+    let to = "arn:aws:lambda:us-east-1:000000000000:function:elsewhere";
+    let text = SAM.replacen("!GetAtt Chat.Arn", to, 1);
     assert_eq!(
         errors(&text),
         "template.yaml:33: route `$connect` uses function `elsewhere`, which is not in the template (functions: Chat)"
@@ -211,10 +180,8 @@ fn values_that_sam_rejects_are_problems() {
 
 #[test]
 fn a_route_without_a_route_response_sends_no_reply_and_is_noted() {
-    let text = RAW.replace(
-        "      RouteResponseKey: $default\n",
-        "      RouteResponseKey: other\n",
-    );
+    let to = "      RouteResponseKey: other\n";
+    let text = RAW.replace("      RouteResponseKey: $default\n", to);
     assert!(!read(&text).apis[0].routes[1].two_way);
     assert!(notes(&text).iter().any(|note| {
         note.starts_with("line 35: route `say` has no `AWS::ApiGatewayV2::RouteResponse`")
@@ -227,22 +194,14 @@ fn fault_f1_a_route_response_alone_makes_a_route_two_way() {
     assert_ne!(text, RAW);
     let routes = read(&text).apis[0].routes.clone();
     assert!(routes[1].two_way && !routes[0].two_way, "{routes:#?}");
-    let noted = notes(&text)
-        .into_iter()
-        .filter(|note| note.contains("`say`"));
-    assert_eq!(noted.collect::<Vec<_>>(), [""; 0]);
+    assert!(!is_noted(&text, "`say`"), "{:#?}", notes(&text));
 }
 
 #[test]
 fn fault_f1_a_response_expression_on_connect_is_not_noted() {
-    let text = RAW.replace(
-        "      RouteKey: $connect\n",
-        "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n",
-    );
-    let noted = notes(&text)
-        .into_iter()
-        .filter(|note| note.contains("$connect"));
-    assert_eq!(noted.collect::<Vec<_>>(), [""; 0]);
+    let to = "      RouteKey: $connect\n      RouteResponseSelectionExpression: $default\n";
+    let text = RAW.replace("      RouteKey: $connect\n", to);
+    assert!(!is_noted(&text, "$connect"), "{:#?}", notes(&text));
 }
 
 #[test]
@@ -250,19 +209,12 @@ fn a_part_without_effect_on_aws_is_noted() {
     let text = RAW
         .replace("apigateway.amazonaws.com", "events.amazonaws.com")
         .replace("      DeploymentId: !Ref Deployment\n", "");
-    let notes = notes(&text);
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("no `AWS::Lambda::Permission`")),
-        "{notes:#?}"
-    );
-    assert!(
-        notes
-            .iter()
-            .any(|note| note.contains("neither `AutoDeploy` nor `DeploymentId`")),
-        "{notes:#?}"
-    );
+    for part in [
+        "no `AWS::Lambda::Permission`",
+        "neither `AutoDeploy` nor `DeploymentId`",
+    ] {
+        assert!(is_noted(&text, part), "{part}: {:#?}", notes(&text));
+    }
 }
 
 #[test]

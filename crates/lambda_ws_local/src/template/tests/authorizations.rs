@@ -38,14 +38,10 @@ fn connect(template: &Template) -> &Authorization {
 #[test]
 fn b9_the_authorization_of_connect_is_read() {
     assert_eq!(connect(&read(SAM)), &Authorization::None);
-    assert_eq!(
-        connect(&read(&sam("{ AuthType: NONE }"))),
-        &Authorization::None
-    );
-    assert_eq!(
-        connect(&read(&sam("{ AuthType: AWS_IAM }"))),
-        &Authorization::Iam
-    );
+    let expected = &Authorization::None;
+    assert_eq!(connect(&read(&sam("{ AuthType: NONE }"))), expected);
+    let expected = &Authorization::Iam;
+    assert_eq!(connect(&read(&sam("{ AuthType: AWS_IAM }"))), expected);
     let iam = RAW.replace("AuthorizationType: NONE", "AuthorizationType: AWS_IAM");
     assert_eq!(connect(&read(&iam)), &Authorization::Iam);
 }
@@ -84,17 +80,11 @@ fn b9_an_authorizer_of_plain_resources_is_found_by_its_id() {
 fn an_invalid_function_of_an_authorizer_is_an_error() {
     let other = raw(&REQUEST.replace("${Chat.Arn}", "${Chat2.Arn}"));
     let text = |template: &str| template.replace("      Handler: index.handler\n", "");
-    let noted = notes(&text(&RAW.replace("SELF: !Ref Chat2", "OTHER: other")));
-    assert!(
-        noted
-            .iter()
-            .any(|note| note.contains("`Chat2`, which no route uses"))
-    );
+    let unused = text(&RAW.replace("SELF: !Ref Chat2", "OTHER: other"));
+    assert!(is_noted(&unused, "`Chat2`, which no route uses"));
     let error = errors(&text(&other));
-    assert!(
-        error.contains("function `Chat2` has no `Handler`"),
-        "{error}"
-    );
+    let expected = "function `Chat2` has no `Handler`";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
@@ -142,21 +132,15 @@ fn b9_authorization_that_aws_rejects_is_an_error_with_its_line() {
 
 #[test]
 fn b9_an_authorizer_without_permission_is_noted() {
-    let is_noted = |text: &str| {
-        let notes = notes(text);
-        let mut notes = notes.iter();
-        notes.any(|note| note.contains("on AWS every handshake fails with 500"))
-    };
+    let is_noted = |text: &str| is_noted(text, "on AWS every handshake fails with 500");
     let text = raw(REQUEST);
     assert!(!is_noted(&text));
-    let text = text.replace("Principal: apigateway.amazonaws.com", "Principal: events");
-    assert!(is_noted(&text));
+    let denied =
+        |text: &str| text.replace("Principal: apigateway.amazonaws.com", "Principal: events");
+    assert!(is_noted(&denied(&text)));
     let role = "      AuthorizerCredentialsArn: arn:aws:iam::000000000000:role/caller\n";
     let text = raw(&format!("{REQUEST}{role}"));
-    assert!(!is_noted(&text.replace(
-        "Principal: apigateway.amazonaws.com",
-        "Principal: events"
-    )));
+    assert!(!is_noted(&denied(&text)));
 }
 
 #[test]

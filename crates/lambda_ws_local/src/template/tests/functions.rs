@@ -1,22 +1,17 @@
-use std::path::PathBuf;
-use std::time::Duration;
-
 use super::*;
 use crate::template::{Build, Package};
+use std::path::PathBuf;
+use std::time::Duration;
 
 #[test]
 fn the_properties_of_a_function_take_precedence_over_globals() {
     let chat = read(SAM).functions[0].clone();
     assert_eq!(chat.runtime, "provided.al2023");
     assert_eq!(chat.timeout, Duration::from_secs(10));
-    assert_eq!(
-        (&*chat.environment["LOG"], &*chat.environment["GREETING"]),
-        ("debug", "hello")
-    );
-    let text = SAM.replace(
-        "    Metadata:\n",
-        "    IgnoreGlobals: [Timeout, Environment]\n    Metadata:\n",
-    );
+    assert_eq!(&*chat.environment["LOG"], "debug");
+    assert_eq!(&*chat.environment["GREETING"], "hello");
+    let to = "    IgnoreGlobals: [Timeout, Environment]\n    Metadata:\n";
+    let text = SAM.replace("    Metadata:\n", to);
     let chat = read(&text).functions[0].clone();
     assert_eq!(chat.timeout, Duration::from_secs(3));
     assert!(!chat.environment.contains_key("GREETING"));
@@ -26,30 +21,22 @@ fn the_properties_of_a_function_take_precedence_over_globals() {
 fn the_path_of_the_code_is_relative_to_the_template() {
     let template =
         Template::parse(SAM, Path::new("deploy/template.yaml"), &Options::default()).unwrap();
-    assert_eq!(
-        template.functions[0].code,
-        PathBuf::from("deploy/crates/chat")
-    );
+    let expected = PathBuf::from("deploy/crates/chat");
+    assert_eq!(template.functions[0].code, expected);
 }
 
 #[test]
 fn the_build_is_read_from_the_metadata() {
     let build = |text: &str| read(text).functions[0].build.clone();
-    assert_eq!(
-        build(SAM),
-        Build::RustCargoLambda {
-            binary: Some("chat".into())
-        }
-    );
+    let expected = Build::RustCargoLambda {
+        binary: Some("chat".into()),
+    };
+    assert_eq!(build(SAM), expected);
     let binary = "      BuildProperties:\n        Binary: chat\n";
-    assert_eq!(
-        build(&SAM.replace(binary, "")),
-        Build::RustCargoLambda { binary: None }
-    );
-    assert_eq!(
-        build(&SAM.replace("rust-cargolambda", "makefile")),
-        Build::Other(Some("makefile".into()))
-    );
+    let expected = Build::RustCargoLambda { binary: None };
+    assert_eq!(build(&SAM.replace(binary, "")), expected);
+    let found = build(&SAM.replace("rust-cargolambda", "makefile"));
+    assert_eq!(found, Build::Other(Some("makefile".into())));
     assert_eq!(read(RAW).functions[0].build, Build::Other(None));
 }
 
@@ -59,12 +46,9 @@ fn an_invalid_function_that_no_route_uses_is_left_out() {
     let text = text.replace("      Handler: index.handler\n", "");
     let template = read(&text);
     assert_eq!(template.functions.len(), 1);
-    let note = "line 75: function `Chat2`, which no route uses, is left out: function `Chat2` has no `Handler`";
-    assert!(
-        notes(&text).contains(&note.to_owned()),
-        "{:#?}",
-        notes(&text)
-    );
+    let note =
+        "line 75: skipped function `Chat2`, which no route uses: function `Chat2` has no `Handler`";
+    assert!(is_noted(&text, note), "{:#?}", notes(&text));
 }
 
 #[test]
@@ -78,66 +62,31 @@ fn fault_f13_functions_of_every_package_are_read() {
         (function.package, function.code.display().to_string())
     };
     let (sam, plain) = ("AWS::Serverless::Function", "AWS::Lambda::Function");
+    let image = "Code: { ImageUri: a/b }, PackageType: Image";
     for (kind, properties, expected, code) in [
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: src",
-            Package::Local,
-            "src",
-        ),
-        (sam, "Handler: a.b, Runtime: r", Package::Local, ""),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: s3://bucket/key",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: { Bucket: b, Key: k }",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, CodeUri: !ImportValue code",
-            Package::Bucket,
-            "",
-        ),
-        (
-            sam,
-            "Handler: a.b, Runtime: r, InlineCode: x",
-            Package::Inline,
-            "",
-        ),
+        (sam, "CodeUri: src", Package::Local, "src"),
+        (sam, "", Package::Local, ""),
+        (sam, "CodeUri: s3://bucket/key", Package::Bucket, ""),
+        (sam, "CodeUri: { Bucket: b, Key: k }", Package::Bucket, ""),
+        (sam, "CodeUri: !ImportValue code", Package::Bucket, ""),
+        (sam, "InlineCode: x", Package::Inline, ""),
         (sam, "PackageType: Image, ImageUri: a/b", Package::Image, ""),
         (sam, "PackageType: Image", Package::Image, ""),
+        (plain, "Code: src", Package::Local, "src"),
+        (plain, "Code: { ZipFile: x }", Package::Inline, ""),
         (
             plain,
-            "Handler: a.b, Runtime: r, Code: src",
-            Package::Local,
-            "src",
-        ),
-        (
-            plain,
-            "Handler: a.b, Runtime: r, Code: { ZipFile: x }",
-            Package::Inline,
-            "",
-        ),
-        (
-            plain,
-            "Handler: a.b, Runtime: r, Code: { S3Bucket: b, S3Key: k }",
+            "Code: { S3Bucket: b, S3Key: k }",
             Package::Bucket,
             "",
         ),
-        (
-            plain,
-            "Code: { ImageUri: a/b }, PackageType: Image",
-            Package::Image,
-            "",
-        ),
+        (plain, image, Package::Image, ""),
     ] {
-        let (package, path) = package(kind, properties);
+        let properties = match properties.contains("PackageType") {
+            true => properties.to_owned(),
+            false => format!("Handler: a.b, Runtime: r, {properties}"),
+        };
+        let (package, path) = package(kind, &properties);
         assert_eq!((package, &*path), (expected, code), "{properties}");
     }
 }
@@ -172,15 +121,10 @@ fn fault_f15_a_variable_that_only_aws_knows_is_empty_and_a_warning() {
     );
     let template = read(&text);
     let environment = &template.functions[0].environment;
-    let empty: Vec<_> = environment
-        .iter()
-        .filter(|(_, value)| value.is_empty())
-        .map(|(name, _)| &**name)
-        .collect();
-    assert_eq!(
-        empty,
-        ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"]
-    );
+    let empty = environment.iter().filter(|(_, value)| value.is_empty());
+    let empty: Vec<_> = empty.map(|(name, _)| &**name).collect();
+    let expected = ["JOINED", "OTHER", "QUEUE", "SECRET", "STORED", "STREAM"];
+    assert_eq!(empty, expected);
     assert_eq!(environment["KNOWN"], "a");
     let warnings = template.notes.iter().filter(|note| note.is_warning);
     let warnings: Vec<_> = warnings.map(ToString::to_string).collect();
@@ -200,10 +144,8 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
         "{{resolve:ssm-secure:/chat/key:1}}",
         "{{resolve:secretsmanager:chat:SecretString:key}}",
     ] {
-        let text = with_variables(
-            "",
-            &format!("V1: 'a {reference} b'\nV2: !Sub '{reference}'"),
-        );
+        let variables = format!("V1: 'a {reference} b'\nV2: !Sub '{reference}'");
+        let text = with_variables("", &variables);
         assert_eq!(read(&text).functions[0].environment["V2"], reference);
         let noted = |name| {
             format!(
@@ -218,18 +160,14 @@ fn fault_f17_a_reference_that_cloudformation_resolves_is_noted() {
     assert_eq!(notes(&text), [""; 0]);
     let text = SAM.replace("color: blue", "color: '{{resolve:ssm:color}}'");
     let noted = notes(&text);
-    assert!(
-        noted[0].contains("stage variable `color` contains `{{resolve:ssm:color}}`"),
-        "{noted:#?}"
-    );
+    let expected = "stage variable `color` contains `{{resolve:ssm:color}}`";
+    assert!(noted[0].contains(expected), "{noted:#?}");
 }
 
 #[test]
 fn every_invalid_variable_is_reported() {
-    let text = with_variables(
-        "",
-        "AWS_REGION: x\n1ST: y\nGONE: !Ref Gone\nLIST: { a: b }\nGOOD: yes",
-    );
+    let variables = "AWS_REGION: x\n1ST: y\nGONE: !Ref Gone\nLIST: { a: b }\nGOOD: yes";
+    let text = with_variables("", variables);
     insta::assert_snapshot!(errors(&text));
 }
 
@@ -250,17 +188,13 @@ fn values_that_lambda_rejects_are_problems() {
 
 #[test]
 fn event_sources_and_layers_are_noted() {
-    let text = SAM.replace(
-        "      MemorySize: 256\n",
-        "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n",
-    );
-    assert_eq!(
-        notes(&text),
-        [
-            "line 59: the layers of function `Chat` are not loaded",
-            "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
-        ]
-    );
+    let to = "      Layers: [a]\n      Events:\n        Nightly:\n          Type: Schedule\n";
+    let text = SAM.replace("      MemorySize: 256\n", to);
+    let expected = [
+        "line 59: the layers of function `Chat` are not loaded",
+        "line 61: event source `Nightly` (Schedule) of function `Chat` sends no events locally",
+    ];
+    assert_eq!(notes(&text), expected);
 }
 
 #[test]
@@ -269,10 +203,8 @@ fn both_forms_of_event_invoke_config_are_read() {
     let destination = "        DestinationConfig: { OnFailure: { Destination: !Ref Queue } }\n";
     let own = format!("      EventInvokeConfig:\n        {config}{destination}");
     let sam = with_variables("", "NAME: x");
-    let sam = sam.replace(
-        "      Environment:\n",
-        &format!("{own}      Environment:\n"),
-    );
+    let to = format!("{own}      Environment:\n");
+    let sam = sam.replace("      Environment:\n", &to);
     let other = "  Config:\n    Type: AWS::Lambda::EventInvokeConfig\n    Properties:\n      \
                  FunctionName: !Ref Chat\n      Qualifier: $LATEST\n      MaximumRetryAttempts: 0\n      \
                  MaximumEventAgeInSeconds: 90\n";
@@ -282,12 +214,7 @@ fn both_forms_of_event_invoke_config_are_read() {
         assert_eq!(asynchronous.retries, 0);
         assert_eq!(asynchronous.age, Duration::from_secs(90));
     }
-    let is_noted = |text: &str| {
-        let notes = notes(text);
-        notes
-            .iter()
-            .any(|note| note.contains("`OnSuccess` destination"))
-    };
+    let is_noted = |text: &str| is_noted(text, "`OnSuccess` destination");
     assert!(!is_noted(&sam), "failed events are printed");
     assert!(is_noted(&sam.replace("OnFailure", "OnSuccess")));
     assert!(errors(&raw.replace("Attempts: 0", "Attempts: 3")).contains("from 0 to 2"));

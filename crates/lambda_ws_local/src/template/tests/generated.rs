@@ -59,33 +59,26 @@ fn with(variable: &str) -> String {
 fn fault_f7_resources_that_sam_generates_are_in_the_template() {
     for id in GENERATED {
         // All of them exist, although only AWS knows some of the values.
-        parse(&with(&format!("!Ref {id}")), &Options::default())
-            .unwrap_or_else(|error| panic!("{id}: {error}"));
+        let text = with(&format!("!Ref {id}"));
+        parse(&text, &Options::default()).expect(id);
     }
-    assert!(
-        errors(&with("!Ref ChatAliasother")).contains("`ChatAliasother` is not in the template")
-    );
+    let expected = "`ChatAliasother` is not in the template";
+    assert!(errors(&with("!Ref ChatAliasother")).contains(expected));
     // SAM generates no role for a function with a `Role`.
-    let text = with("!Ref AdminRole").replace(
-        "Properties: { Handler: a.b",
-        "Properties: { Role: 'arn:a', Handler: a.b",
-    );
+    let role = "Properties: { Role: 'arn:a', Handler: a.b";
+    let text = with("!Ref AdminRole").replace("Properties: { Handler: a.b", role);
     assert!(errors(&text).contains("`AdminRole` is not in the template"));
 }
 
 #[test]
 fn fault_f7_f16_roles_aliases_and_versions_have_values() {
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:Chat";
+    let role = "arn:aws:iam::000000000000:role";
+    let http = crate::template::transform::short_id("ServerlessHttpApi");
     for (expression, expected) in [
         ("!Ref ChatRole", "ChatRole".to_owned()),
-        (
-            "!GetAtt ChatRole.Arn",
-            "arn:aws:iam::000000000000:role/ChatRole".to_owned(),
-        ),
-        (
-            "!GetAtt Named.Arn",
-            "arn:aws:iam::000000000000:role/team/chat".to_owned(),
-        ),
+        ("!GetAtt ChatRole.Arn", format!("{role}/ChatRole")),
+        ("!GetAtt Named.Arn", format!("{role}/team/chat")),
         ("!Ref ChatAliasliveD1Ux", format!("{arn}:live-1_x")),
         ("!Ref Chat.Alias", format!("{arn}:live-1_x")),
         ("!Ref Chat.Version", format!("{arn}:1")),
@@ -94,17 +87,11 @@ fn fault_f7_f16_roles_aliases_and_versions_have_values() {
         ("!Ref Fixed", format!("{arn}:1")),
         (
             "!Sub 'https://${ServerlessHttpApi}.x'",
-            format!(
-                "https://{}.x",
-                crate::template::transform::short_id("ServerlessHttpApi")
-            ),
+            format!("https://{http}.x"),
         ),
     ] {
-        assert_eq!(
-            read(&with(expression)).functions[0].environment["V1"],
-            expected,
-            "{expression}"
-        );
+        let environment = &read(&with(expression)).functions[0].environment;
+        assert_eq!(environment["V1"], expected, "{expression}");
     }
 }
 
@@ -119,15 +106,10 @@ fn fault_f16_a_route_to_an_alias_is_a_route_to_its_function() {
         &format!("!Sub '{uri}'"),
         "!Sub '${Chat.Arn}:beta'",
     ] {
-        let text = TEMPLATE.replace(
-            "sendMessage: { FunctionArn: !GetAtt Chat.Arn }",
-            &format!("sendMessage: {{ FunctionArn: {arn} }}"),
-        );
-        assert_eq!(
-            read(&text).apis[0].routes[1].function(),
-            Some("Chat"),
-            "{arn}"
-        );
+        let to = format!("sendMessage: {{ FunctionArn: {arn} }}");
+        let text = TEMPLATE.replace("sendMessage: { FunctionArn: !GetAtt Chat.Arn }", &to);
+        let expected = Some("Chat");
+        assert_eq!(read(&text).apis[0].routes[1].function(), expected, "{arn}");
     }
 }
 
@@ -137,9 +119,7 @@ fn fault_f10_a_table_with_a_short_logical_id_has_a_longer_name() {
     let tables = read(text).tables;
     let names: Vec<_> = tables.iter().map(|table| &*table.name).collect();
     assert_eq!(names, ["local-Db", "local-T"]);
-    let named = text.replace(
-        "  T:\n    Type: AWS::Serverless::SimpleTable\n",
-        "  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: ab }\n",
-    );
+    let to = "  T:\n    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: ab }\n";
+    let named = text.replace("  T:\n    Type: AWS::Serverless::SimpleTable\n", to);
     assert!(errors(&named).contains("is not valid: expected 3 to 255"));
 }

@@ -38,10 +38,8 @@ fn ping(text: &str) -> Route {
 #[test]
 fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_served() {
     for kind in ["HTTP", "HTTP_PROXY", "AWS"] {
-        let text = with_ping(
-            &format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'"),
-            "",
-        );
+        let properties = format!("IntegrationType: {kind}, IntegrationUri: 'https://example.com'");
+        let text = with_ping(&properties, "");
         let why = format!("an integration of type {kind}");
         let ping = ping(&text);
         assert_eq!(ping.integration, Integration::Unsupported(why.clone()));
@@ -52,68 +50,48 @@ fn fault_f27_e9_an_unsupported_integration_is_a_warning_and_other_routes_are_ser
             "line {}: route `ping` has {why}, which is not supported locally: its messages get an error",
             warnings[0].line
         );
-        assert!(
-            text.lines()
-                .nth(warnings[0].line - 1)
-                .is_some_and(|line| line.contains("IntegrationType"))
-        );
-        assert!(
-            warnings.len() == 1 && warnings[0].to_string() == expected,
-            "{warnings:#?}"
-        );
+        let line = text.lines().nth(warnings[0].line - 1).expect("a line");
+        assert!(line.contains("IntegrationType"), "{line}");
+        assert_eq!(warnings.len(), 1, "{warnings:#?}");
+        assert_eq!(warnings[0].to_string(), expected);
     }
 }
 
 #[test]
 fn a_route_to_a_function_of_another_stack_does_not_affect_other_routes() {
-    let text = with_ping(
-        "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping",
-        "",
-    );
+    let properties = "IntegrationType: AWS_PROXY, IntegrationUri: !ImportValue ping";
+    let text = with_ping(properties, "");
     let ping = ping(&text);
     let why = "a function that only AWS knows".to_owned();
     assert_eq!(ping.integration, Integration::Unsupported(why));
     let warning = read(&text).notes.into_iter().find(|note| note.is_warning);
     let warning = warning.expect("a warning").text;
-    assert!(
-        warning.contains("get an error (`Fn::ImportValue` is"),
-        "{warning}"
-    );
+    let expected = "get an error (`Fn::ImportValue` is";
+    assert!(warning.contains(expected), "{warning}");
 }
 
 #[test]
 fn a_function_that_a_stage_variable_selects_does_not_affect_other_routes() {
     let uri = "arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.function}";
-    let text = with_ping(
-        &format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'"),
-        "",
-    );
+    let properties = format!("IntegrationType: AWS_PROXY, IntegrationUri: '{uri}'");
+    let text = with_ping(&properties, "");
     let ping = ping(&text);
     assert!(matches!(ping.integration, Integration::Unsupported(_)));
 }
 
 #[test]
 fn a_function_with_an_unknown_name_has_its_logical_id() {
-    let text = SAM.replace(
-        "      MemorySize: 256\n",
-        "      FunctionName: !Sub chat-${Suffix}\n",
-    );
+    let to = "      FunctionName: !Sub chat-${Suffix}\n";
+    let text = SAM.replace("      MemorySize: 256\n", to);
     let text = text.replace("Parameters:\n", "Parameters:\n  Suffix: { Type: String }\n");
     let template = read(&text);
     assert_eq!(template.functions[0].name, "Chat");
-    assert!(
-        template.apis[0]
-            .routes
-            .iter()
-            .all(|route| route.function() == Some("Chat"))
-    );
-    let noted = notes(&text);
-    assert!(
-        noted[0].contains(
-            "`FunctionName` of `Chat` is its logical id locally: parameter `Suffix` has no default"
-        ),
-        "{noted:#?}"
-    );
+    for route in &template.apis[0].routes {
+        assert_eq!(route.function(), Some("Chat"), "{}", route.key);
+    }
+    let expected =
+        "`FunctionName` of `Chat` is its logical id locally: parameter `Suffix` has no default";
+    assert!(notes(&text)[0].contains(expected), "{:#?}", notes(&text));
 }
 
 #[test]
@@ -150,10 +128,8 @@ fn fault_f27_e9_a_mock_with_a_plain_text_template_replies() {
         let others = response(&format!(
             "IntegrationResponseKey: '{key}', {response_properties}"
         ));
-        let text = with_ping(
-            &format!("IntegrationType: MOCK, IntegrationUri: '', {request}"),
-            &others,
-        );
+        let properties = format!("IntegrationType: MOCK, IntegrationUri: '', {request}");
+        let text = with_ping(&properties, &others);
         let route = ping(&text);
         let mock = Mock {
             status,
@@ -214,13 +190,7 @@ fn e9_a_mock_without_an_integration_response_sends_no_reply() {
     let text = with_ping("IntegrationType: MOCK", &others);
     let route = ping(&text);
     assert!(!route.two_way);
-    let noted = notes(&text);
-    assert!(
-        noted
-            .iter()
-            .any(|note| note.contains("route `ping` sends no reply")),
-        "{noted:#?}"
-    );
+    assert!(is_noted(&text, "route `ping` sends no reply"));
 }
 
 #[test]
@@ -231,8 +201,6 @@ fn e9_connect_can_have_a_mock_integration() {
         status: 200,
         body: None,
     };
-    assert_eq!(
-        (&*connect.key, &connect.integration),
-        ("$connect", &Integration::Mock(mock))
-    );
+    assert_eq!(&*connect.key, "$connect");
+    assert_eq!(connect.integration, Integration::Mock(mock));
 }

@@ -2,11 +2,8 @@ use super::*;
 
 fn value(sections: &str, expression: &str) -> String {
     let template = read(&with_variables(sections, &format!("V1: {expression}")));
-    template.functions[0]
-        .environment
-        .get("V1")
-        .cloned()
-        .unwrap_or("(none)".to_owned())
+    let value = template.functions[0].environment.get("V1");
+    value.cloned().unwrap_or("(none)".to_owned())
 }
 
 fn error(sections: &str, expression: &str) -> String {
@@ -16,10 +13,8 @@ fn error(sections: &str, expression: &str) -> String {
 /// Returns the error of a value that a function requires.
 fn error_of_timeout(expression: &str) -> String {
     let text = with_variables("", "V1: a");
-    errors(&text.replace(
-        "      Handler:",
-        &format!("      Timeout: {expression}\n      Handler:"),
-    ))
+    let timeout = format!("      Timeout: {expression}\n      Handler:");
+    errors(&text.replace("      Handler:", &timeout))
 }
 
 #[test]
@@ -54,33 +49,20 @@ fn short_and_long_forms_are_equal() {
 
 #[test]
 fn a_substitution_has_variables_and_literals() {
-    assert_eq!(
-        value(
-            "",
-            "!Sub ['${a}/${!b}/${Table}/${', { a: !Ref AWS::StackName }]"
-        ),
-        "local/${b}/Table/${"
-    );
+    let expression = "!Sub ['${a}/${!b}/${Table}/${', { a: !Ref AWS::StackName }]";
+    assert_eq!(value("", expression), "local/${b}/Table/${");
 }
 
 #[test]
 fn mappings_are_evaluated() {
     let mappings = "Mappings:\n  Sizes:\n    us-east-1: { small: 1 }";
-    assert_eq!(
-        value(mappings, "!FindInMap [Sizes, !Ref AWS::Region, small]"),
-        "1"
-    );
-    assert_eq!(
-        value(
-            mappings,
-            "!FindInMap [Sizes, eu, small, { DefaultValue: 2 }]"
-        ),
-        "2"
-    );
-    assert!(
-        error(mappings, "!FindInMap [Sizes, eu, small]")
-            .ends_with("`Mappings` has no value for `Sizes`, `eu`, `small`")
-    );
+    let found = "!FindInMap [Sizes, !Ref AWS::Region, small]";
+    assert_eq!(value(mappings, found), "1");
+    let default = "!FindInMap [Sizes, eu, small, { DefaultValue: 2 }]";
+    assert_eq!(value(mappings, default), "2");
+    let error = error(mappings, "!FindInMap [Sizes, eu, small]");
+    let expected = "`Mappings` has no value for `Sizes`, `eu`, `small`";
+    assert!(error.ends_with(expected), "{error}");
 }
 
 #[test]
@@ -90,39 +72,29 @@ fn conditions_select_values_and_resources() {
   There: !Not [!Condition Here]
   Both: !And [!Condition Here, !Condition There]
   Any: !Or [!Condition Here, { Condition: There }]";
-    for (condition, expected) in [
-        ("Here", "yes!"),
-        ("There", "no!"),
-        ("Both", "no!"),
-        ("Any", "yes!"),
+    for (expression, expected) in [
+        ("!If [Here, yes!, no!]", "yes!"),
+        ("!If [There, yes!, no!]", "no!"),
+        ("!If [Both, yes!, no!]", "no!"),
+        ("!If [Any, yes!, no!]", "yes!"),
+        ("!If [There, a, !Ref AWS::NoValue]", "(none)"),
     ] {
-        assert_eq!(
-            value(conditions, &format!("!If [{condition}, yes!, no!]")),
-            expected
-        );
+        assert_eq!(value(conditions, expression), expected, "{expression}");
     }
-    assert_eq!(
-        value(conditions, "!If [There, a, !Ref AWS::NoValue]"),
-        "(none)"
-    );
-    let text = with_variables(conditions, "V1: a")
-        .replace("  Table:\n", "  Table:\n    Condition: There\n");
-    assert!(read(&text).tables.is_empty());
-    let text = with_variables(conditions, "V1: !Ref Table")
-        .replace("  Table:\n", "  Table:\n    Condition: There\n");
+    let with_condition = |variable: &str| {
+        let text = with_variables(conditions, variable);
+        text.replace("  Table:\n", "  Table:\n    Condition: There\n")
+    };
+    assert!(read(&with_condition("V1: a")).tables.is_empty());
+    let text = with_condition("V1: !Ref Table");
     assert!(errors(&text).ends_with("`Table` does not exist, because its condition is false"));
 }
 
 #[test]
 fn an_item_that_is_not_selected_can_be_unknown() {
     assert_eq!(value("", "!Select [0, [a, !Ref Queue]]"), "a");
-    assert_eq!(
-        value(
-            "Conditions: { Here: !Equals [a, a] }",
-            "!If [Here, a, !Ref Queue]"
-        ),
-        "a"
-    );
+    let condition = "Conditions: { Here: !Equals [a, a] }";
+    assert_eq!(value(condition, "!If [Here, a, !Ref Queue]"), "a");
 }
 
 #[test]
@@ -148,19 +120,13 @@ fn a_mistake_in_a_function_is_a_problem() {
 
 #[test]
 fn a_circular_reference_is_a_problem() {
-    let text = with_variables("", "V1: !Ref Table").replace(
-        "    Type: AWS::Serverless::SimpleTable\n",
-        "    Type: AWS::Serverless::SimpleTable\n    Properties: { TableName: !Sub '${Chat}-a' }\n",
-    );
-    let text = text.replace(
-        "      Runtime:",
-        "      FunctionName: !Sub ${Table}-b\n      Runtime:",
-    );
-    assert!(
-        errors(&text).contains("circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`"),
-        "{}",
-        errors(&text)
-    );
+    let table = "    Type: AWS::Serverless::SimpleTable\n";
+    let named = format!("{table}    Properties: {{ TableName: !Sub '${{Chat}}-a' }}\n");
+    let text = with_variables("", "V1: !Ref Table").replace(table, &named);
+    let to = "      FunctionName: !Sub ${Table}-b\n      Runtime:";
+    let text = text.replace("      Runtime:", to);
+    let expected = "circular reference: `Ref Table` -> `Ref Chat` -> `Ref Table`";
+    assert!(errors(&text).contains(expected), "{}", errors(&text));
     let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !Not [!Condition A]";
     assert!(error(conditions, "!If [A, a, b]").contains("circular reference: "));
 }

@@ -1,7 +1,6 @@
-use serde_json::json;
-
 use super::*;
 use crate::template::Models;
+use serde_json::json;
 
 /// Returns the raw template with models, and with these lines in the route `say`.
 fn with(models: &str, route: &str) -> String {
@@ -150,11 +149,8 @@ fn models_without_effect_are_noted() {
     let every = with(&object, &format!("{expression}\n"));
     assert!(models(&every).unwrap().schemas.is_empty());
     noted(&every, "every message fails, as on AWS");
-    let connect = RAW.replacen(
-        "      RouteKey: $connect\n",
-        &format!("      RouteKey: $connect\n{CHECKED}"),
-        1,
-    );
+    let to = format!("      RouteKey: $connect\n{CHECKED}");
+    let connect = RAW.replacen("      RouteKey: $connect\n", &to, 1);
     noted(
         &connect,
         "the models of route `$connect` have no effect, because it receives no messages",

@@ -22,10 +22,8 @@ fn an_override_replaces_the_default() {
 #[test]
 fn a_parameter_without_a_value_is_an_error_where_it_is_required() {
     let text = parameter("{ Type: String }");
-    let named = text.replace(
-        "      Runtime:",
-        "      Timeout: !Ref Color\n      Runtime:",
-    );
+    let to = "      Timeout: !Ref Color\n      Runtime:";
+    let named = text.replace("      Runtime:", to);
     let expected = "parameter `Color` has no default; set it with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert!(parse(&named, &options(&[("Color", "7")])).is_ok());
@@ -43,11 +41,8 @@ fn unused_parameters_without_a_value_are_ignored() {
     assert_eq!(read(&text).functions[0].environment["V1"], "a");
     // The condition of a table must be known.
     let text = text.replace("  Table:\n", "  Table:\n    Condition: HasDomain\n");
-    assert!(
-        errors(&text).contains("parameter `Domain` has no default"),
-        "{}",
-        errors(&text)
-    );
+    let expected = "parameter `Domain` has no default";
+    assert!(errors(&text).contains(expected), "{}", errors(&text));
 }
 
 #[test]
@@ -87,33 +82,25 @@ fn constraints_are_checked() {
 #[test]
 fn an_unsupported_pattern_is_noted() {
     let text = parameter("{ Type: String, Default: red, AllowedPattern: '(?=r).*' }");
-    assert_eq!(
-        notes(&text),
-        ["line 3: the pattern `(?=r).*` is not checked locally"]
-    );
+    let expected = ["line 3: the pattern `(?=r).*` is not checked locally"];
+    assert_eq!(notes(&text), expected);
 }
 
 #[test]
 fn a_list_parameter_is_split_at_commas() {
     let sections = "Parameters:\n  Colors: { Type: CommaDelimitedList, Default: 'red, blue' }";
-    let text = with_variables(
-        sections,
-        "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]",
-    );
+    let variables = "ONE: !Select [1, !Ref Colors]\nALL: !Join ['/', !Ref Colors]";
+    let text = with_variables(sections, variables);
     let environment = &read(&text).functions[0].environment;
-    assert_eq!(
-        (&*environment["ONE"], &*environment["ALL"]),
-        ("blue", "red/blue")
-    );
+    assert_eq!(&*environment["ONE"], "blue");
+    assert_eq!(&*environment["ALL"], "red/blue");
 }
 
 #[test]
 fn a_stored_parameter_requires_a_local_value_only_where_it_is_used() {
     let declaration = "{ Type: 'AWS::SSM::Parameter::Value<String>', Default: /chat/color }";
-    let named = parameter(declaration).replace(
-        "      Runtime:",
-        "      Timeout: !Ref Color\n      Runtime:",
-    );
+    let to = "      Timeout: !Ref Color\n      Runtime:";
+    let named = parameter(declaration).replace("      Runtime:", to);
     let expected = "is stored on AWS; set a local value with --parameter-overrides Color=...";
     assert!(errors(&named).contains(expected), "{}", errors(&named));
     assert_eq!(color(declaration, &[("Color", "red")]).unwrap(), "red");

@@ -1,8 +1,6 @@
-use std::fmt::Write;
-
-use proptest::prelude::*;
-
 use super::*;
+use proptest::prelude::*;
+use std::fmt::Write;
 
 #[test]
 fn the_expansion_of_aliases_is_limited() {
@@ -11,11 +9,8 @@ fn the_expansion_of_aliases_is_limited() {
         let items = vec![format!("*a{}", level - 1); 10].join(", ");
         writeln!(text, "a{level}: &a{level} [{items}]").unwrap();
     }
-    assert!(
-        errors(&text).contains("aliases expand to more than"),
-        "{}",
-        errors(&text)
-    );
+    let expected = "aliases expand to more than";
+    assert!(errors(&text).contains(expected), "{}", errors(&text));
 }
 
 #[test]

@@ -1,6 +1,5 @@
-use serde_json::json;
-
 use super::*;
+use serde_json::json;
 
 #[test]
 fn a_table_is_created_with_its_keys_indexes_throughput_and_stream() {
@@ -10,15 +9,13 @@ fn a_table_is_created_with_its_keys_indexes_throughput_and_stream() {
 #[test]
 fn a_simple_table_has_one_key_and_is_on_demand() {
     let table = read("Transform: AWS::Serverless-2016-10-31\nResources:\n  Table: { Type: AWS::Serverless::SimpleTable }\n").tables.remove(0);
-    assert_eq!(
-        table.create,
-        json!({
-            "TableName": "Table",
-            "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
-            "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
-            "BillingMode": "PAY_PER_REQUEST",
-        })
-    );
+    let expected = json!({
+        "TableName": "Table",
+        "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+        "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    assert_eq!(table.create, expected);
 }
 
 #[test]

@@ -40,14 +40,10 @@ fn a_file_that_is_not_a_template_is_a_problem() {
 
 #[test]
 fn a_duplicate_key_is_reported_with_both_lines() {
-    let text = SAM.replace(
-        "      MemorySize: 256\n",
-        "      MemorySize: 256\n      CodeUri: other\n",
-    );
-    assert_eq!(
-        errors(&text),
-        "template.yaml:60: the key `CodeUri` is already defined on line 57"
-    );
+    let to = "      MemorySize: 256\n      CodeUri: other\n";
+    let text = SAM.replace("      MemorySize: 256\n", to);
+    let expected = "template.yaml:60: the key `CodeUri` is already defined on line 57";
+    assert_eq!(errors(&text), expected);
 }
 
 #[test]
@@ -61,18 +57,12 @@ fn all_problems_are_reported_in_the_order_of_their_lines() {
 
 #[test]
 fn anchors_aliases_and_merge_keys_are_expanded() {
-    let text = SAM.replace(
-        "$connect:\n          FunctionArn: !GetAtt Chat.Arn",
-        "$connect: &route\n          FunctionArn: !GetAtt Chat.Arn",
-    );
-    let text = text.replace(
-        "$disconnect:\n          FunctionArn: !GetAtt Chat.Arn",
-        "$disconnect: *route",
-    );
-    let text = text.replace(
-        "sendMessage:\n          FunctionArn: !GetAtt Chat.Arn",
-        "sendMessage:\n          <<: *route",
-    );
+    let to = "$connect: &route\n          FunctionArn: !GetAtt Chat.Arn";
+    let text = SAM.replace("$connect:\n          FunctionArn: !GetAtt Chat.Arn", to);
+    let to = "$disconnect: *route";
+    let text = text.replace("$disconnect:\n          FunctionArn: !GetAtt Chat.Arn", to);
+    let to = "sendMessage:\n          <<: *route";
+    let text = text.replace("sendMessage:\n          FunctionArn: !GetAtt Chat.Arn", to);
     let routes = read(&text).apis[0].routes.clone();
     assert!(routes.len() == 4 && routes.iter().all(|route| route.function() == Some("Chat")));
 }
@@ -93,10 +83,8 @@ fn unquoted_booleans_are_normalized_and_numbers_are_not() {
 #[test]
 fn a_resource_of_another_provider_is_noted() {
     let text = SAM.replace("  Settings:\n", "  Mine:\n    Type: Custom::Thing\n  Nested:\n    Type: AWS::Serverless::Application\n  Bucket:\n    Type: AWS::S3::Bucket\n  Settings:\n");
-    let text = text.replace(
-        "Transform: AWS::Serverless-2016-10-31",
-        "Transform: [AWS::Serverless-2016-10-31, MyMacro]",
-    );
+    let to = "Transform: [AWS::Serverless-2016-10-31, MyMacro]";
+    let text = text.replace("Transform: AWS::Serverless-2016-10-31", to);
     assert_eq!(
         notes(&text),
         [
@@ -128,26 +116,18 @@ fn fault_f11_a_json_template_is_read_as_json() {
         let values: Vec<_> = variables.values().map(String::as_str).collect();
         assert_eq!(values, ["merge", "0.50", "off", "\"\\", "🚀", "a/b", "\t"]);
     }
-    let twice = json.replace(
-        "\"StageName\": \"dev\",",
-        "\"StageName\": \"dev\", \"ApiId\": \"x\",",
-    );
-    assert_eq!(
-        errors(&twice),
-        "template.yaml:6: the key `ApiId` is already defined on line 6"
-    );
+    let to = "\"StageName\": \"dev\", \"ApiId\": \"x\",";
+    let twice = json.replace("\"StageName\": \"dev\",", to);
+    let expected = "template.yaml:6: the key `ApiId` is already defined on line 6";
+    assert_eq!(errors(&twice), expected);
     let half = json.replace("\\ude80", "");
     let error = errors(&half);
-    assert!(
-        error.starts_with("template.yaml:7:44: the file is not valid JSON: "),
-        "{error}"
-    );
+    let expected = "template.yaml:7:44: the file is not valid JSON: ";
+    assert!(error.starts_with(expected), "{error}");
     let open = json.trim_end_matches('}');
     let error = errors(open);
-    assert!(
-        error.starts_with("template.yaml:10: the file is not valid JSON: EOF"),
-        "{error}"
-    );
+    let expected = "template.yaml:10: the file is not valid JSON: EOF";
+    assert!(error.starts_with(expected), "{error}");
 }
 
 #[test]

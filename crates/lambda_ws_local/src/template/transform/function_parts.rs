@@ -102,7 +102,6 @@ impl<'r> Owner<'r> {
         self.resource.properties.non_null(name)
     }
 
-    /// `Ref` to the function.
     fn itself(&self) -> Node {
         let id = Node::text(&self.resource.id, self.resource.line);
         Node::single("Ref", id)

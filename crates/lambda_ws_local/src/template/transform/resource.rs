@@ -4,7 +4,6 @@ use crate::template::syntax::{Entry, Node, Problem};
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) id: String,
-    /// Its `Type`.
     pub(crate) resource_type: String,
     /// The name of the condition under which it exists.
     pub(crate) condition: Option<Node>,
@@ -37,7 +36,6 @@ impl Resource {
         }
     }
 
-    /// A problem on the line of the resource.
     pub(crate) fn problem(&self, text: impl Into<String>) -> Problem {
         Problem::new(self.line, text)
     }

@@ -345,82 +345,55 @@ mod tests {
     #[test]
     fn fault_f19_common_conditions_are_evaluated() {
         let now = "2023-11-29T08:04:01Z";
-        for (operator, key, value, expected) in [
-            ("IpAddress", "aws:SourceIp", json!("192.0.2.0/24"), true),
+        let source_ip = [
+            ("IpAddress", json!("192.0.2.0/24"), true),
+            ("IpAddress", json!(["10.0.0.0/8", "192.0.2.7"]), true),
+            ("IpAddress", json!("192.0.2.8/31"), false),
+            ("IpAddress", json!("0.0.0.0/0"), true),
+            ("IpAddress", json!("::/0"), false),
+            ("NotIpAddress", json!(["10.0.0.0/8", "192.0.2.0/24"]), false),
+            ("NotIpAddress", json!("203.0.113.0/24"), true),
+        ];
+        let user_agent = [
+            ("StringEquals", json!("wscat/1"), true),
+            ("StringEquals", json!("WSCAT/1"), false),
+            ("StringEqualsIgnoreCase", json!("WSCAT/1"), true),
+            ("StringNotEquals", json!(["x", "wscat/1"]), false),
+            ("StringLike", json!(["x", "ws*/?"]), true),
+            ("StringNotLike", json!("ws*"), false),
+            ("Null", json!(true), false),
+        ];
+        let time = [
+            ("DateGreaterThan", json!("2023-11-29T08:04:00Z"), true),
+            ("DateGreaterThan", json!(now), false),
+            ("DateGreaterThanEquals", json!(now), true),
+            ("DateLessThan", json!("2023-11-29T09:04:02.5+01:00"), true),
+            ("DateLessThan", json!("2023-11-30"), true),
+            ("DateLessThan", json!("2023"), false),
+            ("DateNotEquals", json!(now), false),
+            ("DateEquals", json!("1701245041"), true),
+        ];
+        let secure = [("Bool", json!("true"), true), ("Bool", json!(false), false)];
+        for (key, cases) in [
+            ("AWS:sourceIP", &source_ip[..]),
+            ("aws:SourceIp", &source_ip),
+            ("aws:UserAgent", &user_agent),
             (
-                "IpAddress",
-                "AWS:sourceIP",
-                json!(["10.0.0.0/8", "192.0.2.7"]),
-                true,
-            ),
-            ("IpAddress", "aws:SourceIp", json!("192.0.2.8/31"), false),
-            ("IpAddress", "aws:SourceIp", json!("0.0.0.0/0"), true),
-            ("IpAddress", "aws:SourceIp", json!("::/0"), false),
-            (
-                "NotIpAddress",
-                "aws:SourceIp",
-                json!(["10.0.0.0/8", "192.0.2.0/24"]),
-                false,
-            ),
-            (
-                "NotIpAddress",
-                "aws:SourceIp",
-                json!("203.0.113.0/24"),
-                true,
-            ),
-            ("StringEquals", "aws:UserAgent", json!("wscat/1"), true),
-            ("StringEquals", "aws:UserAgent", json!("WSCAT/1"), false),
-            (
-                "StringEqualsIgnoreCase",
-                "aws:UserAgent",
-                json!("WSCAT/1"),
-                true,
-            ),
-            (
-                "StringNotEquals",
-                "aws:UserAgent",
-                json!(["x", "wscat/1"]),
-                false,
-            ),
-            ("StringLike", "aws:UserAgent", json!(["x", "ws*/?"]), true),
-            ("StringNotLike", "aws:UserAgent", json!("ws*"), false),
-            (
-                "StringEquals",
                 "aws:RequestedRegion",
-                json!("eu-west-1"),
-                true,
+                &[("StringEquals", json!("eu-west-1"), true)],
             ),
+            ("aws:CurrentTime", &time),
             (
-                "DateGreaterThan",
-                "aws:CurrentTime",
-                json!("2023-11-29T08:04:00Z"),
-                true,
-            ),
-            ("DateGreaterThan", "aws:CurrentTime", json!(now), false),
-            ("DateGreaterThanEquals", "aws:CurrentTime", json!(now), true),
-            (
-                "DateLessThan",
-                "aws:CurrentTime",
-                json!("2023-11-29T09:04:02.5+01:00"),
-                true,
-            ),
-            ("DateLessThan", "aws:CurrentTime", json!("2023-11-30"), true),
-            ("DateLessThan", "aws:CurrentTime", json!("2023"), false),
-            ("DateNotEquals", "aws:CurrentTime", json!(now), false),
-            ("DateEquals", "aws:CurrentTime", json!("1701245041"), true),
-            (
-                "NumericLessThanEquals",
                 "aws:EpochTime",
-                json!(1_701_245_041),
-                true,
+                &[("NumericLessThanEquals", json!(1_701_245_041), true)],
             ),
-            ("Bool", "aws:SecureTransport", json!("true"), true),
-            ("Bool", "aws:SecureTransport", json!(false), false),
-            ("Null", "aws:Referer", json!("true"), true),
-            ("Null", "aws:UserAgent", json!(true), false),
+            ("aws:SecureTransport", &secure),
+            ("aws:Referer", &[("Null", json!("true"), true)]),
         ] {
-            let held = one(operator, key, value.clone());
-            assert_eq!(held, Ok(expected), "{operator} {key} {value}");
+            for (operator, value, expected) in cases {
+                let held = one(operator, key, value.clone());
+                assert_eq!(held, Ok(*expected), "{operator} {key} {value}");
+            }
         }
     }
 
@@ -434,16 +407,11 @@ mod tests {
             ("ForAnyValue:StringEquals", false),
             ("ForAnyValue:StringNotEquals", false),
         ] {
-            assert_eq!(
-                one(operator, "aws:Referer", json!("x")),
-                Ok(expected),
-                "{operator}"
-            );
+            let found = one(operator, "aws:Referer", json!("x"));
+            assert_eq!(found, Ok(expected), "{operator}");
         }
-        assert_eq!(
-            one("StringEqualsIfExists", "aws:UserAgent", json!("x")),
-            Ok(false)
-        );
+        let found = one("StringEqualsIfExists", "aws:UserAgent", json!("x"));
+        assert_eq!(found, Ok(false));
     }
 
     #[test]
@@ -458,36 +426,25 @@ mod tests {
 
     #[test]
     fn fault_f19_the_error_of_a_condition_that_cannot_be_evaluated_states_the_reason() {
+        let operator = "`StringMatches` is not supported";
+        let net = "`192.0.2.0/33` is not a valid value";
+        let date = "`tomorrow` is not a valid value";
+        let invalid = "is not a valid value";
         for (operator, value, reason) in [
-            (
-                "StringMatches",
-                json!("x"),
-                "`StringMatches` is not supported",
-            ),
-            (
-                "IpAddress",
-                json!("192.0.2.0/33"),
-                "`192.0.2.0/33` is not a valid value",
-            ),
-            (
-                "DateLessThan",
-                json!("tomorrow"),
-                "`tomorrow` is not a valid value",
-            ),
-            ("DateLessThan", json!("2023-13-01"), "is not a valid value"),
-            ("Bool", json!("yes"), "is not a valid value"),
-            ("NumericEquals", json!("x"), "is not a valid value"),
+            ("StringMatches", json!("x"), operator),
+            ("IpAddress", json!("192.0.2.0/33"), net),
+            ("DateLessThan", json!("tomorrow"), date),
+            ("DateLessThan", json!("2023-13-01"), invalid),
+            ("Bool", json!("yes"), invalid),
+            ("NumericEquals", json!("x"), invalid),
             ("StringEquals", json!([null]), "expected a string"),
             ("StringEquals", json!("${aws:SourceIp}"), "policy variable"),
         ] {
             let error = one(operator, "aws:SourceIp", value).unwrap_err();
             assert!(error.contains(reason), "{error}");
         }
-        assert!(holds(json!("x")).unwrap_err().contains("an object"));
-        assert!(
-            holds(json!({"Bool": "x"}))
-                .unwrap_err()
-                .contains("an object")
-        );
+        for condition in [json!("x"), json!({"Bool": "x"})] {
+            assert!(holds(condition).unwrap_err().contains("an object"));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The grace of users who leave, and the tasks that wait for it.
+//! Tests of the grace period and the tasks that wait for it.
 
 use super::world::*;
 use super::*;
@@ -136,11 +136,8 @@ async fn departures_of_other_events_are_announced_if_their_task_cannot_be_queued
     world.announced();
     world.disconnects(&dispatcher, "a1").await;
     let announced = world.announced();
-    assert_eq!(
-        (announced.len(), &*announced[0]),
-        (2, "ann left tea"),
-        "{announced:?}"
-    );
+    assert_eq!(announced.len(), 2, "{announced:?}");
+    assert_eq!(&*announced[0], "ann left tea", "{announced:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +161,7 @@ async fn a_departure_that_a_running_sweep_misses_gets_another_sweep() {
         world.work(29).await;
     }
     world.announced();
-    // It goes on while the notes are read.
+    // The user returns while the changes are read.
     world.disconnects(&dispatcher, "a").await;
     let task = world.queued().remove(0);
     let mut work = Box::pin(world.task(&task, 29));

@@ -1,4 +1,4 @@
-//! Processes that end, and connections that are closed, in the middle of an event.
+//! Tests of processes and connections that end in the middle of an event.
 
 use super::*;
 
@@ -69,7 +69,7 @@ async fn a_process_that_ends_before_joined_leaves_the_user_present() {
     let dispatcher = world.process_of(router);
     let killed = timeout(SECOND, world.connects(&dispatcher, "a1", "ann", &["tea"])).await;
     assert!(killed.is_err());
-    // Nobody was told: so it is until the user has left and comes again.
+    // The join was not announced, and is not until the user leaves and joins again.
     let dispatcher = world.process();
     world.connects(&dispatcher, "a2", "ann", &["tea"]).await;
     assert_eq!(world.announced(), [""; 0]);
@@ -103,7 +103,7 @@ async fn fault_l7_a_departure_is_stored_before_the_connection_is_removed() {
     world.connects(&dispatcher, "a1", "ann", &["tea"]).await;
     let store = InterceptedStore {
         store: world.store.clone(),
-        // It ends when it has removed the connection, and before it requests the sweep.
+        // The process ends after it removed the connection and before it requests the sweep.
         before: |name: &str| -> BoxFuture<'static, Result<(), StoreError>> {
             match name {
                 "insert_value" => Box::pin(std::future::pending()),

@@ -49,9 +49,8 @@ impl World {
         rooms: &[&str],
     ) {
         let query = json!({"user": [user], "room": rooms});
-        let reply = call(dispatcher, &self.event("CONNECT", id, &query, ""))
-            .await
-            .unwrap();
+        let result = call(dispatcher, &self.event("CONNECT", id, &query, "")).await;
+        let reply = result.unwrap();
         assert_eq!(reply["statusCode"], 200);
     }
 
@@ -69,7 +68,7 @@ impl World {
         .unwrap();
     }
 
-    /// Does what is queued, and what that queues, each in a process of its own with so many seconds.
+    /// Runs the queued tasks, and the tasks that these queue, each in its own process with this timeout.
     pub(super) async fn work(&self, seconds: u32) -> usize {
         let mut count = 0;
         loop {

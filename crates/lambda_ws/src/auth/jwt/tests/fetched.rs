@@ -1,4 +1,4 @@
-//! Keys that are fetched.
+//! Tests of fetched keys.
 
 use super::super::fetch::Https;
 use super::*;
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What an issuer publishes at the moment, and how often it was asked.
+/// The current keys of an issuer, and the number of fetches.
 #[derive(Clone, Default)]
 struct Published(Arc<(Mutex<Option<String>>, AtomicUsize, AtomicBool)>);
 
@@ -19,7 +19,7 @@ impl Published {
         *self.0.0.lock().unwrap() = jwks;
     }
 
-    /// Fails the next time it is asked.
+    /// Fails the next fetch.
     fn fail_once(&self) {
         self.0.2.store(true, Ordering::SeqCst);
     }
@@ -98,15 +98,13 @@ async fn unknown_keys_make_no_storm_of_requests() {
     let nameless = stranger.sign(&json!({"alg": "EdDSA"}), &claims());
     assert!(at(&issuer, 61, &nameless).await.is_err());
     let confused = pair.sign(&json!({"alg": "EdDSA", "kid": "1"}), &claims());
-    assert!(matches!(
-        at(&issuer, 62, &confused).await,
-        Err(JwtError::Algorithm)
-    ));
+    let result = at(&issuer, 62, &confused).await;
+    assert!(matches!(result, Err(JwtError::Algorithm)));
     assert_eq!(published.asked(), 2, "only a new name may be a new key's");
 }
 
 #[tokio::test]
-async fn an_issuer_that_fails_is_asked_again_after_a_pause() {
+async fn a_failed_fetch_is_retried_after_a_pause() {
     let pair = Pair::es256("1");
     let (published, issuer) = published(&[&pair]);
     let token = pair.token(&claims());
@@ -119,13 +117,11 @@ async fn an_issuer_that_fails_is_asked_again_after_a_pause() {
     published.set(Some(jwks(&[&pair])));
     assert!(at(&issuer, 30, &token).await.is_ok());
 
-    // While the keys are fresh, its failures hurt nobody whose key is known.
+    // While the keys are fresh, a failed fetch rejects no client with a known key.
     published.set(Some("<html>".to_owned()));
     let stranger = Pair::es256("2").token(&claims());
-    assert!(matches!(
-        at(&issuer, 60, &stranger).await,
-        Err(JwtError::UnknownKey)
-    ));
+    let result = at(&issuer, 60, &stranger).await;
+    assert!(matches!(result, Err(JwtError::UnknownKey)));
     assert!(at(&issuer, 61, &token).await.is_ok());
 }
 
@@ -142,7 +138,7 @@ async fn fault_l3_good_keys_outlive_an_issuer_that_fails_for_some_hours() {
         assert!(verified.is_ok(), "{second}: {verified:?}");
     }
     assert_eq!(published.asked(), 4, "once for each pause");
-    // It may be a new key's, so it is not the client's fault.
+    // It may be a new key, so the client is not the cause.
     let refused = at(&issuer, 6 * HOUR - 1, &new).await;
     assert!(matches!(refused, Err(JwtError::Keys(_))), "{refused:?}");
     let refused = at(&issuer, 6 * HOUR, &token).await;
@@ -163,7 +159,7 @@ async fn fault_l3_the_first_fetch_is_repeated_once() {
 }
 
 #[tokio::test]
-async fn a_client_is_refused_with_503_while_keys_are_missing() {
+async fn a_client_is_rejected_with_503_while_keys_are_missing() {
     let pair = Pair::es256("1");
     let (published, issuer) = published(&[&pair]);
     published.set(None);
@@ -175,7 +171,7 @@ async fn a_client_is_refused_with_503_while_keys_are_missing() {
     assert_eq!(refused.status, 503);
 }
 
-/// A server of one response, and its URL.
+/// A server with one response, and its URL.
 async fn serve(response: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -184,7 +180,7 @@ async fn serve(response: String) -> String {
             let mut request = [0; 4096];
             let read = socket.read(&mut request).await.unwrap();
             assert!(request[..read].starts_with(b"GET /jwks.json HTTP/1.1"));
-            // The client may have had enough before the end.
+            // The client may close the connection early.
             let _ = socket.write_all(response.as_bytes()).await;
         }
     });
@@ -222,7 +218,7 @@ async fn keys_come_over_http() {
 
 #[tokio::test]
 async fn an_issuer_that_is_silent_is_given_up() {
-    // Accepts, and never answers.
+    // Accepts connections and never responds.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
     let token = Pair::es256("1").token(&claims());

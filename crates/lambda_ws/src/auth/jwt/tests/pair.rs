@@ -7,7 +7,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
-/// A key of the issuer's, with its private half.
+/// A key pair of the issuer.
 pub(super) struct Pair {
     kid: &'static str,
     private: Private,

@@ -65,11 +65,8 @@ fn a_second_s_worth_leaves_at_once_and_then_so_many_a_second() {
     assert!((9..=11).contains(&(next - now).as_millis()));
     assert_eq!(taken(&rate_limiter, now + SECOND / 2), 50);
     let idle = now + SECOND * 100;
-    assert_eq!(
-        taken(&rate_limiter, idle),
-        100,
-        "what is not used is not kept"
-    );
+    let found = taken(&rate_limiter, idle);
+    assert_eq!(found, 100, "what is not used is not kept");
 }
 
 #[test]
@@ -103,14 +100,14 @@ fn an_account_that_is_throttled_sends_at_half_the_rate_and_recovers() {
 }
 
 #[test]
-fn however_often_it_is_throttled_something_is_sent() {
+fn the_rate_never_falls_to_zero() {
     let mut world = World::new(10);
     for _ in 0..100 {
         world.recovered(&ids(5));
         world.pass(SECOND * 19 / 20);
     }
     assert_eq!(world.rate(), 1.0);
-    // What is found at the end of a window applies from then on.
+    // The result of a window applies from its end on.
     let _ = world.rate_limiter.try_acquire(world.now + SECOND);
     assert!(
         world
@@ -177,7 +174,7 @@ fn fault_h1_one_broadcast_halves_the_rate_once() {
 }
 
 #[test]
-fn fault_h1_one_connection_has_one_vote_however_many_posts_it_gets() {
+fn fault_h1_each_connection_has_the_same_weight() {
     let mut world = World::new(1000);
     let ids = ids(1000);
     world.sent(&ids);
@@ -226,7 +223,7 @@ fn a_small_room_whose_members_are_all_throttled_now_and_then_keeps_the_rate_low(
 }
 
 #[test]
-fn if_no_request_succeeds_it_is_the_account() {
+fn without_a_success_the_account_is_throttled() {
     let mut world = World::new(1000);
     let ids = ids(20);
     world.sent(&ids);

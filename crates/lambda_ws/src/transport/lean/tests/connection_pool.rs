@@ -1,4 +1,4 @@
-//! Connections that die, at whatever moment.
+//! Tests of connections that fail at any moment.
 
 use crate::error::BoxError;
 use crate::tls::{Roots, Tls};
@@ -26,6 +26,22 @@ async fn send(pool: &ConnectionPool) -> Result<HttpResponse, BoxError> {
     pool.send(&request()).await
 }
 
+/// Sends requests one after the other, and asserts that each has an answer.
+async fn succeeds(pool: &ConnectionPool, requests: usize) {
+    for _ in 0..requests {
+        assert_eq!(send(pool).await.unwrap().status, 200);
+    }
+}
+
+/// Starts a server with another action for one request of one connection.
+async fn server_but(connection: usize, request: usize, action: ServerAction) -> Server {
+    Server::start(move |c, r, _| match (c, r) == (connection, request) {
+        true => action.clone(),
+        false => OK,
+    })
+    .await
+}
+
 fn pool(server: &Server) -> ConnectionPool {
     limited_pool(server, CONNECTIONS, CONNECTS)
 }
@@ -35,21 +51,15 @@ fn limited_pool(server: &Server, connections: usize, connects: usize) -> Connect
     let bundle = folder.path().join("bundle.pem");
     std::fs::write(&bundle, &server.authority).unwrap();
     let roots = Roots::read(|_| Some(bundle.clone().into()));
-    ConnectionPool::new(
-        server.url.parse().unwrap(),
-        Tls::trusting(roots),
-        connections,
-        connects,
-    )
+    let (url, tls) = (server.url.parse().unwrap(), Tls::trusting(roots));
+    ConnectionPool::new(url, tls, connections, connects)
 }
 
 #[tokio::test]
 async fn one_connection_serves_request_after_request() {
     let server = Server::start(|_, _, _| OK).await;
     let pool = pool(&server);
-    for _ in 0..20 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 20).await;
     assert_eq!((server.seen().len(), server.connections()), (20, 1));
 }
 
@@ -68,28 +78,20 @@ async fn there_are_as_many_connections_as_requests_at_once() {
 async fn a_connection_that_was_closed_meanwhile_is_replaced() {
     let server = Server::start(|_, _, _| ServerAction::AnswerAndClose).await;
     let pool = pool(&server);
-    for _ in 0..5 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 5).await;
     assert_eq!((server.seen().len(), server.connections()), (5, 5));
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_on_a_request_is_replaced() {
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => ServerAction::Close,
-        _ => OK,
-    })
-    .await;
+async fn an_idle_connection_that_closes_on_a_request_is_replaced() {
+    let server = server_but(0, 1, ServerAction::Close).await;
     let pool = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 3).await;
     assert_eq!((server.seen().len(), server.connections()), (4, 2));
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_too() {
+async fn a_hanging_idle_connection_and_all_others_are_replaced() {
     let server = Server::start(|connection, request, _| match (connection, request) {
         (0..5, 1) => ServerAction::Hang,
         _ => OK,
@@ -98,17 +100,16 @@ async fn a_kept_connection_that_never_answers_is_replaced_and_those_beside_it_to
     let pool = pool(&server);
     let all = join_all((0..5).map(|_| send(&pool))).await;
     assert!(all.into_iter().all(|answer| answer.is_ok()));
-    assert_eq!(send(&pool).await.unwrap().status, 200);
-    assert_eq!(send(&pool).await.unwrap().status, 200);
-    // Only the first of the two has met a connection that hangs.
+    succeeds(&pool, 2).await;
+    // Only the first of the two used a hanging connection.
     assert_eq!((server.seen().len(), server.connections()), (8, 6));
 }
 
 #[tokio::test]
-async fn a_host_that_never_answers_is_an_error_in_time() {
+async fn a_hanging_host_is_a_timeout() {
     let server = Server::start(|_, _, _| ServerAction::Hang).await;
     let error = send(&pool(&server)).await.err().unwrap();
-    assert_eq!(error.to_string(), "there is no answer in time");
+    assert_eq!(error.to_string(), "the host did not respond in time");
 }
 
 #[tokio::test]
@@ -118,7 +119,7 @@ async fn a_host_that_hangs_up_is_an_error() {
     assert_eq!(server.seen().len(), 1);
 }
 
-/// Polls a request until `is`, and drops it.
+/// Polls a request until a condition holds, and drops it.
 async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
     let mut sent = Box::pin(send(pool));
     while !is() {
@@ -132,14 +133,10 @@ async fn cut_off(pool: &ConnectionPool, is: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come() {
+async fn a_cancelled_request_closes_its_connection() {
     let half = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
     for action in [ServerAction::Hang, ServerAction::Raw(half)] {
-        let server = Server::start(move |connection, request, _| match (connection, request) {
-            (0, 1) => action.clone(),
-            _ => OK,
-        })
-        .await;
+        let server = server_but(0, 1, action).await;
         let pool = pool(&server);
         send(&pool).await.unwrap();
         cut_off(&pool, || server.seen().len() == 2).await;
@@ -149,31 +146,27 @@ async fn a_request_that_is_cut_off_leaves_no_connection_with_an_answer_to_come()
 }
 
 #[tokio::test]
-async fn a_connection_whose_host_says_that_it_closes_is_not_kept() {
+async fn a_connection_that_the_host_will_close_is_not_reused() {
     let last = "HTTP/1.1 200 OK\r\nConnection: Close\r\ncontent-length: 0\r\n\r\n";
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n";
     let to_end = "HTTP/1.1 200 OK\r\n\r\n";
     for answer in [last, old, to_end] {
         let server = Server::start(|_, _, _| ServerAction::RawAndClose(answer.to_owned())).await;
         let pool = pool(&server);
-        for _ in 0..3 {
-            assert_eq!(send(&pool).await.unwrap().status, 200);
-        }
+        succeeds(&pool, 3).await;
         assert_eq!((server.seen().len(), server.connections()), (3, 3));
     }
 }
 
 #[tokio::test]
-async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
+async fn a_connection_with_unexpected_data_is_not_reused() {
     let more = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nHTTP/1.1 410 Gone\r\n\r\n";
     let both = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n\
                 0\r\n\r\n";
     for answer in [more, both] {
         let server = Server::start(|_, _, _| ServerAction::Raw(answer.to_owned())).await;
         let pool = pool(&server);
-        for _ in 0..3 {
-            assert_eq!(send(&pool).await.unwrap().status, 200);
-        }
+        succeeds(&pool, 3).await;
         assert_eq!(server.connections(), 3);
     }
 }
@@ -181,15 +174,10 @@ async fn a_connection_on_which_more_was_said_than_asked_is_not_kept() {
 #[tokio::test]
 async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
     const LATE: &str = "HTTP/1.1 408 Late\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 1) => ServerAction::RawAndClose(LATE.to_owned()),
-        _ => OK,
-    })
-    .await;
+    let late = ServerAction::RawAndClose(LATE.to_owned());
+    let server = server_but(0, 1, late).await;
     let kept = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&kept).await.unwrap().status, 200);
-    }
+    succeeds(&kept, 3).await;
     assert_eq!(server.connections(), 2);
     let server = Server::start(|_, _, _| ServerAction::RawAndClose(LATE.to_owned())).await;
     assert_eq!(send(&pool(&server)).await.unwrap().status, 408);
@@ -197,7 +185,7 @@ async fn a_connection_that_has_waited_too_long_for_its_host_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_has_begun_to_be_answered_is_not_sent_again() {
+async fn a_request_with_a_partial_response_is_not_sent_again() {
     let server = Server::start(|_, request, _| match request {
         0 => OK,
         _ => ServerAction::RawAndClose("HTTP/1.1 200 O".to_owned()),
@@ -210,7 +198,7 @@ async fn what_has_begun_to_be_answered_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn connections_that_nobody_needs_are_closed() {
+async fn unused_connections_are_closed() {
     let server = Server::start(|_, _, _| OK).await;
     let mut pool = pool(&server);
     let sent = join_all((0..10).map(|_| send(&pool))).await;
@@ -218,9 +206,9 @@ async fn connections_that_nobody_needs_are_closed() {
     assert_eq!(server.connections(), 10);
     pool.idle_timeout = std::time::Duration::ZERO;
     send(&pool).await.unwrap();
-    tokio::time::timeout(std::time::Duration::from_secs(10), server.has_open(0))
-        .await
-        .expect("all are closed");
+    let patience = std::time::Duration::from_secs(10);
+    let closed = tokio::time::timeout(patience, server.has_open(0)).await;
+    closed.expect("all are closed");
 }
 
 #[tokio::test]
@@ -236,11 +224,7 @@ async fn a_crowd_of_requests_shares_connections_that_are_made_a_few_at_a_time() 
 
 #[tokio::test]
 async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() {
-    let server = Server::start(|connection, request, _| match (connection, request) {
-        (0, 0) => ServerAction::Hang,
-        _ => OK,
-    })
-    .await;
+    let server = server_but(0, 0, ServerAction::Hang).await;
     let pool = limited_pool(&server, 1, 1);
     let mut first = Box::pin(send(&pool));
     let mut waits = Box::pin(send(&pool));
@@ -257,8 +241,6 @@ async fn who_waits_for_a_connection_and_is_dropped_keeps_none_from_the_others() 
 async fn a_tls_session_is_resumed() {
     let server = Server::start_tls(|_, _, _| ServerAction::AnswerAndClose).await;
     let pool = pool(&server);
-    for _ in 0..3 {
-        assert_eq!(send(&pool).await.unwrap().status, 200);
-    }
+    succeeds(&pool, 3).await;
     assert_eq!((server.connections(), server.resumed()), (3, 2));
 }

@@ -1,4 +1,4 @@
-//! Credentials, and what becomes of them.
+//! Tests of credentials.
 
 use crate::transport::lean::signing_keys::SigningKeys;
 use aws_credential_types::Credentials;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Gives credentials that hold for an hour from `now`, as long as it is told to.
+/// A provider of credentials that are valid for an hour from `now`, until it is stopped.
 #[derive(Debug, Clone)]
 struct Provider {
     now: Arc<Mutex<SystemTime>>,
@@ -29,7 +29,7 @@ impl ProvideCredentials for Provider {
         let expiry = *self.now.lock().unwrap() + 60 * MINUTE;
         let works = *self.works.lock().unwrap();
         Provided::new(async move {
-            // As a network would: the others come meanwhile.
+            // Yields like a network, so that the other requests start meanwhile.
             tokio::task::yield_now().await;
             match works {
                 true => Ok(Credentials::new(
@@ -105,7 +105,7 @@ async fn a_new_day_has_a_new_key_of_the_same_credentials() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_refused_are_asked_for_again_but_not_at_once() {
+async fn rejected_credentials_are_renewed_but_not_at_once() {
     let (provider, keys, noon) = start();
     let key = keys.current(noon).await.unwrap();
     keys.refused(&key, noon);
@@ -114,7 +114,7 @@ async fn credentials_that_are_refused_are_asked_for_again_but_not_at_once() {
     keys.refused(&key, noon + MINUTE);
     let other = keys.current(noon + MINUTE).await.unwrap();
     assert_eq!(provider.fetched.load(Ordering::Relaxed), 2);
-    // What is refused late was signed by those before.
+    // A late rejection belongs to a request with the earlier credentials.
     keys.refused(&key, noon + 2 * MINUTE);
     let same = keys.current(noon + 2 * MINUTE).await.unwrap();
     assert!(Arc::ptr_eq(&other, &same));
@@ -134,7 +134,7 @@ async fn a_provider_that_fails_is_left_alone_for_a_while() {
     assert_eq!(provider.fetched.load(Ordering::Relaxed), 3);
 }
 
-/// Gives credentials once, and then never answers.
+/// A provider that responds once and then hangs.
 #[derive(Debug, Default)]
 struct Hanging(AtomicUsize);
 
@@ -161,8 +161,7 @@ impl ProvideCredentials for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_there_is_nothing_left()
-{
+async fn a_hanging_provider_delays_one_request_and_fails_all_in_time_without_credentials() {
     let provider = SharedCredentialsProvider::new(Hanging::default());
     let keys = SigningKeys::new(provider, "us-east-1".to_owned());
     let first = keys.current(UNIX_EPOCH).await.unwrap();
@@ -180,7 +179,7 @@ async fn a_provider_that_hangs_delays_one_request_and_fails_all_in_time_when_the
 }
 
 #[tokio::test]
-async fn who_was_to_ask_and_was_dropped_leaves_that_to_the_next() {
+async fn a_dropped_renewal_is_done_by_the_next_request() {
     let (provider, keys, noon) = start();
     let mut dropped = Box::pin(keys.current(noon));
     assert!((&mut dropped).now_or_never().is_none());

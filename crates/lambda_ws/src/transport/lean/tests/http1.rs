@@ -1,4 +1,4 @@
-//! What is read is what was written, whatever the pieces.
+//! Tests of requests and responses in pieces of any size.
 
 use crate::transport::lean::http_response::HttpResponse;
 use crate::transport::lean::http1::{ExchangeError, Http1};
@@ -17,8 +17,8 @@ fn request() -> SignedRequest {
     }
 }
 
-/// What becomes of a request to a host that answers with `answer` and closes then, if it is to, when
-/// there is room for so many bytes at a time; and whether the connection waits for another.
+/// Sends a request to a host that responds with `answer`, in pieces of this many bytes, and may then close the
+/// connection. Returns the result, and whether the connection can be reused.
 fn exchange(
     answer: &[u8],
     close: bool,
@@ -33,7 +33,7 @@ fn exchange(
             let mut seen = vec![0; HEAD.len() + BODY.len()];
             theirs.read_exact(&mut seen).await.unwrap();
             assert_eq!(seen, [HEAD, BODY].concat());
-            // Fails if it is not read to its end.
+            // Fails if the request is not read to its end.
             let _ = theirs.write_all(answer).await;
             match close {
                 true => drop(theirs),
@@ -90,7 +90,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn an_answer_is_understood_in_whatever_pieces_it_comes(said in said(), room in 1..300usize) {
+    fn a_response_is_parsed_from_pieces_of_any_size(said in said(), room in 1..300usize) {
         let (exchanged, quiet) = exchange(&said.bytes, !said.keeps, room);
         let (answer, keeps) = exchanged.expect("an answer");
         prop_assert_eq!(&answer.body[..], &said.body[..]);
@@ -100,7 +100,7 @@ proptest! {
     }
 
     #[test]
-    fn an_answer_that_is_cut_off_is_never_taken_for_a_whole_one(
+    fn an_incomplete_response_never_counts_as_complete(
         said in said().prop_filter("it has an end of its own", |said| said.keeps),
         at in any::<prop::sample::Index>(),
         room in 1..300usize,
@@ -113,7 +113,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_a_host_says_is_no_harm(
+    fn no_response_of_a_host_causes_a_panic(
         said in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
             "HTTP/1.[01] [0-9]{3}[ -~]{0,10}\r\n(([A-Za-z-]{1,20}|content-length|transfer-encoding): \

@@ -1,4 +1,4 @@
-//! Our signatures are those of `aws-sigv4`.
+//! Tests that the signatures equal those of `aws-sigv4`.
 
 use crate::Timestamp;
 use crate::transport::lean::EMPTY;
@@ -24,7 +24,7 @@ struct Case<'a> {
     time: Timestamp,
 }
 
-/// What we send.
+/// The request to send.
 fn ours(case: &Case<'_>) -> String {
     let endpoint = ManagementUrl::parse(case.url).expect("a URL");
     let day = day(case.time);
@@ -55,7 +55,7 @@ fn ours(case: &Case<'_>) -> String {
     String::from_utf8(request.start).expect("text")
 }
 
-/// The headers that `aws-sigv4` adds.
+/// The headers from `aws-sigv4`.
 fn theirs(case: &Case<'_>) -> Vec<(String, String)> {
     let endpoint = ManagementUrl::parse(case.url).expect("a URL");
     let origin = case.url.split('/').take(3).collect::<Vec<_>>().join("/");
@@ -133,7 +133,7 @@ proptest! {
         region in "[a-z]{2}-[a-z]{4,9}-[1-9]",
         secs in 0..4_000_000_000u64,
     ) {
-        // Segments of dots alone are a request for another path.
+        // Segments of dots would change the path.
         prop_assume!(!id.trim_matches('.').is_empty());
         let time = Timestamp::from_secs(secs);
         let token = token.as_deref();
@@ -144,7 +144,7 @@ proptest! {
 }
 
 #[test]
-fn a_key_with_a_line_break_signs_nothing() {
+fn a_key_with_a_line_break_is_rejected() {
     let day = day(Timestamp::from_secs(0));
     assert!(
         SigningKey::derive("AK\nID", "secret", None, ("us-east-1", "execute-api"), day).is_none()

@@ -35,10 +35,8 @@ async fn b10_the_query_string_and_the_stages_variables_are_there_if_there_are_an
     local.handshake("/dev?a=1&a=2", &[]).await.unwrap();
     let event = local.event().await;
     assert_eq!(event["queryStringParameters"], json!({"a": "2"}));
-    assert_eq!(
-        event["multiValueQueryStringParameters"],
-        json!({"a": ["1", "2"]})
-    );
+    let expected = json!({"a": ["1", "2"]});
+    assert_eq!(event["multiValueQueryStringParameters"], expected);
     assert_eq!(event["stageVariables"], json!({"color": "red"}));
 }
 

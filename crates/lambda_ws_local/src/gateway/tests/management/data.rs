@@ -9,10 +9,8 @@ async fn g6_128_kb_pass_and_more_is_too_large() {
     assert_eq!(local.post(&id, &data).await.status, 200);
     assert_eq!(client.text().await, data);
     let reply = local.post(&id, &"x".repeat(131_073)).await;
-    assert_eq!(
-        (reply.status, reply.kind()),
-        (413, "payloadtoolargeexception")
-    );
+    assert_eq!(reply.status, 413);
+    assert_eq!(reply.kind(), "payloadtoolargeexception");
     assert!(reply.body.starts_with(r#"{"message":""#), "{}", reply.body);
     let reply = local.post(&id, &"x".repeat(2_000_000)).await;
     assert_eq!(reply.status, 413);
@@ -60,10 +58,8 @@ async fn g6_a_client_that_does_not_read_is_a_429_and_gets_all_that_was_taken() {
         // Far above what the two socket buffers hold.
         assert!(taken < 1000);
     };
-    assert_eq!(
-        (refused.status, refused.kind()),
-        (429, "limitexceededexception")
-    );
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.kind(), "limitexceededexception");
     assert_eq!(refused.body, "");
     for _ in 0..taken {
         assert_eq!(client.text().await.len(), 100_000);

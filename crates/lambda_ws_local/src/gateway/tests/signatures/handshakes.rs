@@ -13,10 +13,8 @@ async fn handshake(local: &Local, signer: Signer<'_>) -> Result<Client, (u16, St
         body: b"",
     };
     let signed = signer.sign(&request, Timestamp::now()).unwrap();
-    let signed: Vec<_> = signed
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let signed = signed.iter().map(|(name, value)| (*name, value.as_str()));
+    let signed: Vec<_> = signed.collect();
     connect(local, "/dev?user=ann", &signed).await
 }
 
@@ -110,17 +108,15 @@ async fn b9_connect_is_told_who_signed_the_handshake_in_its_headers_or_its_query
     let ours = credentials();
     let mut first = handshake(&local, signer(&ours)).await.ok().unwrap();
     let event = local.expect("CONNECT").await;
-    assert_eq!(
-        event["requestContext"]["identity"],
-        json!({
-            "userArn": "arn:aws:iam::000000000000:user/local",
-            "accountId": "000000000000",
-            "caller": "AIDA000000000000LOCAL",
-            "sourceIp": "127.0.0.1",
-            "accessKey": "test",
-            "user": "AIDA000000000000LOCAL",
-        })
-    );
+    let expected = json!({
+        "userArn": "arn:aws:iam::000000000000:user/local",
+        "accountId": "000000000000",
+        "caller": "AIDA000000000000LOCAL",
+        "sourceIp": "127.0.0.1",
+        "accessKey": "test",
+        "user": "AIDA000000000000LOCAL",
+    });
+    assert_eq!(event["requestContext"]["identity"], expected);
     assert_eq!(event["queryStringParameters"], json!({"user": "ann"}));
     assert!(event["headers"]["authorization"].is_string());
     let query = presigned(
@@ -137,8 +133,6 @@ async fn b9_connect_is_told_who_signed_the_handshake_in_its_headers_or_its_query
     // Messages are not signed, and say no more than of other connections.
     first.send("hello").await;
     let event = local.expect("MESSAGE").await;
-    assert_eq!(
-        event["requestContext"]["identity"],
-        json!({"sourceIp": "127.0.0.1"})
-    );
+    let expected = json!({"sourceIp": "127.0.0.1"});
+    assert_eq!(event["requestContext"]["identity"], expected);
 }

@@ -53,27 +53,13 @@ async fn c3_a_close_frame_says_what_it_may_and_nothing_else() {
         closes(&local, "a code", &close(code, b""), 1002).await;
     }
     closes(&local, "one byte", &frame(CLOSE, &[3]), 1002).await;
-    closes(
-        &local,
-        "a reason that is not UTF-8",
-        &close(1000, b"\xff"),
-        1007,
-    )
-    .await;
-    closes(
-        &local,
-        "a reason that breaks off",
-        &close(1000, b"a\xc3"),
-        1007,
-    )
-    .await;
-    closes(
-        &local,
-        "the longest reason",
-        &close(1000, &[b'x'; 123]),
-        1000,
-    )
-    .await;
+    for (what, reason, code) in [
+        ("a reason that is not UTF-8", &b"\xff"[..], 1007),
+        ("a reason that breaks off", b"a\xc3", 1007),
+        ("the longest reason", &[b'x'; 123], 1000),
+    ] {
+        closes(&local, what, &close(1000, reason), code).await;
+    }
     let in_a_message = [frame(TEXT_BEGINS, b"a"), close(1000, b"")].concat();
     closes(&local, "in a message", &in_a_message, 1000).await;
     let after = [close(1000, b""), frame(TEXT, b"late"), vec![0xff; 100]].concat();
@@ -92,10 +78,10 @@ async fn closes_whatever_follows(local: &Local, bytes: &[u8]) {
 #[tokio::test]
 async fn b7_no_extension_is_agreed_upon_and_compressed_frames_close_with_1002() {
     let local = echoing().await;
-    let offer = String::from_utf8(HANDSHAKE.to_vec()).unwrap().replace(
-        "\r\n\r\n",
-        "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n",
-    );
+    let to = "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+    let offer = String::from_utf8(HANDSHAKE.to_vec())
+        .unwrap()
+        .replace("\r\n\r\n", to);
     let mut stream = local.raw().await;
     stream.write_all(offer.as_bytes()).await.unwrap();
     let head = head(&mut stream).await.to_ascii_lowercase();
@@ -104,10 +90,8 @@ async fn b7_no_extension_is_agreed_upon_and_compressed_frames_close_with_1002() 
     stream.write_all(&frame(TEXT, b"plain")).await.unwrap();
     assert_eq!(next_frame(&mut stream).await, (TEXT, b"plain".to_vec()));
     local.expect("MESSAGE").await;
-    stream
-        .write_all(&frame(0x40 | TEXT, b"\xf2\x48"))
-        .await
-        .unwrap();
+    let result = stream.write_all(&frame(0x40 | TEXT, b"\xf2\x48")).await;
+    result.unwrap();
     let (first, payload) = next_frame(&mut stream).await;
     assert_eq!((first, &payload[..2]), (CLOSE, &1002_u16.to_be_bytes()[..]));
     assert_eq!(local.disconnected().await.0, 1002);

@@ -92,10 +92,8 @@ mod tests {
             format!("{}{QUEUE}", broken(SAM, "      CodeUri: .\n", &events))
         };
         let finding = finds(&trigger(""), "batch-failures");
-        assert!(
-            finding.what.contains("`Jobs` of function `Chat`"),
-            "{finding:?}"
-        );
+        let expected = "`Jobs` of function `Chat`";
+        assert!(finding.what.contains(expected), "{finding:?}");
         is_right(&trigger(
             ", FunctionResponseTypes: [ReportBatchItemFailures]",
         ));

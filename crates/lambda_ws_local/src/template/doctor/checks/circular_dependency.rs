@@ -1,12 +1,11 @@
 //! Resources that depend on each other, such as a function with permission to invoke itself.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
 use crate::template::doctor::references;
 use crate::template::syntax::Node;
 use crate::template::transform::{Resource, resource_type};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Properties that SAM moves into separate resources, which depend on the original resource.
 const SEPARATE: [&str; 10] = [
@@ -194,10 +193,8 @@ mod tests {
         ] {
             let text = within(resource);
             let finding = finds(&text, "circular-dependency");
-            assert_eq!(
-                finding.what,
-                "circular dependency: `Chat` -> `ChatRole` -> `Chat`"
-            );
+            let expected = "circular dependency: `Chat` -> `ChatRole` -> `Chat`";
+            assert_eq!(finding.what, expected);
             let line = text.lines().nth(finding.line - 1).expect("a line");
             assert!(line.contains("lambda:InvokeFunction"), "{line}");
         }
@@ -225,25 +222,18 @@ mod tests {
             "    Type: AWS::Lambda::Function\n    DependsOn: [Itself, Role]\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
         );
         let finding = finds(&text, "circular-dependency");
-        assert_eq!(
-            finding.what,
-            "circular dependency: `Chat` -> `Itself` -> `Chat`"
-        );
+        let expected = "circular dependency: `Chat` -> `Itself` -> `Chat`";
+        assert_eq!(finding.what, expected);
         assert!(finding.fix.contains("attachToRole"), "{finding:?}");
     }
 
     #[test]
     fn a_variable_that_refers_to_its_function_is_a_circular_dependency() {
         let variable = "          CONNECTIONS_TABLE:";
-        let text = broken(
-            SAM,
-            variable,
-            &format!("          SELF: !Ref Chat\n{variable}"),
-        );
+        let to = format!("          SELF: !Ref Chat\n{variable}");
+        let text = broken(SAM, variable, &to);
         let finding = finds(&text, "circular-dependency");
-        assert!(
-            finding.fix.contains("AWS_LAMBDA_FUNCTION_NAME"),
-            "{finding:?}"
-        );
+        let expected = "AWS_LAMBDA_FUNCTION_NAME";
+        assert!(finding.fix.contains(expected), "{finding:?}");
     }
 }

@@ -146,33 +146,21 @@ mod tests {
             ("chat", "no table of the template"),
             ("Connections", "not the name of the table"),
         ] {
-            let text = broken(
-                SAM,
-                "CONNECTIONS_TABLE: !Ref Connections",
-                &format!("CONNECTIONS_TABLE: {name}"),
-            );
+            let to = format!("CONNECTIONS_TABLE: {name}");
+            let text = broken(SAM, "CONNECTIONS_TABLE: !Ref Connections", &to);
             assert!(finds(&text, "connections-table").what.contains(expected));
         }
-        let named = broken(
-            SAM,
-            "      BillingMode",
-            "      TableName: chat\n      BillingMode",
-        );
-        is_right(&broken(
-            &named,
-            VARIABLE,
-            "          CONNECTIONS_TABLE: chat\n",
-        ));
+        let to = "      TableName: chat\n      BillingMode";
+        let named = broken(SAM, "      BillingMode", to);
+        let changed = broken(&named, VARIABLE, "          CONNECTIONS_TABLE: chat\n");
+        is_right(&changed);
     }
 
     #[test]
     fn a_table_outside_the_template_is_not_examined() {
         for elsewhere in ["!ImportValue Table", "!Ref TableName"] {
-            let text = broken(
-                SAM,
-                "CONNECTIONS_TABLE: !Ref Connections",
-                &format!("CONNECTIONS_TABLE: {elsewhere}"),
-            );
+            let to = format!("CONNECTIONS_TABLE: {elsewhere}");
+            let text = broken(SAM, "CONNECTIONS_TABLE: !Ref Connections", &to);
             is_right(&broken(
                 &text,
                 "Resources:\n",

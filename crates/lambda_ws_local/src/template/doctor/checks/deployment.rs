@@ -183,30 +183,24 @@ mod tests {
     fn a_stage_requires_a_deployment() {
         let text = broken(RAW, "      AutoDeploy: true\n", "");
         let finding = finds(&text, "deployment");
-        assert_eq!(
-            finding.what,
-            "stage `dev` has neither `AutoDeploy` nor a deployment"
-        );
+        let expected = "stage `dev` has neither `AutoDeploy` nor a deployment";
+        assert_eq!(finding.what, expected);
         is_right(&deployed(&format!("{ALL}{OF_API}")));
     }
 
     #[test]
     fn fault_f5_a_deployment_must_wait_for_its_routes() {
         let finding = finds(&deployed(OF_API), "deployment");
-        assert!(
-            finding.effect.contains("At least one route is required"),
-            "{finding:?}"
-        );
+        let expected = "At least one route is required";
+        assert!(finding.effect.contains(expected), "{finding:?}");
         assert_eq!(
             finding.fix,
             "add `DependsOn: [ConnectRoute, DisconnectRoute, DefaultRoute]` to the deployment"
         );
         let some = "    DependsOn: [ConnectRoute, DisconnectRoute]\n";
         let finding = finds(&deployed(&format!("{some}{OF_API}")), "deployment");
-        assert_eq!(
-            finding.what,
-            "deployment `Deployment` does not wait for route `$default`"
-        );
+        let expected = "deployment `Deployment` does not wait for route `$default`";
+        assert_eq!(finding.what, expected);
     }
 
     #[test]
@@ -233,11 +227,8 @@ mod tests {
         let response = "  Response:\n    Type: AWS::ApiGatewayV2::RouteResponse\n    Properties: { ApiId: !Ref Api, RouteId: !Ref DefaultRoute, RouteResponseKey: $default }\n";
         let text = format!("{}{response}", deployed(&format!("{ALL}{OF_API}")));
         assert_eq!(finds(&text, "deployment").weight, Weight::Remark);
-        is_right(&broken(
-            &text,
-            "DefaultRoute]\n",
-            "DefaultRoute, Response]\n",
-        ));
+        let changed = broken(&text, "DefaultRoute]\n", "DefaultRoute, Response]\n");
+        is_right(&changed);
     }
 
     #[test]

@@ -230,18 +230,12 @@ mod tests {
     #[test]
     fn all_forms_of_policies_are_read() {
         let crud = "        - DynamoDBCrudPolicy: { TableName: !Ref Connections }\n";
-        let with_crud = broken(
-            SAM,
-            "      Policies:\n",
-            &format!("      Policies:\n{crud}"),
-        );
+        let to = format!("      Policies:\n{crud}");
+        let with_crud = broken(SAM, "      Policies:\n", &to);
         is_right(&broken(&with_crud, "dynamodb:", "sqs:"));
         let managed = "        - AmazonAPIGatewayInvokeFullAccess\n";
-        let with_managed = broken(
-            SAM,
-            "      Policies:\n",
-            &format!("      Policies:\n{managed}"),
-        );
+        let to = format!("      Policies:\n{managed}");
+        let with_managed = broken(SAM, "      Policies:\n", &to);
         is_right(&broken(
             &with_managed,
             "execute-api:ManageConnections",
@@ -254,11 +248,8 @@ mod tests {
         ] {
             let line = format!("      Policies:\n        - {unknown}\n");
             let text = broken(SAM, "      Policies:\n", &line);
-            is_right(&broken(
-                &text,
-                "execute-api:ManageConnections",
-                "sqs:SendMessage",
-            ));
+            let changed = broken(&text, "execute-api:ManageConnections", "sqs:SendMessage");
+            is_right(&changed);
         }
     }
 
@@ -266,20 +257,14 @@ mod tests {
     fn a_role_outside_the_template_is_not_examined() {
         let role = "      Role: arn:aws:iam::123456789012:role/chat\n      Timeout: 29\n";
         let text = broken(SAM, "      Timeout: 29\n", role);
-        is_right(&broken(
-            &text,
-            "execute-api:ManageConnections",
-            "sqs:SendMessage",
-        ));
+        let changed = broken(&text, "execute-api:ManageConnections", "sqs:SendMessage");
+        is_right(&changed);
     }
 
     #[test]
     fn a_function_without_permission_to_invoke_itself_is_a_remark() {
-        let text = broken(
-            SAM,
-            "Action: lambda:InvokeFunction",
-            "Action: lambda:GetFunction",
-        );
+        let to = "Action: lambda:GetFunction";
+        let text = broken(SAM, "Action: lambda:InvokeFunction", to);
         let finding = finds(&text, "invoke-itself");
         assert_eq!(finding.weight, Weight::Remark);
         assert!(all(SAM).is_empty());

@@ -69,9 +69,7 @@ mod tests {
         finds(text, "template-kind");
         let text = "Resources:\n  Api: { Type: AWS::Serverless::WebsocketApi, Properties: { Routes: {} } }\nTransform: AWS::Serverless-2016-10-31\n";
         assert!(examination(text).examined.is_nothing());
-        assert_eq!(
-            finds(text, "template-kind").fix,
-            "write `Type: AWS::Serverless::WebSocketApi`"
-        );
+        let expected = "write `Type: AWS::Serverless::WebSocketApi`";
+        assert_eq!(finds(text, "template-kind").fix, expected);
     }
 }

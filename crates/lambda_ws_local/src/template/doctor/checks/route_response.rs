@@ -91,11 +91,8 @@ mod tests {
 
     #[test]
     fn a_route_response_has_one_possible_key() {
-        let wrong = broken(
-            RESPONSE,
-            "RouteResponseKey: $default",
-            "RouteResponseKey: say",
-        );
+        let to = "RouteResponseKey: say";
+        let wrong = broken(RESPONSE, "RouteResponseKey: $default", to);
         finds(&format!("{RAW}{wrong}"), "route-response");
     }
 }

@@ -97,10 +97,8 @@ mod tests {
         assert_eq!(finding.what, "API `Api` has no route `$default`");
         let fix = "add `$default: { FunctionArn: !GetAtt Chat.Arn }` to its `Routes`";
         assert_eq!(finding.fix, fix);
-        finds(
-            &broken(RAW, "RouteKey: $default", "RouteKey: say"),
-            "default-route",
-        );
+        let changed = broken(RAW, "RouteKey: $default", "RouteKey: say");
+        finds(&changed, "default-route");
     }
 
     #[test]

@@ -222,10 +222,8 @@ mod tests {
 
     #[test]
     fn fault_f24_properties_that_sam_rejects_are_found() {
-        let parameters = ROUTE.replace(
-            " }",
-            ", RequestParameters: { route.request.querystring.a: { Required: true } } }",
-        );
+        let to = ", RequestParameters: { route.request.querystring.a: { Required: true } } }";
+        let parameters = ROUTE.replace(" }", to);
         for (text, expected) in [
             (with("IpAddressType: v6"), "`IpAddressType`"),
             (broken(SAM, ROUTE, &parameters), "only `$connect` can"),
@@ -245,10 +243,8 @@ mod tests {
             let finding = finds(&text, "sam");
             assert!(finding.what.contains(expected), "{expected}: {finding:?}");
         }
-        assert_eq!(
-            finds(&with("stageVariables: { a: b }"), "sam").fix,
-            "write `StageVariables`"
-        );
+        let found = finds(&with("stageVariables: { a: b }"), "sam").fix;
+        assert_eq!(found, "write `StageVariables`");
     }
 
     #[test]

@@ -37,10 +37,8 @@ mod tests {
     fn the_expression_must_depend_on_the_message() {
         for wrong in ["action", "request.body.action", "$request.header.action"] {
             let finding = finds(&broken(SAM, RIGHT, wrong), "selection-expression");
-            assert!(
-                finding.what.ends_with(&format!("is `{wrong}`")),
-                "{finding:?}"
-            );
+            let expected = format!("is `{wrong}`");
+            assert!(finding.what.ends_with(&expected), "{finding:?}");
         }
         for right in [
             "${request.body.service}/${request.body.action}",
@@ -52,11 +50,8 @@ mod tests {
 
     #[test]
     fn an_api_without_a_selection_expression_is_rejected() {
-        let text = broken(
-            SAM,
-            "      RouteSelectionExpression: $request.body.action\n",
-            "",
-        );
+        let from = "      RouteSelectionExpression: $request.body.action\n";
+        let text = broken(SAM, from, "");
         assert!(
             finds(&text, "template")
                 .what

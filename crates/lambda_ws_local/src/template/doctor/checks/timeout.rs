@@ -85,26 +85,17 @@ mod tests {
   Version: { Type: AWS::Lambda::Version, Properties: { FunctionName: !Ref Chat } }
 ";
         let text = broken(RAW, "${Chat.Arn}/invocations", "${Live}/invocations");
-        let text = broken(
-            &text,
-            "FunctionName: !Ref Chat\n",
-            "FunctionName: !Ref Live\n",
-        );
+        let to = "FunctionName: !Ref Live\n";
+        let text = broken(&text, "FunctionName: !Ref Chat\n", to);
         let text = format!("{text}{alias}");
         is_right(&text);
         finds(&broken(&text, "Timeout: 29", "Timeout: 60"), "timeout");
         let denied = broken(&text, "execute-api:Manage*", "execute-api:Invoke");
         finds(&denied, "manage-connections");
-        let by_sam = broken(
-            SAM,
-            "$default: { FunctionArn: !GetAtt Chat.Arn }",
-            "$default: { FunctionArn: !Ref ChatAliaslive }",
-        );
-        let by_sam = broken(
-            &by_sam,
-            "      CodeUri: .\n",
-            "      CodeUri: .\n      AutoPublishAlias: live\n",
-        );
+        let to = "$default: { FunctionArn: !Ref ChatAliaslive }";
+        let by_sam = broken(SAM, "$default: { FunctionArn: !GetAtt Chat.Arn }", to);
+        let to = "      CodeUri: .\n      AutoPublishAlias: live\n";
+        let by_sam = broken(&by_sam, "      CodeUri: .\n", to);
         is_right(&by_sam);
         finds(&broken(&by_sam, "Timeout: 29", "Timeout: 60"), "timeout");
     }

@@ -1,8 +1,7 @@
-use std::path::Path;
-
 use crate::template::doctor::tests::{SAM, broken, without};
 use crate::template::doctor::{LibraryRules, examine};
 use crate::template::evaluate::Options;
+use std::path::Path;
 
 const RULE: &str = "          CONNECTIONS_TABLE: !Ref Connections\n";
 const CODE: &str = "      CodeUri: .\n";

@@ -1,10 +1,9 @@
 //! The environment variables of a function.
 
-use std::collections::BTreeMap;
-
 use crate::template::evaluate::intrinsics::dynamic_reference;
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Note, Problem};
+use std::collections::BTreeMap;
 
 /// The variables that Lambda reserves and rejects in the configuration of a function.
 const RESERVED: &[&str] = &[

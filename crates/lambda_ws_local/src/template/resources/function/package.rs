@@ -1,17 +1,17 @@
 //! The package of a function's code, and its build method.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-
 use crate::template::evaluate::{Evaluator, Properties};
 use crate::template::syntax::{Node, Problem};
 use crate::template::transform::{Resource, resource_type};
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// The metadata with the folder of a CDK asset.
 const CDK_ASSET: &str = "aws:asset:path";
 
 /// The package of a function's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Package {
     /// A folder or a file of this project: [`Function::code`](crate::template::Function::code).
     Local,
@@ -94,6 +94,7 @@ pub(crate) fn read(
 
 /// The method with which `sam build` builds the program of a function, from the function's `Metadata`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Build {
     /// `BuildMethod: rust-cargolambda`: `cargo lambda build` in the folder of the code.
     RustCargoLambda {

@@ -1,10 +1,8 @@
+use crate::template::syntax::{Entry, Node, Problem, Report, Value, node};
+use saphyr_parser::{Event, ScalarStyle, Span, Tag};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::rc::Rc;
-
-use saphyr_parser::{Event, ScalarStyle, Span, Tag};
-
-use crate::template::syntax::{Entry, Node, Problem, Report, Value, node};
 
 /// The maximum depth of nested values, including aliases.
 const MAX_DEPTH: usize = 64;

@@ -1,14 +1,11 @@
 //! Reads a JSON template as the events of a YAML parser. A YAML parser does not accept all JSON, because JSON writes a
 //! character above U+FFFF as two escapes.
 
-use std::borrow::Cow;
-
+use crate::template::syntax::Problem;
 use saphyr_parser::{Event, Marker, ScalarStyle, Span};
 use serde::de::IgnoredAny;
+use std::borrow::Cow;
 
-use crate::template::syntax::Problem;
-
-/// An event and its position.
 type Placed = (Event<'static>, Span);
 
 /// Returns the events of a JSON text. The error contains the position of a syntax error.

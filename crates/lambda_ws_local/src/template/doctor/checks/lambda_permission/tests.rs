@@ -59,11 +59,9 @@ fn a_route_requires_permission_to_call_its_function() {
         &broken(RAW, "${Api}/*", "${Api}/*/$*connect"),
         "lambda-permission",
     );
-    assert_eq!(
-        finding.what,
-        "API Gateway has no permission to call `Chat` for route `$default`: \
-             `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`"
-    );
+    let expected = "API Gateway has no permission to call `Chat` for route `$default`: \
+         `SourceArn` of permission `Permission` does not match `${Api}/dev/$default`";
+    assert_eq!(finding.what, expected);
     is_right(&broken(
         RAW,
         "FunctionName: !Ref Chat",
@@ -86,11 +84,8 @@ fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
         "lambda:InvokeFunctionUrl",
         "lambda:GetFunction",
     ] {
-        let text = broken(
-            RAW,
-            "Action: lambda:InvokeFunction\n",
-            &format!("Action: {action}\n"),
-        );
+        let to = format!("Action: {action}\n");
+        let text = broken(RAW, "Action: lambda:InvokeFunction\n", &to);
         denies(&text, &format!("has the action `{action}`"));
     }
     let text = broken(RAW, "      Principal: apigateway.amazonaws.com\n", "");
@@ -99,11 +94,8 @@ fn fault_f4_a_wrong_action_and_a_missing_principal_are_findings() {
 
 #[test]
 fn fault_f4_permissions_on_an_alias_and_on_the_function_do_not_cover_each_other() {
-    let on_alias = broken(
-        RAW,
-        "FunctionName: !Ref Chat\n",
-        "FunctionName: !Ref Live\n",
-    );
+    let to = "FunctionName: !Ref Live\n";
+    let on_alias = broken(RAW, "FunctionName: !Ref Chat\n", to);
     let on_alias = format!("{on_alias}{ALIAS}");
     denies(&on_alias, "covers the alias or version `live`");
     let by_alias = format!("{}{ALIAS}", broken(RAW, "${Chat.Arn}/inv", "${Live}/inv"));
@@ -121,10 +113,8 @@ fn fault_f4_the_function_of_an_authorizer_requires_a_permission() {
     );
     let authorized = format!("{authorized}{AUTHORIZER}");
     let finding = finds(&authorized, "lambda-permission");
-    assert!(
-        finding.what.contains("authorizer `Authorizer`"),
-        "{finding:?}"
-    );
+    let expected = "authorizer `Authorizer`";
+    assert!(finding.what.contains(expected), "{finding:?}");
     assert!(finding.effect.contains("500"), "{finding:?}");
     is_right(&format!("{authorized}{GATE_PERMISSION}"));
     // The ARN of a route does not match an authorizer.
