@@ -57,17 +57,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_rust_is_the_one_that_everything_is_tested_with() {
-        let root = crate::root();
-        let read = |name: &str| std::fs::read_to_string(root.join(name)).expect(name);
-        let oldest = env!("CARGO_PKG_RUST_VERSION");
-        assert!(read("rust-toolchain.toml").contains(&format!("channel = \"{oldest}.")));
-        for text in ["README.md", "CONTRIBUTING.md"] {
-            assert!(read(text).contains(&format!("Rust {oldest}")), "{text}");
-        }
-    }
-
-    #[test]
     fn a_file_is_a_block_below_its_name() {
         let text = "# A\n`no.rs`\n```\nx\n```\n## Your own project\n\nFirst `a.toml`:\n\n```toml\n# b\na = 1\n```\n\
                     ### More\n`src/main.rs`\n```rust\nfn main() {}\n```\nRun `cargo run`:\n```sh\nx\n```\n# B\n`c.rs`\n```\n```\n";

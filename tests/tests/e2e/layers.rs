@@ -86,10 +86,13 @@ fn a_lower_layer_never_imports_an_upper_one() {
 fn the_crates_import_each_other_in_one_direction() {
     let protocol = "lambda_ws_protocol imports no other crate";
     let local = "lambda_ws_local uses the library's formats through lambda_ws_protocol";
+    let client = "lambda_ws_client knows only the protocol of PROTOCOL.md";
     let rules = [
         ("lambda_ws_protocol", "lambda_ws::", protocol),
         ("lambda_ws_protocol", "lambda_ws_local::", protocol),
         ("lambda_ws_local", "lambda_ws::", local),
+        ("lambda_ws_client", "lambda_ws::", client),
+        ("lambda_ws_client", "lambda_ws_local::", client),
     ];
     let broken = rules.map(|(of, text, rule)| uses_of(text, &source(of), rule));
     assert!(

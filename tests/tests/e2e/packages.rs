@@ -5,7 +5,12 @@ use std::process::Output;
 use tests::{cargo, root};
 
 /// The packages that are published.
-const PUBLISHED: [&str; 3] = ["lambda_ws_protocol", "lambda_ws", "lambda_ws_local"];
+const PUBLISHED: [&str; 4] = [
+    "lambda_ws_protocol",
+    "lambda_ws",
+    "lambda_ws_local",
+    "lambda_ws_client",
+];
 
 #[test]
 fn a_package_contains_its_readme_its_licences_and_the_files_of_new_projects() {
