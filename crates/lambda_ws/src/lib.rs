@@ -113,7 +113,7 @@ pub mod testing;
 mod tls;
 pub mod transport;
 
-pub use app::{App, run};
+pub use app::{App, AppResponse, AppService, InvocationError, run};
 pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};

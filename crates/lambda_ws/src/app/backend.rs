@@ -11,8 +11,7 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::error::BoxError;
 use crate::error::SendError;
-use crate::metrics::Metric;
-use crate::metrics::Metrics;
+use crate::metrics::{EventMetrics, Metric, Metrics};
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::sender::{
     self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
@@ -56,6 +55,17 @@ pub(super) struct EventScope {
     pub(super) effects: Effects,
     /// When broadcasts must have returned.
     pub(super) deadline: Option<Instant>,
+    /// Of a function that is asked to count.
+    pub(super) metrics: Option<Arc<EventMetrics>>,
+}
+
+impl EventScope {
+    /// Adds one to a metric.
+    pub(super) fn count(&self, metric: Metric) {
+        if let Some(metrics) = &self.metrics {
+            metrics.count(metric);
+        }
+    }
 }
 
 /// The share of a task in a broadcast.
@@ -95,14 +105,9 @@ impl Backend {
         self
     }
 
-    /// The same with what it does counted, also what its tasks do.
+    /// The same with what its events do counted.
     pub(crate) fn measured(mut self, metrics: Metrics) -> Self {
-        let metrics = Arc::new(metrics);
-        self.tasks = self.tasks.map(|tasks| -> Arc<dyn Tasks> {
-            let metrics = metrics.clone();
-            Arc::new(Counted { tasks, metrics })
-        });
-        self.metrics = Some(metrics);
+        self.metrics = Some(Arc::new(metrics));
         self
     }
 
@@ -150,8 +155,18 @@ impl Backend {
         self
     }
 
-    pub(super) fn tasks(&self) -> Option<&dyn Tasks> {
-        self.tasks.as_deref()
+    /// Whether the function can invoke itself.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.tasks.is_some()
+    }
+
+    /// Returns what queues the tasks of an event, and counts them.
+    pub(super) fn tasks(&self, scope: &EventScope) -> Option<Arc<dyn Tasks>> {
+        let tasks = self.tasks.clone()?;
+        Some(match scope.metrics.clone() {
+            Some(metrics) => Arc::new(Counted { tasks, metrics }),
+            None => tasks,
+        })
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -174,6 +189,7 @@ impl Backend {
         self.sender_without_event(&EventScope {
             effects: Effects::inline(),
             deadline: None,
+            metrics: None,
         })
     }
 
@@ -232,13 +248,13 @@ impl Backend {
             endpoint,
             rate_limiter,
             deadline: scope.deadline,
-            relay: self.tasks.clone().map(|tasks| TaskHandOff {
+            relay: self.tasks(scope).map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
                 parent: share.map(|share| share.task),
             }),
             presences: self.presences.clone(),
-            metrics: self.metrics.clone(),
+            metrics: scope.metrics.clone(),
         })
     }
 
@@ -279,7 +295,7 @@ impl Backend {
 /// Tasks whose outcomes are counted.
 struct Counted {
     tasks: Arc<dyn Tasks>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<EventMetrics>,
 }
 
 impl Tasks for Counted {

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Event, EventData, Message};
-use crate::metrics::Metric;
+use crate::metrics::Metrics;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
@@ -30,6 +30,7 @@ use http::Extensions;
 use invocation::Invocation;
 use lambda_runtime::tower::ServiceExt;
 use opened::Deferred;
+pub(crate) use opened::OpenedConnections;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -90,7 +91,7 @@ pub(crate) struct Dispatcher {
     /// The router in its layers, if it has any.
     layered: Option<RouterService>,
     backend: Backend,
-    /// Connections whose `opened` handlers run beside the next event.
+    /// Connections whose `opened` handlers run beside the next event that arrives.
     deferred: Mutex<Vec<Deferred>>,
 }
 
@@ -106,26 +107,47 @@ impl Dispatcher {
     }
 
     #[cfg(test)]
-    pub(crate) fn metrics(&self) -> Option<Arc<crate::metrics::Metrics>> {
+    pub(crate) fn metrics(&self) -> Option<Arc<Metrics>> {
         self.backend.metrics().cloned()
     }
 
-    /// The response to an event. It is an error only if the event is none that is known, or one that is
-    /// answered with a failure: an authorizer's, or one of no API.
+    /// The response to an event, which leaves at once. It is an error only if the event is none that is known, or one
+    /// that is answered with a failure: an authorizer's, or one of no API.
     pub(crate) async fn call(
         &self,
         json: &str,
         invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, Failure> {
-        let metrics = self.backend.metrics();
+        let opened = OpenedConnections::default();
+        let response = self.serve(json, invocation, &opened).await;
+        self.release(&opened);
+        response
+    }
+
+    /// The same for a response that has yet to leave. The caller [releases](Self::release) the `opened` connections
+    /// then.
+    pub(crate) async fn serve(
+        &self,
+        json: &str,
+        invocation: InvocationContext<'_>,
+        opened: &OpenedConnections,
+    ) -> Result<LambdaResponse, Failure> {
+        let metrics = self.backend.metrics().map(Metrics::event);
         // Written before Lambda has the response, and freezes the program.
-        let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
+        let _line = metrics
+            .as_ref()
+            .map(|metrics| metrics.line(self.backend.clock()));
         let deferred = self.take_deferred();
-        let response = self.respond_to(json, invocation);
+        let scope = EventScope {
+            effects: Effects::spawned(),
+            deadline: None,
+            metrics: metrics.clone(),
+        };
+        let response = self.respond_to(json, invocation, scope, opened);
         if deferred.is_empty() {
             return response.await.map_err(Failure::from);
         }
-        let deferred = Box::pin(self.run_deferred(deferred, invocation));
+        let deferred = Box::pin(self.run_deferred(deferred, invocation, metrics.as_ref()));
         let response = match future::select(Box::pin(response), deferred).await {
             Either::Left((response, deferred)) => {
                 // Unfinished ones are put back.
@@ -143,6 +165,8 @@ impl Dispatcher {
         &self,
         json: &str,
         invocation: InvocationContext<'_>,
+        mut scope: EventScope,
+        opened: &OpenedConnections,
     ) -> Result<LambdaResponse, BoxError> {
         let event = Invocation::read(json, invocation.trace_id)?;
         let span = match event.context() {
@@ -157,15 +181,12 @@ impl Dispatcher {
             true => invocation.awaited(),
             false => invocation,
         };
-        let scope = EventScope {
-            effects: Effects::spawned(),
-            deadline: invocation.deadline,
-        };
+        scope.deadline = invocation.deadline;
         let work = async {
             let response = match event {
                 Invocation::Message(context, data) => Ok(self.message(context, data, &scope).await),
                 Invocation::Connect(context, data) => {
-                    Ok(Box::pin(self.connect(context, data, &scope)).await)
+                    Ok(Box::pin(self.connect(context, data, &scope, opened)).await)
                 }
                 Invocation::Disconnect(context, data) => {
                     Ok(Box::pin(self.disconnect(context, data, &scope)).await)
@@ -186,12 +207,6 @@ impl Dispatcher {
             response
         };
         work.instrument(span).await
-    }
-
-    fn count(&self, metric: Metric) {
-        if let Some(metrics) = self.backend.metrics() {
-            metrics.count(metric);
-        }
     }
 
     /// Calls the handler of an event, and logs why it failed.

@@ -60,8 +60,8 @@ pub(crate) struct Environment {
     runtime_api: Option<String>,
     /// Lambda restores the program from a snapshot before it sends events.
     pub(crate) is_restored: bool,
-    /// Lambda may send several events at once (Lambda Managed Instances).
-    pub(crate) is_concurrent: bool,
+    /// The most events that Lambda sends at once (Lambda Managed Instances).
+    max_concurrency: Option<String>,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
     client: crate::transport::ManagementClient,
@@ -99,9 +99,7 @@ impl Environment {
                 .collect(),
             runtime_api: variable(RUNTIME_API),
             is_restored: variable(INITIALIZATION).as_deref() == Some("snap-start"),
-            is_concurrent: variable(MAX_CONCURRENCY)
-                .and_then(|most| most.parse().ok())
-                .is_some_and(|most: u32| most > 1),
+            max_concurrency: variable(MAX_CONCURRENCY),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
             client: match variable(SEND_LANE).as_deref() {
@@ -127,10 +125,11 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// If there is no Lambda Runtime API.
+    /// If there is no Lambda Runtime API, or `AWS_LAMBDA_MAX_CONCURRENCY` is not a number of events.
     pub(super) fn runtime(&self) -> Result<Runtime, Error> {
+        let workers = number(MAX_CONCURRENCY, self.max_concurrency.as_deref(), 1, 1)?;
         match &self.runtime_api {
-            Some(address) => Runtime::new(address),
+            Some(address) => Runtime::new(address, workers as usize),
             None => Err(
                 "this is an AWS Lambda function and there is no Lambda here: run it with \
                  `lambda-ws-local -- cargo run` (in this project's workspace: `cargo dev`), or \

@@ -1,9 +1,9 @@
-//! The counts and values since the last line.
+//! Counts and values that are not written yet.
 
 use super::kind::Metric;
 use std::collections::BTreeMap;
 
-/// The counts and values since the last line.
+/// Counts and values that are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Aggregates(BTreeMap<(Label, Metric), Values>);
 
@@ -36,6 +36,20 @@ impl Aggregates {
         let values = self.0.entry((label, metric)).or_insert_with(empty);
         if let Values::Each(sample) = values {
             sample.add(value);
+        }
+    }
+
+    /// Adds all counts and values of another.
+    pub(super) fn merge(&mut self, other: Self) {
+        for ((label, metric), values) in other.0 {
+            match values {
+                Values::Sum(sum) => self.add(label, metric, sum),
+                Values::Each(sample) => {
+                    for value in sample.values {
+                        self.value(label.clone(), metric, value);
+                    }
+                }
+            }
         }
     }
 

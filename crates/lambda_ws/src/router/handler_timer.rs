@@ -1,14 +1,14 @@
 //! The measurement of a handler's call.
 
 use crate::event::Opened;
-use crate::metrics::Metrics;
+use crate::metrics::EventMetrics;
 use crate::response::Response;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Measures how long a handler takes, and whether it fails. A panic is a failure.
 pub(crate) struct HandlerTimer {
-    metrics: Arc<Metrics>,
+    metrics: Arc<EventMetrics>,
     began: Instant,
     route: String,
     failed: bool,
@@ -16,7 +16,7 @@ pub(crate) struct HandlerTimer {
 
 impl HandlerTimer {
     /// Begins the call of the handler of a route.
-    pub(crate) fn new(metrics: Arc<Metrics>, route: &str) -> Self {
+    pub(crate) fn new(metrics: Arc<EventMetrics>, route: &str) -> Self {
         Self {
             metrics,
             began: Instant::now(),

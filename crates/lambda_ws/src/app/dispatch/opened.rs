@@ -12,6 +12,7 @@ use crate::effects::Effects;
 use crate::error::{BoxError, SendError};
 use crate::event::{EventData, Opened};
 use crate::id::new_id;
+use crate::metrics::EventMetrics;
 use crate::payload::Payload;
 use crate::response::Body;
 use crate::sender::{EventOrigin, Sender};
@@ -21,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tracing::{Instrument, debug, error, warn};
 
 /// How many `opened` handlers run at once.
@@ -30,13 +31,18 @@ const AT_ONCE: usize = 8;
 /// How often the `opened` handler of a connection is called, if the events beside it end first.
 const ATTEMPTS: u32 = 3;
 
-/// A connection that has been opened, and for which no task was queued. Its `opened` handler runs beside the next
-/// event: until `$connect` returns, the connection cannot receive.
+/// A connection that has been opened, and for which no task was queued. Its `opened` handler runs beside an event that
+/// arrives after the response of `$connect` has left: until then the connection cannot receive.
 #[derive(Debug)]
 pub(super) struct Deferred {
     context: Context,
     attempts: u32,
 }
+
+/// The connections that an event has opened and that wait for its response to leave. Other events may run at the same
+/// time, and must not call their `opened` handlers yet.
+#[derive(Debug, Default)]
+pub(crate) struct OpenedConnections(Mutex<Vec<Deferred>>);
 
 /// A connection whose `opened` handler runs. It is put back if the event ends first.
 struct Unfinished<'a> {
@@ -59,6 +65,11 @@ impl Drop for Unfinished<'_> {
 }
 
 impl Dispatcher {
+    /// The response of the event that opened these connections has left: the next event calls their `opened` handlers.
+    pub(crate) fn release(&self, opened: &OpenedConnections) {
+        lock(&self.deferred).append(&mut lock(&opened.0));
+    }
+
     /// Takes the connections whose `opened` handlers run beside this event.
     pub(super) fn take_deferred(&self) -> Vec<Deferred> {
         std::mem::take(&mut *lock(&self.deferred))
@@ -70,6 +81,7 @@ impl Dispatcher {
         &self,
         deferred: Vec<Deferred>,
         beside: InvocationContext<'_>,
+        metrics: Option<&Arc<EventMetrics>>,
     ) {
         // All are put back if this ends early, also those that have not begun.
         let unfinished: Vec<_> = deferred
@@ -90,6 +102,7 @@ impl Dispatcher {
                 let scope = EventScope {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
+                    metrics: metrics.cloned(),
                 };
                 // Its `$connect` has returned before this event came.
                 let origin = EventOrigin::Connected(context.connection_id().clone());
@@ -108,9 +121,14 @@ impl Dispatcher {
     }
 
     /// Queues the task that calls the `opened` handler once `$connect` has returned.
-    pub(super) async fn queue_opened(&self, context: Context) {
+    pub(super) async fn queue_opened(
+        &self,
+        context: Context,
+        scope: &EventScope,
+        opened: &OpenedConnections,
+    ) {
         let task = Task::new(new_id(), 1, TaskKind::Opened(context.clone()));
-        let queued = match self.backend.tasks() {
+        let queued = match self.backend.tasks(scope) {
             Some(tasks) => tasks.queue(task.event()).await,
             None => Err("this function cannot invoke itself here".into()),
         };
@@ -120,7 +138,7 @@ impl Dispatcher {
                 "no task follows the opening of a connection: it is followed up with the next event here"
             );
             let attempts = 0;
-            lock(&self.deferred).push(Deferred { context, attempts });
+            lock(&opened.0).push(Deferred { context, attempts });
         }
     }
 

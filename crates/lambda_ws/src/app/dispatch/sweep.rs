@@ -28,7 +28,7 @@ impl Dispatcher {
                 return;
             };
             if grace > Duration::ZERO && !departures.is_empty() {
-                let has_tasks = self.backend.tasks().is_some();
+                let has_tasks = self.backend.has_tasks();
                 presences
                     .depart(self.backend.kept(), has_tasks, &departures)
                     .await;
@@ -74,7 +74,7 @@ impl Dispatcher {
             self.backend.presences().sweeps(shard, requested);
             return Ok(());
         }
-        let Some(tasks) = self.backend.tasks() else {
+        let Some(tasks) = self.backend.tasks(scope) else {
             return self.announce(pending, None, scope).await.map(drop);
         };
         let task = Task::new(new_id(), 1, TaskKind::Sweep(Sweep { shard, due }));
@@ -101,7 +101,11 @@ impl Dispatcher {
         let mut due = sweep.due;
         loop {
             let is_due = self.wait(due + SWEEP_WINDOW, scope).await;
-            if !is_due && self.queue_next(&id, hop, Sweep { due, ..sweep }).await {
+            if !is_due
+                && self
+                    .queue_next(&id, hop, Sweep { due, ..sweep }, scope)
+                    .await
+            {
                 return Ok(());
             }
             let until = is_due.then(|| pending.clock.now().max(due));
@@ -115,7 +119,7 @@ impl Dispatcher {
                 time_left(scope).is_some_and(|left| next - self.backend.clock().now() > left);
             if is_late
                 && self
-                    .queue_next(&id, hop, Sweep { due: next, ..sweep })
+                    .queue_next(&id, hop, Sweep { due: next, ..sweep }, scope)
                     .await
             {
                 return Ok(());
@@ -125,8 +129,8 @@ impl Dispatcher {
     }
 
     /// Queues the task that continues a sweep. Whether there is one.
-    async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep) -> bool {
-        let Some(tasks) = self.backend.tasks().filter(|_| hop < MOST_HOPS) else {
+    async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep, scope: &EventScope) -> bool {
+        let Some(tasks) = self.backend.tasks(scope).filter(|_| hop < MOST_HOPS) else {
             return false;
         };
         let task = Task::new(format!("{id}+"), hop + 1, TaskKind::Sweep(sweep));

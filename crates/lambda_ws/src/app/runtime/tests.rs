@@ -54,8 +54,8 @@ async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
             tokio::spawn(serve(socket, answers.clone(), seen.clone()));
         }
     });
-    let dispatcher = Dispatcher::new(router, Backend::in_memory());
-    let runtime = Runtime::new(&address).unwrap();
+    let dispatcher = Arc::new(Dispatcher::new(router, Backend::in_memory()));
+    let runtime = Runtime::new(&address, 1).unwrap();
     let end = runtime.run(dispatcher).await.unwrap_err().to_string();
     serving.abort();
     let requests = std::mem::take(&mut *requests.lock().unwrap());
@@ -206,8 +206,8 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
 #[test]
 fn an_address_that_is_none_is_an_error_that_says_what_it_is() {
     for bad in ["/path", "a b", "http:///"] {
-        let error = Runtime::new(bad).err().expect(bad).to_string();
+        let error = Runtime::new(bad, 1).err().expect(bad).to_string();
         assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");
     }
-    assert!(Runtime::new("127.0.0.1:9001").is_ok());
+    assert!(Runtime::new("127.0.0.1:9001", 1).is_ok());
 }
