@@ -13,8 +13,16 @@ const CALLS: u32 = 300;
 pub(super) struct Attribution {
     /// Events that are not answered.
     events: HashMap<Arc<str>, Calls>,
-    /// The last event of each environment, and whether it works on it.
-    environments: HashMap<String, HashMap<u64, (Arc<str>, bool)>>,
+    /// The work of each environment.
+    environments: HashMap<String, HashMap<u64, Work>>,
+}
+
+/// The work of an environment.
+struct Work {
+    /// The last event that it has begun.
+    last: Arc<str>,
+    /// The events that it works on.
+    running: Vec<Arc<str>>,
 }
 
 impl Attribution {
@@ -28,24 +36,26 @@ impl Attribution {
     }
 
     pub(super) fn started(&mut self, session: Session<'_>, id: Arc<str>) {
-        let work = (id, true);
-        match self.environments.get_mut(session.function) {
-            Some(numbers) => {
-                numbers.insert(session.environment, work);
-            }
-            None => {
-                let numbers = HashMap::from([(session.environment, work)]);
-                let function = session.function.to_owned();
-                self.environments.insert(function, numbers);
-            }
+        if !self.environments.contains_key(session.function) {
+            let function = session.function.to_owned();
+            self.environments.insert(function, HashMap::new());
         }
+        let Some(numbers) = self.environments.get_mut(session.function) else {
+            return;
+        };
+        let work = numbers.entry(session.environment).or_insert_with(|| Work {
+            last: id.clone(),
+            running: Vec::new(),
+        });
+        work.last = id.clone();
+        work.running.push(id);
     }
 
-    pub(super) fn idle(&mut self, session: Session<'_>) {
+    pub(super) fn idle(&mut self, session: Session<'_>, id: &str) {
         let numbers = self.environments.get_mut(session.function);
         let work = numbers.and_then(|numbers| numbers.get_mut(&session.environment));
-        if let Some((_, busy)) = work {
-            *busy = false;
+        if let Some(work) = work {
+            work.running.retain(|running| **running != *id);
         }
     }
 
@@ -55,22 +65,24 @@ impl Attribution {
         }
     }
 
-    /// The last event of an environment, and whether it works on it.
-    fn work(&self, session: Session<'_>) -> Option<&(Arc<str>, bool)> {
+    fn work(&self, session: Session<'_>) -> Option<&Work> {
         let numbers = self.environments.get(session.function)?;
         numbers.get(&session.environment)
     }
 
     /// Whose call this is; `None` for one that is only counted.
     ///
-    /// An environment works on one event at a time, so its session token tells the event. Who sends no token is not known: if
-    /// exactly one event is under way it is likely to be that one's.
+    /// The session token identifies the environment, and so the event, unless the environment works on several. Who sends no
+    /// token is not known: if exactly one event is under way it is likely to be that one's.
     pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<CallOrigin> {
         let origin = match session {
             Some(session) => match self.work(session) {
-                Some((id, true)) => CallOrigin::During(id.clone()),
-                Some((id, false)) => CallOrigin::After(id.clone()),
                 None => CallOrigin::Start,
+                Some(Work { last, running }) => match &running[..] {
+                    [] => CallOrigin::After(last.clone()),
+                    [only] => CallOrigin::During(only.clone()),
+                    _ => CallOrigin::Unknown,
+                },
             },
             None => {
                 let mut events = self.events.keys();
@@ -118,7 +130,7 @@ mod tests {
             Some(CallOrigin::During("b".into()))
         );
         assert_eq!(attribution.origin(None), Some(CallOrigin::Unknown));
-        attribution.idle(SECOND);
+        attribution.idle(SECOND, "b");
         attribution.ended("b");
         assert_eq!(
             attribution.origin(Some(SECOND)),
@@ -127,6 +139,21 @@ mod tests {
         assert_eq!(
             attribution.origin(None),
             Some(CallOrigin::Likely("a".into()))
+        );
+    }
+
+    #[test]
+    fn a_token_does_not_tell_which_of_several_events_of_a_process() {
+        let mut attribution = Attribution::default();
+        for id in ["a", "b"] {
+            attribution.begun(id.into());
+            attribution.started(FIRST, id.into());
+        }
+        assert_eq!(attribution.origin(Some(FIRST)), Some(CallOrigin::Unknown));
+        attribution.idle(FIRST, "b");
+        assert_eq!(
+            attribution.origin(Some(FIRST)),
+            Some(CallOrigin::During("a".into()))
         );
     }
 

@@ -17,13 +17,16 @@ pub struct Config {
     pub arn: String,
     /// What to run.
     pub program: Program,
-    /// The whole environment of the processes, to which only `AWS_LAMBDA_RUNTIME_API` and `AWS_LAMBDA_LOG_STREAM_NAME` are
-    /// added; [`environment::variables`](super::environment::variables) makes one.
+    /// The whole environment of the processes, to which only `AWS_LAMBDA_RUNTIME_API`, `AWS_LAMBDA_LOG_STREAM_NAME` and
+    /// what other fields say are added; [`environment::variables`](super::environment::variables) makes one.
     pub environment: BTreeMap<String, String>,
     /// How long one event may take (3 s, Lambda's default).
     pub timeout: Duration,
     /// The largest number of processes, at least 1 (10).
     pub concurrency: usize,
+    /// The largest number of events that a process has at once, at least 1 (1). With more the processes get
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`, as on Lambda Managed Instances, and are never frozen.
+    pub process_concurrency: usize,
     /// How long a process may take until it asks for its first event: 10 s on Lambda and by default, more where `cargo run`
     /// has to compile first.
     pub init_timeout: Duration,
@@ -55,6 +58,7 @@ impl Config {
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(3),
             concurrency: 10,
+            process_concurrency: 1,
             init_timeout: Duration::from_secs(10),
             queue: 10_000,
             patience: Duration::from_secs(30),

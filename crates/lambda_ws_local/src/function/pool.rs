@@ -70,7 +70,7 @@ pub(crate) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Environments that wait for an event; the one that worked last is at the end and is taken first, as Lambda does.
+    /// Environments that wait for an event, once for each event that they may have; the one that worked last is at the end and is taken first, as Lambda does.
     idle: Vec<Idle>,
     /// Events that wait for an environment, in order. Never any while an environment is idle.
     waiting: VecDeque<Job>,
@@ -151,7 +151,7 @@ impl Pool {
     }
 
     /// The next job for an environment, which waits as long as it takes. `None` if it is to have none: the function is
-    /// stopped, or the environment has asked again meanwhile.
+    /// stopped, or the environment has asked again meanwhile, more often than it may have events at once.
     ///
     /// Cancel-safe: a job that was assigned but not taken goes back to the head of the queue.
     pub(crate) async fn next(self: &Arc<Self>, number: u64) -> Option<Assigned> {
@@ -170,7 +170,7 @@ impl Pool {
                 }
             }
             let (turn, receiver) = oneshot::channel();
-            state.idle.retain(|idle| idle.number != number);
+            state.keep_turns(number, self.config.process_concurrency.max(1) - 1);
             state.idle.push(Idle { number, turn });
             Turn {
                 pool: self,
@@ -271,7 +271,7 @@ impl Pool {
     /// Starts environments while more events wait than environments start.
     fn start_needed(self: &Arc<Self>, state: &mut State) {
         while !state.closed
-            && state.starting < state.waiting.len()
+            && state.starting * self.config.process_concurrency.max(1) < state.waiting.len()
             && state.alive < self.config.concurrency.max(1)
         {
             self.add(state);
@@ -328,6 +328,17 @@ impl State {
             }
         }
         Err(job)
+    }
+
+    /// Ends the oldest waits of an environment, until it has `most` of them.
+    fn keep_turns(&mut self, number: u64, most: usize) {
+        let waits = self.idle.iter().filter(|idle| idle.number == number);
+        let mut surplus = waits.count().saturating_sub(most);
+        self.idle.retain(|idle| {
+            let ends = idle.number == number && surplus > 0;
+            surplus -= usize::from(ends);
+            !ends
+        });
     }
 }
 

@@ -149,6 +149,12 @@ impl Group {
         self.signal(Signal::CONT);
     }
 
+    /// Asks them to end, also if they are stopped.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+        self.go_on();
+    }
+
     fn end(&self) {
         if let Some(group) = self.lock().take() {
             // As below.

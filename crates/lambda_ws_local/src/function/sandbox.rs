@@ -1,5 +1,6 @@
-//! The state of one execution environment: its phase and the event it works on.
+//! The state of one execution environment: its phase and the events it works on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -28,6 +29,10 @@ pub(crate) struct Sandbox {
     pub(crate) log: Arc<Log>,
     pub(crate) freezer: Freezer,
     timeout: Duration,
+    /// The most events at once.
+    concurrency: usize,
+    /// Whether the process has registered an extension, and so gets a signal before it is killed.
+    has_extension: AtomicBool,
     faults: Faults,
     /// The function's name.
     function: String,
@@ -49,15 +54,16 @@ pub(super) enum Phase {
         error: Option<(String, String)>,
     },
     Idle,
-    Busy(ActiveEvent),
+    /// At least one event.
+    Busy(Vec<ActiveEvent>),
     /// Nothing is accepted any more.
     Ended,
 }
 
 /// An event that the process works on.
 pub(super) struct ActiveEvent {
-    request_id: Arc<str>,
-    deadline: Instant,
+    pub(super) request_id: Arc<str>,
+    pub(super) deadline: Instant,
     /// The process is killed at the deadline, and has no answer before.
     pub(super) crashes: bool,
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
@@ -71,6 +77,8 @@ impl Sandbox {
             log,
             freezer,
             timeout: config.timeout,
+            concurrency: config.process_concurrency.max(1),
+            has_extension: AtomicBool::new(false),
             faults: config.faults.clone(),
             function: config.name.clone(),
             observers: config.observers.clone(),
@@ -85,10 +93,10 @@ impl Sandbox {
         }
     }
 
-    /// The process asks for an event. `None` if it has one, or is to have none.
+    /// The process asks for an event. `None` if it has as many as it may, or is to have none.
     pub(crate) fn request_next(&self) -> Option<NextRequest> {
         let mut phase = self.lock();
-        match *phase {
+        match &*phase {
             Phase::Init { .. } => {
                 *phase = Phase::Idle;
                 *self.init() = Some(self.started_at.elapsed());
@@ -96,18 +104,25 @@ impl Sandbox {
                 Some(NextRequest::First)
             }
             Phase::Idle => Some(NextRequest::Again),
+            Phase::Busy(running) if self.has_room(running) => Some(NextRequest::Again),
             Phase::Busy(_) | Phase::Ended => None,
         }
+    }
+
+    /// Whether a process that works on these events may have another.
+    fn has_room(&self, running: &[ActiveEvent]) -> bool {
+        running.len() < self.concurrency && !running.iter().any(|event| event.crashes)
     }
 
     /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
     pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
         let mut phase = self.lock();
-        if !matches!(*phase, Phase::Idle) {
-            return Err(job);
-        }
+        let mut running = match &mut *phase {
+            Phase::Idle => Vec::new(),
+            Phase::Busy(running) if self.has_room(running) => std::mem::take(running),
+            _ => return Err(job),
+        };
         let request_id = job.request_id.clone();
-        self.log.attribute(request_id.clone());
         let init = self.init().take();
         let (function, number) = (&self.function, self.number);
         self.observers
@@ -121,45 +136,72 @@ impl Sandbox {
             }
             false => self.timeout,
         };
-        *phase = Phase::Busy(ActiveEvent {
+        running.push(ActiveEvent {
             request_id: job.request_id,
             deadline: Instant::now() + time,
             crashes,
             reply: job.reply,
         });
+        self.attribute(&running);
+        *phase = Phase::Busy(running);
         Ok((request_id, job.event))
     }
 
     /// The process answers an event; false if it is not the one it works on.
     pub(crate) fn finish(&self, request_id: &str, answer: Result<Bytes, InvokeError>) -> bool {
         let mut phase = self.lock();
-        match &mut *phase {
-            Phase::Busy(running) if *running.request_id == *request_id => {
-                if running.crashes {
-                    // It has done all its work, and dies before anybody hears of it.
-                    running.deadline = Instant::now();
-                    self.deadline_changed.notify_one();
-                    return true;
-                }
-            }
-            _ => return false,
+        let Phase::Busy(running) = &mut *phase else {
+            return false;
+        };
+        let is_it = |event: &ActiveEvent| *event.request_id == *request_id;
+        let Some(position) = running.iter().position(is_it) else {
+            return false;
+        };
+        if running[position].crashes {
+            // It has done all its work, and dies before anybody hears of it.
+            running[position].deadline = Instant::now();
+            self.deadline_changed.notify_one();
+            return true;
         }
-        self.observers.environment_idle(&self.function, self.number);
-        if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
-            // A caller that has gone away misses nothing.
-            let _ = running.reply.send(answer);
+        let event = running.swap_remove(position);
+        self.observers
+            .environment_idle(&self.function, self.number, request_id);
+        self.attribute(running);
+        if running.is_empty() {
+            *phase = Phase::Idle;
         }
+        // A caller that has gone away misses nothing.
+        let _ = event.reply.send(answer);
         true
+    }
+
+    /// Lines belong to the event that runs; to none if there are several. After the last event they are still its own.
+    fn attribute(&self, running: &[ActiveEvent]) {
+        match running {
+            [] => {}
+            [only] => self.log.attribute(Some(only.request_id.clone())),
+            _ => self.log.attribute(None),
+        }
     }
 
     /// Whether the process works on this event.
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
-        matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
+        matches!(&*self.lock(), Phase::Busy(running)
+            if running.iter().any(|event| *event.request_id == *request_id))
     }
 
     /// Whether the process will be killed instead of being heard.
     pub(crate) fn is_crashing(&self) -> bool {
-        matches!(&*self.lock(), Phase::Busy(running) if running.crashes)
+        matches!(&*self.lock(), Phase::Busy(running) if running.iter().any(|event| event.crashes))
+    }
+
+    /// The process has registered an extension.
+    pub(crate) fn register_extension(&self) {
+        self.has_extension.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_extension(&self) -> bool {
+        self.has_extension.load(Ordering::Relaxed)
     }
 
     /// The process reports that it cannot start; false if it has started.
@@ -174,9 +216,11 @@ impl Sandbox {
         true
     }
 
-    /// The process has asked for an event when there will be no more: it can end.
+    /// The process has asked for an event when there will be no more: it can end, after those that it works on.
     pub(crate) fn dismiss(&self) {
-        self.dismissed.notify_one();
+        if !matches!(*self.lock(), Phase::Busy(_)) {
+            self.dismissed.notify_one();
+        }
     }
 
     /// When the process has to be looked at: a process that is idle now cannot be overdue before a whole timeout is over,
@@ -184,7 +228,11 @@ impl Sandbox {
     pub(super) fn deadline(&self) -> Instant {
         match &*self.lock() {
             Phase::Init { deadline, .. } => *deadline,
-            Phase::Busy(running) => running.deadline,
+            Phase::Busy(running) => {
+                let deadlines = running.iter().map(|event| event.deadline);
+                let nearest = deadlines.min();
+                nearest.expect("a busy process has an event")
+            }
             Phase::Idle | Phase::Ended => Instant::now() + self.timeout,
         }
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::{InvokeError, StartError};
-use super::freeze::Freezer;
+use super::freeze::{Freezer, Switch};
 use super::log::Log;
 use super::meter::{Meter, Output};
 use super::pool::{Pool, Stage};
@@ -25,8 +25,14 @@ use crate::log_line::Stream;
 /// The variable with the name of an environment's log stream, which no two environments share.
 const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
 
+/// The variable with the most events that a process may ask for at once.
+const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
 /// How long the output and responses of a dead process are read: they are in the kernel's buffers already.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a process with an extension has between SIGTERM and its end, as on Lambda.
+const SHUTDOWN: Duration = Duration::from_millis(500);
 
 /// How long a killed process may take to end; only the kernel can make it longer.
 const KILL: Duration = Duration::from_secs(5);
@@ -81,6 +87,9 @@ impl Supervisor {
             function: &config.name,
             environment: number,
         };
+        if config.process_concurrency > 1 {
+            set(MAX_CONCURRENCY, config.process_concurrency.to_string());
+        }
         if let Some(token) = config.session_tokens.issue(session) {
             set("AWS_SESSION_TOKEN", token);
         }
@@ -98,7 +107,13 @@ impl Supervisor {
         let (reader, pipe) = (log.clone(), stderr.clone());
         readers.spawn(async move { reader.read(Stream::Stderr, pipe).await });
         let output = Output { stdout, stderr };
-        let freezer = Freezer::new(&pool.freeze, process.group(), output, log.clone());
+        // One of several events may run while the process waits for another.
+        let never = Switch::new(None);
+        let switch = match config.process_concurrency {
+            0 | 1 => &*pool.freeze,
+            _ => &never,
+        };
+        let freezer = Freezer::new(switch, process.group(), output, log.clone());
         let sandbox = Arc::new(Sandbox::new(number, config, freezer, log));
         let api = RuntimeApi::new(pool.clone(), sandbox.clone());
         Ok(Supervisor {
@@ -148,6 +163,10 @@ impl Supervisor {
     /// Kills the process, reads what it has left, and reports how its last phase ended.
     async fn finish(mut self, end: End) -> Result<(), StartError> {
         let (config, sandbox) = (&self.pool.config, &self.sandbox);
+        if matches!(end, End::Stopped) && sandbox.has_extension() {
+            self.process.group().terminate();
+            let _ = timeout(SHUTDOWN, self.process.wait()).await;
+        }
         // The response of an event that is overdue comes too late even if it is on its way.
         let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
         self.process.kill();
@@ -184,7 +203,7 @@ impl Supervisor {
                     (End::Exited, None) => StartError::Exited { status, stderr },
                 });
             }
-            Phase::Busy(event) => fail(event, &end, status, config.timeout, &sandbox.log),
+            Phase::Busy(events) => fail(events, &end, status, config.timeout, &sandbox.log),
             Phase::Idle | Phase::Ended if matches!(end, End::Exited) => {
                 sandbox.log.platform(exit_message(status));
             }
@@ -194,22 +213,28 @@ impl Supervisor {
     }
 }
 
-/// Answers the event that a process had in hand when it ended.
-fn fail(event: ActiveEvent, end: &End, status: ExitStatus, after: Duration, log: &Log) {
-    let error = match end {
-        End::Stopped => InvokeError::Stopped,
-        End::Overdue if !event.crashes => InvokeError::TimedOut { after },
-        End::Overdue | End::Exited => InvokeError::Crashed { status },
-    };
-    match &error {
-        InvokeError::TimedOut { after } => {
-            let seconds = after.as_secs_f64();
-            log.platform(format!("Task timed out after {seconds:.2} seconds"));
+/// Answers the events that a process had in hand when it ended. The one that took too long has timed out; the others
+/// have lost their process.
+fn fail(events: Vec<ActiveEvent>, end: &End, status: ExitStatus, after: Duration, log: &Log) {
+    let ended = Instant::now();
+    for event in events {
+        let is_overdue = !event.crashes && event.deadline <= ended;
+        let error = match end {
+            End::Stopped => InvokeError::Stopped,
+            End::Overdue if is_overdue => InvokeError::TimedOut { after },
+            End::Overdue | End::Exited => InvokeError::Crashed { status },
+        };
+        log.attribute(Some(event.request_id.clone()));
+        match &error {
+            InvokeError::TimedOut { after } => {
+                let seconds = after.as_secs_f64();
+                log.platform(format!("Task timed out after {seconds:.2} seconds"));
+            }
+            InvokeError::Crashed { status } => log.platform(exit_message(*status)),
+            _ => {}
         }
-        InvokeError::Crashed { status } => log.platform(exit_message(*status)),
-        _ => {}
+        let _ = event.reply.send(Err(error));
     }
-    let _ = event.reply.send(Err(error));
 }
 
 /// Returns Lambda's message for a process that ended.
