@@ -22,7 +22,9 @@ mod shutdown;
 mod sdk {
     pub(super) type SdkConfig = ();
 
-    pub(super) const VARIABLES: [&str; 0] = [];
+    pub(super) fn required(_: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     pub(super) fn of_function() {}
 
@@ -68,6 +70,7 @@ use std::time::Instant;
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | Lambda's own: how the function invokes itself |
 /// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | Lambda's own; profiles and roles are for [`App::config`] |
+/// | `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN` | Lambda's own with SnapStart, instead of the keys |
 /// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT` | as for every AWS SDK |
 /// | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | whom TLS trusts instead of Amazon's authorities and the system's |
 /// | `WARM_UP` | `off`, to connect to AWS with the first event, and not before |
@@ -212,6 +215,7 @@ impl App {
         };
         if environment.is_restored {
             runtime.restored().await?;
+            dispatcher.restored(environment.warms_up).await;
         }
         let events = runtime.run(dispatcher);
         match shutdown {
@@ -235,6 +239,9 @@ impl App {
     /// }
     /// ```
     ///
+    /// With SnapStart register a clone of the service too, so that it opens new connections after a restore:
+    /// `runtime.register_snapstart_resource(Arc::new(service.clone()))`.
+    ///
     /// It reads the same environment as [`run`], except `AWS_LAMBDA_RUNTIME_API`, `AWS_LAMBDA_MAX_CONCURRENCY` and
     /// `AWS_LAMBDA_INITIALIZATION_TYPE`, which are the runtime's. It arranges logs as [`run`] does, unless the program
     /// has set a subscriber of `tracing` before. See [the chapter](crate::guide::runtime).
@@ -243,8 +250,9 @@ impl App {
     ///
     /// If a variable is missing or not valid.
     pub async fn into_service(self) -> Result<AppService, Error> {
-        let dispatcher = self.start(&Environment::process()).await?;
-        Ok(AppService::new(Arc::new(dispatcher)))
+        let environment = Environment::process();
+        let dispatcher = self.start(&environment).await?;
+        Ok(AppService::new(Arc::new(dispatcher), environment.warms_up))
     }
 
     /// Prepares everything that events need.

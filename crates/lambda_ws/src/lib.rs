@@ -92,7 +92,6 @@ pub mod guide;
 mod handler;
 #[cfg(feature = "https")]
 mod https;
-mod id;
 mod json;
 pub mod kv;
 mod metrics;
@@ -100,6 +99,7 @@ pub mod operations;
 mod payload;
 mod policy;
 mod presence;
+mod random;
 #[cfg(doctest)]
 mod readme;
 mod response;

@@ -13,6 +13,7 @@ use crate::error::BoxError;
 use crate::error::SendError;
 use crate::metrics::{EventMetrics, Metric, Metrics};
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
+use crate::random;
 use crate::sender::{
     self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
     TaskHandOff,
@@ -256,6 +257,14 @@ impl Backend {
             presences: self.presences.clone(),
             metrics: scope.metrics.clone(),
         })
+    }
+
+    /// Lambda has restored the process from a snapshot (SnapStart). Its connections are gone, and other processes have
+    /// the same memory.
+    pub(crate) fn restored(&self) {
+        random::reseed();
+        #[cfg(feature = "https")]
+        crate::https::RESTORES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so

@@ -106,6 +106,14 @@ impl Dispatcher {
         }
     }
 
+    /// Lambda has restored the process from a snapshot. `warms_up` opens connections before the first event.
+    pub(crate) async fn restored(&self, warms_up: bool) {
+        self.backend.restored();
+        if warms_up {
+            self.backend.warm().await;
+        }
+    }
+
     #[cfg(test)]
     pub(crate) fn metrics(&self) -> Option<Arc<Metrics>> {
         self.backend.metrics().cloned()

@@ -88,12 +88,12 @@ impl Environment {
 
     /// What `variable` says.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         Self {
             table: variable(TABLE),
             endpoint: variable(ENDPOINT),
             dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
-            missing: sdk::VARIABLES
+            missing: sdk::required(variable)
                 .into_iter()
                 .filter(|name| variable(name).is_none())
                 .collect(),

@@ -136,12 +136,9 @@ impl Runtime {
     pub(super) async fn restored(&self) -> Result<(), BoxError> {
         let request = build_request().method(Method::GET).uri(RESTORE);
         let response = self.client.call(request.body(Body::empty())?).await?;
-        if !response.status().is_success() {
-            return Err(format!(
-                "the Runtime API answers {RESTORE} with {}",
-                response.status()
-            )
-            .into());
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("the Runtime API answers {RESTORE} with {status}").into());
         }
         // The connections are those of the program that the snapshot was taken of.
         self.client.reset_pool();
@@ -190,11 +187,12 @@ impl Runtime {
         };
         let answer = self.client.call(request).await?;
         let status = answer.status();
+        // Else the client could not use the connection again.
+        let text = answer.into_body().collect().await?.to_bytes();
         if status.is_success() {
             return Ok(());
         }
         // The invocation timed out (410), or its response is too large (413): the next one may succeed.
-        let text = answer.into_body().collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&text);
         error!(%status, answer = &*text, "the Runtime API rejects the result of an invocation");
         Ok(())

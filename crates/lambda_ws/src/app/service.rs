@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::lambda_response::LambdaResponse;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lambda_runtime::{Diagnostic, LambdaEvent};
+use lambda_runtime::{Diagnostic, LambdaEvent, SnapStartResource};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -23,6 +23,8 @@ pub struct AppService {
     dispatcher: Arc<Dispatcher>,
     /// The last event of this clone. When the next one arrives its response has left.
     last: Option<Arc<Exchange>>,
+    /// Whether it opens connections to AWS after a restore.
+    warms_up: bool,
 }
 
 /// An event whose response has not left yet.
@@ -38,9 +40,22 @@ impl Drop for Exchange {
 }
 
 impl AppService {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>) -> Self {
-        let last = None;
-        Self { dispatcher, last }
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, warms_up: bool) -> Self {
+        Self {
+            dispatcher,
+            last: None,
+            warms_up,
+        }
+    }
+}
+
+/// Opens new connections after Lambda has restored the process from a snapshot. Seeds random numbers anew.
+impl SnapStartResource for AppService {
+    fn after_restore(&self) -> lambda_runtime::BoxFuture<'_, Result<(), lambda_runtime::Error>> {
+        Box::pin(async {
+            self.dispatcher.restored(self.warms_up).await;
+            Ok(())
+        })
     }
 }
 

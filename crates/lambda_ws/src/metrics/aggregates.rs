@@ -1,6 +1,7 @@
 //! Counts and values that are not written yet.
 
 use super::kind::Metric;
+use crate::random::rng;
 use std::collections::BTreeMap;
 
 /// Counts and values that are not written yet.
@@ -96,7 +97,7 @@ impl Sample {
         if self.values.len() < MOST {
             return self.values.push(value);
         }
-        if let Some(slot) = self.values.get_mut(fastrand::usize(..self.seen)) {
+        if let Some(slot) = self.values.get_mut(rng().usize(..self.seen)) {
             *slot = value;
         }
     }

@@ -3,8 +3,8 @@
 use super::{Dispatcher, SETTLE};
 use crate::app::backend::EventScope;
 use crate::error::BoxError;
-use crate::id::new_id;
 use crate::presence::{ChangeKind, Hooks, PendingShard, Shard};
+use crate::random::new_id;
 use crate::task::{MOST_HOPS, Sweep, Task, TaskKind};
 use crate::{ConnectionId, Timestamp};
 use std::time::Duration;

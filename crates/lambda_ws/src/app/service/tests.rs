@@ -25,7 +25,10 @@ fn connect() -> &'static str {
 }
 
 fn service(router: Router) -> AppService {
-    AppService::new(Arc::new(Dispatcher::new(router, Backend::in_memory())))
+    AppService::new(
+        Arc::new(Dispatcher::new(router, Backend::in_memory())),
+        false,
+    )
 }
 
 async fn call(service: &mut AppService, json: &str) -> Value {

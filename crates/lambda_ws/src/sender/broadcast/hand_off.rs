@@ -1,7 +1,7 @@
 //! The tasks that continue a broadcast when the event ends.
 
 use crate::error::BoxError;
-use crate::id::new_id;
+use crate::random::new_id;
 use crate::task::Remaining;
 use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
 use std::sync::Arc;

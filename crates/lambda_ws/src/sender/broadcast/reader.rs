@@ -2,6 +2,7 @@
 
 use super::super::Sender;
 use crate::ConnectionId;
+use crate::random::rng;
 use crate::store::{Page, Scope, Slice, StoreError, check_name};
 use crate::sync::spawned;
 use crate::task::Range;
@@ -38,7 +39,7 @@ pub(in crate::sender) fn chunks(
     let (sender, scope) = (sender.clone(), scope.clone());
     let mut numbered: Vec<_> = ranges.into_iter().enumerate().collect();
     // No connection is always the last.
-    fastrand::shuffle(&mut numbered);
+    rng().shuffle(&mut numbered);
     let reads = stream::iter(numbered).flat_map_unordered(READS, move |(number, range)| {
         read(sender.clone(), scope.clone(), number, range).boxed()
     });
@@ -95,7 +96,7 @@ fn split(
                 after: ids.last().cloned(),
             }),
         };
-        fastrand::shuffle(&mut ids);
+        rng().shuffle(&mut ids);
         Chunk { range, ids, left }
     })
 }
