@@ -29,7 +29,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A gateway on free ports, in the workspace's folder.
+    /// A gateway on free ports, in the workspace's folder. With `LAMBDA_WS_TEST_CONCURRENCY` its processes have so many
+    /// events at once.
     pub fn new() -> Self {
         // What tells the processes of this gateway's function from all others.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -45,6 +46,10 @@ impl Setup {
             under: Vec::new(),
         };
         let secret = this.secret.clone();
+        let this = match std::env::var("LAMBDA_WS_TEST_CONCURRENCY") {
+            Ok(events) => this.args(["--process-concurrency", &events]),
+            Err(_) => this,
+        };
         this.args(["--port", "0", "--secret-access-key", &secret])
     }
 

@@ -229,13 +229,14 @@ impl App {
     ///
     /// ```no_run
     /// use lambda_runtime::{Runtime, layers::TracingLayer};
-    /// use lambda_ws::{App, Router};
+    /// use lambda_ws::{App, Error, Router};
     ///
     /// #[tokio::main(flavor = "current_thread")]
-    /// async fn main() -> Result<(), lambda_runtime::Error> {
+    /// async fn main() -> Result<(), Error> {
     ///     let router = Router::new().fallback(async || "hello");
     ///     let service = App::new(router).into_service().await?;
-    ///     Runtime::new(service).layer(TracingLayer::new()).run().await
+    ///     Runtime::new(service).layer(TracingLayer::new()).run().await?;
+    ///     Ok(())
     /// }
     /// ```
     ///

@@ -58,6 +58,7 @@
 //! | [Testing](guide::testing) | an API in memory, with its own clock |
 //! | [The local gateway](guide::local_gateway) | a local API Gateway, Lambda and DynamoDB |
 //! | [Deployment](guide::deployment) | the template, permissions, updates and rollback |
+//! | [Runtime loop, concurrency and snapshots](guide::runtime) | layers of `lambda_runtime`, several events at once, SnapStart, shutdown |
 //! | [Operations](operations) | metrics, alarms and logs |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |

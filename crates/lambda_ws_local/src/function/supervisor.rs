@@ -178,7 +178,7 @@ impl Supervisor {
             // Killed but not collected: the runtime collects it when `process` is dropped.
             _ => ExitStatus::default(),
         };
-        if !matches!(end, End::Stopped) {
+        if !matches!(end, End::Stopped) || sandbox.has_extension() {
             self.listener.drain(DRAIN).await;
             let _ = timeout(DRAIN, async {
                 while self.readers.join_next().await.is_some() {}
