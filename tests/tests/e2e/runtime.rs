@@ -1,5 +1,6 @@
 //! The loop of a function: layers, several events at once and the end of the process.
 
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
 use tests::{Gateway, Setup};
 
@@ -48,10 +49,12 @@ async fn a_service_runs_on_lambda_runtime_with_its_layers() {
         assert_eq!(client.text().await, "1");
     }
     client.close().await;
-    let line = gateway.program.stdout.find(|line| line.contains("layer: "));
-    let line = tests::within("the line of a layer", line).await;
-    assert!(line.is_some(), "the layer has seen no event");
-    gateway.stop().await;
+    let ended = gateway.end(Signal::TERM).await;
+    let is_marked = |line: &String| line.contains("layer: ");
+    assert_eq!(
+        ended.stdout.iter().filter(|line| is_marked(line)).count(),
+        3
+    );
 }
 
 #[tokio::test]
