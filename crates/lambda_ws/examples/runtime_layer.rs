@@ -38,13 +38,13 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use tower::ServiceExt;
 
-    /// Remembers what is sent.
+    /// Remembers the receivers of messages.
     #[derive(Clone, Default)]
-    struct Sent(Arc<Mutex<Vec<String>>>);
+    struct Sent(Arc<Mutex<Vec<ConnectionId>>>);
 
     impl Transport for Sent {
-        async fn post(&self, _: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
-            self.0.lock().unwrap().push(payload.text().to_owned());
+        async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+            self.0.lock().unwrap().push(id.clone());
             Ok(())
         }
 
