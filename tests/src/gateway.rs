@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// The option with the number of events that a process has at once.
+const AT_ONCE: &str = "--process-concurrency";
+
 /// How a gateway is started.
 #[derive(Debug)]
 pub struct Setup {
@@ -46,10 +49,6 @@ impl Setup {
             under: Vec::new(),
         };
         let secret = this.secret.clone();
-        let this = match std::env::var("LAMBDA_WS_TEST_CONCURRENCY") {
-            Ok(events) => this.args(["--process-concurrency", &events]),
-            Err(_) => this,
-        };
         this.args(["--port", "0", "--secret-access-key", &secret])
     }
 
@@ -101,8 +100,13 @@ impl Setup {
     }
 
     /// Starts it, whether or not it can.
-    pub fn spawn(self) -> Program {
+    pub fn spawn(mut self) -> Program {
         allow_many_files();
+        if let Some(events) = std::env::var_os("LAMBDA_WS_TEST_CONCURRENCY")
+            && !self.args.iter().any(|arg| arg == AT_ONCE)
+        {
+            self = self.args([AT_ONCE.into(), events]);
+        }
         let dashes = (!self.program.is_empty()).then(|| "--".into());
         let args = self.args.into_iter().chain(dashes).chain(self.program);
         let gateway = self.gateway.unwrap_or_else(programs::gateway);

@@ -50,11 +50,9 @@ async fn a_service_runs_on_lambda_runtime_with_its_layers() {
     }
     client.close().await;
     let ended = gateway.end(Signal::TERM).await;
-    let is_marked = |line: &String| line.contains("layer: ");
-    assert_eq!(
-        ended.stdout.iter().filter(|line| is_marked(line)).count(),
-        3
-    );
+    let is_marked = |line: &&String| line.contains("layer: ");
+    let marked = ended.stdout.iter().chain(&ended.stderr).filter(is_marked);
+    assert_eq!(marked.count(), 3, "{ended:?}");
 }
 
 #[tokio::test]
