@@ -6,6 +6,7 @@ mod start {
     #[path = "../sending/authority.rs"]
     mod authority;
     mod aws;
+    mod concurrent;
     mod events;
     mod first;
     mod function;

@@ -16,6 +16,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// The option with the number of events that a process has at once.
+const AT_ONCE: &str = "--process-concurrency";
+
 /// How a gateway is started.
 #[derive(Debug)]
 pub struct Setup {
@@ -29,7 +32,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A gateway on free ports, in the workspace's folder.
+    /// A gateway on free ports, in the workspace's folder. With `LAMBDA_WS_TEST_CONCURRENCY` its processes have so many
+    /// events at once.
     pub fn new() -> Self {
         // What tells the processes of this gateway's function from all others.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -96,8 +100,13 @@ impl Setup {
     }
 
     /// Starts it, whether or not it can.
-    pub fn spawn(self) -> Program {
+    pub fn spawn(mut self) -> Program {
         allow_many_files();
+        if let Some(events) = std::env::var_os("LAMBDA_WS_TEST_CONCURRENCY")
+            && !self.args.iter().any(|arg| arg == AT_ONCE)
+        {
+            self = self.args([AT_ONCE.into(), events]);
+        }
         let dashes = (!self.program.is_empty()).then(|| "--".into());
         let args = self.args.into_iter().chain(dashes).chain(self.program);
         let gateway = self.gateway.unwrap_or_else(programs::gateway);

@@ -24,6 +24,7 @@ mod e2e {
     mod publish;
     mod record;
     mod reload;
+    mod runtime;
     mod slow;
     mod start;
     mod store;

@@ -15,12 +15,16 @@ mod runtime;
 mod sdk;
 #[cfg(feature = "apigateway")]
 mod self_invocation;
+mod service;
+mod shutdown;
 /// Stands in for the AWS SDK: the caller provides the store and the transport.
 #[cfg(not(feature = "sdk"))]
 mod sdk {
     pub(super) type SdkConfig = ();
 
-    pub(super) const VARIABLES: [&str; 0] = [];
+    pub(super) fn required(_: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     pub(super) fn of_function() {}
 
@@ -32,15 +36,15 @@ mod tests;
 pub(crate) use backend::{Backend, Transports};
 pub(crate) use dispatch::{Dispatcher, InvocationContext};
 pub(crate) use environment::Environment;
+pub use service::{AppResponse, AppService, InvocationError};
 
 use crate::error::Error;
-use crate::metrics::Metric;
 use crate::router::Router;
 use crate::store::{DynStore, Store};
 use crate::transport::{DynTransport, Transport};
+use shutdown::{Hook, Shutdown};
 use std::sync::Arc;
 use std::time::Instant;
-use tracing::warn;
 
 /// Serves the events of a WebSocket API with `router`. Call it at the end of `main`: it runs as long as the process
 /// lives.
@@ -66,6 +70,8 @@ use tracing::warn;
 /// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the function uses them to invoke itself |
 /// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; for profiles and roles use [`App::config`] |
+/// | `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN` | set by Lambda with SnapStart, instead of the keys |
+/// | `AWS_LAMBDA_MAX_CONCURRENCY` | set by Lambda: the maximum number of [concurrent events](crate::guide::runtime#concurrent-events) |
 /// | `AWS_ENDPOINT_URL_LAMBDA`, `AWS_ENDPOINT_URL_DYNAMODB`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT` | as for every AWS SDK |
 /// | `AWS_CA_BUNDLE`, `SSL_CERT_FILE` | the certificate authorities that TLS trusts instead of Amazon's and the system's |
 /// | `WARM_UP` | `off` connects to AWS with the first event instead of before it |
@@ -128,6 +134,7 @@ pub struct App {
     store: Option<Arc<dyn DynStore>>,
     transport: Option<Arc<dyn DynTransport>>,
     config: Option<sdk::SdkConfig>,
+    shutdown: Option<Hook>,
 }
 
 impl App {
@@ -138,6 +145,7 @@ impl App {
             store: None,
             transport: None,
             config: None,
+            shutdown: None,
         }
     }
 
@@ -163,11 +171,98 @@ impl App {
         self
     }
 
-    /// Runs the app. See [`run`] for the environment and the errors.
-    pub async fn run(self) -> Result<(), Error> {
-        let began = Instant::now();
+    /// Calls `hook` once, when the process is asked to end: to flush telemetry, for example.
+    ///
+    /// ```no_run
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), lambda_ws::Error> {
+    /// use lambda_ws::{App, Router};
+    ///
+    /// let router = Router::new().fallback(async || "hello");
+    /// App::new(router).on_shutdown(async || println!("the end")).run().await
+    /// # }
+    /// ```
+    ///
+    /// The hook runs at SIGTERM, at SIGINT, and if the Runtime API does not answer. [`run`](App::run) returns after it,
+    /// or after 2 s. Lambda sends SIGTERM before it removes an execution environment, but only to functions with an
+    /// extension. So this registers an internal extension, `lambda-ws-shutdown`, which subscribes to no events. Lambda
+    /// kills the process 500 ms after the signal, or 2 s after it if the function also has an external extension
+    /// ([AWS](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown)).
+    /// There is no signal after a crash or a timeout.
+    ///
+    /// The local gateway sends SIGTERM too, and kills the process 500 ms later.
+    ///
+    /// [`into_service`](App::into_service) has no loop of its own and ignores the hook. Call
+    /// `lambda_runtime::spawn_graceful_shutdown_handler` there.
+    pub fn on_shutdown<F, Fut>(mut self, hook: F) -> Self
+    where
+        F: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.shutdown = Some(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Runs it: see [`run`].
+    ///
+    /// # Errors
+    ///
+    /// See [`run`].
+    pub async fn run(mut self) -> Result<(), Error> {
         let environment = Environment::process();
         let runtime = environment.runtime()?;
+        let shutdown = self.shutdown.take();
+        let dispatcher = Arc::new(self.start(&environment).await?);
+        let shutdown = match shutdown {
+            Some(hook) => Some(Shutdown::prepare(hook, &runtime).await?),
+            None => None,
+        };
+        if environment.is_restored {
+            runtime.restored().await?;
+            dispatcher.restored(environment.warms_up).await;
+        }
+        let events = runtime.run(dispatcher);
+        match shutdown {
+            Some(shutdown) => shutdown.after(events).await,
+            None => events.await,
+        }
+        .map_err(Error::from)
+    }
+
+    /// Returns the application as a tower service, for the runtime of `lambda_runtime` and its layers.
+    ///
+    /// ```no_run
+    /// use lambda_runtime::{Runtime, layers::TracingLayer};
+    /// use lambda_ws::{App, Error, Router};
+    ///
+    /// #[tokio::main(flavor = "current_thread")]
+    /// async fn main() -> Result<(), Error> {
+    ///     let router = Router::new().fallback(async || "hello");
+    ///     let service = App::new(router).into_service().await?;
+    ///     Runtime::new(service).layer(TracingLayer::new()).run().await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// With SnapStart register a clone of the service too, so that it opens new connections after a restore:
+    /// `runtime.register_snapstart_resource(Arc::new(service.clone()))`.
+    ///
+    /// It reads the same environment as [`run`], except `AWS_LAMBDA_RUNTIME_API`, `AWS_LAMBDA_MAX_CONCURRENCY` and
+    /// `AWS_LAMBDA_INITIALIZATION_TYPE`, which are the runtime's. It arranges logs as [`run`] does, unless the program
+    /// has set a subscriber of `tracing` before. See [the chapter](crate::guide::runtime).
+    ///
+    /// # Errors
+    ///
+    /// If a variable is missing or not valid.
+    pub async fn into_service(self) -> Result<AppService, Error> {
+        let environment = Environment::process();
+        let dispatcher = self.start(&environment).await?;
+        Ok(AppService::new(Arc::new(dispatcher), environment.warms_up))
+    }
+
+    /// Prepares everything that events need.
+    async fn start(self, environment: &Environment) -> Result<Dispatcher, Error> {
+        let began = Instant::now();
         logs::begin();
         let metrics = environment.metrics()?;
         let backend = environment
@@ -178,23 +273,12 @@ impl App {
         }
         let backend = match metrics {
             Some(metrics) => {
-                metrics.count(Metric::ColdStarts);
-                metrics.time(Metric::InitTime, began.elapsed());
+                metrics.started(began.elapsed());
                 backend.measured(metrics)
             }
             None => backend,
         };
-        let dispatcher = Dispatcher::new(self.router, backend);
-        if environment.is_concurrent {
-            warn!(
-                "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \
-                 set it to 1, and Lambda starts as many processes as it needs"
-            );
-        }
-        if environment.is_restored {
-            runtime.restored().await?;
-        }
-        runtime.run(dispatcher).await.map_err(Error::from)
+        Ok(Dispatcher::new(self.router, backend))
     }
 }
 

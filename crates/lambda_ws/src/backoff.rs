@@ -1,5 +1,6 @@
 //! The pauses before retries.
 
+use crate::random::rng;
 use std::time::Duration;
 
 /// The pauses before the retries of an operation. Each is a multiple of the previous one.
@@ -68,8 +69,8 @@ impl Iterator for Backoff {
         self.pause = longer.min(self.longest);
         Some(match self.jitter {
             Jitter::None => pause,
-            Jitter::Half => pause.mul_f32(0.5 + fastrand::f32()),
-            Jitter::Full => pause.mul_f32(fastrand::f32()),
+            Jitter::Half => pause.mul_f32(0.5 + rng().f32()),
+            Jitter::Full => pause.mul_f32(rng().f32()),
         })
     }
 }

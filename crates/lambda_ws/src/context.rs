@@ -1,6 +1,6 @@
 //! The context of an event.
 
-use crate::id::new_id;
+use crate::random::new_id;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::event::IncomingContext;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

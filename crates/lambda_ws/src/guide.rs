@@ -48,6 +48,9 @@ pub mod local_gateway {}
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
+#[doc = include_str!("../docs/runtime.md")]
+pub mod runtime {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

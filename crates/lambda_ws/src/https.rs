@@ -4,16 +4,19 @@
 pub(crate) mod sdk;
 
 use crate::error::BoxError;
+use crate::sync::lock;
 use crate::tls::Tls;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::Uri;
 use http::uri::Scheme;
+use http::{Request, Uri};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -31,14 +34,52 @@ pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
-/// An HTTP client with kept-alive connections.
-pub(crate) type Https = Client<Connector, Full<Bytes>>;
+/// The number of times that Lambda has restored this process from a snapshot (SnapStart). Connections that were made
+/// before the last time do not exist any more.
+pub(crate) static RESTORES: AtomicU64 = AtomicU64::new(0);
+
+/// A client that keeps its connections. Clones share them.
+#[derive(Debug, Clone)]
+pub(crate) struct Https {
+    connector: Connector,
+    restores: &'static AtomicU64,
+    /// The client, and the number of restores when it was made.
+    client: Arc<Mutex<(u64, HyperClient)>>,
+}
+
+type HyperClient = Client<Connector, Full<Bytes>>;
+
+impl Https {
+    fn new(tls: Tls, restores: &'static AtomicU64) -> Self {
+        let connector = Connector::new(tls);
+        let made = (restores.load(Ordering::Relaxed), hyper_client(&connector));
+        Self {
+            connector,
+            restores,
+            client: Arc::new(Mutex::new(made)),
+        }
+    }
+
+    /// Sends a request, and returns the head of its answer.
+    pub(crate) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+        let restores = self.restores.load(Ordering::Relaxed);
+        let mut made = lock(&self.client);
+        if made.0 != restores {
+            *made = (restores, hyper_client(&self.connector));
+        }
+        made.1.request(request)
+    }
+}
 
 /// Creates a client that uses `tls` for https:// URLs.
 pub(crate) fn client(tls: Tls) -> Https {
+    Https::new(tls, &RESTORES)
+}
+
+fn hyper_client(connector: &Connector) -> HyperClient {
     Client::builder(TokioExecutor::new())
         .pool_idle_timeout(IDLE)
-        .build(Connector::new(tls))
+        .build(connector.clone())
 }
 
 /// Opens connections without Nagle's algorithm.
@@ -79,3 +120,6 @@ impl Service<Uri> for Connector {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,7 @@
 //! | [Testing](guide::testing) | an API in memory, with its own clock |
 //! | [The local gateway](guide::local_gateway) | a local API Gateway, Lambda and DynamoDB |
 //! | [Deployment](guide::deployment) | the template, permissions, updates and rollback |
+//! | [Runtime loop, concurrency and snapshots](guide::runtime) | layers of `lambda_runtime`, several events at once, SnapStart, shutdown |
 //! | [Operations](operations) | metrics, alarms and logs |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
@@ -94,7 +95,6 @@ pub mod guide;
 mod handler;
 #[cfg(feature = "https")]
 mod https;
-mod id;
 mod json;
 pub mod kv;
 mod metrics;
@@ -102,6 +102,7 @@ pub mod operations;
 mod payload;
 mod policy;
 mod presence;
+mod random;
 #[cfg(doctest)]
 mod readme;
 mod response;
@@ -115,7 +116,7 @@ pub mod testing;
 mod tls;
 pub mod transport;
 
-pub use app::{App, run};
+pub use app::{App, AppResponse, AppService, InvocationError, run};
 pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};

@@ -16,7 +16,7 @@ use crate::sync::lock;
 use aggregates::{Aggregates, Label};
 use document::Dimensions;
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 type Sink = dyn Fn(&str) + Send + Sync;
@@ -25,8 +25,17 @@ type Sink = dyn Fn(&str) + Send + Sync;
 /// embedded metric format, or as several lines for several routes.
 pub(crate) struct Metrics {
     dimensions: Dimensions,
-    aggregates: Mutex<Aggregates>,
+    /// What was counted outside of events: at the start, and by work that outlived its event. It is written with the
+    /// next event that ends.
+    outside: Mutex<Aggregates>,
     sink: Box<Sink>,
+}
+
+/// The metrics of one event. Several events may run at once, and each has lines of its own.
+pub(crate) struct EventMetrics {
+    function: Arc<Metrics>,
+    /// `None` once they are written.
+    aggregates: Mutex<Option<Aggregates>>,
 }
 
 impl Metrics {
@@ -50,21 +59,39 @@ impl Metrics {
                 namespace,
                 function,
             },
-            aggregates: Mutex::default(),
+            outside: Mutex::default(),
             sink: Box::new(sink),
         }
     }
 
+    /// Counts the start of the program, which took so long.
+    pub(crate) fn started(&self, time: Duration) {
+        let mut outside = lock(&self.outside);
+        outside.add(Label::Nothing, Metric::ColdStarts, 1);
+        outside.value(Label::Nothing, Metric::InitTime, millis(time));
+    }
+
+    /// Begins the metrics of an event.
+    pub(crate) fn event(self: &Arc<Self>) -> Arc<EventMetrics> {
+        Arc::new(EventMetrics {
+            function: self.clone(),
+            aggregates: Mutex::new(Some(Aggregates::default())),
+        })
+    }
+}
+
+impl EventMetrics {
+    /// Counts one.
     pub(crate) fn count(&self, metric: Metric) {
         self.add(metric, 1);
     }
 
     pub(crate) fn add(&self, metric: Metric, count: u64) {
-        self.aggregates().add(Label::Nothing, metric, count);
+        self.change(|all| all.add(Label::Nothing, metric, count));
     }
 
     pub(crate) fn value(&self, metric: Metric, value: f64) {
-        self.aggregates().value(Label::Nothing, metric, value);
+        self.change(|all| all.value(Label::Nothing, metric, value));
     }
 
     pub(crate) fn time(&self, metric: Metric, time: Duration) {
@@ -73,19 +100,21 @@ impl Metrics {
 
     pub(crate) fn message(&self, route: &str) {
         let label = Label::Route(route.to_owned());
-        self.aggregates().add(label, Metric::Messages, 1);
+        self.change(|all| all.add(label, Metric::Messages, 1));
     }
 
     pub(crate) fn handled(&self, route: String, time: Duration, failed: bool) {
-        let (label, mut aggregates) = (Label::Route(route), self.aggregates());
-        // Zero counts too, so that CloudWatch can compute a rate.
-        aggregates.add(label.clone(), Metric::Failures, failed.into());
-        aggregates.value(label, Metric::HandlerTime, millis(time));
+        let label = Label::Route(route);
+        self.change(|all| {
+            // Also 0, so that there is a rate.
+            all.add(label.clone(), Metric::Failures, failed.into());
+            all.value(label, Metric::HandlerTime, millis(time));
+        });
     }
 
     pub(crate) fn disconnect(&self, code: Option<u16>) {
         let label = Label::Code(aggregates::code(code));
-        self.aggregates().add(label, Metric::Disconnects, 1);
+        self.change(|all| all.add(label, Metric::Disconnects, 1));
     }
 
     /// Returns a guard that writes the metrics when it is dropped, also after a panic.
@@ -96,22 +125,28 @@ impl Metrics {
         }
     }
 
-    fn aggregates(&self) -> MutexGuard<'_, Aggregates> {
-        lock(&self.aggregates)
+    /// Changes the counts of the event, or of the function if the event has ended.
+    fn change(&self, change: impl FnOnce(&mut Aggregates)) {
+        match &mut *lock(&self.aggregates) {
+            Some(aggregates) => change(aggregates),
+            None => change(&mut lock(&self.function.outside)),
+        }
     }
 }
 
 pub(crate) struct FlushGuard<'a> {
-    metrics: &'a Metrics,
+    metrics: &'a EventMetrics,
     clock: &'a dyn Clock,
 }
 
 impl Drop for FlushGuard<'_> {
     fn drop(&mut self) {
-        let aggregates = std::mem::take(&mut *self.metrics.aggregates());
+        let function = &self.metrics.function;
+        let mut all = std::mem::take(&mut *lock(&function.outside));
+        all.merge(lock(&self.metrics.aggregates).take().unwrap_or_default());
         let now = self.clock.now();
-        for document in document::documents(&self.metrics.dimensions, &aggregates, now) {
-            (self.metrics.sink)(&document);
+        for document in document::documents(&function.dimensions, &all, now) {
+            (function.sink)(&document);
         }
     }
 }

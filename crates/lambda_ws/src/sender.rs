@@ -27,7 +27,7 @@ pub(crate) use throttle::{RateLimiter, SEND_RATE, SLOW_CLOSE, SlowClients};
 use crate::clock::{Clock, SystemClock};
 use crate::effects::Effects;
 use crate::error::SendError;
-use crate::metrics::{Metric, Metrics};
+use crate::metrics::{EventMetrics, Metric};
 use crate::payload::{IntoPayload, Payload};
 use crate::presence::{PendingChange, PresenceLedger, PresenceState};
 use crate::store::{DynStore, Scope, Store, check_name};
@@ -103,7 +103,8 @@ pub(crate) struct Inner {
     /// Continues broadcasts after the deadline.
     pub(crate) hand_off: Option<TaskHandOff>,
     pub(crate) presences: Option<Arc<PresenceState>>,
-    pub(crate) metrics: Option<Arc<Metrics>>,
+    /// Who counts; nobody, unless it is asked for.
+    pub(crate) metrics: Option<Arc<EventMetrics>>,
 }
 
 impl Sender {
@@ -314,7 +315,7 @@ impl Sender {
         &self.0.effects
     }
 
-    pub(crate) fn metrics(&self) -> Option<&Arc<Metrics>> {
+    pub(crate) fn metrics(&self) -> Option<&Arc<EventMetrics>> {
         self.0.metrics.as_ref()
     }
 

@@ -38,22 +38,20 @@ fn main() -> io::Result<()> {
         }
         _ => {}
     }
-    loop {
-        let next = api.request("GET", "/2018-06-01/runtime/invocation/next", b"")?;
-        if next.status != 200 {
-            process::exit(9);
-        }
-        let answer = api.execute(&next)?;
-        let (kind, body) = match &answer {
-            Ok(body) => ("response", body),
-            Err(report) => ("error", report),
-        };
-        let path = format!(
-            "/2018-06-01/runtime/invocation/{}/{kind}",
-            next.header("request-id")
-        );
-        api.request("POST", &path, body)?;
+    // Each of several events at once has a thread and a connection.
+    let workers = env::var("AWS_LAMBDA_MAX_CONCURRENCY");
+    let workers: usize = workers.map_or(1, |number| number.parse().expect("a number"));
+    for _ in 1..workers {
+        let host = api.host.clone();
+        let stream = BufReader::new(connect(&host)?);
+        let mut api = Api { stream, host };
+        thread::spawn(move || {
+            if let Err(error) = api.serve() {
+                eprintln!("a worker ends: {error}");
+            }
+        });
     }
+    api.serve()
 }
 
 fn connect(address: &str) -> io::Result<TcpStream> {
@@ -84,6 +82,26 @@ impl Reply {
 }
 
 impl Api {
+    /// Handles events one after the other.
+    fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let next = self.request("GET", "/2018-06-01/runtime/invocation/next", b"")?;
+            if next.status != 200 {
+                process::exit(9);
+            }
+            let answer = self.execute(&next)?;
+            let (kind, body) = match &answer {
+                Ok(body) => ("response", body),
+                Err(report) => ("error", report),
+            };
+            let path = format!(
+                "/2018-06-01/runtime/invocation/{}/{kind}",
+                next.header("request-id")
+            );
+            self.request("POST", &path, body)?;
+        }
+    }
+
     /// Runs the commands of an event. Returns the answer of the last command that has one.
     fn execute(&mut self, event: &Reply) -> io::Result<Result<Vec<u8>, Vec<u8>>> {
         let mut answer = Ok(Vec::new());

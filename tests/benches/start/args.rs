@@ -10,7 +10,7 @@ use tests::bench::positive;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench -p tests --bench start --")]
 pub(super) struct Args {
-    #[arg(value_enum, value_name = "SECTION", default_values = ["next", "first", "size", "event", "memory"])]
+    #[arg(value_enum, value_name = "SECTION", default_values = ["next", "first", "size", "event", "memory", "concurrent"])]
     pub(super) sections: Vec<Section>,
     /// The number of starts
     #[arg(long, value_name = "N", default_value = "30", value_parser = positive)]
@@ -42,4 +42,6 @@ pub(super) enum Section {
     Event,
     /// The growth of the resident memory over many events
     Memory,
+    /// The events that one process handles in a second, by the number of events that it has at once
+    Concurrent,
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Args, Section};
 use super::launcher::Launcher;
-use super::{events, first, memory, next, size};
+use super::{concurrent, events, first, memory, next, size};
 use clap::Parser;
 use std::error::Error;
 use std::process::ExitCode;
@@ -22,7 +22,13 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
         );
     }
     // Compiled before anything is measured.
-    tests::deployed_chat();
+    if args
+        .sections
+        .iter()
+        .any(|section| *section != Section::Concurrent)
+    {
+        tests::deployed_chat();
+    }
     let launcher = Launcher::new();
     Cores::Apart.place_clients();
     let mut missed = false;
@@ -34,6 +40,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             Section::Size => size::measure()?,
             Section::Event => events::measure(args, &launcher).await?,
             Section::Memory => memory::measure(args, &launcher).await?,
+            Section::Concurrent => concurrent::measure(args).await?,
         };
         for table in &tables {
             missed |= table.is_missed();

@@ -11,9 +11,9 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::error::BoxError;
 use crate::error::SendError;
-use crate::metrics::Metric;
-use crate::metrics::Metrics;
+use crate::metrics::{EventMetrics, Metric, Metrics};
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
+use crate::random;
 use crate::sender::{
     self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
     TaskHandOff,
@@ -53,6 +53,17 @@ pub(super) struct EventScope {
     pub(super) effects: Effects,
     /// The time when broadcasts must have returned.
     pub(super) deadline: Option<Instant>,
+    /// Of a function that is asked to count.
+    pub(super) metrics: Option<Arc<EventMetrics>>,
+}
+
+impl EventScope {
+    /// Adds one to a metric.
+    pub(super) fn count(&self, metric: Metric) {
+        if let Some(metrics) = &self.metrics {
+            metrics.count(metric);
+        }
+    }
 }
 
 pub(super) struct TaskShare {
@@ -92,12 +103,7 @@ impl Backend {
 
     /// Counts metrics, also those of tasks.
     pub(crate) fn measured(mut self, metrics: Metrics) -> Self {
-        let metrics = Arc::new(metrics);
-        self.tasks = self.tasks.map(|tasks| -> Arc<dyn Tasks> {
-            let metrics = metrics.clone();
-            Arc::new(Counted { tasks, metrics })
-        });
-        self.metrics = Some(metrics);
+        self.metrics = Some(Arc::new(metrics));
         self
     }
 
@@ -143,8 +149,18 @@ impl Backend {
         self
     }
 
-    pub(super) fn tasks(&self) -> Option<&dyn Tasks> {
-        self.tasks.as_deref()
+    /// Whether the function can invoke itself.
+    pub(super) fn has_tasks(&self) -> bool {
+        self.tasks.is_some()
+    }
+
+    /// Returns what queues the tasks of an event, and counts them.
+    pub(super) fn tasks(&self, scope: &EventScope) -> Option<Arc<dyn Tasks>> {
+        let tasks = self.tasks.clone()?;
+        Some(match scope.metrics.clone() {
+            Some(metrics) => Arc::new(Counted { tasks, metrics }),
+            None => tasks,
+        })
     }
 
     pub(super) fn clock(&self) -> &dyn Clock {
@@ -167,6 +183,7 @@ impl Backend {
         self.sender_without_event(&EventScope {
             effects: Effects::inline(),
             deadline: None,
+            metrics: None,
         })
     }
 
@@ -224,18 +241,26 @@ impl Backend {
             endpoint,
             rate_limiter,
             deadline: scope.deadline,
-            hand_off: self.tasks.clone().map(|tasks| TaskHandOff {
+            hand_off: self.tasks(scope).map(|tasks| TaskHandOff {
                 tasks,
                 width: self.width,
                 parent: share.map(|share| share.task),
             }),
             presences: self.presences.clone(),
-            metrics: self.metrics.clone(),
+            metrics: scope.metrics.clone(),
         })
     }
 
-    /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so that the first
-    /// event is faster. A failure is harmless: the first event tries again.
+    /// Lambda has restored the process from a snapshot (SnapStart). Its connections are gone, and other processes have
+    /// the same memory.
+    pub(crate) fn restored(&self) {
+        random::reseed();
+        #[cfg(feature = "https")]
+        crate::https::RESTORES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Opens the connections to DynamoDB and the management API while Lambda starts the program, so
+    /// that the first event need not. What fails here may succeed there.
     pub(crate) async fn warm(&self) {
         let nobody = ConnectionId::from("warm");
         let store = async {
@@ -270,7 +295,7 @@ impl Backend {
 
 struct Counted {
     tasks: Arc<dyn Tasks>,
-    metrics: Arc<Metrics>,
+    metrics: Arc<EventMetrics>,
 }
 
 impl Tasks for Counted {

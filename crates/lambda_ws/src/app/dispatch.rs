@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Event, EventData, Message};
-use crate::metrics::Metric;
+use crate::metrics::Metrics;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
@@ -30,6 +30,7 @@ use http::Extensions;
 use invocation::Invocation;
 use lambda_runtime::tower::ServiceExt;
 use opened::Deferred;
+pub(crate) use opened::OpenedConnections;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -86,7 +87,7 @@ pub(crate) struct Dispatcher {
     /// The router with its layers, if it has any.
     layered: Option<RouterService>,
     backend: Backend,
-    /// Connections whose `opened` handlers run beside the next event.
+    /// Connections whose `opened` handlers run beside the next event that arrives.
     deferred: Mutex<Vec<Deferred>>,
 }
 
@@ -101,8 +102,16 @@ impl Dispatcher {
         }
     }
 
+    /// Lambda has restored the process from a snapshot. `warms_up` opens connections before the first event.
+    pub(crate) async fn restored(&self, warms_up: bool) {
+        self.backend.restored();
+        if warms_up {
+            self.backend.warm().await;
+        }
+    }
+
     #[cfg(test)]
-    pub(crate) fn metrics(&self) -> Option<Arc<crate::metrics::Metrics>> {
+    pub(crate) fn metrics(&self) -> Option<Arc<Metrics>> {
         self.backend.metrics().cloned()
     }
 
@@ -113,15 +122,36 @@ impl Dispatcher {
         json: &str,
         invocation: InvocationContext<'_>,
     ) -> Result<LambdaResponse, Failure> {
-        let metrics = self.backend.metrics();
-        // Logged before Lambda gets the response, because Lambda then freezes the process.
-        let _line = metrics.map(|metrics| metrics.line(self.backend.clock()));
+        let opened = OpenedConnections::default();
+        let response = self.serve(json, invocation, &opened).await;
+        self.release(&opened);
+        response
+    }
+
+    /// The same for a response that has yet to leave. The caller [releases](Self::release) the `opened` connections
+    /// then.
+    pub(crate) async fn serve(
+        &self,
+        json: &str,
+        invocation: InvocationContext<'_>,
+        opened: &OpenedConnections,
+    ) -> Result<LambdaResponse, Failure> {
+        let metrics = self.backend.metrics().map(Metrics::event);
+        // Written before Lambda has the response, and freezes the program.
+        let _line = metrics
+            .as_ref()
+            .map(|metrics| metrics.line(self.backend.clock()));
         let deferred = self.take_deferred();
-        let response = self.respond_to(json, invocation);
+        let scope = EventScope {
+            effects: Effects::spawned(),
+            deadline: None,
+            metrics: metrics.clone(),
+        };
+        let response = self.respond_to(json, invocation, scope, opened);
         if deferred.is_empty() {
             return response.await.map_err(Failure::from);
         }
-        let deferred = Box::pin(self.run_deferred(deferred, invocation));
+        let deferred = Box::pin(self.run_deferred(deferred, invocation, metrics.as_ref()));
         let response = match future::select(Box::pin(response), deferred).await {
             Either::Left((response, deferred)) => {
                 // Unfinished handlers run again with the next event.
@@ -139,6 +169,8 @@ impl Dispatcher {
         &self,
         json: &str,
         invocation: InvocationContext<'_>,
+        mut scope: EventScope,
+        opened: &OpenedConnections,
     ) -> Result<LambdaResponse, BoxError> {
         let event = Invocation::read(json, invocation.trace_id)?;
         let span = match event.context() {
@@ -153,15 +185,12 @@ impl Dispatcher {
             true => invocation.awaited(),
             false => invocation,
         };
-        let scope = EventScope {
-            effects: Effects::spawned(),
-            deadline: invocation.deadline,
-        };
+        scope.deadline = invocation.deadline;
         let work = async {
             let response = match event {
                 Invocation::Message(context, data) => Ok(self.message(context, data, &scope).await),
                 Invocation::Connect(context, data) => {
-                    Ok(Box::pin(self.connect(context, data, &scope)).await)
+                    Ok(Box::pin(self.connect(context, data, &scope, opened)).await)
                 }
                 Invocation::Disconnect(context, data) => {
                     Ok(Box::pin(self.disconnect(context, data, &scope)).await)
@@ -184,12 +213,7 @@ impl Dispatcher {
         work.instrument(span).await
     }
 
-    fn count(&self, metric: Metric) {
-        if let Some(metrics) = self.backend.metrics() {
-            metrics.count(metric);
-        }
-    }
-
+    /// Calls the handler of an event, and logs why it failed.
     async fn handle(
         &self,
         context: Context,

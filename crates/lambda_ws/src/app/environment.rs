@@ -60,8 +60,8 @@ pub(crate) struct Environment {
     runtime_api: Option<String>,
     /// Lambda restores the program from a snapshot before it sends events.
     pub(crate) is_restored: bool,
-    /// Lambda may send several events at once (Lambda Managed Instances).
-    pub(crate) is_concurrent: bool,
+    /// The most events that Lambda sends at once (Lambda Managed Instances).
+    max_concurrency: Option<String>,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
     client: crate::transport::ManagementClient,
@@ -87,20 +87,18 @@ impl Environment {
 
     /// Reads variables through a function.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         Self {
             table: variable(TABLE),
             endpoint: variable(ENDPOINT),
             dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
-            missing: sdk::VARIABLES
+            missing: sdk::required(variable)
                 .into_iter()
                 .filter(|name| variable(name).is_none())
                 .collect(),
             runtime_api: variable(RUNTIME_API),
             is_restored: variable(INITIALIZATION).as_deref() == Some("snap-start"),
-            is_concurrent: variable(MAX_CONCURRENCY)
-                .and_then(|most| most.parse().ok())
-                .is_some_and(|most: u32| most > 1),
+            max_concurrency: variable(MAX_CONCURRENCY),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
             client: match variable(SEND_LANE).as_deref() {
@@ -128,8 +126,9 @@ impl Environment {
     ///
     /// The Lambda Runtime API is missing.
     pub(super) fn runtime(&self) -> Result<Runtime, Error> {
+        let workers = number(MAX_CONCURRENCY, self.max_concurrency.as_deref(), 1, 1)?;
         match &self.runtime_api {
-            Some(address) => Runtime::new(address),
+            Some(address) => Runtime::new(address, workers as usize),
             None => Err(
                 "this program is an AWS Lambda function, but AWS_LAMBDA_RUNTIME_API is not set: run it with \
                  `lambda-ws-local -- cargo run` (in this project's workspace: `cargo dev`), or \

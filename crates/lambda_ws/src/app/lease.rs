@@ -2,7 +2,7 @@
 
 use super::backend::Backend;
 use crate::error::BoxError;
-use crate::id::new_id;
+use crate::random::new_id;
 use crate::sender::Checkpoint;
 use crate::store::{DynStore, StoreError};
 use crate::task::TaskError;

@@ -4,8 +4,11 @@
 //! old value of a variable. Each event leaks about 155 bytes, until Lambda ends the function for lack of memory. Its
 //! loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
 //! its HTTP client and its error report.
+//!
+//! With `AWS_LAMBDA_MAX_CONCURRENCY` (Lambda Managed Instances) several workers of one process share a dispatcher. Each
+//! fetches an event, handles it and returns its result.
 
-use super::dispatch::{Dispatcher, InvocationContext};
+use super::dispatch::{Dispatcher, InvocationContext, OpenedConnections};
 use super::error::UnknownEvent;
 use super::failure::Failure;
 use crate::error::{BoxError, Error};
@@ -17,6 +20,9 @@ use lambda_runtime::Diagnostic;
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{PooledClient, build_request};
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::error;
 
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
@@ -35,7 +41,10 @@ const UNHANDLED: HeaderValue = HeaderValue::from_static("unhandled");
 
 /// The loop that takes events from Lambda's Runtime API and returns their results.
 pub(super) struct Runtime {
+    endpoint: Uri,
     client: PooledClient,
+    /// The number of events that are handled at once.
+    workers: usize,
 }
 
 struct Invocation {
@@ -44,12 +53,12 @@ struct Invocation {
 }
 
 impl Runtime {
-    /// Returns a loop for the Runtime API at `address`, the value of `AWS_LAMBDA_RUNTIME_API`.
+    /// A loop for the Runtime API at `address`, the value of `AWS_LAMBDA_RUNTIME_API`, with so many workers.
     ///
     /// # Errors
     ///
-    /// `address` is not a host with a port.
-    pub(super) fn new(address: &str) -> Result<Self, Error> {
+    /// If `address` is not a host with a port.
+    pub(super) fn new(address: &str, workers: usize) -> Result<Self, Error> {
         let endpoint: Option<Uri> = address.parse().ok();
         let endpoint = endpoint.filter(|endpoint| endpoint.authority().is_some());
         let Some(endpoint) = endpoint else {
@@ -58,20 +67,63 @@ impl Runtime {
             )
             .into());
         };
-        let client = PooledClient::builder().with_endpoint(endpoint);
         Ok(Self {
-            client: client.with_pool_size(1).build(),
+            client: client(&endpoint, workers),
+            endpoint,
+            workers,
         })
     }
 
-    /// Handles events one after the other until the Runtime API fails.
-    pub(super) async fn run(&self, dispatcher: Dispatcher) -> Result<(), BoxError> {
+    /// A client for requests that may wait for hours, beside those of the workers.
+    pub(super) fn another_client(&self) -> PooledClient {
+        client(&self.endpoint, 1)
+    }
+
+    /// Handles events, until the Runtime API does not answer. Events that run then are handled to their ends.
+    ///
+    /// # Errors
+    ///
+    /// Why the Runtime API does not answer.
+    pub(super) async fn run(self, dispatcher: Arc<Dispatcher>) -> Result<(), BoxError> {
+        let (stop, stopped) = watch::channel(false);
+        if self.workers == 1 {
+            return self.work(&dispatcher, stopped).await;
+        }
+        let this = Arc::new(self);
+        let mut workers = JoinSet::new();
+        for _ in 0..this.workers {
+            let (this, dispatcher, stopped) = (this.clone(), dispatcher.clone(), stopped.clone());
+            workers.spawn(async move { this.work(&dispatcher, stopped).await });
+        }
+        let mut outcome = Ok(());
+        while let Some(ended) = workers.join_next().await {
+            // Lambda would send fewer events than it counts on, so the process ends and is replaced.
+            stop.send_replace(true);
+            outcome = outcome.and(ended.unwrap_or_else(|panic| Err(panic.into())));
+        }
+        outcome
+    }
+
+    /// Handles events one after the other, until the Runtime API does not answer or another worker has ended.
+    async fn work(
+        &self,
+        dispatcher: &Dispatcher,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), BoxError> {
         loop {
-            let Some(invocation) = self.next().await? else {
+            let invocation = tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => return Ok(()),
+                next = self.next() => next?,
+            };
+            let Some(invocation) = invocation else {
                 continue;
             };
-            let result = invocation.handle(&dispatcher).await;
-            self.report(&invocation, result).await?;
+            let opened = OpenedConnections::default();
+            let result = invocation.handle(dispatcher, &opened).await;
+            let reported = self.report(&invocation, result).await;
+            dispatcher.release(&opened);
+            reported?;
         }
     }
 
@@ -79,12 +131,9 @@ impl Runtime {
     pub(super) async fn restored(&self) -> Result<(), BoxError> {
         let request = build_request().method(Method::GET).uri(RESTORE);
         let response = self.client.call(request.body(Body::empty())?).await?;
-        if !response.status().is_success() {
-            return Err(format!(
-                "the Runtime API answers {RESTORE} with {}",
-                response.status()
-            )
-            .into());
+        let status = response.status();
+        if !status.is_success() {
+            return Err(format!("the Runtime API answers {RESTORE} with {status}").into());
         }
         // The pooled connections belong to the process that Lambda took the snapshot of.
         self.client.reset_pool();
@@ -132,23 +181,35 @@ impl Runtime {
         };
         let answer = self.client.call(request).await?;
         let status = answer.status();
+        // Else the client could not use the connection again.
+        let text = answer.into_body().collect().await?.to_bytes();
         if status.is_success() {
             return Ok(());
         }
         // The invocation timed out (410), or its response is too large (413): the next one may succeed.
-        let text = answer.into_body().collect().await?.to_bytes();
         let text = String::from_utf8_lossy(&text);
         error!(%status, answer = &*text, "the Runtime API rejects the result of an invocation");
         Ok(())
     }
 }
 
+/// Returns a client that keeps so many connections.
+fn client(endpoint: &Uri, connections: usize) -> PooledClient {
+    let client = PooledClient::builder().with_endpoint(endpoint.clone());
+    client.with_pool_size(connections).build()
+}
+
 impl Invocation {
-    async fn handle(&self, dispatcher: &Dispatcher) -> Result<Vec<u8>, Failure> {
+    /// Calls the dispatcher, and reports why it failed, or panicked.
+    async fn handle(
+        &self,
+        dispatcher: &Dispatcher,
+        opened: &OpenedConnections,
+    ) -> Result<Vec<u8>, Failure> {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;
-            let reply = dispatcher.call(event, self.context()).await?;
+            let reply = dispatcher.serve(event, self.context(), opened).await?;
             serde_json::to_vec(&reply).map_err(|error| Failure::from(BoxError::from(error)))
         };
         let result = match AssertUnwindSafe(called).catch_unwind().await {

@@ -1,6 +1,7 @@
-//! The counts and values since the last line.
+//! Counts and values that are not written yet.
 
 use super::kind::Metric;
+use crate::random::rng;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
@@ -34,6 +35,20 @@ impl Aggregates {
         let values = self.0.entry((label, metric)).or_insert_with(empty);
         if let Values::Each(sample) = values {
             sample.add(value);
+        }
+    }
+
+    /// Adds all counts and values of another.
+    pub(super) fn merge(&mut self, other: Self) {
+        for ((label, metric), values) in other.0 {
+            match values {
+                Values::Sum(sum) => self.add(label, metric, sum),
+                Values::Each(sample) => {
+                    for value in sample.values {
+                        self.value(label.clone(), metric, value);
+                    }
+                }
+            }
         }
     }
 
@@ -80,7 +95,7 @@ impl Sample {
         if self.values.len() < MOST {
             return self.values.push(value);
         }
-        if let Some(slot) = self.values.get_mut(fastrand::usize(..self.seen)) {
+        if let Some(slot) = self.values.get_mut(rng().usize(..self.seen)) {
             *slot = value;
         }
     }

@@ -275,7 +275,7 @@ async fn a_panic_of_a_handler_is_counted_at_once() {
 #[tokio::test]
 async fn each_event_has_lines_of_its_own_also_about_several_routes() {
     let (dispatcher, lines) = function("Chat", None).await;
-    let metrics = dispatcher.metrics().expect("it counts");
+    let metrics = dispatcher.metrics().expect("it counts").event();
     for route in ["a", "b"] {
         metrics.message(route);
         drop(HandlerTimer::new(metrics.clone(), route));
@@ -289,6 +289,50 @@ async fn each_event_has_lines_of_its_own_also_about_several_routes() {
     let line = lines.one();
     assert_eq!(line["Route"], "say");
     assert_eq!(line.get("Disconnects"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_events_at_once_have_lines_of_their_own() {
+    async fn slow() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let router = router().route("slow", slow);
+    let (dispatcher, lines) = function_of(router, "Chat", None).await;
+    let (slow, quick) = (json!({"action": "slow"}), json!({"action": "say"}));
+    let slow = message(&slow);
+    let slow = call(&dispatcher, &slow);
+    let quick = async {
+        call(&dispatcher, &message(&quick)).await;
+        let line = lines.one();
+        assert_eq!(
+            (&line["Route"], &line["Messages"]),
+            (&json!("say"), &json!(1))
+        );
+    };
+    futures_util::future::join(slow, quick).await;
+    let line = lines.one();
+    assert_eq!(
+        (&line["Route"], &line["Messages"]),
+        (&json!("slow"), &json!(1))
+    );
+    assert_eq!(line.get("Sent"), None, "{line}");
+}
+
+#[tokio::test]
+async fn work_that_outlives_its_event_is_counted_with_the_next() {
+    let (dispatcher, lines) = function("Chat", None).await;
+    let metrics = dispatcher.metrics().expect("it counts").event();
+    drop(metrics.line(&World::default()));
+    assert_eq!(lines.take_valid(), Vec::<Value>::new());
+    metrics.count(Metric::Removed);
+    call(&dispatcher, SAY).await;
+    let removed = lines
+        .take_valid()
+        .iter()
+        .filter_map(|line| line["Removed"].as_u64())
+        .sum::<u64>();
+    // One more is removed by the event itself.
+    assert_eq!(removed, 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The stored joins and departures that are announced together.
 
 use crate::clock::Clock;
-use crate::id::new_id;
+use crate::random::{new_id, rng};
 use crate::store::{DynStore, Entries, Record, StoreError};
 use crate::{ConnectionId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ impl Shard {
     pub(crate) fn of(kind: ChangeKind, room: &str) -> Self {
         let mut hasher = DefaultHasher::new();
         room.hash(&mut hasher);
-        let number = (hasher.finish() as u8).wrapping_add(fastrand::u8(..ROOM_SHARDS));
+        let number = (hasher.finish() as u8).wrapping_add(rng().u8(..ROOM_SHARDS));
         let number = number % SHARDS;
         Self { kind, number }
     }

@@ -1,21 +1,22 @@
 //! The measurement of a handler's call.
 
 use crate::event::Opened;
-use crate::metrics::Metrics;
+use crate::metrics::EventMetrics;
 use crate::response::Response;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Measures the duration of a handler and whether it fails. A panic counts as a failure.
 pub(crate) struct HandlerTimer {
-    metrics: Arc<Metrics>,
+    metrics: Arc<EventMetrics>,
     began: Instant,
     route: String,
     failed: bool,
 }
 
 impl HandlerTimer {
-    pub(crate) fn new(metrics: Arc<Metrics>, route: &str) -> Self {
+    /// Begins the call of the handler of a route.
+    pub(crate) fn new(metrics: Arc<EventMetrics>, route: &str) -> Self {
         Self {
             metrics,
             began: Instant::now(),

@@ -9,6 +9,7 @@ mod transaction;
 mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
+use crate::random::{new_id, rng};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
@@ -161,8 +162,8 @@ impl Store for DynamoDb {
     }
 
     async fn mark_gone(&self, id: &ConnectionId, at: Timestamp) -> Result<bool, StoreError> {
-        // A unique mark: the retry after a lost response recognizes its own write.
-        let mark = s(format!("{:x}", fastrand::u64(..)));
+        // A mark of its own: if the answer is lost, the next attempt knows it again.
+        let mark = s(new_id());
         let request = self
             .client
             .update_item()
@@ -270,8 +271,9 @@ impl Store for DynamoDb {
         session: &str,
         version: u64,
     ) -> Result<u64, StoreError> {
-        // No two calls have the same next version, so the retry after a lost response recognizes its own write.
-        let next = version + fastrand::u64(1..=VERSION_STEP);
+        // No two calls have the same next version: if the answer is lost, the next attempt knows it
+        // again.
+        let next = version + rng().u64(1..=VERSION_STEP);
         let request = self
             .client
             .update_item()

@@ -12,8 +12,16 @@ const CALLS: u32 = 300;
 pub(super) struct Attribution {
     /// Events without a response yet.
     events: HashMap<Arc<str>, Calls>,
-    /// The last event of each environment, and whether it is in progress.
-    environments: HashMap<String, HashMap<u64, (Arc<str>, bool)>>,
+    /// The work of each environment.
+    environments: HashMap<String, HashMap<u64, Work>>,
+}
+
+/// The work of an environment.
+struct Work {
+    /// The last event that it has begun.
+    last: Arc<str>,
+    /// The events that it works on.
+    running: Vec<Arc<str>>,
 }
 
 impl Attribution {
@@ -27,24 +35,26 @@ impl Attribution {
     }
 
     pub(super) fn started(&mut self, session: Session<'_>, id: Arc<str>) {
-        let work = (id, true);
-        match self.environments.get_mut(session.function) {
-            Some(numbers) => {
-                numbers.insert(session.environment, work);
-            }
-            None => {
-                let numbers = HashMap::from([(session.environment, work)]);
-                let function = session.function.to_owned();
-                self.environments.insert(function, numbers);
-            }
+        if !self.environments.contains_key(session.function) {
+            let function = session.function.to_owned();
+            self.environments.insert(function, HashMap::new());
         }
+        let Some(numbers) = self.environments.get_mut(session.function) else {
+            return;
+        };
+        let work = numbers.entry(session.environment).or_insert_with(|| Work {
+            last: id.clone(),
+            running: Vec::new(),
+        });
+        work.last = id.clone();
+        work.running.push(id);
     }
 
-    pub(super) fn idle(&mut self, session: Session<'_>) {
+    pub(super) fn idle(&mut self, session: Session<'_>, id: &str) {
         let numbers = self.environments.get_mut(session.function);
         let work = numbers.and_then(|numbers| numbers.get_mut(&session.environment));
-        if let Some((_, busy)) = work {
-            *busy = false;
+        if let Some(work) = work {
+            work.running.retain(|running| **running != *id);
         }
     }
 
@@ -54,8 +64,7 @@ impl Attribution {
         }
     }
 
-    /// Returns the last event of an environment, and whether it is in progress.
-    fn work(&self, session: Session<'_>) -> Option<&(Arc<str>, bool)> {
+    fn work(&self, session: Session<'_>) -> Option<&Work> {
         let numbers = self.environments.get(session.function)?;
         numbers.get(&session.environment)
     }
@@ -67,9 +76,12 @@ impl Attribution {
     pub(super) fn origin(&mut self, session: Option<Session<'_>>) -> Option<CallOrigin> {
         let origin = match session {
             Some(session) => match self.work(session) {
-                Some((id, true)) => CallOrigin::During(id.clone()),
-                Some((id, false)) => CallOrigin::After(id.clone()),
                 None => CallOrigin::Start,
+                Some(Work { last, running }) => match &running[..] {
+                    [] => CallOrigin::After(last.clone()),
+                    [only] => CallOrigin::During(only.clone()),
+                    _ => CallOrigin::Unknown,
+                },
             },
             None => {
                 let mut events = self.events.keys();
@@ -115,12 +127,27 @@ mod tests {
         let expected = Some(CallOrigin::During("b".into()));
         assert_eq!(attribution.origin(Some(SECOND)), expected);
         assert_eq!(attribution.origin(None), Some(CallOrigin::Unknown));
-        attribution.idle(SECOND);
+        attribution.idle(SECOND, "b");
         attribution.ended("b");
         let expected = Some(CallOrigin::After("b".into()));
         assert_eq!(attribution.origin(Some(SECOND)), expected);
         let expected = Some(CallOrigin::Likely("a".into()));
         assert_eq!(attribution.origin(None), expected);
+    }
+
+    #[test]
+    fn a_token_does_not_tell_which_of_several_events_of_a_process() {
+        let mut attribution = Attribution::default();
+        for id in ["a", "b"] {
+            attribution.begun(id.into());
+            attribution.started(FIRST, id.into());
+        }
+        assert_eq!(attribution.origin(Some(FIRST)), Some(CallOrigin::Unknown));
+        attribution.idle(FIRST, "b");
+        assert_eq!(
+            attribution.origin(Some(FIRST)),
+            Some(CallOrigin::During("a".into()))
+        );
     }
 
     #[test]

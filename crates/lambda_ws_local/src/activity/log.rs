@@ -127,11 +127,12 @@ impl Observer for ActivityLog {
         });
     }
 
-    fn environment_idle(&self, function: &str, environment: u64) {
-        lock(&self.0.attribution).idle(Session {
+    fn environment_idle(&self, function: &str, environment: u64, id: &str) {
+        let session = Session {
             function,
             environment,
-        });
+        };
+        lock(&self.0.attribution).idle(session, id);
     }
 
     fn environment_ended(&self, function: &str, environment: u64) {

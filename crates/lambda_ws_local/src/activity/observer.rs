@@ -37,9 +37,9 @@ pub trait Observer: Send + Sync {
         let _ = (function, environment, id, init);
     }
 
-    /// An execution environment has handled its event.
-    fn environment_idle(&self, function: &str, environment: u64) {
-        let _ = (function, environment);
+    /// An execution environment has handled an event.
+    fn environment_idle(&self, function: &str, environment: u64, id: &str) {
+        let _ = (function, environment, id);
     }
 
     /// An execution environment has ended.
@@ -98,7 +98,7 @@ forward! {
     connection_opened(port: u16, snapshot: &dyn Fn() -> Snapshot);
     invocation_begun(function: &str, id: &str, gateway: Option<&str>, event: &Bytes);
     environment_started(function: &str, environment: u64, id: &Arc<str>, init: Option<Duration>);
-    environment_idle(function: &str, environment: u64);
+    environment_idle(function: &str, environment: u64, id: &str);
     environment_ended(function: &str, environment: u64);
     invocation_ended(id: &str, duration: Duration, result: Result<&Bytes, &str>);
     log_line(function: &str, line: &LogLine);

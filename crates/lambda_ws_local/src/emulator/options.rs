@@ -149,12 +149,18 @@ pub struct ProjectOptions {
     /// The maximum number of processes of a function
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(super) concurrency: usize,
-    /// The function's program, such as `cargo run` [default: build the template's program]
+    /// The most events that a process has at once, as on Lambda Managed Instances; more than 1 implies --no-freeze
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = process_concurrency)]
+    pub(super) process_concurrency: usize,
+    /// The function's program, such as `cargo run`; without it the template's is built
     #[arg(last = true, value_name = "PROGRAM")]
     pub(super) program: Vec<OsString>,
 }
 
-/// A server that `--listen` alone does not open to other machines.
+/// The most events that a process may have at once.
+const MOST_AT_ONCE: usize = 1000;
+
+/// A server besides the websocket and the management API, which `--listen` alone does not open to other machines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Server {
     Dynamodb,
@@ -211,6 +217,13 @@ pub fn parameter(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.trim_matches('"').to_owned()))
 }
 
+/// Parses the number of events that a process has at once.
+fn process_concurrency(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok();
+    let number = number.filter(|number| (1..=MOST_AT_ONCE).contains(number));
+    number.ok_or_else(|| format!("expected a number from 1 to {MOST_AT_ONCE}"))
+}
+
 fn event_shape() -> impl TypedValueParser<Value = EventShape> {
     PossibleValuesParser::new(["current", "2019"]).map(|text| match text.as_str() {
         "2019" => EventShape::Y2019,
@@ -258,6 +271,18 @@ mod tests {
             assert_eq!(parse(args).throttle.is_some(), given, "{args:?}");
         }
         assert!(Options::parse(&["--throttle", "cargo"]).is_err());
+    }
+
+    #[test]
+    fn a_process_has_at_least_one_event_at_once() {
+        let options = parse(&["--process-concurrency", "16"]);
+        assert_eq!(options.project.process_concurrency, 16);
+        assert_eq!(parse(&[]).project.process_concurrency, 1);
+        for bad in ["0", "1001", "many"] {
+            let error = Options::parse(&["--process-concurrency", bad]).err();
+            let error = format!("{:?}", error.expect(bad));
+            assert!(error.contains("from 1 to 1000"), "{error}");
+        }
     }
 
     #[test]

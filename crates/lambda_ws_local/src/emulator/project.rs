@@ -189,6 +189,7 @@ impl Project {
         );
         config.timeout = function.timeout;
         config.concurrency = self.options.concurrency.max(1);
+        config.process_concurrency = self.options.process_concurrency;
         if cargo {
             config.init_timeout = CARGO_INIT;
         }

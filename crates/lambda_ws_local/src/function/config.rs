@@ -23,8 +23,11 @@ pub struct Config {
     pub timeout: Duration,
     /// The maximum number of processes, at least 1 (10).
     pub concurrency: usize,
-    /// The timeout until a process requests its first event (10 s, as on Lambda). `cargo run` needs more, because it
-    /// compiles first.
+    /// The largest number of events that a process has at once, at least 1 (1). With more the processes get
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`, as on Lambda Managed Instances, and are never frozen.
+    pub process_concurrency: usize,
+    /// How long a process may take until it asks for its first event: 10 s on Lambda and by default, more where `cargo run`
+    /// has to compile first.
     pub init_timeout: Duration,
     /// The maximum number of waiting events before [`InvokeError::Throttled`](super::InvokeError::Throttled) (10 000).
     /// Lambda has no such queue, but a hundred times the processes.
@@ -54,6 +57,7 @@ impl Config {
             environment: BTreeMap::new(),
             timeout: Duration::from_secs(3),
             concurrency: 10,
+            process_concurrency: 1,
             init_timeout: Duration::from_secs(10),
             queue: 10_000,
             patience: Duration::from_secs(30),

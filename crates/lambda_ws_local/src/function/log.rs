@@ -40,9 +40,9 @@ impl Log {
         }
     }
 
-    /// Attributes the following lines to this event.
-    pub(crate) fn attribute(&self, request_id: Arc<str>) {
-        *lock(&self.request_id) = Some(request_id);
+    /// From now on lines belong to this event, or to none.
+    pub(crate) fn attribute(&self, request_id: Option<Arc<str>>) {
+        *lock(&self.request_id) = request_id;
     }
 
     /// Writes a line of the environment itself. It is dropped if the log is full.

@@ -166,7 +166,7 @@ impl Pool {
                 }
             }
             let (turn, receiver) = oneshot::channel();
-            state.idle.retain(|idle| idle.number != number);
+            state.keep_turns(number, self.config.process_concurrency.max(1) - 1);
             state.idle.push(Idle { number, turn });
             Turn {
                 pool: self,
@@ -265,7 +265,7 @@ impl Pool {
     /// Starts environments while more events wait than environments start.
     fn start_needed(self: &Arc<Self>, state: &mut State) {
         while !state.closed
-            && state.starting < state.waiting.len()
+            && state.starting * self.config.process_concurrency.max(1) < state.waiting.len()
             && state.alive < self.config.concurrency.max(1)
         {
             self.add(state);
@@ -322,6 +322,17 @@ impl State {
             }
         }
         Err(job)
+    }
+
+    /// Ends the oldest waits of an environment, until it has `most` of them.
+    fn keep_turns(&mut self, number: u64, most: usize) {
+        let waits = self.idle.iter().filter(|idle| idle.number == number);
+        let mut surplus = waits.count().saturating_sub(most);
+        self.idle.retain(|idle| {
+            let ends = idle.number == number && surplus > 0;
+            surplus -= usize::from(ends);
+            !ends
+        });
     }
 }
 

@@ -144,6 +144,12 @@ impl Group {
         self.signal(Signal::CONT);
     }
 
+    /// Asks them to end, also if they are stopped.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+        self.resume();
+    }
+
     fn end(&self) {
         if let Some(group) = self.lock().take() {
             let _ = kill_process_group(group, Signal::KILL);

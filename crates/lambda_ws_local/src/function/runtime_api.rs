@@ -1,4 +1,5 @@
-//! The Lambda Runtime API (2018-06-01) of one execution environment.
+//! The Lambda Runtime API (2018-06-01) of one execution environment, and the part of the Extensions API (2020-01-01)
+//! that an internal extension needs to get a signal before its process ends.
 
 use super::error::{InvokeError, RESPONSE_LIMIT};
 use super::id::hex;
@@ -21,6 +22,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-reque
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 const ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+const EXTENSION_ID: HeaderName = HeaderName::from_static("lambda-extension-identifier");
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -68,7 +70,7 @@ impl RuntimeApi {
                     // The process is about to be killed and should not see another error.
                     std::future::pending::<()>().await;
                 }
-                return invalid_state("the event has no response yet");
+                return invalid_state("the process has as many events as it may have at once");
             }
         }
         let event = self.pool.next(self.sandbox.number);
@@ -168,6 +170,25 @@ impl RuntimeApi {
         }
     }
 
+    /// An internal extension registers, or waits for events, which it never gets.
+    async fn extension(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
+        match (method, path) {
+            (&Method::POST, "register") => {
+                self.sandbox.register_extension();
+                let name = &self.pool.config.name;
+                let body = serde_json::json!({
+                    "functionName": name, "functionVersion": "$LATEST", "handler": "bootstrap",
+                });
+                let mut response = json(StatusCode::OK, body.to_string());
+                let id = value(&super::id::request_id());
+                response.headers_mut().insert(EXTENSION_ID, id);
+                response
+            }
+            (&Method::GET, "event/next") => std::future::pending().await,
+            _ => unknown_path(),
+        }
+    }
+
     async fn init_error(&self, headers: &HeaderMap, body: Incoming) -> Response<Full<Bytes>> {
         let (error_type, message, _) = report(headers, body).await;
         if self.sandbox.fail(error_type, message) {
@@ -190,7 +211,11 @@ impl Handler for RuntimeApi {
         if parts.headers.contains_key(ORIGIN) {
             return GuardError::Origin.response();
         }
-        let Some(path) = parts.uri.path().strip_prefix("/2018-06-01/") else {
+        let path = parts.uri.path();
+        if let Some(path) = path.strip_prefix("/2020-01-01/extension/") {
+            return self.extension(&parts.method, path).await;
+        }
+        let Some(path) = path.strip_prefix("/2018-06-01/") else {
             return unknown_path();
         };
         match (&parts.method, path) {

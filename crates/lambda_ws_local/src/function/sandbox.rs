@@ -1,4 +1,4 @@
-//! The state of one execution environment: its phase and its event.
+//! The state of one execution environment: its phase and the events it works on.
 
 use super::config::Config;
 use super::error::InvokeError;
@@ -9,6 +9,7 @@ use crate::activity::{Observer as _, Observers};
 use crate::faults::{Faults, Kind, Place};
 use crate::lock::lock;
 use bytes::Bytes;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -26,6 +27,10 @@ pub(crate) struct Sandbox {
     pub(crate) log: Arc<Log>,
     pub(crate) freezer: Freezer,
     timeout: Duration,
+    /// The most events at once.
+    concurrency: usize,
+    /// Whether the process has registered an extension, and so gets a signal before it is killed.
+    has_extension: AtomicBool,
     faults: Faults,
     function: String,
     observers: Observers,
@@ -46,16 +51,17 @@ pub(super) enum Phase {
         error: Option<(String, String)>,
     },
     Idle,
-    Busy(ActiveEvent),
-    /// No response is accepted.
+    /// At least one event.
+    Busy(Vec<ActiveEvent>),
+    /// Nothing is accepted any more.
     Ended,
 }
 
 /// The event that the process handles.
 pub(super) struct ActiveEvent {
-    request_id: Arc<str>,
-    deadline: Instant,
-    /// Whether an injected fault kills the process at the deadline, without a response.
+    pub(super) request_id: Arc<str>,
+    pub(super) deadline: Instant,
+    /// The process is killed at the deadline, and has no answer before.
     pub(super) crashes: bool,
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
@@ -68,6 +74,8 @@ impl Sandbox {
             log,
             freezer,
             timeout: config.timeout,
+            concurrency: config.process_concurrency.max(1),
+            has_extension: AtomicBool::new(false),
             faults: config.faults.clone(),
             function: config.name.clone(),
             observers: config.observers.clone(),
@@ -85,7 +93,7 @@ impl Sandbox {
     /// Begins a request for an event. Returns `None` if the process has one, or gets no more.
     pub(crate) fn request_next(&self) -> Option<NextRequest> {
         let mut phase = self.lock();
-        match *phase {
+        match &*phase {
             Phase::Init { .. } => {
                 *phase = Phase::Idle;
                 *self.init() = Some(self.started_at.elapsed());
@@ -93,18 +101,25 @@ impl Sandbox {
                 Some(NextRequest::First)
             }
             Phase::Idle => Some(NextRequest::Again),
+            Phase::Busy(running) if self.has_room(running) => Some(NextRequest::Again),
             Phase::Busy(_) | Phase::Ended => None,
         }
     }
 
-    /// Starts an event and its deadline. Returns the job if the process is about to end.
+    /// Whether a process that works on these events may have another.
+    fn has_room(&self, running: &[ActiveEvent]) -> bool {
+        running.len() < self.concurrency && !running.iter().any(|event| event.crashes)
+    }
+
+    /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
     pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
         let mut phase = self.lock();
-        if !matches!(*phase, Phase::Idle) {
-            return Err(job);
-        }
+        let mut running = match &mut *phase {
+            Phase::Idle => Vec::new(),
+            Phase::Busy(running) if self.has_room(running) => std::mem::take(running),
+            _ => return Err(job),
+        };
         let request_id = job.request_id.clone();
-        self.log.attribute(request_id.clone());
         let init = self.init().take();
         let (function, number) = (&self.function, self.number);
         self.observers
@@ -118,44 +133,72 @@ impl Sandbox {
             }
             false => self.timeout,
         };
-        *phase = Phase::Busy(ActiveEvent {
+        running.push(ActiveEvent {
             request_id: job.request_id,
             deadline: Instant::now() + time,
             crashes,
             reply: job.reply,
         });
+        self.attribute(&running);
+        *phase = Phase::Busy(running);
         Ok((request_id, job.event))
     }
 
     /// Accepts the response to an event. Returns false if it is not the current event.
     pub(crate) fn finish(&self, request_id: &str, answer: Result<Bytes, InvokeError>) -> bool {
         let mut phase = self.lock();
-        match &mut *phase {
-            Phase::Busy(running) if *running.request_id == *request_id => {
-                if running.crashes {
-                    // The process has done its work and dies before its response is seen.
-                    running.deadline = Instant::now();
-                    self.deadline_changed.notify_one();
-                    return true;
-                }
-            }
-            _ => return false,
+        let Phase::Busy(running) = &mut *phase else {
+            return false;
+        };
+        let is_it = |event: &ActiveEvent| *event.request_id == *request_id;
+        let Some(position) = running.iter().position(is_it) else {
+            return false;
+        };
+        if running[position].crashes {
+            // It has done all its work, and dies before anybody hears of it.
+            running[position].deadline = Instant::now();
+            self.deadline_changed.notify_one();
+            return true;
         }
-        self.observers.environment_idle(&self.function, self.number);
-        if let Phase::Busy(running) = std::mem::replace(&mut *phase, Phase::Idle) {
-            // A caller that stopped waiting needs no response.
-            let _ = running.reply.send(answer);
+        let event = running.swap_remove(position);
+        self.observers
+            .environment_idle(&self.function, self.number, request_id);
+        self.attribute(running);
+        if running.is_empty() {
+            *phase = Phase::Idle;
         }
+        // A caller that has gone away misses nothing.
+        let _ = event.reply.send(answer);
         true
     }
 
+    /// Lines belong to the event that runs; to none if there are several. After the last event they are still its own.
+    fn attribute(&self, running: &[ActiveEvent]) {
+        match running {
+            [] => {}
+            [only] => self.log.attribute(Some(only.request_id.clone())),
+            _ => self.log.attribute(None),
+        }
+    }
+
+    /// Whether the process works on this event.
     pub(crate) fn works_on(&self, request_id: &str) -> bool {
-        matches!(&*self.lock(), Phase::Busy(running) if *running.request_id == *request_id)
+        matches!(&*self.lock(), Phase::Busy(running)
+            if running.iter().any(|event| *event.request_id == *request_id))
     }
 
     /// Whether a fault will kill the process before it responds.
     pub(crate) fn is_crashing(&self) -> bool {
-        matches!(&*self.lock(), Phase::Busy(running) if running.crashes)
+        matches!(&*self.lock(), Phase::Busy(running) if running.iter().any(|event| event.crashes))
+    }
+
+    /// The process has registered an extension.
+    pub(crate) fn register_extension(&self) {
+        self.has_extension.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_extension(&self) -> bool {
+        self.has_extension.load(Ordering::Relaxed)
     }
 
     /// Records a start error of the process. Returns false if it has already started.
@@ -172,7 +215,9 @@ impl Sandbox {
 
     /// Lets a process end that requests an event when there are no more.
     pub(crate) fn dismiss(&self) {
-        self.dismissed.notify_one();
+        if !matches!(*self.lock(), Phase::Busy(_)) {
+            self.dismissed.notify_one();
+        }
     }
 
     /// Returns the time of the next check of the process. An idle process cannot be overdue within a whole timeout, so
@@ -180,7 +225,11 @@ impl Sandbox {
     pub(super) fn deadline(&self) -> Instant {
         match &*self.lock() {
             Phase::Init { deadline, .. } => *deadline,
-            Phase::Busy(running) => running.deadline,
+            Phase::Busy(running) => {
+                let deadlines = running.iter().map(|event| event.deadline);
+                let nearest = deadlines.min();
+                nearest.expect("a busy process has an event")
+            }
             Phase::Idle | Phase::Ended => Instant::now() + self.timeout,
         }
     }

@@ -1,7 +1,7 @@
 //! The lifetime of one execution environment: a process, its Runtime API and its log.
 
 use super::error::{InvokeError, StartError};
-use super::freeze::Freezer;
+use super::freeze::{Freezer, Switch};
 use super::log::Log;
 use super::meter::{Meter, Output};
 use super::pool::{Pool, Stage};
@@ -23,10 +23,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 /// The variable with the unique name of an environment's log stream.
 const LOG_STREAM: &str = "AWS_LAMBDA_LOG_STREAM_NAME";
 
-/// How long the output and responses of an ended process are read. They are already in the kernel's buffers.
+/// The variable with the most events that a process may ask for at once.
+const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
+
+/// How long the output and responses of a dead process are read: they are in the kernel's buffers already.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How long a killed process may take to end. Only the kernel can delay it.
+/// How long a process with an extension has between SIGTERM and its end, as on Lambda.
+const SHUTDOWN: Duration = Duration::from_millis(500);
+
+/// How long a killed process may take to end; only the kernel can make it longer.
 const KILL: Duration = Duration::from_secs(5);
 
 /// Launches an environment after a delay.
@@ -75,6 +81,9 @@ impl Supervisor {
             function: &config.name,
             environment: number,
         };
+        if config.process_concurrency > 1 {
+            set(MAX_CONCURRENCY, config.process_concurrency.to_string());
+        }
         if let Some(token) = config.session_tokens.issue(session) {
             set("AWS_SESSION_TOKEN", token);
         }
@@ -92,7 +101,13 @@ impl Supervisor {
         let (reader, pipe) = (log.clone(), stderr.clone());
         readers.spawn(async move { reader.read(Stream::Stderr, pipe).await });
         let output = Output { stdout, stderr };
-        let freezer = Freezer::new(&pool.freeze, process.group(), output, log.clone());
+        // One of several events may run while the process waits for another.
+        let never = Switch::new(None);
+        let switch = match config.process_concurrency {
+            0 | 1 => &*pool.freeze,
+            _ => &never,
+        };
+        let freezer = Freezer::new(switch, process.group(), output, log.clone());
         let sandbox = Arc::new(Sandbox::new(number, config, freezer, log));
         let api = RuntimeApi::new(pool.clone(), sandbox.clone());
         Ok(Supervisor {
@@ -142,7 +157,11 @@ impl Supervisor {
     /// Kills the process, reads its remaining output, and reports the result of its last phase.
     async fn finish(mut self, end: End) -> Result<(), StartError> {
         let (config, sandbox) = (&self.pool.config, &self.sandbox);
-        // A late response of an overdue event does not count, even if it has been sent.
+        if matches!(end, End::Stopped) && sandbox.has_extension() {
+            self.process.group().terminate();
+            let _ = timeout(SHUTDOWN, self.process.wait()).await;
+        }
+        // The response of an event that is overdue comes too late even if it is on its way.
         let overdue = matches!(end, End::Overdue).then(|| sandbox.end());
         self.process.kill();
         config
@@ -153,7 +172,7 @@ impl Supervisor {
             // Killed but not reaped. The runtime reaps it when `process` is dropped.
             _ => ExitStatus::default(),
         };
-        if !matches!(end, End::Stopped) {
+        if !matches!(end, End::Stopped) || sandbox.has_extension() {
             self.listener.drain(DRAIN).await;
             let _ = timeout(DRAIN, async {
                 while self.readers.join_next().await.is_some() {}
@@ -178,7 +197,7 @@ impl Supervisor {
                     (End::Exited, None) => StartError::Exited { status, stderr },
                 });
             }
-            Phase::Busy(event) => fail(event, &end, status, config.timeout, &sandbox.log),
+            Phase::Busy(events) => fail(events, &end, status, config.timeout, &sandbox.log),
             Phase::Idle | Phase::Ended if matches!(end, End::Exited) => {
                 sandbox.log.platform(exit_message(status));
             }
@@ -188,22 +207,28 @@ impl Supervisor {
     }
 }
 
-/// Fails the event that a process handled when it ended.
-fn fail(event: ActiveEvent, end: &End, status: ExitStatus, after: Duration, log: &Log) {
-    let error = match end {
-        End::Stopped => InvokeError::Stopped,
-        End::Overdue if !event.crashes => InvokeError::TimedOut { after },
-        End::Overdue | End::Exited => InvokeError::Crashed { status },
-    };
-    match &error {
-        InvokeError::TimedOut { after } => {
-            let seconds = after.as_secs_f64();
-            log.platform(format!("Task timed out after {seconds:.2} seconds"));
+/// Answers the events that a process had in hand when it ended. The one that took too long has timed out; the others
+/// have lost their process.
+fn fail(events: Vec<ActiveEvent>, end: &End, status: ExitStatus, after: Duration, log: &Log) {
+    let ended = Instant::now();
+    for event in events {
+        let is_overdue = !event.crashes && event.deadline <= ended;
+        let error = match end {
+            End::Stopped => InvokeError::Stopped,
+            End::Overdue if is_overdue => InvokeError::TimedOut { after },
+            End::Overdue | End::Exited => InvokeError::Crashed { status },
+        };
+        log.attribute(Some(event.request_id.clone()));
+        match &error {
+            InvokeError::TimedOut { after } => {
+                let seconds = after.as_secs_f64();
+                log.platform(format!("Task timed out after {seconds:.2} seconds"));
+            }
+            InvokeError::Crashed { status } => log.platform(exit_message(*status)),
+            _ => {}
         }
-        InvokeError::Crashed { status } => log.platform(exit_message(*status)),
-        _ => {}
+        let _ = event.reply.send(Err(error));
     }
-    let _ = event.reply.send(Err(error));
 }
 
 /// Returns Lambda's message for a process that ended.

@@ -1,3 +1,4 @@
+mod concurrency;
 mod events;
 mod faults;
 mod freeze;

@@ -30,7 +30,7 @@ impl Dispatcher {
         let handled = self.handle(context, data, sender, RecordCache::default());
         let response = handled.await;
         let refused = |error: AuthorizerError| {
-            self.count(Metric::Refusals);
+            scope.count(Metric::Refusals);
             Err(error.into())
         };
         let policy = match (response.body, response.status) {
@@ -40,8 +40,8 @@ impl Dispatcher {
             (_, status) => return refused(AuthorizerError::Failed(status)),
         };
         if !policy.allows() {
-            self.count(Metric::Refusals);
-            debug!("the authorizer denied the client");
+            scope.count(Metric::Refusals);
+            debug!("the client may not connect");
         }
         let document = policy.document(&method_arn).and_then(|document| {
             RawValue::from_string(document).map_err(|error| error.to_string())

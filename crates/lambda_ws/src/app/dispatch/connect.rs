@@ -1,6 +1,6 @@
 //! `$connect`.
 
-use super::Dispatcher;
+use super::{Dispatcher, OpenedConnections};
 use crate::app::backend::EventScope;
 use crate::app::lambda_response::LambdaResponse;
 use crate::connection::RecordCache;
@@ -29,6 +29,7 @@ impl Dispatcher {
         context: Context,
         data: Connect,
         scope: &EventScope,
+        opened: &OpenedConnections,
     ) -> LambdaResponse {
         let offer = OfferedProtocols::of(&data.headers);
         let id = context.connection_id();
@@ -43,7 +44,7 @@ impl Dispatcher {
         );
         let mut response = handled.await;
         if !response.status.is_success() {
-            return self.refuse(&response);
+            return refuse(&response, scope);
         }
         choose_protocol(&mut response, &offer);
         let (record, announcements) = {
@@ -53,14 +54,14 @@ impl Dispatcher {
             (record, std::mem::take(&mut registration.announcements))
         };
         if !self.register(&record).await {
-            return self.refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE));
+            return refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE), scope);
         }
         let registered = Instant::now();
-        self.count(Metric::Connects);
+        scope.count(Metric::Connects);
         let joins = self.make_present(&record).await;
         announce(&sender, id, announcements).await;
         if self.router.handles_opened() {
-            self.queue_opened(context.clone()).await;
+            self.queue_opened(context.clone(), scope, opened).await;
         }
         if let Some(joins) = joins {
             let origin = EventOrigin::JoinedInHandshake(id.clone());
@@ -69,16 +70,12 @@ impl Dispatcher {
         }
         if registered.elapsed() >= CLOSE_CHECK && self.is_closed(id, record.at).await {
             debug!("the connection was closed during its handshake");
-            return self.refuse(&Response::new(StatusCode::FORBIDDEN));
+            return refuse(&Response::new(StatusCode::FORBIDDEN), scope);
         }
         LambdaResponse::new(&response, None)
     }
 
-    fn refuse(&self, response: &Response) -> LambdaResponse {
-        self.count(Metric::Refusals);
-        LambdaResponse::new(response, None)
-    }
-
+    /// Stores a connection. Whether it is stored: a client that is connected always is.
     async fn register(&self, record: &Record) -> bool {
         let store = &self.backend.store;
         let Err(error) = store.register(record).await else {
@@ -113,6 +110,13 @@ impl Dispatcher {
     }
 }
 
+/// Rejects a handshake.
+fn refuse(response: &Response, scope: &EventScope) -> LambdaResponse {
+    scope.count(Metric::Refusals);
+    LambdaResponse::new(response, None)
+}
+
+/// Sends the announcements of a connection to its rooms.
 async fn announce(sender: &Sender, id: &ConnectionId, announcements: Vec<(String, Payload)>) {
     for (room, payload) in announcements {
         match sender.room(&*room).except(id).send(payload).await {

@@ -20,7 +20,7 @@ impl Dispatcher {
         data: Disconnect,
         scope: &EventScope,
     ) -> LambdaResponse {
-        if let Some(metrics) = self.backend.metrics() {
+        if let Some(metrics) = &scope.metrics {
             metrics.disconnect(data.code);
         }
         let sender = self

@@ -11,8 +11,9 @@ use crate::context::Context;
 use crate::effects::Effects;
 use crate::error::{BoxError, SendError};
 use crate::event::{EventData, Opened};
-use crate::id::new_id;
+use crate::metrics::EventMetrics;
 use crate::payload::Payload;
+use crate::random::new_id;
 use crate::response::Body;
 use crate::sender::{EventOrigin, Sender};
 use crate::sync::lock;
@@ -21,7 +22,7 @@ use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tracing::{Instrument, debug, error, warn};
 
 /// The maximum number of `opened` handlers that run at once.
@@ -38,7 +39,12 @@ pub(super) struct Deferred {
     attempts: u32,
 }
 
-/// A connection with a running `opened` handler. It is deferred again if the event ends first.
+/// The connections that an event has opened and that wait for its response to leave. Other events may run at the same
+/// time, and must not call their `opened` handlers yet.
+#[derive(Debug, Default)]
+pub(crate) struct OpenedConnections(Mutex<Vec<Deferred>>);
+
+/// A connection whose `opened` handler runs. It is put back if the event ends first.
 struct Unfinished<'a> {
     connection: Option<Deferred>,
     deferred: &'a Mutex<Vec<Deferred>>,
@@ -59,7 +65,12 @@ impl Drop for Unfinished<'_> {
 }
 
 impl Dispatcher {
-    /// Takes the connections with deferred `opened` handlers.
+    /// The response of the event that opened these connections has left: the next event calls their `opened` handlers.
+    pub(crate) fn release(&self, opened: &OpenedConnections) {
+        lock(&self.deferred).append(&mut lock(&opened.0));
+    }
+
+    /// Takes the connections whose `opened` handlers run beside this event.
     pub(super) fn take_deferred(&self) -> Vec<Deferred> {
         std::mem::take(&mut *lock(&self.deferred))
     }
@@ -69,6 +80,7 @@ impl Dispatcher {
         &self,
         deferred: Vec<Deferred>,
         beside: InvocationContext<'_>,
+        metrics: Option<&Arc<EventMetrics>>,
     ) {
         // All of them are deferred again if the event ends early, also those that have not started.
         let unfinished: Vec<_> = deferred
@@ -89,6 +101,7 @@ impl Dispatcher {
                 let scope = EventScope {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
+                    metrics: metrics.cloned(),
                 };
                 // Its `$connect` returned before this event arrived.
                 let origin = EventOrigin::Connected(context.connection_id().clone());
@@ -106,10 +119,15 @@ impl Dispatcher {
         all.await;
     }
 
-    /// Queues a task that calls the `opened` handler after `$connect` returns.
-    pub(super) async fn queue_opened(&self, context: Context) {
+    /// Queues the task that calls the `opened` handler once `$connect` has returned.
+    pub(super) async fn queue_opened(
+        &self,
+        context: Context,
+        scope: &EventScope,
+        opened: &OpenedConnections,
+    ) {
         let task = Task::new(new_id(), 1, TaskKind::Opened(context.clone()));
-        let queued = match self.backend.tasks() {
+        let queued = match self.backend.tasks(scope) {
             Some(tasks) => tasks.queue(task.event()).await,
             None => Err("self-invocation is not available".into()),
         };
@@ -119,7 +137,7 @@ impl Dispatcher {
                 "the follow-up task of `opened` could not be queued; the handler runs with the next event of this process"
             );
             let attempts = 0;
-            lock(&self.deferred).push(Deferred { context, attempts });
+            lock(&opened.0).push(Deferred { context, attempts });
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{Dispatcher, SETTLE};
 use crate::app::backend::EventScope;
 use crate::error::BoxError;
-use crate::id::new_id;
 use crate::presence::{ChangeKind, Hooks, PendingShard, Shard};
+use crate::random::new_id;
 use crate::task::{MOST_HOPS, Sweep, Task, TaskKind};
 use crate::{ConnectionId, Timestamp};
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl Dispatcher {
                 return;
             };
             if grace > Duration::ZERO && !departures.is_empty() {
-                let has_tasks = self.backend.tasks().is_some();
+                let has_tasks = self.backend.has_tasks();
                 presences
                     .depart(self.backend.ledger(), has_tasks, &departures)
                     .await;
@@ -77,7 +77,7 @@ impl Dispatcher {
             self.backend.presences().sweeps(shard, requested);
             return Ok(());
         }
-        let Some(tasks) = self.backend.tasks() else {
+        let Some(tasks) = self.backend.tasks(scope) else {
             return self.announce(pending, None, scope).await.map(drop);
         };
         let task = Task::new(new_id(), 1, TaskKind::Sweep(Sweep { shard, due }));
@@ -104,7 +104,11 @@ impl Dispatcher {
         let mut due = sweep.due;
         loop {
             let is_due = self.wait(due + SWEEP_WINDOW, scope).await;
-            if !is_due && self.queue_next(&id, hop, Sweep { due, ..sweep }).await {
+            if !is_due
+                && self
+                    .queue_next(&id, hop, Sweep { due, ..sweep }, scope)
+                    .await
+            {
                 return Ok(());
             }
             let until = is_due.then(|| pending.clock.now().max(due));
@@ -118,7 +122,7 @@ impl Dispatcher {
                 time_left(scope).is_some_and(|left| next - self.backend.clock().now() > left);
             if is_late
                 && self
-                    .queue_next(&id, hop, Sweep { due: next, ..sweep })
+                    .queue_next(&id, hop, Sweep { due: next, ..sweep }, scope)
                     .await
             {
                 return Ok(());
@@ -127,9 +131,9 @@ impl Dispatcher {
         }
     }
 
-    /// Queues the task that continues a sweep, and returns whether it is queued.
-    async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep) -> bool {
-        let Some(tasks) = self.backend.tasks().filter(|_| hop < MOST_HOPS) else {
+    /// Queues the task that continues a sweep. Whether there is one.
+    async fn queue_next(&self, id: &str, hop: u32, sweep: Sweep, scope: &EventScope) -> bool {
+        let Some(tasks) = self.backend.tasks(scope).filter(|_| hop < MOST_HOPS) else {
             return false;
         };
         let task = Task::new(format!("{id}+"), hop + 1, TaskKind::Sweep(sweep));

@@ -29,12 +29,12 @@ impl Dispatcher {
         invocation: InvocationContext<'_>,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        self.count(Metric::TasksBegun);
+        scope.count(Metric::TasksBegun);
         let done = self.run_task(json, invocation, scope).await;
         if let Err(error) = &done
             && !matches!(error.downcast_ref(), Some(TaskError::Running))
         {
-            self.count(Metric::TasksFailed);
+            scope.count(Metric::TasksFailed);
         }
         done
     }

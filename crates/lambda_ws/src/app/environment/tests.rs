@@ -45,6 +45,34 @@ async fn without_an_account_the_start_fails_unless_a_configuration_is_given() {
     some.function(None, None, Some(config)).await.unwrap();
 }
 
+#[cfg(feature = "sdk")]
+#[tokio::test]
+async fn with_snapstart_lambda_serves_the_credentials() {
+    let some = environment(&[
+        (TABLE, "table"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/"),
+        (INITIALIZATION, "snap-start"),
+    ]);
+    assert!(some.is_restored);
+    some.function(None, None, None).await.unwrap();
+}
+
+#[test]
+fn the_number_of_workers_is_lambdas() {
+    let api = (RUNTIME_API, "127.0.0.1:9001");
+    for bad in ["0", "many", "-1"] {
+        let error = environment(&[api, (MAX_CONCURRENCY, bad)]).runtime().err();
+        let error = error.expect(bad).to_string();
+        assert!(error.contains(MAX_CONCURRENCY), "{error}");
+    }
+    assert!(
+        environment(&[api, (MAX_CONCURRENCY, "16")])
+            .runtime()
+            .is_ok()
+    );
+}
+
 #[tokio::test]
 async fn under_sam_local_no_request_reaches_aws() {
     let backend = environment(&[(SAM_LOCAL, "true"), (TABLE, "table")]);

@@ -4,9 +4,12 @@ use super::*;
 use crate::app::Backend;
 use crate::{Context, Router};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 
 /// The Runtime API's response to a request for an event.
 struct Next {
@@ -43,6 +46,19 @@ fn message(route: &str) -> String {
 
 /// Runs the loop on these responses. Returns its requests and its result.
 async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
+    let (requests, _, end) = run_with(router, answers, 1, false).await;
+    (requests, end)
+}
+
+/// The same with so many workers, if need be after a restore. Also returns the number of connections.
+async fn run_with(
+    router: Router,
+    answers: Vec<Next>,
+    workers: usize,
+    is_restored: bool,
+) -> (Vec<Request>, usize, String) {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = connections.clone();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let answers = Arc::new(Mutex::new(answers.into_iter()));
@@ -51,15 +67,20 @@ async fn run(router: Router, answers: Vec<Next>) -> (Vec<Request>, String) {
     let serving = tokio::spawn(async move {
         loop {
             let (socket, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(serve(socket, answers.clone(), seen.clone()));
         }
     });
-    let dispatcher = Dispatcher::new(router, Backend::in_memory());
-    let runtime = Runtime::new(&address).unwrap();
+    let dispatcher = Arc::new(Dispatcher::new(router, Backend::in_memory()));
+    let runtime = Runtime::new(&address, workers).unwrap();
+    if is_restored {
+        runtime.restored().await.unwrap();
+        dispatcher.restored(false).await;
+    }
     let end = runtime.run(dispatcher).await.unwrap_err().to_string();
     serving.abort();
     let requests = std::mem::take(&mut *requests.lock().unwrap());
-    (requests, end)
+    (requests, connections.load(Ordering::Relaxed), end)
 }
 
 async fn serve(
@@ -144,6 +165,73 @@ async fn events_are_handled_one_after_the_other_until_the_api_fails() {
     assert!(end.contains("500") && end.ends_with("no more"), "{end}");
 }
 
+/// Events with ids of their own, for a route whose handler waits for as many events at once as there are workers.
+async fn events_meet(workers: usize) {
+    let barrier = Arc::new(Barrier::new(workers));
+    let router = Router::new().two_way("meet", move |context: Context| {
+        let barrier = barrier.clone();
+        async move {
+            barrier.wait().await;
+            context.trace_id().unwrap_or_default().to_owned()
+        }
+    });
+    let answers = (0..workers * 3).map(|number| {
+        let mut event = event(message("meet"));
+        event.headers[0].1 = format!("id-{number}");
+        let trace = ("Lambda-Runtime-Trace-Id", format!("trace-{number}"));
+        event.headers.push(trace);
+        event
+    });
+    let (requests, connections, _) = run_with(router, answers.collect(), workers, false).await;
+    assert_eq!(requests.len(), workers * 3);
+    // Two requests an event. The client may connect while a connection becomes free.
+    assert!(connections < workers * 3, "{connections}");
+    for request in requests {
+        let trace = request.body["body"].as_str().unwrap();
+        let number = trace.strip_prefix("trace-").unwrap();
+        assert!(
+            request.head.contains(&format!("/id-{number}/response ")),
+            "an event has the answer of another: {request:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn workers_handle_events_at_the_same_time_on_one_thread() {
+    events_meet(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workers_handle_events_at_the_same_time_on_several_threads() {
+    events_meet(4).await;
+}
+
+#[tokio::test]
+async fn an_event_that_runs_when_the_api_fails_is_still_answered() {
+    let router = Router::new().two_way("slow", async || {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        "done"
+    });
+    // The second worker gets no event.
+    let answers = vec![event(message("slow"))];
+    let (requests, _, end) = run_with(router, answers, 2, false).await;
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].body["body"], "done");
+    assert!(end.ends_with("no more"), "{end}");
+}
+
+#[tokio::test]
+async fn after_a_restore_the_loop_has_a_new_connection() {
+    let restored = Next {
+        status: "200 OK",
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let answers = vec![restored, event(message("echo")), event(message("echo"))];
+    let (requests, connections, _) = run_with(router(), answers, 1, true).await;
+    assert_eq!((requests.len(), connections), (2, 2));
+}
+
 #[tokio::test]
 async fn fault_m6_a_handler_has_the_trace_and_the_environment_does_not() {
     let traced = |number: u32| {
@@ -194,8 +282,8 @@ async fn fault_f21_a_failure_is_reported_under_the_name_of_its_error() {
 #[test]
 fn an_invalid_address_is_an_error_that_contains_it() {
     for bad in ["/path", "a b", "http:///"] {
-        let error = Runtime::new(bad).err().expect(bad).to_string();
+        let error = Runtime::new(bad, 1).err().expect(bad).to_string();
         assert!(error.contains("AWS_LAMBDA_RUNTIME_API"), "{error}");
     }
-    assert!(Runtime::new("127.0.0.1:9001").is_ok());
+    assert!(Runtime::new("127.0.0.1:9001", 1).is_ok());
 }

@@ -1,7 +1,7 @@
 //! The follow-up tasks of a broadcast.
 
 use crate::error::BoxError;
-use crate::id::new_id;
+use crate::random::new_id;
 use crate::task::Remaining;
 use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
 use std::sync::Arc;

@@ -2,6 +2,7 @@
 
 use super::super::Sender;
 use crate::ConnectionId;
+use crate::random::rng;
 use crate::store::{Page, Scope, Slice, StoreError, check_name};
 use crate::sync::spawned;
 use crate::task::Range;
@@ -35,8 +36,8 @@ pub(in crate::sender) fn chunks(
     }
     let (sender, scope) = (sender.clone(), scope.clone());
     let mut numbered: Vec<_> = ranges.into_iter().enumerate().collect();
-    // Shuffled, so that no connection is always the last.
-    fastrand::shuffle(&mut numbered);
+    // No connection is always the last.
+    rng().shuffle(&mut numbered);
     let reads = stream::iter(numbered).flat_map_unordered(READS, move |(number, range)| {
         read(sender.clone(), scope.clone(), number, range).boxed()
     });
@@ -93,7 +94,7 @@ fn split(
                 after: ids.last().cloned(),
             }),
         };
-        fastrand::shuffle(&mut ids);
+        rng().shuffle(&mut ids);
         Chunk { range, ids, left }
     })
 }

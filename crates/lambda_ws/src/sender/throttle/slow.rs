@@ -5,7 +5,7 @@ use crate::ConnectionId;
 use crate::sync::lock;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 /// The default time after which a slow connection is closed (`SLOW_CLOSE`).
@@ -34,6 +34,16 @@ pub(crate) struct SlowClients {
 struct Slow {
     first: Instant,
     last: Instant,
+    /// The last one by the wall clock: the other clock may stand still while Lambda freezes the process.
+    seen: SystemTime,
+}
+
+impl Slow {
+    /// Whether the last 429 was a moment ago.
+    fn is_in_a_row(self, now: Instant, wall: SystemTime) -> bool {
+        let by_wall = wall.duration_since(self.seen).unwrap_or_default();
+        now.saturating_duration_since(self.last).max(by_wall) <= GAP
+    }
 }
 
 impl SlowClients {
@@ -50,30 +60,45 @@ impl SlowClients {
         let slow = Slow {
             first: now,
             last: now,
+            seen: SystemTime::now(),
         };
         self.lock().insert(self.key(id), slow, now);
     }
 
     /// Records another 429 of a connection, and returns whether it is known as slow.
     pub(in crate::sender) fn throttled(&self, id: &ConnectionId, now: Instant) -> bool {
+        self.throttled_at(id, now, SystemTime::now())
+    }
+
+    fn throttled_at(&self, id: &ConnectionId, now: Instant, wall: SystemTime) -> bool {
         let (key, mut known) = (self.key(id), self.lock());
         let Some(slow) = known.get(&key, now) else {
             return false;
         };
-        let is_in_a_row = now.saturating_duration_since(slow.last) <= GAP;
-        let first = if is_in_a_row { slow.first } else { now };
-        known.insert(key, Slow { first, last: now }, now);
+        let first = match slow.is_in_a_row(now, wall) {
+            true => slow.first,
+            false => now,
+        };
+        let slow = Slow {
+            first,
+            last: now,
+            seen: wall,
+        };
+        known.insert(key, slow, now);
         true
     }
 
     /// Returns whether a connection has been slow for so long that it must be closed.
     pub(in crate::sender) fn is_overdue(&self, id: &ConnectionId, now: Instant) -> bool {
+        self.is_overdue_at(id, now, SystemTime::now())
+    }
+
+    fn is_overdue_at(&self, id: &ConnectionId, now: Instant, wall: SystemTime) -> bool {
         let Some(close) = self.close else {
             return false;
         };
         self.lock().get(&self.key(id), now).is_some_and(|slow| {
-            now.saturating_duration_since(slow.last) <= GAP
-                && now.saturating_duration_since(slow.first) >= close
+            slow.is_in_a_row(now, wall) && now.saturating_duration_since(slow.first) >= close
         })
     }
 
@@ -135,6 +160,22 @@ mod tests {
         assert!(!slow.is_overdue(&id, again + SECOND));
         slow.remove(&id);
         assert!(!slow.throttled(&id, again));
+    }
+
+    #[test]
+    fn a_connection_is_not_overdue_after_a_freeze_during_which_the_clock_stood_still() {
+        let (slow, id) = (SlowClients::default(), ConnectionId::from("a"));
+        let (start, wall) = (Instant::now(), SystemTime::now());
+        slow.add(&id, start);
+        for second in (5..60).step_by(5) {
+            let (now, wall) = (start + SECOND * second, wall + SECOND * second);
+            assert!(slow.throttled_at(&id, now, wall));
+        }
+        // The process was frozen for six hours after that.
+        let (now, wall) = (start + SLOW_CLOSE, wall + SECOND * 6 * 60 * 60);
+        assert!(!slow.is_overdue_at(&id, now, wall));
+        assert!(slow.throttled_at(&id, now, wall));
+        assert!(!slow.is_overdue_at(&id, now + SECOND, wall + SECOND));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::DynamoDb;
 use super::item::{Item, connection_key, member_item, member_key, millis};
 use super::retry::BACKOFF;
+use crate::random::new_id;
 use crate::store::{Record, Scope, StoreError};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -78,7 +79,7 @@ impl DynamoDb {
 
 /// The token by which DynamoDB recognises a repeated transaction.
 fn token() -> String {
-    format!("{:032x}", fastrand::u128(..))
+    new_id()
 }
 
 pub(super) enum WriteError {

@@ -4,7 +4,7 @@ use super::http_response::HttpResponse;
 use super::http1::{ExchangeError, Http1};
 use super::signed_request::SignedRequest;
 use crate::error::BoxError;
-use crate::https::{ATTEMPT, CALL, Connector, IDLE, Stream};
+use crate::https::{ATTEMPT, CALL, Connector, IDLE, RESTORES, Stream};
 use crate::sync::lock;
 use crate::tls::Tls;
 use http::{StatusCode, Uri};
@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
@@ -42,12 +43,16 @@ pub(super) struct ConnectionPool {
     /// The most recently used connection is at the end.
     idle: Mutex<VecDeque<Idle>>,
     pub(super) idle_timeout: Duration,
+    /// How often the process was restored from a snapshot.
+    pub(super) restores: &'static AtomicU64,
 }
 
 #[derive(Debug)]
 struct Idle {
     connection: Connection,
     since: Moment,
+    /// The number of restores when it was last used.
+    restores: u64,
 }
 
 /// A moment on both clocks: in a frozen environment one of them may stand still.
@@ -77,6 +82,7 @@ impl ConnectionPool {
             returned: Notify::new(),
             idle: Mutex::default(),
             idle_timeout: IDLE,
+            restores: &RESTORES,
         }
     }
 
@@ -160,9 +166,11 @@ impl ConnectionPool {
             let Idle {
                 mut connection,
                 since,
+                restores,
             } = idle.pop_back()?;
-            if Moment::now().since(since) >= self.idle_timeout {
-                // The connections before it are even older.
+            let is_of_snapshot = restores != self.restores.load(Ordering::Relaxed);
+            if is_of_snapshot || Moment::now().since(since) >= self.idle_timeout {
+                // Those before it have waited even longer.
                 let old = std::mem::take(&mut *idle);
                 drop(idle);
                 drop(old);
@@ -206,6 +214,7 @@ impl ConnectionPool {
         idle.push_back(Idle {
             connection,
             since: now,
+            restores: self.restores.load(Ordering::Relaxed),
         });
         let old = idle
             .iter()

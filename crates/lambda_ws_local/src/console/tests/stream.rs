@@ -149,7 +149,7 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
     assert_eq!(told["status"], 200);
     let _nobody = call(None).await;
     assert_eq!(page.entry("call", |_| true).await["origin"], "unknown");
-    watched.activity.environment_idle("chat", 2);
+    watched.activity.environment_idle("chat", 2, "b");
     watched
         .activity
         .invocation_ended("b", Duration::ZERO, Ok(&event));

@@ -265,3 +265,17 @@ fn a_share_starts_at_the_present_rate_and_returns_to_its_full_rate() {
     let _ = rate_limiter.try_acquire(now + SECOND * 20);
     assert_eq!(rate_limiter.rate(), 250.0);
 }
+
+#[test]
+fn a_freeze_of_hours_brings_neither_a_burst_nor_a_debt() {
+    let (rate_limiter, start) = (RateLimiter::new(100), Instant::now());
+    (0..150).for_each(|_| rate_limiter.charge(start));
+    let later = start + Duration::from_secs(6 * 60 * 60);
+    let taken = (0..10_000).take_while(|_| rate_limiter.try_acquire(later).is_ok());
+    assert_eq!(taken.count(), 100, "as many as in a second");
+    // A clock that stands still, or that is set back by a restore, gives no token and takes none.
+    assert!(rate_limiter.try_acquire(later).is_err());
+    assert!(rate_limiter.try_acquire(start).is_err());
+    let wait = rate_limiter.try_acquire(start).unwrap_err() - start;
+    assert!(wait <= Duration::from_millis(11), "{wait:?}");
+}

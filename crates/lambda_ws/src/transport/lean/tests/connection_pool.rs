@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
 const OK: ServerAction = ServerAction::HttpResponse(200, "");
@@ -61,6 +62,20 @@ async fn one_connection_serves_request_after_request() {
     let pool = pool(&server);
     succeeds(&pool, 20).await;
     assert_eq!((server.seen().len(), server.connections()), (20, 1));
+}
+
+#[tokio::test]
+async fn a_connection_of_a_snapshot_is_not_used_after_the_restore() {
+    let server = Server::start(|_, _, _| OK).await;
+    let mut pool = pool(&server);
+    let restores: &'static AtomicU64 = Box::leak(Box::default());
+    pool.restores = restores;
+    send(&pool).await.unwrap();
+    restores.fetch_add(1, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(send(&pool).await.unwrap().status, 200);
+    }
+    assert_eq!((server.seen().len(), server.connections()), (4, 2));
 }
 
 #[tokio::test]
