@@ -1,5 +1,10 @@
 //! What happened to a connection.
 
+mod raw;
+mod source;
+
+pub use source::EventSource;
+
 use crate::ConnectionId;
 use crate::connection::RecordCache;
 use crate::context::Context;
@@ -9,8 +14,8 @@ use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
-/// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`],
+/// [`Left`] or [`Trigger`]. What a handler may ask for depends on it, and the compiler knows.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
@@ -76,6 +81,22 @@ pub struct Left {
     pub presence: PresenceChange,
 }
 
+/// An event that does not come from a connection: a schedule, a queue, a bucket, a direct invocation. For routers with
+/// handlers of [`on`](crate::Router::on) or [`event`](crate::Router::event).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Trigger {
+    /// The source; `None`, if it is not one that the library knows.
+    pub source: Option<EventSource>,
+}
+
+impl Trigger {
+    /// The name in place of a route key, in metrics.
+    pub(crate) fn route(self) -> &'static str {
+        self.source.map_or("$event", EventSource::route)
+    }
+}
+
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
 pub struct Disconnect {
@@ -119,7 +140,7 @@ macro_rules! kinds {
     )* };
 }
 
-kinds! { Authorize Connect Opened Message Disconnect Joined Left }
+kinds! { Authorize Connect Opened Message Disconnect Joined Left Trigger }
 
 /// One event of a connection.
 ///
@@ -138,7 +159,7 @@ pub struct Event<K> {
 impl<K> Event<K> {
     /// Which connection, which route, when, from where. Of [`Joined`] it is that of the event which brought
     /// it about; of [`Left`] only what is known of a connection that is gone: itself, since when, and its
-    /// API and stage.
+    /// API and stage; of a [`Trigger`] only the ids of the invocation.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -202,4 +223,6 @@ pub enum EventData {
     Joined(Joined),
     /// Users have left a room.
     Left(Left),
+    /// An event that does not come from a connection.
+    Trigger(Trigger),
 }

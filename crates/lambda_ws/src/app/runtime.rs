@@ -159,7 +159,9 @@ impl Invocation {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;
-            let reply = dispatcher.call(event, self.context()).await?;
+            let reply = dispatcher
+                .call(event, self.context().with_event(&self.event))
+                .await?;
             serde_json::to_vec(&reply).map_err(|error| Failure::from(BoxError::from(error)))
         };
         let result = match AssertUnwindSafe(called).catch_unwind().await {

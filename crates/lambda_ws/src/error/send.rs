@@ -32,6 +32,13 @@ pub enum SendError {
     /// The account sends too much, or this client reads too slowly (status 429, conformance G6).
     #[error("too many messages: the account's rate is exceeded or the client's buffer is full")]
     Throttled,
+    /// The program cannot tell where connections are: the event is not one of the WebSocket API, and the variable
+    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` is not set.
+    #[error(
+        "this event does not tell where connections are, and AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI is not set; fix: \
+         set it to https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
+    )]
+    NoEndpoint,
     /// API Gateway does not let this program send (status 403).
     #[error(
         "API Gateway refuses the program (403) at {url}: check that it may \

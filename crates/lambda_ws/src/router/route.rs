@@ -1,9 +1,9 @@
 //! One route.
 
-use crate::event::{Event, Kind, Message};
+use crate::event::{Event, Kind, Message, Trigger};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
-use crate::response::{IntoResponse, Response, TwoWay};
+use crate::response::{IntoResponse, IntoResult, Response, TwoWay};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -67,6 +67,24 @@ where
             // By `$default` the response has no way back of its own.
             response.two_way = event.data.selected.is_none();
             response
+        })
+    }))
+}
+
+pub(super) fn handled_trigger<S, H, Args>(handler: H) -> Route<Trigger, S>
+where
+    S: Clone + Send + Sync + 'static,
+    H: Handler<Args, Future: Send>,
+    H::Output: IntoResult,
+    H::Args: FromEvent<Trigger, S> + Send + 'static,
+{
+    Route(Arc::new(move |event: Event<Trigger>, state| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            match args::<H::Args, Trigger, S>(&event, &state).await {
+                Ok(args) => handler.call(args).await.into_result(),
+                Err(refused) => refused,
+            }
         })
     }))
 }

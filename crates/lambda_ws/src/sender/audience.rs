@@ -83,7 +83,7 @@ impl Audience {
     /// [`SendError::TooLarge`] and [`SendError::Encode`], before anything is sent;
     /// [`SendError::Store`] if the store cannot be read at all: nothing is sent. If only a part of the group cannot be
     /// read, the others get the message, and the part is the delivery's `rest` or a task's;
-    /// [`SendError::Forbidden`] at the first 403, which all would get.
+    /// [`SendError::Forbidden`] at the first 403, and [`SendError::NoEndpoint`], which all would get.
     pub async fn send(self, message: impl IntoPayload) -> Result<Delivery, SendError> {
         let payload = message.into_payload()?;
         self.each(Some(payload)).await

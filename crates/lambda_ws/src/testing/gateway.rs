@@ -10,6 +10,7 @@ use crate::sender::Sender;
 use crate::store::Memory;
 use lambda_ws_protocol::CloseReason;
 use lambda_ws_protocol::selection::Expression;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,8 +169,9 @@ impl Gateway {
         self.0.shared.now()
     }
 
-    /// Invokes the application with an event that is none of its API's: what others
-    /// [publish](crate::run#publishing), directly or by SNS, SQS or EventBridge.
+    /// Invokes the application with any event: what others [publish](crate::run#publishing), directly or by SNS, SQS or
+    /// EventBridge; an event for [`Router::on`] or [`Router::event`]; an HTTP request of API Gateway. It is JSON, or a type
+    /// of `aws_lambda_events`, such as an `S3Event` or an `ApiGatewayWebsocketProxyRequest`.
     ///
     /// ```
     /// # use lambda_ws::{Error, Opening, Router, testing::Gateway};
@@ -192,10 +194,18 @@ impl Gateway {
     /// # Errors
     ///
     /// The function's error, as its caller sees it.
-    pub async fn invoke(&self, event: serde_json::Value) -> Result<serde_json::Value, String> {
+    ///
+    /// # Panics
+    ///
+    /// If JSON cannot express the event.
+    ///
+    /// [`Router::on`]: crate::Router::on
+    /// [`Router::event`]: crate::Router::event
+    pub async fn invoke(&self, event: impl Serialize) -> Result<serde_json::Value, String> {
         let shared = &self.0.shared;
         let _action = shared.action();
-        let done = shared.call(event.to_string()).await;
+        let event = serde_json::to_string(&event).expect("an event is JSON");
+        let done = shared.call(event).await;
         shared.tell_ends().await;
         let json = done.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))

@@ -1,6 +1,7 @@
 //! What others publish through the function.
 
 use super::Dispatcher;
+use super::records::Record;
 use crate::app::backend::EventScope;
 use crate::app::error::PublishError;
 use crate::app::lambda_response::LambdaResponse;
@@ -10,6 +11,7 @@ use crate::sender::{Delivery, Sender};
 use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// What is published, and to whom.
 #[derive(Deserialize)]
@@ -67,6 +69,13 @@ impl Dispatcher {
     }
 }
 
+impl Record {
+    /// Whether the text contains `publish`, valid or not.
+    pub(super) fn publishes(&self) -> bool {
+        unwrapped(self.text()).is_ok_and(|publish| publish.is_some())
+    }
+}
+
 impl Sender {
     /// Publishes what stands behind `publish`.
     async fn publish(&self, json: &str) -> Result<Published, BoxError> {
@@ -116,27 +125,35 @@ impl Sender {
 
     /// Publishes what stands in the text of a notification or a message.
     pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
-        let mut text = std::borrow::Cow::Borrowed(text);
-        for _ in 0..ENVELOPES {
-            let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(invalid)?;
-            text = match envelope {
-                Envelope {
-                    publish: Some(publish),
-                    ..
-                } => return self.publish(publish.get()).await,
-                Envelope {
-                    message: Some(message),
-                    ..
-                } => message.into(),
-                Envelope {
-                    detail: Some(detail),
-                    ..
-                } => detail.get().to_owned().into(),
-                _ => break,
-            };
+        match unwrapped(text).map_err(invalid)? {
+            Some(publish) => self.publish(&publish).await,
+            None => Err(invalid("nothing to publish").into()),
         }
-        Err(invalid("nothing to publish").into())
     }
+}
+
+/// What stands behind `publish` in the text of a notification or a message, out of its envelopes.
+fn unwrapped(text: &str) -> Result<Option<String>, serde_json::Error> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..ENVELOPES {
+        let envelope: Envelope<'_> = serde_json::from_str(&text)?;
+        text = match envelope {
+            Envelope {
+                publish: Some(publish),
+                ..
+            } => return Ok(Some(publish.get().to_owned())),
+            Envelope {
+                message: Some(message),
+                ..
+            } => message.into(),
+            Envelope {
+                detail: Some(detail),
+                ..
+            } => detail.get().to_owned().into(),
+            _ => break,
+        };
+    }
+    Ok(None)
 }
 
 /// What a message may be wrapped in.
