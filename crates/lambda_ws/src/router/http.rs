@@ -2,6 +2,7 @@
 
 use super::Router;
 use super::handlers::set;
+use crate::auth::Tickets;
 use crate::error::BoxError;
 use crate::sender::Sender;
 use futures_util::future::BoxFuture;
@@ -29,7 +30,7 @@ impl<S> Router<S> {
     ///
     /// It gets the events of API Gateway's HTTP APIs (payload format 2.0 and 1.0) and REST APIs, of function URLs and of
     /// Application Load Balancers, as requests of [`lambda_http`](https://docs.rs/lambda_http), whose `RequestExt` has
-    /// the rest of the event. A [`Sender`](crate::Sender) is among the extensions of each request.
+    /// the rest of the event. A [`Sender`](crate::Sender) and [`Tickets`] are extensions of each request.
     ///
     /// ```
     /// use axum::extract::Extension;
@@ -66,6 +67,7 @@ impl<S> Router<S> {
         let call = move |call: HttpCall| -> BoxFuture<'static, _> {
             let (service, sender) = (service.clone(), call.sender);
             let service = service_fn(move |mut request: Request| {
+                request.extensions_mut().insert(Tickets::of(sender.clone()));
                 request.extensions_mut().insert(sender.clone());
                 service.clone().oneshot(request)
             });

@@ -34,7 +34,8 @@ const FOLLOW_UP: Duration = Duration::from_secs(300);
 /// invokes itself: the command ends when these invocations have ended, too.
 ///
 /// Each answer is judged by the rules of its event: a proxy response for a route, a policy for an authorizer,
-/// batchItemFailures or nothing for SQS, Kinesis and DynamoDB, and anything but an error for all others.
+/// batchItemFailures or nothing for SQS, Kinesis and DynamoDB, a response for REST APIs and load balancers, and anything
+/// but an error for all others: schedules, S3, HTTP APIs.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local invoke events/*.json
