@@ -78,14 +78,24 @@ async fn one_program_serves_sockets_a_schedule_an_upload_and_http() {
     assert_eq!(result(&gateway, &webhook).await["body"], "1");
     assert_eq!(ann.text().await, "webhook 1");
 
-    let (failed, error) = invoke(&gateway, &event("sqs")).await;
-    assert!(failed, "{error}");
-    assert_eq!(error["errorType"], "UnknownEvent");
-    let message = error["errorMessage"].as_str().expect("a text");
-    assert!(
-        message.contains("add `Router::on(EventSource::Sqs, ..)`"),
-        "{message}"
-    );
+    for (event, kind, fix) in [
+        (
+            event("sqs"),
+            "PublishError",
+            "no `Router::on` for other records",
+        ),
+        (
+            json!({"order": 7}),
+            "UnknownEvent",
+            "add `Router::event(..)`",
+        ),
+    ] {
+        let (failed, error) = invoke(&gateway, &event).await;
+        assert!(failed, "{error}");
+        assert_eq!(error["errorType"], kind, "{error}");
+        let message = error["errorMessage"].as_str().expect("a text");
+        assert!(message.contains(fix), "{message}");
+    }
     gateway.stop().await;
 }
 

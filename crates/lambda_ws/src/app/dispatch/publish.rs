@@ -125,10 +125,13 @@ impl Sender {
 
     /// Publishes what stands in the text of a notification or a message.
     pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
-        match unwrapped(text).map_err(invalid)? {
-            Some(publish) => self.publish(&publish).await,
-            None => Err(invalid("nothing to publish").into()),
-        }
+        let problem = match unwrapped(text) {
+            Ok(Some(publish)) => return self.publish(&publish).await,
+            Ok(None) => "nothing to publish".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let problem = format!("{problem}, and the router has no `Router::on` for other records");
+        Err(invalid(problem).into())
     }
 }
 

@@ -124,6 +124,20 @@ async fn an_event_without_a_handler_fails_and_names_the_missing_handler() {
 }
 
 #[tokio::test]
+async fn records_that_do_not_publish_and_have_no_handler_name_it() {
+    let (router, _) = router();
+    let gateway = Gateway::new(router);
+    let plain = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "hello"}}]});
+    for event in [serde_json::from_str(SQS).unwrap(), plain] {
+        let error = gateway.invoke(event).await.unwrap_err();
+        assert!(
+            error.contains("no `Router::on` for other records"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn publish_events_come_before_all_handlers() {
     let router = Router::new()
         .connect(async |me: Opening| me.join("tea").map_err(Error::from))
