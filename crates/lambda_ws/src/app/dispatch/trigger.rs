@@ -78,7 +78,7 @@ impl Dispatcher {
         Err(no_service().into())
     }
 
-    /// Why an event that the router has no handler for fails.
+    /// Returns why an event without a handler fails.
     pub(super) fn unhandled(source: Option<EventSource>, cause: Option<BoxError>) -> UnknownEvent {
         let handler = match source {
             Some(source) => format!("`Router::on(EventSource::{source}, ..)`"),
