@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use tests::{Gateway, Program, Setup, example_with, root, within};
+use tests::{Program, Setup, example_with, root, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 /// A sample event that does not come from the WebSocket API.
 fn event(name: &str) -> Value {
@@ -26,18 +26,22 @@ fn request(path: &str, headers: Value, body: &str) -> Value {
     event
 }
 
+/// A free port for Lambda's API, which the gateway does not print, and its address.
+async fn free_port() -> (String, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (address.port().to_string(), address.to_string())
+}
+
 /// Invokes the function by Lambda's API. Returns whether the function failed, and the result.
-async fn invoke(gateway: &Gateway, event: &Value) -> (bool, Value) {
-    let rest = gateway.management.strip_prefix("http://");
-    let host = rest.and_then(|rest| rest.split('/').next());
-    let host = host.expect("the gateway prints its address");
+async fn invoke(lambda: &str, event: &Value) -> (bool, Value) {
     let body = event.to_string();
     let length = body.len();
     let request = format!(
-        "POST /2015-03-31/functions/Chat/invocations HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+        "POST /2015-03-31/functions/Chat/invocations HTTP/1.1\r\nHost: {lambda}\r\nConnection: close\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     );
-    let mut stream = TcpStream::connect(host).await.expect("it listens");
+    let mut stream = TcpStream::connect(lambda).await.expect("it listens");
     let sent = stream.write_all(request.as_bytes()).await;
     sent.expect("it reads");
     let mut answer = String::new();
@@ -50,8 +54,8 @@ async fn invoke(gateway: &Gateway, event: &Value) -> (bool, Value) {
 }
 
 /// Invokes the function, which does not fail.
-async fn result(gateway: &Gateway, event: &Value) -> Value {
-    let (failed, result) = invoke(gateway, event).await;
+async fn result(lambda: &str, event: &Value) -> Value {
+    let (failed, result) = invoke(lambda, event).await;
     assert!(!failed, "{result}");
     result
 }
@@ -59,23 +63,25 @@ async fn result(gateway: &Gateway, event: &Value) -> Value {
 #[tokio::test]
 async fn one_program_serves_sockets_a_schedule_an_upload_and_http() {
     let program = example_with("http", "lambda_ws/http");
-    let gateway = Setup::new().program([program]).start().await;
+    let (port, lambda) = free_port().await;
+    let setup = Setup::new().args(["--lambda-port", &port]);
+    let gateway = setup.program([program]).start().await;
     let ticket = request("/tickets", json!({"x-user": "ann"}), "");
-    let ticket = result(&gateway, &ticket).await;
+    let ticket = result(&lambda, &ticket).await;
     assert_eq!(ticket["statusCode"], 200, "{ticket}");
     let ticket = ticket["body"].as_str().expect("a ticket").to_owned();
     assert!(gateway.try_client("ticket=guess").await.is_err());
     let mut ann = gateway.client(&format!("ticket={ticket}")).await;
 
     for name in ["schedule", "s3"] {
-        assert_eq!(result(&gateway, &event(name)).await, json!(1), "{name}");
+        assert_eq!(result(&lambda, &event(name)).await, json!(1), "{name}");
         assert_eq!(ann.text().await, "tick", "{name}");
     }
-    let published = result(&gateway, &event("http")).await;
+    let published = result(&lambda, &event("http")).await;
     assert_eq!(published["body"], "1 sent", "{published}");
     assert_eq!(ann.text().await, "hello");
     let webhook = request("/webhook", json!({}), "");
-    assert_eq!(result(&gateway, &webhook).await["body"], "1");
+    assert_eq!(result(&lambda, &webhook).await["body"], "1");
     assert_eq!(ann.text().await, "webhook 1");
 
     for (event, kind, fix) in [
@@ -90,7 +96,7 @@ async fn one_program_serves_sockets_a_schedule_an_upload_and_http() {
             "add `Router::event(..)`",
         ),
     ] {
-        let (failed, error) = invoke(&gateway, &event).await;
+        let (failed, error) = invoke(&lambda, &event).await;
         assert!(failed, "{error}");
         assert_eq!(error["errorType"], kind, "{error}");
         let message = error["errorMessage"].as_str().expect("a text");
