@@ -78,6 +78,14 @@ pub fn example(name: &str) -> PathBuf {
     build(&[&format!("--example={name}")])
 }
 
+/// An example of the library that needs a feature, such as `lambda_ws/http`.
+pub fn example_with(name: &str, feature: &str) -> PathBuf {
+    build(&[
+        &format!("--example={name}"),
+        &format!("--features={feature}"),
+    ])
+}
+
 /// The folder of the programs.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

@@ -19,6 +19,7 @@ mod e2e {
     mod layers;
     mod new_project;
     mod operations;
+    mod other_events;
     mod own_project;
     mod packages;
     mod publish;

@@ -2,9 +2,11 @@
 
 use crate::random::new_id;
 use crate::{ConnectionId, Timestamp};
+use bytes::Bytes;
 use lambda_ws_protocol::event::IncomingContext;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use std::fmt;
 use std::sync::Arc;
 
 /// The connection, route, time and client address of an event. Clones are cheap.
@@ -32,6 +34,19 @@ struct Parts {
     /// The trace of this invocation. A task has its own.
     #[serde(skip)]
     trace_id: Option<Box<str>>,
+    #[serde(skip)]
+    json: EventJson,
+}
+
+/// The JSON text of the event of this invocation; empty in a task.
+#[derive(Default)]
+struct EventJson(Bytes);
+
+// Events contain tokens, which must not be logged.
+impl fmt::Debug for EventJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 /// The JSON form in a task.
@@ -52,6 +67,7 @@ impl Context {
         connection_id: ConnectionId,
         incoming: &mut IncomingContext<'_>,
         trace_id: Option<&str>,
+        json: Bytes,
     ) -> Self {
         let identity = incoming.identity.take().unwrap_or_default();
         Self(Arc::new(Parts {
@@ -67,6 +83,7 @@ impl Context {
             user_agent: identity.user_agent,
             authorizer: incoming.authorizer.map(ToOwned::to_owned),
             trace_id: trace_id.map(Into::into),
+            json: EventJson(json),
         }))
     }
 
@@ -92,10 +109,41 @@ impl Context {
             user_agent: None,
             authorizer: None,
             trace_id: None,
+            json: EventJson::default(),
         }))
     }
 
-    /// Returns the connection's id.
+    /// Returns the context of an event without a connection: the ids of its invocation, and its JSON.
+    pub(crate) fn trigger(
+        route_key: &str,
+        request_id: Option<&str>,
+        trace_id: Option<&str>,
+        json: Bytes,
+        now: Timestamp,
+    ) -> Self {
+        Self(Arc::new(Parts {
+            connection_id: ConnectionId::from(""),
+            connected_at: now,
+            request_id: request_id.map_or_else(new_id, str::to_owned),
+            request_time: now,
+            route_key: route_key.to_owned(),
+            stage: String::new(),
+            api_id: String::new(),
+            domain_name: String::new(),
+            source_ip: String::new(),
+            user_agent: None,
+            authorizer: None,
+            trace_id: trace_id.map(Into::into),
+            json: EventJson(json),
+        }))
+    }
+
+    /// The JSON text of the event that Lambda sent; empty if the handler runs in a task.
+    pub(crate) fn json(&self) -> &Bytes {
+        &self.0.json.0
+    }
+
+    /// The connection.
     pub fn connection_id(&self) -> &ConnectionId {
         &self.0.connection_id
     }

@@ -106,7 +106,19 @@ impl Error {
         self.source.as_deref().map(|source| source as _)
     }
 
-    /// Returns whether the client caused the error. Its text then goes to the client.
+    /// The error of a failed invocation: the cause itself, or the code and the message that a client would get.
+    pub(crate) fn into_cause(self) -> BoxError {
+        match (self.client, self.source) {
+            (None, Some(source)) => source,
+            (None, None) => "internal error".into(),
+            (Some((code, message)), source) => {
+                let cause = source.map(|source| format!(": {}", chain(&*source)));
+                format!("{code}: {message}{}", cause.unwrap_or_default()).into()
+            }
+        }
+    }
+
+    /// Whether the client is told what is wrong, because it did something wrong.
     pub fn is_client(&self) -> bool {
         self.client.is_some() || self.mistake().is_some()
     }

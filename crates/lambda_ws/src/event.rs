@@ -1,5 +1,10 @@
 //! The events of a connection.
 
+mod raw;
+mod source;
+
+pub use source::EventSource;
+
 use crate::ConnectionId;
 use crate::connection::RecordCache;
 use crate::context::Context;
@@ -76,7 +81,23 @@ pub struct Left {
     pub presence: PresenceChange,
 }
 
-/// The end of a connection (`$disconnect`, conformance C3).
+/// An event that does not come from a connection: a schedule, a queue, a bucket, a direct invocation. For routers with
+/// handlers of [`on`](crate::Router::on) or [`event`](crate::Router::event).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Trigger {
+    /// The source; `None`, if it is not one that the library knows.
+    pub source: Option<EventSource>,
+}
+
+impl Trigger {
+    /// The name in place of a route key, in metrics.
+    pub(crate) fn route(self) -> &'static str {
+        self.source.map_or("$event", EventSource::route)
+    }
+}
+
+/// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Disconnect {
@@ -120,7 +141,7 @@ macro_rules! kinds {
     )* };
 }
 
-kinds! { Authorize Connect Opened Message Disconnect Joined Left }
+kinds! { Authorize Connect Opened Message Disconnect Joined Left Trigger }
 
 /// An event of a connection. Extractors read it ([`FromEvent`](crate::FromEvent)).
 #[derive(Debug)]
@@ -200,4 +221,6 @@ pub enum EventData {
     Joined(Joined),
     /// Users left a room.
     Left(Left),
+    /// An event that does not come from a connection.
+    Trigger(Trigger),
 }

@@ -22,6 +22,7 @@ mod disconnect;
 mod every;
 mod message;
 mod presence;
+mod raw;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ pub use connect::{Protocols, Query};
 pub use disconnect::Close;
 pub use every::{Extension, FromRef, State};
 pub use message::RouteKey;
+pub use raw::Raw;
 pub use record::{Rooms, Session, User};
 
 use crate::event::{Event, Kind};
@@ -42,7 +44,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`; `Trigger` events have no connection: their handlers take `Raw`, `Context`, `Sender`, `Kv`, `State` and `Extension`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// The response to the event if the extraction fails.

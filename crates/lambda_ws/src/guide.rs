@@ -36,6 +36,9 @@ pub mod errors {}
 #[doc = include_str!("../docs/authentication.md")]
 pub mod authentication {}
 
+#[doc = include_str!("../docs/other_events.md")]
+pub mod other_events {}
+
 #[doc = include_str!("../docs/publishing.md")]
 pub mod publishing {}
 

@@ -54,6 +54,7 @@
 //! | [Key-value storage](guide::key_value) | data that outlives a connection |
 //! | [Errors](guide::errors) | what clients and logs get |
 //! | [Authentication](guide::authentication) | tokens, cookies, tickets, JWTs and Lambda authorizers |
+//! | [Other events](guide::other_events) | schedules, queues, buckets and HTTP requests in the same function |
 //! | [Publishing](guide::publishing) | messages from jobs, queues and other services |
 //! | [Testing](guide::testing) | an API in memory, with its own clock |
 //! | [The local gateway](guide::local_gateway) | a local API Gateway, Lambda and DynamoDB |
@@ -74,6 +75,7 @@
 //! |---|---|---|
 //! | `apigateway` | yes | sending through the API Gateway Management API |
 //! | `dynamodb` | yes | the connection store in DynamoDB |
+//! | `http` | no | `Router::http`, which serves the HTTP events of API Gateway, function URLs and load balancers |
 //! | `jwt` | no | `auth::Jwt`, which verifies the JSON Web Tokens of an identity provider |
 //!
 //! Without `apigateway` and `dynamodb` the library does not depend on the AWS SDK. [`App`] then needs a
@@ -121,11 +123,12 @@ pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Joined, Kind, Left, Message, Opened,
+    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, EventSource, Joined, Kind, Left,
+    Message, Opened, Trigger,
 };
 pub use extract::{
-    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
-    RouteKey, Session, State, User,
+    Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Raw,
+    Rooms, RouteKey, Session, State, User,
 };
 pub use handler::Handler;
 pub use json::Json;
@@ -133,7 +136,7 @@ pub use kv::{Kv, Namespaced};
 pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::PresenceChange;
-pub use response::{Accept, IntoResponse, Response, TwoWay};
+pub use response::{Accept, IntoResponse, IntoResult, Response, TwoWay};
 pub use router::{Router, RouterService};
 pub use sender::{Audience, Delivery, RoomPresence, Sender};
 pub use task::Remaining;

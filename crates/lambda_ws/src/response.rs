@@ -2,11 +2,13 @@
 
 use crate::Json;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened, Trigger};
 use crate::payload::{IntoPayload, Payload};
 use crate::policy::Policy;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use std::convert::Infallible;
 
 /// The response to an event.
@@ -28,6 +30,8 @@ pub(crate) enum Body {
     Nothing,
     Text(Payload),
     Policy(Box<Policy>),
+    /// The result of an event without a connection.
+    Json(Box<RawValue>),
     Failure(Error),
 }
 
@@ -56,7 +60,7 @@ impl Response {
     pub fn error(&self) -> Option<&Error> {
         match &self.body {
             Body::Failure(error) => Some(error),
-            Body::Nothing | Body::Text(_) | Body::Policy(_) => None,
+            Body::Nothing | Body::Text(_) | Body::Policy(_) | Body::Json(_) => None,
         }
     }
 }
@@ -89,7 +93,43 @@ pub trait IntoResponse<K> {
     fn into_response(self) -> Response;
 }
 
-/// The kind of a two-way route, which always returns a message.
+/// What a handler of [`Router::on`](crate::Router::on) and [`Router::event`](crate::Router::event) may return: `()`, or a
+/// `Result` of anything that is JSON and an [`Error`].
+///
+/// The JSON is the result of the invocation; `()` is `null`. An error fails the invocation: Lambda retries an
+/// asynchronous event twice, and the records of a queue or a stream until they expire.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be returned from a handler of `Router::on` or `Router::event`",
+    label = "not a result of an event",
+    note = "return `()`, or a `Result<T, Error>` whose `T` implements `serde::Serialize`"
+)]
+pub trait IntoResult {
+    /// Makes the response.
+    fn into_result(self) -> Response;
+}
+
+impl IntoResult for () {
+    fn into_result(self) -> Response {
+        Response::default()
+    }
+}
+
+impl<T: Serialize, E: Into<Error>> IntoResult for Result<T, E> {
+    fn into_result(self) -> Response {
+        let json = self
+            .map_err(Into::into)
+            .and_then(|value| to_raw_value(&value).map_err(Error::from));
+        match json {
+            Ok(json) => Response {
+                body: Body::Json(json),
+                ..Response::default()
+            },
+            Err(error) => IntoResponse::<Trigger>::into_response(error),
+        }
+    }
+}
+
+/// In place of an event's kind: what a two-way route may return, which is never nothing.
 #[derive(Debug)]
 pub enum TwoWay {}
 

@@ -2,18 +2,23 @@
 
 mod handler_timer;
 mod handlers;
+#[cfg(feature = "http")]
+mod http;
 mod layer;
 mod presence;
 mod respond;
 mod route;
 #[cfg(test)]
 mod tests;
+mod trigger;
 
 #[cfg(test)]
 pub(crate) use handler_timer::HandlerTimer;
+#[cfg(feature = "http")]
+pub(crate) use http::HttpCall;
 pub use layer::RouterService;
 
-use crate::event::{Authorize, Connect, Disconnect, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, EventSource, Message, Opened, Trigger};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
 use crate::response::{IntoResponse, TwoWay};
@@ -47,7 +52,10 @@ use std::time::Duration;
 pub struct Router<S = ()> {
     handlers: Handlers<S>,
     routes: BTreeMap<String, Route<Message, S>>,
-    /// The member of a message's JSON object that contains the route key.
+    triggers: BTreeMap<EventSource, Route<Trigger, S>>,
+    #[cfg(feature = "http")]
+    http: Option<http::HttpService>,
+    /// The member of a message's JSON object that names its route.
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
@@ -60,6 +68,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         Self {
             handlers: Handlers::default(),
             routes: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            #[cfg(feature = "http")]
+            http: None,
             member: "action".to_owned(),
             grace: None,
             keeps_presence: false,
@@ -257,6 +268,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         for (key, route) in other.routes {
             self = self.add(&key, route);
         }
+        for (source, route) in other.triggers {
+            self = self.add_trigger(source, route);
+        }
+        #[cfg(feature = "http")]
+        if let Some(http) = other.http {
+            set(&mut self.http, "http", http);
+        }
         self
     }
 
@@ -264,8 +282,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     pub fn with_state(self, state: S) -> Router {
         let routes = self.routes.into_iter();
         let routes = routes.map(|(key, route)| (key, route.with_state(&state)));
+        let triggers = self.triggers.into_iter();
+        let triggers = triggers.map(|(source, route)| (source, route.with_state(&state)));
         Router {
             routes: routes.collect(),
+            triggers: triggers.collect(),
+            #[cfg(feature = "http")]
+            http: self.http,
             handlers: self.handlers.with_state(&state),
             member: self.member,
             grace: self.grace,

@@ -127,6 +127,28 @@ impl Transport for LogOnly {
     }
 }
 
+/// Fails all operations: it is for events that do not tell where connections are.
+pub(crate) struct NoEndpoint;
+
+impl Transport for NoEndpoint {
+    async fn post(&self, _: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+        Err(SendError::NoEndpoint)
+    }
+
+    async fn close(&self, _: &ConnectionId) -> Result<(), SendError> {
+        Err(SendError::NoEndpoint)
+    }
+
+    async fn inspect(&self, _: &ConnectionId) -> Result<Inspection, SendError> {
+        Err(SendError::NoEndpoint)
+    }
+
+    fn url(&self) -> &str {
+        ""
+    }
+}
+
+/// The client that calls the management API.
 #[cfg(feature = "apigateway")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ManagementClient {

@@ -20,7 +20,7 @@ use crate::sender::{
 };
 use crate::store::{DynStore, Memory};
 use crate::task::Tasks;
-use crate::transport::LogOnly;
+use crate::transport::{LogOnly, NoEndpoint};
 use futures_util::future;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -193,6 +193,16 @@ impl Backend {
         Some(self.sender_through(route, api, scope, EventOrigin::Outside, None))
     }
 
+    /// Returns the sender of an event that does not come from a connection. Where the management API is not known, the
+    /// sender still reads the store, and fails to send.
+    pub(super) fn sender_of_trigger(&self, scope: &EventScope) -> Sender {
+        self.sender_without_event(scope).unwrap_or_else(|| {
+            let route: Route = (Arc::new(NoEndpoint), Arc::default());
+            self.sender_through(route, None, scope, EventOrigin::Outside, None)
+        })
+    }
+
+    /// Returns the sender of an event.
     pub(super) fn sender_for(
         &self,
         context: &Context,

@@ -11,6 +11,7 @@ mod publish;
 mod records;
 mod sweep;
 mod task;
+mod trigger;
 
 use super::backend::{Backend, EventScope};
 use super::failure::Failure;
@@ -25,6 +26,7 @@ use crate::metrics::Metrics;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
+use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::Extensions;
 use invocation::Invocation;
@@ -48,6 +50,8 @@ pub(crate) struct InvocationContext<'a> {
     pub(crate) deadline: Option<Instant>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) trace_id: Option<&'a str>,
+    /// The event, if handlers can keep it without a copy.
+    pub(crate) event: Option<&'a Bytes>,
 }
 
 impl<'a> InvocationContext<'a> {
@@ -66,10 +70,25 @@ impl<'a> InvocationContext<'a> {
             deadline: (deadline > now).then(|| Instant::now() + left),
             request_id,
             trace_id,
+            event: None,
         }
     }
 
-    /// Limits the deadline, because API Gateway waits for the response.
+    /// The same with the bytes of the event, which handlers then keep without a copy.
+    pub(crate) fn with_event(self, event: &'a Bytes) -> Self {
+        Self {
+            event: Some(event),
+            ..self
+        }
+    }
+
+    /// The bytes of the event, whose text is `json`.
+    pub(super) fn json(self, json: &str) -> Bytes {
+        let copied = || Bytes::copy_from_slice(json.as_bytes());
+        self.event.cloned().unwrap_or_else(copied)
+    }
+
+    /// The same, if API Gateway waits for the response.
     fn awaited(self) -> Self {
         let most = Instant::now() + DEADLINE;
         Self {
@@ -172,7 +191,7 @@ impl Dispatcher {
         mut scope: EventScope,
         opened: &OpenedConnections,
     ) -> Result<LambdaResponse, BoxError> {
-        let event = Invocation::read(json, invocation.trace_id)?;
+        let event = Invocation::read(json, invocation)?;
         let span = match event.context() {
             Some(context) => about(context, context.route_key(), invocation),
             None => error_span!(
@@ -200,8 +219,17 @@ impl Dispatcher {
                 }
                 Invocation::Task(json) => Box::pin(self.task(json, invocation, &scope)).await,
                 Invocation::Publish(json) => Box::pin(self.publish(json, &scope)).await,
-                Invocation::Records(records) => {
-                    Box::pin(self.publish_records(records, &scope)).await
+                Invocation::Records(source, records) => {
+                    let json = invocation.json(json);
+                    Box::pin(self.records(source, records, json, invocation, &scope)).await
+                }
+                Invocation::Trigger(source, _) if self.router.handles(source) => {
+                    let json = invocation.json(json);
+                    Box::pin(self.trigger(source, json, invocation, &scope)).await
+                }
+                Invocation::Trigger(source, cause) => Err(Self::unhandled(source, cause).into()),
+                Invocation::Http(origin) => {
+                    Box::pin(self.http(origin, json, invocation, &scope)).await
                 }
             };
             scope.effects.settle(SETTLE).await;

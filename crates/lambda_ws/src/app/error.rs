@@ -7,13 +7,28 @@ use http::StatusCode;
 #[error(
     "unknown event: expected `requestContext.eventType` CONNECT, MESSAGE or DISCONNECT and a \
      `requestContext.connectionId`; or `publish`, by itself or in the records of SNS or SQS or the detail of \
-     EventBridge"
+     EventBridge{fix}"
 )]
-pub(crate) struct UnknownEvent(#[source] pub(super) Option<BoxError>);
+pub(crate) struct UnknownEvent {
+    fix: String,
+    source: Option<BoxError>,
+}
 
 impl UnknownEvent {
+    /// The event is not valid JSON.
     pub(super) fn because(error: impl Into<BoxError>) -> Self {
-        Self(Some(error.into()))
+        Self {
+            fix: String::new(),
+            source: Some(error.into()),
+        }
+    }
+
+    /// The router has no handler for the event, which is what `handler` names.
+    pub(super) fn unhandled(handler: &str, source: Option<BoxError>) -> Self {
+        Self {
+            fix: format!("; fix: for this event add {handler} to the router"),
+            source,
+        }
     }
 }
 

@@ -209,7 +209,8 @@ impl Invocation {
         let called = async {
             let event = std::str::from_utf8(&self.event);
             let event = event.map_err(|error| BoxError::from(UnknownEvent::because(error)))?;
-            let reply = dispatcher.serve(event, self.context(), opened).await?;
+            let context = self.context().with_event(&self.event);
+            let reply = dispatcher.serve(event, context, opened).await?;
             serde_json::to_vec(&reply).map_err(|error| Failure::from(BoxError::from(error)))
         };
         let result = match AssertUnwindSafe(called).catch_unwind().await {

@@ -29,8 +29,10 @@ mod errors;
 mod opened;
 mod presence;
 mod publish;
+mod raw;
 mod responses;
 mod tasks;
+mod triggers;
 mod world;
 
 #[derive(Deserialize)]

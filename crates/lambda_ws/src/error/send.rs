@@ -32,6 +32,13 @@ pub enum SendError {
     /// The message cannot be encoded as JSON.
     #[error("the message cannot be encoded")]
     Encode(#[source] serde_json::Error),
+    /// The URL of the management API is unknown: the event does not come from the WebSocket API, and the variable
+    /// `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` is not set.
+    #[error(
+        "this event does not contain the URL of the management API; fix: set AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI \
+          to https://{{api-id}}.execute-api.{{region}}.amazonaws.com/{{stage}}"
+    )]
+    NoEndpoint,
     /// The account exceeds its rate limit, or the client reads too slowly (status 429, conformance G6).
     #[error(
         "API Gateway throttles the message: the account exceeds its rate limit, or the client's buffer is full"

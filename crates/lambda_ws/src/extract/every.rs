@@ -4,7 +4,7 @@ use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened, Trigger};
 use crate::sender::Sender;
 use std::convert::Infallible;
 
@@ -78,6 +78,14 @@ macro_rules! connected {
 }
 
 connected! { Authorize Connect Opened Message Disconnect Joined }
+
+impl<S: Sync> FromEvent<Trigger, S> for Context {
+    type Rejection = Infallible;
+
+    async fn from_event(event: &Event<Trigger>, _: &S) -> Result<Self, Infallible> {
+        Ok(event.context.clone())
+    }
+}
 
 impl<K: Kind, S: Sync> FromEvent<K, S> for Sender {
     type Rejection = Infallible;

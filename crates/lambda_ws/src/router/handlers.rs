@@ -1,7 +1,7 @@
 //! The handlers of a router that are not routes.
 
 use super::route::Route;
-use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened};
+use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened, Trigger};
 
 /// Lists the handlers once, for all operations on them.
 macro_rules! handlers {
@@ -40,6 +40,7 @@ handlers! {
     joined: Joined,
     left: Left,
     fallback: Message,
+    event: Trigger,
 }
 
 #[track_caller]

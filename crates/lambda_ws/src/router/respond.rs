@@ -35,6 +35,13 @@ impl Router {
             }
             EventData::Joined(data) => ("$joined", call(&handlers.joined, event.with(data))),
             EventData::Left(data) => ("$left", call(&handlers.left, event.with(data))),
+            EventData::Trigger(data) => {
+                let route = self.trigger(data.source);
+                (
+                    data.route(),
+                    route.map(|route| route.call(event.with(data))),
+                )
+            }
         };
         let Some(response) = response else {
             return Response::default();

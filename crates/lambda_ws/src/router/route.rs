@@ -1,9 +1,9 @@
 //! A route.
 
-use crate::event::{Event, Kind, Message};
+use crate::event::{Event, Kind, Message, Trigger};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
-use crate::response::{IntoResponse, Response, TwoWay};
+use crate::response::{IntoResponse, IntoResult, Response, TwoWay};
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
@@ -70,7 +70,25 @@ where
     }))
 }
 
-/// Extracts a handler's arguments, or returns the response that rejects the event.
+pub(super) fn handled_trigger<S, H, Args>(handler: H) -> Route<Trigger, S>
+where
+    S: Clone + Send + Sync + 'static,
+    H: Handler<Args, Future: Send>,
+    H::Output: IntoResult,
+    H::Args: FromEvent<Trigger, S> + Send + 'static,
+{
+    Route(Arc::new(move |event: Event<Trigger>, state| {
+        let handler = handler.clone();
+        Box::pin(async move {
+            match args::<H::Args, Trigger, S>(&event, &state).await {
+                Ok(args) => handler.call(args).await.into_result(),
+                Err(refused) => refused,
+            }
+        })
+    }))
+}
+
+/// What a handler asks of an event, or the response that refuses it.
 async fn args<A: FromEvent<K, S>, K, S>(event: &Event<K>, state: &S) -> Result<A, Response> {
     let args = A::from_event(event, state).await;
     args.map_err(IntoResponse::<K>::into_response)

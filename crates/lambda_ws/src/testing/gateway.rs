@@ -10,6 +10,7 @@ use crate::sender::Sender;
 use crate::store::Memory;
 use lambda_ws_protocol::CloseReason;
 use lambda_ws_protocol::selection::Expression;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,11 +190,19 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// The function's error, as its caller gets it.
-    pub async fn invoke(&self, event: serde_json::Value) -> Result<serde_json::Value, String> {
+    /// The function's error, as its caller sees it.
+    ///
+    /// # Panics
+    ///
+    /// If JSON cannot express the event.
+    ///
+    /// [`Router::on`]: crate::Router::on
+    /// [`Router::event`]: crate::Router::event
+    pub async fn invoke(&self, event: impl Serialize) -> Result<serde_json::Value, String> {
         let shared = &self.0.shared;
         let _action = shared.action();
-        let done = shared.call(event.to_string()).await;
+        let event = serde_json::to_string(&event).expect("an event is JSON");
+        let done = shared.call(event).await;
         shared.send_disconnects().await;
         let json = done.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&json).expect("the application answers in JSON"))

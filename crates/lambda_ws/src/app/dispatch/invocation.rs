@@ -1,13 +1,15 @@
 //! The event of an invocation.
 
-use super::records::Record;
+use super::InvocationContext;
+use super::records::{Record, RecordFields};
 use crate::app::error::UnknownEvent;
 use crate::context::Context;
 use crate::error::BoxError;
-use crate::event::{Authorize, Connect, Disconnect, Message};
+use crate::event::{Authorize, Connect, Disconnect, EventSource, Message};
 use crate::store::check_name;
 use lambda_ws_protocol::event::{EventType, IncomingContext, IncomingEvent};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 pub(super) enum Invocation<'a> {
@@ -18,10 +20,28 @@ pub(super) enum Invocation<'a> {
     /// A follow-up task of the function itself.
     Task(&'a RawValue),
     Publish(&'a RawValue),
-    Records(Vec<Record>),
+    /// Notifications of SNS, or messages of SQS.
+    Records(EventSource, Vec<Record>),
+    /// An event for a handler of the application.
+    Trigger(Option<EventSource>, Option<BoxError>),
+    /// An HTTP request.
+    Http(HttpOrigin),
+}
+
+/// The service that an HTTP request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HttpOrigin {
+    /// An HTTP API with payload format 2.0, or a function URL.
+    HttpApi,
+    /// A REST API, or an HTTP API with payload format 1.0.
+    RestApi,
+    /// An Application Load Balancer.
+    LoadBalancer,
 }
 
 /// An event that does not come from a WebSocket API.
+///
+/// Members that another event may have with another type are read only where they matter.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NonSocketEvent<'a> {
@@ -29,10 +49,20 @@ struct NonSocketEvent<'a> {
     lambda_ws_task: Option<&'a RawValue>,
     #[serde(borrow)]
     publish: Option<&'a RawValue>,
-    #[serde(rename = "Records")]
-    records: Option<Vec<Record>>,
+    #[serde(borrow, rename = "Records")]
+    records: Option<&'a RawValue>,
+    /// Of EventBridge. EventBridge Scheduler writes the text `{}`.
     #[serde(borrow)]
-    detail: Option<Detail<'a>>,
+    detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+    #[serde(borrow, rename = "detail-type")]
+    detail_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    request_context: Option<&'a RawValue>,
+    /// Of REST APIs and load balancers.
+    #[serde(borrow)]
+    http_method: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -41,19 +71,54 @@ struct Detail<'a> {
     publish: Option<&'a RawValue>,
 }
 
+/// The members of a request context by which HTTP events differ.
+#[derive(Deserialize)]
+struct HttpContext {
+    http: Option<IgnoredAny>,
+    elb: Option<IgnoredAny>,
+}
+
+impl NonSocketEvent<'_> {
+    /// The origin of the HTTP request that the event is, if it is one.
+    fn http_origin(&self) -> Option<HttpOrigin> {
+        let context: HttpContext = part(self.request_context)?;
+        match (context.http, context.elb, self.http_method) {
+            (Some(_), ..) => Some(HttpOrigin::HttpApi),
+            (None, Some(_), _) => Some(HttpOrigin::LoadBalancer),
+            (None, None, Some(_)) => Some(HttpOrigin::RestApi),
+            (None, None, None) => None,
+        }
+    }
+
+    /// The source of an event of EventBridge, if it is one.
+    fn event_bridge(&self) -> Option<EventSource> {
+        let source: String = part(self.source)?;
+        let detail_type: String = part(self.detail_type)?;
+        Some(EventSource::of_event_bridge(&source, &detail_type))
+    }
+}
+
+/// Reads a member, if it has the expected type.
+fn part<'a, T: Deserialize<'a>>(json: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(json?.get()).ok()
+}
+
 impl<'a> Invocation<'a> {
     /// Parses an event.
     ///
     /// # Errors
     ///
-    /// The event is unknown, or its headers or query are not valid.
-    pub(super) fn read(json: &'a str, trace_id: Option<&str>) -> Result<Self, BoxError> {
-        let incoming: Result<IncomingEvent<'_>, _> = serde_json::from_str(json);
-        let mut incoming = incoming.map_err(UnknownEvent::because)?;
-        let Some((kind, id, mut parts)) = socket(&mut incoming) else {
-            return Ok(Self::non_socket(json)?);
+    /// It is not one that the library knows, or its headers or query are not valid.
+    pub(super) fn read(json: &'a str, invocation: InvocationContext<'_>) -> Result<Self, BoxError> {
+        let mut incoming: IncomingEvent<'_> = match serde_json::from_str(json) {
+            Ok(incoming) => incoming,
+            Err(error) => return Ok(Self::non_socket(json, Some(error))?),
         };
-        let context = Context::new(id.into(), &mut parts, trace_id);
+        let Some((kind, id, mut parts)) = socket(&mut incoming) else {
+            return Ok(Self::non_socket(json, None)?);
+        };
+        let event = invocation.json(json);
+        let context = Context::new(id.into(), &mut parts, invocation.trace_id, event);
         Ok(match kind {
             EventType::Connect => {
                 let (headers, query) = (incoming.headers()?, incoming.query()?);
@@ -87,15 +152,44 @@ impl<'a> Invocation<'a> {
         })
     }
 
-    fn non_socket(json: &'a str) -> Result<Self, UnknownEvent> {
-        let event: NonSocketEvent<'_> =
-            serde_json::from_str(json).map_err(UnknownEvent::because)?;
-        let publish = event.publish.or(event.detail.and_then(|d| d.publish));
-        match (event.lambda_ws_task, publish, event.records) {
-            (Some(task), ..) => Ok(Self::Task(task)),
-            (None, Some(publish), _) => Ok(Self::Publish(publish)),
-            (None, None, Some(records)) if !records.is_empty() => Ok(Self::Records(records)),
-            _ => Err(UnknownEvent(None)),
+    /// Reads an event that does not come from a WebSocket API, which is not one because of `error`.
+    fn non_socket(json: &'a str, error: Option<serde_json::Error>) -> Result<Self, UnknownEvent> {
+        let event: NonSocketEvent<'_> = match serde_json::from_str(json) {
+            Ok(event) => event,
+            // JSON that is not an object.
+            Err(error) if error.is_data() => return Ok(Self::Trigger(None, Some(error.into()))),
+            Err(error) => return Err(UnknownEvent::because(error)),
+        };
+        if let Some(task) = event.lambda_ws_task {
+            return Ok(Self::Task(task));
+        }
+        let in_detail = || part::<Detail<'_>>(event.detail)?.publish;
+        if let Some(publish) = event.publish.or_else(in_detail) {
+            return Ok(Self::Publish(publish));
+        }
+        if let Some(origin) = event.http_origin() {
+            return Ok(Self::Http(origin));
+        }
+        let error = error.map(BoxError::from);
+        let records = match event.records {
+            Some(records) => serde_json::from_str::<Vec<RecordFields>>(records.get()),
+            None => return Ok(Self::Trigger(event.event_bridge(), error)),
+        };
+        Ok(match records {
+            Ok(records) => Self::records(records, error),
+            Err(invalid) => Self::Trigger(None, Some(invalid.into())),
+        })
+    }
+
+    /// Reads an event of records. All of them have the same source.
+    fn records(records: Vec<RecordFields>, error: Option<BoxError>) -> Self {
+        let source = records.first().and_then(RecordFields::source);
+        let records: Option<Vec<_>> = records.into_iter().map(RecordFields::read).collect();
+        match (source, records) {
+            (Some(source @ (EventSource::Sns | EventSource::Sqs)), Some(records)) => {
+                Self::Records(source, records)
+            }
+            (source, _) => Self::Trigger(source, error),
         }
     }
 
@@ -105,7 +199,11 @@ impl<'a> Invocation<'a> {
             | Self::Connect(context, _)
             | Self::Message(context, _)
             | Self::Disconnect(context, _) => Some(context),
-            Self::Task(_) | Self::Publish(_) | Self::Records(_) => None,
+            Self::Task(_)
+            | Self::Publish(_)
+            | Self::Records(..)
+            | Self::Trigger(..)
+            | Self::Http(_) => None,
         }
     }
 
@@ -113,7 +211,7 @@ impl<'a> Invocation<'a> {
     pub(super) fn is_awaited(&self) -> bool {
         matches!(
             self,
-            Self::Authorize(..) | Self::Connect(..) | Self::Message(..)
+            Self::Authorize(..) | Self::Connect(..) | Self::Message(..) | Self::Http(_)
         )
     }
 }

@@ -45,7 +45,7 @@ impl Dispatcher {
         sender: &Sender,
     ) -> LambdaResponse {
         let payload = match std::mem::take(&mut response.body) {
-            Body::Nothing | Body::Policy(_) => None,
+            Body::Nothing | Body::Policy(_) | Body::Json(_) => None,
             Body::Text(payload) => Some(payload),
             Body::Failure(error) => match frame(&error, context.request_id()) {
                 Ok(frame) => Some(frame),

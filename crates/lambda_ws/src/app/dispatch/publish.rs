@@ -1,6 +1,7 @@
 //! Messages that other programs publish through the function.
 
 use super::Dispatcher;
+use super::records::Record;
 use crate::app::backend::EventScope;
 use crate::app::error::PublishError;
 use crate::app::lambda_response::LambdaResponse;
@@ -10,6 +11,7 @@ use crate::sender::{Delivery, Sender};
 use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +63,13 @@ impl Dispatcher {
     pub(super) fn publisher(&self, scope: &EventScope) -> Result<Sender, PublishError> {
         let sender = self.backend.sender_without_event(scope);
         sender.ok_or(PublishError::NoEndpoint)
+    }
+}
+
+impl Record {
+    /// Whether the text contains `publish`, valid or not.
+    pub(super) fn publishes(&self) -> bool {
+        unwrapped(self.text()).is_ok_and(|publish| publish.is_some())
     }
 }
 
@@ -116,30 +125,41 @@ impl Sender {
 
     /// Publishes the content of a notification or a message.
     pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
-        let mut text = std::borrow::Cow::Borrowed(text);
-        for _ in 0..ENVELOPES {
-            let envelope: Envelope<'_> = serde_json::from_str(&text).map_err(invalid)?;
-            text = match envelope {
-                Envelope {
-                    publish: Some(publish),
-                    ..
-                } => return self.publish(publish.get()).await,
-                Envelope {
-                    message: Some(message),
-                    ..
-                } => message.into(),
-                Envelope {
-                    detail: Some(detail),
-                    ..
-                } => detail.get().to_owned().into(),
-                _ => break,
-            };
-        }
-        Err(invalid("`publish` is missing").into())
+        let problem = match unwrapped(text) {
+            Ok(Some(publish)) => return self.publish(&publish).await,
+            Ok(None) => "nothing to publish".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let problem = format!("{problem}, and the router has no `Router::on` for other records");
+        Err(invalid(problem).into())
     }
 }
 
-/// The envelopes of a published message.
+/// What stands behind `publish` in the text of a notification or a message, out of its envelopes.
+fn unwrapped(text: &str) -> Result<Option<String>, serde_json::Error> {
+    let mut text = Cow::Borrowed(text);
+    for _ in 0..ENVELOPES {
+        let envelope: Envelope<'_> = serde_json::from_str(&text)?;
+        text = match envelope {
+            Envelope {
+                publish: Some(publish),
+                ..
+            } => return Ok(Some(publish.get().to_owned())),
+            Envelope {
+                message: Some(message),
+                ..
+            } => message.into(),
+            Envelope {
+                detail: Some(detail),
+                ..
+            } => detail.get().to_owned().into(),
+            _ => break,
+        };
+    }
+    Ok(None)
+}
+
+/// What a message may be wrapped in.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]

@@ -82,7 +82,7 @@ async fn notifications_and_scheduled_events_publish_too() {
     }
 }
 
-fn message(id: &str, body: &Value, queue: &str) -> Value {
+pub(super) fn message(id: &str, body: &Value, queue: &str) -> Value {
     json!({"messageId": id, "receiptHandle": "r", "body": body.to_string(), "attributes": {},
         "eventSource": "aws:sqs", "eventSourceARN": format!("arn:aws:sqs:us-east-1:1:{queue}")})
 }

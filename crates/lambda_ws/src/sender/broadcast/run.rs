@@ -244,7 +244,9 @@ impl<'a> Broadcast<'a> {
                 self.check_gone(target.id);
                 return Ok(());
             }
-            Err(error @ SendError::Forbidden { .. }) => return Err(error),
+            Err(error @ (SendError::Forbidden { .. } | SendError::NoEndpoint)) => {
+                return Err(error);
+            }
             Err(error) => error,
         };
         match another {

@@ -15,7 +15,12 @@ pub(super) enum Kind {
     Authorizer,
     /// Records of a queue or a stream, with their ids. They get `batchItemFailures`, or nothing.
     Batch { service: String, ids: Vec<String> },
-    /// Other events: SNS, EventBridge, direct invocations. AWS does not read the response.
+    /// An HTTP request of a REST API: a proxy response, as for a route.
+    RestApi,
+    /// An HTTP request of a load balancer: a response with a status code.
+    LoadBalancer,
+    /// Everything else: an HTTP API or a function URL, which makes a response of any answer; a schedule, S3, SNS,
+    /// EventBridge or a direct invocation, whose answer AWS does not read.
     Other,
 }
 
@@ -27,6 +32,13 @@ impl Kind {
         let event_type = event["requestContext"]["eventType"].as_str();
         if let Some("CONNECT" | "MESSAGE" | "DISCONNECT") = event_type {
             return Self::Route;
+        }
+        let context = &event["requestContext"];
+        if context["elb"].is_object() {
+            return Self::LoadBalancer;
+        }
+        if event["httpMethod"].is_string() && context.is_object() {
+            return Self::RestApi;
         }
         let records = event["Records"].as_array().map_or(&[][..], Vec::as_slice);
         let source = records.first().and_then(|one| one["eventSource"].as_str());
@@ -58,19 +70,32 @@ impl Kind {
             (_, Err(error)) => return Err(error.to_string()),
         };
         match self {
-            Self::Route => ProxyResponse::read(answer)
+            Self::Route | Self::RestApi => ProxyResponse::read(answer)
                 .map(|_| None)
                 .map_err(|error| error.to_string()),
             Self::Authorizer => AuthorizerResponse::read(answer)
                 .map(|_| None)
                 .map_err(|error| error_text(&error)),
+            Self::LoadBalancer => load_balancer(answer),
             Self::Batch { service, ids } => batch(service, ids, answer),
             Self::Other => Ok(None),
         }
     }
 }
 
-/// Checks the response to records by the rules of `ReportBatchItemFailures`.
+/// The answer to a load balancer, which sends 502 to the client for any other.
+fn load_balancer(answer: &[u8]) -> Result<Option<String>, String> {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    match answer["statusCode"].as_u64() {
+        Some(100..600) => Ok(None),
+        _ => Err(
+            "a load balancer requires a `statusCode`: return {\"statusCode\": 200, \"headers\": {}, \"body\": \"..\"}"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The answer to records, by the rules of `ReportBatchItemFailures`.
 fn batch(service: &str, ids: &[String], answer: &[u8]) -> Result<Option<String>, String> {
     const FIX: &str = r#"return {"batchItemFailures": [{"itemIdentifier": ID}]}, or return an error to get all records again"#;
     let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
@@ -202,6 +227,26 @@ mod tests {
                 Kind::of(&event).judge(Err(&failure("boom"))).is_err(),
                 "{event}"
             );
+        }
+    }
+
+    #[test]
+    fn fault_f12_http_requests_are_answered_by_a_proxy_response_where_aws_requires_it() {
+        let rest = json!({"httpMethod": "GET", "path": "/", "requestContext": {"stage": "dev"}});
+        let balancer = json!({"httpMethod": "GET", "path": "/", "requestContext": {"elb": {}}});
+        let response = json!({"statusCode": 200, "multiValueHeaders": {}, "body": "hello"});
+        for event in [&rest, &balancer] {
+            assert_eq!(judge(event, &response), Ok(None), "{event}");
+            assert!(judge(event, &json!("hello")).is_err(), "{event}");
+            assert!(Kind::of(event).judge(Err(&failure("boom"))).is_err());
+        }
+        let described = json!({"statusCode": 200, "statusDescription": "200 OK"});
+        assert_eq!(judge(&balancer, &described), Ok(None));
+        assert!(judge(&rest, &described).is_err());
+        // An HTTP API makes a response of any JSON.
+        let http = json!({"version": "2.0", "requestContext": {"http": {"method": "GET"}}});
+        for answer in [response, json!("hello"), json!({"message": "hello"})] {
+            assert_eq!(judge(&http, &answer), Ok(None), "{answer}");
         }
     }
 
