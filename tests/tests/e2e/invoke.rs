@@ -131,7 +131,7 @@ async fn fault_f12_an_answer_is_judged_by_the_kind_of_its_event() {
         (
             sqs(r#"{"statusCode": 200}"#),
             1,
-            "not an answer to an aws:sqs event",
+            "is not valid for an aws:sqs event",
         ),
         (r#"{"command": {"return": "anything"}}"#.to_owned(), 0, "ok"),
         (

@@ -39,8 +39,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// [Publish events](crate::run#publishing) and the library's own tasks never get here. In a batch of SQS or a
     /// notification of SNS with both, the library publishes first, and the handler gets an event with the other records.
     ///
-    /// Sending needs `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, because such an event does not contain the URL
-    /// are. Without the variable it fails with [`SendError::NoEndpoint`](crate::SendError::NoEndpoint).
+    /// Sending needs `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI`, because such an event does not contain the URL.
+    /// Without the variable it fails with [`SendError::NoEndpoint`](crate::SendError::NoEndpoint).
     ///
     /// # Errors of the handler
     ///
