@@ -32,6 +32,11 @@ pub enum StoreError {
     /// read it again.
     #[error("the record or the value was changed meanwhile: read it again and retry")]
     Conflict,
+    /// The store keeps no logs of rooms.
+    #[error(
+        "this store keeps no history of rooms: use `store::DynamoDb`, or implement `Store::append` and `Store::since`"
+    )]
+    NoHistory,
     /// Nobody keeps who is present: the router has neither of the hooks, nor [`Router::presence`].
     ///
     /// [`Router::presence`]: crate::Router::presence

@@ -4,10 +4,12 @@
 
 mod batch;
 mod item;
+mod log;
 mod retry;
 mod transaction;
 mod values;
 
+use super::log::{History, Position, Recovery, Tails};
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::{ConnectionId, Timestamp};
 use aws_sdk_dynamodb::Client;
@@ -44,6 +46,7 @@ use transaction::{WriteError, built, if_in};
 pub struct DynamoDb {
     client: Arc<LazyClient>,
     table: String,
+    tails: Arc<Tails>,
 }
 
 /// Made for the first call, and while a host is waited for: a client reads where all regions have their endpoints.
@@ -67,6 +70,7 @@ impl DynamoDb {
         Self {
             client: Arc::new(LazyLock::new(Box::new(client))),
             table,
+            tails: Arc::default(),
         }
     }
 
@@ -359,5 +363,25 @@ impl Store for DynamoDb {
         let delete = delete.set_key(Some(key));
         let deleted = retry::conflicts(|| delete.clone().send()).await;
         deleted.map(drop).map_err(StoreError::unavailable)
+    }
+
+    async fn append(
+        &self,
+        room: &str,
+        data: &str,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Position, StoreError> {
+        super::log::append(self, &self.tails, room, data, history, now).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        since: Option<&Position>,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Recovery, StoreError> {
+        super::log::since(self, room, since, history, now).await
     }
 }

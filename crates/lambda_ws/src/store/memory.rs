@@ -1,7 +1,9 @@
 //! Connections in the process.
 
+mod log;
 mod values;
 
+use super::log::{History, Position, Recovery, Tails};
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
@@ -13,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Keeps connections in the process: for tests, and for functions that keep none beyond a process's
 /// life. Clones share what they keep.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<Tables>>);
+pub struct Memory(Arc<Mutex<Tables>>, Arc<Tails>);
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -21,6 +23,7 @@ struct Tables {
     /// In each group the members by hash and id, with the time they expire.
     members: HashMap<Scope, BTreeMap<(u8, ConnectionId), Timestamp>>,
     values: values::Kept,
+    logs: log::Logs,
 }
 
 /// How many connections a page has.
@@ -215,6 +218,26 @@ impl Store for Memory {
     async fn forget(&self, scope: &Scope, id: &ConnectionId) -> Result<(), StoreError> {
         self.tables().take(scope, id);
         Ok(())
+    }
+
+    async fn append(
+        &self,
+        room: &str,
+        data: &str,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Position, StoreError> {
+        super::log::append(self, &self.1, room, data, history, now).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        since: Option<&Position>,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Recovery, StoreError> {
+        super::log::since(self, room, since, history, now).await
     }
 }
 

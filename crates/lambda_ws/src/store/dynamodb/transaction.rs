@@ -79,7 +79,7 @@ impl DynamoDb {
 }
 
 /// The token by which DynamoDB recognises a repeated transaction.
-fn token() -> String {
+pub(super) fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
@@ -102,14 +102,14 @@ impl WriteError {
 }
 
 /// The reasons for which DynamoDB cancels a transaction that may succeed a moment later.
-const TRANSIENT: &[&str] = &[
+pub(super) const TRANSIENT: &[&str] = &[
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 ];
 
 /// The first of the cancellation's reasons that has one of these codes.
-fn reason<'a>(
+pub(super) fn reason<'a>(
     canceled: &'a TransactionCanceledException,
     codes: &[&str],
 ) -> Option<&'a CancellationReason> {

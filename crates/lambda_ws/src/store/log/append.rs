@@ -1,0 +1,100 @@
+//! Adds a message to a log.
+
+use super::{CallClock, Entry, History, LogTable, Newest, Position, Tail, Tails, Written};
+use crate::Timestamp;
+use crate::backoff::{Backoff, Jitter};
+use crate::store::StoreError;
+use lambda_ws_protocol::table_layout;
+
+/// Pauses of at most 4 to 256 ms. Each conflict means that another process has appended.
+const BACKOFF: Backoff = Backoff::new(4, 2, 256, 60, Jitter::Full);
+
+/// Adds a message to the log of a room. Returns its position.
+///
+/// One write is enough if this process knows the end of the log, and nobody else appends.
+pub(in crate::store) async fn append(
+    table: &impl LogTable,
+    tails: &Tails,
+    room: &str,
+    data: &str,
+    history: &History,
+    now: Timestamp,
+) -> Result<Position, StoreError> {
+    let clock = CallClock::start(now);
+    let nonce = getrandom::u64().map_err(StoreError::unavailable)?;
+    let known = tails.of(room);
+    let mut known = known.lock().await;
+    let mut backoff = BACKOFF;
+    loop {
+        // A call that is cut off leaves nothing known.
+        let tail = known.take().filter(|tail| tail.is_live(clock.now()));
+        let tail = match tail {
+            Some(tail) => tail,
+            None => end(table, room, history, &clock).await?,
+        };
+        let entry = tail.follow(data, clock.now(), history.stored(), nonce);
+        let entry = match table.put(room, &entry).await? {
+            Written::Done => entry,
+            // An attempt of this call whose answer was lost.
+            Written::Refused(found) if found.nonce == nonce => found,
+            Written::Refused(_) => {
+                pause(&mut backoff, room).await?;
+                continue;
+            }
+        };
+        if tail.is_late(clock.now()) {
+            let newest = table.newest(room).await?;
+            if newest.epoch() != Some(&entry.position.epoch) {
+                pause(&mut backoff, room).await?;
+                continue;
+            }
+        }
+        *known = Some(entry.tail());
+        return Ok(entry.position);
+    }
+}
+
+/// Returns the end of a log. Begins an epoch if no epoch can be continued.
+pub(super) async fn end(
+    table: &impl LogTable,
+    room: &str,
+    history: &History,
+    clock: &CallClock,
+) -> Result<Tail, StoreError> {
+    let nonce = getrandom::u64().map_err(StoreError::unavailable)?;
+    let mut backoff = BACKOFF;
+    let mut head: Option<String> = None;
+    loop {
+        let newest = table.newest(room).await?;
+        let unless = match &newest {
+            Newest::Entry(entry) if entry.tail().is_live(clock.now()) => return Ok(entry.tail()),
+            Newest::Entry(entry) => Some(entry.position.next()),
+            Newest::Nothing | Newest::Head(_) => None,
+        };
+        // The entries of the last epoch may have been deleted, and others not.
+        let former = newest.epoch().max(head.as_deref());
+        let at = clock.now();
+        let after = former.and_then(table_layout::epoch_millis);
+        let epoch = table_layout::epoch(at.millis().max(after.map_or(0, |former| former + 1)));
+        let first = Entry::start(epoch, at, history.stored(), nonce);
+        match table.begin(room, former, unless.as_ref(), &first).await? {
+            Written::Done => return Ok(first.tail()),
+            Written::Refused(found) => head = found.or(head),
+        }
+        pause(&mut backoff, room).await?;
+    }
+}
+
+async fn pause(backoff: &mut Backoff, room: &str) -> Result<(), StoreError> {
+    match backoff.next() {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => {
+            let error = format!(
+                "too many processes publish to `{room}` at the same time: publish less often, or spread the messages \
+                 over several rooms"
+            );
+            return Err(StoreError::unavailable(error));
+        }
+    }
+    Ok(())
+}
