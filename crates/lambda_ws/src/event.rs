@@ -9,7 +9,7 @@ use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Subscribe`], [`Disconnect`], [`Joined`] or
 /// [`Left`]. What a handler may ask for depends on it, and the compiler knows.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
@@ -76,6 +76,32 @@ pub struct Left {
     pub presence: PresenceChange,
 }
 
+/// A client asks to subscribe to a room: for [`Channels::authorize`](crate::Channels::authorize). It is an extractor
+/// of its own event.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Subscribe {
+    /// The name of the room.
+    pub room: String,
+    /// The token that the client sent, if any.
+    pub token: Option<String>,
+}
+
+impl Subscribe {
+    pub(crate) fn new(room: String, token: Option<String>) -> Self {
+        Self { room, token }
+    }
+}
+
+// Tokens belong in no log.
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Subscribe");
+        shown.field("room", &self.room);
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
 pub struct Disconnect {
@@ -119,7 +145,7 @@ macro_rules! kinds {
     )* };
 }
 
-kinds! { Authorize Connect Opened Message Disconnect Joined Left }
+kinds! { Authorize Connect Opened Message Subscribe Disconnect Joined Left }
 
 /// One event of a connection.
 ///

@@ -9,7 +9,8 @@
 //! | [`Opening`](crate::Opening) | `$connect` | |
 //! | [`Authorizer`] | all of a connection but the authorizer's own | |
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | messages | |
-//! | [`Session`], [`User`], [`Rooms`] | messages, `$disconnect` | the connection's record, read once |
+//! | [`Subscribe`](crate::Subscribe) | subscriptions | the room, and the token of the client |
+//! | [`Session`], [`User`], [`Rooms`] | messages, subscriptions, `$disconnect` | the connection's record, read once |
 //! | [`Close`] | `$disconnect` | |
 //! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | who, and in which room |
 //!
@@ -23,6 +24,7 @@ mod every;
 mod message;
 mod presence;
 mod record;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,7 +44,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message`, `Subscribe` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// What answers the event if it cannot be extracted.

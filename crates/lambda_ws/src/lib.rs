@@ -118,7 +118,8 @@ pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Joined, Kind, Left, Message, Opened,
+    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, Joined, Kind, Left, Message,
+    Opened, Subscribe,
 };
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Rooms,
@@ -127,10 +128,11 @@ pub use extract::{
 pub use handler::Handler;
 pub use json::Json;
 pub use kv::{Kv, Namespaced};
-pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
+pub use lambda_ws_protocol::{ConnectionId, Position, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::PresenceChange;
 pub use response::{Accept, IntoResponse, Response, TwoWay};
-pub use router::{Router, RouterService};
-pub use sender::{Audience, Delivery, RoomPresence, Sender};
+pub use router::{Channels, Router, RouterService};
+pub use sender::{Audience, Bye, Delivery, Publication, RoomPresence, Sender};
+pub use store::History;
 pub use task::Remaining;

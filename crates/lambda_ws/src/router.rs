@@ -1,5 +1,6 @@
 //! Routes to handlers.
 
+mod channels;
 mod handler_timer;
 mod handlers;
 mod layer;
@@ -9,6 +10,8 @@ mod route;
 #[cfg(test)]
 mod tests;
 
+pub use channels::Channels;
+pub(crate) use channels::RequestFrame;
 #[cfg(test)]
 pub(crate) use handler_timer::HandlerTimer;
 pub use layer::RouterService;
@@ -51,6 +54,7 @@ pub struct Router<S = ()> {
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
+    channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
 }
 
@@ -63,6 +67,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: "action".to_owned(),
             grace: None,
             keeps_presence: false,
+            channels: None,
             layers: Vec::new(),
         }
     }
@@ -254,6 +259,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             set(&mut self.grace, "grace", grace);
         }
         self.keeps_presence |= other.keeps_presence;
+        if let Some(other) = other.channels {
+            let channels = self.channels.get_or_insert_default();
+            Arc::make_mut(channels).merge(Arc::unwrap_or_clone(other));
+        }
         self.layers.extend(other.layers);
         for (key, route) in other.routes {
             self = self.add(&key, route);
@@ -271,6 +280,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: self.member,
             grace: self.grace,
             keeps_presence: self.keeps_presence,
+            channels: self
+                .channels
+                .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),
             layers: self.layers,
         }
     }

@@ -20,14 +20,14 @@ pub(crate) use dyn_store::{DynStore, InterceptedStore};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
-pub use log::{History, Position, Recovery};
+pub use log::{History, Recovery};
 pub use memory::Memory;
 pub(crate) use record::check_name;
 pub use record::{Page, Record, Scope, Slice};
 pub use values::{Entries, KeyPage, KeyValueStore, Value};
 pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use std::future::Future;
 
 /// Keeps connections. Implement it with plain `async fn`s.

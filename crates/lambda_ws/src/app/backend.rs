@@ -15,8 +15,8 @@ use crate::metrics::Metric;
 use crate::metrics::Metrics;
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::sender::{
-    self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
-    TaskHandOff,
+    self, EventOrigin, GoneMemory, Histories, RateLimiter, SEND_RATE, SEND_TASKS, Sender,
+    SlowClients, TaskHandOff,
 };
 use crate::store::{DynStore, Memory};
 use crate::task::Tasks;
@@ -46,6 +46,8 @@ pub(crate) struct Backend {
     width: usize,
     /// Of programs that serve events.
     presences: Option<Arc<PresenceState>>,
+    /// The rooms that have a history, if the router has channels.
+    histories: Option<Arc<Histories>>,
     /// Of those that are asked to count.
     metrics: Option<Arc<Metrics>>,
 }
@@ -80,6 +82,7 @@ impl Backend {
             batches_joins: false,
             width: SEND_TASKS,
             presences: None,
+            histories: None,
             metrics: None,
         }
     }
@@ -92,6 +95,12 @@ impl Backend {
     /// The same for a program that serves events with a router of these hooks: its senders store departures.
     pub(super) fn hosted(mut self, hooks: Option<Hooks>) -> Self {
         self.presences = Some(Arc::new(PresenceState::new(hooks)));
+        self
+    }
+
+    /// The same with rooms that have a history.
+    pub(super) fn with_histories(mut self, histories: Option<Histories>) -> Self {
+        self.histories = histories.map(Arc::new);
         self
     }
 
@@ -238,6 +247,7 @@ impl Backend {
                 parent: share.map(|share| share.task),
             }),
             presences: self.presences.clone(),
+            histories: self.histories.clone(),
             metrics: self.metrics.clone(),
         })
     }

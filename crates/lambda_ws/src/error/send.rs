@@ -1,6 +1,7 @@
 //! Why a message does not reach a client.
 
 use super::{BoxError, StoreError};
+use lambda_ws_protocol::Position;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 
 /// Why a message does not reach a client.
@@ -55,6 +56,24 @@ pub enum SendError {
     /// API Gateway did not answer, or with an error of its own (status 5xx): it may next time.
     #[error("API Gateway does not answer")]
     Unavailable(#[source] BoxError),
+    /// The message cannot be published.
+    #[error("the message cannot be published: {0}")]
+    NotPublishable(&'static str),
+    /// The log of the room cannot be written. The message may be in the log nevertheless.
+    #[error("the message is not published: the log of its room cannot be written")]
+    NotAppended(#[source] StoreError),
+    /// The message is in the log of its room, and the broadcast failed. Members receive the message with their next
+    /// `$ping`, so a caller that publishes it again sends it twice.
+    #[error(
+        "the message is in the log of its room at {position}, and was not broadcast: members read it from the log"
+    )]
+    NotBroadcast {
+        /// The position of the message.
+        position: Position,
+        /// Why it was not broadcast.
+        #[source]
+        source: Box<SendError>,
+    },
     /// Those to send to could not be read, or have a name that nothing can have ([`StoreError::BadName`]).
     #[error("{}", unread(.0))]
     Store(#[from] StoreError),

@@ -4,7 +4,9 @@ use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened};
+use crate::event::{
+    Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened, Subscribe,
+};
 use crate::sender::Sender;
 use std::convert::Infallible;
 
@@ -77,7 +79,7 @@ macro_rules! connected {
     )* };
 }
 
-connected! { Authorize Connect Opened Message Disconnect Joined }
+connected! { Authorize Connect Opened Message Subscribe Disconnect Joined }
 
 impl<K: Kind, S: Sync> FromEvent<K, S> for Sender {
     type Rejection = Infallible;

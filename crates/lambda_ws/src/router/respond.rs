@@ -65,6 +65,12 @@ impl Router {
 
     /// The response to a message, and the route that it is for.
     fn message(&self, mut event: Event<Message>) -> (&str, BoxFuture<'static, Response>) {
+        if let Some(channels) = &self.channels {
+            match channels.respond(event) {
+                Ok(answer) => return answer,
+                Err(other) => event = other,
+            }
+        }
         let key = event.context.route_key();
         if let Some((key, route)) = self.routes.get_key_value(key) {
             return (key, route.call(event));

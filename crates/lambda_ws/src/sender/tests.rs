@@ -157,6 +157,7 @@ impl Bench {
             deadline: None,
             relay: None,
             presences: None,
+            histories: None,
             metrics: None,
         };
         change(&mut inner);

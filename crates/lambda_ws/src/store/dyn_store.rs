@@ -1,10 +1,10 @@
 //! [`Store`] as a trait object.
 
 use super::{
-    Entries, History, KeyPage, KeyValueStore, Page, Position, Record, Recovery, Scope, Slice,
-    Store, StoreError, Value,
+    Entries, History, KeyPage, KeyValueStore, Page, Record, Recovery, Scope, Slice, Store,
+    StoreError, Value,
 };
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use futures_util::future::BoxFuture;
 
 /// The future of an operation of a store.

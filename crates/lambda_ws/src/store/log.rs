@@ -30,9 +30,8 @@ pub(super) use tails::Tails;
 
 use super::StoreError;
 use crate::Timestamp;
-use lambda_ws_protocol::table_layout::{MAX_SEQ, epoch_millis};
-use serde::ser::{Serialize, SerializeTuple, Serializer};
-use std::fmt;
+use lambda_ws_protocol::Position;
+use lambda_ws_protocol::table_layout::MAX_SEQ;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
@@ -94,47 +93,6 @@ impl History {
     /// How long messages are stored: the age, or 24 hours if that is longer.
     pub fn stored(&self) -> Duration {
         self.age.max(LEAST_KEPT)
-    }
-}
-
-/// The position of a message in the log of its room. It is written `["k3f9x0a2b", 57]`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Position {
-    /// The epoch. Epochs have the same length, and increase.
-    pub epoch: String,
-    /// The sequence number within the epoch. The first message has the number 1.
-    pub seq: u64,
-}
-
-impl Position {
-    /// The position of message `seq` of an epoch.
-    pub fn new(epoch: impl Into<String>, seq: u64) -> Self {
-        let epoch = epoch.into();
-        Self { epoch, seq }
-    }
-
-    /// Whether an entry of any log can have this position.
-    fn is_valid(&self) -> bool {
-        self.seq <= MAX_SEQ && epoch_millis(&self.epoch).is_some()
-    }
-
-    fn next(&self) -> Self {
-        Self::new(&*self.epoch, self.seq + 1)
-    }
-}
-
-impl Serialize for Position {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut pair = serializer.serialize_tuple(2)?;
-        pair.serialize_element(&self.epoch)?;
-        pair.serialize_element(&self.seq)?;
-        pair.end()
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.epoch, self.seq)
     }
 }
 

@@ -3,10 +3,10 @@
 mod log;
 mod values;
 
-use super::log::{History, Position, Recovery, Tails};
+use super::log::{History, Recovery, Tails};
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::sync::lock;
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use lambda_ws_protocol::table_layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;

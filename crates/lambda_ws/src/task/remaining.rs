@@ -19,6 +19,9 @@ pub struct Remaining {
     /// Without a message they are closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Payload>,
+    /// Whether the connections are closed after the message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) closes: bool,
     #[serde(skip_serializing_if = "HashSet::is_empty")]
     pub(crate) except: HashSet<ConnectionId>,
     /// Those that were read already.
@@ -43,6 +46,8 @@ pub(crate) struct Range {
 struct UncheckedRest {
     scope: Scope,
     message: Option<Payload>,
+    #[serde(default)]
+    closes: bool,
     #[serde(default)]
     except: HashSet<ConnectionId>,
     #[serde(default)]
@@ -69,6 +74,7 @@ impl TryFrom<UncheckedRest> for Remaining {
         Ok(Self {
             scope: rest.scope,
             message: rest.message,
+            closes: rest.closes,
             except: rest.except,
             ids: rest.ids,
             ranges: rest.ranges,
@@ -107,6 +113,7 @@ impl Remaining {
             ranges: ranges.collect(),
             scope,
             message: None,
+            closes: false,
             except,
             ids: Vec::new(),
         }

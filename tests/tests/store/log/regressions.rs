@@ -85,3 +85,17 @@ async fn processes_that_append_at_the_same_time_leave_no_hole() {
     assert_eq!(world.checker.borrow().count(), 10 * PROCESSES);
     with(&[], world.read(0, 0)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_position_is_not_valid_although_its_item_is_there() {
+    let world = World::new(&[0]);
+    with(&[], world.append(0)).await.expect("appended");
+    with(&[], world.read(0, 0)).await;
+    with(&[], world.read(0, 0)).await;
+    with(&[], world.append(0)).await.expect("appended");
+    tokio::time::sleep(DAY + Duration::from_secs(3600)).await;
+    // The head, the start of the epoch, the first message and the second one, which the time to live removes.
+    world.sweep(0b1000);
+    // The checker refuses an answer without the second message that is not a gap.
+    with(&[], world.read(0, 0)).await;
+}

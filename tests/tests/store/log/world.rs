@@ -20,7 +20,7 @@ const STORED: History = History::new(1_000, Duration::from_secs(24 * 60 * 60));
 
 /// A log, the processes that use it, and its readers.
 pub(crate) struct World {
-    pub(crate) table: Table,
+    table: Table,
     processes: Vec<DynamoDb>,
     ahead: Vec<i8>,
     began: Instant,
@@ -70,14 +70,17 @@ impl World {
                 match deed {
                     Deed::Append => drop(self.append(task.process).await),
                     Deed::Read(reader) => self.read(task.process, *reader).await,
-                    Deed::Sweep(which) => {
-                        let now = Timestamp::from_secs(BEGINNING) + self.began.elapsed();
-                        self.table.sweep(now, *which);
-                    }
+                    Deed::Sweep(which) => self.sweep(*which),
                 }
             }
         }));
         select(steps, pin!(crashed.crashed())).await;
+    }
+
+    /// Has the time to live remove some of the expired items.
+    pub(crate) fn sweep(&self, which: u8) {
+        let now = Timestamp::from_secs(BEGINNING) + self.began.elapsed();
+        self.table.sweep(now, which);
     }
 
     pub(crate) async fn append(&self, process: usize) -> Option<Position> {

@@ -77,6 +77,7 @@ async fn what_cannot_be_done_in_time_is_the_rest_and_goes_on_where_it_ended() {
             deadline: None,
             relay: None,
             presences: None,
+            histories: None,
             metrics: None,
         });
         let more = other.resume(serde_json::from_str(&json).unwrap()).await;

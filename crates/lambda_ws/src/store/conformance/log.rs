@@ -1,8 +1,8 @@
 //! The rules of logs.
 
 use super::Check;
-use crate::Timestamp;
-use crate::store::{History, Position, Recovery, Store, StoreError};
+use crate::store::{History, Recovery, Store, StoreError};
+use crate::{Position, Timestamp};
 use futures_util::future::try_join_all;
 use std::time::Duration;
 

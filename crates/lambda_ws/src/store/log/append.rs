@@ -1,9 +1,9 @@
 //! Adds a message to a log.
 
-use super::{CallClock, Entry, History, LogTable, Newest, Position, Tail, Tails, Written};
-use crate::Timestamp;
+use super::{CallClock, Entry, History, LogTable, Newest, Tail, Tails, Written};
 use crate::backoff::{Backoff, Jitter};
 use crate::store::StoreError;
+use crate::{Position, Timestamp};
 use lambda_ws_protocol::table_layout;
 
 /// Pauses of at most 4 to 256 ms. Each conflict means that another process has appended.

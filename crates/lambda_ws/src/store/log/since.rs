@@ -1,10 +1,10 @@
 //! Reads a log.
 
 use super::append::end;
-use super::{BYTES, CallClock, Entry, History, LogTable, MESSAGES, Newest, Position};
+use super::{BYTES, CallClock, Entry, History, LogTable, MESSAGES, Newest};
 use super::{Recovery, Tail};
-use crate::Timestamp;
 use crate::store::StoreError;
+use crate::{Position, Timestamp};
 
 /// How often a part is read whose numbers have a hole: a part is not a snapshot, so an entry that is written meanwhile
 /// may be missing although a later one is there.

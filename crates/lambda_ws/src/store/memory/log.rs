@@ -1,9 +1,9 @@
 //! Logs of rooms in the process.
 
 use super::Memory;
-use crate::Timestamp;
 use crate::store::StoreError;
-use crate::store::log::{Entry, LogTable, Newest, Part, Position, Written};
+use crate::store::log::{Entry, LogTable, Newest, Part, Written};
+use crate::{Position, Timestamp};
 use std::collections::{BTreeMap, HashMap};
 
 /// The logs by room.
