@@ -49,6 +49,7 @@
 //! | [Connections](guide::connections) | connections, users, rooms and sessions |
 //! | [Sending](guide::sending) | messages to one client, a room, a user or everyone |
 //! | [Delivery](guide::delivery) | delivery guarantees, gone clients, slow clients, rate limits |
+//! | [Lossless rooms](guide::lossless_rooms) | rooms whose members receive every message once and in order |
 //! | [Tasks](guide::tasks) | welcome messages and large broadcasts in follow-up invocations |
 //! | [Presence](guide::presence) | which users are in a room, and when they join and leave |
 //! | [Key-value storage](guide::key_value) | data that outlives a connection |

@@ -15,7 +15,8 @@
 //!
 //! An epoch has [`EPOCH_LENGTH`] characters, and `<n>` has [`SEQ_DIGITS`] digits, so the order of the sort keys is the
 //! order of the messages. The attribute `n` of a message is the random number of the call that wrote it. Number 0 of
-//! each epoch has no data: it marks the start of the epoch.
+//! each epoch has no data: it marks the start of the epoch. The number after the last message of an epoch that has ended has
+//! no data either: it marks the end.
 
 use crate::ConnectionId;
 

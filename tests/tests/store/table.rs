@@ -41,9 +41,9 @@ impl Table {
     }
 
     /// The store of another process, with a client and caches of its own.
-    pub(crate) fn process(&self) -> DynamoDb {
-        let client = client(Connector::new(self.database.clone()));
-        DynamoDb::new(client, NAME)
+    pub(crate) fn process(&self, meter: &Meter) -> DynamoDb {
+        let connector = Connector::new(self.database.clone());
+        DynamoDb::new(client(connector.metered(meter.clone())), NAME)
     }
 
     /// Removes some of the items that have expired, as the time to live does in its own time.

@@ -46,8 +46,8 @@ impl Audience {
     /// The message is sent as a frame, `{"$":"message","room":"tea","epoch":"k3f9x0a2b","seq":58,"data":..}`. A room
     /// without [history](crate::Channels::history) costs no request, and its frames have neither `epoch` nor `seq`.
     ///
-    /// A message of up to 1 KB with its room costs one write unit, if no other process publishes to the room at the same
-    /// time. Each call appends: a caller that repeats a call after an error may publish a message twice.
+    /// A message of up to about 940 bytes costs one write unit and nothing else, if no other process publishes to the
+    /// room. Each call appends: a caller that repeats a call after an error may publish a message twice.
     ///
     /// ```
     /// use lambda_ws::{Error, Sender};

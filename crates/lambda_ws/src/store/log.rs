@@ -8,15 +8,18 @@
 //! A database deletes expired entries late and in any order. So a number may be given again, or a hole may be invisible,
 //! once entries have expired. These rules exclude both:
 //!
-//! 1. No entry expires before an earlier one of its epoch ([`Entry::follow`]). While the newest entry that a process knows
-//!    has not expired, no later entry of its epoch can have been deleted.
-//! 2. A process continues an epoch only after an entry that has not expired, with [`MARGIN`] for the clocks. Otherwise
-//!    it begins the next epoch. That is one transaction: it replaces the epoch of the head, writes number 0, and fails if
-//!    the entry after the last one exists. So an epoch has one successor, and no epoch ends while it is continued.
-//! 3. An append that was sent in time may arrive after the next epoch has begun. Nobody reads it there. A process that
-//!    appended shortly before the entry before expired reads the end of the log again ([`LATE`]), and repeats the append in
-//!    the new epoch if there is one. No request arrives hours late, because AWS rejects signatures of that age.
-//! 4. A position is valid if its entry is present and has not expired. Then all later entries of the epoch are present.
+//! 1. No entry expires before an earlier one of its epoch ([`Tail::follow`]). So while an entry has not expired, no later
+//!    entry of its epoch has been deleted.
+//! 2. A process continues an epoch only after an entry that has [`CONTINUED`] before its expiry. Otherwise it begins the
+//!    next epoch. That is one transaction: it replaces the epoch of the head, writes number 0 of the next epoch, and writes
+//!    an end mark at the number after the last one, if nothing is there. So an epoch has one successor, and an epoch that
+//!    is continued does not end.
+//! 3. An append that is complete [`COMPLETE`] before the expiry of the entry before has not used a number again, by rule 1.
+//!    It was not late for its epoch either: the end mark would have its number. So such an append is accepted.
+//! 4. An append that takes longer, because the process was frozen, ends the epoch and is repeated in the next one. That is
+//!    a gap for the members.
+//! 5. A position is valid if its entry is present and has not expired, with [`READ`] for the clocks. Then all later
+//!    entries of the epoch are present, by rule 1. An epoch that has ended is a gap.
 //!
 //! The clocks of processes and of the database may differ from the real time by up to 30 s.
 
@@ -35,15 +38,20 @@ use lambda_ws_protocol::table_layout::MAX_SEQ;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
-/// How long before its expiry an entry counts as expired, because clocks differ.
-const MARGIN: Duration = Duration::from_secs(60);
+/// How long before its expiry an entry is not continued any more.
+const CONTINUED: Duration = Duration::from_secs(20 * 60);
 
-/// How long before the expiry of the entry before an append is checked: another process whose clock is 60 s ahead may
-/// begin the next epoch [`MARGIN`] before, by its clock.
-const LATE: Duration = Duration::from_secs(3 * 60);
+/// How long before the expiry of the entry before an append has to be complete.
+const COMPLETE: Duration = Duration::from_secs(10 * 60);
 
-/// The least time for which messages are stored: a room that is quiet for so long keeps its epoch.
-const LEAST_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long before its expiry a position is not valid any more.
+const READ: Duration = Duration::from_secs(60);
+
+/// The least time for which positions are valid: a room that is quiet for so long keeps its epoch.
+const LEAST_VALID: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much longer messages are stored: more than [`CONTINUED`].
+const SPARE: Duration = Duration::from_secs(60 * 60);
 
 /// The most messages of a reading.
 pub(crate) const MESSAGES: usize = 300;
@@ -53,8 +61,8 @@ pub(crate) const BYTES: usize = 100 * 1024;
 
 /// The history of a room: which of its messages can be read again.
 ///
-/// A message is served while it is one of the last `messages` ones and not older than `age`. It is stored for `age`, and
-/// for 24 hours at least, so that a quiet room keeps its positions.
+/// A message is served while it is one of the last `messages` ones and not older than `age`. It is stored for an hour
+/// longer, and for 25 hours at least, so that a quiet room keeps its positions for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct History {
     messages: usize,
@@ -90,9 +98,9 @@ impl History {
         self.age
     }
 
-    /// How long messages are stored: the age, or 24 hours if that is longer.
+    /// How long messages are stored: an hour longer than the age, or than 24 hours if that is more.
     pub fn stored(&self) -> Duration {
-        self.age.max(LEAST_KEPT)
+        self.age.max(LEAST_VALID) + SPARE
     }
 }
 
@@ -110,7 +118,7 @@ pub struct Recovery {
     pub more: bool,
 }
 
-/// An entry of a log: a message, or the start of an epoch, which has the number 0 and no data.
+/// An entry of a log: a message, the start of an epoch, which has the number 0, or its end mark. Only messages have data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) position: Position,
@@ -134,6 +142,19 @@ impl Entry {
         }
     }
 
+    /// The end mark of an epoch, at the position after its last entry.
+    pub(super) fn end(&self, position: &Position) -> Self {
+        Self {
+            position: position.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether it is the end mark of its epoch.
+    fn is_end(&self) -> bool {
+        self.data.is_none() && self.position.seq > 0
+    }
+
     /// The end of the log behind this entry.
     fn tail(&self) -> Tail {
         Tail {
@@ -152,13 +173,18 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Whether the epoch may be continued here.
-    fn is_live(&self, now: Timestamp) -> bool {
-        now + MARGIN < self.expires && self.position.seq < MAX_SEQ
+    fn is_continued(&self, now: Timestamp) -> bool {
+        now + CONTINUED < self.expires && self.position.seq < MAX_SEQ
     }
 
-    /// Whether the next epoch may begin while an entry that follows this one is written.
-    fn is_late(&self, now: Timestamp) -> bool {
-        now + LATE >= self.expires
+    /// Whether an append of the next entry is accepted.
+    fn is_complete(&self, now: Timestamp) -> bool {
+        now + COMPLETE < self.expires
+    }
+
+    /// Whether the position is valid.
+    fn is_valid(&self, now: Timestamp) -> bool {
+        now + READ < self.expires
     }
 
     /// The entry that follows. It never expires before this one.
@@ -229,13 +255,13 @@ pub(super) trait LogTable: Sync {
         entry: &Entry,
     ) -> impl Future<Output = Result<Written<Entry>, StoreError>> + Send;
 
-    /// Begins an epoch: sets the head to the epoch of `first`, if it is `former` or there is none, and writes `first`, if
-    /// there is no entry at `unless`. Returns the epoch of the head otherwise, if it is known.
+    /// Begins an epoch: sets the head to the epoch of `first`, if it is `former` or there is none, and writes `first` and
+    /// `end`, if there is no entry at the position of `end`. Returns the epoch of the head otherwise, if it is known.
     fn begin(
         &self,
         room: &str,
         former: Option<&str>,
-        unless: Option<&Position>,
+        end: Option<&Entry>,
         first: &Entry,
     ) -> impl Future<Output = Result<Written<Option<String>>, StoreError>> + Send;
 }

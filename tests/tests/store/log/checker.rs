@@ -1,11 +1,12 @@
 //! The rules that appends and readings of one log keep.
 
-use lambda_ws::store::{Position, Recovery};
+use lambda_ws::Position;
+use lambda_ws::store::Recovery;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How long a position is valid, less what the clocks differ and a request may take.
-const VALID: Duration = Duration::from_secs(24 * 60 * 60 - 15 * 60);
+/// How long a position is valid.
+const VALID: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What happened to one log, in the order of its ticks.
 #[derive(Debug, Default)]

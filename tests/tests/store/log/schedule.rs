@@ -11,7 +11,8 @@ use std::time::Duration;
 pub(crate) const PROCESSES: usize = 3;
 pub(crate) const READERS: usize = 3;
 
-const DAY: u64 = 24 * 60 * 60;
+/// For how many seconds messages are stored.
+const STORED: u64 = 25 * 60 * 60;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
@@ -60,9 +61,11 @@ fn task(faults: bool) -> impl Strategy<Value = Task> {
 fn step() -> impl Strategy<Value = Step> {
     let pause = prop_oneof![
         6 => (0..20_u64).prop_map(Duration::from_millis),
-        1 => (0..DAY).prop_map(Duration::from_secs),
-        // Around the time at which the entry before expires.
-        3 => (DAY - 300..DAY + 120).prop_map(Duration::from_secs),
+        1 => (0..STORED).prop_map(Duration::from_secs),
+        1 => (0..600_u64).prop_map(Duration::from_secs),
+        // Around the time at which an entry is not continued any more, and at which it expires.
+        2 => (STORED - 1300..STORED - 1100).prop_map(Duration::from_secs),
+        2 => (STORED - 120..STORED + 120).prop_map(Duration::from_secs),
     ];
     let deed = prop_oneof![
         4 => Just(Deed::Append),
@@ -94,6 +97,7 @@ fn fault(faults: bool) -> BoxedStrategy<Fault> {
         1 => Just(Fault::InTheWay),
         1 => Just(Fault::NotSent),
         2 => Just(Fault::AnswerLost),
+        // An append that takes longer ends its epoch.
         2 => (1..9_u8).prop_map(Fault::Late),
     ]
     .boxed()

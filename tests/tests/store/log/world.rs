@@ -3,10 +3,11 @@
 use super::checker::Checker;
 use super::schedule::{Deed, PROCESSES, READERS, Schedule, Step, Task};
 use crate::store::course::{COURSE, Course};
+use crate::store::meter::Meter;
 use crate::store::table::Table;
 use futures_util::future::{join_all, select};
-use lambda_ws::Timestamp;
-use lambda_ws::store::{DynamoDb, History, Position, Store, StoreError};
+use lambda_ws::store::{DynamoDb, History, Store, StoreError};
+use lambda_ws::{Position, Timestamp};
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::time::Duration;
@@ -15,12 +16,14 @@ use tokio::time::Instant;
 const BEGINNING: u64 = 1_767_607_440;
 const ROOM: &str = "tea";
 const HISTORY: History = History::new(1_000, Duration::from_secs(48 * 60 * 60));
-/// The messages are stored for as long as positions are valid.
+/// As short as possible: messages are stored for 25 hours.
 const STORED: History = History::new(1_000, Duration::from_secs(24 * 60 * 60));
 
 /// A log, the processes that use it, and its readers.
 pub(crate) struct World {
     table: Table,
+    /// What the processes' requests cost.
+    pub(crate) meter: Meter,
     processes: Vec<DynamoDb>,
     ahead: Vec<i8>,
     began: Instant,
@@ -42,10 +45,11 @@ pub(crate) async fn try_out(schedule: &Schedule) {
 
 impl World {
     pub(crate) fn new(ahead: &[i8]) -> Self {
-        let table = Table::new();
+        let (table, meter) = (Table::new(), Meter::default());
         Self {
-            processes: ahead.iter().map(|_| table.process()).collect(),
+            processes: ahead.iter().map(|_| table.process(&meter)).collect(),
             table,
+            meter,
             ahead: ahead.to_vec(),
             began: Instant::now(),
             checker: RefCell::default(),

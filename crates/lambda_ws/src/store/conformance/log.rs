@@ -152,14 +152,14 @@ impl<S: Store> Check<'_, S> {
         let log = &self.name("log-5");
         let start = self.filled(log, 2).await;
         let day = Duration::from_secs(24 * 60 * 60);
-        let quiet = self.now + day / 2;
+        let quiet = self.now + day;
         let third = self.appended(log, "3", quiet).await;
         assert_eq!(
             third,
             Position::new(&*start.epoch, 3),
             "a quiet room keeps its epoch"
         );
-        let late = quiet + day;
+        let late = quiet + HISTORY.stored();
         let first = self.appended(log, "4", late).await;
         assert!(
             first.epoch > start.epoch && first.seq == 1,
@@ -170,7 +170,7 @@ impl<S: Store> Check<'_, S> {
         assert_eq!((&read.position, read.messages.len()), (&first, 1));
 
         // By reading, too.
-        let later = late + day;
+        let later = late + HISTORY.stored();
         let end = self.store.since(log, None, &HISTORY, later).await;
         let end = end.expect("since").position;
         assert!(

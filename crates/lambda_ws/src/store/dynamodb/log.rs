@@ -11,8 +11,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use lambda_ws_protocol::table_layout;
 use std::time::Duration;
@@ -118,10 +117,10 @@ impl LogTable for DynamoDb {
         &self,
         room: &str,
         former: Option<&str>,
-        unless: Option<&Position>,
+        end: Option<&Entry>,
         first: &Entry,
     ) -> Result<Written<Option<String>>, StoreError> {
-        let items = self.beginning(room, former, unless, first);
+        let items = self.beginning(room, former, end, first);
         let mut backoff = BACKOFF;
         let mut token = token();
         loop {
@@ -158,7 +157,7 @@ impl DynamoDb {
         &self,
         room: &str,
         former: Option<&str>,
-        unless: Option<&Position>,
+        end: Option<&Entry>,
         first: &Entry,
     ) -> Vec<TransactWriteItem> {
         let old = ReturnValuesOnConditionCheckFailure::AllOld;
@@ -177,24 +176,21 @@ impl DynamoDb {
                 .expression_attribute_values(":former", s(former)),
             None => head.condition_expression("attribute_not_exists(epoch)"),
         };
-        let put = Put::builder().table_name(&self.table);
-        let put = put.set_item(Some(item(room, first))).build();
-        let put = put.expect("a table and an item are given");
+        let put = |entry: &Entry| {
+            let put = Put::builder().table_name(&self.table);
+            let put = put.condition_expression("attribute_not_exists(pk)");
+            let put = put.set_item(Some(item(room, entry))).build();
+            let put = put.expect("a table and an item are given");
+            TransactWriteItem::builder().put(put).build()
+        };
+        // Not a condition check, for which the function would need another permission.
         let mut items = vec![
             TransactWriteItem::builder()
                 .update(super::transaction::built(head))
                 .build(),
-            TransactWriteItem::builder().put(put).build(),
         ];
-        if let Some(next) = unless {
-            let check = ConditionCheck::builder()
-                .table_name(&self.table)
-                .set_key(Some(entry_key(room, next)))
-                .condition_expression("attribute_not_exists(pk)")
-                .build();
-            let check = check.expect("a table, a key and a condition are given");
-            items.push(TransactWriteItem::builder().condition_check(check).build());
-        }
+        items.extend(end.map(put));
+        items.push(put(first));
         items
     }
 }

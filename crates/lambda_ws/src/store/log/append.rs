@@ -25,12 +25,13 @@ pub(in crate::store) async fn append(
     let known = tails.of(room);
     let mut known = known.lock().await;
     let mut backoff = BACKOFF;
+    let mut ended: Option<String> = None;
     loop {
         // A call that is cut off leaves nothing known.
-        let tail = known.take().filter(|tail| tail.is_live(clock.now()));
-        let tail = match tail {
+        let tail = known.take();
+        let tail = match tail.filter(|tail| tail.is_continued(clock.now())) {
             Some(tail) => tail,
-            None => end(table, room, history, &clock).await?,
+            None => end(table, room, history, &clock, ended.as_deref()).await?,
         };
         let entry = tail.follow(data, clock.now(), history.stored(), nonce);
         let entry = match table.put(room, &entry).await? {
@@ -42,42 +43,46 @@ pub(in crate::store) async fn append(
                 continue;
             }
         };
-        if tail.is_late(clock.now()) {
-            let newest = table.newest(room).await?;
-            if newest.epoch() != Some(&entry.position.epoch) {
-                pause(&mut backoff, room).await?;
-                continue;
-            }
+        if tail.is_complete(clock.now()) {
+            *known = Some(entry.tail());
+            return Ok(entry.position);
         }
-        *known = Some(entry.tail());
-        return Ok(entry.position);
+        pause(&mut backoff, room).await?;
+        ended = Some(entry.position.epoch);
     }
 }
 
-/// Returns the end of a log. Begins an epoch if no epoch can be continued.
+/// Returns the end of a log. Begins an epoch if no epoch can be continued; `ended` cannot.
 pub(super) async fn end(
     table: &impl LogTable,
     room: &str,
     history: &History,
     clock: &CallClock,
+    ended: Option<&str>,
 ) -> Result<Tail, StoreError> {
     let nonce = getrandom::u64().map_err(StoreError::unavailable)?;
     let mut backoff = BACKOFF;
     let mut head: Option<String> = None;
     loop {
         let newest = table.newest(room).await?;
-        let unless = match &newest {
-            Newest::Entry(entry) if entry.tail().is_live(clock.now()) => return Ok(entry.tail()),
-            Newest::Entry(entry) => Some(entry.position.next()),
-            Newest::Nothing | Newest::Head(_) => None,
-        };
+        if let Newest::Entry(entry) = &newest
+            && !entry.is_end()
+            && ended != Some(&*entry.position.epoch)
+            && entry.tail().is_continued(clock.now())
+        {
+            return Ok(entry.tail());
+        }
         // The entries of the last epoch may have been deleted, and others not.
         let former = newest.epoch().max(head.as_deref());
         let at = clock.now();
         let after = former.and_then(table_layout::epoch_millis);
         let epoch = table_layout::epoch(at.millis().max(after.map_or(0, |former| former + 1)));
         let first = Entry::start(epoch, at, history.stored(), nonce);
-        match table.begin(room, former, unless.as_ref(), &first).await? {
+        let mark = match &newest {
+            Newest::Entry(entry) => Some(first.end(&entry.position.next())),
+            Newest::Nothing | Newest::Head(_) => None,
+        };
+        match table.begin(room, former, mark.as_ref(), &first).await? {
             Written::Done => return Ok(first.tail()),
             Written::Refused(found) => head = found.or(head),
         }

@@ -20,7 +20,7 @@ pub(in crate::store) async fn since(
 ) -> Result<Recovery, StoreError> {
     let clock = CallClock::start(now);
     let Some(since) = since else {
-        let end = end(table, room, history, &clock).await?;
+        let end = end(table, room, history, &clock, None).await?;
         return Ok(Recovery {
             position: end.position,
             recovered: true,
@@ -37,7 +37,7 @@ pub(in crate::store) async fn since(
             }
         }
     }
-    let end = end(table, room, history, &clock).await?;
+    let end = end(table, room, history, &clock, None).await?;
     lost(table, room, end, history, &clock).await
 }
 
@@ -62,15 +62,13 @@ async fn after(
     let most = history.messages.min(MESSAGES) + 2;
     let part = table.part(room, since, most).await?;
     let mut entries = part.entries.into_iter();
-    let is_valid = |first: &Entry| first.position == *since && first.tail().is_live(clock.now());
+    let is_valid = |first: &Entry| first.position == *since && first.tail().is_valid(clock.now());
     if !entries.next().is_some_and(|first| is_valid(&first)) {
         return Ok(After::Lost);
     }
     let entries: Vec<_> = entries.collect();
-    if entries
-        .iter()
-        .any(|entry| entry.position.epoch != since.epoch)
-    {
+    let is_over = |entry: &Entry| entry.is_end() || entry.position.epoch != since.epoch;
+    if entries.iter().any(is_over) {
         return Ok(After::Lost);
     }
     let numbers = entries.iter().map(|entry| entry.position.seq);
@@ -134,7 +132,8 @@ async fn lost(
 fn served(entries: Vec<Entry>, mut position: Position, last: u64, recovered: bool) -> Recovery {
     let (mut messages, mut bytes) = (Vec::new(), 0);
     for entry in entries {
-        let data = entry.data.unwrap_or_else(|| "null".to_owned());
+        // Only messages have data, and an epoch that has ended is not served.
+        let Some(data) = entry.data else { continue };
         bytes += data.len();
         if messages.len() == MESSAGES || (bytes > BYTES && !messages.is_empty()) {
             break;

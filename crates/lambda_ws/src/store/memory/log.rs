@@ -73,17 +73,18 @@ impl LogTable for Memory {
         &self,
         room: &str,
         former: Option<&str>,
-        unless: Option<&Position>,
+        end: Option<&Entry>,
         first: &Entry,
     ) -> Result<Written<Option<String>>, StoreError> {
         let mut tables = self.tables();
         let log = tables.logs.entry(room.to_owned()).or_default();
-        let is_continued = unless.is_some_and(|next| log.entries.contains_key(next));
+        let is_continued = end.is_some_and(|end| log.entries.contains_key(&end.position));
         let is_replaced = log.head.is_some() && log.head.as_deref() != former;
         if is_continued || is_replaced {
             return Ok(Written::Refused(log.head.clone()));
         }
         log.head = Some(first.position.epoch.clone());
+        end.into_iter().for_each(|end| log.add(end));
         log.add(first);
         Ok(Written::Done)
     }

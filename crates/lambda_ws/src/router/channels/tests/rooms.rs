@@ -107,7 +107,7 @@ async fn a_quiet_room_keeps_its_positions_for_a_day() {
     let mut ann = gateway.connect("/").await.unwrap();
     let (epoch, seq) = subscribed(&mut ann, "tea").await;
     let resume = json!({"action": "$subscribe", "room": "tea", "since": [epoch, seq]});
-    for _ in 0..11 {
+    for _ in 0..12 {
         gateway.advance(Duration::from_secs(2 * 3600)).await;
         let mut ann = gateway.connect("/").await.unwrap();
         assert_eq!(ask(&mut ann, resume.clone()).await["recovered"], true);
