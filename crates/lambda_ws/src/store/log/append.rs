@@ -6,8 +6,11 @@ use crate::store::StoreError;
 use crate::{Position, Timestamp};
 use lambda_ws_protocol::table_layout;
 
-/// Pauses of at most 4 to 256 ms. Each conflict means that another process has appended.
-const BACKOFF: Backoff = Backoff::new(4, 2, 256, 60, Jitter::Full);
+/// Pauses of at most 4 to 64 ms. Each conflict means that another process has appended, so somebody makes progress.
+const BACKOFF: Backoff = Backoff::new(4, 2, 64, 100, Jitter::Full);
+
+/// How many numbers are tried one after another behind an end that was read, before it is read again.
+const TRIED: u32 = 3;
 
 /// Adds a message to the log of a room. Returns its position.
 ///
@@ -25,10 +28,12 @@ pub(in crate::store) async fn append(
     let known = tails.of(room);
     let mut known = known.lock().await;
     let mut backoff = BACKOFF;
-    let mut ended: Option<String> = None;
+    let (mut ended, mut next, mut tried) = (None::<String>, None, 0);
     loop {
         // A call that is cut off leaves nothing known.
         let tail = known.take();
+        let is_known = tail.is_some();
+        let tail = tail.or(next.take());
         let tail = match tail.filter(|tail| tail.is_continued(clock.now())) {
             Some(tail) => tail,
             None => end(table, room, history, &clock, ended.as_deref()).await?,
@@ -38,8 +43,19 @@ pub(in crate::store) async fn append(
             Written::Done => entry,
             // An attempt of this call whose answer was lost.
             Written::Refused(found) if found.nonce == nonce => found,
-            Written::Refused(_) => {
-                pause(&mut backoff, room).await?;
+            Written::Refused(found) => {
+                // A known end may be old. Behind one that was read there are few messages.
+                match tried {
+                    _ if is_known => {}
+                    TRIED => {
+                        tried = 0;
+                        pause(&mut backoff, room).await?;
+                    }
+                    _ => {
+                        tried += 1;
+                        next = Some(found.tail()).filter(|_| !found.is_end());
+                    }
+                }
                 continue;
             }
         };
