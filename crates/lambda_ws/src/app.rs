@@ -91,7 +91,8 @@ use tracing::warn;
 /// notification, in the body of an SQS message, or in the `detail` of an EventBridge event. It is for a
 /// `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all; `data` is text, or any
 /// JSON, which is sent as such. The answer is `{"sent": 3, "gone": 0, "throttled": 0, "failed": 0}`, with
-/// `tasks` if some go on. The text of a message or a notification may be an event of SNS or EventBridge itself. Who
+/// `tasks` if some go on. An event for a room with [history](crate::Channels::history) goes through the log of the room,
+/// and its answer has the `position`. The text of a message or a notification may be an event of SNS or EventBridge itself. Who
 /// may invoke the function may publish: IAM guards it. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` has to be set, because
 /// such an event does not tell where clients are.
 ///

@@ -54,7 +54,7 @@ pub(crate) enum TaskKind {
     /// Calls the `opened` handler of a connection.
     Opened(Context),
     /// Sends a part of a broadcast.
-    Send(Send),
+    Send(Box<Send>),
     /// Announces joins or departures.
     Sweep(Sweep),
 }
