@@ -50,10 +50,8 @@ impl Bye {
         self.retry = Some(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
         self
     }
-}
 
-impl IntoPayload for Bye {
-    fn into_payload(self) -> Result<Payload, SendError> {
+    fn payload(self) -> Result<Payload, SendError> {
         Json(self).into_payload()
     }
 }
@@ -65,7 +63,7 @@ impl Sender {
     ///
     /// As [`Sender::send`] and [`Sender::close`].
     pub async fn close_with(&self, id: &ConnectionId, bye: Bye) -> Result<(), SendError> {
-        self.send(id, bye).await?;
+        self.send(id, bye.payload()?).await?;
         self.close(id).await
     }
 }
@@ -77,7 +75,7 @@ impl Audience {
     ///
     /// As [`Audience::send`].
     pub async fn close_with(self, bye: Bye) -> Result<Delivery, SendError> {
-        let payload = bye.into_payload()?;
+        let payload = bye.payload()?;
         self.end(payload).await
     }
 }
