@@ -6,6 +6,7 @@ mod store {
     mod cost;
     mod course;
     mod history;
+    mod log;
     mod meter;
     mod model;
     mod quiet;

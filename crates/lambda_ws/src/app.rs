@@ -99,7 +99,8 @@ use std::time::Instant;
 ///
 /// The recipients are a `room`, a `user`, a `connection` (by its id) or, with `"everyone": true`, all connections.
 /// `data` is text, or any JSON value, which is sent as JSON. The response is `{"sent": 3, "gone": 0, "throttled": 0,
-/// "failed": 0}`, with the number of `tasks` if follow-up tasks continue.
+/// "failed": 0}`, with the number of `tasks` if follow-up tasks continue. An event for a room with
+/// [history](crate::Channels::history) is appended to the log of the room, and its response contains the `position`.
 ///
 /// Every principal that IAM allows to invoke the function may publish. `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` is
 /// required, because such an event does not contain the URL of the management API.

@@ -45,6 +45,7 @@
 mod cookies;
 #[cfg(feature = "jwt")]
 mod jwt;
+mod room_tokens;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -54,5 +55,7 @@ pub use crate::policy::{ContextValue, Policy};
 pub use cookies::{Cookies, Origins};
 #[cfg(feature = "jwt")]
 pub use jwt::{Fetch, Issuer, Jwt, JwtError, Keys};
+pub use room_tokens::RoomTokens;
+pub(crate) use room_tokens::TokenError;
 pub use tickets::{Ticket, Tickets};
 pub use token::Token;

@@ -14,8 +14,8 @@ use http::{Extensions, HeaderMap};
 use std::fmt;
 use std::sync::Arc;
 
-/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Disconnect`], [`Joined`] or [`Left`]. It
-/// determines the extractors that compile.
+/// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Subscribe`], [`Disconnect`], [`Joined`],
+/// [`Left`] or [`Trigger`]. It determines the extractors that compile.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
@@ -97,6 +97,32 @@ impl Trigger {
     }
 }
 
+/// A client asks to subscribe to a room: for [`Channels::authorize`](crate::Channels::authorize). It is an extractor
+/// of its own event.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Subscribe {
+    /// The name of the room.
+    pub room: String,
+    /// The token that the client sent, if any.
+    pub token: Option<String>,
+}
+
+impl Subscribe {
+    pub(crate) fn new(room: String, token: Option<String>) -> Self {
+        Self { room, token }
+    }
+}
+
+// Tokens belong in no log.
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Subscribe");
+        shown.field("room", &self.room);
+        shown.finish_non_exhaustive()
+    }
+}
+
 /// A connection ended (`$disconnect`, conformance C3).
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -141,7 +167,7 @@ macro_rules! kinds {
     )* };
 }
 
-kinds! { Authorize Connect Opened Message Disconnect Joined Left Trigger }
+kinds! { Authorize Connect Opened Message Subscribe Disconnect Joined Left Trigger }
 
 /// An event of a connection. Extractors read it ([`FromEvent`](crate::FromEvent)).
 #[derive(Debug)]

@@ -7,9 +7,10 @@
 //! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
 //! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | the client's identity: see [`auth`](crate::auth) |
 //! | [`Opening`](crate::Opening) | `$connect` | |
-//! | [`Authorizer`] | `$connect`, `opened`, messages, `$disconnect` | |
+//! | [`Authorizer`] | `$connect`, `opened`, messages, subscriptions, `$disconnect` | |
 //! | [`Connection`](crate::Connection), [`Json`](crate::Json), `String`, `Bytes`, [`RouteKey`] | `opened` (only `Connection`), messages | |
-//! | [`Session`], [`User`], [`Rooms`] | `opened`, messages, `$disconnect` | the connection's record, read once per event |
+//! | [`Subscribe`](crate::Subscribe) | subscriptions | the room, and the token of the client |
+//! | [`Session`], [`User`], [`Rooms`] | `opened`, messages, subscriptions, `$disconnect` | the connection's record, read once per event |
 //! | [`Close`] | `$disconnect` | |
 //! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | the users and the room |
 //!
@@ -24,6 +25,7 @@ mod message;
 mod presence;
 mod raw;
 mod record;
+mod subscribe;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -44,7 +46,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`; `Trigger` events have no connection: their handlers take `Raw`, `Context`, `Sender`, `Kv`, `State` and `Extension`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message`, `Subscribe` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`; `Trigger` events have no connection: their handlers take `Raw`, `Context`, `Sender`, `Kv`, `State` and `Extension`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// The response to the event if the extraction fails.

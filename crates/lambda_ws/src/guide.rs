@@ -21,6 +21,9 @@ pub mod sending {}
 #[doc = include_str!("../docs/delivery.md")]
 pub mod delivery {}
 
+#[doc = include_str!("../docs/lossless_rooms.md")]
+pub mod lossless_rooms {}
+
 #[doc = include_str!("../docs/tasks.md")]
 pub mod tasks {}
 

@@ -49,6 +49,7 @@
 //! | [Connections](guide::connections) | connections, users, rooms and sessions |
 //! | [Sending](guide::sending) | messages to one client, a room, a user or everyone |
 //! | [Delivery](guide::delivery) | delivery guarantees, gone clients, slow clients, rate limits |
+//! | [Lossless rooms](guide::lossless_rooms) | rooms whose members receive every message once and in order |
 //! | [Tasks](guide::tasks) | welcome messages and large broadcasts in follow-up invocations |
 //! | [Presence](guide::presence) | which users are in a room, and when they join and leave |
 //! | [Key-value storage](guide::key_value) | data that outlives a connection |
@@ -124,7 +125,7 @@ pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
     AnyEvent, Authorize, Connect, Disconnect, Event, EventData, EventSource, Joined, Kind, Left,
-    Message, Opened, Trigger,
+    Message, Opened, Subscribe, Trigger,
 };
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Raw,
@@ -133,10 +134,11 @@ pub use extract::{
 pub use handler::Handler;
 pub use json::Json;
 pub use kv::{Kv, Namespaced};
-pub use lambda_ws_protocol::{ConnectionId, Timestamp, limits};
+pub use lambda_ws_protocol::{ConnectionId, Position, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
 pub use presence::PresenceChange;
 pub use response::{Accept, IntoResponse, IntoResult, Response, TwoWay};
-pub use router::{Router, RouterService};
-pub use sender::{Audience, Delivery, RoomPresence, Sender};
+pub use router::{Channels, Router, RouterService};
+pub use sender::{Audience, Bye, Delivery, Publication, RoomPresence, Sender};
+pub use store::History;
 pub use task::Remaining;

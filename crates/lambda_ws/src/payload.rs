@@ -5,6 +5,7 @@ use crate::error::SendError;
 use bytes::Bytes;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +14,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Payload {
     text: Bytes,
     sha256: Arc<OnceLock<String>>,
+    /// Whether the text was written as JSON.
+    is_json: bool,
 }
 
 impl Payload {
@@ -21,6 +24,7 @@ impl Payload {
             0..=MESSAGE_BYTES => Ok(Self {
                 text,
                 sha256: Arc::default(),
+                is_json: false,
             }),
             _ => Err(SendError::TooLarge),
         }
@@ -30,7 +34,16 @@ impl Payload {
         std::str::from_utf8(&self.text).expect("only text becomes a payload")
     }
 
-    /// Returns the bytes of the text.
+    /// The message as JSON: text is a string.
+    pub(crate) fn to_json(&self) -> Box<RawValue> {
+        let json = match self.is_json {
+            true => RawValue::from_string(self.text().to_owned()),
+            false => to_raw_value(self.text()),
+        };
+        json.expect("text and JSON are JSON")
+    }
+
+    /// The text's bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.text
     }
@@ -102,7 +115,10 @@ impl IntoPayload for String {
 impl<T: Serialize> IntoPayload for Json<T> {
     fn into_payload(self) -> Result<Payload, SendError> {
         let json = serde_json::to_vec(&self.0).map_err(SendError::Encode)?;
-        Payload::new(json.into())
+        Ok(Payload {
+            is_json: true,
+            ..Payload::new(json.into())?
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The router.
 
+mod channels;
 mod handler_timer;
 mod handlers;
 #[cfg(feature = "http")]
@@ -12,6 +13,8 @@ mod route;
 mod tests;
 mod trigger;
 
+pub use channels::Channels;
+pub(crate) use channels::RequestFrame;
 #[cfg(test)]
 pub(crate) use handler_timer::HandlerTimer;
 #[cfg(feature = "http")]
@@ -59,6 +62,7 @@ pub struct Router<S = ()> {
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
+    channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
 }
 
@@ -74,6 +78,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: "action".to_owned(),
             grace: None,
             keeps_presence: false,
+            channels: None,
             layers: Vec::new(),
         }
     }
@@ -264,6 +269,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             set(&mut self.grace, "grace", grace);
         }
         self.keeps_presence |= other.keeps_presence;
+        if let Some(other) = other.channels {
+            let channels = self.channels.get_or_insert_default();
+            Arc::make_mut(channels).merge(Arc::unwrap_or_clone(other));
+        }
         self.layers.extend(other.layers);
         for (key, route) in other.routes {
             self = self.add(&key, route);
@@ -293,6 +302,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: self.member,
             grace: self.grace,
             keeps_presence: self.keeps_presence,
+            channels: self
+                .channels
+                .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),
             layers: self.layers,
         }
     }

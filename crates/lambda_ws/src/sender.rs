@@ -3,10 +3,13 @@
 mod attempts;
 mod audience;
 mod broadcast;
+mod bye;
 mod delivery;
 mod event_origin;
 mod gone;
+mod histories;
 mod presence;
+mod publication;
 mod recent;
 #[cfg(test)]
 mod tests;
@@ -14,12 +17,15 @@ mod throttle;
 
 pub use audience::Audience;
 pub(crate) use broadcast::{Checkpoint, SEND_TASKS, TaskHandOff};
+pub use bye::Bye;
 pub use delivery::Delivery;
 pub(crate) use event_origin::EventOrigin;
 #[cfg(test)]
 pub(crate) use gone::ALL_GONE;
 pub(crate) use gone::{EndpointState, GoneMemory};
+pub(crate) use histories::{Histories, RoomPattern};
 pub use presence::RoomPresence;
+pub use publication::Publication;
 #[cfg(test)]
 pub(crate) use throttle::ACCOUNT_THROTTLED;
 pub(crate) use throttle::{RateLimiter, SEND_RATE, SLOW_CLOSE, SlowClients};
@@ -103,6 +109,8 @@ pub(crate) struct Inner {
     /// Continues broadcasts after the deadline.
     pub(crate) hand_off: Option<TaskHandOff>,
     pub(crate) presences: Option<Arc<PresenceState>>,
+    /// The rooms that have a history, if there are channels.
+    pub(crate) histories: Option<Arc<Histories>>,
     /// Who counts; nobody, unless it is asked for.
     pub(crate) metrics: Option<Arc<EventMetrics>>,
 }
@@ -126,6 +134,7 @@ impl Sender {
             deadline: None,
             hand_off: None,
             presences: None,
+            histories: None,
             metrics: None,
         })
     }
@@ -317,6 +326,19 @@ impl Sender {
 
     pub(crate) fn metrics(&self) -> Option<&Arc<EventMetrics>> {
         self.0.metrics.as_ref()
+    }
+
+    /// Returns the rooms that have a history, if there are channels.
+    pub(crate) fn histories(&self) -> Option<&Histories> {
+        self.0.histories.as_deref()
+    }
+
+    /// Returns the same sender with these rooms.
+    pub(crate) fn with_histories(self, histories: Histories) -> Self {
+        Self::from(Inner {
+            histories: Some(Arc::new(histories)),
+            ..Inner::clone(&self.0)
+        })
     }
 
     pub(crate) fn presences(&self) -> Option<&PresenceState> {

@@ -8,6 +8,7 @@ mod conformance;
 mod dyn_store;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
+mod log;
 mod memory;
 mod record;
 mod values;
@@ -18,13 +19,14 @@ pub(crate) use dyn_store::{DynStore, InterceptedStore};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
+pub use log::{History, Recovery};
 pub use memory::Memory;
 pub(crate) use record::check_name;
 pub use record::{Page, Record, Scope, Slice};
 pub use values::{Entries, KeyPage, KeyValueStore, Value};
 pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use std::future::Future;
 
 /// Stores connections. Implement it with plain `async fn`s.
@@ -148,4 +150,42 @@ pub trait Store: KeyValueStore {
         scope: &Scope,
         id: &ConnectionId,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Adds a message, which is JSON, to the log of a room, and returns its position. The messages of an epoch are
+    /// numbered 1, 2, 3 without holes, also if many processes append at the same time.
+    ///
+    /// An error leaves the message in the log or not. The default implementation stores nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoHistory`] if the store keeps no logs, [`StoreError::Unavailable`].
+    fn append(
+        &self,
+        room: &str,
+        data: &str,
+        history: &History,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Position, StoreError>> + Send {
+        let _ = (room, data, history, now);
+        std::future::ready(Err(StoreError::NoHistory))
+    }
+
+    /// Reads the messages of a room after a position, strongly consistent: at most 300, or 100 KB of data. Without a
+    /// position it returns the end of the log, and no messages.
+    ///
+    /// A log that is empty, or too old to be continued, begins a new epoch, so that the returned position is valid.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`append`](Self::append).
+    fn since(
+        &self,
+        room: &str,
+        since: Option<&Position>,
+        history: &History,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Recovery, StoreError>> + Send {
+        let _ = (room, since, history, now);
+        std::future::ready(Err(StoreError::NoHistory))
+    }
 }

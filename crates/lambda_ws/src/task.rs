@@ -48,7 +48,7 @@ pub(crate) struct Task {
 #[serde(rename_all = "camelCase")]
 pub(crate) enum TaskKind {
     Opened(Context),
-    Send(Send),
+    Send(Box<Send>),
     Sweep(Sweep),
 }
 

@@ -24,6 +24,7 @@ mod connection_id;
 pub mod event;
 mod hex;
 pub mod limits;
+mod position;
 pub mod response;
 pub mod selection;
 #[cfg(feature = "sigv4")]
@@ -34,4 +35,5 @@ mod timestamp;
 pub use close_reason::CloseReason;
 pub use connection_id::ConnectionId;
 pub use hex::hex;
+pub use position::Position;
 pub use timestamp::Timestamp;

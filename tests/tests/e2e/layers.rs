@@ -71,7 +71,7 @@ const LAMBDA_WS_LOCAL: &[&str] = &[
 const TEMPLATE: &[&str] = &["syntax", "transform", "evaluate", "resources", "doctor"];
 
 /// The first characters of the partition keys in the connections table.
-const TABLE_KEYS: [&str; 4] = ["\"C#", "\"R#", "\"U#", "\"K#"];
+const TABLE_KEYS: [&str; 5] = ["\"C#", "\"R#", "\"U#", "\"K#", "\"H#"];
 
 #[test]
 fn a_lower_layer_never_imports_an_upper_one() {

@@ -65,6 +65,9 @@ impl Connector {
         };
         let Turn { there, fault, back } = course.next();
         tokio::time::sleep(Duration::from_millis(there.into())).await;
+        if let Fault::Late(minutes) = fault {
+            tokio::time::sleep(Duration::from_secs(60 * u64::from(minutes))).await;
+        }
         let answer = self.answer_with(fault, &operation, &body);
         if fault == Fault::AnswerLost
             && answer.as_ref().is_ok_and(|(status, _)| status.is_success())

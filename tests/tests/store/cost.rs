@@ -13,14 +13,17 @@
 //! - The session is part of the record: whatever changes or reads the record pays for the session's size.
 //! - A `$disconnect` of a connection that was found gone deletes its members again, in case the one who
 //!   found it gone was cut off.
+//! - A message of up to about 940 bytes is appended by one request of one write unit, if its process knows the end of
+//!   the log, and read again by one request for all that a client has missed.
 //! - A value is read, written, replaced or deleted by one request. Keys cost what reading their values
 //!   does.
 
 use super::meter::Meter;
 use super::table::Table;
 use lambda_ws::store::{DynamoDb, KeyValueStore, Record, Scope, Slice, Store};
-use lambda_ws::{ConnectionId, Timestamp};
+use lambda_ws::{ConnectionId, History, Position, Timestamp};
 use std::fmt::Write;
+use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
 
@@ -156,6 +159,7 @@ async fn the_cost_of_every_operation_is_known() {
     costs.line("an empty room");
 
     values(&mut costs, &large).await;
+    logs(&mut costs).await;
 
     println!("{}", costs.table);
     insta::assert_snapshot!(costs.table);
@@ -189,4 +193,51 @@ async fn values(costs: &mut Costs, large: &str) {
         assert_eq!((page.keys.len(), page.next), (count, None));
         costs.line(&format!("keys, {what}"));
     }
+}
+
+async fn logs(costs: &mut Costs) {
+    let store = costs.store.clone();
+    let history = History::new(300, Duration::from_secs(3600));
+    let data = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let append = async |data: String| {
+        let appended = store.append("tea", &data, &history, NOW).await;
+        appended.expect("append")
+    };
+    let since = async |position: Option<&Position>| {
+        let read = store.since("tea", position, &history, NOW).await;
+        read.expect("since")
+    };
+    let start = since(None).await.position;
+    costs.line("subscribe to an empty log");
+    append(data(940)).await;
+    costs.line("append 940 bytes, for the first time");
+    append(data(940)).await;
+    costs.line("append 940 bytes");
+    append(data(1024)).await;
+    costs.line("append 1 KB");
+    append(data(100 * 1024)).await;
+    costs.line("append 100 KB");
+    since(None).await;
+    costs.line("subscribe, the last message has 100 KB");
+    append(data(200)).await;
+    let end = since(None).await.position;
+    for _ in 0..100 {
+        append(data(200)).await;
+    }
+    costs.meter.take();
+    let end = since(Some(&end)).await;
+    assert!(end.recovered && end.messages.len() == 100);
+    costs.line("resume 100 messages of 200 bytes");
+    let nothing = since(Some(&end.position)).await;
+    assert!(nothing.recovered && nothing.messages.is_empty());
+    costs.line("resume nothing");
+    let foreign = Position::new("000000000", 1);
+    assert!(!since(Some(&foreign)).await.recovered);
+    costs.line("a gap: 105 messages, one of 100 KB");
+    for _ in 0..300 {
+        append(data(200)).await;
+    }
+    costs.meter.take();
+    assert!(!since(Some(&start)).await.recovered);
+    costs.line("a gap of 405 messages, in one epoch");
 }

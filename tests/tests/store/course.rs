@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Partly(u8),
     /// A read that need not be consistent is answered as if it had come earlier.
     Stale(u8),
+    /// It reaches DynamoDB so many minutes later.
+    Late(u8),
 }
 
 /// What happens to one request.

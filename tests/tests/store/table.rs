@@ -40,6 +40,12 @@ impl Table {
         }
     }
 
+    /// The store of another process, with a client and caches of its own.
+    pub(crate) fn process(&self, meter: &Meter) -> DynamoDb {
+        let connector = Connector::new(self.database.clone());
+        DynamoDb::new(client(connector.metered(meter.clone())), NAME)
+    }
+
     /// Removes some of the items that have expired, as the time to live does in its own time.
     pub(crate) fn sweep(&self, now: Timestamp, which: u8) {
         let found = self.call("Scan", &json!({"TableName": NAME}));

@@ -15,8 +15,8 @@ use crate::metrics::{EventMetrics, Metric, Metrics};
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::random;
 use crate::sender::{
-    self, EventOrigin, GoneMemory, RateLimiter, SEND_RATE, SEND_TASKS, Sender, SlowClients,
-    TaskHandOff,
+    self, EventOrigin, GoneMemory, Histories, RateLimiter, SEND_RATE, SEND_TASKS, Sender,
+    SlowClients, TaskHandOff,
 };
 use crate::store::{DynStore, Memory};
 use crate::task::Tasks;
@@ -44,6 +44,8 @@ pub(crate) struct Backend {
     width: usize,
     /// Set for programs that serve events.
     presences: Option<Arc<PresenceState>>,
+    /// The rooms that have a history, if the router has channels.
+    histories: Option<Arc<Histories>>,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -86,6 +88,7 @@ impl Backend {
             batches_joins: false,
             width: SEND_TASKS,
             presences: None,
+            histories: None,
             metrics: None,
         }
     }
@@ -98,6 +101,12 @@ impl Backend {
     /// Prepares the backend for a router with these hooks: its senders store departures.
     pub(super) fn hosted(mut self, hooks: Option<Hooks>) -> Self {
         self.presences = Some(Arc::new(PresenceState::new(hooks)));
+        self
+    }
+
+    /// Returns the backend with rooms that have a history.
+    pub(super) fn with_histories(mut self, histories: Option<Histories>) -> Self {
+        self.histories = histories.map(Arc::new);
         self
     }
 
@@ -257,6 +266,7 @@ impl Backend {
                 parent: share.map(|share| share.task),
             }),
             presences: self.presences.clone(),
+            histories: self.histories.clone(),
             metrics: scope.metrics.clone(),
         })
     }

@@ -115,7 +115,9 @@ impl Dispatcher {
         let router = Arc::new(router);
         Self {
             layered: router.layered(),
-            backend: backend.hosted(router.presence_hooks()),
+            backend: backend
+                .hosted(router.presence_hooks())
+                .with_histories(router.histories()),
             router,
             deferred: Mutex::default(),
         }

@@ -25,6 +25,7 @@ macro_rules! event {
     };
 }
 
+mod channels;
 mod errors;
 mod opened;
 mod presence;

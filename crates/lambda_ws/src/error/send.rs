@@ -1,6 +1,7 @@
 //! The errors of a send.
 
 use super::{BoxError, StoreError};
+use lambda_ws_protocol::Position;
 use lambda_ws_protocol::limits::MESSAGE_BYTES;
 
 /// The error of a send.
@@ -67,6 +68,24 @@ pub enum SendError {
     /// API Gateway did not respond, or failed (status 5xx). A retry may succeed.
     #[error("API Gateway is not available")]
     Unavailable(#[source] BoxError),
+    /// The message cannot be published.
+    #[error("the message cannot be published: {0}")]
+    NotPublishable(&'static str),
+    /// The log of the room cannot be written. The message may still be in the log.
+    #[error("the message is not published: the log of its room cannot be written")]
+    NotAppended(#[source] StoreError),
+    /// The message is in the log of its room, and the broadcast failed. Members receive the message with their next
+    /// `$ping`. Publishing it again sends it twice.
+    #[error(
+        "the message is in the log of its room at {position}, and was not broadcast: members read it from the log"
+    )]
+    NotBroadcast {
+        /// The position of the message.
+        position: Position,
+        /// Why it was not broadcast.
+        #[source]
+        source: Box<SendError>,
+    },
     /// The recipients could not be read, or have a name that is not valid ([`StoreError::BadName`]).
     #[error("{}", unread(.0))]
     Store(#[from] StoreError),

@@ -31,6 +31,11 @@ pub enum StoreError {
     /// Another message of the same connection changed the record, or another caller changed the value. Read it again.
     #[error("the record or the value has changed meanwhile: read it again and retry")]
     Conflict,
+    /// The store does not support the logs of rooms.
+    #[error(
+        "this store keeps no history of rooms: use `store::DynamoDb`, or implement `Store::append` and `Store::since`"
+    )]
+    NoHistory,
     /// The router does not keep presences: it has neither of the handlers, nor [`Router::presence`].
     ///
     /// [`Router::presence`]: crate::Router::presence

@@ -3,7 +3,7 @@
 use super::text::Text;
 use super::{FromEvent, OptionalFromEvent};
 use crate::error::Error;
-use crate::event::{Connect, Disconnect, Event, Message, Opened};
+use crate::event::{Connect, Disconnect, Event, Message, Opened, Subscribe};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -71,4 +71,4 @@ macro_rules! authorized {
     )* };
 }
 
-authorized! { Connect Opened Message Disconnect }
+authorized! { Connect Opened Message Subscribe Disconnect }

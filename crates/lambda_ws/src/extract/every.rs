@@ -4,7 +4,9 @@ use super::{FromEvent, OptionalFromEvent};
 use crate::ConnectionId;
 use crate::context::Context;
 use crate::error::Error;
-use crate::event::{Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened, Trigger};
+use crate::event::{
+    Authorize, Connect, Disconnect, Event, Joined, Kind, Message, Opened, Subscribe, Trigger,
+};
 use crate::sender::Sender;
 use std::convert::Infallible;
 
@@ -77,7 +79,7 @@ macro_rules! connected {
     )* };
 }
 
-connected! { Authorize Connect Opened Message Disconnect Joined }
+connected! { Authorize Connect Opened Message Subscribe Disconnect Joined }
 
 impl<S: Sync> FromEvent<Trigger, S> for Context {
     type Rejection = Infallible;

@@ -2,7 +2,7 @@
 
 use super::{FromEvent, OptionalFromEvent};
 use crate::error::Error;
-use crate::event::{Disconnect, Event, Kind, Message, Opened};
+use crate::event::{Disconnect, Event, Kind, Message, Opened, Subscribe};
 use crate::store::{Record, StoreError};
 use serde::de::DeserializeOwned;
 
@@ -82,4 +82,4 @@ macro_rules! registered {
     )* };
 }
 
-registered! { Opened Message Disconnect }
+registered! { Opened Message Subscribe Disconnect }

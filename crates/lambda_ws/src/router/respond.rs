@@ -71,6 +71,12 @@ impl Router {
 
     /// Returns the route of a message and its response.
     fn message(&self, mut event: Event<Message>) -> (&str, BoxFuture<'static, Response>) {
+        if let Some(channels) = &self.channels {
+            match channels.respond(event) {
+                Ok(answer) => return answer,
+                Err(other) => event = other,
+            }
+        }
         let key = event.context.route_key();
         if let Some((key, route)) = self.routes.get_key_value(key) {
             return (key, route.call(event));

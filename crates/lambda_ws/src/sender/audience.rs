@@ -130,11 +130,26 @@ impl Audience {
         ids.try_filter(move |id| std::future::ready(!except.contains(id)))
     }
 
+    /// The sender, the group, and whether all of it is meant.
+    pub(super) fn parts(&self) -> (&Sender, &Scope, bool) {
+        (&self.sender, &self.scope, self.except.is_empty())
+    }
+
+    /// Sends a last message to all of them, and closes them.
+    pub(super) async fn end(self, message: Payload) -> Result<Delivery, SendError> {
+        self.run(Some(message), true).await
+    }
+
     async fn each(self, message: Option<Payload>) -> Result<Delivery, SendError> {
+        self.run(message, false).await
+    }
+
+    async fn run(self, message: Option<Payload>, closes: bool) -> Result<Delivery, SendError> {
         let mut except = self.except;
         except.extend(self.sender.0.origin.excluded().cloned());
         let mut work = Remaining::all(self.scope, except);
         work.message = message;
+        work.closes = closes;
         self.sender.deliver(work, Resumed::No).await
     }
 }

@@ -157,6 +157,7 @@ impl Bench {
             deadline: None,
             hand_off: None,
             presences: None,
+            histories: None,
             metrics: None,
         };
         change(&mut inner);

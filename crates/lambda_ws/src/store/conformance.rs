@@ -1,5 +1,6 @@
 //! The conformance suite of stores.
 
+mod log;
 mod values;
 
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
@@ -17,6 +18,8 @@ use std::time::Duration;
 /// conformance(&Memory::new()).await;
 /// # }).unwrap();
 /// ```
+///
+/// The rules of logs are skipped for a store that returns [`StoreError::NoHistory`].
 ///
 /// # Panics
 ///
@@ -50,6 +53,13 @@ pub async fn conformance(store: &impl Store) {
     check.keys_come_in_order_by_prefix_and_in_pages().await;
     check.an_expired_value_does_not_block_a_write().await;
     check.many_values_are_read_and_deleted_together().await;
+    if check.keeps_logs().await {
+        check.a_log_is_numbered_without_holes().await;
+        check.a_position_that_is_not_valid_is_a_gap().await;
+        check.a_history_bounds_what_is_served().await;
+        check.a_log_of_expired_messages_begins_an_epoch().await;
+        check.concurrent_appends_have_different_numbers().await;
+    }
 }
 
 struct Check<'a, S> {

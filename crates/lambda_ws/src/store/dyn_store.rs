@@ -1,9 +1,10 @@
 //! [`Store`] as a trait object.
 
 use super::{
-    Entries, KeyPage, KeyValueStore, Page, Record, Scope, Slice, Store, StoreError, Value,
+    Entries, History, KeyPage, KeyValueStore, Page, Record, Recovery, Scope, Slice, Store,
+    StoreError, Value,
 };
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use futures_util::future::BoxFuture;
 
 type Operation<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -24,6 +25,8 @@ macro_rules! operations {
                 fn save(id: &'a ConnectionId, at: Timestamp, session: &'a str, version: u64) -> u64 = save;
                 fn page(scope: &'a Scope, slice: Slice, after: Option<&'a ConnectionId>, now: Timestamp) -> Page = page;
                 fn forget(scope: &'a Scope, id: &'a ConnectionId) -> () = forget;
+                fn append(room: &'a str, data: &'a str, history: &'a History, now: Timestamp) -> Position = append;
+                fn since(room: &'a str, since: Option<&'a Position>, history: &'a History, now: Timestamp) -> Recovery = since;
             }
             KeyValueStore {
                 fn read_value(namespace: &'a str, key: &'a str, now: Timestamp) -> Option<Value> = read;

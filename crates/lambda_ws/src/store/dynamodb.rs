@@ -4,13 +4,15 @@
 
 mod batch;
 mod item;
+mod log;
 mod retry;
 mod transaction;
 mod values;
 
+use super::log::{History, Recovery, Tails};
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::random::{new_id, rng};
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -43,6 +45,7 @@ use transaction::{WriteError, built, if_in};
 pub struct DynamoDb {
     client: Arc<LazyClient>,
     table: String,
+    tails: Arc<Tails>,
 }
 
 /// Created by the first call, while host names are resolved: creation reads the endpoints of all Regions.
@@ -66,6 +69,7 @@ impl DynamoDb {
         Self {
             client: Arc::new(LazyLock::new(Box::new(client))),
             table,
+            tails: Arc::default(),
         }
     }
 
@@ -358,5 +362,25 @@ impl Store for DynamoDb {
         let delete = delete.set_key(Some(key));
         let deleted = retry::conflicts(|| delete.clone().send()).await;
         deleted.map(drop).map_err(StoreError::unavailable)
+    }
+
+    async fn append(
+        &self,
+        room: &str,
+        data: &str,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Position, StoreError> {
+        super::log::append(self, &self.tails, room, data, history, now).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        since: Option<&Position>,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Recovery, StoreError> {
+        super::log::since(self, room, since, history, now).await
     }
 }

@@ -1,10 +1,12 @@
 //! The connection store in memory.
 
+mod log;
 mod values;
 
+use super::log::{History, Recovery, Tails};
 use super::{MAX_ROOMS, Page, Record, Scope, Slice, Store, StoreError};
 use crate::sync::lock;
-use crate::{ConnectionId, Timestamp};
+use crate::{ConnectionId, Position, Timestamp};
 use lambda_ws_protocol::table_layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -13,13 +15,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Stores connections in the process, for tests and for functions that need no connections beyond the life of a
 /// process. Clones share their data.
 #[derive(Debug, Clone, Default)]
-pub struct Memory(Arc<Mutex<Tables>>);
+pub struct Memory(Arc<Mutex<Tables>>, Arc<Tails>);
 
 #[derive(Debug, Default)]
 struct Tables {
     records: HashMap<ConnectionId, Record>,
     members: HashMap<Scope, BTreeMap<(u8, ConnectionId), Timestamp>>,
     values: values::Kept,
+    logs: log::Logs,
 }
 
 const PAGE: usize = 1000;
@@ -212,6 +215,26 @@ impl Store for Memory {
     async fn forget(&self, scope: &Scope, id: &ConnectionId) -> Result<(), StoreError> {
         self.tables().take(scope, id);
         Ok(())
+    }
+
+    async fn append(
+        &self,
+        room: &str,
+        data: &str,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Position, StoreError> {
+        super::log::append(self, &self.1, room, data, history, now).await
+    }
+
+    async fn since(
+        &self,
+        room: &str,
+        since: Option<&Position>,
+        history: &History,
+        now: Timestamp,
+    ) -> Result<Recovery, StoreError> {
+        super::log::since(self, room, since, history, now).await
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Remaining {
     /// `None` closes the connections.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<Payload>,
+    /// Whether the connections are closed after the message.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) closes: bool,
     #[serde(skip_serializing_if = "HashSet::is_empty")]
     pub(crate) except: HashSet<ConnectionId>,
     /// Recipients that were already read.
@@ -42,6 +45,8 @@ pub(crate) struct Range {
 struct UncheckedRest {
     scope: Scope,
     message: Option<Payload>,
+    #[serde(default)]
+    closes: bool,
     #[serde(default)]
     except: HashSet<ConnectionId>,
     #[serde(default)]
@@ -70,6 +75,7 @@ impl TryFrom<UncheckedRest> for Remaining {
         Ok(Self {
             scope: rest.scope,
             message: rest.message,
+            closes: rest.closes,
             except: rest.except,
             ids: rest.ids,
             ranges: rest.ranges,
@@ -106,6 +112,7 @@ impl Remaining {
             ranges: ranges.collect(),
             scope,
             message: None,
+            closes: false,
             except,
             ids: Vec::new(),
         }

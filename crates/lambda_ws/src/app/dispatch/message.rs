@@ -9,7 +9,8 @@ use crate::error::{Error, SendError};
 use crate::event::{EventData, Message};
 use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
-use crate::response::{Body, Response};
+use crate::response::{Body, IntoResponse, Response};
+use crate::router::RequestFrame;
 use crate::sender::{EventOrigin, Sender};
 use serde::Serialize;
 use tracing::{debug, error};
@@ -23,15 +24,22 @@ impl Dispatcher {
     ) -> LambdaResponse {
         let origin = EventOrigin::Connected(context.connection_id().clone());
         let sender = self.backend.sender_for(&context, scope, origin);
-        let data = EventData::Message(data);
-        let handled = self.handle(
-            context.clone(),
-            data,
-            sender.clone(),
-            RecordCache::default(),
-        );
-        let response = handled.await;
-        let response = self.answer_message(response, &context, &sender).await;
+        let mut request = self.router.request_frame(&data.body);
+        let response = match request.as_mut().map_or(Ok(()), RequestFrame::check) {
+            Ok(()) => {
+                let data = EventData::Message(data);
+                let handled = self.handle(
+                    context.clone(),
+                    data,
+                    sender.clone(),
+                    RecordCache::default(),
+                );
+                handled.await
+            }
+            Err(error) => IntoResponse::<Message>::into_response(error),
+        };
+        let answered = self.answer_message(response, request.as_ref(), &context, &sender);
+        let response = answered.await;
         if let Some(joins) = scope.effects.take_joins() {
             self.announce_joins(joins, &context, &sender).await;
         }
@@ -41,22 +49,26 @@ impl Dispatcher {
     async fn answer_message(
         &self,
         mut response: Response,
+        request: Option<&RequestFrame>,
         context: &Context,
         sender: &Sender,
     ) -> LambdaResponse {
-        let payload = match std::mem::take(&mut response.body) {
-            Body::Nothing | Body::Policy(_) | Body::Json(_) => None,
-            Body::Text(payload) => Some(payload),
-            Body::Failure(error) => match frame(&error, context.request_id()) {
-                Ok(frame) => Some(frame),
-                Err(too_large) => {
-                    error!(
-                        error = &too_large as &dyn std::error::Error,
-                        "the error frame could not be sent to the client"
-                    );
-                    None
-                }
-            },
+        let (body, request_id) = (std::mem::take(&mut response.body), context.request_id());
+        let payload = match (request, body) {
+            (Some(request), body) => request.answer(body, request_id),
+            (None, Body::Nothing | Body::Policy(_) | Body::Json(_)) => None,
+            (None, Body::Text(payload)) => Some(Ok(payload)),
+            (None, Body::Failure(error)) => Some(frame(&error, request_id)),
+        };
+        let payload = match payload.transpose() {
+            Ok(payload) => payload,
+            Err(error) => {
+                error!(
+                    error = &error as &dyn std::error::Error,
+                    "the response could not be sent to the client"
+                );
+                None
+            }
         };
         let Some(payload) = payload else {
             return LambdaResponse::new(&response, None);

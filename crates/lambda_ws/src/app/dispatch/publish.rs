@@ -2,6 +2,7 @@
 
 use super::Dispatcher;
 use super::records::Record;
+use crate::Position;
 use crate::app::backend::EventScope;
 use crate::app::error::PublishError;
 use crate::app::lambda_response::LambdaResponse;
@@ -12,6 +13,7 @@ use crate::store::StoreError;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use tracing::error;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +37,9 @@ pub(super) struct Published {
     gone: usize,
     throttled: usize,
     failed: usize,
+    /// The position in the log of the room, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
     #[serde(skip_serializing_if = "is_none")]
     tasks: usize,
 }
@@ -76,7 +81,21 @@ impl Record {
 impl Sender {
     async fn publish(&self, json: &str) -> Result<Published, BoxError> {
         let publish: Publish<'_> = serde_json::from_str(json).map_err(invalid)?;
-        let payload = payload(publish.data.ok_or_else(|| invalid("`data` is missing"))?)?;
+        let data = publish.data.ok_or_else(|| invalid("`data` is missing"))?;
+        if let Publish {
+            room: Some(room),
+            user: None,
+            connection: None,
+            everyone: None,
+            ..
+        } = &publish
+            && self
+                .histories()
+                .is_some_and(|found| found.of(room).is_some())
+        {
+            return self.publish_to_log(room, data).await;
+        }
+        let payload = payload(data)?;
         let audience = match publish {
             Publish {
                 connection: Some(id),
@@ -121,6 +140,38 @@ impl Sender {
             }
         };
         published(audience.send(payload).await.map_err(of_input)?)
+    }
+
+    /// Publishes to a room with history. The event succeeds once the message is in the log, because a repeated event
+    /// would append it again.
+    async fn publish_to_log(&self, room: &str, data: &RawValue) -> Result<Published, BoxError> {
+        let publication = match self.room(room).publish_json(data).await {
+            Ok(publication) => publication,
+            Err(SendError::NotBroadcast { position, source }) => {
+                error!(
+                    room,
+                    error = &*source as &dyn std::error::Error,
+                    "the message is in the log of its room, but the broadcast failed"
+                );
+                return Ok(Published {
+                    position: Some(position),
+                    ..Published::default()
+                });
+            }
+            Err(error) => return Err(of_input(error)),
+        };
+        let (delivery, position) = (publication.delivery, publication.position);
+        if delivery.rest.is_some() {
+            let sent = delivery.sent;
+            error!(
+                room,
+                sent, "the time did not suffice to broadcast the message to all members"
+            );
+        }
+        Ok(Published {
+            position,
+            ..counts(&delivery)
+        })
     }
 
     /// Publishes the content of a notification or a message.
@@ -193,11 +244,16 @@ fn published(delivery: Delivery) -> Result<Published, BoxError> {
         let sent = delivery.sent;
         return Err(PublishError::Incomplete { sent }.into());
     }
-    Ok(Published {
+    Ok(counts(&delivery))
+}
+
+fn counts(delivery: &Delivery) -> Published {
+    Published {
         sent: delivery.sent,
         gone: delivery.gone,
         throttled: delivery.throttled,
         failed: delivery.failed,
+        position: None,
         tasks: delivery.tasks,
-    })
+    }
 }

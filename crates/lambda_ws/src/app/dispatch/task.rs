@@ -55,7 +55,7 @@ impl Dispatcher {
                     let opened = self.opened(context, origin, scope);
                     opened.instrument(about).await
                 }
-                TaskKind::Send(send) => self.send_part((id, hop), send, scope).await,
+                TaskKind::Send(send) => self.send_part((id, hop), *send, scope).await,
                 TaskKind::Sweep(sweep) => {
                     self.sweep((id, hop), sweep, scope).await?;
                     LambdaResponse::json(&Outcome::Done)

@@ -53,14 +53,15 @@ impl TaskHandOff {
                 full: Some(share(full)),
                 rest: part,
             };
-            let task = Task::new(id, hop, TaskKind::Send(send));
+            let task = Task::new(id, hop, TaskKind::Send(Box::new(send)));
             let Err(error) = self.tasks.queue(task.event()).await else {
                 queued += 1;
                 continue;
             };
-            let TaskKind::Send(Send { rest: part, .. }) = task.kind else {
+            let TaskKind::Send(send) = task.kind else {
                 unreachable!("the task was made for a part of a broadcast");
             };
+            let part = send.rest;
             left = Some(match left {
                 Some((mut rest, first)) => {
                     rest.add(part);

@@ -59,6 +59,8 @@ pub(in crate::sender) struct Broadcast<'a> {
     sender: &'a Sender,
     scope: Scope,
     message: Option<Payload>,
+    /// Whether each connection is closed after the message.
+    closes: bool,
     except: HashSet<ConnectionId>,
     chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
     ranges: Vec<Option<Range>>,
@@ -91,6 +93,7 @@ impl<'a> Broadcast<'a> {
             sender,
             scope: work.scope,
             message: work.message,
+            closes: work.closes,
             except: work.except,
             ahead: VecDeque::new(),
             queue: work.ids,
@@ -213,10 +216,13 @@ impl<'a> Broadcast<'a> {
     }
 
     fn go(&mut self, target: Target) {
-        let (sender, message) = (self.sender, self.message.clone());
+        let (sender, message, closes) = (self.sender, self.message.clone(), self.closes);
         self.in_flight.push(Box::pin(async move {
             let outcome = match &message {
-                Some(message) => sender.post_once(&target.id, message).await,
+                Some(message) => match sender.post_once(&target.id, message).await {
+                    Ok(()) if closes => sender.0.transport.close(&target.id).await,
+                    posted => posted,
+                },
                 None => sender.0.transport.close(&target.id).await,
             };
             (target, outcome)
@@ -267,9 +273,17 @@ impl<'a> Broadcast<'a> {
     }
 
     fn check_gone(&mut self, id: ConnectionId) {
-        let (sender, message) = (self.sender, self.message.clone());
+        let (sender, message, closes) = (self.sender, self.message.clone(), self.closes);
         self.gone_checks.push(Box::pin(async move {
-            let checked = sender.check_gone(&id, message.as_ref()).await;
+            let mut checked = sender.check_gone(&id, message.as_ref()).await;
+            // The message has arrived after all.
+            if closes
+                && matches!(checked, GoneCheck::Alive)
+                && let Err(error) = sender.0.transport.close(&id).await
+                && !matches!(error, SendError::Gone)
+            {
+                checked = GoneCheck::Unknown(error);
+            }
             (id, checked)
         }));
     }
@@ -320,6 +334,7 @@ impl<'a> Broadcast<'a> {
         Remaining {
             scope: self.scope.clone(),
             message: self.message.clone(),
+            closes: self.closes,
             except: self.except.clone(),
             ids: ids.cloned().collect(),
             ranges: self.ranges.iter().flatten().cloned().collect(),

@@ -77,6 +77,7 @@ async fn an_incomplete_broadcast_resumes_where_it_ended() {
             deadline: None,
             hand_off: None,
             presences: None,
+            histories: None,
             metrics: None,
         });
         let more = other.resume(serde_json::from_str(&json).unwrap()).await;

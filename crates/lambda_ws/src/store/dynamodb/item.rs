@@ -108,7 +108,7 @@ impl Item<'_> {
         self.0.get(name)?.as_s().ok().map(String::as_str)
     }
 
-    fn number(&self, name: &str) -> Option<u64> {
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.as_n().ok()?.parse().ok()
     }
 }

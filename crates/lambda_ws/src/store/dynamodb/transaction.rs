@@ -78,7 +78,7 @@ impl DynamoDb {
 }
 
 /// The token by which DynamoDB recognises a repeated transaction.
-fn token() -> String {
+pub(super) fn token() -> String {
     new_id()
 }
 
@@ -99,13 +99,15 @@ impl WriteError {
     }
 }
 
-const TRANSIENT: &[&str] = &[
+/// The reasons for which DynamoDB cancels a transaction that may succeed a moment later.
+pub(super) const TRANSIENT: &[&str] = &[
     "TransactionConflict",
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 ];
 
-fn reason<'a>(
+/// The first of the cancellation's reasons that has one of these codes.
+pub(super) fn reason<'a>(
     canceled: &'a TransactionCanceledException,
     codes: &[&str],
 ) -> Option<&'a CancellationReason> {
