@@ -13,7 +13,7 @@ use schedule::schedules;
 #[test]
 fn a_log_has_no_hole_and_no_silent_gap_under_concurrency_faults_and_crashes() {
     let schedules = prop_oneof![1 => schedules(false), 3 => schedules(true)];
-    check(schedules, Config::with_cases(400), |schedule| {
+    check(schedules, Config::default(), |schedule| {
         run(world::try_out(&schedule));
     });
 }
