@@ -178,7 +178,7 @@ impl Sender {
     pub(super) async fn publish_wrapped(&self, text: &str) -> Result<Published, BoxError> {
         let problem = match unwrapped(text) {
             Ok(Some(publish)) => return self.publish(&publish).await,
-            Ok(None) => "nothing to publish".to_owned(),
+            Ok(None) => "`publish` is missing".to_owned(),
             Err(error) => error.to_string(),
         };
         let problem = format!("{problem}, and the router has no `Router::on` for other records");

@@ -225,7 +225,10 @@ async fn a_batch_with_both_is_split_and_answered_as_one() {
     // In a FIFO queue nothing overtakes a failed message. If all messages fail, so does the event.
     let event = batch("q.fifo", [&*invalid, "good", "good"]);
     let error = gateway.invoke(event).await.unwrap_err();
-    assert!(error.starts_with("none of the 3 messages"), "{error}");
+    assert!(
+        error.starts_with("all 3 messages of the batch failed"),
+        "{error}"
+    );
     let event = batch("q", [&*invalid, "worse", "good"]);
     gateway.invoke(event).await.unwrap_err();
 }

@@ -185,6 +185,17 @@ impl LogPart {
             more: recovery.more,
         }
     }
+
+    /// Returns a part without messages: the client asks again.
+    pub(super) fn later(since: &Position) -> Self {
+        Self {
+            epoch: since.epoch.clone(),
+            seq: since.seq,
+            recovered: true,
+            messages: Some(Vec::new()),
+            more: true,
+        }
+    }
 }
 
 /// Pairs of a number and the data, which is JSON already.
@@ -201,7 +212,7 @@ fn messages<S: Serializer>(
     list.end()
 }
 
-/// The answer to `$ping`, or a part of it.
+/// The answer to `$ping`.
 #[derive(Serialize)]
 pub(super) struct PongFrame<'a> {
     #[serde(rename = "$")]
@@ -209,7 +220,7 @@ pub(super) struct PongFrame<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) rooms: BTreeMap<&'a str, Box<RawValue>>,
+    pub(super) rooms: BTreeMap<&'a str, LogPart>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) left: Vec<&'a str>,
 }

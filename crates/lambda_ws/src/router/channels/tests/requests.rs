@@ -44,7 +44,7 @@ async fn a_request_has_one_answer_with_its_id() {
         (
             "large",
             "too_large",
-            "the message is too large: at most 131072 bytes can be sent at once",
+            "the message is too large: expected at most 131072 bytes",
         ),
     ] {
         let answer = ask(&mut ann, json!({"action": action, "$id": 1})).await;
