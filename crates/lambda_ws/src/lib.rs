@@ -113,6 +113,7 @@ mod task;
 pub mod testing;
 #[cfg(feature = "https")]
 mod tls;
+mod trace;
 pub mod transport;
 
 pub use app::{App, run};

@@ -9,14 +9,16 @@ use crate::Timestamp;
 use crate::context::Context;
 use crate::error::BoxError;
 use crate::presence::Shard;
+use crate::trace;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 /// The form of tasks. A function that finds another one is of another version, and says so.
 const FORM: u32 = 3;
 
-/// How often a task may hand on what it could not do: AWS ends longer chains of self-invocations.
-pub(crate) const MOST_HOPS: u32 = 16;
+/// The most tasks in a chain. Lambda ends a chain of self-invocations after about 16 invocations (its recursive loop
+/// detection), and the event that queues the first task is one of them.
+pub(crate) const MOST_HOPS: u32 = 14;
 
 /// Why a task is not done.
 #[derive(Debug, thiserror::Error)]
@@ -101,11 +103,24 @@ impl Task {
     }
 
     /// The event to invoke the function with.
-    pub(crate) fn event(&self) -> String {
+    fn event(&self) -> String {
         let event = TaskEvent {
             lambda_ws_task: self,
         };
         serde_json::to_string(&event).expect("strings and numbers are always JSON")
+    }
+
+    /// Queues this task.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be queued.
+    pub(crate) async fn queue(&self, tasks: &dyn Tasks) -> Result<(), BoxError> {
+        let queued = tasks.queue(self.event());
+        match self.hop {
+            1 => trace::first_task(queued).await,
+            _ => queued.await,
+        }
     }
 
     /// Reads what stands behind `lambdaWsTask` in an event.

@@ -14,6 +14,7 @@ const LAMBDA_WS: &[&str] = &[
     "policy",
     "clock",
     "backoff",
+    "trace",
     "sync",
     "id",
     "context",

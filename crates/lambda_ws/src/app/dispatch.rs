@@ -25,6 +25,7 @@ use crate::metrics::Metric;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
+use crate::trace::EventTrace;
 use futures_util::future::{self, Either};
 use http::Extensions;
 use invocation::Invocation;
@@ -157,6 +158,7 @@ impl Dispatcher {
             true => invocation.awaited(),
             false => invocation,
         };
+        let trace = EventTrace::new(invocation.trace_id, matches!(event, Invocation::Task(_)));
         let scope = EventScope {
             effects: Effects::spawned(),
             deadline: invocation.deadline,
@@ -185,7 +187,7 @@ impl Dispatcher {
             }
             response
         };
-        work.instrument(span).await
+        trace.scope(work.instrument(span)).await
     }
 
     fn count(&self, metric: Metric) {

@@ -17,6 +17,7 @@ use crate::response::Body;
 use crate::sender::{EventOrigin, Sender};
 use crate::sync::lock;
 use crate::task::{Task, TaskKind};
+use crate::trace::EventTrace;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::error::Error;
@@ -87,6 +88,8 @@ impl Dispatcher {
                 connection.attempts += 1;
                 let context = connection.context.clone();
                 let about = about(&context, Opened::ROUTE, beside);
+                // Of the event that opened the connection.
+                let trace = EventTrace::new(context.trace_id(), false);
                 let scope = EventScope {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
@@ -101,7 +104,7 @@ impl Dispatcher {
                         error!(error = &*error, "a new client is not greeted");
                     }
                 });
-                welcome.instrument(about).await;
+                trace.scope(welcome.instrument(about)).await;
                 unfinished.connection.take();
             });
         all.await;
@@ -111,7 +114,7 @@ impl Dispatcher {
     pub(super) async fn queue_opened(&self, context: Context) {
         let task = Task::new(new_id(), 1, TaskKind::Opened(context.clone()));
         let queued = match self.backend.tasks() {
-            Some(tasks) => tasks.queue(task.event()).await,
+            Some(tasks) => task.queue(tasks).await,
             None => Err("this function cannot invoke itself here".into()),
         };
         if let Err(error) = queued {

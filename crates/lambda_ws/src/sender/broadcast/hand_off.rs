@@ -55,7 +55,7 @@ impl TaskHandOff {
                 rest: part,
             };
             let task = Task::new(id, hop, TaskKind::Send(send));
-            let Err(error) = self.tasks.queue(task.event()).await else {
+            let Err(error) = task.queue(&*self.tasks).await else {
                 queued += 1;
                 continue;
             };

@@ -1,10 +1,14 @@
 //! A request, as it is written.
 
+use crate::trace;
 use bytes::Bytes;
 use lambda_ws_protocol::sigv4::{Signable, SigningKey};
 
 /// Up to this size in bytes a body is copied behind its head, so that both are one write and one record.
 const SHORT: usize = 8 * 1024;
+
+/// The usual length of a trace header in bytes.
+const TRACE: usize = 128;
 
 const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
 
@@ -28,7 +32,7 @@ impl SignedRequest {
         let token = key.session_token();
         let credentials = key.authorization_len() + token.map_or(0, |token| token.len() + 24);
         let place = subject.path.len() + subject.host.len();
-        let mut start = Vec::with_capacity(place + credentials + 160 + copied.len());
+        let mut start = Vec::with_capacity(place + credentials + 160 + TRACE + copied.len());
         let mut add = |parts: &[&[u8]]| parts.iter().for_each(|part| start.extend_from_slice(part));
         add(&[subject.method.as_bytes(), b" ", subject.path.as_bytes()]);
         add(&[b" HTTP/1.1\r\nhost: ", subject.host.as_bytes()]);
@@ -39,6 +43,8 @@ impl SignedRequest {
         add(&[b"\r\nauthorization: "]);
         key.authorize(&signature, |part| add(&[part]));
         add(&[b"\r\nuser-agent: ", AGENT.as_bytes()]);
+        // AWS does not sign it.
+        trace::with_header(|header| add(&[b"\r\nx-amzn-trace-id: ", header.as_bytes()]));
         // Not of requests that have no body.
         if subject.method == "POST" {
             add(&[b"\r\ncontent-length: "]);
