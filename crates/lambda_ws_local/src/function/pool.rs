@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::config::Config;
@@ -24,6 +25,8 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 /// An event and the caller who waits for its response.
 pub(crate) struct Job {
     pub(crate) request_id: Arc<str>,
+    /// The X-Ray trace, as the header `Lambda-Runtime-Trace-Id` has it.
+    pub(crate) trace: HeaderValue,
     pub(crate) event: Bytes,
     pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -100,8 +101,9 @@ impl Sandbox {
         }
     }
 
-    /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
-    pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
+    /// The process gets an event, and its time runs from now on. Returns its request id, trace and event, or the job if the
+    /// process is at its end.
+    pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, HeaderValue, Bytes), Job> {
         let mut phase = self.lock();
         if !matches!(*phase, Phase::Idle) {
             return Err(job);
@@ -110,8 +112,13 @@ impl Sandbox {
         self.log.attribute(request_id.clone());
         let init = self.init().take();
         let (function, number) = (&self.function, self.number);
-        self.observers
-            .environment_started(function, number, &request_id, init);
+        self.observers.environment_started(
+            function,
+            number,
+            &request_id,
+            job.trace.to_str().unwrap_or_default(),
+            init,
+        );
         let crashes = self.faults.happens(Place::Function, Kind::Crash);
         let time = match crashes {
             true => {
@@ -127,7 +134,7 @@ impl Sandbox {
             crashes,
             reply: job.reply,
         });
-        Ok((request_id, job.event))
+        Ok((request_id, job.trace, job.event))
     }
 
     /// The process answers an event; false if it is not the one it works on.

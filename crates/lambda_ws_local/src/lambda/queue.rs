@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::asynchronous::{Lost, Observer, Reason};
 use super::report;
 use super::target::Invocable;
-use crate::function::InvokeError;
+use crate::function::{CallerTrace, InvokeError};
 use crate::lock::lock;
 
 /// How many events may be under way; Lambda's queue has no such end, but also no end of disks.
@@ -74,6 +74,7 @@ impl Queue {
         function: &Invocable,
         event: Bytes,
         request_id: String,
+        trace: CallerTrace,
     ) -> bool {
         let bytes = event.len();
         let mut load = self.lock();
@@ -94,7 +95,7 @@ impl Queue {
             tokio::select! {
                 // Its sender lives as long as the place does.
                 _ = closed.wait_for(|closed| *closed) => {}
-                () = queue.deliver(&function, event, &request_id) => {}
+                () = trace.scope(queue.deliver(&function, event, &request_id)) => {}
             }
         });
         true

@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
-use crate::function::InvokeError;
+use crate::function::{CallerTrace, InvokeError, trace};
 use bytes::Bytes;
 
 mod http;
@@ -25,6 +25,7 @@ struct Seen {
     at: Instant,
     event: Bytes,
     request_id: String,
+    trace: ::http::HeaderValue,
 }
 
 impl Target for Script {
@@ -33,6 +34,7 @@ impl Target for Script {
             at: Instant::now(),
             event,
             request_id: request_id.to_owned(),
+            trace: trace(),
         };
         self.seen.send(seen).expect("the test looks");
         let answer = self.answers.lock().expect("no panic").pop_front();
