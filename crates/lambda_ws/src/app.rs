@@ -9,6 +9,8 @@ mod from_env;
 mod lambda_response;
 mod lease;
 mod logs;
+#[cfg(feature = "otel")]
+mod otel;
 mod quota;
 mod runtime;
 #[cfg(feature = "sdk")]
@@ -124,6 +126,8 @@ pub struct App {
     store: Option<Arc<dyn DynStore>>,
     transport: Option<Arc<dyn DynTransport>>,
     config: Option<sdk::SdkConfig>,
+    #[cfg(feature = "otel")]
+    otel: Option<crate::otel::Otel>,
 }
 
 impl App {
@@ -134,6 +138,8 @@ impl App {
             store: None,
             transport: None,
             config: None,
+            #[cfg(feature = "otel")]
+            otel: None,
         }
     }
 
@@ -159,6 +165,13 @@ impl App {
         self
     }
 
+    /// Sends traces of events to a collector of OpenTelemetry.
+    #[cfg(feature = "otel")]
+    pub fn otel(mut self, otel: crate::otel::Otel) -> Self {
+        self.otel = Some(otel);
+        self
+    }
+
     /// Runs it: see [`run`].
     ///
     /// # Errors
@@ -168,7 +181,10 @@ impl App {
         let began = Instant::now();
         let environment = Environment::process();
         let runtime = environment.runtime()?;
+        #[cfg(not(feature = "otel"))]
         logs::begin();
+        #[cfg(feature = "otel")]
+        logs::begin(self.otel.as_ref());
         let metrics = environment.metrics()?;
         let backend = environment
             .function(self.store, self.transport, self.config)
@@ -185,6 +201,8 @@ impl App {
             None => backend,
         };
         let dispatcher = Dispatcher::new(self.router, backend);
+        #[cfg(feature = "otel")]
+        let dispatcher = dispatcher.traced(self.otel);
         if environment.is_concurrent {
             warn!(
                 "AWS_LAMBDA_MAX_CONCURRENCY is more than 1, but this program handles one event at a time: \

@@ -48,6 +48,9 @@ pub mod local_gateway {}
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
+#[doc = include_str!("../docs/tracing.md")]
+pub mod tracing {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

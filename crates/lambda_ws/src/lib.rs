@@ -59,6 +59,7 @@
 //! | [The local gateway](guide::local_gateway) | a local API Gateway, Lambda and DynamoDB |
 //! | [Deployment](guide::deployment) | the template, permissions, updates and rollback |
 //! | [Operations](operations) | metrics, alarms and logs |
+//! | [Tracing](guide::tracing) | X-Ray and OpenTelemetry |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
 //! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |
@@ -74,6 +75,7 @@
 //! | `apigateway` | yes | sending through the API Gateway Management API |
 //! | `dynamodb` | yes | the connection store in DynamoDB |
 //! | `jwt` | no | `auth::Jwt`, which verifies the JSON Web Tokens of an identity provider |
+//! | `otel` | no | `otel::Otel`, which sends traces to a collector of OpenTelemetry |
 //!
 //! Without `apigateway` and `dynamodb` the library does not depend on the AWS SDK. [`App`] then needs a
 //! [`Transport`](transport::Transport) and a [`Store`](store::Store). The features `https` and `sdk` are internal.
@@ -99,6 +101,8 @@ mod json;
 pub mod kv;
 mod metrics;
 pub mod operations;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod payload;
 mod policy;
 mod presence;

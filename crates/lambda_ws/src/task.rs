@@ -46,6 +46,10 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// How many tasks there were in a row, with this one.
     pub(crate) hop: u32,
+    /// The OpenTelemetry span that queued it, if that is sampled.
+    #[cfg(feature = "otel")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceparent: Option<String>,
     pub(crate) kind: TaskKind,
 }
 
@@ -98,6 +102,8 @@ impl Task {
             form: FORM,
             id,
             hop,
+            #[cfg(feature = "otel")]
+            traceparent: crate::otel::traceparent(),
             kind,
         }
     }

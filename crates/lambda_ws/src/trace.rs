@@ -43,11 +43,14 @@ impl EventTrace {
     }
 }
 
-/// Makes `work`, which is about to be spawned, a part of the current trace and of the current log span.
+/// Makes `work`, which is about to be spawned, a part of the current traces and of the current log span.
 pub(crate) fn carried<T>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = T> + Send + 'static {
-    CURRENT.scope(EventTrace::current(), work.in_current_span())
+    let work = work.in_current_span();
+    #[cfg(feature = "otel")]
+    let work = opentelemetry::context::FutureExt::with_current_context(work);
+    CURRENT.scope(EventTrace::current(), work)
 }
 
 /// Calls `read` with the value of [`HEADER`] for calls to other services, unless there is none.

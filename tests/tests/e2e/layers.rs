@@ -21,6 +21,7 @@ const LAMBDA_WS: &[&str] = &[
     "metrics",
     "tls",
     "https",
+    "otel",
     "store",
     "effects",
     "transport",

@@ -9,6 +9,8 @@ mod opened;
 mod presence;
 mod publish;
 mod records;
+#[cfg(feature = "otel")]
+mod spans;
 mod sweep;
 mod task;
 
@@ -93,6 +95,8 @@ pub(crate) struct Dispatcher {
     backend: Backend,
     /// Connections whose `opened` handlers run beside the next event.
     deferred: Mutex<Vec<Deferred>>,
+    #[cfg(feature = "otel")]
+    otel: Option<crate::otel::Otel>,
 }
 
 impl Dispatcher {
@@ -103,7 +107,15 @@ impl Dispatcher {
             backend: backend.hosted(router.presence_hooks()),
             router,
             deferred: Mutex::default(),
+            #[cfg(feature = "otel")]
+            otel: None,
         }
+    }
+
+    /// The same with traces of its events.
+    #[cfg(feature = "otel")]
+    pub(crate) fn traced(self, otel: Option<crate::otel::Otel>) -> Self {
+        Self { otel, ..self }
     }
 
     #[cfg(test)]
@@ -159,6 +171,8 @@ impl Dispatcher {
             false => invocation,
         };
         let trace = EventTrace::new(invocation.trace_id, matches!(event, Invocation::Task(_)));
+        #[cfg(feature = "otel")]
+        let event_span = self.begin_span(&event, invocation);
         let scope = EventScope {
             effects: Effects::spawned(),
             deadline: invocation.deadline,
@@ -187,7 +201,10 @@ impl Dispatcher {
             }
             response
         };
-        trace.scope(work.instrument(span)).await
+        let work = trace.scope(work.instrument(span));
+        #[cfg(feature = "otel")]
+        let work = self.in_span(event_span, work);
+        work.await
     }
 
     fn count(&self, metric: Metric) {

@@ -27,6 +27,8 @@ macro_rules! event {
 
 mod errors;
 mod opened;
+#[cfg(feature = "otel")]
+mod otel;
 mod presence;
 mod publish;
 mod responses;

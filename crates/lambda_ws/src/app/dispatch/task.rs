@@ -45,7 +45,10 @@ impl Dispatcher {
         invocation: InvocationContext<'_>,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        let Task { id, hop, kind, .. } = Task::read(json.get())?;
+        let task = Task::read(json.get())?;
+        #[cfg(feature = "otel")]
+        let task_span = self.begin_task_span(&task, invocation);
+        let Task { id, hop, kind, .. } = task;
         let span = error_span!("task", id, hop);
         let work = async {
             match kind {
@@ -62,7 +65,10 @@ impl Dispatcher {
                 }
             }
         };
-        work.instrument(span).await
+        let work = work.instrument(span);
+        #[cfg(feature = "otel")]
+        let work = self.in_span(task_span, work);
+        work.await
     }
 
     /// Sends a part of a broadcast.
