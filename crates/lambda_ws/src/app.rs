@@ -80,8 +80,8 @@ use tracing::warn;
 ///
 /// `_X_AMZN_TRACE_ID` is not set, because glibc never frees an old value of a variable: a program that sets it for
 /// every event, as `lambda_runtime::run` does, grows by about 155 bytes per event. Log lines have the trace id,
-/// and handlers find it in [`Context::trace_id`](crate::Context::trace_id). The AWS SDK reads the variable to add the
-/// trace to its requests, so it adds none.
+/// and handlers find it in [`Context::trace_id`](crate::Context::trace_id). The requests of an event have it in the header
+/// `X-Amzn-Trace-Id`: see [Tracing](crate::guide::tracing).
 ///
 /// Under `sam local`, which has no websockets, connections are kept in memory and messages are logged
 /// instead of sent, unless the two endpoint variables are set.

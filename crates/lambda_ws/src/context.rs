@@ -112,7 +112,7 @@ impl Context {
     }
 
     /// The X-Ray trace that the event is part of, for the header `X-Amzn-Trace-Id` of calls to other services; `None`
-    /// in handlers that a task calls.
+    /// in handlers that a task calls. Clients with [`https_client`](crate::transport::https_client) send it themselves.
     pub fn trace_id(&self) -> Option<&str> {
         self.0.trace_id.as_deref()
     }
