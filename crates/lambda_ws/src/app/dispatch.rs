@@ -24,6 +24,8 @@ use crate::effects::Effects;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Event, EventData, Message};
 use crate::metrics::Metric;
+#[cfg(feature = "otel")]
+use crate::otel::EventSpan;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
@@ -203,8 +205,11 @@ impl Dispatcher {
         };
         let work = trace.scope(work.instrument(span));
         #[cfg(feature = "otel")]
-        let work = self.in_span(event_span, work);
-        work.await
+        let work = EventSpan::run(event_span.as_ref(), work);
+        let response = work.await;
+        #[cfg(feature = "otel")]
+        self.end_span(event_span, &response).await;
+        response
     }
 
     fn count(&self, metric: Metric) {

@@ -47,20 +47,23 @@ impl Parent {
     }
 
     fn xray(header: &str) -> Self {
-        let field = |name: &str| {
-            let mut fields = header
-                .split(';')
-                .filter_map(|field| field.trim().split_once('='));
-            fields.find_map(|(found, value)| (found == name).then_some(value))
-        };
-        let trace = field("Root").and_then(xray_root);
-        let parent = field("Parent").and_then(|id| SpanId::from_hex(id).ok());
-        let context = match (trace, parent, field("Sampled")) {
-            (Some(trace), Some(parent), Some("1")) => {
+        let (mut trace, mut parent, mut is_sampled) = (None, None, false);
+        for field in header.split(';') {
+            match field.trim_ascii().split_once('=') {
+                Some(("Root", root)) => trace = xray_root(root),
+                Some(("Parent", id)) => parent = Some(id),
+                Some(("Sampled", sampled)) => is_sampled = sampled == "1",
+                _ => {}
+            }
+        }
+        let parent = parent.filter(|_| is_sampled);
+        let context = match (trace, parent.and_then(|id| number(id, 16))) {
+            (Some(trace), Some(parent)) => {
                 let (flags, state) = (TraceFlags::SAMPLED, TraceState::NONE);
+                // 16 digits are 64 bits.
+                let parent = SpanId::from(parent as u64);
                 let parent = SpanContext::new(trace, parent, flags, true, state);
-                let parent = Some(parent).filter(SpanContext::is_valid);
-                parent.map(|parent| Context::new().with_remote_span_context(parent))
+                Some(Context::new().with_remote_span_context(parent))
             }
             _ => None,
         };
@@ -71,11 +74,20 @@ impl Parent {
 /// Reads `1-{8 hex digits}-{24 hex digits}`, which are a W3C trace id without the dashes.
 fn xray_root(root: &str) -> Option<TraceId> {
     let (seconds, rest) = root.strip_prefix("1-")?.split_once('-')?;
-    if seconds.len() != 8 || rest.len() != 24 {
+    let trace = number(seconds, 8)? << 96 | number(rest, 24)?;
+    Some(TraceId::from(trace))
+}
+
+/// Reads a number other than 0 of so many hex digits.
+fn number(text: &str, digits: usize) -> Option<u128> {
+    if text.len() != digits {
         return None;
     }
-    let trace = TraceId::from_hex(&format!("{seconds}{rest}")).ok()?;
-    (trace != TraceId::INVALID).then_some(trace)
+    let mut number = 0;
+    for byte in text.bytes() {
+        number = number << 4 | u128::from(char::from(byte).to_digit(16)?);
+    }
+    (number != 0).then_some(number)
 }
 
 impl Carrier<'_> {

@@ -9,7 +9,7 @@ use futures_util::future::Either;
 use opentelemetry::context::FutureExt;
 use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue, Value};
-use opentelemetry_sdk::trace::{SamplingDecision, SdkTracer, ShouldSample};
+use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SdkTracer, ShouldSample};
 use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Otel {
             exporter,
             ..
         } = &*self.0;
-        if exporter.is_paused() {
+        if matches!(sampler, Sampler::AlwaysOff) || exporter.is_paused() {
             return EventSpan(None);
         }
         let Parent { context, trace } = Parent::find(carrier, xray);
@@ -84,10 +84,13 @@ impl Otel {
 }
 
 impl EventSpan {
-    /// Runs the work of the event.
-    pub(crate) fn run<F: Future>(&self, work: F) -> impl Future<Output = F::Output> + use<F> {
-        match &self.0 {
-            Some(context) => Either::Left(work.with_context(context.clone())),
+    /// Runs the work of the event in its span, if there is one. Only then is the work boxed.
+    pub(crate) fn run<F: Future>(
+        span: Option<&Self>,
+        work: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        match span.and_then(|span| span.0.clone()) {
+            Some(context) => Either::Left(Box::pin(work.with_context(context))),
             None => Either::Right(work),
         }
     }

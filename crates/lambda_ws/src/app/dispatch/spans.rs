@@ -53,21 +53,16 @@ impl Dispatcher {
         Some(otel.begin(carrier, invocation.trace_id, describe))
     }
 
-    /// Runs the work of an event in its span, and sends all spans that have ended.
-    pub(super) async fn in_span(
+    /// Ends the span of an event, and sends all spans that have ended.
+    pub(super) async fn end_span(
         &self,
         span: Option<EventSpan>,
-        work: impl Future<Output = Result<LambdaResponse, BoxError>>,
-    ) -> Result<LambdaResponse, BoxError> {
-        let response = match &span {
-            Some(span) => span.run(work).await,
-            None => work.await,
-        };
-        end(span, &response);
+        response: &Result<LambdaResponse, BoxError>,
+    ) {
+        end(span, response);
         if let Some(otel) = &self.otel {
             otel.flush().await;
         }
-        response
     }
 }
 

@@ -7,6 +7,8 @@ use crate::app::lease::{Lease, LeaseOutcome};
 use crate::error::{BoxError, SendError};
 use crate::event::Opened;
 use crate::metrics::Metric;
+#[cfg(feature = "otel")]
+use crate::otel::EventSpan;
 use crate::sender::EventOrigin;
 use crate::task::{Send, Task, TaskError, TaskKind};
 use serde::Serialize;
@@ -67,8 +69,11 @@ impl Dispatcher {
         };
         let work = work.instrument(span);
         #[cfg(feature = "otel")]
-        let work = self.in_span(task_span, work);
-        work.await
+        let work = EventSpan::run(task_span.as_ref(), work);
+        let response = work.await;
+        #[cfg(feature = "otel")]
+        self.end_span(task_span, &response).await;
+        response
     }
 
     /// Sends a part of a broadcast.
