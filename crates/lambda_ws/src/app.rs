@@ -9,6 +9,8 @@ mod from_env;
 mod lambda_response;
 mod lease;
 mod logs;
+#[cfg(feature = "otel")]
+mod otel;
 mod quota;
 mod runtime;
 #[cfg(feature = "sdk")]
@@ -84,8 +86,8 @@ use std::time::Instant;
 ///
 /// `run` does not set `_X_AMZN_TRACE_ID`, because glibc never frees an old value of a variable. `lambda_runtime::run`
 /// sets it and leaks about 155 bytes per event. Log lines contain the trace id, and handlers read it from
-/// [`Context::trace_id`](crate::Context::trace_id). Requests of the AWS SDK do not carry the trace, because the SDK
-/// reads the variable.
+/// [`Context::trace_id`](crate::Context::trace_id). The requests of an event carry it in the header `X-Amzn-Trace-Id`:
+/// see [Tracing](crate::guide::tracing).
 ///
 /// `sam local` does not support websockets. Under it, connections are kept in memory and messages are logged instead
 /// of sent, unless the two endpoint variables are set.
@@ -136,6 +138,8 @@ pub struct App {
     transport: Option<Arc<dyn DynTransport>>,
     config: Option<sdk::SdkConfig>,
     shutdown: Option<Hook>,
+    #[cfg(feature = "otel")]
+    otel: Option<crate::otel::Otel>,
 }
 
 impl App {
@@ -147,6 +151,8 @@ impl App {
             transport: None,
             config: None,
             shutdown: None,
+            #[cfg(feature = "otel")]
+            otel: None,
         }
     }
 
@@ -201,6 +207,13 @@ impl App {
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.shutdown = Some(Box::new(|| Box::pin(hook())));
+        self
+    }
+
+    /// Sends traces of events to a collector of OpenTelemetry.
+    #[cfg(feature = "otel")]
+    pub fn otel(mut self, otel: crate::otel::Otel) -> Self {
+        self.otel = Some(otel);
         self
     }
 
@@ -264,7 +277,10 @@ impl App {
     /// Prepares everything that events need.
     async fn start(self, environment: &Environment) -> Result<Dispatcher, Error> {
         let began = Instant::now();
+        #[cfg(not(feature = "otel"))]
         logs::begin();
+        #[cfg(feature = "otel")]
+        logs::begin(self.otel.as_ref());
         let metrics = environment.metrics()?;
         let backend = environment
             .function(self.store, self.transport, self.config)
@@ -279,7 +295,10 @@ impl App {
             }
             None => backend,
         };
-        Ok(Dispatcher::new(self.router, backend))
+        let dispatcher = Dispatcher::new(self.router, backend);
+        #[cfg(feature = "otel")]
+        let dispatcher = dispatcher.traced(self.otel);
+        Ok(dispatcher)
     }
 }
 

@@ -159,7 +159,7 @@ impl Context {
     }
 
     /// Returns the X-Ray trace of the event, for the header `X-Amzn-Trace-Id` of calls to other services. `None` in
-    /// handlers that a task calls.
+    /// handlers that a task calls. Clients with [`https_client`](crate::transport::https_client) send it themselves.
     pub fn trace_id(&self) -> Option<&str> {
         self.0.trace_id.as_deref()
     }

@@ -3,12 +3,12 @@
 use crate::payload::Payload;
 use crate::store::Record;
 use crate::sync::lock;
+use crate::trace;
 use crate::{ConnectionId, Timestamp};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
 /// The effects of an event that are completed after its handler. Clones share them.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Effects {
         };
         let mut tasks = lock(tasks);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(work.in_current_span());
+        tasks.spawn(trace::carried(work));
     }
 
     /// Waits at most `patience` for the background work. Unfinished work continues when Lambda unfreezes the process

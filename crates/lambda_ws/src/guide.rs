@@ -57,6 +57,9 @@ pub mod deployment {}
 #[doc = include_str!("../docs/runtime.md")]
 pub mod runtime {}
 
+#[doc = include_str!("../docs/tracing.md")]
+pub mod tracing {}
+
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 

@@ -62,6 +62,7 @@
 //! | [Deployment](guide::deployment) | the template, permissions, updates and rollback |
 //! | [Runtime loop, concurrency and snapshots](guide::runtime) | layers of `lambda_runtime`, several events at once, SnapStart, shutdown |
 //! | [Operations](operations) | metrics, alarms and logs |
+//! | [Tracing](guide::tracing) | X-Ray and OpenTelemetry |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
 //! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |
@@ -78,6 +79,7 @@
 //! | `dynamodb` | yes | the connection store in DynamoDB |
 //! | `http` | no | `Router::http`, which serves the HTTP events of API Gateway, function URLs and load balancers |
 //! | `jwt` | no | `auth::Jwt`, which verifies the JSON Web Tokens of an identity provider |
+//! | `otel` | no | `otel::Otel`, which sends traces to a collector of OpenTelemetry |
 //!
 //! Without `apigateway` and `dynamodb` the library does not depend on the AWS SDK. [`App`] then needs a
 //! [`Transport`](transport::Transport) and a [`Store`](store::Store). The features `https` and `sdk` are internal.
@@ -102,6 +104,8 @@ mod json;
 pub mod kv;
 mod metrics;
 pub mod operations;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod payload;
 mod policy;
 mod presence;
@@ -117,6 +121,7 @@ mod task;
 pub mod testing;
 #[cfg(feature = "https")]
 mod tls;
+mod trace;
 pub mod transport;
 
 pub use app::{App, AppResponse, AppService, InvocationError, run};

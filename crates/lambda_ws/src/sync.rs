@@ -1,10 +1,10 @@
 //! Locks and spawned work.
 
+use crate::trace;
 use std::future::{Future, pending};
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinSet;
-use tracing::Instrument;
 
 /// Locks a mutex, also after a thread panicked while it held the lock.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -18,7 +18,7 @@ pub(crate) fn spawned<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> impl Future<Output = T> + Send + 'static {
     let mut task = JoinSet::new();
-    task.spawn(work.in_current_span());
+    task.spawn(trace::carried(work));
     async move {
         match task.join_next().await {
             Some(Ok(value)) => value,

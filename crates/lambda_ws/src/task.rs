@@ -9,14 +9,16 @@ use crate::Timestamp;
 use crate::context::Context;
 use crate::error::BoxError;
 use crate::presence::Shard;
+use crate::trace;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 /// The format version of tasks. A function rejects tasks of another version.
 const FORM: u32 = 3;
 
-/// The maximum number of tasks in a row: AWS stops longer chains of self-invocations.
-pub(crate) const MOST_HOPS: u32 = 16;
+/// The maximum number of tasks in a chain. Lambda stops a chain of self-invocations after about 16 invocations (its
+/// recursive loop detection), and the event that queues the first task is one of them.
+pub(crate) const MOST_HOPS: u32 = 14;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaskError {
@@ -41,6 +43,10 @@ pub(crate) struct Task {
     pub(crate) id: String,
     /// The number of tasks in a row, including this one.
     pub(crate) hop: u32,
+    /// The OpenTelemetry span that queued it, if that is sampled.
+    #[cfg(feature = "otel")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) traceparent: Option<String>,
     pub(crate) kind: TaskKind,
 }
 
@@ -87,15 +93,30 @@ impl Task {
             form: FORM,
             id,
             hop,
+            #[cfg(feature = "otel")]
+            traceparent: crate::otel::traceparent(),
             kind,
         }
     }
 
-    pub(crate) fn event(&self) -> String {
+    fn event(&self) -> String {
         let event = TaskEvent {
             lambda_ws_task: self,
         };
         serde_json::to_string(&event).expect("strings and numbers are always JSON")
+    }
+
+    /// Queues this task.
+    ///
+    /// # Errors
+    ///
+    /// The task cannot be queued.
+    pub(crate) async fn queue(&self, tasks: &dyn Tasks) -> Result<(), BoxError> {
+        let queued = tasks.queue(self.event());
+        match self.hop {
+            1 => trace::first_task(queued).await,
+            _ => queued.await,
+        }
     }
 
     /// Parses the value of `lambdaWsTask` in an event.

@@ -79,7 +79,7 @@ export class Model extends EventTarget {
       case "begun": this.begun(entry); changed.add("invocations"); break;
       case "started": {
         const invocation = this.invocations.get(entry.id);
-        if (invocation) Object.assign(invocation, { environment: entry.env, init: entry.init, startedAt: entry.at, cold: entry.init !== null });
+        if (invocation) Object.assign(invocation, { environment: entry.env, trace: entry.trace, init: entry.init, startedAt: entry.at, cold: entry.init !== null });
         changed.add("invocations");
         break;
       }

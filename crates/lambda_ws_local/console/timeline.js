@@ -18,7 +18,7 @@ export function steps(invocation) {
   if (invocation.event) found.push({ at: invocation.at, kind: "event", text: "The event arrives", more: `${invocation.fn}, ${bytes(invocation.bytes)}` });
   if (invocation.environment) {
     const cold = invocation.cold ? `, cold start in ${duration(invocation.init)}` : "";
-    found.push({ at: invocation.startedAt, kind: "start", text: `Environment ${invocation.environment} starts`, more: `${invocation.startedAt - invocation.at} ms after the event arrived${cold}` });
+    found.push({ at: invocation.startedAt, kind: "start", text: `Environment ${invocation.environment} starts`, more: `${invocation.startedAt - invocation.at} ms after the event arrived${cold}${invocation.trace ? `, trace ${invocation.trace}` : ""}` });
   }
   for (const line of invocation.logs) found.push({ at: line.at, kind: line.stream === "platform" ? "platform" : "log", text: line.text, more: line.stream });
   for (const call of invocation.calls) {

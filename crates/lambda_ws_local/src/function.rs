@@ -39,6 +39,7 @@ mod sandbox;
 mod supervisor;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use crate::log_line::{LogLine, Stream};
 pub use config::Config;
@@ -47,6 +48,7 @@ pub use freeze::FREEZE_AFTER;
 pub use id::request_id;
 pub use log::LINE_LIMIT;
 pub use process::Program;
+pub(crate) use trace::{CallerTrace, trace};
 
 use crate::lock::lock;
 use pool::{Common, Job, Pool, Submitted};
@@ -124,6 +126,7 @@ impl Function {
         let request_id: Arc<str> = request_id.into();
         let job = Job {
             request_id: request_id.clone(),
+            trace: trace(),
             event,
             reply,
         };

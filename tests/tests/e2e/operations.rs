@@ -135,3 +135,22 @@ async fn tokens_and_messages_are_never_logged() {
     }
     assert!(count > 0, "no line is about a connection");
 }
+
+#[tokio::test]
+async fn a_task_has_the_trace_of_the_event_that_queued_it() {
+    let mut gateway = gateway().await;
+    let ann = gateway.welcomed("user=ann").await;
+    leave(ann, &mut gateway).await;
+    let ended = gateway.end(Signal::TERM).await;
+    let lines = lines(&ended);
+    let traces = |route: &str| {
+        let of_route = lines.iter().filter(|line| line["route"] == route);
+        let traces = of_route.filter_map(|line| line["xrayTraceId"].as_str());
+        traces.collect::<std::collections::BTreeSet<_>>()
+    };
+    let connect = traces("$connect");
+    assert_eq!(connect.len(), 1, "{connect:?}");
+    assert_eq!(traces("$opened"), connect);
+    let disconnect = traces("$disconnect");
+    assert!(disconnect.is_disjoint(&connect), "{disconnect:?}");
+}

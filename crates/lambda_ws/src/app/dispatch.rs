@@ -9,6 +9,8 @@ mod opened;
 mod presence;
 mod publish;
 mod records;
+#[cfg(feature = "otel")]
+mod spans;
 mod sweep;
 mod task;
 mod trigger;
@@ -23,9 +25,12 @@ use crate::effects::Effects;
 use crate::error::{BoxError, Error};
 use crate::event::{AnyEvent, Event, EventData, Message};
 use crate::metrics::Metrics;
+#[cfg(feature = "otel")]
+use crate::otel::EventSpan;
 use crate::response::{IntoResponse, Response};
 use crate::router::{Router, RouterService};
 use crate::sender::Sender;
+use crate::trace::EventTrace;
 use bytes::Bytes;
 use futures_util::future::{self, Either};
 use http::Extensions;
@@ -108,6 +113,8 @@ pub(crate) struct Dispatcher {
     backend: Backend,
     /// Connections whose `opened` handlers run beside the next event that arrives.
     deferred: Mutex<Vec<Deferred>>,
+    #[cfg(feature = "otel")]
+    otel: Option<crate::otel::Otel>,
 }
 
 impl Dispatcher {
@@ -120,6 +127,8 @@ impl Dispatcher {
                 .with_histories(router.histories()),
             router,
             deferred: Mutex::default(),
+            #[cfg(feature = "otel")]
+            otel: None,
         }
     }
 
@@ -129,6 +138,12 @@ impl Dispatcher {
         if warms_up {
             self.backend.warm().await;
         }
+    }
+
+    /// Returns the dispatcher with traces of its events.
+    #[cfg(feature = "otel")]
+    pub(crate) fn traced(self, otel: Option<crate::otel::Otel>) -> Self {
+        Self { otel, ..self }
     }
 
     #[cfg(test)]
@@ -207,6 +222,9 @@ impl Dispatcher {
             false => invocation,
         };
         scope.deadline = invocation.deadline;
+        let trace = EventTrace::new(invocation.trace_id, matches!(event, Invocation::Task(_)));
+        #[cfg(feature = "otel")]
+        let event_span = self.begin_span(&event, invocation);
         let work = async {
             let response = match event {
                 Invocation::Message(context, data) => Ok(self.message(context, data, &scope).await),
@@ -240,7 +258,13 @@ impl Dispatcher {
             }
             response
         };
-        work.instrument(span).await
+        let work = trace.scope(work.instrument(span));
+        #[cfg(feature = "otel")]
+        let work = EventSpan::run(event_span.as_ref(), work);
+        let response = work.await;
+        #[cfg(feature = "otel")]
+        self.end_span(event_span, &response).await;
+        response
     }
 
     /// Calls the handler of an event, and logs why it failed.

@@ -10,6 +10,7 @@ use lambda_runtime_api_client::tracing::subscriber;
 use subscriber::filter::{LevelFilter, Targets, filter_fn};
 use subscriber::fmt::MakeWriter;
 use subscriber::layer::{Layer, SubscriberExt};
+use subscriber::registry::LookupSpan;
 use subscriber::util::SubscriberInitExt;
 use tracing::{Level, Metadata, Subscriber};
 
@@ -18,14 +19,20 @@ const VERBOSE: [&str; 2] = ["aws_", "lambda_runtime"];
 
 /// Starts logging, unless the program has its own subscriber. The level comes from `AWS_LAMBDA_LOG_LEVEL`, else from
 /// `RUST_LOG`, and `AWS_LAMBDA_LOG_FORMAT` turns on JSON.
-pub(super) fn begin() {
+pub(super) fn begin(#[cfg(feature = "otel")] otel: Option<&crate::otel::Otel>) {
     if tracing::dispatcher::has_been_set() {
         return;
     }
     let level = variable("AWS_LAMBDA_LOG_LEVEL").or_else(|| variable("RUST_LOG"));
     let format = variable("AWS_LAMBDA_LOG_FORMAT");
     let is_json = format.is_some_and(|format| format.eq_ignore_ascii_case("json"));
-    lines(&level.unwrap_or_default(), is_json, std::io::stdout).init();
+    let level = level.unwrap_or_default();
+    #[cfg(feature = "otel")]
+    if let Some(otel) = otel {
+        let traced = subscriber::registry().with(otel.layer());
+        return lines(traced, &level, is_json, std::io::stdout).init();
+    }
+    lines(subscriber::registry(), &level, is_json, std::io::stdout).init();
 }
 
 /// Parses a level such as `debug` or `info,my_program=debug`. Other directives, such as one for a span, are ignored.
@@ -40,8 +47,15 @@ fn targets(level: &str) -> Targets {
     }
 }
 
-fn lines<W>(level: &str, is_json: bool, writer: W) -> impl Subscriber + Send + Sync
+/// Adds the lines of a level to `base`.
+fn lines<S, W>(
+    base: S,
+    level: &str,
+    is_json: bool,
+    writer: W,
+) -> impl Subscriber + Send + Sync + use<S, W>
 where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = subscriber::fmt::layer().with_writer(writer);
@@ -52,8 +66,7 @@ where
         // CloudWatch adds its own time.
         false => lines.without_time().boxed(),
     };
-    subscriber::registry()
-        .with(lines)
+    base.with(lines)
         .with(targets(level))
         .with(filter_fn(is_safe))
 }

@@ -5,6 +5,7 @@ use crate::error::BoxError;
 use crate::https::{self, ATTEMPT, Https};
 use crate::task::Tasks;
 use crate::tls::Tls;
+use crate::trace;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -110,6 +111,9 @@ impl SelfInvocation {
         let signable = SignableRequest::new("POST", &self.url, headers, body)?;
         let (instructions, _) = sign(signable, &params)?.into_parts();
         instructions.apply_to_request_http1x(&mut request);
+        trace::with_header(|header| {
+            request.headers_mut().insert(trace::HEADER, header.clone());
+        });
         Ok(request)
     }
 }

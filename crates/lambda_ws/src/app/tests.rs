@@ -28,6 +28,8 @@ macro_rules! event {
 mod channels;
 mod errors;
 mod opened;
+#[cfg(feature = "otel")]
+mod otel;
 mod presence;
 mod publish;
 mod raw;

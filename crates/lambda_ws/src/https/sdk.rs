@@ -3,6 +3,7 @@
 use super::{Https, client};
 use crate::error::BoxError;
 use crate::tls::Tls;
+use crate::trace;
 use aws_smithy_runtime_api::client::connection::{CaptureSmithyConnection, ConnectionMetadata};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
@@ -25,6 +26,10 @@ use tokio::time::timeout;
 /// connection, which takes milliseconds, and include HTTP/2, which these AWS services do not need. A connection
 /// attempt takes at most a second, regardless of the SDK's configuration, and an idle connection is kept for 20 s.
 /// The SDK's other timeouts apply. Proxies are not supported.
+///
+/// A request during an event carries the event's X-Ray trace in the header `X-Amzn-Trace-Id`, except in a task that the
+/// program has spawned. Lambda and SQS pass it on, so that X-Ray connects the traces, and Lambda detects functions that
+/// invoke each other without end.
 pub fn https_client() -> SharedHttpClient {
     sdk_client(Tls::process())
 }
@@ -83,6 +88,13 @@ async fn send(https: Https, request: HttpRequest) -> Result<HttpResponse, Connec
     // The body is already in memory: neither DynamoDB nor the management API accepts a stream.
     let body = body.collect().await.map_err(user)?.to_bytes();
     let mut request = http::Request::from_parts(head, Full::new(body));
+    // The SDK adds it itself only if the program has set `_X_AMZN_TRACE_ID`. It is not a signed header.
+    trace::with_header(|header| {
+        request
+            .headers_mut()
+            .entry(trace::HEADER)
+            .or_insert_with(|| header.clone());
+    });
     let connection = capture_connection(&mut request);
     if let Some(capture) = request.extensions().get::<CaptureSmithyConnection>() {
         capture.set_connection_retriever(move || metadata(&connection));

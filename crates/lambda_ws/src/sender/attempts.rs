@@ -117,7 +117,10 @@ impl Sender {
         id: &ConnectionId,
         payload: &Payload,
     ) -> Result<(), SendError> {
-        let outcome = self.0.transport.post(id, payload).await;
+        let posting = self.0.transport.post(id, payload);
+        #[cfg(feature = "otel")]
+        let posting = crate::otel::post(id, posting);
+        let outcome = posting.await;
         if matches!(outcome, Err(SendError::Throttled)) {
             self.close_overdue(id).await;
         }

@@ -4,6 +4,8 @@ mod hand_off;
 mod progress;
 mod reader;
 mod run;
+#[cfg(feature = "otel")]
+mod span;
 
 pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
 pub(super) use reader::chunks;
@@ -45,8 +47,12 @@ impl Sender {
         work: Remaining,
         resumed: Resumed,
     ) -> Result<Delivery, SendError> {
-        self.counted(work.is_message(), self.deliver_all(work, resumed))
-            .await
+        #[cfg(feature = "otel")]
+        let span = span::BroadcastSpan::begin(&work);
+        let delivering = self.counted(work.is_message(), self.deliver_all(work, resumed));
+        #[cfg(feature = "otel")]
+        let delivering = span.run(delivering);
+        delivering.await
     }
 
     /// Runs a broadcast and adds a message to the metrics.
@@ -136,9 +142,14 @@ impl Sender {
             stop_early: false,
             checkpoint: Some(checkpoint),
         };
+        #[cfg(feature = "otel")]
+        let span = span::BroadcastSpan::begin(&work);
         let is_message = work.is_message();
         let broadcast = Broadcast::new(self, work).run(options);
-        self.counted(is_message, broadcast).await
+        let broadcast = self.counted(is_message, broadcast);
+        #[cfg(feature = "otel")]
+        let broadcast = span.run(broadcast);
+        broadcast.await
     }
 
     /// Queues tasks for the remaining recipients. Returns the number of tasks, and the recipients without a task with

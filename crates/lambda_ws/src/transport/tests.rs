@@ -9,6 +9,8 @@ use crate::error::SendError;
 use crate::https::sdk::sdk_client;
 use crate::payload::IntoPayload;
 use crate::tls::{Roots, Tls};
+use crate::trace::EventTrace;
+use crate::trace::tests::TRACE;
 use crate::{ConnectionId, Timestamp};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -101,6 +103,32 @@ async fn post(action: ServerAction) -> Result<(), SendError> {
 async fn a_post_is_sent_and_answered() {
     post(ServerAction::HttpResponse(200, "")).await.unwrap();
     post(ServerAction::HttpResponse(200, "{}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_has_the_trace_of_its_event() {
+    let id = ConnectionId::from("PJqB0fHsqRcCHlw=");
+    for client in CLIENTS {
+        let server = Server::start(|_, _, _| ServerAction::HttpResponse(200, "")).await;
+        let transport = client.connect(&config(), &server.url);
+        let payload = "hello".into_payload().unwrap();
+        let post = async || transport.post(&id, &payload).await.unwrap();
+        post().await;
+        for trace in [Some(TRACE), Some("Root=1-1;Sampled=0"), None] {
+            EventTrace::new(trace, false).scope(post()).await;
+        }
+        let seen = server.seen();
+        let traces: Vec<_> = seen
+            .iter()
+            .map(|seen| seen.header("x-amzn-trace-id"))
+            .collect();
+        let expected = [None, Some(TRACE), Some("Root=1-1;Sampled=0"), None];
+        assert_eq!(traces, expected, "{client:?}");
+        for seen in &seen {
+            let signed = seen.header("authorization").unwrap();
+            assert!(!signed.contains("x-amzn-trace-id"), "{signed}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ pub(crate) enum EntryKind {
     Started {
         id: Arc<str>,
         environment: u64,
+        /// The X-Ray trace.
+        trace: Box<str>,
         init: Option<Duration>,
     },
     Ended {
@@ -245,9 +247,10 @@ impl Entry {
             EntryKind::Started {
                 id,
                 environment,
+                trace,
                 init,
             } => json!({
-                "k": "started", "id": id, "env": environment, "init": init.map(millis),
+                "k": "started", "id": id, "env": environment, "trace": trace, "init": init.map(millis),
             }),
             EntryKind::Ended {
                 id,

@@ -113,6 +113,7 @@ impl Observer for ActivityLog {
         function: &str,
         environment: u64,
         id: &Arc<str>,
+        trace: &str,
         init: Option<Duration>,
     ) {
         let session = Session {
@@ -123,6 +124,7 @@ impl Observer for ActivityLog {
         self.keep(|| EntryKind::Started {
             id: id.clone(),
             environment,
+            trace: trace.into(),
             init,
         });
     }

@@ -26,15 +26,17 @@ pub trait Observer: Send + Sync {
         let _ = (function, id, gateway, event);
     }
 
-    /// An execution environment starts to handle an event. `init` is the duration of its start, for its first event.
+    /// An execution environment starts to handle an event of an X-Ray trace. `init` is the duration of its start, for its first
+    /// event.
     fn environment_started(
         &self,
         function: &str,
         environment: u64,
         id: &Arc<str>,
+        trace: &str,
         init: Option<Duration>,
     ) {
-        let _ = (function, environment, id, init);
+        let _ = (function, environment, id, trace, init);
     }
 
     /// An execution environment has handled an event.
@@ -97,7 +99,7 @@ forward! {
     operation(operation: &Operation<'_>);
     connection_opened(port: u16, snapshot: &dyn Fn() -> Snapshot);
     invocation_begun(function: &str, id: &str, gateway: Option<&str>, event: &Bytes);
-    environment_started(function: &str, environment: u64, id: &Arc<str>, init: Option<Duration>);
+    environment_started(function: &str, environment: u64, id: &Arc<str>, trace: &str, init: Option<Duration>);
     environment_idle(function: &str, environment: u64, id: &str);
     environment_ended(function: &str, environment: u64);
     invocation_ended(id: &str, duration: Duration, result: Result<&Bytes, &str>);

@@ -7,6 +7,7 @@ use crate::faults::{Kind, Place};
 use crate::lock::lock;
 use crate::log_line::LogLine;
 use bytes::Bytes;
+use http::HeaderValue;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,6 +23,8 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 /// An event and the caller that waits for its response.
 pub(crate) struct Job {
     pub(crate) request_id: Arc<str>,
+    /// The X-Ray trace, as the header `Lambda-Runtime-Trace-Id` has it.
+    pub(crate) trace: HeaderValue,
     pub(crate) event: Bytes,
     pub(crate) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }

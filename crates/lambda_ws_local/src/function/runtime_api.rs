@@ -2,7 +2,6 @@
 //! that an internal extension needs to get a signal before its process ends.
 
 use super::error::{InvokeError, RESPONSE_LIMIT};
-use super::id::hex;
 use super::pool::Pool;
 use super::sandbox::{NextRequest, Sandbox};
 use crate::body::Body;
@@ -82,7 +81,7 @@ impl RuntimeApi {
             }
             return invalid_state("there are no more events");
         };
-        let (request_id, event) = match self.sandbox.begin(job.take()) {
+        let (request_id, trace, event) = match self.sandbox.begin(job.take()) {
             Ok(begun) => begun,
             Err(job) => {
                 self.pool.put_back(job);
@@ -102,7 +101,7 @@ impl RuntimeApi {
             HeaderValue::from(u64::try_from(deadline).unwrap_or(u64::MAX)),
         );
         headers.insert(ARN, self.arn.clone());
-        headers.insert(TRACE_ID, value(&trace(now.as_secs())));
+        headers.insert(TRACE_ID, trace);
         response
     }
 
@@ -262,23 +261,8 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// Returns a new trace id that begins at this second since the epoch.
-fn trace(second: u64) -> String {
-    let mut trace = String::with_capacity(74);
-    trace.push_str("Root=1-");
-    hex(&mut trace, second, 8);
-    trace.push('-');
-    hex(&mut trace, fastrand::u64(..), 8);
-    hex(&mut trace, fastrand::u64(..), 16);
-    trace.push_str(";Parent=");
-    hex(&mut trace, fastrand::u64(..), 16);
-    trace.push_str(";Sampled=0");
-    trace
-}
-
 fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text)
-        .expect("request ids are checked by `invoke`, trace ids are made of hex digits")
+    HeaderValue::from_str(text).expect("request ids are checked by `invoke`")
 }
 
 fn accepted() -> Response<Full<Bytes>> {

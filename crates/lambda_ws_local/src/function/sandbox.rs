@@ -9,6 +9,7 @@ use crate::activity::{Observer as _, Observers};
 use crate::faults::{Faults, Kind, Place};
 use crate::lock::lock;
 use bytes::Bytes;
+use http::HeaderValue;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -106,13 +107,14 @@ impl Sandbox {
         }
     }
 
-    /// Whether a process that works on these events may have another.
+    /// Returns whether a process that handles these events may get another one.
     fn has_room(&self, running: &[ActiveEvent]) -> bool {
         running.len() < self.concurrency && !running.iter().any(|event| event.crashes)
     }
 
-    /// The process gets an event, and its time runs from now on; the job comes back if the process is at its end.
-    pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, Bytes), Job> {
+    /// Starts an event and its deadline. Returns its request id, trace and event, or the job if the process is about to
+    /// end.
+    pub(crate) fn begin(&self, job: Job) -> Result<(Arc<str>, HeaderValue, Bytes), Job> {
         let mut phase = self.lock();
         let mut running = match &mut *phase {
             Phase::Idle => Vec::new(),
@@ -122,8 +124,13 @@ impl Sandbox {
         let request_id = job.request_id.clone();
         let init = self.init().take();
         let (function, number) = (&self.function, self.number);
-        self.observers
-            .environment_started(function, number, &request_id, init);
+        self.observers.environment_started(
+            function,
+            number,
+            &request_id,
+            job.trace.to_str().unwrap_or_default(),
+            init,
+        );
         let crashes = self.faults.happens(Place::Function, Kind::Crash);
         let time = match crashes {
             true => {
@@ -141,7 +148,7 @@ impl Sandbox {
         });
         self.attribute(&running);
         *phase = Phase::Busy(running);
-        Ok((request_id, job.event))
+        Ok((request_id, job.trace, job.event))
     }
 
     /// Accepts the response to an event. Returns false if it is not the current event.

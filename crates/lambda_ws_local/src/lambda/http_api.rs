@@ -5,7 +5,7 @@ use super::name::Name;
 use super::{EVENT_LIMIT, Invocable, Lambda, REQUEST_LIMIT, report};
 use crate::activity::{Call, Observer as _};
 use crate::body::Body;
-use crate::function::{InvokeError, request_id};
+use crate::function::{CallerTrace, InvokeError, request_id};
 use crate::listener::Handler;
 use crate::reply::{empty, json};
 use crate::session_tokens;
@@ -113,13 +113,17 @@ impl Lambda {
         match kind {
             Kind::DryRun => Ok(empty(StatusCode::NO_CONTENT)),
             Kind::Event => {
+                let trace = CallerTrace::of_request(&parts.headers);
                 let queue = &self.shared.queue;
-                match queue.accept(function, event, request_id.to_owned()) {
+                match queue.accept(function, event, request_id.to_owned(), trace) {
                     true => Ok(empty(StatusCode::ACCEPTED)),
                     false => Err(Exception::Throttled),
                 }
             }
-            Kind::RequestResponse => match function.target.invoke(event, request_id).await {
+            Kind::RequestResponse => match CallerTrace::of_request(&parts.headers)
+                .scope(async { function.target.invoke(event, request_id).await })
+                .await
+            {
                 Ok(response) => Ok(answered(response)),
                 Err(error) if report::is_the_functions(&error) => {
                     let mut response = answered(report::body(&error, request_id));

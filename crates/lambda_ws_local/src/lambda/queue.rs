@@ -3,7 +3,7 @@
 use super::asynchronous::{Lost, Observer, Reason};
 use super::report;
 use super::target::Invocable;
-use crate::function::InvokeError;
+use crate::function::{CallerTrace, InvokeError};
 use crate::lock::lock;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -71,6 +71,7 @@ impl Queue {
         function: &Invocable,
         event: Bytes,
         request_id: String,
+        trace: CallerTrace,
     ) -> bool {
         let bytes = event.len();
         let mut load = self.lock();
@@ -91,7 +92,7 @@ impl Queue {
             tokio::select! {
                 // The sender lives as long as the slot.
                 _ = closed.wait_for(|closed| *closed) => {}
-                () = queue.deliver(&function, event, &request_id) => {}
+                () = trace.scope(queue.deliver(&function, event, &request_id)) => {}
             }
         });
         true

@@ -1,5 +1,5 @@
 use super::*;
-use crate::function::InvokeError;
+use crate::function::{CallerTrace, InvokeError, trace};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -23,6 +23,7 @@ struct Seen {
     at: Instant,
     event: Bytes,
     request_id: String,
+    trace: ::http::HeaderValue,
 }
 
 impl Target for Script {
@@ -31,6 +32,7 @@ impl Target for Script {
             at: Instant::now(),
             event,
             request_id: request_id.to_owned(),
+            trace: trace(),
         };
         self.seen.send(seen).expect("the test looks");
         let answer = self.answers.lock().expect("no panic").pop_front();

@@ -18,6 +18,7 @@ use crate::response::Body;
 use crate::sender::{EventOrigin, Sender};
 use crate::sync::lock;
 use crate::task::{Task, TaskKind};
+use crate::trace::EventTrace;
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use std::error::Error;
@@ -98,6 +99,8 @@ impl Dispatcher {
                 connection.attempts += 1;
                 let context = connection.context.clone();
                 let about = about(&context, Opened::ROUTE, beside);
+                // Of the event that opened the connection.
+                let trace = EventTrace::new(context.trace_id(), false);
                 let scope = EventScope {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
@@ -113,7 +116,7 @@ impl Dispatcher {
                         error!(error = &*error, "the `opened` handler failed");
                     }
                 });
-                welcome.instrument(about).await;
+                trace.scope(welcome.instrument(about)).await;
                 unfinished.connection.take();
             });
         all.await;
@@ -128,7 +131,7 @@ impl Dispatcher {
     ) {
         let task = Task::new(new_id(), 1, TaskKind::Opened(context.clone()));
         let queued = match self.backend.tasks(scope) {
-            Some(tasks) => tasks.queue(task.event()).await,
+            Some(tasks) => task.queue(&*tasks).await,
             None => Err("self-invocation is not available".into()),
         };
         if let Err(error) = queued {

@@ -81,7 +81,7 @@ impl Dispatcher {
             return self.announce(pending, None, scope).await.map(drop);
         };
         let task = Task::new(new_id(), 1, TaskKind::Sweep(Sweep { shard, due }));
-        let Err(error) = tasks.queue(task.event()).await else {
+        let Err(error) = task.queue(&*tasks).await else {
             self.backend.presences().sweeps(shard, due);
             return Ok(());
         };
@@ -137,7 +137,7 @@ impl Dispatcher {
             return false;
         };
         let task = Task::new(format!("{id}+"), hop + 1, TaskKind::Sweep(sweep));
-        let queued = tasks.queue(task.event()).await;
+        let queued = task.queue(&*tasks).await;
         if let Err(error) = &queued {
             warn!(
                 error = &**error,

@@ -7,6 +7,8 @@ use crate::app::lease::{Lease, LeaseOutcome};
 use crate::error::{BoxError, SendError};
 use crate::event::Opened;
 use crate::metrics::Metric;
+#[cfg(feature = "otel")]
+use crate::otel::EventSpan;
 use crate::sender::EventOrigin;
 use crate::task::{Send, Task, TaskError, TaskKind};
 use serde::Serialize;
@@ -45,7 +47,10 @@ impl Dispatcher {
         invocation: InvocationContext<'_>,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        let Task { id, hop, kind, .. } = Task::read(json.get())?;
+        let task = Task::read(json.get())?;
+        #[cfg(feature = "otel")]
+        let task_span = self.begin_task_span(&task, invocation);
+        let Task { id, hop, kind, .. } = task;
         let span = error_span!("task", id, hop);
         let work = async {
             match kind {
@@ -62,7 +67,13 @@ impl Dispatcher {
                 }
             }
         };
-        work.instrument(span).await
+        let work = work.instrument(span);
+        #[cfg(feature = "otel")]
+        let work = EventSpan::run(task_span.as_ref(), work);
+        let response = work.await;
+        #[cfg(feature = "otel")]
+        self.end_span(task_span, &response).await;
+        response
     }
 
     async fn send_part(

@@ -37,7 +37,9 @@ impl Written {
     fn at(level: &str, is_json: bool) -> (Self, DefaultGuard) {
         let written = Self::default();
         let writer = written.clone();
-        let lines = lines(level, is_json, move || writer.clone());
+        let lines = lines(super::subscriber::registry(), level, is_json, move || {
+            writer.clone()
+        });
         (written, tracing::subscriber::set_default(lines))
     }
 

@@ -54,7 +54,7 @@ impl TaskHandOff {
                 rest: part,
             };
             let task = Task::new(id, hop, TaskKind::Send(Box::new(send)));
-            let Err(error) = self.tasks.queue(task.event()).await else {
+            let Err(error) = task.queue(&*self.tasks).await else {
                 queued += 1;
                 continue;
             };

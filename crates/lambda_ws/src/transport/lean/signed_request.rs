@@ -1,10 +1,14 @@
 //! The bytes of a signed request.
 
+use crate::trace;
 use bytes::Bytes;
 use lambda_ws_protocol::sigv4::{Signable, SigningKey};
 
 /// The maximum size of a body that is copied after its head, in bytes, so that both are one write and one TLS record.
 const SHORT: usize = 8 * 1024;
+
+/// The usual length of a trace header in bytes.
+const TRACE: usize = 128;
 
 const AGENT: &str = concat!("lambda_ws/", env!("CARGO_PKG_VERSION"));
 
@@ -25,7 +29,7 @@ impl SignedRequest {
         let token = key.session_token();
         let credentials = key.authorization_len() + token.map_or(0, |token| token.len() + 24);
         let place = subject.path.len() + subject.host.len();
-        let mut start = Vec::with_capacity(place + credentials + 160 + copied.len());
+        let mut start = Vec::with_capacity(place + credentials + 160 + TRACE + copied.len());
         let mut add = |parts: &[&[u8]]| parts.iter().for_each(|part| start.extend_from_slice(part));
         add(&[subject.method.as_bytes(), b" ", subject.path.as_bytes()]);
         add(&[b" HTTP/1.1\r\nhost: ", subject.host.as_bytes()]);
@@ -36,6 +40,8 @@ impl SignedRequest {
         add(&[b"\r\nauthorization: "]);
         key.authorize(&signature, |part| add(&[part]));
         add(&[b"\r\nuser-agent: ", AGENT.as_bytes()]);
+        // It is not a signed header.
+        trace::with_header(|header| add(&[b"\r\nx-amzn-trace-id: ", header.as_bytes()]));
         // Requests without a body have no length.
         if subject.method == "POST" {
             add(&[b"\r\ncontent-length: "]);

@@ -123,7 +123,7 @@ async fn a_call_belongs_to_the_event_of_the_process_that_makes_it() {
         watched.activity.invocation_begun("chat", id, None, &event);
         watched
             .activity
-            .environment_started("chat", environment, &id.into(), None);
+            .environment_started("chat", environment, &id.into(), "Root=1-1", None);
     }
     let call = async |token: Option<String>| {
         let token = token.map(|token| format!("X-Amz-Security-Token: {token}\r\n"));

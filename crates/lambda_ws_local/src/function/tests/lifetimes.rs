@@ -141,6 +141,7 @@ async fn nothing_remains_of_a_stopped_function() {
     let event = format!("leave-a-child\ntouch {begun_name}\nwait /nowhere").into();
     pool.submit(Job {
         request_id: "r".into(),
+        trace: trace(),
         event,
         reply,
     })

@@ -65,6 +65,22 @@ fn refusal(response: &Response<Bytes>) -> (u16, &str, String) {
 }
 
 #[tokio::test]
+async fn the_trace_of_the_caller_is_passed_on() {
+    const TRACE: &str = "Root=1-65d2ff2e-718990494fd688f062bf1571;Parent=53995c3f42cd8ad8;Sampled=1;Lineage=1:a87bd80c:3";
+    let mut api = Api::with((0..4).map(|_| Ok("null".into()))).await;
+    for kind in ["RequestResponse", "Event"] {
+        for (sent, passes) in [(TRACE, true), ("other", false)] {
+            let headers = [("x-amz-invocation-type", kind), ("x-amzn-trace-id", sent)];
+            let response = api.request(CHAT, &headers, "{}".into()).await;
+            assert!(response.status().is_success());
+            let seen = api.sees.recv().await.expect("an event");
+            assert_eq!(seen.trace == TRACE, passes, "{kind}: {:?}", seen.trace);
+            assert!(seen.trace.as_bytes().starts_with(b"Root=1-"), "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_synchronous_invocation_is_answered_with_the_functions_response() {
     let mut api = Api::with([Ok("[1, 2]".into()), Ok("null".into())]).await;
     let response = api.invoke("RequestResponse", r#"{"a": 1}"#).await;

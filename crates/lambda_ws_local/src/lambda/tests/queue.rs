@@ -29,7 +29,7 @@ async fn pauses(sees: &mut mpsc::UnboundedReceiver<Seen>, attempts: usize) -> Ve
 async fn an_event_that_fails_is_tried_again_after_one_minute_and_after_two_and_then_lost() {
     let (chat, mut sees) = chat([failure(), failure(), failure()]);
     let (queue, mut told) = queue();
-    assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+    assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
     assert_eq!(pauses(&mut sees, 3).await, [60, 120]);
     let lost = (Reason::RetriesExhausted, 3, "id".to_owned());
     assert_eq!(told.recv().await, Some(lost));
@@ -39,7 +39,12 @@ async fn an_event_that_fails_is_tried_again_after_one_minute_and_after_two_and_t
 async fn all_attempts_have_the_same_request_id_and_event() {
     let (chat, mut sees) = chat([failure(), Ok("1".into())]);
     let (queue, mut told) = queue();
-    assert!(queue.accept(&chat, r#"{"a":1}"#.into(), "id".to_owned()));
+    assert!(queue.accept(
+        &chat,
+        r#"{"a":1}"#.into(),
+        "id".to_owned(),
+        CallerTrace::default()
+    ));
     for _ in 0..2 {
         let seen = sees.recv().await.expect("an attempt");
         assert_eq!(&*seen.request_id, "id");
@@ -54,7 +59,7 @@ async fn the_function_says_how_often_it_is_tried() {
     let (mut chat, mut sees) = chat([failure(), failure()]);
     chat.asynchronous.retries = 0;
     let (queue, mut told) = queue();
-    assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+    assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
     assert_eq!(told.recv().await.map(|told| told.1), Some(1));
     assert_eq!(pauses(&mut sees, 1).await, [0; 0]);
 }
@@ -64,7 +69,7 @@ async fn a_throttled_event_backs_off_for_up_to_five_minutes_and_costs_no_retry()
     let throttled = (0..11).map(|_| Err(InvokeError::Throttled));
     let (chat, mut sees) = chat(throttled.chain([failure(), Ok("1".into())]));
     let (queue, mut told) = queue();
-    assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+    assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
     let expected = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 60];
     assert_eq!(pauses(&mut sees, 13).await, expected);
     drop(queue);
@@ -76,7 +81,7 @@ async fn an_event_that_gets_too_old_is_lost() {
     let (mut chat, mut sees) = chat((0..100).map(|_| Err(InvokeError::Throttled)));
     chat.asynchronous.age = Duration::from_secs(60);
     let (queue, mut told) = queue();
-    assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+    assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
     assert_eq!(pauses(&mut sees, 6).await, [1, 2, 4, 8, 16]);
     let lost = (Reason::EventAgeExceeded, 6, "id".to_owned());
     assert_eq!(told.recv().await, Some(lost));
@@ -86,7 +91,7 @@ async fn an_event_that_gets_too_old_is_lost() {
 async fn a_queue_has_an_end_and_places_are_given_back() {
     let (chat, mut sees) = chat([Ok("1".into())]);
     let (queue, _told) = queue();
-    let accept = || queue.accept(&chat, "{}".into(), "id".to_owned());
+    let accept = || queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default());
     let mut accepted = 0;
     while accept() {
         accepted += 1;
@@ -107,7 +112,7 @@ async fn a_queue_is_idle_when_the_last_attempt_has_ended() {
     queue.idle().await;
     let begun = tokio::time::Instant::now();
     for _ in 0..2 {
-        assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+        assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
     }
     queue.idle().await;
     assert_eq!(begun.elapsed().as_secs(), 60, "one is tried again");
@@ -121,7 +126,7 @@ async fn events_that_wait_at_the_end_are_counted_and_not_tried_again() {
     let (chat, mut sees) = chat([failure(), Ok("1".into())]);
     let (queue, mut told) = queue();
     for _ in 0..3 {
-        assert!(queue.accept(&chat, "{}".into(), "id".to_owned()));
+        assert!(queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()));
         sees.recv().await.expect("an attempt");
     }
     // One has succeeded, one pauses, one is worked on.
@@ -132,7 +137,10 @@ async fn events_that_wait_at_the_end_are_counted_and_not_tried_again() {
     };
     left.await;
     assert_eq!(queue.close(), 2);
-    assert!(!queue.accept(&chat, "{}".into(), "id".to_owned()), "closed");
+    assert!(
+        !queue.accept(&chat, "{}".into(), "id".to_owned(), CallerTrace::default()),
+        "closed"
+    );
     while queue.lock().events > 0 {
         tokio::task::yield_now().await;
     }
