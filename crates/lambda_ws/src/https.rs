@@ -27,6 +27,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
 /// How long a call may take in all.
+#[cfg(any(feature = "sdk", feature = "jwt"))]
 pub(crate) const CALL: Duration = Duration::from_secs(3);
 
 /// How long an idle connection is trusted.
