@@ -3,7 +3,7 @@
 //! Try it with the local gateway and a collector on this machine, such as Jaeger with its port 4318:
 //!
 //! ```sh
-//! OTEL_SERVICE_NAME=rooms lambda-ws-local -- cargo run --example otel --features otel
+//! lambda-ws-local --env OTEL_SERVICE_NAME=rooms -- cargo run --example otel --features otel
 //! ```
 
 use lambda_ws::otel::Otel;

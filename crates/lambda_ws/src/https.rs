@@ -28,6 +28,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 #[cfg(feature = "sdk")]
 pub(crate) const ATTEMPT: Duration = Duration::from_millis(1500);
 
+#[cfg(any(feature = "sdk", feature = "jwt"))]
 pub(crate) const CALL: Duration = Duration::from_secs(3);
 
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
