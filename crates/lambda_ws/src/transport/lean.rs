@@ -35,7 +35,7 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 
 /// Sends through the API Gateway Management API. Clones share their connections.
 ///
-/// It needs a fifth of the CPU time of the [`AwsSdk`](super::AwsSdk), with the same errors and results. It has its
+/// It needs about a sixth of the CPU time of the [`AwsSdk`](super::AwsSdk), with the same errors and results. It has its
 /// own HTTP/1.1 connections: at most 800, and at most 32 of them are opened at once. The signing key and the hash of
 /// a payload are computed once. Region and credentials come from the SDK configuration. TLS trusts the certificates
 /// of the file `AWS_CA_BUNDLE`, else those of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else Amazon's authorities and the
