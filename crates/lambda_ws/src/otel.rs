@@ -28,6 +28,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::time::Instant;
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
 
@@ -140,9 +141,9 @@ impl Otel {
             .with_filter(filter)
     }
 
-    /// Sends the spans that have ended. It takes at most one second, and returns at once if there are none.
-    pub(crate) async fn flush(&self) {
-        self.0.exporter.flush().await;
+    /// Sends the spans that have ended, before the deadline of the event. It returns at once if there are none.
+    pub(crate) async fn flush(&self, deadline: Option<Instant>) {
+        self.0.exporter.flush(deadline).await;
     }
 
     /// Whether this is the first event of the program.

@@ -263,7 +263,7 @@ impl Dispatcher {
         let work = EventSpan::run(event_span.as_ref(), work);
         let response = work.await;
         #[cfg(feature = "otel")]
-        self.end_span(event_span, &response).await;
+        self.end_span(event_span, &response, invocation).await;
         response
     }
 

@@ -22,6 +22,9 @@ use tracing::{info, warn};
 /// How long an event waits for the collector.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// How long it waits after the deadline of its work, which leaves time for the response.
+const LEAST: Duration = Duration::from_millis(100);
+
 /// How long nothing is sampled after the collector failed.
 const PAUSE: Duration = Duration::from_secs(60);
 
@@ -85,10 +88,12 @@ impl Exporter {
     }
 
     /// Sends the spans that have ended.
-    pub(super) async fn flush(&self) {
+    pub(super) async fn flush(&self, deadline: Option<Instant>) {
         if lock(&self.buffer.0).is_empty() {
             return;
         }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let patience = left.map_or(FLUSH, |left| left.clamp(LEAST, FLUSH));
         let sending = async {
             let otlp = self.otlp.lock().await;
             let spans = std::mem::take(&mut *lock(&self.buffer.0));
@@ -97,9 +102,9 @@ impl Exporter {
                 false => otlp.export(spans).await.map_err(BoxError::from),
             }
         };
-        let sent = match timeout(FLUSH, sending).await {
+        let sent = match timeout(patience, sending).await {
             Ok(sent) => sent,
-            Err(_) => Err(format!("no answer within {FLUSH:?}").into()),
+            Err(_) => Err(format!("no answer within {patience:?}").into()),
         };
         let mut paused_until = lock(&self.paused_until);
         match sent {

@@ -7,7 +7,10 @@ use crate::ConnectionId;
 use crate::error::SendError;
 use futures_util::future::Either;
 use opentelemetry::context::FutureExt;
-use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer};
+use opentelemetry::trace::{
+    Span, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, TraceFlags, TraceState,
+    Tracer,
+};
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, SdkTracer, ShouldSample};
 use std::borrow::Cow;
@@ -31,7 +34,7 @@ struct Sampled {
     is_broadcast: bool,
 }
 
-/// The span of an event. It is empty if the event is not sampled.
+/// The span of an event. If the event is not sampled, it is empty or only the parent, which tasks inherit.
 #[derive(Debug)]
 pub(crate) struct EventSpan(Option<Context>);
 
@@ -61,7 +64,7 @@ impl Otel {
         let kind = SpanKind::Server;
         let sampled = sampler.should_sample(context.as_ref(), trace, "event", &kind, &[], &[]);
         if sampled.decision != SamplingDecision::RecordAndSample {
-            return EventSpan(None);
+            return EventSpan(context.map(|context| unsampled(&context)));
         }
         let (name, kind, mut attributes) = describe();
         attributes.push(KeyValue::new("faas.coldstart", is_cold_start));
@@ -219,13 +222,24 @@ fn add_post(
     span.end_with_timestamp(ended);
 }
 
-/// The parent of what the current event queues, as `traceparent` has it. `None` if the event is not sampled.
+/// The parent of what the current event queues, as `traceparent` has it.
 pub(crate) fn traceparent() -> Option<String> {
-    let (context, _) = current()?;
+    Context::map_current(|context| {
+        let span = context.span();
+        let parent = span.span_context();
+        let (trace, id, flags) = (parent.trace_id(), parent.span_id(), parent.trace_flags());
+        let is_valid = parent.is_valid();
+        is_valid.then(|| format!("00-{trace}-{id}-{:02x}", flags.to_u8()))
+    })
+}
+
+/// The parent of an event that is not sampled. Its tasks are not sampled either.
+fn unsampled(context: &Context) -> Context {
     let span = context.span();
     let parent = span.span_context();
-    let (trace, id, flags) = (parent.trace_id(), parent.span_id(), parent.trace_flags());
-    Some(format!("00-{trace}-{id}-{:02x}", flags.to_u8()))
+    let (flags, state) = (TraceFlags::NOT_SAMPLED, TraceState::NONE);
+    let parent = SpanContext::new(parent.trace_id(), parent.span_id(), flags, true, state);
+    Context::new().with_remote_span_context(parent)
 }
 
 /// The current event, if it is sampled.

@@ -221,7 +221,7 @@ async fn traced(otel: &Otel) -> Duration {
     let span = otel.begin(Carrier::None, None, describe);
     EventSpan::run(Some(&span), async {}).await;
     span.end(None, None);
-    otel.flush().await;
+    otel.flush(None).await;
     began.elapsed()
 }
 

@@ -59,10 +59,11 @@ impl Dispatcher {
         &self,
         span: Option<EventSpan>,
         response: &Result<LambdaResponse, BoxError>,
+        invocation: InvocationContext<'_>,
     ) {
         end(span, response);
         if let Some(otel) = &self.otel {
-            otel.flush().await;
+            otel.flush(invocation.deadline).await;
         }
     }
 }

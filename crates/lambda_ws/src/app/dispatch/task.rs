@@ -72,7 +72,7 @@ impl Dispatcher {
         let work = EventSpan::run(task_span.as_ref(), work);
         let response = work.await;
         #[cfg(feature = "otel")]
-        self.end_span(task_span, &response).await;
+        self.end_span(task_span, &response, invocation).await;
         response
     }
 

@@ -149,6 +149,31 @@ async fn a_handshake_a_message_its_broadcast_its_posts_and_its_tasks_are_one_tra
 }
 
 #[tokio::test]
+async fn a_task_of_an_event_that_is_not_sampled_is_not_sampled() {
+    let collector = Collector::start(Answer::Accept).await;
+    let world = World::new();
+    let process = |sampler| {
+        let backend = world.backend().with_tasks(Arc::new(world.clone()), 2);
+        let router = Router::new().connect(connect).opened(async || ());
+        Dispatcher::new(router, backend).traced(Some(collector.otel(sampler)))
+    };
+    let of_parent = || process(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
+    let unsampled = client(1).replace("-01", "-00");
+    invoke(&of_parent(), &handshake(&unsampled), 5_000).await;
+    let nothing = process(Sampler::TraceIdRatioBased(0.0));
+    invoke(&nothing, &handshake(&client(1)), 5_000).await;
+    let tasks = world.queued();
+    assert_eq!(tasks.len(), 2);
+    for task in &tasks {
+        invoke(&of_parent(), task, 5_000).await;
+    }
+    assert_eq!(collector.requests().len(), 0);
+    invoke(&of_parent(), &handshake(&client(1)), 5_000).await;
+    invoke(&of_parent(), &world.queued()[0], 5_000).await;
+    assert_eq!(named(&collector.spans(), "task opened").len(), 1);
+}
+
+#[tokio::test]
 async fn a_broadcast_to_many_has_few_spans_of_failed_posts() {
     let collector = Collector::start(Answer::Accept).await;
     let world = World::new();
