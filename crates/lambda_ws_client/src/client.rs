@@ -139,7 +139,7 @@ impl Client {
         self.status.borrow().clone()
     }
 
-    /// Waits for the next change of the state.
+    /// Waits for the next change of the state, the number of attempts or the last error.
     pub async fn changed(&mut self) -> Status {
         // Without its task the client is closed for good.
         if self.status.changed().await.is_err() {

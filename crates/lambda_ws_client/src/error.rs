@@ -76,6 +76,11 @@ impl Error {
         self
     }
 
+    /// Returns whether both are clones of one error.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Returns the code of the error.
     pub fn code(&self) -> &str {
         &self.0.code

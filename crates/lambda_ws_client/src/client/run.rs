@@ -210,6 +210,30 @@ impl Runner {
                 self.effect(effect);
             }
         }
+        self.update_status();
+    }
+
+    /// Shows the application the state of the machine.
+    fn update_status(&self) {
+        let Machine {
+            state,
+            attempts,
+            last_error,
+            ..
+        } = &self.machine;
+        self.status.send_if_modified(|status| {
+            let is_same = status.state == *state
+                && status.attempts == *attempts
+                && same(status.last_error.as_ref(), last_error.as_ref());
+            if !is_same {
+                *status = Status {
+                    state: *state,
+                    attempts: *attempts,
+                    last_error: last_error.clone(),
+                };
+            }
+            !is_same
+        });
     }
 
     /// Gives an event to a room. A room whose application is too slow is left.
@@ -290,13 +314,16 @@ impl Runner {
             // Without a receiver nobody wants them.
             Effect::App(text) => drop(self.messages.send(text.into())),
             Effect::Error(error) => drop(self.errors.send(error)),
-            Effect::State(state) => {
-                self.status.send_replace(Status {
-                    state,
-                    attempts: self.machine.attempts,
-                    last_error: self.machine.last_error.clone(),
-                });
-            }
+            // The status has it.
+            Effect::State(_) => {}
         }
+    }
+}
+
+/// Returns whether two errors are the same one.
+fn same(one: Option<&Error>, other: Option<&Error>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => one.is_same(other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }

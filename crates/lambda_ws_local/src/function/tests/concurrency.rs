@@ -61,7 +61,7 @@ async fn a_process_that_dies_fails_all_its_events() {
         let error = error.expect_err("an error").to_string();
         assert_eq!(
             error,
-            "the function's process ended before it answered (exit status: 3)"
+            "the function's process ended before it responded (exit status: 3)"
         );
     }
     probe.pid().await;
