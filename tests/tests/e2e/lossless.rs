@@ -47,7 +47,8 @@ async fn cut(guests: &[Guest], end: Instant) -> usize {
             guests[number].network.cut();
             cuts += 1;
         }
-        if cuts == 15 {
+        // Again and again, because a client may be without a connection.
+        if (15..25).contains(&cuts) {
             for number in STALLED {
                 guests[number].network.stall();
             }
@@ -192,7 +193,7 @@ async fn clients_of_lossless_rooms_miss_nothing_while_connections_break() {
         faults["fired"]
     );
     assert!(
-        messages > 100 && reconnects > cuts / 2,
+        messages > 50 && reconnects > CLIENTS / 2,
         "the run is too calm"
     );
     assert!(
