@@ -211,6 +211,20 @@ impl Gateway {
     ///
     /// The response is not JSON with status 200.
     pub async fn admin(&self, method: &str, page: &str, body: &str) -> Value {
+        let answer = self.try_admin(method, page, body).await;
+        answer.unwrap_or_else(|answer| panic!("{page}: {answer}"))
+    }
+
+    /// Calls the admin API.
+    ///
+    /// # Errors
+    ///
+    /// The response, if its status is not 200.
+    ///
+    /// # Panics
+    ///
+    /// The response is not JSON.
+    pub async fn try_admin(&self, method: &str, page: &str, body: &str) -> Result<Value, String> {
         let rest = self.management.strip_prefix("http://");
         let host = rest.and_then(|rest| rest.split('/').next());
         let host = host.expect("the gateway prints its address");
@@ -226,8 +240,10 @@ impl Gateway {
         let read = stream.read_to_string(&mut answer).await;
         read.expect("it answers");
         let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP response");
-        assert!(head.starts_with("HTTP/1.1 200 "), "{page}: {answer}");
-        serde_json::from_str(body).expect("it answers in JSON")
+        if !head.starts_with("HTTP/1.1 200 ") {
+            return Err(answer);
+        }
+        Ok(serde_json::from_str(body).expect("it answers in JSON"))
     }
 
     /// The connections' table.

@@ -17,6 +17,7 @@ mod e2e {
     mod invoke;
     mod languages;
     mod layers;
+    mod lossless;
     mod new_project;
     mod operations;
     mod other_events;

@@ -339,9 +339,10 @@ export class Machine {
     const { code = "unknown", message = code, requestId } = isObject(frame.error) ? frame.error : ({} as Json);
     const member = this.#awaiting(link, frame);
     const expired = code === "token_expired" && member?.room.token === true;
+    const failed = code === "unavailable" || code === "internal";
     const error = new ClientError(`${code}`, `${message}`, {
       ...(requestId !== undefined && { requestId: `${requestId}` }),
-      ...(member && { retrying: expired || code === "unavailable" }),
+      ...(member && { retrying: expired || failed }),
     });
     if (this.#reply(id, error) || this.#left(link, member)) return;
     if (member) {

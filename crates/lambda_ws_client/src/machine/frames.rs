@@ -186,7 +186,11 @@ impl Machine {
             }
             Some((serial, _)) => {
                 let asks = link.get(serial).is_some_and(|member| member.has_asked);
-                let again = code == "unavailable" || (code == "token_expired" && asks);
+                let again = match code {
+                    "unavailable" | "internal" => true,
+                    "token_expired" => asks,
+                    _ => false,
+                };
                 self.refused(socket, serial, error.retrying(again));
             }
             None => match link.ping.take_if(|ping| is_id(id, Some(ping.id))) {
