@@ -128,7 +128,6 @@ pub(crate) enum Effect {
     App(String),
     /// A frame without `$id` failed.
     Error(Error),
-    State(State),
 }
 
 /// The state machine of a client.
@@ -189,7 +188,6 @@ impl Machine {
     /// Takes an input, which is a call of one of the methods below, and returns what is to be done, in order.
     pub(crate) fn handle(&mut self, now: Millis, input: impl FnOnce(&mut Self)) -> Vec<Effect> {
         self.now = now;
-        let before = self.state;
         input(self);
         // One step can make another one due.
         loop {
@@ -201,9 +199,6 @@ impl Machine {
             if self.effects.len() == done {
                 break;
             }
-        }
-        if self.state != before {
-            self.effects.push(Effect::State(self.state));
         }
         std::mem::take(&mut self.effects)
     }

@@ -314,8 +314,6 @@ impl Runner {
             // Without a receiver nobody wants them.
             Effect::App(text) => drop(self.messages.send(text.into())),
             Effect::Error(error) => drop(self.errors.send(error)),
-            // The status has it.
-            Effect::State(_) => {}
         }
     }
 }

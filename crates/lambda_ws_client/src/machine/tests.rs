@@ -24,6 +24,12 @@ struct Scenario {
     until: Option<Millis>,
 }
 
+/// What comes out of the machine.
+enum Output {
+    Effect(Effect),
+    State(State),
+}
+
 /// A client and its platform in virtual time.
 struct World {
     machine: Machine,
@@ -76,25 +82,55 @@ impl World {
     }
 
     fn handle(&mut self, input: impl FnOnce(&mut Machine)) {
-        let mut effects: VecDeque<_> = self.machine.handle(self.now, input).into();
-        while let Some(effect) = effects.pop_front() {
-            if let Some(next) = self.effect(effect) {
-                effects.extend(next);
-            }
+        let mut outputs: VecDeque<_> = self.input(input).into();
+        while let Some(output) = outputs.pop_front() {
+            let next = match output {
+                Output::Effect(effect) => self.effect(effect),
+                Output::State(state) => {
+                    self.state(state);
+                    None
+                }
+            };
+            outputs.extend(next.into_iter().flatten());
         }
     }
 
+    /// Gives an input to the machine. The change of its state comes after its effects.
+    fn input(&mut self, input: impl FnOnce(&mut Machine)) -> Vec<Output> {
+        let before = self.machine.state;
+        let effects = self.machine.handle(self.now, input).into_iter();
+        let mut outputs: Vec<_> = effects.map(Output::Effect).collect();
+        if self.machine.state != before {
+            outputs.push(Output::State(self.machine.state));
+        }
+        outputs
+    }
+
+    fn state(&mut self, state: State) {
+        if !self.observes_state {
+            return;
+        }
+        let (name, states_error) = match state {
+            State::Connecting => ("connecting", false),
+            State::Open => ("open", false),
+            State::Waiting => ("waiting", true),
+            State::Closed => ("closed", true),
+        };
+        let attempts = self.machine.attempts;
+        let mut event = json!({ "expect": "state", "state": name, "attempts": attempts });
+        if let Some(error) = self.machine.last_error.as_ref().filter(|_| states_error) {
+            event["code"] = error.code().into();
+        }
+        self.see(event);
+    }
+
     /// Carries an effect out, and returns those of a callback's answer.
-    fn effect(&mut self, effect: Effect) -> Option<Vec<Effect>> {
+    fn effect(&mut self, effect: Effect) -> Option<Vec<Output>> {
         let event = match effect {
             Effect::Connect(number) => {
                 let url = self.urls.as_mut().map(answer);
                 if let Some(Err(error)) = url {
-                    let now = self.now;
-                    return Some(
-                        self.machine
-                            .handle(now, |machine| machine.lost(number, error)),
-                    );
+                    return Some(self.input(|machine| machine.lost(number, error)));
                 }
                 self.sockets.push(number);
                 let mut event = json!({ "expect": "socket", "socket": self.sockets.len() });
@@ -105,11 +141,7 @@ impl World {
             }
             Effect::Ask { ask, .. } => {
                 let token = answer(&mut self.tokens).map_err(Into::into);
-                let now = self.now;
-                return Some(
-                    self.machine
-                        .handle(now, |machine| machine.token(ask, token)),
-                );
+                return Some(self.input(|machine| machine.token(ask, token)));
             }
             Effect::Disconnect(number) => {
                 // A socket whose address failed was never there.
@@ -185,23 +217,6 @@ impl World {
                 json!({ "expect": "app", "data": data })
             }
             Effect::Error(error) => json!({ "expect": "error", "code": error.code() }),
-            Effect::State(state) => {
-                if !self.observes_state {
-                    return None;
-                }
-                let (name, states_error) = match state {
-                    State::Connecting => ("connecting", false),
-                    State::Open => ("open", false),
-                    State::Waiting => ("waiting", true),
-                    State::Closed => ("closed", true),
-                };
-                let attempts = self.machine.attempts;
-                let mut event = json!({ "expect": "state", "state": name, "attempts": attempts });
-                if let Some(error) = self.machine.last_error.as_ref().filter(|_| states_error) {
-                    event["code"] = error.code().into();
-                }
-                event
-            }
         };
         self.see(event);
         None
