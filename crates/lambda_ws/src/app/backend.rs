@@ -274,7 +274,7 @@ impl Backend {
     /// Lambda has restored the process from a snapshot (SnapStart). Its connections are gone, and other processes have
     /// the same memory.
     pub(crate) fn restored(&self) {
-        random::reseed();
+        random::restored();
         #[cfg(feature = "https")]
         crate::https::RESTORES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
