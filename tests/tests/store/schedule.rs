@@ -165,15 +165,24 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 pub(crate) fn fate(faults: bool) -> impl Strategy<Value = Fate> {
-    let crash = match faults {
-        true => weighted(0.1, 1..8_u8).boxed(),
-        false => Just(None).boxed(),
-    };
-    (vec(turn(faults), 0..12), crash).prop_map(|(turns, crash)| Fate { turns, crash })
+    fate_of(fault(faults), faults, 8, 12)
 }
 
-fn turn(faults: bool) -> impl Strategy<Value = Turn> {
-    (0..20_u8, fault(faults), 0..20_u8).prop_map(|(there, fault, back)| Turn { there, fault, back })
+/// Returns the fate of a call: fewer than `turns` turns with a fault each, and perhaps a crash before one of the first
+/// `crashes` requests.
+pub(crate) fn fate_of(
+    fault: BoxedStrategy<Fault>,
+    may_crash: bool,
+    crashes: u8,
+    turns: usize,
+) -> impl Strategy<Value = Fate> {
+    let crash = match may_crash {
+        true => weighted(0.1, 1..crashes).boxed(),
+        false => Just(None).boxed(),
+    };
+    let turn = (0..20_u8, fault, 0..20_u8);
+    let turn = turn.prop_map(|(there, fault, back)| Turn { there, fault, back });
+    (vec(turn, 0..turns), crash).prop_map(|(turns, crash)| Fate { turns, crash })
 }
 
 fn fault(faults: bool) -> BoxedStrategy<Fault> {

@@ -51,7 +51,7 @@ into_theirs! { Event<Connect> Event<Message> Event<Disconnect> AnyEvent }
 
 /// The data of an event that was parsed by `aws_lambda_events`, for tests of layers and extractors.
 ///
-/// An authorizer's event is not an `ApiGatewayWebsocketProxyRequest`, so it is none of these.
+/// An authorizer's event is not an `ApiGatewayWebsocketProxyRequest`, so it has no conversion.
 ///
 /// # Errors
 ///

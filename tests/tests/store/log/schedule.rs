@@ -1,9 +1,8 @@
 //! What is tried: concurrent tasks of several processes, as data that shrinks.
 
-use crate::store::course::{Fault, Turn};
-use crate::store::schedule::Fate;
+use crate::store::course::Fault;
+use crate::store::schedule::{Fate, fate_of};
 use proptest::collection::vec;
-use proptest::option::weighted;
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -76,15 +75,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn fate(faults: bool) -> impl Strategy<Value = Fate> {
-    let crash = match faults {
-        true => weighted(0.1, 1..10_u8).boxed(),
-        false => Just(None).boxed(),
-    };
-    (vec(turn(faults), 0..16), crash).prop_map(|(turns, crash)| Fate { turns, crash })
-}
-
-fn turn(faults: bool) -> impl Strategy<Value = Turn> {
-    (0..20_u8, fault(faults), 0..20_u8).prop_map(|(there, fault, back)| Turn { there, fault, back })
+    fate_of(fault(faults), faults, 10, 16)
 }
 
 fn fault(faults: bool) -> BoxedStrategy<Fault> {

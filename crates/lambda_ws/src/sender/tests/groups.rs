@@ -62,7 +62,7 @@ async fn a_failed_recipient_does_not_stop_the_others_and_all_are_counted() {
     failures.sort_unstable();
     assert_eq!(failures, ["m0002", "m0003", "m0004", "m0005"]);
     let found = bench.members().await.len();
-    assert_eq!(found, 29, "only who is gone is removed");
+    assert_eq!(found, 29, "only gone connections are removed");
 }
 
 #[tokio::test]

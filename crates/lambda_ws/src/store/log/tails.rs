@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 /// How many rooms are remembered at least, if so many are in use. At most twice as many are.
 const ROOMS: usize = 5_000;
 
-/// The end of one log. Whoever appends holds the lock, so that the calls of one process do not conflict.
+/// The end of one log. A call that appends holds the lock, so that the calls of one process do not conflict.
 pub(super) type KnownTail = Arc<tokio::sync::Mutex<Option<Tail>>>;
 
 /// The ends of logs, as far as this process knows them. Others may have appended since.
