@@ -10,6 +10,7 @@ use crate::{Position, Timestamp};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
@@ -36,11 +37,14 @@ fn item(room: &str, entry: &Entry) -> Attributes {
     }
     item.insert("at".to_owned(), millis(entry.at));
     item.insert("exp".to_owned(), secs(entry.expires));
-    item.insert("n".to_owned(), AttributeValue::N(entry.nonce.to_string()));
+    // Bytes, so that a message costs the same with each nonce.
+    let nonce = Blob::new(entry.nonce.to_be_bytes());
+    item.insert("n".to_owned(), AttributeValue::B(nonce));
     item
 }
 
 fn entry(item: &Attributes) -> Option<Entry> {
+    let nonce = item.get("n")?.as_b().ok()?.as_ref();
     let item = Item(item);
     let (epoch, seq) = table_layout::log_position(item.text("sk")?)?;
     Some(Entry {
@@ -48,7 +52,7 @@ fn entry(item: &Attributes) -> Option<Entry> {
         data: item.text("data").map(str::to_owned),
         at: Timestamp::from_millis(item.number("at")?),
         expires: Timestamp::from_secs(item.number("exp")?),
-        nonce: item.number("n")?,
+        nonce: u64::from_be_bytes(nonce.try_into().ok()?),
     })
 }
 
