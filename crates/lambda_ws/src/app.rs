@@ -69,7 +69,6 @@ use std::time::Instant;
 /// | `SEND_RATE` | the maximum number of messages per second and process; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SLOW_CLOSE` | the seconds after which a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |
 /// | `SEND_TASKS` | the number of tasks that share a broadcast that does not fit into one invocation: 4; 0 turns off all self-invocations |
-/// | `SEND_LANE` | `sdk`, to post through the AWS SDK |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the function uses them to invoke itself |
 /// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; for profiles and roles use [`App::config`] |
 /// | `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN` | set by Lambda with SnapStart, instead of the keys |
@@ -137,6 +136,8 @@ pub struct App {
     store: Option<Arc<dyn DynStore>>,
     transport: Option<Arc<dyn DynTransport>>,
     config: Option<sdk::SdkConfig>,
+    #[cfg(feature = "apigateway")]
+    connect: Option<crate::transport::Connect>,
     shutdown: Option<Hook>,
     #[cfg(feature = "otel")]
     otel: Option<crate::otel::Otel>,
@@ -150,6 +151,8 @@ impl App {
             store: None,
             transport: None,
             config: None,
+            #[cfg(feature = "apigateway")]
+            connect: None,
             shutdown: None,
             #[cfg(feature = "otel")]
             otel: None,
@@ -175,6 +178,15 @@ impl App {
     #[cfg(feature = "sdk")]
     pub fn config(mut self, config: aws_config::SdkConfig) -> Self {
         self.config = Some(config);
+        self
+    }
+
+    /// Sends through the AWS SDK ([`AwsSdk`](crate::transport::AwsSdk)) instead of
+    /// [`ApiGateway`](crate::transport::ApiGateway), for a custom HTTP client in [`App::config`], or to diagnose a problem.
+    /// The results are the same, at about six times the CPU time. The program becomes 0.2 MB larger.
+    #[cfg(feature = "apigateway")]
+    pub fn send_with_sdk(mut self) -> Self {
+        self.connect = Some(crate::transport::sdk);
         self
     }
 
@@ -223,7 +235,7 @@ impl App {
     ///
     /// See [`run`].
     pub async fn run(mut self) -> Result<(), Error> {
-        let environment = Environment::process();
+        let environment = self.environment();
         let runtime = environment.runtime()?;
         let shutdown = self.shutdown.take();
         let dispatcher = Arc::new(self.start(&environment).await?);
@@ -269,9 +281,16 @@ impl App {
     ///
     /// If a variable is missing or not valid.
     pub async fn into_service(self) -> Result<AppService, Error> {
-        let environment = Environment::process();
+        let environment = self.environment();
         let dispatcher = self.start(&environment).await?;
         Ok(AppService::new(Arc::new(dispatcher), environment.warms_up))
+    }
+
+    fn environment(&self) -> Environment {
+        let environment = Environment::process();
+        #[cfg(feature = "apigateway")]
+        let environment = environment.connecting(self.connect);
+        environment
     }
 
     /// Prepares everything that events need.

@@ -5,12 +5,15 @@ pub(crate) mod sdk;
 
 use crate::error::BoxError;
 use crate::sync::lock;
+#[cfg(feature = "https")]
 use crate::tls::Tls;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+#[cfg(feature = "https")]
 use http::uri::Scheme;
 use http::{Request, Uri};
 use http_body_util::Full;
+#[cfg(feature = "https")]
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
@@ -33,7 +36,10 @@ pub(crate) const CALL: Duration = Duration::from_secs(3);
 
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
 
+#[cfg(feature = "https")]
 pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+#[cfg(not(feature = "https"))]
+pub(crate) type Stream = TokioIo<TcpStream>;
 
 /// The number of times that Lambda has restored this process from a snapshot (SnapStart). Connections that were made
 /// before the last time do not exist any more.
@@ -51,8 +57,7 @@ pub(crate) struct Https {
 type HyperClient = Client<Connector, Full<Bytes>>;
 
 impl Https {
-    fn new(tls: Tls, restores: &'static AtomicU64) -> Self {
-        let connector = Connector::new(tls);
+    fn new(connector: Connector, restores: &'static AtomicU64) -> Self {
         let made = (restores.load(Ordering::Relaxed), hyper_client(&connector));
         Self {
             connector,
@@ -73,8 +78,14 @@ impl Https {
 }
 
 /// Creates a client that uses `tls` for https:// URLs.
+#[cfg(feature = "https")]
 pub(crate) fn client(tls: Tls) -> Https {
-    Https::new(tls, &RESTORES)
+    Https::new(Connector::new(tls), &RESTORES)
+}
+
+/// Creates a client for http:// URLs.
+pub(crate) fn plain() -> Https {
+    Https::new(Connector::plain(), &RESTORES)
 }
 
 fn hyper_client(connector: &Connector) -> HyperClient {
@@ -87,16 +98,28 @@ fn hyper_client(connector: &Connector) -> HyperClient {
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
     http: HttpConnector,
-    tls: Tls,
+    #[cfg(feature = "https")]
+    tls: Option<Tls>,
 }
 
 impl Connector {
+    #[cfg(feature = "https")]
     pub(crate) fn new(tls: Tls) -> Self {
+        let mut connector = Self::plain();
+        connector.http.enforce_http(false);
+        connector.tls = Some(tls);
+        connector
+    }
+
+    fn plain() -> Self {
         let mut http = HttpConnector::new();
-        http.enforce_http(false);
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT));
-        Self { http, tls }
+        Self {
+            http,
+            #[cfg(feature = "https")]
+            tls: None,
+        }
     }
 }
 
@@ -111,14 +134,17 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        if uri.scheme() != Some(&Scheme::HTTPS) {
-            let connecting = self.http.call(uri);
-            return Box::pin(async { Ok(MaybeHttpsStream::Http(connecting.await?)) });
+        #[cfg(feature = "https")]
+        if let Some(tls) = &self.tls
+            && uri.scheme() == Some(&Scheme::HTTPS)
+        {
+            return match tls.config() {
+                Ok(config) => HttpsConnector::from((self.http.clone(), config)).call(uri),
+                Err(error) => Box::pin(async { Err(error) }),
+            };
         }
-        match self.tls.config() {
-            Ok(config) => HttpsConnector::from((self.http.clone(), config)).call(uri),
-            Err(error) => Box::pin(async { Err(error) }),
-        }
+        let connecting = self.http.call(uri);
+        Box::pin(async { Ok(Stream::from(connecting.await?)) })
     }
 }
 

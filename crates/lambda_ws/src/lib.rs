@@ -98,7 +98,6 @@ mod event;
 pub mod extract;
 pub mod guide;
 mod handler;
-#[cfg(feature = "https")]
 mod https;
 mod json;
 pub mod kv;

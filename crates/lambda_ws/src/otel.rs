@@ -17,7 +17,7 @@ pub(crate) use span::{Child, EventSpan, post, traceparent};
 use crate::error::Error;
 use export::Exporter;
 use ids::Ids;
-use lambda_runtime_api_client::tracing::subscriber::{
+use lambda_runtime::tracing::subscriber::{
     filter::{DynFilterFn, LevelFilter},
     layer::Layer,
     registry::LookupSpan,

@@ -148,28 +148,21 @@ impl Transport for NoEndpoint {
     }
 }
 
-/// The client that calls the management API.
+/// A function that creates a transport to the management API at a URL. A program contains only the client that its
+/// function creates.
 #[cfg(feature = "apigateway")]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum ManagementClient {
-    /// [`ApiGateway`], over its own connections.
-    #[default]
-    Lean,
-    Sdk,
+pub(crate) type Connect = fn(&aws_config::SdkConfig, &str) -> std::sync::Arc<dyn DynTransport>;
+
+/// Creates an [`ApiGateway`].
+#[cfg(feature = "apigateway")]
+pub(crate) fn lean(config: &aws_config::SdkConfig, url: &str) -> std::sync::Arc<dyn DynTransport> {
+    std::sync::Arc::new(ApiGateway::new(config, url))
 }
 
+/// Creates an [`AwsSdk`].
 #[cfg(feature = "apigateway")]
-impl ManagementClient {
-    pub(crate) fn connect(
-        self,
-        config: &aws_config::SdkConfig,
-        url: &str,
-    ) -> std::sync::Arc<dyn DynTransport> {
-        match self {
-            Self::Lean => std::sync::Arc::new(ApiGateway::new(config, url)),
-            Self::Sdk => std::sync::Arc::new(AwsSdk::new(config, url)),
-        }
-    }
+pub(crate) fn sdk(config: &aws_config::SdkConfig, url: &str) -> std::sync::Arc<dyn DynTransport> {
+    std::sync::Arc::new(AwsSdk::new(config, url))
 }
 
 /// Rejects an id that would change the path to another resource.

@@ -275,7 +275,6 @@ impl Backend {
     /// the same memory.
     pub(crate) fn restored(&self) {
         random::restored();
-        #[cfg(feature = "https")]
         crate::https::RESTORES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     }
 

@@ -23,9 +23,6 @@ const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 const INITIALIZATION: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
 const SAM_LOCAL: &str = "AWS_SAM_LOCAL";
-/// Any value other than `sdk` is the default.
-#[cfg(feature = "apigateway")]
-const SEND_LANE: &str = "SEND_LANE";
 const RATE: &str = "SEND_RATE";
 const REGION: &str = "AWS_REGION";
 /// 0 disables closing.
@@ -64,7 +61,8 @@ pub(crate) struct Environment {
     max_concurrency: Option<String>,
     is_sam_local: bool,
     #[cfg(feature = "apigateway")]
-    client: crate::transport::ManagementClient,
+    /// `None` for our own client.
+    connect: Option<crate::transport::Connect>,
     rate: Option<String>,
     region: Option<String>,
     slow_close: Option<String>,
@@ -101,10 +99,7 @@ impl Environment {
             max_concurrency: variable(MAX_CONCURRENCY),
             is_sam_local: variable(SAM_LOCAL).is_some_and(|value| value == "true"),
             #[cfg(feature = "apigateway")]
-            client: match variable(SEND_LANE).as_deref() {
-                Some("sdk") => crate::transport::ManagementClient::Sdk,
-                _ => crate::transport::ManagementClient::Lean,
-            },
+            connect: None,
             rate: variable(RATE),
             region: variable(REGION),
             slow_close: variable(SLOW),
@@ -118,6 +113,13 @@ impl Environment {
             metrics: variable(METRICS),
             warms_up: variable(WARM_UP).as_deref() != Some("off"),
         }
+    }
+
+    /// Creates transports with `connect`, if it is given.
+    #[cfg(feature = "apigateway")]
+    pub(super) fn connecting(mut self, connect: Option<crate::transport::Connect>) -> Self {
+        self.connect = connect;
+        self
     }
 
     /// Returns the loop that takes events from Lambda.
@@ -290,15 +292,16 @@ impl Environment {
 
     #[cfg(feature = "apigateway")]
     fn transports(&self, config: SdkConfig, url: Option<&str>) -> Result<Transports, Error> {
+        let connect = self.connect.unwrap_or(crate::transport::lean);
         match url {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-                Ok(Transports::one(self.client.connect(&config, url)))
+                Ok(Transports::one(connect(&config, url)))
             }
             Some(url) => Err(format!(
                 "{ENDPOINT} is `{url}`: expected a URL that begins with https:// or http://"
             )
             .into()),
-            None => Ok(Transports::each_api(config, self.client)),
+            None => Ok(Transports::each_api(config, connect)),
         }
     }
 

@@ -6,7 +6,7 @@ mod tests;
 
 use super::environment::variable;
 use flat::Flat;
-use lambda_runtime_api_client::tracing::subscriber;
+use lambda_runtime::tracing::subscriber;
 use subscriber::filter::{LevelFilter, Targets, filter_fn};
 use subscriber::fmt::MakeWriter;
 use subscriber::layer::{Layer, SubscriberExt};

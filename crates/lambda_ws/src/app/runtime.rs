@@ -3,7 +3,8 @@
 //! `lambda_runtime::run` sets the environment variable `_X_AMZN_TRACE_ID` for every event, and glibc never frees an
 //! old value of a variable. Each event leaks about 155 bytes, until Lambda ends the function for lack of memory. Its
 //! loop without the variable needs `AWS_LAMBDA_MAX_CONCURRENCY`, and its layers are private. So this loop uses only
-//! its HTTP client and its error report.
+//! its error report. It shares the code of its HTTP client with the AWS SDK: a second one would make the program 0.1 MB
+//! larger.
 //!
 //! With `AWS_LAMBDA_MAX_CONCURRENCY` (Lambda Managed Instances) several workers of one process share a dispatcher. Each
 //! fetches an event, handles it and returns its result.
@@ -12,13 +13,15 @@ use super::dispatch::{Dispatcher, InvocationContext, OpenedConnections};
 use super::error::UnknownEvent;
 use super::failure::Failure;
 use crate::error::{BoxError, Error};
+use crate::https::{self, Https};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use http_body_util::BodyExt;
+use http::header::USER_AGENT;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use lambda_runtime::Diagnostic;
-use lambda_runtime_api_client::body::Body;
-use lambda_runtime_api_client::{PooledClient, build_request};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -28,6 +31,12 @@ use tracing::error;
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
 const INVOCATION: &str = "/2018-06-01/runtime/invocation";
 const RESTORE: &str = "/2018-06-01/runtime/restore/next";
+
+/// AWS counts the runtimes by their names.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!(
+    "aws-lambda-rust/lambda_ws-",
+    env!("CARGO_PKG_VERSION")
+));
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
@@ -41,10 +50,16 @@ const UNHANDLED: HeaderValue = HeaderValue::from_static("unhandled");
 
 /// The loop that takes events from Lambda's Runtime API and returns their results.
 pub(super) struct Runtime {
-    endpoint: Uri,
-    client: PooledClient,
+    client: RuntimeClient,
     /// The number of events that are handled at once.
     workers: usize,
+}
+
+/// A client of the Runtime API.
+#[derive(Debug, Clone)]
+pub(super) struct RuntimeClient {
+    https: Https,
+    authority: Authority,
 }
 
 struct Invocation {
@@ -60,23 +75,22 @@ impl Runtime {
     /// If `address` is not a host with a port.
     pub(super) fn new(address: &str, workers: usize) -> Result<Self, Error> {
         let endpoint: Option<Uri> = address.parse().ok();
-        let endpoint = endpoint.filter(|endpoint| endpoint.authority().is_some());
-        let Some(endpoint) = endpoint else {
+        let authority = endpoint.and_then(|endpoint| endpoint.into_parts().authority);
+        let Some(authority) = authority else {
             return Err(format!(
                 "AWS_LAMBDA_RUNTIME_API is `{address}`: expected a host and a port, such as 127.0.0.1:9001"
             )
             .into());
         };
+        let https = https::plain();
         Ok(Self {
-            client: client(&endpoint, workers),
-            endpoint,
+            client: RuntimeClient { https, authority },
             workers,
         })
     }
 
-    /// A client for requests that may wait for hours, beside those of the workers.
-    pub(super) fn another_client(&self) -> PooledClient {
-        client(&self.endpoint, 1)
+    pub(super) fn client(&self) -> &RuntimeClient {
+        &self.client
     }
 
     /// Handles events, until the Runtime API does not answer. Events that run then are handled to their ends.
@@ -129,21 +143,17 @@ impl Runtime {
 
     /// Waits until Lambda has restored the program from a snapshot (SnapStart).
     pub(super) async fn restored(&self) -> Result<(), BoxError> {
-        let request = build_request().method(Method::GET).uri(RESTORE);
-        let response = self.client.call(request.body(Body::empty())?).await?;
+        let response = self.client.get(RESTORE, HeaderMap::new()).await?;
         let status = response.status();
         if !status.is_success() {
             return Err(format!("the Runtime API answers {RESTORE} with {status}").into());
         }
-        // The pooled connections belong to the process that Lambda took the snapshot of.
-        self.client.reset_pool();
         Ok(())
     }
 
     /// Returns the next event, or `None` if the wait ended without one.
     async fn next(&self) -> Result<Option<Invocation>, BoxError> {
-        let request = build_request().method(Method::GET).uri(NEXT);
-        let response = self.client.call(request.body(Body::empty())?).await?;
+        let response = self.client.get(NEXT, HeaderMap::new()).await?;
         let (head, body) = response.into_parts();
         let event = body.collect().await?.to_bytes();
         match head.status {
@@ -166,20 +176,19 @@ impl Runtime {
         result: Result<Vec<u8>, Failure>,
     ) -> Result<(), BoxError> {
         let id = invocation.text(&REQUEST_ID).unwrap_or_default();
-        let mut request = build_request().method(Method::POST);
+        let mut headers = HeaderMap::new();
         if let Some(id) = invocation.headers.get(INVOCATION_ID) {
-            request = request.header(INVOCATION_ID, id);
+            headers.insert(INVOCATION_ID, id.clone());
         }
-        let request = match result {
-            Ok(response) => request
-                .uri(format!("{INVOCATION}/{id}/response"))
-                .body(Body::from(response))?,
-            Err(failure) => request
-                .uri(format!("{INVOCATION}/{id}/error"))
-                .header(ERROR_TYPE, UNHANDLED)
-                .body(Body::from(serde_json::to_vec(&Diagnostic::from(failure))?))?,
+        let (what, body) = match result {
+            Ok(response) => ("response", response),
+            Err(failure) => {
+                headers.insert(ERROR_TYPE, UNHANDLED);
+                ("error", serde_json::to_vec(&Diagnostic::from(failure))?)
+            }
         };
-        let answer = self.client.call(request).await?;
+        let path = format!("{INVOCATION}/{id}/{what}");
+        let answer = self.client.post(&path, headers, body).await?;
         let status = answer.status();
         // Else the client could not use the connection again.
         let text = answer.into_body().collect().await?.to_bytes();
@@ -193,10 +202,41 @@ impl Runtime {
     }
 }
 
-/// Returns a client that keeps so many connections.
-fn client(endpoint: &Uri, connections: usize) -> PooledClient {
-    let client = PooledClient::builder().with_endpoint(endpoint.clone());
-    client.with_pool_size(connections).build()
+impl RuntimeClient {
+    pub(super) async fn get(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+    ) -> Result<Response<Incoming>, BoxError> {
+        self.request(Method::GET, path, headers, Bytes::new()).await
+    }
+
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: impl Into<Bytes>,
+    ) -> Result<Response<Incoming>, BoxError> {
+        self.request(Method::POST, path, headers, body.into()).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, BoxError> {
+        let uri = Uri::builder().scheme(Scheme::HTTP);
+        let uri = uri.authority(self.authority.clone());
+        let uri = uri.path_and_query(PathAndQuery::try_from(path)?).build()?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        Ok(self.https.request(request).await?)
+    }
 }
 
 impl Invocation {

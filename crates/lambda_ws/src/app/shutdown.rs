@@ -1,12 +1,10 @@
 //! The end of the program.
 
-use super::runtime::Runtime;
+use super::runtime::{Runtime, RuntimeClient};
 use crate::error::BoxError;
 use futures_util::future::BoxFuture;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
-use lambda_runtime_api_client::body::Body;
-use lambda_runtime_api_client::{PooledClient, build_request};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -44,7 +42,7 @@ impl Shutdown {
     /// one that subscribes to no events.
     pub(super) async fn prepare(hook: Hook, runtime: &Runtime) -> Result<Self, BoxError> {
         let signals = Signals::new()?;
-        let client = runtime.another_client();
+        let client = runtime.client().clone();
         match timeout(REGISTRATION, register(&client)).await {
             Ok(Ok(id)) => drop(tokio::spawn(wait(client, id))),
             Ok(Err(error)) => warn_of(&*error),
@@ -88,12 +86,9 @@ fn warn_of(error: &(dyn std::error::Error + 'static)) {
 }
 
 /// Registers the extension, and returns its identifier.
-async fn register(client: &PooledClient) -> Result<HeaderValue, BoxError> {
-    let request = build_request().method(Method::POST).uri(REGISTER);
-    let request = request.header(NAME, EXTENSION);
-    let response = client
-        .call(request.body(Body::from(r#"{"events":[]}"#))?)
-        .await?;
+async fn register(client: &RuntimeClient) -> Result<HeaderValue, BoxError> {
+    let headers = HeaderMap::from_iter([(NAME, EXTENSION)]);
+    let response = client.post(REGISTER, headers, r#"{"events":[]}"#).await?;
     let status = response.status();
     if !status.is_success() {
         return Err(format!("the Runtime API answers {REGISTER} with {status}").into());
@@ -106,16 +101,10 @@ async fn register(client: &PooledClient) -> Result<HeaderValue, BoxError> {
 
 /// Asks for events of the extension. There are none, but Lambda waits for the request before it sends the first event
 /// of the function.
-async fn wait(client: PooledClient, id: HeaderValue) {
+async fn wait(client: RuntimeClient, id: HeaderValue) {
     loop {
-        let request = build_request()
-            .method(Method::GET)
-            .uri(EVENT)
-            .header(ID, &id);
-        let Ok(request) = request.body(Body::empty()) else {
-            return;
-        };
-        if let Err(error) = client.call(request).await {
+        let headers = HeaderMap::from_iter([(ID, id.clone())]);
+        if let Err(error) = client.get(EVENT, headers).await {
             debug!(error = &*error, "the extension's request has ended");
         }
         sleep(RETRY).await;

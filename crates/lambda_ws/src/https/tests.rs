@@ -29,7 +29,7 @@ async fn server() -> (String, &'static AtomicU64) {
 async fn a_client_makes_new_connections_after_a_restore() {
     let (url, connections) = server().await;
     let restores: &'static AtomicU64 = Box::leak(Box::default());
-    let https = Https::new(Tls::process(), restores);
+    let https = Https::new(Connector::new(Tls::process()), restores);
     let get = async |https: &Https| {
         let request = Request::get(&url).body(Full::default()).unwrap();
         assert_eq!(https.request(request).await.unwrap().status(), 200);

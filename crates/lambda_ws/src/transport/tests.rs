@@ -4,7 +4,7 @@ mod bodies;
 mod hosts;
 pub(super) mod server;
 
-use super::{ApiGateway, DynTransport, Inspection, ManagementClient, Transport};
+use super::{ApiGateway, DynTransport, Inspection, Transport, lean, sdk};
 use crate::error::SendError;
 use crate::https::sdk::sdk_client;
 use crate::payload::IntoPayload;
@@ -45,7 +45,23 @@ fn config() -> SdkConfig {
     config_with(sdk_client(Tls::trusting(Roots::System)))
 }
 
+/// The clients of the management API.
+#[derive(Debug, Clone, Copy)]
+enum ManagementClient {
+    Lean,
+    Sdk,
+}
+
 const CLIENTS: [ManagementClient; 2] = [ManagementClient::Sdk, ManagementClient::Lean];
+
+impl ManagementClient {
+    fn connect(self, config: &SdkConfig, url: &str) -> Arc<dyn DynTransport> {
+        match self {
+            Self::Lean => lean(config, url),
+            Self::Sdk => sdk(config, url),
+        }
+    }
+}
 
 /// Makes the same request with both clients to a host that does `action`, and compares the received requests.
 async fn both<T: std::fmt::Debug>(

@@ -73,7 +73,7 @@ impl Transports {
     #[cfg(all(test, feature = "apigateway"))]
     pub(crate) fn nowhere() -> Self {
         let config = aws_config::SdkConfig::builder().build();
-        Self::each_api(config, crate::transport::ManagementClient::Sdk)
+        Self::each_api(config, crate::transport::sdk)
     }
 
     #[cfg(test)]
@@ -103,22 +103,22 @@ mod each_api {
     use crate::context::Context;
     use crate::sender::EndpointState;
     use crate::sync::lock;
-    use crate::transport::ManagementClient;
+    use crate::transport::Connect;
     use aws_config::SdkConfig;
     use std::collections::HashMap;
     use std::sync::{Arc, Mutex};
 
     pub(crate) struct EachApi {
         config: SdkConfig,
-        client: ManagementClient,
+        connect: Connect,
         made: Mutex<HashMap<String, Route>>,
     }
 
     impl Transports {
-        pub(crate) fn each_api(config: SdkConfig, client: ManagementClient) -> Self {
+        pub(crate) fn each_api(config: SdkConfig, connect: Connect) -> Self {
             Self::EachApi(Box::new(EachApi {
                 config,
-                client,
+                connect,
                 made: Mutex::default(),
             }))
         }
@@ -137,7 +137,7 @@ mod each_api {
             let url = url(api_id, region, stage);
             let mut made = lock(&self.made);
             let route = made.entry(url).or_insert_with_key(|url| {
-                let transport = self.client.connect(&self.config, url);
+                let transport = (self.connect)(&self.config, url);
                 (transport, Arc::new(EndpointState::proven()))
             });
             route.clone()

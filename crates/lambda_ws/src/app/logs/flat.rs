@@ -1,7 +1,7 @@
 //! Log lines of flat JSON.
 
 use crate::error::chain;
-use lambda_runtime_api_client::tracing::subscriber;
+use lambda_runtime::tracing::subscriber;
 use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt;

@@ -3,7 +3,7 @@
 use super::world::{BEGINNING, World};
 use super::*;
 use crate::otel::tests::{Answer, Collector, TRACE, attribute, hex};
-use lambda_runtime_api_client::tracing::subscriber::{self, layer::SubscriberExt};
+use lambda_runtime::tracing::subscriber::{self, layer::SubscriberExt};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::Sampler;
 use std::time::Duration;

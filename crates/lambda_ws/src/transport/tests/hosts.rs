@@ -1,12 +1,12 @@
 //! Tests of hosts that are missing, not trusted or redirected, with both clients.
 
 use super::server::{Server, ServerAction};
-use super::{CLIENTS, config, config_with};
+use super::{CLIENTS, ManagementClient, config, config_with};
 use crate::ConnectionId;
 use crate::error::SendError;
 use crate::https::sdk::sdk_client;
 use crate::tls::{Roots, Tls};
-use crate::transport::{ApiGateway, AwsSdk, ManagementClient, Transport};
+use crate::transport::{ApiGateway, AwsSdk, Transport};
 use std::path::PathBuf;
 
 /// Calls a missing host with both clients.
