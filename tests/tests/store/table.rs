@@ -42,10 +42,7 @@ impl Table {
         Self::reached(attributes, |connector| connector.metered(meter.clone()))
     }
 
-    fn reached(
-        attributes: TableAttributes,
-        through: impl FnOnce(Connector) -> Connector,
-    ) -> Self {
+    fn reached(attributes: TableAttributes, through: impl FnOnce(Connector) -> Connector) -> Self {
         let database = lambda_ws_local::dynamodb::DynamoDb::memory().expect("a database");
         let definition = tests::Table::definition_with(NAME, &attributes);
         wait(database.create_table(definition, None)).expect("a table");

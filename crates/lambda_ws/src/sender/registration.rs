@@ -52,7 +52,10 @@ impl Sender {
         user: Option<String>,
         rooms: std::collections::BTreeSet<String>,
     ) -> Result<bool, SendError> {
-        rooms.iter().chain(&user).try_for_each(|name| check_name(name))?;
+        rooms
+            .iter()
+            .chain(&user)
+            .try_for_each(|name| check_name(name))?;
         if rooms.len() > MAX_ROOMS {
             return Err(StoreError::TooManyRooms.into());
         }

@@ -299,7 +299,10 @@ mod tests {
         };
         is_right(&with("PK,SK,ttl"));
         let found = finds(&with("PK,SK,exp"), "table-ttl");
-        assert!(found.what.contains("by `ttl` instead of `exp`"), "{found:?}");
+        assert!(
+            found.what.contains("by `ttl` instead of `exp`"),
+            "{found:?}"
+        );
         let found = finds(&with("pk,sk,ttl"), "table-keys");
         assert!(found.what.contains("not the strings `pk` and `sk`"));
         let found = finds(&with("PK,SK"), "connections-table");
