@@ -46,7 +46,9 @@ async fn main() -> Result<(), Error> {
             Ok(())
         }
         Some("otel") => {
-            let spans = SdkTracerProvider::builder().with_batch_exporter(Lines).build();
+            let spans = SdkTracerProvider::builder()
+                .with_batch_exporter(Lines)
+                .build();
             let tracer = spans.tracer("service");
             let layer = tracing_opentelemetry::layer().with_tracer(tracer);
             tracing_subscriber::registry().with(layer).init();
