@@ -11,7 +11,7 @@ import unittest
 from websockets.sync.client import connect
 
 from harness import emulators
-from harness.client import Client, chat
+from harness.client import Client, chat, has_connections
 from harness.emulators import EVENTS, gateway_with
 from harness.gateway import serve
 from harness.programs import CHAT, ROOT, TARGET, TIMEOUT, build, environment_without_aws, fetch_json, free_port
@@ -68,10 +68,12 @@ class Emulators(unittest.TestCase):
                 published = invoke("http")
                 self.assertEqual((published["statusCode"], published["body"]), (200, "1 sent"))
                 self.assertEqual(ann.recv(timeout=TIMEOUT), "hello")
-            # An event that the program has no handler for, and the next event.
-            failed = invoke("sqs")
-            self.assertEqual(failed["errorType"], "PublishError", failed)
-            self.assertEqual(invoke("schedule"), 0)
+                # The program has no handler for this event, and serves the next one.
+                failed = invoke("sqs")
+                self.assertEqual(failed["errorType"], "PublishError", failed)
+                self.assertEqual(invoke("schedule"), 1)
+                self.assertEqual(ann.recv(timeout=TIMEOUT), "tick")
+            has_connections(gateway, 0)
 
     def test_two_users_chat_through_cargo_lambda_watch(self):
         with gateway_with(emulators.watch, emulators.watch_url) as (gateway, _):
