@@ -41,6 +41,15 @@ pub fn deployed_chat() -> PathBuf {
     build(&["--release", "--package=chat"])
 }
 
+/// A small function with one feature of the library, or none, with optimizations and built by itself; built if it is
+/// not there. The next call replaces it.
+pub fn small_function(feature: Option<&str>) -> PathBuf {
+    let features = feature.map(|feature| format!("--features={feature}"));
+    let mut which = vec!["--release", "--package=size"];
+    which.extend(features.as_deref());
+    build(&which)
+}
+
 /// A cargo that does not know that it runs under another: `cargo test` names its package in the
 /// environment, and build scripts that look there would run again for every other.
 pub fn cargo() -> Command {

@@ -3,6 +3,7 @@
 use crate::deadline::until;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use lambda_ws::store::TableAttributes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -45,16 +46,22 @@ impl Table {
 
     /// What makes a table of this name, for DynamoDB's `CreateTable`: without its time to live.
     pub fn definition(name: &str) -> Value {
+        Self::definition_with(name, &TableAttributes::default())
+    }
+
+    /// The same for a table whose keys have these names.
+    pub fn definition_with(name: &str, attributes: &TableAttributes) -> Value {
+        let [pk, sk, _] = attributes.names();
         json!({
             "TableName": name,
             "BillingMode": "PAY_PER_REQUEST",
             "AttributeDefinitions": [
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
+                {"AttributeName": pk, "AttributeType": "S"},
+                {"AttributeName": sk, "AttributeType": "S"},
             ],
             "KeySchema": [
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
+                {"AttributeName": pk, "KeyType": "HASH"},
+                {"AttributeName": sk, "KeyType": "RANGE"},
             ],
         })
     }

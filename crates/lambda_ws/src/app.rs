@@ -65,6 +65,7 @@ use std::time::Instant;
 /// | variable | meaning |
 /// |---|---|
 /// | `CONNECTIONS_TABLE` | the DynamoDB table of the connections, a separate one for each stage; required in Lambda |
+/// | `CONNECTIONS_TABLE_ATTRIBUTES` | the names of the table's partition key, sort key and TTL attribute: `pk,sk,exp` |
 /// | `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` | the URL of the management API; by default it is derived from each event (conformance K7) |
 /// | `SEND_RATE` | the maximum number of messages per second and process; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SLOW_CLOSE` | the seconds after which a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |

@@ -11,6 +11,7 @@ mod histories;
 mod presence;
 mod publication;
 mod recent;
+mod registration;
 #[cfg(test)]
 mod tests;
 mod throttle;

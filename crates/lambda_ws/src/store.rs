@@ -18,7 +18,9 @@ pub use conformance::conformance;
 pub(crate) use dyn_store::{DynStore, InterceptedStore};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
-pub use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
+pub use lambda_ws_protocol::table_layout::{
+    BadAttributes, MAX_ROOMS, SESSION_BYTES, TableAttributes, VALUE_BYTES,
+};
 pub use log::{History, Recovery};
 pub use memory::Memory;
 pub(crate) use record::check_name;

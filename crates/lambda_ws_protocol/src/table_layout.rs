@@ -1,6 +1,7 @@
 //! The layout of the connections table in DynamoDB.
 //!
-//! The key attributes `pk` and `sk` are strings. The time to live is `exp`, in seconds. There is no index.
+//! The key attributes `pk` and `sk` are strings. The time to live is `exp`, in seconds. There is no index. A table may
+//! have other names for these three: see [`TableAttributes`].
 //!
 //! | item | pk | sk | attributes |
 //! |---|---|---|---|
@@ -18,10 +19,11 @@
 //! each epoch has no data: it marks the start of the epoch. The number after the last message of an epoch that has ended has
 //! no data either: it marks the end.
 
-use crate::ConnectionId;
+mod attributes;
 
-/// The names of the two key attributes.
-pub const KEYS: [&str; 2] = ["pk", "sk"];
+pub use attributes::{BadAttributes, KEYS, TTL, TableAttributes};
+
+use crate::ConnectionId;
 
 /// The maximum number of rooms of a connection.
 pub const MAX_ROOMS: usize = 100;

@@ -36,7 +36,7 @@ pub(super) enum Section {
     Next,
     /// The first `$connect`, which writes to DynamoDB over TLS, and the second
     First,
-    /// The program and its ZIP file
+    /// The program and its ZIP file, and those of a small program with each feature
     Size,
     /// The processor time of one event, and its instructions if valgrind is installed
     Event,

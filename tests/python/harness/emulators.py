@@ -32,8 +32,8 @@ def variables(stderr_lines):
 
 
 @contextlib.contextmanager
-def emulator(port, environment):
-    """Runs the chat in the Runtime Interface Emulator, which handles one event at a time."""
+def emulator(port, environment, function=CHAT):
+    """Runs a function, by default the chat, in the Runtime Interface Emulator, which handles one event at a time."""
     if not os.access(EMULATOR, os.X_OK):
         # A Python package does not keep the permissions of its files.
         program = TOOLS / EMULATOR.name
@@ -42,7 +42,7 @@ def emulator(port, environment):
     else:
         program = EMULATOR
     command = [program, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
-    command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", CHAT]
+    command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", function]
     # Without the developer's environment, as in a container.
     environment = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(ROOT)} | environment
     environment.setdefault("AWS_LAMBDA_FUNCTION_NAME", "Chat")

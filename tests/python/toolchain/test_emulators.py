@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 import unittest
 
+from websockets.sync.client import connect
+
 from harness import emulators
-from harness.client import Client, chat
+from harness.client import Client, chat, has_connections
 from harness.emulators import EVENTS, gateway_with
 from harness.gateway import serve
-from harness.programs import CHAT, ROOT, TIMEOUT, build, environment_without_aws, fetch_json, free_port
+from harness.programs import CHAT, ROOT, TARGET, TIMEOUT, build, environment_without_aws, fetch_json, free_port
 
 
 class Emulators(unittest.TestCase):
@@ -40,6 +42,38 @@ class Emulators(unittest.TestCase):
     def test_cargo_lambda_answers_every_event_like_the_gateway(self):
         with gateway_with(emulators.watch, emulators.watch_url) as (_, port):
             self.answers(lambda file: cargo_lambda_invoke(port, file))
+
+    def test_one_program_serves_sockets_a_schedule_an_upload_and_http_through_the_emulator(self):
+        build("--example=http", "--features=lambda_ws/http")
+
+        def example(port, environment):
+            return emulators.emulator(port, environment | {"SEND_TASKS": "0"}, TARGET / "debug/examples/http")
+
+        with gateway_with(example, emulators.emulator_url) as (gateway, port):
+            url = emulators.emulator_url(port)
+
+            def invoke(name, **changes):
+                event = json.loads((ROOT / f"events/other/{name}.json").read_text())
+                return fetch_json(url, json.dumps(event | changes).encode())
+
+            http = json.loads((ROOT / "events/other/http.json").read_text())
+            context = http["requestContext"] | {"http": http["requestContext"]["http"] | {"path": "/tickets"}}
+            asked = {"rawPath": "/tickets", "requestContext": context, "headers": {"x-user": "ann"}, "body": ""}
+            ticket = invoke("http", **asked)
+            self.assertEqual(ticket["statusCode"], 200, ticket)
+            with connect(f"{gateway.websocket}?ticket={ticket['body']}", open_timeout=TIMEOUT) as ann:
+                for name in ("schedule", "s3"):
+                    self.assertEqual(invoke(name), 1, name)
+                    self.assertEqual(ann.recv(timeout=TIMEOUT), "tick", name)
+                published = invoke("http")
+                self.assertEqual((published["statusCode"], published["body"]), (200, "1 sent"))
+                self.assertEqual(ann.recv(timeout=TIMEOUT), "hello")
+                # The program has no handler for this event, and serves the next one.
+                failed = invoke("sqs")
+                self.assertEqual(failed["errorType"], "PublishError", failed)
+                self.assertEqual(invoke("schedule"), 1)
+                self.assertEqual(ann.recv(timeout=TIMEOUT), "tick")
+            has_connections(gateway, 0)
 
     def test_two_users_chat_through_cargo_lambda_watch(self):
         with gateway_with(emulators.watch, emulators.watch_url) as (gateway, _):

@@ -1,21 +1,28 @@
 //! A function in one of three forms, by its argument:
 //!
 //! - `layers`: on the runtime of `lambda_runtime`, with its layers and one of this program
+//! - `otel`: on the runtime of `lambda_runtime`, with its layer for OpenTelemetry; each span is a line of the output
 //! - `hook FILE`: on the loop of `lambda_ws`, with a shutdown hook that writes the file
 //! - `sleep`: on the loop of `lambda_ws`, with connections in memory
 //!
 //! It answers a message with the most events that it has handled at once so far. Each takes 20 ms.
 
-use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::layers::{OpenTelemetryFaasTrigger, OpenTelemetryLayer, TracingLayer};
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::{LambdaInvocation, Runtime};
 use lambda_ws::store::Memory;
 use lambda_ws::transport::{Inspection, Transport};
 use lambda_ws::{App, ConnectionId, Error, Payload, Router, SendError};
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::sleep;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The time that a handler waits for input or output.
 const WAIT: Duration = Duration::from_millis(20);
@@ -34,6 +41,25 @@ async fn main() -> Result<(), Error> {
             Runtime::new(service)
                 .layer(TracingLayer::new())
                 .layer(mark)
+                .run()
+                .await?;
+            Ok(())
+        }
+        Some("otel") => {
+            let spans = SdkTracerProvider::builder()
+                .with_batch_exporter(Lines)
+                .build();
+            let tracer = spans.tracer("service");
+            let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+            tracing_subscriber::registry().with(layer).init();
+            let flush = move || {
+                if let Err(error) = spans.force_flush() {
+                    eprintln!("the spans are not written: {error}");
+                }
+            };
+            let layer = OpenTelemetryLayer::new(flush);
+            Runtime::new(app.into_service().await?)
+                .layer(layer.with_trigger(OpenTelemetryFaasTrigger::PubSub))
                 .run()
                 .await?;
             Ok(())
@@ -83,5 +109,28 @@ impl Transport for Nowhere {
 
     fn url(&self) -> &str {
         "nowhere:"
+    }
+}
+
+/// Prints each span that has ended as a line of JSON.
+#[derive(Debug)]
+struct Lines;
+
+impl SpanExporter for Lines {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        for span in batch {
+            let attributes = span.attributes.iter();
+            let attributes: Map<String, Value> = attributes
+                .map(|one| (one.key.to_string(), one.value.to_string().into()))
+                .collect();
+            let line = json!({
+                "name": span.name,
+                "id": span.span_context.span_id().to_string(),
+                "parent": span.parent_span_id.to_string(),
+                "attributes": attributes,
+            });
+            println!("span: {line}");
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The loop of a function: layers, several events at once and the end of the process.
 
 use rustix::process::Signal;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 use tests::{Gateway, Setup};
 
@@ -53,6 +54,46 @@ async fn a_service_runs_on_lambda_runtime_with_its_layers() {
     let is_marked = |line: &&String| line.contains("layer: ");
     let marked = ended.stdout.iter().chain(&ended.stderr).filter(is_marked);
     assert_eq!(marked.count(), 3, "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_spans_of_the_library_are_children_of_the_invocation_in_lambda_runtimes_layer() {
+    let setup = Setup::new().template("open.yaml");
+    let gateway = setup.program([SERVICE, "otel"]).start().await;
+    let mut client = gateway.client("").await;
+    for _ in 0..2 {
+        client.send_text("hello").await;
+        assert_eq!(client.text().await, "1");
+    }
+    client.close().await;
+    let ended = gateway.end(Signal::TERM).await;
+    let lines = ended.stdout.iter().chain(&ended.stderr);
+    let spans = lines.filter_map(|line| line.split_once("span: "));
+    let spans: Vec<Value> = spans
+        .map(|(_, span)| serde_json::from_str(span).expect("JSON"))
+        .collect();
+    let has = |span: &&Value, name: &str| !span["attributes"][name].is_null();
+    let roots: Vec<_> = spans
+        .iter()
+        .filter(|span| has(span, "faas.invocation_id"))
+        .collect();
+    assert_eq!(roots.len(), 2, "{ended:?}");
+    for (root, cold) in roots.into_iter().zip(["true", "false"]) {
+        assert_eq!(root["name"], "Chat");
+        assert_eq!(root["parent"], "0000000000000000");
+        let attributes = &root["attributes"];
+        assert_eq!(attributes["faas.name"], "Chat");
+        assert_eq!(attributes["faas.trigger"], "pubsub");
+        assert_eq!(attributes["faas.coldstart"], cold);
+        let children = spans.iter().filter(|span| span["parent"] == root["id"]);
+        let [event] = &children.collect::<Vec<_>>()[..] else {
+            panic!("one event is expected: {spans:?}");
+        };
+        assert_eq!(event["name"], "event");
+        assert_eq!(event["attributes"]["route"], "$default");
+        let id = &event["attributes"]["requestId"];
+        assert_eq!(*id, attributes["faas.invocation_id"]);
+    }
 }
 
 #[tokio::test]

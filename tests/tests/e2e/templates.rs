@@ -4,7 +4,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use tests::{Setup, root};
+use tests::{Program, Setup, root};
 
 /// Answers each event with its route key, and allows whoever connects.
 const BOOTSTRAP: &str = r#"#!/usr/bin/env python3
@@ -71,5 +71,43 @@ async fn fault_f27_e9_a_mock_answers_a_ping_and_an_http_route_stops_no_other() {
             && line.contains("route `order` has an integration of type HTTP_PROXY")
     };
     assert_eq!(lines.iter().filter(warns).count(), 1, "{lines:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_table_with_other_names_serves_the_chat_if_the_function_knows_them() {
+    let template = fs::read_to_string(root().join("template.yaml")).expect("a template");
+    let renamed = template
+        .replace("AttributeName: pk", "AttributeName: PK")
+        .replace("AttributeName: sk", "AttributeName: SK")
+        .replace("AttributeName: exp", "AttributeName: ttl");
+    let variable = "CONNECTIONS_TABLE: !Ref Connections\n";
+    let attributes = format!("{variable}          CONNECTIONS_TABLE_ATTRIBUTES: PK,SK,ttl\n");
+    let known = renamed.replace(variable, &attributes);
+    assert!(known.contains(&attributes), "the template has the variable");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("template.yaml");
+    for (text, code) in [(&renamed, 1), (&known, 0)] {
+        fs::write(&path, text).expect("a file");
+        let args = ["doctor", "--lambda-ws"];
+        let doctor = Program::start(&tests::gateway(), folder.path(), args);
+        let ended = doctor.ended().await;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+    }
+
+    let setup = Setup::new().args(["--template"]).args([path]);
+    let gateway = setup.program([tests::chat()]).start().await;
+    let mut ann = gateway.welcomed("user=ann").await;
+    let mut bob = gateway.welcomed("user=bob").await;
+    ann.expects(json!({"type": "joined", "users": ["bob"], "room": "lobby"}))
+        .await;
+    ann.send(json!({"action": "say", "text": "hi"})).await;
+    let said = json!({"type": "said", "user": "ann", "room": "lobby", "text": "hi"});
+    ann.expects(said.clone()).await;
+    bob.expects(said).await;
+    bob.close().await;
+    ann.expects(json!({"type": "left", "users": ["bob"], "room": "lobby"}))
+        .await;
+    ann.close().await;
     gateway.stop().await;
 }

@@ -57,7 +57,10 @@ pub(crate) fn run<T>(schedule: impl Future<Output = T>) -> T {
 }
 
 async fn on_dynamodb(rounds: &[Round]) -> Vec<Call<Action>> {
-    let table = Table::new();
+    on_table(Table::new(), rounds).await
+}
+
+async fn on_table(table: Table, rounds: &[Round]) -> Vec<Call<Action>> {
     let sweep = |now, which| table.sweep(now, which);
     try_out(&table.store, rounds, sweep).await
 }
@@ -91,6 +94,20 @@ fn dynamodb_keeps_connections_under_concurrency_faults_and_crashes() {
     check(schedules, Config::default(), |rounds| {
         run(on_dynamodb(&rounds));
     });
+}
+
+#[test]
+fn a_table_with_other_names_keeps_connections_like_the_default_one() {
+    check(rounds(true), Config::with_cases(24), |rounds| {
+        let default = run(on_dynamodb(&rounds));
+        let other = run(on_table(Table::with_other_names(), &rounds));
+        assert_eq!(format!("{other:?}"), format!("{default:?}"));
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_with_other_names_is_a_store() {
+    lambda_ws::store::conformance(&Table::with_other_names().store).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,13 +8,14 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Region, StalledStreamProtectionConfig};
 use aws_smithy_runtime::client::retries::{RetryPartition, TokenBucket};
 use lambda_ws::Timestamp;
-use lambda_ws::store::DynamoDb;
+use lambda_ws::store::{DynamoDb, TableAttributes};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// One table of connections, in a database of its own.
 pub(crate) struct Table {
     database: lambda_ws_local::dynamodb::DynamoDb,
+    attributes: TableAttributes,
     pub(crate) store: DynamoDb,
 }
 
@@ -22,21 +23,34 @@ const NAME: &str = "connections";
 
 impl Table {
     pub(crate) fn new() -> Self {
-        Self::reached(|connector| connector)
+        Self::with(TableAttributes::default())
+    }
+
+    /// A table whose keys and TTL attribute have other names, two of which are those of other attributes by default.
+    pub(crate) fn with_other_names() -> Self {
+        let attributes = TableAttributes::new("sk", "exp", "ttl");
+        Self::with(attributes.expect("names that are valid"))
+    }
+
+    fn with(attributes: TableAttributes) -> Self {
+        Self::reached(attributes, |connector| connector)
     }
 
     /// A table whose requests are counted.
     pub(crate) fn metered(meter: &Meter) -> Self {
-        Self::reached(|connector| connector.metered(meter.clone()))
+        let attributes = TableAttributes::default();
+        Self::reached(attributes, |connector| connector.metered(meter.clone()))
     }
 
-    fn reached(through: impl FnOnce(Connector) -> Connector) -> Self {
+    fn reached(attributes: TableAttributes, through: impl FnOnce(Connector) -> Connector) -> Self {
         let database = lambda_ws_local::dynamodb::DynamoDb::memory().expect("a database");
-        wait(database.create_table(tests::Table::definition(NAME), None)).expect("a table");
+        let definition = tests::Table::definition_with(NAME, &attributes);
+        wait(database.create_table(definition, None)).expect("a table");
         let client = client(through(Connector::new(database.clone())));
         Self {
             database,
-            store: DynamoDb::new(client, NAME),
+            store: DynamoDb::with_attributes(client, NAME, attributes.clone()),
+            attributes,
         }
     }
 
@@ -50,12 +64,13 @@ impl Table {
     pub(crate) fn sweep(&self, now: Timestamp, which: u8) {
         let found = self.call("Scan", &json!({"TableName": NAME}));
         let items = found["Items"].as_array().cloned().unwrap_or_default();
+        let [pk, sk, ttl] = self.attributes.names();
         for (n, item) in items.iter().enumerate() {
             // A value may have none.
-            let exp = item["exp"]["N"].as_str().map(|n| n.parse::<u64>());
+            let exp = item[ttl]["N"].as_str().map(|n| n.parse::<u64>());
             let is_over = exp.is_some_and(|exp| exp.expect("seconds") <= now.secs());
             if is_over && which >> (n % 8) & 1 == 1 {
-                let key = json!({"pk": item["pk"], "sk": item["sk"]});
+                let key = json!({pk: item[pk], sk: item[sk]});
                 self.call("DeleteItem", &json!({"TableName": NAME, "Key": key}));
             }
         }

@@ -16,6 +16,9 @@ use std::time::Duration;
 use tracing::warn;
 
 const TABLE: &str = "CONNECTIONS_TABLE";
+/// The names of the table's partition key, sort key and TTL attribute, if they are not `pk,sk,exp`.
+#[cfg(feature = "sdk")]
+const TABLE_ATTRIBUTES: &str = "CONNECTIONS_TABLE_ATTRIBUTES";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 const DYNAMODB_ENDPOINT: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
@@ -50,6 +53,8 @@ pub(super) fn variable(name: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     table: Option<String>,
+    #[cfg(feature = "sdk")]
+    table_attributes: Option<String>,
     endpoint: Option<String>,
     dynamodb_endpoint: bool,
     /// The missing variables of an AWS account.
@@ -88,6 +93,8 @@ impl Environment {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         Self {
             table: variable(TABLE),
+            #[cfg(feature = "sdk")]
+            table_attributes: variable(TABLE_ATTRIBUTES),
             endpoint: variable(ENDPOINT),
             dynamodb_endpoint: variable(DYNAMODB_ENDPOINT).is_some(),
             missing: sdk::required(variable)
@@ -256,7 +263,7 @@ impl Environment {
         let config = config.await?;
         let store = match store {
             Some(store) => store,
-            None => sdk::store(&config, table)?,
+            None => sdk::store(&config, table, self.table_attributes()?)?,
         };
         #[cfg(feature = "apigateway")]
         let tasks = self.tasks(&config)?;
@@ -271,6 +278,15 @@ impl Environment {
             None => backend,
         };
         Ok(backend)
+    }
+
+    #[cfg(feature = "sdk")]
+    fn table_attributes(&self) -> Result<crate::store::TableAttributes, Error> {
+        let Some(names) = &self.table_attributes else {
+            return Ok(crate::store::TableAttributes::default());
+        };
+        let names = names.parse();
+        names.map_err(|error| format!("{TABLE_ATTRIBUTES} is not valid: {error}").into())
     }
 
     /// Returns the self-invocation of the function, and the number of tasks that share a broadcast.

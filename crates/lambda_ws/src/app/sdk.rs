@@ -5,7 +5,7 @@ mod container;
 use super::environment::variable;
 use crate::error::Error;
 use crate::https::{ATTEMPT, CALL, sdk::https_client};
-use crate::store::DynStore;
+use crate::store::{DynStore, TableAttributes};
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -89,13 +89,22 @@ impl LoadServiceConfig for Variables {
 }
 
 #[cfg(feature = "dynamodb")]
-pub(super) fn store(config: &SdkConfig, table: String) -> Result<Arc<dyn DynStore>, Error> {
+pub(super) fn store(
+    config: &SdkConfig,
+    table: String,
+    attributes: TableAttributes,
+) -> Result<Arc<dyn DynStore>, Error> {
     let config = config.clone();
     let client = move || aws_sdk_dynamodb::Client::new(&config);
-    Ok(Arc::new(crate::store::DynamoDb::lazy(client, table)))
+    let store = crate::store::DynamoDb::lazy_with(client, table, attributes);
+    Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "dynamodb"))]
-pub(super) fn store(_: &SdkConfig, _: String) -> Result<Arc<dyn DynStore>, Error> {
+pub(super) fn store(
+    _: &SdkConfig,
+    _: String,
+    _: TableAttributes,
+) -> Result<Arc<dyn DynStore>, Error> {
     Err("the feature `dynamodb` is off: provide a store with `App::store`".into())
 }

@@ -36,6 +36,7 @@ mod raw;
 mod responses;
 mod tasks;
 mod triggers;
+mod unregistered;
 mod world;
 
 #[derive(Deserialize)]

@@ -43,8 +43,12 @@ pub enum StoreError {
         "presences are not stored; fix: add a `joined` or `left` handler or `presence()` to the router"
     )]
     NoPresence,
-    /// The connection has no record: it has ended, has expired, or a 410 was confirmed.
-    #[error("the connection is not registered: it has ended")]
+    /// The connection has no record: it has ended, has expired, a 410 was confirmed, or another program accepted it: see
+    /// [`Sender::register`](crate::Sender::register).
+    #[error(
+        "the connection is not registered: it has ended, or another program accepted it; fix: call `Sender::register` for \
+         the connections of another program"
+    )]
     NotConnected,
     /// The database did not respond, or its response is not valid.
     #[error("the connection store is not available")]

@@ -2,6 +2,7 @@
 //!
 //! [`table_layout`] defines its keys and attributes.
 
+mod attributes;
 mod batch;
 mod item;
 mod log;
@@ -19,7 +20,7 @@ use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use item::{Item, connection_key, member_item, member_key, s};
-use lambda_ws_protocol::table_layout;
+use lambda_ws_protocol::table_layout::{self, TableAttributes};
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use tracing::warn;
@@ -64,8 +65,44 @@ impl DynamoDb {
         Self::lazy(|| client, table.into())
     }
 
+    /// Creates a store in a table whose keys and TTL attribute have other names, such as a table that other programs
+    /// share.
+    ///
+    /// The partition keys of the library's items begin with `C#`, `R#`, `U#`, `K#` or `H#`. Items of other programs must
+    /// have other partition keys. For [`run`](crate::run) the variable `CONNECTIONS_TABLE_ATTRIBUTES` names the attributes:
+    /// see [the guide](crate::guide::deployment#a-table-that-you-already-have).
+    ///
+    /// ```
+    /// # fn example(client: aws_sdk_dynamodb::Client) -> Result<(), lambda_ws::Error> {
+    /// use lambda_ws::store::{DynamoDb, TableAttributes};
+    ///
+    /// let attributes = TableAttributes::new("PK", "SK", "ttl")?;
+    /// let store = DynamoDb::with_attributes(client, "team", attributes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_attributes(
+        client: Client,
+        table: impl Into<String>,
+        attributes: TableAttributes,
+    ) -> Self {
+        Self::lazy_with(|| client, table.into(), attributes)
+    }
+
+    /// Creates a store with a client that the first call creates, in a table with these names.
+    pub(crate) fn lazy_with(
+        client: impl FnOnce() -> Client + Send + 'static,
+        table: String,
+        attributes: TableAttributes,
+    ) -> Self {
+        if attributes == TableAttributes::default() {
+            return Self::lazy(client, table);
+        }
+        Self::lazy(move || attributes::renaming(&client(), &attributes), table)
+    }
+
     /// Creates a store with a client that the first call creates.
-    pub(crate) fn lazy(client: impl FnOnce() -> Client + Send + 'static, table: String) -> Self {
+    fn lazy(client: impl FnOnce() -> Client + Send + 'static, table: String) -> Self {
         Self {
             client: Arc::new(LazyLock::new(Box::new(client))),
             table,

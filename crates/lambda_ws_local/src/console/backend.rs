@@ -6,13 +6,15 @@ use crate::dynamodb::DynamoDb;
 use crate::gateway::Gateway;
 use bytes::Bytes;
 use http::StatusCode;
-use lambda_ws_protocol::{ConnectionId, Timestamp, table_layout};
+use lambda_ws_protocol::table_layout::{self, TableAttributes};
+use lambda_ws_protocol::{ConnectionId, Timestamp};
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
-const READING: [&str; 6] = [
+const READING: [&str; 7] = [
     "BatchGetItem",
     "DescribeTable",
+    "DescribeTimeToLive",
     "GetItem",
     "ListTables",
     "Query",
@@ -67,20 +69,25 @@ impl Backend {
         self.read(operation, request.to_string().into()).await
     }
 
-    /// Returns the tables with a key of `pk` and `sk`, which may be the library's.
-    async fn tables(&self) -> Result<Vec<String>, ConsoleError> {
+    /// Returns the tables with two string keys, which may be the library's, and the names of their attributes.
+    async fn tables(&self) -> Result<Vec<(String, TableAttributes)>, ConsoleError> {
         let mut found = Vec::new();
         for name in self.names().await? {
-            let described = self
-                .query("DescribeTable", &json!({ "TableName": name }))
-                .await?;
-            let key = described["Table"]["KeySchema"].as_array();
-            let key = key.into_iter().flatten();
-            let names: Vec<_> = key
-                .map(|part| part["AttributeName"].as_str().unwrap_or_default())
+            let request = json!({ "TableName": name });
+            let described = self.query("DescribeTable", &request).await?;
+            let keys = described["Table"]["KeySchema"].as_array();
+            let keys = keys.into_iter().flatten();
+            let keys: Vec<_> = keys
+                .filter_map(|part| part["AttributeName"].as_str().map(str::to_owned))
                 .collect();
-            if names == table_layout::KEYS {
-                found.push(name);
+            let Ok([pk, sk]) = <[String; 2]>::try_from(keys) else {
+                continue;
+            };
+            let described = self.query("DescribeTimeToLive", &request).await?;
+            let ttl = described["TimeToLiveDescription"]["AttributeName"].as_str();
+            let ttl = ttl.unwrap_or(table_layout::TTL).to_owned();
+            if let Ok(attributes) = TableAttributes::new(pk, sk, ttl) {
+                found.push((name, attributes));
             }
         }
         Ok(found)
@@ -111,13 +118,14 @@ impl Backend {
         if details.is_empty() {
             return Ok(Value::Object(details));
         }
-        for table in self.tables().await? {
+        for (table, attributes) in self.tables().await? {
+            let [partition_key, sort_key, _] = attributes.names();
             let keys: Vec<_> = details
                 .keys()
                 .map(|id| {
                     let hash = table_layout::hash(&ConnectionId::from(id.as_str()));
                     let pk = table_layout::connections(hash);
-                    json!({ "pk": { "S": pk }, "sk": { "S": id } })
+                    json!({ partition_key: { "S": pk }, sort_key: { "S": id } })
                 })
                 .collect();
             let request = json!({ "RequestItems": { &table: { "Keys": keys } } });
@@ -127,7 +135,7 @@ impl Backend {
             };
             let items = answer["Responses"][&table].as_array();
             for item in items.into_iter().flatten() {
-                let id = item["sk"]["S"].as_str().unwrap_or_default();
+                let id = item[sort_key]["S"].as_str().unwrap_or_default();
                 if let Some(known) = details.get_mut(id) {
                     known["user"] = item["user"]["S"].clone();
                     known["rooms"] = item["rooms"]["SS"].clone();
@@ -242,11 +250,13 @@ impl Backend {
     async fn members(&self, room: &str) -> Result<Vec<String>, ConsoleError> {
         let now = Timestamp::now().secs();
         let mut members = Vec::new();
-        for table in self.tables().await? {
+        for (table, attributes) in self.tables().await? {
+            let [partition_key, sort_key, ttl] = attributes.names();
             let mut start = Value::Null;
             loop {
                 let mut request = json!({
-                    "TableName": table, "KeyConditionExpression": "pk = :room",
+                    "TableName": table, "KeyConditionExpression": "#pk = :room",
+                    "ExpressionAttributeNames": { "#pk": partition_key },
                     "ExpressionAttributeValues": { ":room": { "S": table_layout::room(room) } },
                 });
                 if !start.is_null() {
@@ -256,8 +266,8 @@ impl Backend {
                     break;
                 };
                 for item in page["Items"].as_array().into_iter().flatten() {
-                    let expires = item["exp"]["N"].as_str().and_then(|n| n.parse().ok());
-                    if let Some(sk) = item["sk"]["S"].as_str()
+                    let expires = item[ttl]["N"].as_str().and_then(|n| n.parse().ok());
+                    if let Some(sk) = item[sort_key]["S"].as_str()
                         && expires.is_none_or(|expires: u64| expires > now)
                     {
                         members.push(table_layout::connection_id(None, sk).to_owned());

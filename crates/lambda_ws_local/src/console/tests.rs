@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Watched {
     local: Local,
     activity: ActivityLog,
+    dynamodb: DynamoDb,
     tokens: SessionTokens,
 }
 
@@ -59,7 +60,12 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The clients' address is known before the gateway is.
     let address = listener.local_addr().unwrap();
-    let console = Console::new(activity.clone(), dynamodb, Arc::new(Repeating), address);
+    let console = Console::new(
+        activity.clone(),
+        dynamodb.clone(),
+        Arc::new(Repeating),
+        address,
+    );
     let setup = setup.options(|options| {
         options.session_tokens = tokens.clone();
         options.observers = Observers::default().with(activity.clone());
@@ -75,6 +81,7 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
     Watched {
         local,
         activity,
+        dynamodb,
         tokens,
     }
 }

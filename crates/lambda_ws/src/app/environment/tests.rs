@@ -133,3 +133,27 @@ fn metrics_are_off_unless_a_namespace_is_given_that_cloudwatch_takes() {
         assert!(error.contains(METRICS), "{error}");
     }
 }
+
+#[cfg(feature = "dynamodb")]
+#[tokio::test]
+async fn names_of_the_tables_attributes_that_are_not_valid_fail_the_start() {
+    let some = |names| {
+        environment(&[
+            (TABLE, "table"),
+            (TABLE_ATTRIBUTES, names),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ])
+    };
+    for (names, expected) in [
+        ("PK,SK", "such as `PK,SK,ttl`"),
+        ("PK,user,ttl", "`user` is not valid"),
+    ] {
+        let error = some(names).function(None, None, None).await.unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(TABLE_ATTRIBUTES), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+    some("PK,SK,ttl").function(None, None, None).await.unwrap();
+}

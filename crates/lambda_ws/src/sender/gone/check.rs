@@ -111,7 +111,9 @@ impl Sender {
     fn other_stage(&self, record: &Record) -> Option<SendError> {
         static WARNED: Once = Once::new();
 
-        let own = self.api().filter(|own| *own != record.api)?;
+        // A job that registered the connection may not have known its stage.
+        let is_other = |own: &String| !record.api.is_empty() && *own != record.api;
+        let own = self.api().filter(is_other)?;
         WARNED.call_once(|| {
             warn!(
                 own,

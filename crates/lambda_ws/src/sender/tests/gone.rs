@@ -116,3 +116,14 @@ async fn gone_connections_are_removed_while_others_are_sent_to() {
     assert_eq!(everyone.sent, 1100);
     assert!(everyone.gone < 100, "{}", everyone.gone);
 }
+
+#[tokio::test]
+async fn a_connection_that_ends_while_it_is_registered_leaves_no_record() {
+    let bench = Bench::new();
+    let ann = ConnectionId::from("ann");
+    bench.script.tell(&ann, &[Reply::Sent, Reply::Gone]);
+    let result = bench.sender.register(&ann, Some("ann"), ["tea"]).await;
+    assert!(matches!(result, Err(SendError::Gone)), "{result:?}");
+    assert!(bench.members().await.is_empty());
+    assert_eq!(bench.store.record(&ann, NOW).await.unwrap(), None);
+}

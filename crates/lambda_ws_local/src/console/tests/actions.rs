@@ -1,6 +1,7 @@
 //! What the page does: clients, posts, tables, replays and limits.
 
 use super::*;
+use lambda_ws_protocol::{ConnectionId, Timestamp, table_layout};
 
 /// A function that lets nobody in without a query string, and speaks every sub-protocol.
 async fn choosy(event: Value) -> Result<String, IntegrationError> {
@@ -86,6 +87,50 @@ async fn the_console_posts_to_one_to_a_room_and_to_all() {
     let bob = json!({ "connection": bob_id }).to_string();
     let (_, closed) = watched.call("POST", "close", &bob).await;
     assert_eq!(closed["status"], 204);
+}
+
+#[tokio::test]
+async fn a_table_with_other_names_is_found() {
+    let watched = start(Setup::new().route("$connect", ok), None).await;
+    let team = table().to_string();
+    let team = team.replace("\"pk\"", "\"PK\"").replace("\"sk\"", "\"SK\"");
+    let team = team.replace("Connections", "Team");
+    let team = serde_json::from_str(&team).unwrap();
+    let created = watched.dynamodb.create_table(team, Some("ttl")).await;
+    created.unwrap();
+    let mut ann = watched.local.connect().await;
+    let id = ConnectionId::from(watched.local.id().await.as_str());
+    let partition = table_layout::connections(table_layout::hash(&id));
+    let now = Timestamp::now().secs();
+    for (member, expires) in [(id.clone(), now + 60), ("ended".into(), now - 60)] {
+        let item = json!({
+            "PK": {"S": table_layout::room("tea")}, "SK": {"S": table_layout::member(&member)},
+            "ttl": {"N": expires.to_string()},
+        });
+        put(&watched, &item).await;
+    }
+    put(
+        &watched,
+        &json!({"PK": {"S": partition}, "SK": {"S": id.as_str()}, "user": {"S": "ann"}}),
+    )
+    .await;
+    let ids = json!([id.as_str()]).to_string();
+    let (_, known) = watched.call("POST", "details", &ids).await;
+    assert_eq!(known[id.as_str()]["user"], "ann", "{known}");
+    let call = json!({"to": {"room": "tea"}, "data": "hello"}).to_string();
+    let (_, sent) = watched.call("POST", "post", &call).await;
+    assert_eq!(
+        (&sent["asked"], &sent["sent"]),
+        (&json!(1), &json!(1)),
+        "{sent}"
+    );
+    assert_eq!(ann.text().await, "hello");
+}
+
+async fn put(watched: &Watched, item: &Value) {
+    let body = json!({"TableName": "Team", "Item": item}).to_string();
+    let (status, answer) = watched.dynamodb.call("PutItem", body.into()).await;
+    assert!(status.is_success(), "{answer:?}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use crate::template::transform::Resource;
 use std::path::Path;
 
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
+pub(super) const TABLE_ATTRIBUTES: &str = "CONNECTIONS_TABLE_ATTRIBUTES";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The examined template. In contrast to [`Template`](crate::template::Template) it contains parts with unknown values.

@@ -1,19 +1,46 @@
-//! The connections table, with the string keys `pk` and `sk` and the expiry attribute `exp`.
+//! The connections table: its keys are strings, and its items expire. The function's environment may name the attributes.
 
 use crate::template::doctor::finding::{Finding, Location};
-use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput};
+use crate::template::doctor::input::{CONNECTIONS_TABLE, DoctorInput, TABLE_ATTRIBUTES};
 use crate::template::resources::Table;
 use crate::template::transform::Resource;
+use lambda_ws_protocol::table_layout::{BadAttributes, KEYS, TableAttributes};
 
-const KEYS: [(&str, &str); 2] = [("pk", "HASH"), ("sk", "RANGE")];
-const EXPIRY: &str = "exp";
-
-/// Whether the functions have the variable with the name of their table.
+/// Whether the functions have the variables with the name of their table and of its attributes.
 pub(super) fn variable(input: &DoctorInput<'_>) -> Vec<Finding> {
     let functions = input.library_functions();
     functions
-        .filter_map(|function| wrong_variable(input, function.resource))
+        .flat_map(|function| {
+            let table = wrong_variable(input, function.resource);
+            table
+                .into_iter()
+                .chain(wrong_attributes(input, function.resource))
+        })
         .collect()
+}
+
+fn wrong_attributes(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
+    let error = attributes(input, function)?.err()?;
+    let location = DoctorInput::location_of_variable(function, TABLE_ATTRIBUTES);
+    let what = format!("`{TABLE_ATTRIBUTES}` is not valid: {error}");
+    let finding = Finding::mistake(location, what)
+        .effect("the function exits when it starts, and every handshake fails with 502")
+        .fix("write the names of the partition key, the sort key and the TTL attribute, such as `PK,SK,ttl`");
+    Some(finding)
+}
+
+/// Returns the names that the library uses in a function. Returns `None` if only AWS knows them.
+fn attributes(
+    input: &DoctorInput<'_>,
+    function: &Resource,
+) -> Option<Result<TableAttributes, BadAttributes>> {
+    match input.variable(function, TABLE_ATTRIBUTES).ok()? {
+        Some(variable) => match &*input.evaluator.text(&variable.value).ok()? {
+            "" => Some(Ok(TableAttributes::default())),
+            names => Some(names.parse()),
+        },
+        None => Some(Ok(TableAttributes::default())),
+    }
 }
 
 fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
@@ -53,7 +80,7 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
 /// Returns a table for the reference in a fix.
 fn example<'d>(input: &'d DoctorInput<'_>) -> &'d str {
     let mut tables = input.tables.iter();
-    let table = tables.find(|table| keys_of(table) == KEYS.map(|(name, _)| name));
+    let table = tables.find(|table| keys_of(table) == KEYS);
     let table = table.or(input.tables.first());
     table.map_or("Connections", |table| &table.logical_id)
 }
@@ -65,68 +92,117 @@ fn keys_of(table: &Table) -> Vec<&str> {
         .collect()
 }
 
-/// Returns the connections tables without duplicates.
-fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<(&'t Table, &'t Resource)> {
-    let mut tables: Vec<(&Table, &Resource)> = Vec::new();
+/// A table that a function stores connections in.
+struct Used<'t> {
+    table: &'t Table,
+    resource: &'t Resource,
+    /// The names that the function uses.
+    attributes: TableAttributes,
+}
+
+/// Returns the connections tables without duplicates, if the names of their attributes are known and valid.
+fn tables<'t>(input: &'t DoctorInput<'_>) -> Vec<Used<'t>> {
+    let mut tables: Vec<Used<'_>> = Vec::new();
     for function in input.library_functions() {
         if let Some(table) = input.connections_table(&function)
             && let Some(resource) = input.resource(&table.logical_id)
-            && tables.iter().all(|(other, _)| other.name != table.name)
+            && let Some(Ok(attributes)) = attributes(input, function.resource)
+            && tables
+                .iter()
+                .all(|used| used.table.name != table.name || used.attributes != attributes)
         {
-            tables.push((table, resource));
+            tables.push(Used {
+                table,
+                resource,
+                attributes,
+            });
         }
     }
     tables
 }
 
-/// Whether the tables have the keys that the library requires.
+/// Whether the tables have the keys that the functions use.
 pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
     let tables = tables(input).into_iter();
-    let wrong = tables.filter(|(table, _)| !has_right_keys(table));
-    let findings = wrong.map(|(table, resource)| {
-        let id = &table.logical_id;
-        let what = format!("the keys of table `{id}` are not the strings `pk` and `sk`");
-        let fix = match resource.resource_type.starts_with("AWS::Serverless::") {
-            true => {
-                "make it an `AWS::DynamoDB::Table` with `pk` (S) as HASH and `sk` (S) as RANGE key"
-            }
-            false => {
-                "declare `pk` and `sk` with `AttributeType: S`, `pk` as HASH and `sk` as RANGE key"
-            }
+    let findings = tables.filter_map(|used| {
+        let [pk, sk, _] = used.attributes.names();
+        let keys = string_keys(used.table);
+        if keys == Some([pk, sk]) {
+            return None;
+        }
+        let id = &used.table.logical_id;
+        let what = format!("the keys of table `{id}` are not the strings `{pk}` and `{sk}`");
+        let fix = match keys {
+            Some(_) => format!(
+                "write `{TABLE_ATTRIBUTES}: {}` in the environment of the function, or rename the keys",
+                names_of(&used)
+            ),
+            None if used.resource.resource_type.starts_with("AWS::Serverless::") => format!(
+                "make it an `AWS::DynamoDB::Table` with `{pk}` (S) as HASH and `{sk}` (S) as RANGE key"
+            ),
+            None => format!(
+                "declare `{pk}` and `{sk}` with `AttributeType: S`, `{pk}` as HASH and `{sk}` as RANGE key"
+            ),
         };
-        Finding::mistake(Location::of(resource, &["KeySchema"]), what)
+        let location = Location::of(used.resource, &["KeySchema"]);
+        let finding = Finding::mistake(location, what)
             .effect("DynamoDB rejects every item, and every handshake fails")
-            .fix(fix)
+            .fix(fix);
+        Some(finding)
     });
     findings.collect()
 }
 
-fn has_right_keys(table: &Table) -> bool {
-    let has = |list: &str, name: &str, property: &str, value: &str| {
+/// Returns the names of the partition key and the sort key, if both are strings.
+fn string_keys(table: &Table) -> Option<[&str; 2]> {
+    let value = |list: &str, name: &str, property: &str| {
         let mut list = table.create[list].as_array().into_iter().flatten();
         let first = list.find(|one| one["AttributeName"] == name);
-        first.is_some_and(|one| one[property] == value)
+        first.and_then(|one| one[property].as_str())
     };
-    keys_of(table).len() == KEYS.len()
-        && KEYS.into_iter().all(|(name, kind)| {
-            has("KeySchema", name, "KeyType", kind)
-                && has("AttributeDefinitions", name, "AttributeType", "S")
-        })
+    let keys: [&str; 2] = keys_of(table).try_into().ok()?;
+    let are_keys = std::iter::zip(keys, ["HASH", "RANGE"]).all(|(name, kind)| {
+        value("KeySchema", name, "KeyType") == Some(kind)
+            && value("AttributeDefinitions", name, "AttributeType") == Some("S")
+    });
+    are_keys.then_some(keys)
+}
+
+/// Returns the names of the attributes that the table has, in the form of the variable.
+fn names_of(used: &Used<'_>) -> String {
+    let keys = keys_of(used.table).join(",");
+    let ttl = used.table.ttl_attribute.as_deref();
+    format!("{keys},{}", ttl.unwrap_or(used.attributes.ttl()))
 }
 
 /// Whether the items of the tables expire.
 pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let findings = tables(input).into_iter().filter_map(|(table, resource)| {
-        let id = &table.logical_id;
-        let what = match table.ttl_attribute.as_deref() {
-            Some(EXPIRY) => return None,
-            Some(other) => format!("items of table `{id}` expire by `{other}` instead of `{EXPIRY}`"),
+    let findings = tables(input).into_iter().filter_map(|used| {
+        let id = &used.table.logical_id;
+        let [pk, sk, ttl] = used.attributes.names();
+        let mut fix = format!(
+            "write `TimeToLiveSpecification: {{ AttributeName: {ttl}, Enabled: true }}`"
+        );
+        let what = match used.table.ttl_attribute.as_deref() {
+            Some(name) if name == ttl => return None,
+            Some(other) => {
+                // The variable that fixes other keys also names the TTL attribute.
+                let keys = string_keys(used.table)?;
+                if keys != [pk, sk] {
+                    return None;
+                }
+                fix += &format!(
+                    ", or `{TABLE_ATTRIBUTES}: {}` in the environment of the function",
+                    names_of(&used)
+                );
+                format!("items of table `{id}` expire by `{other}` instead of `{ttl}`")
+            }
             None => format!("items of table `{id}` never expire"),
         };
-        let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
+        let location = Location::of(used.resource, &["TimeToLiveSpecification", "AttributeName"]);
         let finding = Finding::remark(location, what)
             .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
-            .fix(format!("write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"));
+            .fix(fix);
         Some(finding)
     });
     findings.collect()
@@ -198,5 +274,39 @@ mod tests {
             assert!(found.fix.contains(right), "{found:?}");
         }
         assert!(all(SAM).is_empty());
+    }
+
+    /// The template with a table whose attributes have other names.
+    fn renamed() -> String {
+        SAM.replace("AttributeName: pk", "AttributeName: PK")
+            .replace("AttributeName: sk", "AttributeName: SK")
+            .replace("AttributeName: exp", "AttributeName: ttl")
+    }
+
+    #[test]
+    fn a_table_may_have_other_names_if_the_function_knows_them() {
+        let found = all(&renamed());
+        let [found] = &found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(found.check, "table-keys");
+        let fix = "write `CONNECTIONS_TABLE_ATTRIBUTES: PK,SK,ttl`";
+        assert!(found.fix.starts_with(fix), "{found:?}");
+
+        let with = |names: &str| {
+            let to = format!("{VARIABLE}          CONNECTIONS_TABLE_ATTRIBUTES: {names}\n");
+            renamed().replace(VARIABLE, &to)
+        };
+        is_right(&with("PK,SK,ttl"));
+        let found = finds(&with("PK,SK,exp"), "table-ttl");
+        assert!(
+            found.what.contains("by `ttl` instead of `exp`"),
+            "{found:?}"
+        );
+        let found = finds(&with("pk,sk,ttl"), "table-keys");
+        assert!(found.what.contains("not the strings `pk` and `sk`"));
+        let found = finds(&with("PK,SK"), "connections-table");
+        assert!(found.what.contains("CONNECTIONS_TABLE_ATTRIBUTES"));
+        is_right(&with("!ImportValue Names"));
     }
 }
