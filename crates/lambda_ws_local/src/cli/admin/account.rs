@@ -89,6 +89,15 @@ impl Account {
         Ok(Self { region, source })
     }
 
+    /// Returns an account with these credentials.
+    #[cfg(test)]
+    pub(super) fn fixed(region: &str, credentials: Credentials) -> Self {
+        Self {
+            region: region.to_owned(),
+            source: Source::Environment(credentials),
+        }
+    }
+
     /// Returns credentials that are valid now.
     pub(super) async fn credentials(&self) -> Result<Credentials, Failure> {
         let (name, last) = match &self.source {

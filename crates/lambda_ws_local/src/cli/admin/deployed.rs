@@ -200,3 +200,6 @@ fn tls() -> Result<Arc<ClientConfig>, Failure> {
     let builder = builder.with_root_certificates(roots);
     Ok(Arc::new(builder.with_no_client_auth()))
 }
+
+#[cfg(test)]
+mod tests;
