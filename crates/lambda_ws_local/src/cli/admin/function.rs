@@ -26,24 +26,42 @@ const PAUSES: [Duration; 3] = [
 /// The URL of a gateway with the default port.
 const GATEWAY: &str = "http://127.0.0.1:3001";
 
+// The ids differ from those of the options without a command: clap copies the values of global options by id, also
+// defaults.
 #[derive(Debug, Args)]
 pub(super) struct FunctionArgs {
     /// A deployed function: its name or ARN. With --url: the function of the gateway, if its template has several
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(
+        id = "admin-function",
+        long = "function",
+        value_name = "NAME",
+        global = true
+    )]
     function: Option<String>,
     /// The URL of a running gateway [default: http://127.0.0.1:3001, without --function]
-    #[arg(long, value_name = "URL", global = true)]
+    #[arg(id = "admin-url", long = "url", value_name = "URL", global = true)]
     url: Option<Uri>,
     /// The Region of the deployed function [default: of the ARN, AWS_REGION, or the profile]
-    #[arg(long, value_name = "REGION", global = true)]
+    #[arg(
+        id = "admin-region",
+        long = "region",
+        value_name = "REGION",
+        global = true
+    )]
     region: Option<String>,
     /// The profile whose credentials are used, through the AWS CLI [default: the AWS_* variables, or the default
     /// profile]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(
+        id = "admin-profile",
+        long = "profile",
+        value_name = "NAME",
+        global = true
+    )]
     profile: Option<String>,
     /// The URL of Lambda's API
     #[arg(
-        long,
+        id = "admin-endpoint-url",
+        long = "endpoint-url",
         value_name = "URL",
         env = "AWS_ENDPOINT_URL_LAMBDA",
         global = true
