@@ -6,9 +6,9 @@ import pty
 import subprocess
 import unittest
 
-from harness.client import Client
 from harness.gateway import serve_for
 from harness.programs import ROOT, TARGET, TIMEOUT, build, eventually, free_port
+from websockets.sync.client import connect
 
 GATEWAY = TARGET / "debug/lambda-ws-local"
 EXAMPLE = TARGET / "debug/examples/admin"
@@ -22,6 +22,9 @@ class Admin(unittest.TestCase):
         serve_for(cls, "--env", "ADMIN=on", "--lambda-port", str(port), "--", str(EXAMPLE))
         cls.api = cls.gateway.client("lambda", endpoint_url=f"http://127.0.0.1:{port}")
 
+    def client(self, query):
+        return connect(f"{self.gateway.websocket}?{query}", open_timeout=TIMEOUT)
+
     def ask(self, command):
         """Returns the answer to a command, and the type of the function's error."""
         response = self.api.invoke(FunctionName="Chat", Payload=json.dumps({"admin": command}))
@@ -29,7 +32,7 @@ class Admin(unittest.TestCase):
         return (payload, payload["errorType"]) if "FunctionError" in response else (payload, None)
 
     def test_boto3_lists_and_disconnects_connections(self):
-        with Client(self.gateway, "user=ann&room=boto") as ann:
+        with self.client("user=ann&room=boto") as ann:
             self.assertEqual(self.ask({"count": {"room": "boto"}}), ({"count": 1}, None))
             listed, _ = self.ask({"list": {"room": "boto", "details": True}})
             (row,) = listed["connections"]
@@ -38,7 +41,7 @@ class Admin(unittest.TestCase):
             self.assertEqual(shown["connection"]["session"], {"role": "guest"})
             sent, _ = self.ask({"broadcast": {"user": "ann", "data": "grüß dich"}})
             self.assertEqual(sent["sent"], 1)
-            self.assertEqual(ann.receive_text(), "grüß dich")
+            self.assertEqual(ann.recv(timeout=TIMEOUT), "grüß dich")
             closed, _ = self.ask({"disconnect": {"room": "boto"}})
             self.assertEqual(closed, {"closed": 1, "gone": 0, "throttled": 0, "failed": 0})
 
@@ -48,12 +51,14 @@ class Admin(unittest.TestCase):
         self.assertIn("unknown variant `explode`", payload["errorMessage"])
 
     def test_the_disconnection_of_a_room_is_confirmed_on_a_terminal(self):
-        count = lambda: self.ask({"count": {"room": "pty"}})[0]["count"]
-        with Client(self.gateway, "user=ann&room=pty"):
+        def count():
+            return self.ask({"count": {"room": "pty"}})[0]["count"]
+
+        with self.client("user=ann&room=pty"):
             for answer, code, left in [("n\n", 1, 1), ("\n", 1, 1), ("y\n", 0, 0)]:
                 with self.subTest(answer=answer):
                     self.assertEqual(self.disconnect(answer), code)
-                    eventually(f"{left} connections", lambda: count() == left)
+                    eventually(f"{left} connections", lambda left=left: count() == left)
 
     def disconnect(self, answer):
         """Disconnects the room at a terminal, on which the answer is typed. Returns the exit code."""
