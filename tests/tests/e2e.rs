@@ -1,6 +1,7 @@
 //! End-to-end suites: the real gateway, the real function, real clients.
 
 mod e2e {
+    mod admin;
     mod authorizers;
     mod broadcast;
     mod chat;

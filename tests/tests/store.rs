@@ -1,6 +1,7 @@
 //! The connection stores under concurrency: whatever happens at the same time, fails or stops half-way.
 
 mod store {
+    mod admin;
     mod calls;
     mod connector;
     mod cost;

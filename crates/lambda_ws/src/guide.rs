@@ -45,6 +45,9 @@ pub mod other_events {}
 #[doc = include_str!("../docs/publishing.md")]
 pub mod publishing {}
 
+#[doc = include_str!("../docs/admin.md")]
+pub mod admin {}
+
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
 

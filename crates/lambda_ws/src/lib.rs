@@ -57,6 +57,7 @@
 //! | [Authentication](guide::authentication) | tokens, cookies, tickets, JWTs and Lambda authorizers |
 //! | [Other events](guide::other_events) | schedules, queues, buckets and HTTP requests in the same function |
 //! | [Publishing](guide::publishing) | messages from jobs, queues and other services |
+//! | [Admin events](guide::admin) | count, list, show and disconnect connections of a deployed function |
 //! | [Testing](guide::testing) | an API in memory, with its own clock |
 //! | [The local gateway](guide::local_gateway) | a local API Gateway, Lambda and DynamoDB |
 //! | [Deployment](guide::deployment) | the template, permissions, updates and rollback |
@@ -86,6 +87,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod admin;
 mod app;
 pub mod auth;
 mod backoff;

@@ -1,5 +1,6 @@
 //! The router.
 
+mod admin;
 mod channels;
 mod handler_timer;
 mod handlers;
@@ -21,6 +22,7 @@ pub(crate) use handler_timer::HandlerTimer;
 pub(crate) use http::HttpCall;
 pub use layer::RouterService;
 
+use crate::admin::AdminHook;
 use crate::event::{Authorize, Connect, Disconnect, EventSource, Message, Opened, Trigger};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
@@ -64,6 +66,8 @@ pub struct Router<S = ()> {
     keeps_presence: bool,
     channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
+    /// Set if the program accepts admin events.
+    admin: Option<AdminHook>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
@@ -80,6 +84,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             keeps_presence: false,
             channels: None,
             layers: Vec::new(),
+            admin: None,
         }
     }
 
@@ -274,6 +279,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             Arc::make_mut(channels).merge(Arc::unwrap_or_clone(other));
         }
         self.layers.extend(other.layers);
+        self.admin = self.admin.or(other.admin);
         for (key, route) in other.routes {
             self = self.add(&key, route);
         }
@@ -306,6 +312,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                 .channels
                 .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),
             layers: self.layers,
+            admin: self.admin,
         }
     }
 

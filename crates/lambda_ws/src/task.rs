@@ -1,7 +1,9 @@
 //! The follow-up tasks of a function, which invokes itself for them.
 
+mod lease_state;
 mod remaining;
 
+pub(crate) use lease_state::{LeaseStage, LeaseState, RestOfTask};
 pub(crate) use remaining::Range;
 pub use remaining::Remaining;
 

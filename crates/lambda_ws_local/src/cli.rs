@@ -4,6 +4,8 @@ mod admin;
 mod connect;
 mod doctor;
 mod faults;
+mod gateway_client;
+mod http;
 mod invoke;
 mod new;
 mod output;
@@ -38,6 +40,7 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
   lambda-ws-local invoke events/*.json
   lambda-ws-local publish --room lobby 'hello'
+  lambda-ws-local admin count --room lobby
   lambda-ws-local new tea-room            create a project
   lambda-ws-local doctor                  find known mistakes in ./template.yaml
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
@@ -63,6 +66,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Admin(admin::Admin),
     Connect(connect::Connect),
     Doctor(doctor::Doctor),
     Faults(faults::FaultsArgs),
@@ -86,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(async {
             match cli.command {
+                Some(Command::Admin(admin)) => return admin.run().await,
                 Some(Command::Connect(connect)) => connect.run().await?,
                 Some(Command::Doctor(doctor)) => return Ok(doctor.run()),
                 Some(Command::Faults(faults)) => faults.run().await?,

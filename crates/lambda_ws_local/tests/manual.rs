@@ -12,7 +12,6 @@ const FOREIGN: &[&str] = &[
     "--connection-id",
     "--data-file",
     "--docker-network",
-    "--endpoint-url",
     "--env-vars",
     "--function-name",
     "--no-interactive",
@@ -46,8 +45,16 @@ fn known() -> BTreeSet<String> {
         let help = Command::new(program).args(args).arg("--help").output();
         String::from_utf8(help.expect("it runs").stdout).expect("UTF-8")
     };
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 15] = [
         &[],
+        &["admin"],
+        &["admin", "broadcast"],
+        &["admin", "count"],
+        &["admin", "disconnect"],
+        &["admin", "follow"],
+        &["admin", "list"],
+        &["admin", "show"],
+        &["admin", "tasks"],
         &["connect"],
         &["doctor"],
         &["faults"],

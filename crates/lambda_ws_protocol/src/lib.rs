@@ -7,6 +7,7 @@
 //! | [`authorizer`] | the events, responses and policies of Lambda authorizers |
 //! | [`selection`] | route selection expressions |
 //! | [`limits`] | the quotas of the service |
+//! | [`admin`] | the commands of admin events, and their answers |
 //! | [`table_layout`] | the keys of the connections table in DynamoDB |
 //! | [`sigv4`] | AWS Signature Version 4: canonical requests, signing and verification (feature `sigv4`) |
 //!
@@ -18,6 +19,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+pub mod admin;
 pub mod authorizer;
 mod close_reason;
 mod connection_id;

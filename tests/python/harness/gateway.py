@@ -31,7 +31,9 @@ class Gateway:
         options.setdefault("aws_secret_access_key", self.secret)
         options.setdefault("region_name", self.region)
         urls = {"dynamodb": self.dynamodb, "apigatewaymanagementapi": self.management}
-        return boto3.client(service, endpoint_url=urls[service], **options)
+        # The gateway does not print the address of Lambda's API.
+        options.setdefault("endpoint_url", urls.get(service))
+        return boto3.client(service, **options)
 
     def admin(self, page):
         """Returns a page of the admin API."""

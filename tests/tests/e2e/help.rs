@@ -16,6 +16,14 @@ async fn every_command_helps_with_examples() {
         &["doctor", "--help"],
         &["new", "--help"],
         &["publish", "--help"],
+        &["admin", "--help"],
+        &["admin", "count", "--help"],
+        &["admin", "list", "--help"],
+        &["admin", "show", "--help"],
+        &["admin", "disconnect", "--help"],
+        &["admin", "broadcast", "--help"],
+        &["admin", "follow", "--help"],
+        &["admin", "tasks", "--help"],
     ] {
         let ended = run(args).await;
         assert_eq!(ended.code, Some(0), "{args:?}");
@@ -39,6 +47,11 @@ async fn an_unknown_flag_is_a_usage_error() {
         &["publish", "--nosuch"],
         &["publish", "hello"],
         &["publish", "--everyone", "--room", "tea", "hello"],
+        &["admin", "explode"],
+        &["admin", "count", "--room", "tea", "--user", "ann"],
+        &["admin", "disconnect"],
+        &["admin", "disconnect", "--room", "tea", "--everyone"],
+        &["admin", "follow", "tea", "--interval", "0"],
         &["connect"],
         &["invoke"],
         &["--port", "x"],

@@ -35,6 +35,7 @@ const LAMBDA_WS: &[&str] = &[
     "handler",
     "auth",
     "kv",
+    "admin",
     "router",
     "app",
     "testing",

@@ -1,5 +1,6 @@
 //! Dispatches the JSON of an event and returns the JSON of its response.
 
+mod admin;
 mod authorize;
 mod connect;
 mod disconnect;
@@ -243,11 +244,14 @@ impl Dispatcher {
                     let json = invocation.json(json);
                     Box::pin(self.records(source, records, json, invocation, &scope)).await
                 }
+                Invocation::Trigger(None, _) if self.is_admin(json) => {
+                    Box::pin(self.admin(json, &scope)).await
+                }
                 Invocation::Trigger(source, _) if self.router.handles(source) => {
                     let json = invocation.json(json);
                     Box::pin(self.trigger(source, json, invocation, &scope)).await
                 }
-                Invocation::Trigger(source, cause) => Err(Self::unhandled(source, cause).into()),
+                Invocation::Trigger(source, cause) => Err(Self::unhandled(source, cause, json)),
                 Invocation::Http(origin) => {
                     Box::pin(self.http(origin, json, invocation, &scope)).await
                 }

@@ -1,6 +1,7 @@
 //! The report of a failed invocation.
 
 use super::error::{AuthorizerError, PublishError, UnknownEvent};
+use crate::admin::AdminError;
 use crate::error::SendError;
 use crate::error::{BoxError, chain};
 use crate::store::StoreError;
@@ -61,6 +62,7 @@ fn name(error: &(dyn StdError + 'static)) -> &'static str {
     let known = [
         known::<UnknownEvent>(error),
         known::<PublishError>(error),
+        known::<AdminError>(error),
         known::<TaskError>(error),
         known::<AuthorizerError>(error),
         known::<SendError>(error),

@@ -25,6 +25,7 @@ macro_rules! event {
     };
 }
 
+mod admin;
 mod channels;
 mod errors;
 mod opened;

@@ -1,6 +1,6 @@
 //! Faults of a running gateway.
 
-use super::admin::Admin;
+use super::gateway_client::GatewayClient;
 use super::output::Style;
 use clap::Args;
 use http::{Method, Uri};
@@ -42,8 +42,10 @@ impl FaultsArgs {
                 (Method::PATCH, spec)
             }
         };
-        let admin = Admin::at(&self.url)?;
-        let shown = admin.call(method, "/_admin/faults", spec, PATIENCE).await?;
+        let gateway = GatewayClient::at(&self.url)?;
+        let shown = gateway
+            .call(method, "/_admin/faults", spec, PATIENCE)
+            .await?;
         print(&shown)
     }
 }

@@ -1,6 +1,6 @@
 //! Sends messages through the function of a running gateway.
 
-use super::admin::Admin;
+use super::gateway_client::GatewayClient;
 use super::output::Style;
 use clap::{ArgGroup, Args};
 use http::{Method, Uri};
@@ -82,8 +82,8 @@ impl Publish {
         });
         let path = format!("/_admin/invoke{}", query.unwrap_or_default());
         let event = json!({ "publish": publish }).to_string();
-        let admin = Admin::at(&self.url)?;
-        let answer = admin.call(Method::POST, &path, event, PATIENCE).await?;
+        let gateway = GatewayClient::at(&self.url)?;
+        let answer = gateway.call(Method::POST, &path, event, PATIENCE).await?;
         show(&answer["response"])
     }
 }

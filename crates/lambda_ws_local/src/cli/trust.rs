@@ -44,7 +44,8 @@ impl Trust {
     }
 }
 
-fn roots(path: &std::path::Path) -> Result<RootCertStore, Failure> {
+/// Returns the certificates of a PEM file.
+pub(super) fn roots(path: &std::path::Path) -> Result<RootCertStore, Failure> {
     let what = || format!("{} contains no valid certificate in PEM", path.display());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(

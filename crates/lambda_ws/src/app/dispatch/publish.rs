@@ -10,8 +10,9 @@ use crate::error::{BoxError, SendError};
 use crate::payload::{IntoPayload, Payload};
 use crate::sender::{Delivery, Sender};
 use crate::store::StoreError;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use tracing::error;
 
@@ -63,6 +64,14 @@ impl Dispatcher {
     ) -> Result<LambdaResponse, BoxError> {
         let published = self.publisher(scope)?.publish(json.get()).await?;
         LambdaResponse::json(&published)
+    }
+
+    /// Publishes the content of a `publish` event through a sender, for an admin event.
+    pub(super) fn publish_through(
+        sender: Sender,
+        publish: Box<RawValue>,
+    ) -> BoxFuture<'static, Result<Box<RawValue>, BoxError>> {
+        Box::pin(async move { Ok(to_raw_value(&sender.publish(publish.get()).await?)?) })
     }
 
     pub(super) fn publisher(&self, scope: &EventScope) -> Result<Sender, PublishError> {

@@ -2,6 +2,7 @@
 
 use super::invocation::HttpOrigin;
 use super::{Dispatcher, InvocationContext, event};
+use crate::admin::{self, AdminError};
 use crate::app::backend::EventScope;
 use crate::app::error::UnknownEvent;
 use crate::app::lambda_response::LambdaResponse;
@@ -79,12 +80,19 @@ impl Dispatcher {
     }
 
     /// Returns why an event without a handler fails.
-    pub(super) fn unhandled(source: Option<EventSource>, cause: Option<BoxError>) -> UnknownEvent {
+    pub(super) fn unhandled(
+        source: Option<EventSource>,
+        cause: Option<BoxError>,
+        json: &str,
+    ) -> BoxError {
+        if source.is_none() && admin::command(json).is_some() {
+            return AdminError::Off.into();
+        }
         let handler = match source {
             Some(source) => format!("`Router::on(EventSource::{source}, ..)`"),
             None => "`Router::event(..)`".to_owned(),
         };
-        UnknownEvent::unhandled(&handler, cause)
+        UnknownEvent::unhandled(&handler, cause).into()
     }
 }
 

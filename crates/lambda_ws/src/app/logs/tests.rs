@@ -298,3 +298,36 @@ fn a_level_may_name_a_module_and_invalid_directives_are_ignored() {
     assert!(is_shown(level, "other", Level::WARN));
     assert!(!is_shown("off", "chat", Level::ERROR));
 }
+
+#[tokio::test]
+async fn each_admin_command_is_one_line_without_the_message() {
+    let (written, _guard) = Written::at("INFO", true);
+    let admin = dispatcher(Router::new().admin(), Empty);
+    for command in [
+        json!({"count": {"room": "tea"}}),
+        json!({"disconnect": {"connection": ANN}}),
+        json!({"broadcast": {"user": "ann", "data": "a secret"}}),
+    ] {
+        let event = json!({ "admin": command }).to_string();
+        let context = InvocationContext {
+            request_id: Some("r1"),
+            ..InvocationContext::default()
+        };
+        admin.call(&event, context).await.unwrap();
+    }
+    assert!(!written.text().contains("a secret"), "{}", written.text());
+    let mut lines = written.json();
+    lines.retain(|line| line["message"] == "admin command");
+    let fields: Vec<_> = lines
+        .iter()
+        .map(|line| (&line["command"], &line["target"], &line["requestId"]))
+        .collect();
+    let line = |command, target| (json!(command), json!(target), json!("r1"));
+    let expected = [
+        line("count", "room \"tea\""),
+        line("disconnect", &format!("connection \"{ANN}\"")),
+        line("broadcast", "user \"ann\""),
+    ];
+    let expected: Vec<_> = expected.iter().map(|(a, b, c)| (a, b, c)).collect();
+    assert_eq!(fields, expected);
+}
