@@ -7,7 +7,7 @@ pub use builder::{Builder, Handshake, RequestBuilder, RoomBuilder};
 
 use crate::error::{BoxError, Error};
 use crate::machine::{Call, State, Token};
-use crate::protocol::Position;
+use crate::protocol::{Position, check_length};
 use crate::subscription::Feed;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -16,9 +16,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{broadcast, oneshot, watch};
-
-/// API Gateway closes the connection after a longer frame.
-const MAX_FRAME: usize = 32 * 1024;
 
 /// The callback that returns the token of a room.
 pub(crate) type TokenCallback =
@@ -188,14 +185,6 @@ fn encode(message: &impl Serialize) -> Result<String, Error> {
     })?;
     check_length(&text)?;
     Ok(text)
-}
-
-pub(crate) fn check_length(text: &str) -> Result<(), Error> {
-    if text.len() > MAX_FRAME {
-        let text = format!("the message is too long: expected at most {MAX_FRAME} bytes");
-        return Err(Error::new("too_long", text));
-    }
-    Ok(())
 }
 
 /// Rejects what is reserved for the client.

@@ -1,9 +1,22 @@
 //! The frames of the server, checked. Anything may arrive, so each reader returns `None` for what is not valid.
 
+use crate::error::Error;
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::sync::Arc;
+
+/// API Gateway closes the connection after a longer frame.
+const MAX_FRAME: usize = 32 * 1024;
+
+/// Rejects a message that does not fit into a frame.
+pub(crate) fn check_length(text: &str) -> Result<(), Error> {
+    if text.len() > MAX_FRAME {
+        let text = format!("the message is too long: expected at most {MAX_FRAME} bytes");
+        return Err(Error::new("too_long", text));
+    }
+    Ok(())
+}
 
 /// The place of a message in the log of a room.
 ///

@@ -132,7 +132,7 @@ impl Backend {
         }
     }
 
-    pub(super) fn paced(mut self, rate: u32) -> Self {
+    pub(crate) fn paced(mut self, rate: u32) -> Self {
         self.rate_limiter = Arc::new(RateLimiter::with(rate, self.rate_limiter.slow().clone()));
         self
     }

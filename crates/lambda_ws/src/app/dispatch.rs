@@ -69,14 +69,23 @@ impl<'a> InvocationContext<'a> {
         trace_id: Option<&'a str>,
     ) -> Self {
         let (deadline, now) = (Timestamp::from_millis(deadline), Timestamp::now());
-        let left = deadline - now;
+        Self {
+            request_id,
+            trace_id,
+            ..match deadline > now {
+                true => Self::within(deadline - now),
+                false => Self::default(),
+            }
+        }
+    }
+
+    /// Returns the context of an invocation that Lambda ends after this time.
+    pub(crate) fn within(left: Duration) -> Self {
         // Reserves time to queue follow-up tasks and to respond.
         let left = left.saturating_sub(RESERVE.min(left / 8));
         Self {
-            deadline: (deadline > now).then(|| Instant::now() + left),
-            request_id,
-            trace_id,
-            event: None,
+            deadline: Some(Instant::now() + left),
+            ..Self::default()
         }
     }
 

@@ -66,8 +66,9 @@ impl Shard {
 /// If each of thousands of changes had its own task, the tasks would use up the account's concurrency. If each had
 /// its own broadcast, every other member would get it: n² messages. So each event adds its changes to a shard, and
 /// one task for each shard announces them together. An event that adds a change requests a sweep, unless one is
-/// requested. The sweep withdraws the request before it reads. So it either reads a change, or the writer of that
-/// change found no request.
+/// requested. The sweep withdraws the request when it finds no more changes, and then reads again. So it either reads a
+/// change, or the writer of that change found no request. As long as the request exists, no other sweep of the shard
+/// runs.
 #[derive(Clone, Copy)]
 pub(crate) struct PendingShard<'a> {
     pub(crate) store: &'a dyn DynStore,
@@ -121,6 +122,14 @@ impl PendingShard<'_> {
         Ok(Some(due.map_or(now, Timestamp::from_millis)))
     }
 
+    /// Keeps the request of a running sweep, which continues at `due`, so that no other sweep of the shard starts.
+    pub(crate) async fn renew_request(&self, due: Timestamp) -> Result<(), StoreError> {
+        let (namespace, value) = (self.shard.namespace(), due.millis().to_string());
+        let expires = Some(self.expiry((due - self.clock.now()) + SWEEP_DELAY));
+        let written = self.store.write_value(&namespace, REQUEST, &value, expires);
+        written.await.map(drop)
+    }
+
     pub(crate) async fn withdraw_request(&self) -> Result<(), StoreError> {
         let (namespace, now) = (self.shard.namespace(), self.clock.now());
         let deleted = self.store.delete_value(&namespace, REQUEST, now);
@@ -139,6 +148,21 @@ impl PendingShard<'_> {
             Some((key, batch))
         });
         Ok((batches.collect(), next))
+    }
+
+    /// Returns the time when the next change is due.
+    pub(crate) async fn next(&self) -> Result<Option<Timestamp>, StoreError> {
+        let (mut next, mut after) = (None, None);
+        loop {
+            let (batches, more) = self.batches(after.as_deref()).await?;
+            let first = batches.iter().map(|(_, batch)| batch.due).min();
+            next = next.into_iter().chain(first).min();
+            // A change of the past is at least as early as all others need.
+            if more.is_none() || next.is_some_and(|next| next <= self.clock.now()) {
+                return Ok(next);
+            }
+            after = more;
+        }
     }
 
     pub(crate) async fn discard(&self, keys: &[String]) -> Result<(), StoreError> {

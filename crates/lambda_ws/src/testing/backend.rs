@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The start time of every test: 5 January 2026, 10:04.
-const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
+pub(super) const BEGINNING: Timestamp = Timestamp::from_secs(1_767_607_440);
 
 /// How often other tasks run during a pause.
 const CHANCES: usize = 100;

@@ -1,9 +1,9 @@
 //! Builders of clients, rooms and requests.
 
-use super::{Client, Command, Handle, TokenCallback, check_length, check_reserved, run};
+use super::{Client, Command, Handle, TokenCallback, check_reserved, run};
 use crate::error::{BoxError, Error};
 use crate::machine::{Call, QueueDrops, Settings, Token};
-use crate::protocol::Position;
+use crate::protocol::{Position, check_length};
 use crate::subscription::Subscription;
 use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue};

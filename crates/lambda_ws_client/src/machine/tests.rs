@@ -1,8 +1,8 @@
 //! The scenarios that the TypeScript client runs as well, in virtual time: see `scenarios/README.md`.
 
 use super::{Call, Effect, Machine, QueueDrops, Settings, State, Token};
-use crate::client::check_length;
 use crate::error::Error;
+use crate::protocol::check_length;
 use crate::room::{Millis, RoomEffect};
 use serde::Deserialize;
 use serde_json::{Value, json};

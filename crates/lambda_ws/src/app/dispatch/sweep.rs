@@ -17,6 +17,18 @@ const MARGIN: Duration = Duration::from_secs(3);
 /// How long the task waits after the first due change of a shard, to announce several together.
 const SWEEP_WINDOW: Duration = Duration::from_millis(500);
 
+/// How often a sweep renews its request, which expires after a minute.
+const RENEWAL: Duration = Duration::from_secs(20);
+
+/// The due changes of a shard that a sweep has announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    /// All of them, with the time when the next ones are due.
+    All(Option<Timestamp>),
+    /// As many as the time of the invocation allowed.
+    Some,
+}
+
 impl Dispatcher {
     /// Announces the changes of an event through tasks, or at once without tasks.
     pub(super) async fn settle_presences(&self, scope: &EventScope) {
@@ -78,7 +90,7 @@ impl Dispatcher {
             return Ok(());
         }
         let Some(tasks) = self.backend.tasks(scope) else {
-            return self.announce(pending, None, scope).await.map(drop);
+            return self.sweep_now(pending, scope).await;
         };
         let task = Task::new(new_id(), 1, TaskKind::Sweep(Sweep { shard, due }));
         let Err(error) = task.queue(&*tasks).await else {
@@ -90,13 +102,35 @@ impl Dispatcher {
             "the follow-up task could not be queued; joins and departures are announced at once"
         );
         // Other events may rely on this request too.
-        self.announce(pending, None, scope).await.map(drop)
+        self.sweep_now(pending, scope).await
+    }
+
+    /// Announces all changes of a shard in this event, which has requested the sweep.
+    async fn sweep_now(
+        &self,
+        pending: PendingShard<'_>,
+        scope: &EventScope,
+    ) -> Result<(), BoxError> {
+        for _ in 0..MOST_HOPS {
+            let announced = self.announce(pending, None, scope).await?;
+            if announced == Announced::Some {
+                warn!(
+                    shard = ?pending.shard,
+                    "the time of the event is too short for all joins and departures; the next change announces the others"
+                );
+                return Ok(pending.withdraw_request().await?);
+            }
+            if self.end_sweep(pending).await?.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(pending.withdraw_request().await?)
     }
 
     /// Announces the changes of a shard when they are due. Runs in a task.
     pub(super) async fn sweep(
         &self,
-        (id, hop): (String, u32),
+        (mut id, mut hop): (String, u32),
         sweep: Sweep,
         scope: &EventScope,
     ) -> Result<(), BoxError> {
@@ -112,23 +146,43 @@ impl Dispatcher {
                 return Ok(());
             }
             let until = is_due.then(|| pending.clock.now().max(due));
-            let Some(next) = self.announce(pending, until, scope).await? else {
+            let announced = self.announce(pending, until, scope).await?;
+            // The sweep after a sweep is new work, and not a loop.
+            (id, hop) = (new_id(), 0);
+            let next = match announced {
+                Announced::Some => Some(pending.clock.now()),
+                Announced::All(Some(next)) => Some(next),
+                Announced::All(None) => self.end_sweep(pending).await?,
+            };
+            let Some(next) = next else {
                 return Ok(());
             };
-            if pending.request(next).await?.is_some() {
-                return Ok(());
+            due = next;
+            if announced != Announced::All(None) {
+                pending.renew_request(due).await?;
             }
-            let is_late =
-                time_left(scope).is_some_and(|left| next - self.backend.clock().now() > left);
+            let is_late = announced == Announced::Some
+                || time_left(scope).is_some_and(|left| due - pending.clock.now() > left);
             if is_late
                 && self
-                    .queue_next(&id, hop, Sweep { due: next, ..sweep }, scope)
+                    .queue_next(&id, hop, Sweep { due, ..sweep }, scope)
                     .await
             {
                 return Ok(());
             }
-            due = next;
         }
+    }
+
+    /// Withdraws the request of a sweep that has announced all due changes. Returns the time of the next sweep, if the
+    /// caller must do it: for a change that is not due yet, or that was added since and found the request.
+    async fn end_sweep(&self, pending: PendingShard<'_>) -> Result<Option<Timestamp>, BoxError> {
+        pending.withdraw_request().await?;
+        self.backend.presences().swept(pending.shard);
+        let Some(next) = pending.next().await? else {
+            return Ok(None);
+        };
+        let requested = pending.request(next).await?;
+        Ok(requested.is_none().then_some(next))
     }
 
     /// Queues the task that continues a sweep. Whether there is one.
@@ -147,18 +201,19 @@ impl Dispatcher {
         queued.is_ok()
     }
 
-    /// Announces the changes of a shard that are due by `until`, or all, and returns when the next are due.
+    /// Announces the changes of a shard that are due by `until`, or all, as long as there is time.
+    ///
+    /// The request for the sweep stays meanwhile. Otherwise the next change would start another sweep, which would
+    /// announce the same changes beside this one.
     async fn announce(
         &self,
         pending: PendingShard<'_>,
         until: Option<Timestamp>,
         scope: &EventScope,
-    ) -> Result<Option<Timestamp>, BoxError> {
-        // Withdrawn before the changes are read: a later change then requests another sweep.
-        pending.withdraw_request().await?;
-        self.backend.presences().swept(pending.shard);
-        let (mut next, mut after) = (None, None);
+    ) -> Result<Announced, BoxError> {
+        let (mut next, mut after, mut renewed) = (None, None, Instant::now());
         loop {
+            let began = Instant::now();
             let (batches, more) = pending.batches(after.as_deref()).await?;
             let (mut keys, mut changes) = (Vec::new(), Vec::new());
             for (key, batch) in batches {
@@ -170,15 +225,29 @@ impl Dispatcher {
                 changes.extend(batch.changes);
             }
             match pending.shard.kind {
-                ChangeKind::Left => self.announce_departures(changes, scope).await?,
-                ChangeKind::Joined => self.announce_arrivals(changes, scope).await,
+                // Discarded last: if this process ends early, another process announces the changes again, and the
+                // versions of the presences tell which of them were announced.
+                ChangeKind::Left => {
+                    self.announce_departures(changes, scope).await?;
+                    pending.discard(&keys).await?;
+                }
+                // Discarded first, because nothing else prevents a second announcement.
+                ChangeKind::Joined => {
+                    pending.discard(&keys).await?;
+                    self.announce_arrivals(changes, scope).await;
+                }
             }
-            // Discarded last: if this process ends early, another process announces the changes again.
-            pending.discard(&keys).await?;
-            match more {
-                Some(more) => after = Some(more),
-                None => return Ok(next),
+            let Some(more) = more else {
+                return Ok(Announced::All(next));
+            };
+            if time_left(scope).is_some_and(|left| left <= began.elapsed()) {
+                return Ok(Announced::Some);
             }
+            if renewed.elapsed() >= RENEWAL {
+                pending.renew_request(pending.clock.now()).await?;
+                renewed = Instant::now();
+            }
+            after = Some(more);
         }
     }
 

@@ -3,6 +3,7 @@
 mod grace;
 mod killed;
 mod requests;
+mod sweeps;
 mod world;
 
 use super::world::{BEGINNING, SECOND, World};

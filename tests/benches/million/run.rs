@@ -1,0 +1,100 @@
+//! The program.
+
+use super::args::{Args, Scenario};
+use super::gateway::{self, API};
+use super::plot::Plot;
+use super::world::World;
+use super::{broadcast, presence, steady, storm, throttled};
+use lambda_ws::Timestamp;
+use lambda_ws::store::{Record, Store};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// The checks of a run, and its plots.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    failed: Vec<String>,
+    pub(super) plots: Vec<Plot>,
+}
+
+impl Report {
+    /// Notes whether something holds that must.
+    pub(super) fn check(&mut self, holds: bool, what: &str) {
+        println!("  {} {what}", if holds { "ok  " } else { "FAIL" });
+        if !holds {
+            self.failed.push(what.to_owned());
+        }
+    }
+}
+
+pub(crate) fn main() -> ExitCode {
+    let Some(args) = Args::read() else {
+        return ExitCode::SUCCESS;
+    };
+    let mut report = Report::default();
+    let all = Instant::now();
+    for scenario in &args.scenarios {
+        let began = Instant::now();
+        virtual_time(run(*scenario, &args, &mut report));
+        println!("  {:.1} s of real time\n", began.elapsed().as_secs_f64());
+    }
+    if let Some(folder) = &args.plots
+        && let Err(error) = Plot::write(&report.plots, folder)
+    {
+        eprintln!(
+            "error: the plots cannot be written to {}: {error}",
+            folder.display()
+        );
+        return ExitCode::FAILURE;
+    }
+    println!("{:.1} s of real time in total", all.elapsed().as_secs_f64());
+    for failed in &report.failed {
+        eprintln!("error: this does not hold: {failed}");
+    }
+    ExitCode::from(u8::from(!report.failed.is_empty()))
+}
+
+async fn run(scenario: Scenario, args: &Args, report: &mut Report) {
+    let (connections, seed) = (args.connections(), args.seed);
+    match scenario {
+        Scenario::Steady => steady::run(connections, seed, report).await,
+        Scenario::Storm => storm::run(connections, seed, report).await,
+        Scenario::Broadcast => broadcast::run(connections, seed, report).await,
+        Scenario::Throttled => throttled::run(connections, seed, report).await,
+        Scenario::Presence => presence::run(connections, seed, report).await,
+    }
+}
+
+/// Runs a future on a paused clock, which jumps to the next timer when nothing else is to be done.
+fn virtual_time<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.expect("a runtime without sockets").block_on(future)
+}
+
+/// Opens and registers connections without handshakes. `room` is the number of members of each room.
+pub(super) async fn fill(world: &World, connections: usize, room: usize) {
+    for client in 0..connections {
+        let number = world.gateway.add();
+        let at = Timestamp::from_millis(world.gateway.sockets(|sockets| sockets[number].at));
+        let mut record = Record::new(gateway::id(number), at, API, at);
+        record.user = Some(format!("u{client}"));
+        record.rooms.insert(format!("r{}", client / room));
+        let registered = world.table.memory.register(&record).await;
+        registered.expect("memory has room");
+    }
+}
+
+/// Waits until all tasks are done, for at most this time. Returns whether they are.
+pub(super) async fn finished(world: &World, most: Duration) -> bool {
+    let end = tokio::time::Instant::now() + most;
+    while world.lambda.waiting() > 0 {
+        if tokio::time::Instant::now() > end {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    true
+}
