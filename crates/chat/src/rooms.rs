@@ -58,13 +58,10 @@ impl<'a> Place<'a> {
         let at = now.unwrap_or_default().as_millis() as u64;
         let entry = Entry { user, text, at };
         let room = self.name;
+        // The log first: a client that has received its own message can rely on the order of the next one.
+        self.sender.room(&self.log).publish(&entry).await?;
         let said = Json(Outgoing::Said { user, room, text });
-        let (published, sent) = tokio::join!(
-            self.sender.room(&self.log).publish(&entry),
-            self.sender.room(room).send(said)
-        );
-        published?;
-        sent?;
+        self.sender.room(room).send(said).await?;
         Ok(())
     }
 
