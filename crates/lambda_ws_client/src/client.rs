@@ -193,8 +193,9 @@ fn encode(message: &impl Serialize) -> Result<String, Error> {
 pub(crate) fn check_length(text: &str) -> Result<(), Error> {
     if text.len() > MAX_FRAME {
         let length = text.len();
-        let text =
-            format!("a message of {length} bytes is too long: expected at most 32 KB ({MAX_FRAME})");
+        let text = format!(
+            "a message of {length} bytes is too long: expected at most 32 KB ({MAX_FRAME})"
+        );
         return Err(Error::new("too_long", text));
     }
     Ok(())

@@ -56,10 +56,7 @@ async fn a_message_reaches_plain_and_lossless_clients_once_each() {
             (&json!("message"), &json!("chat/tea"))
         );
         let data = &frame["data"];
-        assert_eq!(
-            (&data["user"], &data["text"]),
-            (&json!(user), &json!(text))
-        );
+        assert_eq!((&data["user"], &data["text"]), (&json!(user), &json!(text)));
         assert!(data["at"].as_u64() > Some(0), "{data}");
     }
     assert_eq!(received(&mut eve), nothing());

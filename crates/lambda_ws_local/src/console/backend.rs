@@ -63,12 +63,16 @@ impl Backend {
         }
     }
 
-    async fn query(&self, operation: &str, request: &Value) -> Result<Value, ConsoleError> {
+    pub(super) async fn query(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, ConsoleError> {
         self.read(operation, request.to_string().into()).await
     }
 
     /// Returns the tables with a key of `pk` and `sk`, which may be the library's.
-    async fn tables(&self) -> Result<Vec<String>, ConsoleError> {
+    pub(super) async fn tables(&self) -> Result<Vec<String>, ConsoleError> {
         let mut found = Vec::new();
         for name in self.names().await? {
             let described = self

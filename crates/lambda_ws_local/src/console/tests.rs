@@ -1,5 +1,6 @@
 mod access;
 mod actions;
+mod logs;
 mod stream;
 
 use super::*;
@@ -25,6 +26,7 @@ struct Watched {
     local: Local,
     activity: ActivityLog,
     tokens: SessionTokens,
+    dynamodb: DynamoDb,
 }
 
 /// A function that repeats its event.
@@ -59,7 +61,12 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // The clients' address is known before the gateway is.
     let address = listener.local_addr().unwrap();
-    let console = Console::new(activity.clone(), dynamodb, Arc::new(Repeating), address);
+    let console = Console::new(
+        activity.clone(),
+        dynamodb.clone(),
+        Arc::new(Repeating),
+        address,
+    );
     let setup = setup.options(|options| {
         options.session_tokens = tokens.clone();
         options.observers = Observers::default().with(activity.clone());
@@ -76,6 +83,7 @@ async fn start_for(setup: Setup, web: Option<&Path>, audience: Audience) -> Watc
         local,
         activity,
         tokens,
+        dynamodb,
     }
 }
 
