@@ -96,7 +96,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         let log = world
             .with(async |gateway| read(gateway, room, start.clone(), end).await)
             .await;
-        let confirmed = confirmed.iter().filter(|(name, _)| name == room);
+        let confirmed = confirmed.iter().filter(|(name, _)| *name == room);
         for (position, text) in confirmed.flat_map(|(_, log)| log) {
             if log.get(position) != Some(text) {
                 mistakes.push(format!("{room}: {text} is confirmed and not in the log"));

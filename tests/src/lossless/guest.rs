@@ -7,6 +7,7 @@ use lambda_ws_client::{Client, Position};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+/// A client in one room, with its own network and a checker.
 #[derive(Debug)]
 pub struct Guest {
     /// The room.

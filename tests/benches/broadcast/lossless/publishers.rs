@@ -53,8 +53,9 @@ impl Publishers {
             .take(JOBS)
             .zip(200..)
             .map(async |(room, seed)| {
-                let job = world.job(room, &format!("job {seed}"), seconds, PAUSE.start);
-                (*room, confirmed(job.await).await)
+                let name = format!("job {seed}");
+                let job = world.job(room, &name, seconds, PAUSE.start).await;
+                (*room, confirmed(job).await)
             });
         let (inside, outside, jobs) = tokio::join!(
             futures_util::future::join_all(inside),
