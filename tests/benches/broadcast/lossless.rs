@@ -131,7 +131,7 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         done.restarts,
         recovery.as_secs_f64()
     );
-    println!("what went wrong: {fired}");
+    println!("faults since the last restart: {fired}");
     mistakes
         .iter()
         .take(10)
