@@ -9,6 +9,7 @@ mod broadcast {
     mod crowd;
     mod faults;
     mod hall;
+    mod lossless;
     mod loudspeaker;
     mod mass;
     mod million;

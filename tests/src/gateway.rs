@@ -52,6 +52,13 @@ impl Setup {
         this.args(["--port", "0", "--secret-access-key", &secret])
     }
 
+    /// On this port, to restart a gateway where its clients look for it.
+    pub fn port(mut self, port: u16) -> Self {
+        // The first two arguments are the port.
+        self.args[1] = port.to_string().into();
+        self
+    }
+
     /// With further options.
     pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
@@ -198,6 +205,17 @@ impl Gateway {
     /// The gateway rejects the handshake.
     pub async fn try_client(&self, query: &str) -> Result<Client, HandshakeError> {
         Client::try_connect(&self.at(query), &[]).await
+    }
+
+    /// The port on which it serves.
+    ///
+    /// # Panics
+    ///
+    /// If its URL has none.
+    pub fn port(&self) -> u16 {
+        let rest = self.url.rsplit_once(':').map(|(_, rest)| rest);
+        let port = rest.and_then(|rest| rest.split('/').next()?.parse().ok());
+        port.expect("the URL has a port")
     }
 
     /// The URL with a query string.

@@ -10,6 +10,7 @@ mod deadline;
 mod gateway;
 mod handshake;
 mod lines;
+pub mod lossless;
 mod meter;
 mod processes;
 mod program;

@@ -39,6 +39,11 @@ impl Table {
         }
     }
 
+    /// The name of the table.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The store that the library keeps connections in, on this table.
     pub fn store(&self) -> lambda_ws::store::DynamoDb {
         lambda_ws::store::DynamoDb::new(self.client.clone(), &*self.name)

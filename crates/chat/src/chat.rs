@@ -1,7 +1,8 @@
-//! The handlers and the router. Each client is in one room and receives the messages of that room.
+//! The handlers and the router. A client receives the messages of its room.
 
 use crate::name::Name;
-use crate::protocol::{ConnectQuery, Direct, Join, Outgoing, Say};
+use crate::protocol::{ConnectQuery, Direct, Join, Outgoing, Say, Who};
+use crate::rooms::{Place, channels, is_log, name_of};
 use http::StatusCode;
 use lambda_ws::{
     Accept, Connection, ConnectionId, Error, Json, Opening, PresenceChange, Protocols, Query,
@@ -9,8 +10,11 @@ use lambda_ws::{
 };
 use std::time::Duration;
 
-/// The sub-protocol that the chat accepts if a client offers it.
-const PROTOCOL: &str = "chat.v1";
+/// The sub-protocol of plain clients. A client that offers none is a plain client as well.
+const PLAIN: &str = "chat.v1";
+
+/// The sub-protocol of clients that subscribe to lossless rooms.
+const LOSSLESS: &str = "chat.lossless.v1";
 
 const LOBBY: &str = "lobby";
 
@@ -22,6 +26,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) fn router() -> Router {
     Router::new()
+        .channels(channels())
         .connect(connect)
         .opened(welcome)
         .joined(joined)
@@ -43,22 +48,26 @@ async fn connect(
     })?;
     let room = Name::try_from(query.room.unwrap_or_else(|| LOBBY.to_owned()))
         .map_err(|problem| Error::client("bad_room", problem))?;
-    let (user, room) = (user.as_str(), room.as_str());
-    me.user(user)?;
-    me.join(room)?;
-    Ok(protocols.choose(&[PROTOCOL]).unwrap_or_default())
+    me.user(user.as_str())?;
+    if let Some(accept) = protocols.choose(&[LOSSLESS]) {
+        return Ok(accept);
+    }
+    me.join(room.as_str())?;
+    Ok(protocols.choose(&[PLAIN]).unwrap_or_default())
 }
 
-/// Sends the welcome message to a new client.
+/// Sends the welcome message to a new plain client. The others subscribe to a room later.
 async fn welcome(
     me: Connection,
     User(user): User,
     rooms: Rooms,
     sender: Sender,
 ) -> Result<(), Error> {
-    let (user, room) = (&user, current_room(&rooms)?);
-    let (users, more) = &sender.presence(room).first(MAX_USERS).await?;
-    let more = *more;
+    let Some(room) = rooms.0.iter().find(|room| !is_log(room)) else {
+        return Ok(());
+    };
+    let (user, users) = (&user, &Place::new(&sender, room).users(MAX_USERS).await?);
+    let (users, more) = (&users.0, users.1);
     let welcome = Outgoing::Welcome {
         user,
         room,
@@ -70,17 +79,15 @@ async fn welcome(
 }
 
 async fn say(
-    me: Connection,
     User(user): User,
     rooms: Rooms,
+    sender: Sender,
     Json(say): Json<Say>,
 ) -> Result<(), Error> {
-    let (room, text) = (current_room(&rooms)?, say.text.checked()?);
-    let user = &user;
-    me.room(room)
-        .send(Json(Outgoing::Said { user, room, text }))
-        .await?;
-    Ok(())
+    let room = chosen_room(&rooms, say.room.as_ref())?;
+    Place::new(&sender, room)
+        .say(&user, say.text.checked()?)
+        .await
 }
 
 async fn join(me: Connection, Json(join): Json<Join>) -> Result<(), Error> {
@@ -90,9 +97,14 @@ async fn join(me: Connection, Json(join): Json<Join>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn who(me: Connection, rooms: Rooms, sender: Sender) -> Result<(), Error> {
-    let room = current_room(&rooms)?;
-    let (users, more) = &sender.presence(room).first(MAX_USERS).await?;
+async fn who(
+    me: Connection,
+    rooms: Rooms,
+    sender: Sender,
+    Json(who): Json<Who>,
+) -> Result<(), Error> {
+    let room = chosen_room(&rooms, who.room.as_ref())?;
+    let (users, more) = &Place::new(&sender, room).users(MAX_USERS).await?;
     let more = *more;
     me.send(Json(Outgoing::Members { room, users, more }))
         .await?;
@@ -118,30 +130,36 @@ async fn joined(
     newcomer: ConnectionId,
     sender: Sender,
 ) -> Result<(), Error> {
-    let joined = Json(Outgoing::Joined {
-        users: &users,
-        room: &room,
-    });
-    sender.room(&room).except(&newcomer).send(joined).await?;
-    Ok(())
+    let (users, room) = (&*users, name_of(&room));
+    let joined = Outgoing::Joined { users, room };
+    Place::new(&sender, room)
+        .announce(joined, Some(&newcomer))
+        .await
 }
 
 async fn left(
     PresenceChange { room, users, .. }: PresenceChange,
     sender: Sender,
 ) -> Result<(), Error> {
-    let left = Json(Outgoing::Left {
-        users: &users,
-        room: &room,
-    });
-    sender.room(&room).send(left).await?;
-    Ok(())
+    let (users, room) = (&*users, name_of(&room));
+    let left = Outgoing::Left { users, room };
+    Place::new(&sender, room).announce(left, None).await
 }
 
-/// Returns the room of a connection.
-fn current_room(rooms: &Rooms) -> Result<&str, Error> {
-    let room = rooms.0.first().map(String::as_str);
-    room.ok_or_else(|| {
-        "the connection does not have a room: expected one room, joined in connect".into()
-    })
+/// Returns the room that a message is for: the one that it names, or the first one of its connection.
+fn chosen_room<'a>(rooms: &'a Rooms, named: Option<&Name>) -> Result<&'a str, Error> {
+    let mut names = rooms.0.iter().map(|room| name_of(room));
+    match named {
+        None => names.next().ok_or_else(|| {
+            Error::client(
+                "not_in_room",
+                "the connection is not in a room: subscribe to one first",
+            )
+        }),
+        Some(named) => names.find(|name| *name == named.as_str()).ok_or_else(|| {
+            let name = named.as_str();
+            let message = format!("the connection is not in `{name}`: subscribe to the room first");
+            Error::client("not_in_room", message)
+        }),
+    }
 }

@@ -3,6 +3,7 @@
 mod chat;
 mod name;
 mod protocol;
+mod rooms;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,13 @@ pub(crate) struct ConnectQuery {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Say {
     pub(crate) text: Text,
+    /// The room, for clients that are in several. Otherwise the client's only room.
+    pub(crate) room: Option<Name>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Who {
+    pub(crate) room: Option<Name>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +51,15 @@ impl Text {
             )),
         }
     }
+}
+
+/// A message in the log of a room.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Entry<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) text: &'a str,
+    /// The time in ms since 1970.
+    pub(crate) at: u64,
 }
 
 /// A message that the chat sends to a client.

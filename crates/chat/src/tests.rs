@@ -2,6 +2,7 @@
 
 mod conversations;
 mod errors;
+mod lossless;
 
 use crate::chat;
 use lambda_ws::testing::{Client, Gateway};

@@ -1,11 +1,13 @@
-// The page of the chat. Its websocket reconnects automatically.
+// The page of the chat. Its client reconnects, and delivers each message of a room once and in order.
 
-/** The pauses between attempts to connect, in ms. They double and are random, so that clients do not all reconnect at once. */
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 30_000;
+import { Client } from "./lambda_ws_client.js";
 
-/** The pause between keep-alive messages, in ms. API Gateway closes a connection that is idle for 10 minutes. */
-const KEEP_ALIVE = 4 * 60_000;
+/** The sub-protocol of clients that subscribe to rooms, and the prefix of these rooms. */
+const PROTOCOL = "chat.lossless.v1";
+const PREFIX = "chat/";
+
+/** No log has this position. So the first answer contains the whole history of the room. */
+const START = ["0", 0];
 
 /** The maximum number of lines that the page keeps of a room. */
 const LINES = 300;
@@ -34,12 +36,12 @@ const unread = new Map();
 let people = [];
 /** Whether the room has more people than `people` contains. */
 let more = false;
-let socket = null;
-let attempts = 0;
-let timer = null;
-let greeted = false;
-/** Whether the current connection received a welcome message. */
-let welcomed = false;
+/** The positions of the last known messages by room. */
+const positions = new Map();
+let client = null;
+let subscription = null;
+/** What to say when the room is entered next: `welcome`, `back`, `entered` or nothing. */
+let greeting = "welcome";
 let requesting = null;
 
 function element(tag, props, ...children) {
@@ -67,46 +69,56 @@ async function endpoint() {
   return (await response.json()).websocket;
 }
 
-async function connect() {
-  clearTimeout(timer);
-  state("connecting", attempts === 0 ? "connecting" : "reconnecting");
-  let opened;
-  try {
-    const url = new URL(await endpoint());
-    url.search = new URLSearchParams({ user: me.name, room: me.room });
-    opened = new WebSocket(url);
-  } catch (error) {
-    return reconnectLater(error.message);
-  }
-  socket = opened;
-  opened.onopen = () => {
-    if (opened !== socket) return;
-    attempts = 0;
-    state("online", "online");
-    welcomed = false;
-  };
-  opened.onmessage = (message) => {
-    if (opened === socket) receive(JSON.parse(message.data));
-  };
-  opened.onclose = (event) => {
-    if (opened === socket) reconnectLater(event.reason);
-  };
+function connect() {
+  client = new Client({
+    async url() {
+      const url = new URL(await endpoint());
+      url.search = new URLSearchParams({ user: me.name });
+      return url.href;
+    },
+    protocols: [PROTOCOL],
+  });
+  client.on("state", connection);
+  client.on("message", receive);
+  client.on("error", (error) => note(me.room, error.message, "bad"));
+  connection(client.state);
+  subscribe();
 }
 
-/** Reconnects after a pause. */
-function reconnectLater(why) {
-  socket = null;
-  const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** attempts) * (0.5 + Math.random() / 2);
-  attempts++;
-  if (attempts === 1) note(me.room, `The connection was lost${why ? ` (${why})` : ""}. It reconnects automatically.`, "bad");
-  const until = Date.now() + pause;
-  const count = () => {
-    const left = Math.ceil((until - Date.now()) / 1000);
-    if (left <= 0) return connect();
-    state("offline", navigator.onLine ? `offline, reconnecting in ${left} s` : "no network");
-    timer = setTimeout(count, Math.min(1000, until - Date.now()));
-  };
-  count();
+/** Shows the state of the connection. The page is online when the room has answered. */
+function connection(now) {
+  if (now === "open") return;
+  if (now === "connecting") return state("connecting", client.attempts === 0 ? "connecting" : "reconnecting");
+  if (now === "closed") return state("offline", "closed");
+  if (client.attempts === 1) {
+    const why = client.lastError?.message;
+    note(me.room, `The connection was lost${why ? ` (${why})` : ""}. It reconnects automatically.`, "bad");
+  }
+  greeting ??= "back";
+  state("offline", navigator.onLine ? "offline, reconnecting" : "no network");
+}
+
+/** Enters the room `me.room` at the last known message, or at the begin of its history. */
+function subscribe() {
+  const name = me.room;
+  const entered = client.room(`${PREFIX}${name}`, { since: positions.get(name) ?? START });
+  subscription = entered;
+  entered.on("message", ({ data: { user, text, at } }) => add(name, { user, text, at }));
+  entered.on("gap", ({ from, lost }) => {
+    // Nobody misses what was said before the first visit.
+    if (from[0] === START[0] && from[1] === START[1]) return;
+    note(name, lost ? `You missed ${lost} ${lost === 1 ? "message" : "messages"}.` : "You may have missed some messages.", "bad");
+  });
+  entered.on("subscribed", () => {
+    // The answer contains messages, which come before the greeting.
+    queueMicrotask(() => {
+      if (entered !== subscription) return;
+      state("online", "online");
+      greet();
+      requestPeople(0);
+    });
+  });
+  entered.on("error", (error) => note(name, error.message, "bad"));
 }
 
 function state(word, text) {
@@ -116,29 +128,40 @@ function state(word, text) {
   at("send").disabled = word !== "online";
 }
 
-function send(message) {
-  if (socket?.readyState !== WebSocket.OPEN) return false;
-  socket.send(JSON.stringify(message));
-  return true;
+/** Sends a message of the user, and shows its error. */
+function request(message) {
+  const room = me.room;
+  client.request(message).catch(({ code, message: problem }) => {
+    const isSent = code === "lost" || code === "timeout";
+    note(room, isSent ? `It is not known whether your message arrived: ${message.text}` : problem, "bad");
+  });
 }
 
 /** Requests the list of people. Several calls within the pause send one request. */
 function requestPeople(after = 120) {
   clearTimeout(requesting);
-  requesting = setTimeout(() => send({ action: "who" }), after);
+  requesting = setTimeout(() => {
+    if (isOnline()) client.send({ action: "who", room: me.room });
+  }, after);
+}
+
+function isOnline() {
+  return at("state").dataset.state === "online";
 }
 
 function greet() {
-  const text = greeted ? `You are back in ${me.room}.` : `Welcome, ${me.name}! You are in ${me.room}. Click a name to send a direct message.`;
-  note(me.room, text, greeted ? "" : "hello");
-  greeted = true;
+  const text = {
+    welcome: `Welcome, ${me.name}! You are in ${me.room}. Click a name to send a direct message.`,
+    back: `You are back in ${me.room}.`,
+    entered: `You are now in ${me.room}.`,
+  }[greeting];
+  if (text) note(me.room, text, greeting === "welcome" ? "hello" : "");
+  greeting = null;
 }
 
+/** Takes a message that is not in the log of a room. */
 function receive(message) {
   switch (message.type) {
-    case "said":
-      add(message.room, { user: message.user, text: message.text });
-      break;
     case "direct":
       add(me.room, { user: message.user, text: message.text, direct: true });
       break;
@@ -149,20 +172,6 @@ function receive(message) {
     case "left":
       noteUsers(message, "left");
       leave(message);
-      break;
-    case "welcome":
-      // A connection can receive two welcome messages.
-      if (!welcomed) greet();
-      welcomed = true;
-      members(message);
-      break;
-    case "entered":
-      me.room = message.room;
-      saved.set("chat:room", me.room);
-      selectRecipient(null);
-      note(me.room, `You are now in ${me.room}.`);
-      paint();
-      requestPeople();
       break;
     case "members":
       members(message);
@@ -217,7 +226,10 @@ function add(room, line) {
   if (all.length > LINES) all.shift();
   if (room !== me.room) unread.set(room, (unread.get(room) ?? 0) + 1);
   try {
-    sessionStorage.setItem("chat:lines", JSON.stringify([...lines].map(([name, list]) => [name, list.slice(-100)])));
+    // Together, so that a reload continues exactly after the stored lines.
+    if (subscription?.position) positions.set(subscription.name.slice(PREFIX.length), subscription.position);
+    const stored = { lines: [...lines].map(([name, list]) => [name, list.slice(-100)]), positions: [...positions] };
+    sessionStorage.setItem("chat:log", JSON.stringify(stored));
   } catch {
     // The storage is full or not allowed. The lines are then lost on a reload.
   }
@@ -296,7 +308,16 @@ function selectRecipient(name) {
 
 function join(room) {
   menu(false);
-  if (room !== me.room) send({ action: "join", room });
+  if (room === me.room) return;
+  if (subscription.position) positions.set(me.room, subscription.position);
+  subscription.close();
+  me.room = room;
+  saved.set("chat:room", room);
+  greeting = "entered";
+  selectRecipient(null);
+  paint();
+  if (client.state === "open") state("connecting", "entering");
+  subscribe();
 }
 
 function menu(open) {
@@ -325,9 +346,8 @@ at("enter").addEventListener("submit", (event) => {
 at("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const text = at("text").value.trim();
-  if (!text) return;
-  const message = me.to ? { action: "direct", to: me.to, text } : { action: "say", text };
-  if (!send(message)) return;
+  if (!text || !isOnline()) return;
+  request(me.to ? { action: "direct", to: me.to, text } : { action: "say", room: me.room, text });
   // The chat sends a direct message only to its recipient.
   if (me.to) add(me.room, { user: me.name, to: me.to, text, direct: true, mine: true });
   at("text").value = "";
@@ -339,25 +359,27 @@ at("join").addEventListener("submit", (event) => {
 });
 at("to").addEventListener("click", () => selectRecipient(null));
 at("menu").addEventListener("click", () => menu(!at("side").classList.contains("open")));
-at("retry").addEventListener("click", connect);
+// The client connects at once when the network is back.
+at("retry").addEventListener("click", () => {
+  if (client.state === "closed") connect();
+  else dispatchEvent(new Event("online"));
+});
 at("leave").addEventListener("click", () => {
   sessionStorage.removeItem("chat:in");
-  sessionStorage.removeItem("chat:lines");
+  sessionStorage.removeItem("chat:log");
   location.reload();
-});
-addEventListener("online", () => {
-  if (!socket && me.name) connect();
 });
 addEventListener("keydown", (event) => {
   if (event.key === "Escape") me.to ? selectRecipient(null) : menu(false);
 });
-setInterval(() => send({ action: "who" }), KEEP_ALIVE);
 
 const query = new URLSearchParams(location.search);
 at("name").value = query.get("user") ?? saved.get("chat:name") ?? "";
 at("room").value = query.get("room") ?? saved.get("chat:room") ?? "lobby";
 if (sessionStorage.getItem("chat:in")) {
-  for (const [room, list] of JSON.parse(sessionStorage.getItem("chat:lines") ?? "[]")) lines.set(room, list);
-  greeted = true;
+  const stored = JSON.parse(sessionStorage.getItem("chat:log") ?? '{"lines":[],"positions":[]}');
+  for (const [room, list] of stored.lines) lines.set(room, list);
+  for (const [room, position] of stored.positions) positions.set(room, position);
+  greeting = "back";
   enter(sessionStorage.getItem("chat:name"), sessionStorage.getItem("chat:room"));
 }

@@ -441,6 +441,21 @@ impl Machine {
         }
     }
 
+    /// Handles a `$unsubscribe` that failed: the connection is still in the room.
+    fn stays(&mut self, socket: u64, serial: u64) {
+        let Some(member) = self.find(socket).and_then(|link| link.get(serial)) else {
+            return;
+        };
+        let failures = member.failures;
+        let due = self.now + self.backoff(failures);
+        if let Some(member) = self.find(socket).and_then(|link| link.get(serial)) {
+            member.status = Status::Staying;
+            member.id = None;
+            member.due = due;
+            member.failures += 1;
+        }
+    }
+
     /// Sends what makes the rooms of a connection those that the application wants.
     fn reconcile(&mut self, socket: u64) {
         let (now, rooms) = (self.now, &self.rooms);
@@ -454,10 +469,15 @@ impl Machine {
             Status::Waiting => wanted(member.room) && !is_due(deadline, now, member.due),
             Status::Asking => wanted(member.room),
             Status::Joining | Status::Joined | Status::Leaving => true,
+            Status::Staying => !rooms.iter().any(|room| room.name == member.name),
         });
         // A frame can overtake another one, so a room is joined again only after the answer.
         let leaving = link.members.iter();
-        let leaving = leaving.filter(|m| m.status == Status::Joined && !wanted(m.room));
+        let leaving = leaving.filter(|member| match member.status {
+            Status::Joined => !wanted(member.room),
+            Status::Staying => is_due(deadline, now, member.due),
+            _ => false,
+        });
         let leaving: Vec<_> = leaving.map(|m| (m.serial, m.name.clone())).collect();
         let missing = rooms.iter().filter(|room| !link.has(&room.name));
         let missing: Vec<_> = missing

@@ -12,7 +12,10 @@ const MAX_FRAME: usize = 32 * 1024;
 /// Rejects a message that does not fit into a frame.
 pub(crate) fn check_length(text: &str) -> Result<(), Error> {
     if text.len() > MAX_FRAME {
-        let text = format!("the message is too long: expected at most {MAX_FRAME} bytes");
+        let length = text.len();
+        let text = format!(
+            "a message of {length} bytes is too long: expected at most 32 KB ({MAX_FRAME})"
+        );
         return Err(Error::new("too_long", text));
     }
     Ok(())

@@ -6,13 +6,14 @@ import { copy, h, number, painter, request } from "./dom.js";
 import * as figures from "./figures.js";
 import * as invocations from "./invocations.js";
 import * as knobs from "./knobs.js";
+import * as rooms from "./rooms.js";
 import { setting } from "./store.js";
 import { Model } from "./stream.js";
 import * as tables from "./tables.js";
 
 const VIEWS = [
   ["clients", "Clients", clients], ["invocations", "Invocations", invocations], ["connections", "Connections", connections],
-  ["tables", "Tables", tables], ["figures", "Figures", figures], ["knobs", "Knobs", knobs],
+  ["rooms", "Rooms", rooms], ["tables", "Tables", tables], ["figures", "Figures", figures], ["knobs", "Knobs", knobs],
 ];
 
 const model = new Model();

@@ -39,6 +39,7 @@ mod assets;
 mod backend;
 mod client;
 mod clients;
+mod logs;
 mod reply;
 mod sampler;
 mod stream;

@@ -2,7 +2,8 @@
 
 use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
-use tests::bench::positive;
+use std::time::Duration;
+use tests::bench::{positive, seconds};
 
 /// Measures and checks broadcasts. Fails if a check fails.
 #[derive(Debug, Parser)]
@@ -10,7 +11,7 @@ use tests::bench::positive;
 pub(super) struct Args {
     #[arg(value_enum, value_name = "SECTION", default_values = ["crowd", "faults", "mass", "million", "costs"])]
     pub(super) sections: Vec<Section>,
-    /// The maximum number of clients [default: 20000; 5000 in `faults`, because throttling makes it slow]
+    /// The maximum number of clients [default: 20000; 5000 in `faults`, because throttling makes it slow; 1000 in `lossless`]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) connections: Option<usize>,
     /// The faults of the section `faults`
@@ -29,7 +30,10 @@ pub(super) struct Args {
     /// The largest audience [default: 1000000 in `million`, 100000 in `costs`]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub(super) members: Option<usize>,
-    /// Another build of the gateway, in `mass`
+    /// How long everything goes wrong in `lossless`, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
+    pub(super) duration: Duration,
+    /// Another build of the gateway, in `mass` and `lossless`
     #[arg(long, value_name = "PATH")]
     pub(super) gateway: Option<PathBuf>,
     /// Another build of the function: of the chat in `mass`, of `crowd` in `slow`
@@ -49,6 +53,8 @@ pub(super) enum Section {
     Faults,
     /// The chat with 200, 500 and 1 000 clients that arrive at once and leave at once
     Mass,
+    /// Lossless rooms with 1 000 clients, while connections break, processes are killed and the gateway restarts
+    Lossless,
     /// Clients that do not read beside clients that do
     Slow,
     /// Time and memory of a broadcast to 1 000 000 members without sockets

@@ -1,7 +1,7 @@
 //! The program.
 
 use super::args::{Args, Section};
-use super::{costs, faults, mass, million, once, slow};
+use super::{costs, faults, lossless, mass, million, once, slow};
 use clap::Parser;
 use std::process::ExitCode;
 use tests::bench::{block_on, exit_code};
@@ -50,6 +50,7 @@ impl Section {
             Self::Crowd => once::measure(args, checks).await,
             Self::Faults => faults::measure(args, checks).await,
             Self::Mass => mass::measure(args, checks).await,
+            Self::Lossless => lossless::measure(args, checks).await,
             Self::Slow => slow::measure(args, checks).await,
             Self::Million => million::measure(args, checks).await,
             Self::Costs => costs::measure(args, checks).await,

@@ -4,11 +4,13 @@ import unittest
 import urllib.parse
 
 from harness.browser import Browser
+from harness.client import Client
 from harness.crowd import Crowd
 from harness.gateway import serve_for
 from harness.programs import eventually, fetch_json
+from selenium.webdriver.support.select import Select
 
-VIEWS = ["clients", "invocations", "connections", "tables", "figures", "knobs"]
+VIEWS = ["clients", "invocations", "connections", "rooms", "tables", "figures", "knobs"]
 
 # As many as the page has to show without stalling.
 CLIENTS = 5000
@@ -147,6 +149,33 @@ class Console(unittest.TestCase):
         self.browser.see(".detail .code", '"pk": "R#garden"')
         self.view("figures")
         self.browser.see(".figures tbody th", "$connect")
+
+    def test_the_log_of_a_room_is_shown_page_by_page(self):
+        with Client(self.gateway, "user=hal&room=diary") as hal, Client(self.gateway, "user=ida&room=other") as ida:
+            ida.send(action="say", text="elsewhere")
+            ida.receive()
+            for number in range(1, 131):
+                hal.send(action="say", text=f"entry {number}")
+                hal.receive()
+        self.view("rooms")
+        rooms = Select(self.browser.see(".rooms-view select"))
+        eventually("the rooms", lambda: any(one.text == "chat/diary" for one in rooms.options))
+        rooms.select_by_visible_text("chat/diary")
+        self.browser.see(".toolbar .facts dd", "130")
+        self.browser.see(".row", "entry 130")
+        status = self.browser.text(".toolbar [role=status]", "100 messages")
+        self.assertRegex(status, r":130 to \w+:31$")
+        self.browser.click(".toolbar button", "Older")
+        self.browser.see(".row", "entry 30")
+        self.browser.see(".toolbar [role=status]", "30 messages")
+        self.assertEqual(self.browser.all(".row", "entry 130"), [])
+        self.browser.see(".toolbar button:disabled", "Older")
+        self.browser.click(".row", "entry 29")
+        self.browser.see(".detail .facts", ":29")
+        self.browser.see(".detail .code", '"text": "entry 29"')
+        self.assertEqual(self.browser.all(".row", "elsewhere"), [])
+        self.browser.click(".toolbar button", "Newest")
+        self.browser.see(".row", "entry 130")
 
     def test_settings_survive_a_reload(self):
         self.browser.click("#theme")

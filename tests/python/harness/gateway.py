@@ -61,12 +61,12 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serve(*options, stderr_lines=None):
-    """Serves the chat with `cargo dev --port 0`, and stops it by Ctrl-C.
+def serve(*options, stderr_lines=None, port=0):
+    """Serves the chat with `cargo dev`, on a free port by default, and stops it by Ctrl-C.
 
     The list `stderr_lines` receives the lines of the standard error, also those before the gateway serves.
     """
-    command = ["cargo", "dev", "--port", "0", *options]
+    command = ["cargo", "dev", "--port", str(port), *options]
     stderr = None if stderr_lines is None else subprocess.PIPE
     with contextlib.ExitStack() as stack:
         program = running(command, TIMEOUT, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)

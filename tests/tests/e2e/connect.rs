@@ -114,3 +114,137 @@ async fn a_client_that_the_server_disconnects_sees_the_close_code() {
     let last = ended.stderr.last().map(String::as_str);
     assert_eq!(last, Some("closed by the server: 1001 Going away"));
 }
+
+/// The function with lossless rooms.
+fn lossless(data: &std::path::Path) -> Setup {
+    let setup = Setup::new().args(["--data".as_ref(), data.as_os_str()]);
+    setup.program([env!("CARGO_BIN_EXE_lossless")])
+}
+
+async fn publish(gateway: &Gateway, room: &str, text: &str) {
+    let event = json!({"publish": {"room": room, "data": text}}).to_string();
+    let answer = gateway.admin("POST", "invoke", &event).await;
+    assert!(answer["response"]["position"].is_array(), "{answer}");
+}
+
+/// Waits for a line of a room, and returns its position and its data.
+async fn message(follower: &mut Program, text: &str) -> (String, String) {
+    let wanted = format!("{text:?}");
+    let line = follower.stdout.find(|line| line.ends_with(&wanted));
+    let line = within("a message", line).await.expect("a message");
+    let mut parts = line.splitn(3, ' ');
+    let mut part = || parts.next().expect("ROOM EPOCH:SEQ DATA").to_owned();
+    (part(), part())
+}
+
+#[tokio::test]
+async fn subscriptions_survive_a_restart_of_the_gateway_and_print_what_was_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("tables");
+    let gateway = lossless(&data).start().await;
+    let (port, url) = (gateway.port(), gateway.url.clone());
+    let args = ["--subscribe", "long/tea", "--subscribe", "short/tea"];
+    let mut follower = start(&url, &args);
+    for room in ["long/tea", "short/tea"] {
+        let subscribed = format!("subscribed to {room}");
+        let subscribed = follower.stderr.find(|line| line.contains(&subscribed));
+        within("a subscription", subscribed).await.expect("a line");
+    }
+    publish(&gateway, "long/tea", "one").await;
+    let (room, first) = message(&mut follower, "one").await;
+    assert_eq!(room, "long/tea");
+    assert!(first.ends_with(":1"), "{first}");
+    // The room keeps 20 messages.
+    publish(&gateway, "short/tea", "first").await;
+    assert_eq!(message(&mut follower, "first").await.0, "short/tea");
+
+    gateway.stop().await;
+    let lost = follower
+        .stderr
+        .find(|line| line.contains("connecting again"));
+    within("a lost connection", lost).await.expect("a line");
+    // Messages arrive at another port first, so that the follower misses them.
+    let elsewhere = lossless(&data).start().await;
+    publish(&elsewhere, "long/tea", "two").await;
+    publish(&elsewhere, "long/tea", "three").await;
+    for number in 0..25 {
+        publish(&elsewhere, "short/tea", &format!("message {number}")).await;
+    }
+    elsewhere.stop().await;
+    let gateway = lossless(&data).port(port).start().await;
+    let again = follower
+        .stderr
+        .find(|line| line.contains("connected again"));
+    within("another connection", again).await.expect("a line");
+    let (_, third) = message(&mut follower, "three").await;
+    message(&mut follower, "message 24").await;
+
+    follower.signal(rustix::process::Signal::INT);
+    let ended = follower.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.complains(&format!("long/tea ends at {third}")),
+        "{ended:?}"
+    );
+    let lines = |room: &str| {
+        let lines = ended
+            .stdout
+            .iter()
+            .filter_map(|line| line.strip_prefix(room));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let epoch = first.trim_end_matches(":1");
+    let expected = ["one", "two", "three"].iter().zip(1..);
+    let expected = expected.map(|(text, seq)| format!(" {epoch}:{seq} {text:?}"));
+    assert_eq!(lines("long/tea"), expected.collect::<Vec<_>>());
+    let short = lines("short/tea");
+    assert_eq!(
+        short.len(),
+        1 + 1 + 20,
+        "a message, a gap, and the history: {short:?}"
+    );
+    assert!(
+        short[1].starts_with(" gap: 5 messages are lost after "),
+        "{short:?}"
+    );
+    assert!(short[2].ends_with("\"message 5\""), "{short:?}");
+
+    // Another process continues there.
+    let args = ["--subscribe", "long/tea", "--since", &first];
+    let mut follower = start(&gateway.url, &args);
+    message(&mut follower, "two").await;
+    assert_eq!(message(&mut follower, "three").await.1, third);
+    follower.signal(rustix::process::Signal::INT);
+    assert_eq!(follower.ended().await.code, Some(0));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_refused_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gateway = lossless(&folder.path().join("tables")).start().await;
+    let ended = start(&gateway.url, &["--subscribe", "secret"])
+        .ended()
+        .await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.errors()[0].contains("forbidden"), "{ended:?}");
+    for args in [
+        &["--since", "0mk0ztxmo:1"][..],
+        &["--subscribe", "tea", "--since", "57"],
+        &["--subscribe", "tea", "--linger", "1"],
+    ] {
+        let ended = start(&gateway.url, args).ended().await;
+        assert_eq!(ended.code, Some(2), "{args:?}: {ended:?}");
+    }
+    let args = [
+        "--subscribe",
+        "tea",
+        "--subscribe",
+        "news",
+        "--since",
+        "0mk0ztxmo:1",
+    ];
+    let ended = start(&gateway.url, &args).ended().await;
+    assert!(ended.errors()[0].contains("--since"), "{ended:?}");
+    gateway.stop().await;
+}

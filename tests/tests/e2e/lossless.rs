@@ -1,20 +1,15 @@
 //! Lossless rooms with the real function, gateway and client, while connections break and much fails on purpose.
 
-mod checker;
-mod guest;
-mod proxy;
 mod publisher;
 
-use checker::Checker;
 use fastrand::Rng;
-use guest::{Guest, connect};
-use lambda_ws_client::{Position, RoomEvent};
 use publisher::Publisher;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use tests::{Gateway, Setup, within};
-use tokio::time::{Instant, sleep, timeout};
+use tests::Setup;
+use tests::lossless::{Guest, Log, ends, read, recover};
+use tokio::time::{Instant, sleep};
 
 const FAULTS: &str =
     "gone=2%,false-gone=1%,throttle=3%,crash=1%,lost-disconnect=20%,post-latency=20ms";
@@ -32,9 +27,6 @@ fn seed() -> u64 {
     let seed = std::env::var("SEED").ok();
     seed.map_or(20, |seed| seed.parse().expect("SEED is a number"))
 }
-
-/// The messages of one room.
-type Log = BTreeMap<Position, Value>;
 
 /// Cuts connections at random until a time. Those that stall are not cut. Returns the number of cuts.
 async fn cut(guests: &[Guest], end: Instant) -> usize {
@@ -57,71 +49,19 @@ async fn cut(guests: &[Guest], end: Instant) -> usize {
     cuts
 }
 
-/// Returns the ends of all logs, as a new client learns them.
-async fn ends(gateway: &Gateway) -> HashMap<&'static str, Position> {
-    let client = connect(gateway.at("user=reader"));
-    let mut ends = HashMap::new();
-    for name in ROOMS {
-        let mut room = client.room(name).subscribe();
-        let end = async {
-            loop {
-                match room.next().await {
-                    Some(RoomEvent::Subscribed { position, .. }) => return position,
-                    Some(_) => {}
-                    None => panic!("{name}: {:?}", room.error()),
-                }
-            }
-        };
-        let end = within("the end of a log", end).await;
-        ends.insert(name, end.expect("a room with history"));
-    }
-    client.close().await;
-    ends
-}
-
-/// Reads the log of a room after a position.
-async fn read(gateway: &Gateway, name: &str, start: Position, end: &Position) -> Log {
-    let client = connect(gateway.at("user=reader"));
-    let mut room = client.room(name).since(start).subscribe();
-    let mut checker = Checker::new(&room);
-    while checker.position.as_ref() < Some(end) {
-        let event = within("the log of a room", room.next()).await;
-        checker.note(event.unwrap_or_else(|| panic!("{name}: {:?}", room.error())));
-    }
-    client.close().await;
-    assert_eq!((checker.mistakes, checker.gaps), (vec![], 0), "{name}");
-    checker.received
-}
-
-/// Waits until all guests are at the ends of their logs.
-async fn recover(guests: &[Guest], ends: &HashMap<&str, Position>) {
-    let is_late = |guest: &&Guest| !guest.is_at(&ends[guest.room]);
-    let recovered = async {
-        while guests.iter().any(|guest| is_late(&guest)) {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    if timeout(RECOVERY, recovered).await.is_err() {
-        let late = guests.iter().filter(is_late);
-        let late = late.map(|guest| format!("{:?} {:?}", guest.checker(), guest.client.status()));
-        let late: Vec<_> = late.collect();
-        panic!("not at {ends:?} after {RECOVERY:?}: {late:#?}");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_lossless_rooms_miss_nothing_while_connections_break() {
     let setup = Setup::new().args(["--fault", FAULTS, "--fault-seed", &seed().to_string()]);
     let function = [env!("CARGO_BIN_EXE_lossless")];
     let gateway = setup.program(function).start().await;
-    let starts = ends(&gateway).await;
+    let starts = ends(&gateway, &ROOMS).await;
     let mut guests = Vec::new();
     for number in 0..CLIENTS {
         let room = ROOMS[number % ROOMS.len()];
-        guests.push(Guest::join(&gateway, room, &format!("u{number}")).await);
+        guests.push(Guest::join(&gateway, room, &format!("user=u{number}")).await);
         if number == CLIENTS / 2 {
             // The others subscribe while messages are published.
-            recover(&guests, &starts).await;
+            recover(&guests, &starts, RECOVERY).await;
         }
     }
 
@@ -138,12 +78,12 @@ async fn clients_of_lossless_rooms_miss_nothing_while_connections_break() {
     let (confirmed, cuts) = tokio::join!(publishing, cut(&guests, end));
 
     let stopped = Instant::now();
-    recover(&guests, &ends(&gateway).await).await;
+    recover(&guests, &ends(&gateway, &ROOMS).await, RECOVERY).await;
     let recovery = stopped.elapsed();
     let faults = gateway.admin("PATCH", "faults", "off").await;
     // A handler whose client did not wait may have published later.
-    let ends = ends(&gateway).await;
-    recover(&guests, &ends).await;
+    let ends = ends(&gateway, &ROOMS).await;
+    recover(&guests, &ends, RECOVERY).await;
 
     let mut logs = HashMap::new();
     for name in ROOMS {

@@ -179,8 +179,9 @@ export class Client extends Emitter<ClientEvents> {
   #call(text: string, options: Omit<Call, "text">): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const unsent = Math.max(0, ...[...this.#sockets.values()].map((socket) => socket?.bufferedAmount ?? 0));
-      if (new TextEncoder().encode(text).length > MAX_FRAME) {
-        reject(new ClientError("too_long", `the message is too long: expected at most 32 KB`));
+      const { length } = new TextEncoder().encode(text);
+      if (length > MAX_FRAME) {
+        reject(new ClientError("too_long", `a message of ${length} bytes is too long: expected at most 32 KB (${MAX_FRAME})`));
       } else if (unsent > MAX_UNSENT) {
         reject(new ClientError("queue_full", "the network is slow: 1 MiB is not sent yet"));
       } else {

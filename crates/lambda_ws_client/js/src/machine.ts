@@ -39,7 +39,7 @@ export interface Call {
 /** A room on one connection. */
 export interface Member {
   room: Room;
-  status: "asking" | "waiting" | "joining" | "joined" | "leaving";
+  status: "asking" | "waiting" | "joining" | "joined" | "leaving" | "staying";
   /** The deadline of the answer, or the time of the next try. */
   due: number;
   /** The id of the frame that has no answer yet. */
@@ -344,8 +344,15 @@ export class Machine {
       ...(requestId !== undefined && { requestId: `${requestId}` }),
       ...(member && { retrying: expired || failed }),
     });
-    if (this.#reply(id, error) || this.#left(link, member)) return;
-    if (member) {
+    if (this.#reply(id, error)) return;
+    if (failed && member?.status === "leaving") {
+      // The connection is still in the room.
+      member.status = "staying";
+      delete member.id;
+      member.due = this.#now + this.#backoff(member.room.failures++);
+    } else if (this.#left(link, member)) {
+      // There is nothing to leave.
+    } else if (member) {
       this.#refused(link, member, error);
     } else if (link.ping?.id === id && link.ping) {
       for (const { room } of link.ping.sent.keys()) room.noAnswer(this.#now, true);
@@ -389,10 +396,12 @@ export class Machine {
   /** Sends what makes the rooms of a connection those that the application wants. */
   #reconcile(link: Link): void {
     for (const [name, member] of link.members) {
+      const { status, due } = member;
       const wanted = this.#wants(member.room);
-      if (member.status === "waiting" ? !wanted || this.#due(member.due) : !wanted && member.status === "asking") {
+      const over = status === "waiting" ? !wanted || this.#due(due) : !wanted && status === "asking";
+      if (over || (status === "staying" && this.#rooms.has(name))) {
         link.members.delete(name);
-      } else if (!wanted && member.status === "joined") {
+      } else if (status === "staying" ? this.#due(due) : !wanted && status === "joined") {
         // A frame can overtake another one, so the room is joined again only after the answer.
         this.#request(link, member, "leaving", { action: "$unsubscribe", room: name });
       }

@@ -19,6 +19,12 @@ test("the minified file is small", (context) => {
   assert.ok(size <= MAX_SIZE, `${size} bytes: expected at most ${MAX_SIZE}`);
 });
 
+test("the page of the chat has the minified file of this package", () => {
+  const copy = "crates/chat/web/lambda_ws_client.js";
+  const [own, built] = [`${ROOT}/../../../${copy}`, `${ROOT}/dist/lambda-ws-client.min.js`].map((path) => readFileSync(path));
+  assert.ok(own!.equals(built!), `${copy} differs; fix: cp dist/lambda-ws-client.min.js ../../chat/web/lambda_ws_client.js`);
+});
+
 test("the package contains only what is needed", () => {
   const options = ["pack", "--dry-run", "--json", "--ignore-scripts"];
   const answer = JSON.parse(execFileSync("npm", options, { cwd: ROOT, encoding: "utf8" }));

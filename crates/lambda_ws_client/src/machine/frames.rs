@@ -175,22 +175,20 @@ impl Machine {
         if self.requests.iter().any(|call| is_id(id, call.id)) {
             return self.reply(id, Err(error));
         }
+        let has_failed = matches!(code, "unavailable" | "internal");
         let now = self.now;
         let awaiting = self.awaiting(socket, frame);
         let Some(link) = self.find(socket) else {
             return;
         };
         match awaiting {
+            Some((serial, Status::Leaving)) if has_failed => self.stays(socket, serial),
             Some((serial, Status::Leaving)) => {
                 link.remove(serial);
             }
             Some((serial, _)) => {
                 let asks = link.get(serial).is_some_and(|member| member.has_asked);
-                let again = match code {
-                    "unavailable" | "internal" => true,
-                    "token_expired" => asks,
-                    _ => false,
-                };
+                let again = has_failed || (code == "token_expired" && asks);
                 self.refused(socket, serial, error.retrying(again));
             }
             None => match link.ping.take_if(|ping| is_id(id, Some(ping.id))) {

@@ -14,6 +14,8 @@ pub(super) enum Status {
     Joining,
     Joined,
     Leaving,
+    /// Leaving failed and is tried again later.
+    Staying,
 }
 
 /// A room on one connection.
@@ -33,6 +35,8 @@ pub(super) struct Member {
     /// The id of the frame that has no answer yet.
     pub(super) id: Option<u64>,
     pub(super) since: Option<Position>,
+    /// The attempts to leave that failed.
+    pub(super) failures: u32,
 }
 
 /// A `$ping` without an answer.
@@ -100,6 +104,7 @@ impl Link {
             has_asked: false,
             id: None,
             since: None,
+            failures: 0,
         });
         self.members.last_mut().expect("it was just added")
     }

@@ -1,11 +1,14 @@
 //! An interactive client.
 
+mod subscribe;
+
 use super::output::Style;
 use super::sign::Sign;
 use super::signals::Signals;
 use super::trust::Trust;
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
+use lambda_ws_client::Position;
 use lambda_ws_local::emulator::Failure;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -26,6 +29,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_tls_with_
   lambda-ws-local connect wss://abcd1234.execute-api.eu-west-1.amazonaws.com/dev --header 'Authorization: Bearer x'
   lambda-ws-local connect --cacert ca.pem wss://localhost:3001/dev
   echo '{\"action\":\"who\"}' | lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'
+  lambda-ws-local connect ws://127.0.0.1:3001/dev --subscribe tea --subscribe news
+  lambda-ws-local connect ws://127.0.0.1:3001/dev --subscribe tea --since 0mk0ztxmo:57
+
+With --subscribe, it connects again after a lost connection and prints what it missed. A message of a room is
+the line `ROOM EPOCH:SEQ DATA`, and a gap is the line `ROOM gap: ..`. Ctrl-C ends it.
 
 Ctrl-D closes the connection. In a pipe, the end of the input closes it after --linger seconds
 without a message. Exit code: 0 if the connection was opened and closed normally.")]
@@ -41,6 +49,15 @@ pub(super) struct Connect {
     /// How long to wait for messages after the end of the input, in seconds
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     linger: f64,
+    /// Subscribe to a lossless room, and stay subscribed when the connection is lost; repeatable
+    #[arg(long, value_name = "ROOM", conflicts_with_all = ["linger", "cacert", "insecure"])]
+    subscribe: Vec<String>,
+    /// Print the messages after this position first; for one room only
+    #[arg(long, value_name = "EPOCH:SEQ", requires = "subscribe", value_parser = subscribe::position)]
+    since: Option<Position>,
+    /// The room token, if the rooms require one
+    #[arg(long, requires = "subscribe")]
+    token: Option<String>,
     #[command(flatten)]
     sign: Sign,
     #[command(flatten)]
@@ -73,9 +90,12 @@ enum End {
 
 impl Connect {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
         // More than one provider may be compiled in, so rustls has no default.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        if !self.subscribe.is_empty() {
+            return self.follow().await;
+        }
+        let mut signals = Signals::listen()?;
         let request = self.request()?;
         let connector = self.trust.connector(request.uri())?;
         let connecting = connect_async_tls_with_config(request, None, false, connector);

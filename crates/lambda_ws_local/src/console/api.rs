@@ -135,6 +135,8 @@ impl Console {
                 let id = id.ok_or_else(|| ConsoleError::bad("`connection` is missing"))?;
                 Ok(backend.close(gateway, id))
             }
+            ["rooms"] if get => backend.rooms().await,
+            ["log"] if post => backend.log(read(&body)?).await,
             ["dynamodb", operation] if post => backend.read(operation, body).await,
             ["replay"] if post => self.replay(read(&body)?).await,
             ["knobs"] if get => Ok(self.knobs(gateway)),
@@ -143,7 +145,8 @@ impl Console {
                 Ok(self.knobs(gateway))
             }
             [
-                "state" | "details" | "items" | "post" | "close" | "replay" | "knobs",
+                "state" | "details" | "items" | "post" | "close" | "rooms" | "log" | "replay"
+                | "knobs",
                 ..,
             ] => Err(other_method()),
             _ => Err(ConsoleError::not_found()),

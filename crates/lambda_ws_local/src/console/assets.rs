@@ -30,6 +30,7 @@ const ASSETS: &[Asset] = &[
     asset!("json.js", JS),
     asset!("knobs.js", JS),
     asset!("list.js", JS),
+    asset!("rooms.js", JS),
     asset!("store.js", JS),
     asset!("stream.js", JS),
     asset!("tables.js", JS),

@@ -65,12 +65,16 @@ impl Backend {
         }
     }
 
-    async fn query(&self, operation: &str, request: &Value) -> Result<Value, ConsoleError> {
+    pub(super) async fn query(
+        &self,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, ConsoleError> {
         self.read(operation, request.to_string().into()).await
     }
 
     /// Returns the tables with two string keys, which may be the library's, and the names of their attributes.
-    async fn tables(&self) -> Result<Vec<(String, TableAttributes)>, ConsoleError> {
+    pub(super) async fn tables(&self) -> Result<Vec<(String, TableAttributes)>, ConsoleError> {
         let mut found = Vec::new();
         for name in self.names().await? {
             let request = json!({ "TableName": name });

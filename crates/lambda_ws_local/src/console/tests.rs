@@ -1,5 +1,6 @@
 mod access;
 mod actions;
+mod logs;
 mod stream;
 
 use super::*;

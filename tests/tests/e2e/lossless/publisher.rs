@@ -1,12 +1,12 @@
 //! Publishes messages to one room, one after the other.
 
-use super::guest::Guest;
-use super::{Log, ROOMS};
+use super::ROOMS;
 use fastrand::Rng;
 use lambda_ws_client::Position;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tests::Gateway;
+use tests::lossless::{Guest, Log};
 use tokio::time::{Instant, sleep};
 
 /// A publisher: a guest, by requests, or the outside, by publish events.

@@ -6,21 +6,26 @@ use serde_json::Value;
 
 /// The events of one subscription: the mistakes among them, and what is to be compared with the log.
 #[derive(Debug, Default)]
-pub(super) struct Checker {
-    pub(super) room: String,
+pub struct Checker {
+    /// The room.
+    pub room: String,
     /// The last message, or the end of the last gap.
-    pub(super) position: Option<Position>,
-    pub(super) received: Log,
+    pub position: Option<Position>,
+    /// The messages.
+    pub received: Log,
     /// The answered subscriptions: one per connection.
-    pub(super) subscribed: usize,
-    /// The announced gaps, and the number of messages in them.
-    pub(super) gaps: usize,
-    pub(super) lost: u64,
-    pub(super) mistakes: Vec<String>,
+    pub subscribed: usize,
+    /// The announced gaps.
+    pub gaps: usize,
+    /// The messages in the announced gaps.
+    pub lost: u64,
+    /// What a client of a lossless room must not see.
+    pub mistakes: Vec<String>,
 }
 
 impl Checker {
-    pub(super) fn new(room: &Subscription) -> Self {
+    /// A checker of a new subscription.
+    pub fn new(room: &Subscription) -> Self {
         Self {
             room: room.name().to_owned(),
             position: room.position().cloned(),
@@ -28,7 +33,8 @@ impl Checker {
         }
     }
 
-    pub(super) fn note(&mut self, event: RoomEvent) {
+    /// Notes what happened.
+    pub fn note(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::Subscribed { position, .. } => {
                 self.subscribed += 1;
@@ -74,12 +80,12 @@ impl Checker {
     }
 
     /// Notes that the subscription ended, which it does only with its client.
-    pub(super) fn ended(&mut self, error: Option<Error>) {
+    pub fn ended(&mut self, error: Option<Error>) {
         self.mistake("the subscription ended", &error);
     }
 
     /// Compares the messages with those of the log.
-    pub(super) fn compare(&mut self, log: &Log) {
+    pub fn compare(&mut self, log: &Log) {
         let other = |(position, data): &(&Position, &Value)| log.get(position) != Some(data);
         let others = self.received.iter().filter(other);
         let others: Vec<_> = others.map(|(position, _)| position.clone()).collect();

@@ -7,8 +7,10 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 /// The network of one client. It ends when it is dropped.
-pub(super) struct Proxy {
-    pub(super) port: u16,
+#[derive(Debug)]
+pub struct Proxy {
+    /// The port on which it accepts connections.
+    pub port: u16,
     connections: Arc<Mutex<JoinSet<()>>>,
     is_stalled: watch::Sender<bool>,
     accepting: AbortHandle,
@@ -16,7 +18,11 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// Forwards connections to a port of this machine.
-    pub(super) async fn to(target: u16) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If there is no free port.
+    pub async fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let connections = Arc::<Mutex<JoinSet<()>>>::default();
@@ -38,12 +44,16 @@ impl Proxy {
     }
 
     /// Closes the connections without a close frame.
-    pub(super) fn cut(&self) {
+    ///
+    /// # Panics
+    ///
+    /// If a task of the proxy panicked.
+    pub fn cut(&self) {
         self.connections.lock().unwrap().abort_all();
     }
 
     /// Carries no more bytes of the open connections, and leaves them open. New connections are not affected.
-    pub(super) fn stall(&self) {
+    pub fn stall(&self) {
         self.is_stalled.send_replace(true);
     }
 }
