@@ -102,8 +102,7 @@ async fn a_second_function_continues_a_broadcast_and_leaves_the_clients_their_co
         "--concurrency",
         "1",
     ];
-    let (mut gateway, mut clients) =
-        hall(&[&args[..], &["--process-concurrency", "1"]].concat()).await;
+    let (gateway, mut clients) = hall(&[&args[..], &["--process-concurrency", "1"]].concat()).await;
     let (first, others) = clients.split_first_mut().expect("clients");
     let delivery = shout(first, "hello").await;
     assert_eq!(delivery["tasks"], 4, "{delivery}");
@@ -121,27 +120,26 @@ async fn a_second_function_continues_a_broadcast_and_leaves_the_clients_their_co
     let heard = within_time(PATIENCE, "all recipients", join_all(hear)).await;
     assert!(heard.iter().all(|text| text == "hello"));
 
-    // Events of the API work there too.
-    first.send(json!({"action": "there"})).await;
-    assert!(first.text().await.contains("unknown_action"));
-    let is_there = |line: &str| {
-        line.starts_with("CrowdTasks ") && line.contains("a part of a broadcast is sent")
-    };
-    let found = within_time(
-        PATIENCE,
-        "a line of a task",
-        gateway.program.stderr.find(is_there),
-    )
-    .await;
-    assert!(found.is_some());
-    let lines = gateway.program.stderr.now();
-    let mut parts = lines
-        .iter()
-        .filter(|line| line.contains("a part of a broadcast is sent"));
+    let is_part = |line: &&String| line.contains("a part of a broadcast is sent");
+    let all = until("the end of all tasks", async || {
+        let lines = gateway.program.stderr.now();
+        let parts: Vec<_> = lines.iter().filter(is_part).cloned().collect();
+        (parts.len() == 4).then_some(parts)
+    });
+    let parts = all.await;
     assert!(
-        parts.all(|line| line.starts_with("CrowdTasks ")),
-        "{lines:?}"
+        parts.iter().all(|line| line.starts_with("CrowdTasks ")),
+        "{parts:?}"
     );
+
+    // Events of the API work there too. The function of the tasks is free again.
+    let answer = until("an answer of the second function", async || {
+        clients[0].send(json!({"action": "there"})).await;
+        let answer = clients[0].text().await;
+        (!answer.contains("Internal server error")).then_some(answer)
+    });
+    let answer = answer.await;
+    assert!(answer.contains("unknown_action"), "{answer}");
     gateway.stop().await;
 }
 

@@ -34,6 +34,7 @@ mod presence;
 mod publish;
 mod raw;
 mod responses;
+mod seen;
 mod tasks;
 mod triggers;
 mod world;
