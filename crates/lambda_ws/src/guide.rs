@@ -54,6 +54,9 @@ pub mod local_gateway {}
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
+#[doc = include_str!("../docs/rollout.md")]
+pub mod rollout {}
+
 #[doc = include_str!("../docs/runtime.md")]
 pub mod runtime {}
 
