@@ -135,7 +135,10 @@ async fn a_second_function_continues_a_broadcast_and_leaves_the_clients_their_co
     // Events of the API work there too. The function of the tasks is free again.
     let answer = until("an answer of the second function", async || {
         clients[0].send(json!({"action": "there"})).await;
-        let answer = clients[0].text().await;
+        let mut answer = clients[0].text().await;
+        if answer == "hello" {
+            answer = clients[0].text().await;
+        }
         (!answer.contains("Internal server error")).then_some(answer)
     });
     let answer = answer.await;
