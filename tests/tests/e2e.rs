@@ -27,6 +27,7 @@ mod e2e {
     mod publish;
     mod record;
     mod reload;
+    mod rollout;
     mod runtime;
     mod slow;
     mod start;

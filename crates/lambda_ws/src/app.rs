@@ -15,10 +15,10 @@ mod quota;
 mod runtime;
 #[cfg(feature = "sdk")]
 mod sdk;
-#[cfg(feature = "apigateway")]
-mod self_invocation;
 mod service;
 mod shutdown;
+#[cfg(feature = "apigateway")]
+mod task_invocation;
 /// Stands in for the AWS SDK: the caller provides the store and the transport.
 #[cfg(not(feature = "sdk"))]
 mod sdk {
@@ -70,6 +70,7 @@ use std::time::Instant;
 /// | `SEND_RATE` | the maximum number of messages per second and process; by default half of the account's default quota in `AWS_REGION`: 5000, or 1250 in the 13 Regions with a quota of 2500 |
 /// | `SLOW_CLOSE` | the seconds after which a [slow client](crate::Sender#slow-clients) is disconnected: 60; 0 for never |
 /// | `SEND_TASKS` | the number of tasks that share a broadcast that does not fit into one invocation: 4; 0 turns off all self-invocations |
+/// | `TASK_FUNCTION` | the name or ARN of the function that runs [follow-up tasks](crate::guide::tasks#a-function-for-tasks); by default the function itself |
 /// | `AWS_LAMBDA_FUNCTION_NAME`, `AWS_LAMBDA_FUNCTION_VERSION` | set by Lambda; the function uses them to invoke itself |
 /// | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda; for profiles and roles use [`App::config`] |
 /// | `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `AWS_CONTAINER_AUTHORIZATION_TOKEN` | set by Lambda with SnapStart, instead of the keys |

@@ -60,6 +60,9 @@ pub mod deployment {}
 #[doc = include_str!("../docs/migration.md")]
 pub mod migration {}
 
+#[doc = include_str!("../docs/rollout.md")]
+pub mod rollout {}
+
 #[doc = include_str!("../docs/runtime.md")]
 pub mod runtime {}
 

@@ -64,6 +64,7 @@ pub struct Router<S = ()> {
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
+    seen_interval: Option<Duration>,
     channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
     /// Set if the program accepts admin events.
@@ -82,6 +83,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: "action".to_owned(),
             grace: None,
             keeps_presence: false,
+            seen_interval: None,
             channels: None,
             layers: Vec::new(),
             admin: None,
@@ -274,6 +276,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             set(&mut self.grace, "grace", grace);
         }
         self.keeps_presence |= other.keeps_presence;
+        if let Some(interval) = other.seen_interval {
+            set(&mut self.seen_interval, "last_seen", interval);
+        }
         if let Some(other) = other.channels {
             let channels = self.channels.get_or_insert_default();
             Arc::make_mut(channels).merge(Arc::unwrap_or_clone(other));
@@ -308,6 +313,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: self.member,
             grace: self.grace,
             keeps_presence: self.keeps_presence,
+            seen_interval: self.seen_interval,
             channels: self
                 .channels
                 .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),

@@ -27,6 +27,7 @@ pub(crate) use gone::{EndpointState, GoneMemory};
 pub(crate) use histories::{Histories, RoomPattern};
 pub use presence::RoomPresence;
 pub use publication::Publication;
+pub(crate) use recent::Recent;
 #[cfg(test)]
 pub(crate) use throttle::ACCOUNT_THROTTLED;
 pub(crate) use throttle::{RateLimiter, SEND_RATE, SLOW_CLOSE, SlowClients};

@@ -30,6 +30,7 @@ pub(crate) use values::{encode as encode_value, expiry as value_expiry};
 
 use crate::{ConnectionId, Position, Timestamp};
 use std::future::Future;
+use std::time::Duration;
 
 /// Stores connections. Implement it with plain `async fn`s.
 ///
@@ -47,7 +48,7 @@ use std::future::Future;
 /// - At most one call to `remove` returns the record, and at most one call to `mark_gone` returns `true`.
 /// - When no operation is running, a connection is a member of exactly the rooms and the user in its record.
 /// - A cancelled operation, or one that returned [`StoreError::Unavailable`], may have taken effect or not. `join`,
-///   `leave`, `save` and `switch_room` are atomic. (From more than 98 rooms `switch_room` takes two steps; after the
+///   `leave`, `save`, `mark_seen` and `switch_room` are atomic. (From more than 98 rooms `switch_room` takes two steps; after the
 ///   first it has left up to two rooms.) A `register` may leave a record without some of its members. `remove` and
 ///   `mark_gone` may leave members without a live record, until `expires` or until they are
 ///   [forgotten](Self::forget).
@@ -134,6 +135,20 @@ pub trait Store: KeyValueStore {
         session: &str,
         version: u64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Stores `now` as the time when the client of the connection that was opened `at` was last seen. Does nothing if
+    /// the stored time is less than `interval` before `now`, or later. It does not change the version of the session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotConnected`].
+    fn mark_seen(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        now: Timestamp,
+        interval: Duration,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Returns one page of the connections in `scope` whose hash is in `slice`, after the connection `after`. Pages
     /// of rooms and users are strongly consistent. Pages of [`Scope::Everyone`] may be eventually consistent, and

@@ -5,7 +5,7 @@
 //!
 //! | item | pk | sk | attributes |
 //! |---|---|---|---|
-//! | connection | `C#<h0>` | `<id>` | at, exp, api, user?, rooms?, session?, v, gone? |
+//! | connection | `C#<h0>` | `<id>` | at, exp, api, user?, rooms?, session?, v, gone?, seen? |
 //! | member of a room | `R#<room>` | `<h>#<id>` | exp |
 //! | connection of a user | `U#<user>` | `<h>#<id>` | exp |
 //! | value | `K#<namespace>` | `<key>` | value, v, exp? |

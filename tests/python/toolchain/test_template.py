@@ -1,4 +1,4 @@
-"""The dashboard of template.yaml shows metrics that exist."""
+"""The dashboard of template.yaml, and the function for tasks of both templates."""
 
 import json
 import re
@@ -23,8 +23,10 @@ class Dashboard(unittest.TestCase):
     def setUp(self):
         template = yaml_parse((ROOT / "template.yaml").read_text())
         [body, variables] = template["Resources"]["Overview"]["Properties"]["DashboardBody"]["Fn::Sub"]
-        # The library's namespace is a variable of its own, because an empty namespace is not valid.
-        self.assertEqual(list(variables), ["Namespace"])
+        # The library's namespace is a variable of its own, because an empty namespace is not valid. Tasks may run in
+        # another function.
+        self.assertEqual(list(variables), ["Namespace", "TaskRunner"])
+        self.assertEqual(variables["TaskRunner"], {"Fn::If": ["HasTaskFunction", {"Ref": "ChatTasks"}, {"Ref": "Chat"}]})
         self.widgets = json.loads(resolve(body))["widgets"]
 
     def test_its_metrics_are_those_of_the_operations_page(self):
@@ -48,6 +50,63 @@ class Dashboard(unittest.TestCase):
         for widget in self.widgets:
             self.assertTrue(widget["properties"]["title"])
             self.assertEqual((widget["type"], widget["width"]), ("metric", 8))
+
+
+class TaskFunction(unittest.TestCase):
+    """The optional second function, which runs the follow-up tasks."""
+
+    def templates(self):
+        """Yields the resources, the conditions and the parameters, with the ids of both functions."""
+        for path, client, tasks in (
+            ("template.yaml", "Chat", "ChatTasks"),
+            ("crates/lambda_ws_local/new/template.yaml", "Function", "Tasks"),
+        ):
+            with self.subTest(template=path):
+                yield yaml_parse((ROOT / path).read_text()), client, tasks
+
+    def test_it_is_off_by_default(self):
+        for template, client, tasks in self.templates():
+            self.assertEqual(template["Parameters"]["TaskFunction"]["Default"], "false")
+            condition = {"Fn::Equals": [{"Ref": "TaskFunction"}, "true"]}
+            self.assertEqual(template["Conditions"]["HasTaskFunction"], condition)
+            self.assertEqual(template["Resources"][tasks]["Condition"], "HasTaskFunction")
+            variables = template["Resources"][client]["Properties"]["Environment"]["Variables"]
+            no_value = {"Ref": "AWS::NoValue"}
+            self.assertEqual(variables["TASK_FUNCTION"], {"Fn::If": ["HasTaskFunction", {"Ref": tasks}, no_value]})
+
+    def test_it_is_the_same_program_with_the_same_settings_and_more_time(self):
+        for template, client, tasks in self.templates():
+            first, second = template["Resources"][client], template["Resources"][tasks]
+            self.assertEqual(first["Metadata"], second["Metadata"])
+            first, second = first["Properties"], second["Properties"]
+            own = {"Timeout", "ReservedConcurrentExecutions", "Environment", "Policies", "Role"}
+            self.assertEqual(
+                {name: value for name, value in first.items() if name not in own},
+                {name: value for name, value in second.items() if name not in own},
+            )
+            variables = dict(first["Environment"]["Variables"])
+            del variables["TASK_FUNCTION"]
+            self.assertEqual(second["Environment"]["Variables"], variables)
+            # Lambda retries a task after 1 and 2 minutes, unless it is too old then.
+            attempts = second["EventInvokeConfig"]["MaximumRetryAttempts"]
+            last = second["Timeout"] * attempts + sum(60 * number for number in range(1, attempts + 1))
+            self.assertLess(last, second["EventInvokeConfig"]["MaximumEventAgeInSeconds"])
+            self.assertGreater(second["Timeout"], first["Timeout"])
+
+    def test_both_functions_may_invoke_only_the_function_of_tasks(self):
+        for template, client, tasks in self.templates():
+            second = template["Resources"][tasks]["Properties"]
+            self.assertEqual(second["Role"], {"Fn::GetAtt": [f"{client}Role", "Arn"]})
+            self.assertNotIn("Policies", second)
+            policy = template["Resources"][f"{client}InvokesItself"]["Properties"]
+            self.assertEqual(policy["Roles"], [{"Ref": f"{client}Role"}])
+            [statement] = policy["PolicyDocument"]["Statement"]
+            self.assertEqual(statement["Action"], "lambda:InvokeFunction")
+
+            def arns(name):
+                return [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}:*"}]
+
+            self.assertEqual(statement["Resource"], {"Fn::If": ["HasTaskFunction", arns(tasks), arns(client)]})
 
 
 if __name__ == "__main__":

@@ -30,6 +30,25 @@ async fn our_own_template_has_no_finding() {
     assert_eq!(ended.stderr, [summary]);
 }
 
+#[tokio::test]
+async fn both_templates_have_no_finding_with_a_function_for_tasks() {
+    for path in ["template.yaml", "crates/lambda_ws_local/new/template.yaml"] {
+        let on = [
+            "--lambda-ws",
+            path,
+            "--parameter-overrides",
+            "TaskFunction=true",
+        ];
+        let ended = doctor(&root(), &on).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let [summary] = &ended.stdout[..] else {
+            panic!("one line is expected: {ended:?}");
+        };
+        assert!(summary.contains("no known mistakes"), "{summary}");
+        assert!(summary.contains("2 functions"), "{summary}");
+    }
+}
+
 /// Those that are complete enough to be deployed.
 #[tokio::test]
 async fn correct_fixtures_have_no_mistake() {

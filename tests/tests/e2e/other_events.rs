@@ -27,14 +27,14 @@ fn request(path: &str, headers: Value, body: &str) -> Value {
 }
 
 /// A free port for Lambda's API, which the gateway does not print, and its address.
-async fn free_port() -> (String, String) {
+pub(super) async fn free_port() -> (String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     (address.port().to_string(), address.to_string())
 }
 
 /// Invokes the function by Lambda's API. Returns whether the function failed, and the result.
-async fn invoke(lambda: &str, event: &Value) -> (bool, Value) {
+pub(super) async fn invoke(lambda: &str, event: &Value) -> (bool, Value) {
     let body = event.to_string();
     let length = body.len();
     let request = format!(

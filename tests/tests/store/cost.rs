@@ -121,6 +121,17 @@ async fn the_cost_of_every_operation_is_known() {
     costs.line("save a session, 32 KB");
     store.record(&one.id, NOW).await.expect("record");
     costs.line("read a session, 32 KB");
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let seen = costs.registered(&three, Some("ann")).await;
+    for (what, after) in [
+        ("mark as seen", minutes(5)),
+        ("mark as seen again, too early", minutes(9)),
+        ("mark as seen again", minutes(10)),
+    ] {
+        let marked = store.mark_seen(&seen.id, NOW, NOW + after, minutes(5));
+        marked.await.expect("mark_seen");
+        costs.line(what);
+    }
     let result = store.join(&one.id, NOW, "tea", one.expires).await;
     result.expect("join");
     costs.line("join, with a session of 32 KB");

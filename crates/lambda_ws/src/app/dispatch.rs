@@ -10,6 +10,7 @@ mod opened;
 mod presence;
 mod publish;
 mod records;
+mod seen;
 #[cfg(feature = "otel")]
 mod spans;
 mod sweep;
@@ -39,6 +40,7 @@ use invocation::Invocation;
 use lambda_runtime::tower::ServiceExt;
 use opened::Deferred;
 pub(crate) use opened::OpenedConnections;
+use seen::SeenMarks;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -123,6 +125,8 @@ pub(crate) struct Dispatcher {
     backend: Backend,
     /// Connections whose `opened` handlers run beside the next event that arrives.
     deferred: Mutex<Vec<Deferred>>,
+    /// Set if the router stores when clients were last seen.
+    seen: Option<Arc<SeenMarks>>,
     #[cfg(feature = "otel")]
     otel: Option<crate::otel::Otel>,
 }
@@ -130,6 +134,7 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(router: Router, backend: Backend) -> Self {
         let router = Arc::new(router);
+        let seen = router.seen_interval().map(SeenMarks::new).map(Arc::new);
         Self {
             layered: router.layered(),
             backend: backend
@@ -137,6 +142,7 @@ impl Dispatcher {
                 .with_histories(router.histories()),
             router,
             deferred: Mutex::default(),
+            seen,
             #[cfg(feature = "otel")]
             otel: None,
         }

@@ -5,7 +5,7 @@ use super::quota::send_rate;
 use super::runtime::Runtime;
 use super::sdk::{self, SdkConfig};
 #[cfg(feature = "apigateway")]
-use super::self_invocation::SelfInvocation;
+use super::task_invocation::{TaskInvocation, names_function};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::sender::SLOW_CLOSE;
@@ -33,6 +33,9 @@ const SLOW: &str = "SLOW_CLOSE";
 #[cfg(feature = "apigateway")]
 /// 0 disables tasks.
 const TASKS: &str = "SEND_TASKS";
+#[cfg(feature = "apigateway")]
+/// The function that runs the tasks; by default it is this function.
+const TASK_FUNCTION: &str = "TASK_FUNCTION";
 #[cfg(feature = "apigateway")]
 const LAMBDA_ENDPOINT: &str = "AWS_ENDPOINT_URL_LAMBDA";
 const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
@@ -74,6 +77,8 @@ pub(crate) struct Environment {
     #[cfg(feature = "apigateway")]
     tasks: Option<String>,
     #[cfg(feature = "apigateway")]
+    task_function: Option<String>,
+    #[cfg(feature = "apigateway")]
     lambda_endpoint: Option<String>,
     function: Option<String>,
     #[cfg(feature = "apigateway")]
@@ -112,6 +117,8 @@ impl Environment {
             slow_close: variable(SLOW),
             #[cfg(feature = "apigateway")]
             tasks: variable(TASKS),
+            #[cfg(feature = "apigateway")]
+            task_function: variable(TASK_FUNCTION),
             #[cfg(feature = "apigateway")]
             lambda_endpoint: variable(LAMBDA_ENDPOINT),
             function: variable(FUNCTION_NAME),
@@ -289,21 +296,41 @@ impl Environment {
         names.map_err(|error| format!("{TABLE_ATTRIBUTES} is not valid: {error}").into())
     }
 
-    /// Returns the self-invocation of the function, and the number of tasks that share a broadcast.
+    /// Returns what queues tasks, and the number of tasks that share a broadcast.
     #[cfg(feature = "apigateway")]
-    fn tasks(&self, config: &SdkConfig) -> Result<Option<(SelfInvocation, usize)>, Error> {
+    fn tasks(&self, config: &SdkConfig) -> Result<Option<(TaskInvocation, usize)>, Error> {
         let default = crate::sender::SEND_TASKS as u32;
         let width = number(TASKS, self.tasks.as_deref(), default, 0)?;
         // Under `sam local` without an endpoint, the tasks would reach AWS.
         let reaches_aws = self.is_sam_local && self.lambda_endpoint.is_none();
-        let name = self.function.as_deref();
-        let Some(name) = name.filter(|_| width > 0 && !reaches_aws) else {
+        let region = config.region().map(|region| region.as_ref());
+        let function = self.function_of_tasks(region)?;
+        let Some(function) = function.filter(|_| width > 0 && !reaches_aws) else {
             return Ok(None);
         };
-        let version = self.version.as_deref().unwrap_or("$LATEST");
-        let function = format!("{name}:{version}");
-        let invocation = SelfInvocation::new(config, &function, self.lambda_endpoint.as_deref());
+        let invocation = TaskInvocation::new(config, &function, self.lambda_endpoint.as_deref());
         Ok(invocation.map(|invocation| (invocation, width as usize)))
+    }
+
+    /// Returns the function that runs the tasks: another one by its name or ARN, or this version of this function.
+    /// Outside Lambda there may be none.
+    #[cfg(feature = "apigateway")]
+    fn function_of_tasks(&self, region: Option<&str>) -> Result<Option<String>, Error> {
+        let own = self.function.as_deref();
+        if let Some(other) = &self.task_function
+            && own != Some(other)
+        {
+            return match names_function(other, region) {
+                true => Ok(Some(other.clone())),
+                false => Err(format!(
+                    "{TASK_FUNCTION} is `{other}`: expected the name or the ARN of a function in this Region, with or \
+                     without a version or an alias"
+                )
+                .into()),
+            };
+        }
+        let version = self.version.as_deref().unwrap_or("$LATEST");
+        Ok(own.map(|name| format!("{name}:{version}")))
     }
 
     #[cfg(feature = "apigateway")]

@@ -35,6 +35,7 @@ mod presence;
 mod publish;
 mod raw;
 mod responses;
+mod seen;
 mod tasks;
 mod triggers;
 mod unregistered;

@@ -10,6 +10,9 @@ use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
 use crate::response::IntoResponse;
 use std::time::Duration;
 
+/// The shortest interval of [`Router::last_seen`], because each interval costs a write.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+
 impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// Sets the handler of users who joined a room. A user ([`Opening::user`](crate::Opening::user)) joins with the
     /// first connection in the room. Use it to announce users to the room.
@@ -137,9 +140,36 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.keeps_presence = true;
         self
     }
+
+    /// Stores when each client was last seen: a mark in the record of its connection, which
+    /// [`Record::last_seen`](crate::store::Record::last_seen) and [`Audience::last_seen`](crate::Audience::last_seen)
+    /// return. Every message of the client counts, also a `$ping` of lossless rooms. See
+    /// [the guide](crate::guide::connections#last-seen).
+    ///
+    /// A connection costs at most one write per interval, and none in its first interval. A process that has not heard
+    /// of the connection in the interval reads its record first, unless the handler has read it. 5 minutes is a good
+    /// interval.
+    ///
+    /// # Panics
+    ///
+    /// If the interval is shorter than a minute, or if the router already has one.
+    #[track_caller]
+    pub fn last_seen(mut self, interval: Duration) -> Self {
+        assert!(
+            interval >= SHORTEST_INTERVAL,
+            "the interval {interval:?} of `last_seen` is too short: expected at least {SHORTEST_INTERVAL:?}"
+        );
+        set(&mut self.seen_interval, "last_seen", interval);
+        self
+    }
 }
 
 impl Router {
+    /// Returns the interval of marks, if the router stores when clients were last seen.
+    pub(crate) fn seen_interval(&self) -> Option<Duration> {
+        self.seen_interval
+    }
+
     /// Returns the presence settings, if the router keeps presences.
     pub(crate) fn presence_hooks(&self) -> Option<Hooks> {
         let joins = self.handlers.joined.is_some();

@@ -2,11 +2,11 @@
 
 use super::broadcast::{Resumed, chunks};
 use super::{Delivery, Sender};
-use crate::ConnectionId;
 use crate::error::SendError;
 use crate::payload::{IntoPayload, Payload};
 use crate::store::{Record, Scope, StoreError};
 use crate::task::Remaining;
+use crate::{ConnectionId, Timestamp};
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 
@@ -119,6 +119,20 @@ impl Audience {
                 }
             })
             .try_flatten()
+    }
+
+    /// Returns when the clients of the group were last [seen](crate::Router::last_seen): the newest time of all its
+    /// connections, or `None` without connections. It reads the records of the group, so it is meant for a user.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    pub async fn last_seen(self) -> Result<Option<Timestamp>, StoreError> {
+        let records = self.records();
+        let newest = records.try_fold(None, async |newest, record| {
+            Ok(newest.max(Some(record.last_seen())))
+        });
+        newest.await
     }
 
     fn ids(self) -> impl Stream<Item = Result<ConnectionId, StoreError>> + Send + 'static {

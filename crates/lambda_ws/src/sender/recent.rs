@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// Values by key. A value stays for at least `life` after its last insertion, and at most twice as long. If more than
 /// `most` values are inserted in that time, the oldest are removed first.
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     life: Duration,
     most: usize,
     began: Instant,
@@ -17,7 +17,7 @@ pub(super) struct Recent<K, V> {
 }
 
 impl<K: Eq + Hash, V: Copy> Recent<K, V> {
-    pub(super) fn new(life: Duration, most: usize) -> Self {
+    pub(crate) fn new(life: Duration, most: usize) -> Self {
         Self {
             life,
             most,
@@ -27,7 +27,7 @@ impl<K: Eq + Hash, V: Copy> Recent<K, V> {
         }
     }
 
-    pub(super) fn get(&mut self, key: &K, now: Instant) -> Option<V> {
+    pub(crate) fn get(&mut self, key: &K, now: Instant) -> Option<V> {
         if self.is_empty() {
             return None;
         }
@@ -36,7 +36,7 @@ impl<K: Eq + Hash, V: Copy> Recent<K, V> {
         found.copied()
     }
 
-    pub(super) fn insert(&mut self, key: K, value: V, now: Instant) {
+    pub(crate) fn insert(&mut self, key: K, value: V, now: Instant) {
         self.rotate(now);
         if self.current.len() >= self.most && !self.current.contains_key(&key) {
             self.previous = std::mem::take(&mut self.current);

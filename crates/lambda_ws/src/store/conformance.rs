@@ -38,6 +38,7 @@ pub async fn conformance(store: &impl Store) {
     check.there_is_a_limit_of_rooms().await;
     check.entering_a_room_leaves_the_others_at_once().await;
     check.a_session_is_replaced_only_at_its_version().await;
+    check.a_mark_is_replaced_once_per_interval().await;
     check
         .marking_as_gone_has_one_winner_and_keeps_the_record()
         .await;
@@ -310,6 +311,60 @@ impl<S: Store> Check<'_, S> {
         let now = self.record(&record.id).await.expect("a record");
         assert_eq!(now.session.as_deref(), Some("\"three\""));
         assert_eq!(now.version, next);
+    }
+
+    async fn a_mark_is_replaced_once_per_interval(&self) {
+        const INTERVAL: Duration = Duration::from_secs(300);
+        let record = self.registered("seen", &["s"]).await;
+        let (id, at) = (&record.id, record.at);
+        assert_eq!(
+            record.last_seen(),
+            at,
+            "a new connection was seen when it opened"
+        );
+        let seen = async |after: Duration| {
+            let marked = self.store.mark_seen(id, at, self.now + after, INTERVAL);
+            marked.await.expect("mark_seen");
+            let found = self.record(id).await.expect("a record");
+            let expected = Record {
+                seen: found.seen,
+                ..record.clone()
+            };
+            assert_eq!(found, expected, "a mark changes nothing else");
+            found.last_seen() - self.now
+        };
+        let millis = Duration::from_millis;
+        assert_eq!(seen(millis(1500)).await, millis(1500));
+        assert_eq!(
+            seen(INTERVAL).await,
+            millis(1500),
+            "the interval has not ended"
+        );
+        assert_eq!(seen(millis(301_500)).await, millis(301_500));
+        assert_eq!(
+            seen(millis(1500)).await,
+            millis(301_500),
+            "a mark is never older"
+        );
+
+        let (other, gone) = (
+            self.now + Duration::from_secs(1),
+            &self.registered("seen-gone", &[]).await,
+        );
+        self.store.mark_gone(&gone.id, at).await.expect("mark_gone");
+        let unknown = self.id("seen-nobody");
+        for (id, at) in [(id, other), (&gone.id, at), (&unknown, at)] {
+            let marked = self.store.mark_seen(id, at, self.now, INTERVAL).await;
+            assert!(
+                matches!(marked, Err(StoreError::NotConnected)),
+                "{marked:?}"
+            );
+        }
+        assert_eq!(
+            self.record(&unknown).await,
+            None,
+            "a mark creates no record"
+        );
     }
 
     async fn marking_as_gone_has_one_winner_and_keeps_the_record(&self) {

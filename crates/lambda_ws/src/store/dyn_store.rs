@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{ConnectionId, Position, Timestamp};
 use futures_util::future::BoxFuture;
+use std::time::Duration;
 
 type Operation<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
 
@@ -23,6 +24,7 @@ macro_rules! operations {
                 fn leave(id: &'a ConnectionId, at: Timestamp, room: &'a str) -> () = leave;
                 fn switch_room(record: &'a Record, room: &'a str) -> () = switch_room;
                 fn save(id: &'a ConnectionId, at: Timestamp, session: &'a str, version: u64) -> u64 = save;
+                fn mark_seen(id: &'a ConnectionId, at: Timestamp, now: Timestamp, interval: Duration) -> () = mark_seen;
                 fn page(scope: &'a Scope, slice: Slice, after: Option<&'a ConnectionId>, now: Timestamp) -> Page = page;
                 fn forget(scope: &'a Scope, id: &'a ConnectionId) -> () = forget;
                 fn append(room: &'a str, data: &'a str, history: &'a History, now: Timestamp) -> Position = append;

@@ -23,6 +23,7 @@ use item::{Item, connection_key, member_item, member_key, s};
 use lambda_ws_protocol::table_layout::{self, TableAttributes};
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use tracing::warn;
 use transaction::{WriteError, built, if_in};
 
@@ -342,6 +343,43 @@ impl Store for DynamoDb {
                     return Ok(next);
                 }
                 Err(WriteError::Condition(record).explain(at, StoreError::Conflict))
+            }
+            Err(error) => Err(StoreError::unavailable(error)),
+        }
+    }
+
+    async fn mark_seen(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        now: Timestamp,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(connection_key(id)))
+            .update_expression("SET #seen = :now")
+            .condition_expression(
+                "#at = :at AND attribute_not_exists(gone) AND (attribute_not_exists(#seen) OR #seen <= :due)",
+            )
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_names("#seen", item::SEEN)
+            .expression_attribute_values(":at", item::millis(at))
+            .expression_attribute_values(":now", item::millis(now))
+            .expression_attribute_values(":due", item::millis(Record::replaceable_mark(now, interval)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let marked = retry::conflicts(|| request.clone().send()).await;
+        match marked.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(()),
+            Err(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                let record = failed.item().and_then(|item| Item(item).record());
+                match record {
+                    // A newer mark, which may be the one of a lost response.
+                    Some(record) if record.at == at && !record.gone => Ok(()),
+                    _ => Err(StoreError::NotConnected),
+                }
             }
             Err(error) => Err(StoreError::unavailable(error)),
         }

@@ -11,6 +11,7 @@ use lambda_ws_protocol::table_layout;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Stores connections in the process, for tests and for functions that need no connections beyond the life of a
 /// process. Clones share their data.
@@ -182,6 +183,24 @@ impl Store for Memory {
         record.version += 1;
         record.session = Some(session.to_owned());
         Ok(record.version)
+    }
+
+    async fn mark_seen(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        now: Timestamp,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        let record = tables.live(id, at)?;
+        if record
+            .seen
+            .is_none_or(|seen| seen <= Record::replaceable_mark(now, interval))
+        {
+            record.seen = Some(now);
+        }
+        Ok(())
     }
 
     async fn page(

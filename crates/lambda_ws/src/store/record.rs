@@ -31,6 +31,8 @@ pub struct Record {
     pub version: u64,
     /// Whether a 410 was confirmed and the `$disconnect` is outstanding.
     pub gone: bool,
+    /// The time of the last stored mark, if the router [marks](crate::Router::last_seen) connections.
+    pub seen: Option<Timestamp>,
 }
 
 impl Record {
@@ -47,7 +49,15 @@ impl Record {
             session: None,
             version: 0,
             gone: false,
+            seen: None,
         }
+    }
+
+    /// Returns the time of the last stored mark, or the time when the connection was opened. The last message of the
+    /// client is at most one interval of [`Router::last_seen`](crate::Router::last_seen) younger. Without marks it may
+    /// be much younger.
+    pub fn last_seen(&self) -> Timestamp {
+        self.seen.map_or(self.at, |seen| seen.max(self.at))
     }
 
     /// Returns the expiry of a connection that was opened `at`: 2 h 5 min later, because AWS closes every connection
@@ -57,6 +67,12 @@ impl Record {
         let opened = if now - at < LIFE { at } else { now };
         // DynamoDB's time to live has whole seconds.
         Timestamp::from_secs((opened + LIFE).secs())
+    }
+
+    /// Returns the latest mark that is old enough to be replaced at `now`.
+    pub(crate) fn replaceable_mark(now: Timestamp, interval: Duration) -> Timestamp {
+        let interval = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+        Timestamp::from_millis(now.millis().saturating_sub(interval))
     }
 
     /// Returns the session, if there is one.

@@ -22,11 +22,12 @@ use std::process::ExitCode;
     after_help = "A mistake breaks the deployment or the application on AWS:
   template, template-kind, references, circular-dependency, sam, selection-expression, route-response, deployment,
   throttling, lambda-permission; for functions that use lambda_ws also lifecycle-routes, connections-table, table-keys,
-  endpoint, manage-connections, dynamodb-actions, batch-failures
+  endpoint, manage-connections, dynamodb-actions, task-function, batch-failures
 
 A remark is about cost, or about behaviour that few applications need:
   default-route, timeout, log-retention, late route responses (deployment); for functions that use lambda_ws also
-  table-ttl, invoke-itself, a missing endpoint, a connections-table that may be in another stack.
+  table-ttl, invoke-itself, a missing endpoint, a connections-table or a task-function that may be in
+  another stack.
   With lambda_ws, a missing default-route is a mistake if no other route matches messages.
 
 Examples:

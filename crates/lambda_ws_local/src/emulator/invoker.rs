@@ -57,7 +57,7 @@ impl Invoker {
         };
         let handle = FunctionHandle::new(&function.name, Observers::default());
         let lost = Arc::new(AtomicUsize::new(0));
-        let lambda = lambda(project.options(), function, &handle, &lost, reporter);
+        let lambda = lambda(&project, function, &handle, &lost, reporter);
         let listener = project.options().bind_local(Server::Lambda, 0, "--port");
         let listener = listener.await?;
         endpoints.lambda = Some(ports::url(&listener)?);
@@ -107,21 +107,26 @@ fn chosen(project: &Project) -> Result<&Function, Failure> {
     }
 }
 
-/// Returns Lambda's Invoke API of the function, for its follow-up tasks.
+/// Returns Lambda's Invoke API of the function, for its follow-up tasks. The functions with the same program, such as
+/// one for tasks, run in the same processes.
 fn lambda(
-    project: &ProjectOptions,
+    project: &Project,
     function: &Function,
     handle: &FunctionHandle,
     lost: &Arc<AtomicUsize>,
     reporter: &Reporter,
 ) -> Lambda {
     let (lost, reporter) = (lost.clone(), reporter.clone());
-    let served = lambda::Invocable {
-        name: function.name.clone(),
-        remote_name: None,
-        asynchronous: function.asynchronous,
-        target: Arc::new(handle.clone()),
-    };
+    let served = project.functions().iter().filter_map(|one| {
+        let is_served = one.logical_id == function.logical_id || one.shares_program(function);
+        is_served.then(|| lambda::Invocable {
+            name: one.name.clone(),
+            remote_name: None,
+            asynchronous: one.asynchronous,
+            target: Arc::new(handle.clone()),
+        })
+    });
+    let project = project.options();
     let options = lambda::Options {
         guard: project.guard(),
         region: project.region.clone(),
@@ -133,7 +138,7 @@ fn lambda(
         })),
         ..lambda::Options::default()
     };
-    Lambda::new([served], options)
+    Lambda::new(served, options)
 }
 
 /// Returns the URL of a management API, which is started unless there is a `url`.

@@ -88,9 +88,14 @@ impl Project {
             Some(name) if !functions.iter().any(|f| f.logical_id == *name) => Err(Failure::new(
                 format!("the template has no function `{name}`: expected one of {names}"),
             )),
-            None if !self.options.program.is_empty() && functions.len() > 1 => Err(Failure::new(
-                format!("choose the function of the program with --function: {names}"),
-            )),
+            None if !self.options.program.is_empty()
+                && functions.len() > 1
+                && !functions.iter().all(|f| f.shares_program(&functions[0])) =>
+            {
+                Err(Failure::new(format!(
+                    "choose the function of the program with --function: {names}"
+                )))
+            }
             _ => Ok(()),
         }
     }
@@ -132,10 +137,17 @@ impl Project {
         &self.template.functions
     }
 
-    /// Returns the program of a function on the command line.
+    /// Returns the program of a function on the command line. It is also the program of the functions that share
+    /// it, such as the function of follow-up tasks.
     pub(super) fn given(&self, function: &Function) -> Option<(&OsString, &[OsString])> {
-        let chosen = self.options.function.as_ref();
-        let is_chosen = chosen.is_none_or(|name| *name == function.logical_id);
+        let is_chosen = match &self.options.function {
+            Some(name) if *name != function.logical_id => {
+                let mut all = self.functions().iter();
+                let chosen = all.find(|other| other.logical_id == *name);
+                chosen.is_some_and(|chosen| chosen.shares_program(function))
+            }
+            _ => true,
+        };
         let (program, args) = self.options.program.split_first()?;
         is_chosen.then_some((program, args))
     }

@@ -37,6 +37,7 @@
 //! | `manage-connections` | missing permissions for connections | mistake |
 //! | `dynamodb-actions` | missing permissions for the table | mistake |
 //! | `invoke-itself` | no permission for follow-up tasks | remark |
+//! | `task-function` | a `TASK_FUNCTION` that is missing or may not be invoked | mistake; remark if it may be in another stack |
 //! | `batch-failures` | SQS triggers without `ReportBatchItemFailures` | mistake |
 //!
 //! ```

@@ -25,19 +25,23 @@ impl Dispatcher {
         let origin = EventOrigin::Connected(context.connection_id().clone());
         let sender = self.backend.sender_for(&context, scope, origin);
         let mut request = self.router.request_frame(&data.body);
+        let record_cache = RecordCache::default();
+        // The mark uses the record that the handler has read.
+        let mark = self
+            .seen
+            .as_ref()
+            .map(|seen| seen.mark(&context, &record_cache, &sender));
         let response = match request.as_mut().map_or(Ok(()), RequestFrame::check) {
             Ok(()) => {
                 let data = EventData::Message(data);
-                let handled = self.handle(
-                    context.clone(),
-                    data,
-                    sender.clone(),
-                    RecordCache::default(),
-                );
+                let handled = self.handle(context.clone(), data, sender.clone(), record_cache);
                 handled.await
             }
             Err(error) => IntoResponse::<Message>::into_response(error),
         };
+        if let Some(mark) = mark.flatten() {
+            scope.effects.run(mark).await;
+        }
         let answered = self.answer_message(response, request.as_ref(), &context, &sender);
         let response = answered.await;
         if let Some(joins) = scope.effects.take_joins() {

@@ -99,6 +99,38 @@ async fn under_sam_local_self_invocation_requires_an_endpoint() {
     assert!(tasks(&[function, (SAM_LOCAL, "true"), lambda]));
 }
 
+#[cfg(feature = "apigateway")]
+#[test]
+fn tasks_run_in_the_same_version_unless_another_function_is_named() {
+    let of = |variables: &[_]| {
+        let function = environment(variables).function_of_tasks(Some("us-east-1"));
+        function.unwrap()
+    };
+    let (own, version) = ((FUNCTION_NAME, "Chat"), (FUNCTION_VERSION, "7"));
+    assert_eq!(of(&[own]).as_deref(), Some("Chat:$LATEST"));
+    assert_eq!(of(&[own, version]).as_deref(), Some("Chat:7"));
+    assert_eq!(of(&[]), None);
+    let arn = "arn:aws:lambda:us-east-1:123456789012:function:ChatTasks:live";
+    for name in ["ChatTasks", "ChatTasks:live", arn] {
+        let other = (TASK_FUNCTION, name);
+        assert_eq!(of(&[own, version, other]).as_deref(), Some(name));
+        assert_eq!(of(&[other]).as_deref(), Some(name), "outside Lambda");
+    }
+    // Both functions can have the same environment.
+    let same = (TASK_FUNCTION, "Chat");
+    assert_eq!(of(&[own, version, same]).as_deref(), Some("Chat:7"));
+    let other = arn.replace("us-east-1", "eu-west-1");
+    for wrong in ["Chat Tasks", "a:b:c", &*other] {
+        let environment = environment(&[own, (TASK_FUNCTION, wrong)]);
+        let error = environment.function_of_tasks(Some("us-east-1"));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains(TASK_FUNCTION) && error.contains(wrong),
+            "{error}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_store_and_a_transport_that_are_given_are_used() {
     let memory: Arc<dyn DynStore> = Arc::new(Memory::new());

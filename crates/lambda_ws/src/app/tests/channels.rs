@@ -29,19 +29,19 @@ fn router() -> Router {
 }
 
 impl World {
-    fn serves(&self, router: Router) -> Dispatcher {
+    pub(super) fn serves(&self, router: Router) -> Dispatcher {
         Dispatcher::new(router, self.backend().with_tasks(Arc::new(self.clone()), 3))
     }
 
     /// A connection in no room.
-    async fn client(&self, id: &str) -> ConnectionId {
+    pub(super) async fn client(&self, id: &str) -> ConnectionId {
         let record = Record::new(id.into(), BEGINNING, "a1b2c3d4e5/dev", BEGINNING);
         Store::register(&self.store, &record).await.unwrap();
         record.id
     }
 
     /// Sends a message of a client, and returns the names of the requests.
-    async fn sends(
+    pub(super) async fn sends(
         &self,
         dispatcher: &Dispatcher,
         id: &ConnectionId,

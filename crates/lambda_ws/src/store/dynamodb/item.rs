@@ -8,6 +8,9 @@ use std::collections::HashMap;
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
 
+/// The attribute of a connection with the time of its last mark.
+pub(super) const SEEN: &str = "seen";
+
 pub(super) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
@@ -71,6 +74,9 @@ pub(super) fn from_record(record: &Record) -> Attributes {
     if record.gone {
         set("gone", AttributeValue::Bool(true));
     }
+    if let Some(seen) = record.seen {
+        item.insert(SEEN.to_owned(), millis(seen));
+    }
     item
 }
 
@@ -91,6 +97,7 @@ impl Item<'_> {
         record.session = self.text("session").map(str::to_owned);
         record.version = self.number("v").unwrap_or_default();
         record.gone = self.0.contains_key("gone");
+        record.seen = self.number(SEEN).map(Timestamp::from_millis);
         let rooms = self.0.get("rooms").and_then(|rooms| rooms.as_ss().ok());
         record.rooms = rooms.into_iter().flatten().cloned().collect();
         Some(record)

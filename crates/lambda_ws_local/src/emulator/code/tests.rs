@@ -217,3 +217,36 @@ async fn the_output_of_sam_build_runs_without_cargo() {
     let (run, _) = folder.runs(&[]).await.expect("a program");
     assert_eq!(run, ["Chat"]);
 }
+
+#[tokio::test]
+async fn functions_that_cargo_builds_into_the_same_program_share_the_given_program() {
+    let built = |binary: &str| {
+        format!(
+            "    Metadata: {{ BuildMethod: rust-cargolambda, BuildProperties: {{ Binary: {binary} }} }}\n    \
+             Type: AWS::Serverless::Function\n    \
+             Properties: {{ Handler: bootstrap, Runtime: provided.al2023, CodeUri: . }}\n"
+        )
+    };
+    let properties = "Handler: bootstrap, Runtime: provided.al2023, CodeUri: .";
+    let with = |tasks: &str| {
+        let text = template(properties, &format!("  Tasks:\n{}", built(tasks)));
+        let chat =
+            format!("    Type: AWS::Serverless::Function\n    Properties: {{ {properties} }}\n");
+        let changed = text.replacen(&chat, &built("chat"), 1);
+        assert_ne!(text, changed);
+        Folder::new(&changed)
+    };
+    let same = with("chat");
+    let both = vec!["Chat".to_owned(), "Tasks".to_owned()];
+    for args in [
+        &["--", "./program"][..],
+        &["--function", "Chat", "--", "./program"],
+        &["--function", "Tasks", "--", "./program"],
+    ] {
+        let (run, notes) = same.runs(args).await.expect("both run");
+        assert_eq!((&run, notes.len()), (&both, 0), "{args:?}");
+    }
+    let error = with("tasks").runs(&["--", "./program"]).await;
+    let error = error.expect_err("two programs");
+    assert!(error.contains("--function: Chat, Tasks"), "{error}");
+}

@@ -14,6 +14,7 @@ mod route_response;
 mod routes;
 mod sam_properties;
 mod selection_expression;
+mod task_function;
 mod throttling;
 mod timeout;
 
@@ -45,7 +46,8 @@ pub(super) const CHECKS: &[Check] = &[
     ("endpoint", endpoint::check),
     ("manage-connections", function_permissions::connections),
     ("dynamodb-actions", function_permissions::dynamodb),
-    ("invoke-itself", function_permissions::invoke_itself),
+    ("invoke-itself", task_function::invoke_itself),
+    ("task-function", task_function::check),
     ("batch-failures", batch_failures::check),
     ("log-retention", log_retention::check),
 ];

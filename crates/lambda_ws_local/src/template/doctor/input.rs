@@ -1,7 +1,8 @@
 use super::examined_api::{self, ExaminedApi, ExaminedRoute};
 use super::finding::Location;
-use super::invocation_target::InvocationTarget;
+use super::invocation_target::{InvocationTarget, parse};
 use super::library_rules::{self, LibraryRules};
+use super::references;
 use crate::template::evaluate::{Evaluator, resource_names};
 use crate::template::resources::{Table, unsupported};
 use crate::template::syntax::{Entry, Node};
@@ -10,6 +11,7 @@ use std::path::Path;
 
 pub(super) const CONNECTIONS_TABLE: &str = "CONNECTIONS_TABLE";
 pub(super) const TABLE_ATTRIBUTES: &str = "CONNECTIONS_TABLE_ATTRIBUTES";
+pub(super) const TASK_FUNCTION: &str = "TASK_FUNCTION";
 pub(super) const ENDPOINT: &str = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI";
 
 /// The examined template. In contrast to [`Template`](crate::template::Template) it contains parts with unknown values.
@@ -30,6 +32,13 @@ pub(super) struct RoutedFunction<'d> {
     pub(super) resource: &'d Resource,
     /// The APIs that call it.
     pub(super) apis: Vec<&'d ExaminedApi<'d>>,
+}
+
+/// The function that runs the tasks of another function.
+pub(super) enum TaskFunction<'e> {
+    Is(&'e Resource),
+    /// No function of the template has this name or ARN.
+    Missing(String),
 }
 
 impl<'e> DoctorInput<'e> {
@@ -71,10 +80,45 @@ impl<'e> DoctorInput<'e> {
         })
     }
 
-    /// Returns the functions that routes call and that use the library.
+    /// Returns the functions that use the library and that routes call, or that run the tasks of such functions.
     pub(super) fn library_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
+        let routed = self.routed_library_functions();
+        let of_tasks = self.evaluator.functions().filter_map(|resource| {
+            let mut routed = self.routed_library_functions();
+            if routed.any(|one| one.resource.id == resource.id) {
+                return None;
+            }
+            let mut routed = self.routed_library_functions();
+            let of_tasks = |one: &RoutedFunction<'_>| match self.task_function(one.resource) {
+                Some(TaskFunction::Is(of_tasks)) => of_tasks.id == resource.id,
+                _ => false,
+            };
+            let apis = routed.find(of_tasks)?.apis;
+            Some(RoutedFunction { resource, apis })
+        });
+        routed.chain(of_tasks)
+    }
+
+    /// Returns the functions that routes call and that use the library.
+    fn routed_library_functions(&self) -> impl Iterator<Item = RoutedFunction<'_>> {
         self.routed_functions()
             .filter(|one| self.uses_library(one.resource))
+    }
+
+    /// Returns the other function that runs the tasks of a function; `None` if there is none, or if it is unknown.
+    pub(super) fn task_function(&self, function: &Resource) -> Option<TaskFunction<'e>> {
+        let variable = self.variable(function, TASK_FUNCTION).ok()??;
+        let value = &variable.value;
+        let Ok(text) = self.evaluator.text(value) else {
+            // Only AWS knows the name, but the value refers to a function.
+            return references::function(self.evaluator, value).map(TaskFunction::Is);
+        };
+        let found = self.evaluator.function_named(parse(&text).0);
+        match found {
+            Some(one) if one.id == function.id => None,
+            Some(one) => Some(TaskFunction::Is(one)),
+            None => (!text.is_empty()).then_some(TaskFunction::Missing(text)),
+        }
     }
 
     /// Whether the checks for the library apply to a function.

@@ -45,6 +45,15 @@ pub struct Function {
     pub line: usize,
 }
 
+impl Function {
+    /// Whether cargo builds the same program for it and another function.
+    pub(crate) fn shares_program(&self, other: &Self) -> bool {
+        let by_cargo = matches!(self.build, Build::RustCargoLambda { .. });
+        let is_local = self.package == Package::Local && other.package == Package::Local;
+        by_cargo && is_local && (&self.code, &self.build) == (&other.code, &other.build)
+    }
+}
+
 /// Reads a function with notes on unsupported properties, or returns all of its problems. `folder` is the folder of the
 /// template.
 pub(crate) fn read(

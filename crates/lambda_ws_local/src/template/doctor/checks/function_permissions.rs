@@ -3,8 +3,6 @@
 use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::{DoctorInput, RoutedFunction};
-use crate::template::doctor::references::referenced_resource;
-use crate::template::evaluate::resource_names;
 
 const MANAGE: &str = "execute-api:ManageConnections";
 /// The methods to send to a connection, to query it and to close it.
@@ -19,10 +17,9 @@ const DYNAMODB: [&str; 7] = [
     "Query",
     "UpdateItem",
 ];
-const INVOKE: &str = "lambda:InvokeFunction";
 
 /// Returns the location of the permission, or of the property that should contain it.
-fn location(
+pub(super) fn location(
     permissions: &EffectivePermissions<'_>,
     function: &RoutedFunction<'_>,
     action: &str,
@@ -138,51 +135,10 @@ pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a function has permission to invoke itself, for follow-up tasks.
-pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for function in input.library_functions() {
-        let resource = function.resource;
-        let Ok(name) = resource_names::function(input.evaluator, resource) else {
-            continue;
-        };
-        let arn = input
-            .evaluator
-            .options
-            .arn("lambda", &format!("function:{name}"));
-        let permissions = EffectivePermissions::of(input, resource);
-        let known = input.has_known_name(&resource.id, "FunctionName");
-        if permissions.allows(INVOKE, &arn)
-            || permissions.allows(INVOKE, &format!("{arn}:live"))
-            || !known && permissions.allows_any(INVOKE)
-        {
-            continue;
-        }
-        let id = &resource.id;
-        let role = match resource.properties.non_null("Role") {
-            Some(role) => referenced_resource(role).unwrap_or_else(|| "Role".to_owned()),
-            None => format!("{id}Role"),
-        };
-        let what = format!("function `{id}` has no permission to invoke itself");
-        let fix = format!(
-            "if it uses `opened` or large broadcasts, add a separate `AWS::IAM::Policy` with `Roles: [!Ref {role}]` \
-             that allows `{INVOKE}` on `!GetAtt {id}.Arn`; a policy inside the function or its role is a circular \
-             dependency"
-        );
-        found.push(
-            Finding::remark(location(&permissions, &function, INVOKE), what)
-                .effect("`opened` does not run, and a broadcast that cannot finish in one invocation is not completed")
-                .fix(fix),
-        );
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use crate::template::doctor::checks::function_permissions::DYNAMODB;
-    use crate::template::doctor::finding::Weight;
-    use crate::template::doctor::tests::{SAM, all, broken, finds, is_right};
+    use crate::template::doctor::tests::{SAM, broken, finds, is_right};
 
     const ANY: &str = "${Api}/*/*/@connections/*";
 
@@ -259,14 +215,5 @@ mod tests {
         let text = broken(SAM, "      Timeout: 29\n", role);
         let changed = broken(&text, "execute-api:ManageConnections", "sqs:SendMessage");
         is_right(&changed);
-    }
-
-    #[test]
-    fn a_function_without_permission_to_invoke_itself_is_a_remark() {
-        let to = "Action: lambda:GetFunction";
-        let text = broken(SAM, "Action: lambda:InvokeFunction", to);
-        let finding = finds(&text, "invoke-itself");
-        assert_eq!(finding.weight, Weight::Remark);
-        assert!(all(SAM).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Self-invocation of the function.
+//! The asynchronous invocations that queue follow-up tasks.
 
 use crate::backoff::{Backoff, Jitter};
 use crate::error::BoxError;
@@ -22,10 +22,10 @@ const BACKOFF: Backoff = Backoff::new(50, 4, 200, 2, Jitter::Half);
 /// The maximum size of a response, in bytes.
 const ANSWER: usize = 64 * 1024;
 
-/// Queues events for the same version of the function through Lambda's Invoke API with the invocation type `Event`.
-/// It needs one request per event, and no SDK client.
+/// Queues events for the function that runs tasks, through Lambda's Invoke API with the invocation type `Event`. By
+/// default it is the same version of this function. It needs one request per event, and no SDK client.
 #[derive(Debug)]
-pub(super) struct SelfInvocation {
+pub(super) struct TaskInvocation {
     client: Https,
     credentials: SharedCredentialsProvider,
     region: String,
@@ -33,9 +33,30 @@ pub(super) struct SelfInvocation {
     function: String,
 }
 
-impl SelfInvocation {
-    /// Creates the self-invocation of `function`, a name with a version, at `endpoint` or at Lambda's own endpoint.
-    /// Returns `None` without a region or credentials.
+/// Whether a text is the name or the ARN of a function in a Region, with or without a version or an alias.
+pub(super) fn names_function(text: &str, region: Option<&str>) -> bool {
+    let parts: Vec<_> = text.split(':').collect();
+    let named = match &*parts {
+        ["arn", _, "lambda", of, _, "function", named @ ..] => match region == Some(*of) {
+            true => named,
+            false => return false,
+        },
+        named => named,
+    };
+    let is_name = |name: &str| {
+        let is_known = |c: u8| c.is_ascii_alphanumeric() || b"-_".contains(&c);
+        !name.is_empty() && name.bytes().all(is_known)
+    };
+    match named {
+        [name] => is_name(name),
+        [name, version] => is_name(name) && (*version == "$LATEST" || is_name(version)),
+        _ => false,
+    }
+}
+
+impl TaskInvocation {
+    /// Creates the invocation of `function`, a name or an ARN, at `endpoint` or at Lambda's own endpoint. Returns
+    /// `None` without a region or credentials.
     pub(super) fn new(config: &SdkConfig, function: &str, endpoint: Option<&str>) -> Option<Self> {
         let region = config.region()?.to_string();
         let credentials = config.credentials_provider()?;
@@ -46,7 +67,7 @@ impl SelfInvocation {
             }
             None => format!("https://lambda.{region}.amazonaws.com"),
         };
-        // A name contains letters, digits, `-` and `_`; its version is a number or `$LATEST`.
+        // A name or an ARN contains letters, digits, `-`, `_` and `:`; a version can be `$LATEST`.
         let name = function.replace(':', "%3A").replace('$', "%24");
         Some(Self {
             client: https::client(Tls::process()),
@@ -76,8 +97,14 @@ impl SelfInvocation {
             StatusCode::ACCEPTED => Ok(()),
             StatusCode::FORBIDDEN => {
                 let error = format!(
-                    "Lambda does not allow {function} to invoke itself (403); fix: allow `lambda:InvokeFunction` on its own \
-                     ARN and its versions, as this library's template.yaml does: {reason}"
+                    "Lambda does not allow this function to invoke {function} (403); fix: allow `lambda:InvokeFunction` on \
+                     its ARN and its versions, as this library's template.yaml does: {reason}"
+                );
+                Err((false, error.into()))
+            }
+            StatusCode::NOT_FOUND => {
+                let error = format!(
+                    "Lambda does not find function {function} (404); fix: deploy it, or correct `TASK_FUNCTION`: {reason}"
                 );
                 Err((false, error.into()))
             }
@@ -118,7 +145,7 @@ impl SelfInvocation {
     }
 }
 
-impl Tasks for SelfInvocation {
+impl Tasks for TaskInvocation {
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
         let event = Bytes::from(event);
         Box::pin(async move {
@@ -132,5 +159,28 @@ impl Tasks for SelfInvocation {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_named_by_its_name_or_its_arn_in_the_same_region() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function:";
+        for name in ["tasks", "a-B_9", "tasks:$LATEST", "tasks:7", "tasks:live"] {
+            assert!(names_function(name, None), "{name}");
+            assert!(names_function(&format!("{arn}{name}"), Some("us-east-1")));
+            for other in [None, Some("eu-west-1")] {
+                assert!(!names_function(&format!("{arn}{name}"), other), "{other:?}");
+            }
+        }
+        for wrong in [
+            "", ":", "tasks:", ":live", "a:b:c", "a b", "a/b", "tasks:$x", "ä",
+        ] {
+            assert!(!names_function(wrong, None), "{wrong}");
+            assert!(!names_function(&format!("{arn}{wrong}"), Some("us-east-1")));
+        }
     }
 }
