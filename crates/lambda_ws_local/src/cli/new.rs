@@ -12,11 +12,13 @@ use std::process::ExitCode;
 
 /// Create a project with rooms and presence that builds, tests, runs and deploys
 ///
-/// The project contains the program with its tests, sample events, a README, and the template with the API, the table
-/// and the permissions.
+/// The project contains the program with its tests, sample events, a README, and the API, the table and the permissions as
+/// a SAM template or as a CDK app.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local new tea-room
+  lambda-ws-local new tea-room --deploy cdk
+                                          deploy with the AWS CDK instead of AWS SAM
   lambda-ws-local new tea-room --path projects/tea
   lambda-ws-local new tea-room --lambda-ws ../lambda_ws
                                           use the library of a checkout
@@ -29,6 +31,9 @@ pub(super) struct New {
     /// The folder of the project, which must be new or empty [default: ./NAME]
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
+    /// The tool that deploys the project
+    #[arg(long, value_name = "TOOL", value_enum, default_value_t)]
+    deploy: files::Deploy,
     /// Use the library of this checkout of lambda_ws instead of the published one
     #[arg(long, value_name = "DIR")]
     lambda_ws: Option<PathBuf>,
@@ -50,7 +55,7 @@ impl New {
         };
         prepare(&folder)?;
         let workspace = workspace_around(&folder);
-        for file in files::FILES {
+        for file in self.deploy.files() {
             let mut text = file.filled(&self.name, &dependency);
             if file.path == "Cargo.toml" && workspace.is_some() {
                 text.push_str("\n# A separate workspace, so that cargo does not add it to the workspace of a parent folder.\n[workspace]\n");
@@ -68,13 +73,21 @@ impl New {
     fn print_next_steps(&self, folder: &Path) {
         let style = Style::stdout();
         let shown = folder.display();
+        let description = match self.deploy {
+            files::Deploy::Sam => "a template",
+            files::Deploy::Cdk => "a CDK app",
+        };
         println!(
-            "{} {shown}: a program with tests, a template and events",
+            "{} {shown}: a program with tests, {description} and events",
             style.good("created")
         );
         println!();
         println!("  cd {shown}");
         println!("  cargo test");
+        if self.deploy == files::Deploy::Cdk {
+            println!("  npm install");
+            println!("  npm run synth");
+        }
         println!("  lambda-ws-local");
         println!("  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'");
         println!();
@@ -187,6 +200,7 @@ mod tests {
         New {
             name: name.to_owned(),
             path: Some(path.to_owned()),
+            deploy: files::Deploy::Sam,
             lambda_ws: None,
         }
     }
@@ -208,6 +222,24 @@ mod tests {
             let expected = format!("lambda_ws = \"{}\"\n", published());
             assert!(manifest.contains(&expected), "{manifest}");
             assert!(refused(new("tea-room", &path)).contains("exists and is not empty"));
+        }
+    }
+
+    #[test]
+    fn a_project_contains_the_files_of_one_deployment_tool() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (deploy, own, other) in [
+            (files::Deploy::Sam, "template.yaml", "cdk.json"),
+            (files::Deploy::Cdk, "cdk.json", "template.yaml"),
+        ] {
+            let path = folder.path().join(own);
+            let mut new = new("tea_room", &path);
+            new.deploy = deploy;
+            new.run().expect("it is made");
+            assert!(path.join(own).is_file() && !path.join(other).exists());
+            let ignored = std::fs::read_to_string(path.join(".gitignore")).expect("a file");
+            let is_cdk = deploy == files::Deploy::Cdk;
+            assert_eq!(ignored.contains("/cdk.out\n"), is_cdk, "{ignored}");
         }
     }
 
