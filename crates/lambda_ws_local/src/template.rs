@@ -47,6 +47,7 @@ pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
 use evaluate::Evaluator;
+pub(crate) use resources::function::cdk_asset;
 use resources::{api, function, table, unsupported};
 use syntax::Report;
 
