@@ -59,15 +59,15 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serve(*options, stderr_lines=None):
-    """Serves the chat with `cargo dev --port 0`, and stops it by Ctrl-C.
+def serve(*options, stderr_lines=None, gateway=("cargo", "dev"), folder=ROOT):
+    """Serves the chat with `cargo dev --port 0`, or another project in its folder, and stops it by Ctrl-C.
 
     The list `stderr_lines` receives the lines of the standard error, also those before the gateway serves.
     """
-    command = ["cargo", "dev", "--port", "0", *options]
+    command = [*gateway, "--port", "0", *options]
     stderr = None if stderr_lines is None else subprocess.PIPE
     with contextlib.ExitStack() as stack:
-        program = running(command, TIMEOUT, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        program = running(command, TIMEOUT, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
         process = stack.enter_context(program)
         timer = threading.Timer(COMPILE_TIMEOUT, signal_group, [process, SIGKILL])
         timer.start()

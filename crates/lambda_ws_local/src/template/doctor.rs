@@ -64,6 +64,7 @@
 //! ```
 
 mod arn;
+mod cdk;
 mod checks;
 mod effective_permissions;
 mod examined;
@@ -128,6 +129,7 @@ pub fn examine(
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
         findings.push(Finding::of_reader(&problem));
     }
+    cdk::translate(&mut findings, &root);
     findings.sort_by_key(|one| (one.line, one.column));
     findings.dedup();
     Ok(Examination { findings, examined })

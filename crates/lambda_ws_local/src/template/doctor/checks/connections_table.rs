@@ -19,11 +19,18 @@ pub(super) fn variable(input: &DoctorInput<'_>) -> Vec<Finding> {
 fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     let location = DoctorInput::location_of_variable(function, CONNECTIONS_TABLE);
     let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
+    let cdk_fix =
+        format!("write `{CONNECTIONS_TABLE}: table.tableName` in the environment of the function");
     let Some(variable) = input.variable(function, CONNECTIONS_TABLE).ok()? else {
         let id = &function.id;
         let what = format!("function `{id}` has no variable `{CONNECTIONS_TABLE}`");
         let effect = "the function exits when it starts, and every handshake fails with 502";
-        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+        return Some(
+            Finding::mistake(location, what)
+                .effect(effect)
+                .fix(fix)
+                .cdk_fix(cdk_fix),
+        );
     };
     // The table of a parameter or another stack may exist.
     let name = variable.value.as_text()?;
@@ -37,7 +44,12 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
             "`{CONNECTIONS_TABLE}` is `{name}`, which is a logical id and not the name of the table"
         );
         let effect = "DynamoDB does not find the table, and every handshake fails";
-        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+        return Some(
+            Finding::mistake(location, what)
+                .effect(effect)
+                .fix(fix)
+                .cdk_fix(cdk_fix),
+        );
     }
     let may_be =
         |table: &Table| table.name == name || !input.has_known_name(&table.logical_id, "TableName");
@@ -47,7 +59,12 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
     let what =
         format!("`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has this name");
     let effect = "every handshake fails if the table does not exist";
-    Some(Finding::remark(location, what).effect(effect).fix(fix))
+    Some(
+        Finding::remark(location, what)
+            .effect(effect)
+            .fix(fix)
+            .cdk_fix(cdk_fix),
+    )
 }
 
 /// Returns a table for the reference in a fix.
@@ -97,6 +114,7 @@ pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
         Finding::mistake(Location::of(resource, &["KeySchema"]), what)
             .effect("DynamoDB rejects every item, and every handshake fails")
             .fix(fix)
+            .cdk_fix("write `partitionKey: { name: 'pk', type: AttributeType.STRING }` and `sortKey: { name: 'sk', type: AttributeType.STRING }`")
     });
     findings.collect()
 }
@@ -126,7 +144,8 @@ pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
         let location = Location::of(resource, &["TimeToLiveSpecification", "AttributeName"]);
         let finding = Finding::remark(location, what)
             .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
-            .fix(format!("write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"));
+            .fix(format!("write `TimeToLiveSpecification: {{ AttributeName: {EXPIRY}, Enabled: true }}`"))
+            .cdk_fix(format!("write `timeToLiveAttribute: '{EXPIRY}'`"));
         Some(finding)
     });
     findings.collect()

@@ -1,5 +1,6 @@
 //! The permissions that a function with this library requires.
 
+use crate::template::doctor::cdk;
 use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::{DoctorInput, RoutedFunction};
@@ -31,7 +32,8 @@ fn location(
         Some(_) => Location::of(function.resource, &["Policies"]),
         None => Location::of(function.resource, &["Role"]),
     };
-    permissions.location(action).unwrap_or_else(own)
+    let granted = permissions.location(action);
+    granted.map_or_else(own, |one| one.within(function.resource))
 }
 
 /// Returns the words separated by commas, with `and` before the last word.
@@ -81,10 +83,18 @@ pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
                 api.reference(),
                 listed(&VERBS)
             );
+            let cdk_fix = match api.resource.is_some_and(cdk::has_methods) {
+                true => "call `webSocketApi.grantManageConnections(handler)`".to_owned(),
+                false => format!(
+                    "call `handler.addToRolePolicy(..)` with the action `{MANAGE}` on the API's ARN, followed by \
+                     `/*/*/@connections/*`"
+                ),
+            };
             findings.push(
                 Finding::mistake(location(&permissions, &function, MANAGE), what)
                     .effect(effect)
-                    .fix(fix),
+                    .fix(fix)
+                    .cdk_fix(cdk_fix),
             );
         }
     }
@@ -132,7 +142,8 @@ pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
         found.push(
             Finding::mistake(location, what)
                 .effect("these calls fail with `AccessDeniedException`, so handshakes fail or closed connections remain")
-                .fix(fix),
+                .fix(fix)
+                .cdk_fix("call `table.grantReadWriteData(handler)`"),
         );
     }
     found
@@ -172,7 +183,12 @@ pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
         found.push(
             Finding::remark(location(&permissions, &function, INVOKE), what)
                 .effect("`opened` does not run, and a broadcast that cannot finish in one invocation is not completed")
-                .fix(fix),
+                .fix(fix)
+                .cdk_fix(format!(
+                    "if it uses `opened` or large broadcasts, add a `new Policy(..)` with `roles: [handler.role!]` and a \
+                     statement that allows `{INVOKE}` on `handler.functionArn`; `handler.grantInvoke(handler)` is a \
+                     circular dependency"
+                )),
         );
     }
     found
