@@ -96,6 +96,9 @@ class Template:
         for id, resource in self.template["Resources"].items():
             if resource["Type"] in POLICIES:
                 continue
+            if resource["Type"] == "AWS::CDK::Metadata":
+                found[f"{id}.Type"] = resource["Type"]
+                continue
             parts = {"Type": resource["Type"]}
             for name in ("DeletionPolicy", "UpdateReplacePolicy"):
                 # The default of CloudFormation.

@@ -121,7 +121,7 @@ pub fn examine(
     let report = Report::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let read = syntax::read(text, &report).map_err(|one| TemplateError::new(path, vec![one]));
-    let root = read?;
+    let root = syntax::joined(read?, path, &report);
     let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
         // The reader's problem with a missing name has more details.

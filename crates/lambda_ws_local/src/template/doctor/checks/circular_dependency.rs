@@ -220,9 +220,10 @@ mod tests {
             "    Type: AWS::Lambda::Function\n    DependsOn: [Itself, Role]\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
         );
         let finding = finds(&text, "circular-dependency");
-        let expected = "circular dependency: `Chat` -> `Itself` -> `Chat`";
+        let expected = "circular dependency: `Stack/Chat` -> `Itself` -> `Stack/Chat`";
         assert_eq!(finding.what, expected);
-        assert!(finding.fix.contains("attachToRole"), "{finding:?}");
+        let expected = "add a `new Policy(..)` with `roles: [handler.role!]`";
+        assert!(finding.fix.contains(expected), "{finding:?}");
     }
 
     #[test]
