@@ -5,10 +5,8 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import unittest
 import unittest.mock
-from pathlib import Path
 
 from harness.gateway import serve
 from harness.programs import COMPILE_TIMEOUT, ROOT, TARGET, TIMEOUT, build, environment_without_aws
@@ -41,13 +39,16 @@ CONSTRUCTS = {
 POLICIES = {"AWS::IAM::Policy"}
 
 
-def run(*command, folder, status=0, **variables):
+# The end-to-end suite compiles a new project with the same settings, in the same folder.
+CARGO = {"CARGO_TARGET_DIR": str(TARGET / "own-project"), "CARGO_PROFILE_DEV_DEBUG": "false"}
+
+
+def run(*command, folder, status=0):
     """Runs a program to its end, and returns its output."""
-    variables = {"CI": "1", "CDK_DISABLE_VERSION_CHECK": "1", "CARGO_TARGET_DIR": str(TARGET / "own-project")} | variables
     ended = subprocess.run(
         [str(part) for part in command],
         cwd=folder,
-        env=environment_without_aws(**variables),
+        env=environment_without_aws(CI="1", CDK_DISABLE_VERSION_CHECK="1", **CARGO),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -210,7 +211,10 @@ class Cdk(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         build("-p=lambda_ws_local", "--bin=lambda-ws-local")
-        folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        # In this repository, so that the same toolchain compiles it.
+        folder = TARGET / "tools/cdk"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         cls.folder = folder / NAME
         run(GATEWAY, "new", NAME, "--deploy=cdk", "--lambda-ws", ROOT, folder=folder)
         run(GATEWAY, "new", NAME, "--path=sam", folder=folder)
@@ -262,7 +266,7 @@ class Cdk(unittest.TestCase):
         asset = next(self.template.parent.glob("asset.*/bootstrap"))
         # The program in the asset does not run, as one for another processor.
         asset.chmod(0o644)
-        with unittest.mock.patch.dict(os.environ, CARGO_TARGET_DIR=str(TARGET / "own-project")):
+        with unittest.mock.patch.dict(os.environ, CARGO):
             for options in ([], ["-t", f"cdk.out/{self.template.name}"]):
                 with self.subTest(options=options):
                     self.converse(options)
