@@ -215,6 +215,7 @@ class Cdk(unittest.TestCase):
         folder = TARGET / "tools/cdk"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        cls.addClassCleanup(shutil.rmtree, folder)
         cls.folder = folder / NAME
         run(GATEWAY, "new", NAME, "--deploy=cdk", "--lambda-ws", ROOT, folder=folder)
         run(GATEWAY, "new", NAME, "--path=sam", folder=folder)
