@@ -14,6 +14,7 @@
 //! ```
 
 mod cargo;
+mod cloud_assembly;
 mod code;
 mod endpoint_hint;
 mod env;
@@ -37,6 +38,7 @@ mod watch;
 mod web;
 
 pub use crate::error_text::error_text;
+pub use cloud_assembly::default_template;
 pub use failure::Failure;
 pub use invoker::{Invoker, Unfinished};
 pub use options::{Options, ProjectOptions, parameter};

@@ -47,6 +47,7 @@ pub use syntax::{Note, Problem, TemplateError};
 
 use crate::gateway::ApiKey;
 use evaluate::Evaluator;
+pub(crate) use resources::function::cdk_asset;
 use resources::{api, function, table, unsupported};
 use syntax::Report;
 
@@ -80,7 +81,8 @@ impl Template {
         Self::parse(&text, path, options)
     }
 
-    /// Reads a template's text. Code paths are relative to the folder of `path`, which need not exist.
+    /// Reads a template's text. Code paths are relative to the folder of `path`, which need not exist. The template of a CDK
+    /// app, `*.template.json`, includes the stacks of the same folder whose outputs it uses.
     ///
     /// # Errors
     ///
@@ -107,7 +109,7 @@ fn template(
     options: &Options,
     report: &Report,
 ) -> Result<Template, Problem> {
-    let root = syntax::read(text, report)?;
+    let root = syntax::joined(syntax::read(text, report)?, path, report);
     let evaluator = Evaluator::new(&root, options, report);
     unsupported::check_transform(&root, &evaluator, report);
     unsupported::note_resources(&evaluator);

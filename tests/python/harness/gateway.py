@@ -61,15 +61,16 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serve(*options, stderr_lines=None, port=0):
-    """Serves the chat with `cargo dev`, on a free port by default, and stops it by Ctrl-C.
+def serve(*options, stderr_lines=None, gateway=("cargo", "dev"), folder=ROOT, port=0):
+    """Serves the chat with `cargo dev`, or another project in its folder, on a free port by default, and stops it by
+    Ctrl-C.
 
     The list `stderr_lines` receives the lines of the standard error, also those before the gateway serves.
     """
-    command = ["cargo", "dev", "--port", str(port), *options]
+    command = [*gateway, "--port", str(port), *options]
     stderr = None if stderr_lines is None else subprocess.PIPE
     with contextlib.ExitStack() as stack:
-        program = running(command, TIMEOUT, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        program = running(command, TIMEOUT, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True)
         process = stack.enter_context(program)
         timer = threading.Timer(COMPILE_TIMEOUT, signal_group, [process, SIGKILL])
         timer.start()

@@ -84,7 +84,15 @@ fn missing(name: &str, files: &[&str]) -> Vec<String> {
         .map(str::to_owned)
         .to_vec();
     if name == "lambda_ws_local" {
-        let template = ["Cargo.toml.template", "template.yaml", "src/main.rs"];
+        let template = [
+            "Cargo.toml.template",
+            "cdk/.gitignore",
+            "cdk/app.ts",
+            "cdk/package.json",
+            "sam/.gitignore",
+            "sam/template.yaml",
+            "src/main.rs",
+        ];
         needed.extend(template.map(|file| format!("new/{file}")));
     }
     needed.retain(|file| !files.contains(&file.as_str()));

@@ -4,7 +4,7 @@ use super::output::{Style, print_error};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use lambda_ws_local::emulator::Failure;
-use lambda_ws_local::emulator::{DEFAULT_TEMPLATE, parameter};
+use lambda_ws_local::emulator::{DEFAULT_TEMPLATE, default_template, parameter};
 use lambda_ws_local::template::doctor::{
     Examination, Examined, Finding, LibraryRules, Weight, checks, examine,
 };
@@ -33,6 +33,7 @@ A remark is about cost, or about behaviour that few applications need:
 Examples:
   lambda-ws-local doctor                  examine ./template.yaml
   lambda-ws-local doctor infra/chat.yaml
+  lambda-ws-local doctor cdk.out/Chat.template.json
   lambda-ws-local doctor --parameter-overrides StageName=prod
   lambda-ws-local doctor --allow timeout  leave out one check
   lambda-ws-local doctor --lambda-ws packaged.yaml
@@ -42,9 +43,9 @@ Exit code: 0 if there are no mistakes, 1 if there are some, 2 if nothing was exa
 valid, or the template contains no WebSocket API. Remarks do not count."
 )]
 pub(super) struct Doctor {
-    /// The SAM or CloudFormation template
-    #[arg(value_name = "TEMPLATE", default_value = DEFAULT_TEMPLATE)]
-    template: PathBuf,
+    /// The SAM or CloudFormation template [default: template.yaml, or the template in cdk.out]
+    #[arg(value_name = "TEMPLATE")]
+    template: Option<PathBuf>,
     /// Values of the template's parameters
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = parameter)]
     parameter_overrides: Vec<(String, String)>,
@@ -78,7 +79,11 @@ impl Doctor {
 
     /// Prints the findings, and returns whether there are no mistakes.
     fn examine(&self) -> Result<bool, Failure> {
-        let path = &self.template;
+        let path = match &self.template {
+            Some(path) => path.clone(),
+            None => default_template(Path::new(""))?.unwrap_or_else(|| DEFAULT_TEMPLATE.into()),
+        };
+        let path = &*path;
         let text = std::fs::read_to_string(path).map_err(|error| {
             let what = format!(
                 "cannot read {}: pass the path of another template",

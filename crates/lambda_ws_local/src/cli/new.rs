@@ -12,11 +12,13 @@ use std::process::ExitCode;
 
 /// Create a project with rooms and presence that builds, tests, runs and deploys
 ///
-/// The project contains the program with its tests, sample events, a README, and the template with the API, the table
-/// and the permissions.
+/// The project contains the program with its tests, sample events, a README, and the API, the table and the permissions as
+/// a SAM template or as a CDK app.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   lambda-ws-local new tea-room
+  lambda-ws-local new tea-room --deploy cdk
+                                          deploy with the AWS CDK instead of AWS SAM
   lambda-ws-local new tea-room --path projects/tea
   lambda-ws-local new tea-room --lambda-ws ../lambda_ws
                                           use the library of a checkout
@@ -29,6 +31,9 @@ pub(super) struct New {
     /// The folder of the project, which must be new or empty [default: ./NAME]
     #[arg(long, value_name = "DIR")]
     path: Option<PathBuf>,
+    /// The tool that deploys the project
+    #[arg(long, value_name = "TOOL", value_enum, default_value_t)]
+    deploy: files::Deploy,
     /// Use the library of this checkout of lambda_ws instead of the published one
     #[arg(long, value_name = "DIR")]
     lambda_ws: Option<PathBuf>,
@@ -50,7 +55,7 @@ impl New {
         };
         prepare(&folder)?;
         let workspace = workspace_around(&folder);
-        for file in files::FILES {
+        for file in self.deploy.files() {
             let mut text = file.filled(&self.name, &dependency);
             if file.path == "Cargo.toml" && workspace.is_some() {
                 text.push_str("\n# A separate workspace, so that cargo does not add it to the workspace of a parent folder.\n[workspace]\n");
@@ -68,13 +73,21 @@ impl New {
     fn print_next_steps(&self, folder: &Path) {
         let style = Style::stdout();
         let shown = folder.display();
+        let description = match self.deploy {
+            files::Deploy::Sam => "a template",
+            files::Deploy::Cdk => "a CDK app",
+        };
         println!(
-            "{} {shown}: a program with tests, a template and events",
+            "{} {shown}: a program with tests, {description} and events",
             style.good("created")
         );
         println!();
         println!("  cd {shown}");
         println!("  cargo test");
+        if self.deploy == files::Deploy::Cdk {
+            println!("  npm install");
+            println!("  npm run synth");
+        }
         println!("  lambda-ws-local");
         println!("  lambda-ws-local connect 'ws://127.0.0.1:3001/dev?user=ann'");
         println!();
@@ -180,117 +193,4 @@ fn unwritable(path: &Path, error: std::io::Error) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn new(name: &str, path: &Path) -> New {
-        New {
-            name: name.to_owned(),
-            path: Some(path.to_owned()),
-            lambda_ws: None,
-        }
-    }
-
-    fn refused(new: New) -> String {
-        new.run().expect_err("it is refused").text().to_owned()
-    }
-
-    #[test]
-    fn a_project_is_made_in_a_folder_that_is_empty() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for path in [folder.path().join("a/b"), folder.path().join("empty")] {
-            if path.ends_with("empty") {
-                std::fs::create_dir(&path).expect("a folder");
-            }
-            new("tea-room", &path).run().expect("it is made");
-            let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
-            assert!(manifest.contains("name = \"tea-room\"\n"), "{manifest}");
-            let expected = format!("lambda_ws = \"{}\"\n", published());
-            assert!(manifest.contains(&expected), "{manifest}");
-            assert!(refused(new("tea-room", &path)).contains("exists and is not empty"));
-        }
-    }
-
-    /// Returns what cargo reads as the dependency on the library in the manifest of a project.
-    fn dependency(project: &Path) -> toml::Value {
-        let manifest = std::fs::read_to_string(project.join("Cargo.toml")).expect("a manifest");
-        let manifest: toml::Table = manifest.parse().expect("it is TOML");
-        let rust_version = manifest["package"]["rust-version"].as_str();
-        assert_eq!(rust_version, Some(env!("CARGO_PKG_RUST_VERSION")));
-        manifest["dependencies"]["lambda_ws"].clone()
-    }
-
-    #[test]
-    fn a_project_depends_on_the_published_version_of_this_gateway() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("tea");
-        new("tea", &path).run().expect("it is made");
-        let version = env!("CARGO_PKG_VERSION");
-        let wanted = dependency(&path);
-        let wanted = wanted.as_str().expect("a version and no path");
-        assert!(version.starts_with(wanted), "{wanted} selects {version}");
-        for (version, wanted) in [
-            ("0.1.0", "0.1"),
-            ("0.2.7", "0.2"),
-            ("1.4.2", "1.4"),
-            ("0.1.0-alpha.1", "0.1.0-alpha.1"),
-        ] {
-            assert_eq!(requirement(version), wanted);
-        }
-    }
-
-    #[test]
-    fn a_project_of_a_checkout_depends_on_the_absolute_path_of_the_library() {
-        let folder = tempfile::tempdir().expect("a folder");
-        // A name that TOML must quote.
-        let checkout = folder.path().join("the \"old\" checkout");
-        let library = checkout.join("crates/lambda_ws");
-        std::fs::create_dir_all(&library).expect("a folder");
-        let manifest = "[package]\nname = \"lambda_ws\"\n";
-        std::fs::write(library.join("Cargo.toml"), manifest).expect("a file");
-        let path = folder.path().join("tea");
-        let mut new = new("tea", &path);
-        new.lambda_ws = Some(checkout);
-        new.run().expect("it is made");
-        let expected = library.canonicalize().expect("it is there");
-        assert_eq!(dependency(&path)["path"].as_str(), expected.to_str());
-    }
-
-    #[test]
-    fn what_is_in_the_way_stays() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("file");
-        std::fs::write(&file, "mine").expect("a file");
-        assert!(refused(new("tea", &file)).contains("is a file"));
-        assert!(refused(new("tea", &file.join("below"))).contains("--path"));
-        assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "mine");
-    }
-
-    #[test]
-    fn a_project_inside_of_a_workspace_is_one_of_its_own() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let workspace = "[workspace]\nmembers = []\n";
-        std::fs::write(folder.path().join("Cargo.toml"), workspace).expect("a file");
-        let path = folder.path().join("tea");
-        new("tea", &path).run().expect("it is made");
-        let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
-        assert!(manifest.ends_with("[workspace]\n"), "{manifest}");
-    }
-
-    #[test]
-    fn the_library_is_one_of_a_checkout() {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let crates = here.parent().expect("the crates");
-        let expected = crates
-            .join("lambda_ws")
-            .canonicalize()
-            .expect("the library");
-        for path in [crates.join("lambda_ws"), crates.join("..")] {
-            assert_eq!(library(&path).expect("it is there"), expected);
-        }
-        let error = library(here).expect_err("another crate");
-        let expected = "is not a checkout of lambda_ws";
-        assert!(error.text().contains(expected), "{error:?}");
-        assert_eq!(checkout_around(here), crates.join("..").canonicalize().ok());
-    }
-}
+mod tests;

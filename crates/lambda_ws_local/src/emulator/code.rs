@@ -1,12 +1,11 @@
 //! The code of a function on this machine.
 
+use super::cloud_assembly::CDK_OUT;
 use crate::function::Program;
+use crate::template::cdk_asset;
 use crate::template::{Build, Function, Note, Package, Template};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-
-/// The output folder of `cdk synth`, relative to the folder of the app.
-const CDK_OUT: &str = "cdk.out";
 
 /// Whether cargo builds the program of a function. The output of `sam build` already contains it.
 pub(super) fn is_built_by_cargo(function: &Function) -> bool {
@@ -93,6 +92,39 @@ pub(super) fn find_assets(template: &mut Template) {
             function.code = asset;
         }
     }
+}
+
+/// Replaces the assets of CDK that cargo-lambda built by the cargo packages of their programs, so that cargo builds them for
+/// this machine.
+pub(super) fn replace_assets(template: &mut Template) {
+    for function in &mut template.functions {
+        let is_asset = function.package == Package::Local && cdk_asset::is_asset(&function.code);
+        if !is_asset || !function.runtime.starts_with("provided") {
+            continue;
+        }
+        if matches!(function.build, Build::RustCargoLambda { .. }) {
+            let above = cdk_asset::manifest_above(&function.code);
+            function.code = above.unwrap_or_else(|| function.code.clone());
+            continue;
+        }
+        match cdk_asset::program(&function.code) {
+            cdk_asset::Program::Built(program) => {
+                function.code = program.folder;
+                let binary = Some(program.binary);
+                function.build = Build::RustCargoLambda { binary };
+            }
+            cdk_asset::Program::Ambiguous(binaries) => {
+                let text = format!(
+                    "the program of function {} runs from its asset, because it can be any of the binaries {}; to build                      it with cargo, run `cdk synth` again, or add the metadata `BuildMethod: rust-cargolambda` and                      `BuildProperties: {{ Binary: NAME }}` to its `CfnFunction`",
+                    title(function),
+                    binaries.join(", ")
+                );
+                template.notes.push(Note::warning(function.line, text));
+            }
+            cdk_asset::Program::Other => {}
+        }
+    }
+    template.notes.sort();
 }
 
 /// Removes the functions that no route uses and that cannot run, unless they are `chosen`.

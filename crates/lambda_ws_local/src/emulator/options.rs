@@ -107,7 +107,7 @@ pub struct Options {
 /// The project to run: a template or a program, and its simulated AWS account.
 #[derive(Clone, Debug, Args)]
 pub struct ProjectOptions {
-    /// The SAM or CloudFormation template [default: template.yaml, if it exists]
+    /// The SAM or CloudFormation template [default: template.yaml, or the template in cdk.out]
     #[arg(short, long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
     /// Values of the template's parameters

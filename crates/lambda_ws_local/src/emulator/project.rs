@@ -4,14 +4,14 @@ use super::failure::Failure;
 use super::invoke_urls::InvokeUrls;
 use super::options::ProjectOptions;
 use super::report::Reporter;
-use super::{cargo, code};
+use super::{cargo, cloud_assembly, code};
 use crate::dynamodb::DynamoDb;
 use crate::function::environment::{Variables, for_others, variables};
 use crate::function::{Config, Program};
 use crate::template::{Api, Build, Function, Integration, Options, Route, Template};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,25 +37,32 @@ impl Project {
             region: options.region.clone(),
             ..Options::default()
         };
-        let path = options.template.clone();
-        let path = path.unwrap_or_else(|| PathBuf::from(DEFAULT_TEMPLATE));
-        let missing = options.template.is_none() && !path.exists();
-        if missing && options.program.is_empty() && urls.is_empty() {
+        let here = Path::new("");
+        let path = match &options.template {
+            Some(path) => Some(path.clone()),
+            None => cloud_assembly::default_template(here)?,
+        };
+        if path.is_none() && options.program.is_empty() && urls.is_empty() {
+            let fix = match cloud_assembly::is_unsynthesized(here) {
+                true => "run `cdk synth`, which writes the template of the CDK app",
+                false => "choose a template with --template",
+            };
             return Err(Failure::new(format!(
-                "there is no {DEFAULT_TEMPLATE} here: choose a template with --template, or pass a program after `--`, \
-                 such as `lambda-ws-local -- cargo run`"
+                "there is no {DEFAULT_TEMPLATE} here: {fix}, or pass a program after `--`, such as `lambda-ws-local -- \
+                 cargo run`"
             )));
         }
-        let mut template = match missing {
-            true => Template::parse(
+        let mut template = match path {
+            None => Template::parse(
                 include_str!("default.yaml"),
                 Path::new(DEFAULT_TEMPLATE),
                 &template_options,
             )?,
-            false => Template::read(&path, &template_options)?,
+            Some(path) => Template::read(&path, &template_options)?,
         };
         let extra = options.env.read(|name| std::env::var(name).ok())?;
         code::find_assets(&mut template);
+        code::replace_assets(&mut template);
         code::leave_out(&mut template, |function| {
             urls.includes(function) || options.function.as_ref() == Some(&function.logical_id)
         });

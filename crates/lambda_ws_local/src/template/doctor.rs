@@ -65,6 +65,7 @@
 //! ```
 
 mod arn;
+mod cdk;
 mod checks;
 mod effective_permissions;
 mod examined;
@@ -121,7 +122,7 @@ pub fn examine(
     let report = Report::default();
     let folder = path.parent().unwrap_or(Path::new(""));
     let read = syntax::read(text, &report).map_err(|one| TemplateError::new(path, vec![one]));
-    let root = read?;
+    let root = syntax::joined(read?, path, &report);
     let (mut findings, examined) = run_checks(&root, folder, options, rules, &report);
     for problem in rejected(report, &root) {
         // The reader's problem with a missing name has more details.
@@ -129,6 +130,7 @@ pub fn examine(
         findings.retain(|one: &Finding| one.check != REFERENCES || one.line != line);
         findings.push(Finding::of_reader(&problem));
     }
+    cdk::translate(&mut findings, &root);
     findings.sort_by_key(|one| (one.line, one.column));
     findings.dedup();
     Ok(Examination { findings, examined })

@@ -2,11 +2,13 @@
 
 mod document;
 mod node;
+mod other_stacks;
 mod problem;
 mod report;
 
 pub(crate) use document::read;
 pub(crate) use node::{Entry, Node, Value};
+pub(crate) use other_stacks::joined;
 pub(crate) use problem::listed;
 pub use problem::{Problem, TemplateError};
 pub use report::Note;

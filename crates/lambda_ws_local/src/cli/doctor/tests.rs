@@ -2,8 +2,11 @@ use super::*;
 
 /// Returns what the doctor says of a template.
 fn examination(name: &str, text: &str) -> Examination {
-    let options = Options::default();
-    let examination = examine(text, Path::new(name), &options, LibraryRules::Detect);
+    examination_by(name, text, LibraryRules::Detect)
+}
+
+fn examination_by(name: &str, text: &str, rules: LibraryRules) -> Examination {
+    let examination = examine(text, Path::new(name), &Options::default(), rules);
     examination.expect("it is a template")
 }
 
@@ -48,8 +51,12 @@ fn a_finding_without_a_place_is_shown_without_one() {
 
 /// The doctor's output for a template of a public shape.
 fn output(name: &str, text: &str) -> String {
+    output_by(name, text, LibraryRules::Detect)
+}
+
+fn output_by(name: &str, text: &str, rules: LibraryRules) -> String {
     let path = Path::new(name);
-    let examination = examination(name, text);
+    let examination = examination_by(name, text, rules);
     let lines = examination.findings.iter();
     let mut lines: Vec<_> = lines.map(|one| shown(one, path, Style::plain())).collect();
     lines.push(summary(path, &examination, Style::plain()));
@@ -72,6 +79,34 @@ fn a_plain_cloudformation_template() {
 fn a_template_synthesized_by_cdk() {
     let text = include_str!("templates/cdk.json");
     insta::assert_snapshot!(output("cdk.json", text));
+}
+
+/// A `WebSocketApi` and a `Function` without grants, a `WebSocketStage` without `autoDeploy`, and other mistakes.
+#[test]
+fn mistakes_in_constructs_have_fixes_in_terms_of_the_cdk() {
+    let text = include_str!("templates/cdk-mistakes.json");
+    insta::assert_snapshot!(output_by("cdk.json", text, LibraryRules::Always));
+}
+
+/// A `CfnApi` with its parts.
+#[test]
+fn mistakes_in_cfn_constructs_have_fixes_that_the_cdk_accepts() {
+    let text = include_str!("templates/cdk-cfn.json");
+    insta::assert_snapshot!(output_by("cdk.json", text, LibraryRules::Always));
+}
+
+/// A Lambda authorizer, a mock, a `TableV2`, and the custom resources of `logRetention` and `autoDeleteObjects`.
+#[test]
+fn a_correct_cdk_app_has_no_mistakes() {
+    let text = include_str!("templates/cdk-granted.json");
+    insta::assert_snapshot!(output_by("cdk.json", text, LibraryRules::Always));
+}
+
+/// The function is in another stack, so only AWS knows its ARN.
+#[test]
+fn a_function_of_another_stack_is_not_a_mistake() {
+    let text = include_str!("templates/cdk-edge.json");
+    insta::assert_snapshot!(output_by("cdk.json", text, LibraryRules::Always));
 }
 
 #[test]

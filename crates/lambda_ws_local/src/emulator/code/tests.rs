@@ -250,3 +250,60 @@ async fn functions_that_cargo_builds_into_the_same_program_share_the_given_progr
     let error = error.expect_err("two programs");
     assert!(error.contains("--function: Chat, Tasks"), "{error}");
 }
+
+/// A folder with two binaries, and a function whose code is an asset of the CDK with this program and metadata.
+fn asset(program: &str, metadata: &str) -> Folder {
+    let text = template("Handler: bootstrap, Runtime: provided.al2023", "");
+    let to = format!(
+        "    Metadata: {{ 'aws:asset:path': cdk.out/asset.1{metadata} }}\n    Properties: {{ Handler"
+    );
+    let folder = Folder::new(&text.replace("    Properties: { Handler", &to));
+    folder.write("Cargo.toml", "[package]\nname = \"chat\"\n");
+    for name in ["src/main.rs", "src/bin/orders.rs"] {
+        folder.write(name, "fn main() {}");
+    }
+    folder.write("target/lambda/orders/bootstrap", "the /rustc/ program");
+    folder.write("cdk.out/asset.1/bootstrap", program);
+    folder
+}
+
+/// The folder and the method with which a project builds its function, and its notes.
+fn built(folder: &Folder) -> (PathBuf, Build, Vec<String>) {
+    let options = folder.options(&[]);
+    let project = Project::read(&Arc::new(options.project), &options.invoke_urls);
+    let project = project.unwrap_or_else(|failure| panic!("{}", failure.text()));
+    let notes = project.template().notes.iter().map(ToString::to_string);
+    let function = &project.functions()[0];
+    (
+        function.code.clone(),
+        function.build.clone(),
+        notes.collect(),
+    )
+}
+
+#[test]
+fn the_program_of_a_cdk_asset_is_built_by_cargo() {
+    let binary = Some("orders".to_owned());
+    let build = Build::RustCargoLambda { binary };
+    let metadata = ", BuildMethod: rust-cargolambda, BuildProperties: { Binary: orders }";
+    for (program, metadata) in [("the /rustc/ program", ""), ("another one", metadata)] {
+        let folder = asset(program, metadata);
+        let expected = (folder.0.path().to_owned(), build.clone(), Vec::new());
+        assert_eq!(built(&folder), expected);
+    }
+}
+
+#[test]
+fn an_asset_that_can_be_any_of_several_binaries_is_a_warning_with_the_fix() {
+    let (code, build, notes) = built(&asset("an older /rustc/ program", ""));
+    assert!(code.ends_with("cdk.out/asset.1"), "{}", code.display());
+    assert_eq!(build, Build::Other(None));
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    for expected in [
+        "chat, orders",
+        "run `cdk synth` again",
+        "`BuildProperties: { Binary: NAME }`",
+    ] {
+        assert!(notes[0].contains(expected), "{notes:?}");
+    }
+}

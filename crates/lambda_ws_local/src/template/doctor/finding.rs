@@ -26,6 +26,9 @@ pub struct Finding {
     pub effect: String,
     /// The fix: one phrase.
     pub fix: String,
+    /// The fix in terms of the CDK, for a template that the CDK synthesized.
+    #[serde(skip)]
+    pub(super) cdk_fix: Option<String>,
 }
 
 /// The severity of a finding.
@@ -61,6 +64,7 @@ impl Finding {
             what: what.into(),
             effect: String::new(),
             fix: String::new(),
+            cdk_fix: None,
         }
     }
 
@@ -82,6 +86,14 @@ impl Finding {
     pub(super) fn fix(self, fix: impl Into<String>) -> Self {
         Self {
             fix: fix.into(),
+            ..self
+        }
+    }
+
+    /// Adds the fix for templates that the CDK synthesized.
+    pub(super) fn cdk_fix(self, fix: impl Into<String>) -> Self {
+        Self {
+            cdk_fix: Some(fix.into()),
             ..self
         }
     }

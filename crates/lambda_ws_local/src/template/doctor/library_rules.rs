@@ -1,7 +1,9 @@
 //! Detects the functions that use this library: their `Cargo.toml` depends on it.
 
 use crate::template::evaluate::Evaluator;
+use crate::template::resources::function::{cargo_packages, cdk_asset};
 use crate::template::transform::Resource;
+use cargo_packages::{MANIFEST, MAX_STEPS, Packages, has_binary, read};
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -17,11 +19,7 @@ pub enum LibraryRules {
 }
 
 const LIBRARY: &str = "lambda_ws";
-const MANIFEST: &str = "Cargo.toml";
 const CARGO_LAMBDA: &str = "rust-cargolambda";
-/// The maximum number of folders between the code and its manifest, and of path dependencies between a package and the
-/// library.
-const MAX_STEPS: usize = 8;
 
 /// Whether a function is built from a crate that depends on the library. `folder` is the folder of the template.
 pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &Path) -> bool {
@@ -53,6 +51,11 @@ pub(super) fn apply_to(evaluator: &Evaluator<'_>, function: &Resource, folder: &
         return false;
     };
     let code = Path::new(&code);
+    if let Some(program) = cdk_asset::program(&folder.join(code)).built() {
+        let manifest = program.folder.join(MANIFEST);
+        let packages = Packages::of(&manifest);
+        return packages.is_some_and(|packages| packages.use_library(Some(&program.binary)));
+    }
     // The folder of a built program has the name of the program: `target/lambda/chat`.
     let built = code.components().any(|part| part.as_os_str() == "target");
     let steps = match built || method == Some(CARGO_LAMBDA) {
@@ -76,49 +79,7 @@ fn manifest_of(code: &Path, steps: usize) -> Option<PathBuf> {
     manifests.find(|path| path.is_file())
 }
 
-fn read(manifest: &Path) -> Option<Table> {
-    std::fs::read_to_string(manifest).ok()?.parse().ok()
-}
-
-/// A manifest with the packages of its workspace.
-struct Packages {
-    root: Table,
-    /// The packages with the folders of their manifests. The package of the root is the first.
-    all: Vec<(PathBuf, Table)>,
-}
-
 impl Packages {
-    fn of(manifest: &Path) -> Option<Self> {
-        let folder = manifest.parent()?;
-        let root = read(manifest)?;
-        let mut all = Vec::new();
-        if root.contains_key("package") {
-            all.push((folder.to_owned(), root.clone()));
-        }
-        let members = root
-            .get("workspace")
-            .and_then(|one| one.get("members")?.as_array());
-        for pattern in members
-            .into_iter()
-            .flatten()
-            .filter_map(toml::Value::as_str)
-        {
-            for member in members_of(folder, pattern) {
-                all.extend(read(&member.join(MANIFEST)).map(|table| (member, table)));
-            }
-        }
-        if root.contains_key("workspace") {
-            return Some(Self { root, all });
-        }
-        // A member inherits versions from the workspace in a folder above it.
-        let mut above = folder.ancestors().skip(1).take(MAX_STEPS);
-        let workspace = above.find_map(|one| {
-            read(&one.join(MANIFEST)).filter(|table| table.contains_key("workspace"))
-        });
-        let root = workspace.unwrap_or(root);
-        Some(Self { root, all })
-    }
-
     /// Whether the package with this binary uses the library. Without such a package, the packages that cargo builds by
     /// default are checked.
     fn use_library(&self, binary: Option<&str>) -> bool {
@@ -194,33 +155,6 @@ impl Packages {
         }
         false
     }
-}
-
-/// Returns the folders that a pattern for members matches, such as `crates/*`.
-fn members_of(folder: &Path, pattern: &str) -> Vec<PathBuf> {
-    let Some(parent) = pattern
-        .strip_suffix("/*")
-        .or((pattern == "*").then_some("."))
-    else {
-        return vec![folder.join(pattern)];
-    };
-    let entries = std::fs::read_dir(folder.join(parent)).into_iter().flatten();
-    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    folders.sort();
-    folders
-}
-
-fn has_binary(folder: &Path, manifest: &Table, name: &str) -> bool {
-    let package = manifest
-        .get("package")
-        .and_then(|one| one.get("name")?.as_str());
-    let main = folder.join("src/main.rs").is_file();
-    let listed = manifest.get("bin").and_then(toml::Value::as_array);
-    let mut listed = listed.into_iter().flatten();
-    package == Some(name) && main
-        || listed.any(|one| one.get("name").and_then(toml::Value::as_str) == Some(name))
-        || folder.join(format!("src/bin/{name}.rs")).is_file()
-        || folder.join(format!("src/bin/{name}/main.rs")).is_file()
 }
 
 #[cfg(test)]

@@ -149,11 +149,22 @@ fn join(evaluator: &Evaluator<'_>, argument: &Node) -> Result<Node, Problem> {
     let [delimiter, items] = arguments(argument, "Fn::Join")?;
     let delimiter = literal(delimiter, "Fn::Join")?;
     let mut result = String::new();
-    for (index, item) in evaluator.list(items)?.iter().enumerate() {
-        if index > 0 {
+    let items = evaluator.value(items)?;
+    let Some(items) = items.as_list() else {
+        return Err(items.problem(format!("the value is {}: expected a list", items.kind())));
+    };
+    let mut is_first = true;
+    for item in items {
+        // An unknown item makes the whole text unknown, even if unknown values count as absent elsewhere.
+        let item = evaluator.value(item)?;
+        if item.is_null() {
+            continue;
+        }
+        if !is_first {
             result.push_str(delimiter);
         }
-        result.push_str(&evaluator.text(item)?);
+        is_first = false;
+        result.push_str(&evaluator.text(&item)?);
         if result.len() > MAX_TEXT {
             break;
         }

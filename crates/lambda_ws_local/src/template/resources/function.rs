@@ -1,3 +1,5 @@
+pub(crate) mod cargo_packages;
+pub(crate) mod cdk_asset;
 mod environment;
 pub(crate) mod package;
 

@@ -112,7 +112,7 @@ fn a_stored_parameter_requires_a_local_value_only_where_it_is_used() {
 fn fault_h2_both_templates_accept_a_concurrency_limit() {
     let texts = [
         include_str!("../../../../../template.yaml").to_owned(),
-        include_str!("../../../new/template.yaml").replace("{{ project_name }}", "chat"),
+        include_str!("../../../new/sam/template.yaml").replace("{{ project_name }}", "chat"),
     ];
     for text in texts {
         let name = "ReservedConcurrentExecutions";

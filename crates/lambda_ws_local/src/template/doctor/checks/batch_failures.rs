@@ -43,6 +43,7 @@ fn finding(location: Location, trigger: &str, function: &str) -> Finding {
     Finding::mistake(location, what)
         .effect("Lambda deletes failed messages, and they are lost")
         .fix(format!("write `{TYPES}: [{REPORT}]`"))
+        .cdk_fix("write `new SqsEventSource(queue, { reportBatchItemFailures: true })`")
 }
 
 fn reports(input: &DoctorInput<'_>, properties: Option<&Node>) -> bool {

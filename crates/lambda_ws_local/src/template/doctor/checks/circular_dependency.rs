@@ -129,7 +129,7 @@ fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
     let mut steps = cycle.iter().rev();
     let by_policy = steps.find(|(from, _)| is_policy(from));
     let (fix, location) = match (function, by_policy) {
-        (Some(id), Some((_, location))) => (by_name(input, id), *location),
+        (Some(id), Some((_, location))) => (by_name(id), *location),
         (Some(id), None) if cycle.len() == 1 => {
             let fix = format!(
                 "remove the reference to `{id}` from its own properties, and read its name from the variable `AWS_LAMBDA_FUNCTION_NAME`"
@@ -141,24 +141,22 @@ fn finding(input: &DoctorInput<'_>, cycle: &[(&str, &Location)]) -> Finding {
             (fix, cycle[0].1)
         }
     };
-    Finding::mistake(location.clone(), what)
+    let finding = Finding::mistake(location.clone(), what)
         .effect("CloudFormation rejects the template: `Circular dependency between resources`")
-        .fix(fix)
+        .fix(fix);
+    match by_policy {
+        Some(_) if function.is_some() => finding.cdk_fix(
+            "instead of `handler.grantInvoke(handler)`, add a `new Policy(..)` with `roles: [handler.role!]` and this statement",
+        ),
+        _ => finding,
+    }
 }
 
 /// Returns the fix that allows a function to invoke itself.
-fn by_name(input: &DoctorInput<'_>, id: &str) -> String {
-    let in_cdk = input
-        .resource(id)
-        .is_some_and(|one| one.construct().is_some());
-    let policy = match in_cdk {
-        true => "instead of `grantInvoke`, create a `new iam.Policy` in the stack and attach it with `attachToRole`".to_owned(),
-        false => format!(
-            "move the statement that contains `{id}` to a separate `AWS::IAM::Policy`, attached to the role with `Roles`"
-        ),
-    };
+fn by_name(id: &str) -> String {
     format!(
-        "{policy}; or give the function a fixed `FunctionName` and write \
+        "move the statement that contains `{id}` to a separate `AWS::IAM::Policy`, attached to the role with `Roles`; or \
+         give the function a fixed `FunctionName` and write \
          `!Sub arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:NAME`"
     )
 }
@@ -222,9 +220,10 @@ mod tests {
             "    Type: AWS::Lambda::Function\n    DependsOn: [Itself, Role]\n    Metadata: { 'aws:cdk:path': Stack/Chat/Resource }\n",
         );
         let finding = finds(&text, "circular-dependency");
-        let expected = "circular dependency: `Chat` -> `Itself` -> `Chat`";
+        let expected = "circular dependency: `Stack/Chat` -> `Itself` -> `Stack/Chat`";
         assert_eq!(finding.what, expected);
-        assert!(finding.fix.contains("attachToRole"), "{finding:?}");
+        let expected = "add a `new Policy(..)` with `roles: [handler.role!]`";
+        assert!(finding.fix.contains(expected), "{finding:?}");
     }
 
     #[test]

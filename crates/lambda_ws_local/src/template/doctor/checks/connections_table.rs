@@ -46,11 +46,18 @@ fn attributes(
 fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     let location = DoctorInput::location_of_variable(function, CONNECTIONS_TABLE);
     let fix = format!("write `{CONNECTIONS_TABLE}: !Ref {}`", example(input));
+    let cdk_fix =
+        format!("write `{CONNECTIONS_TABLE}: table.tableName` in the environment of the function");
     let Some(variable) = input.variable(function, CONNECTIONS_TABLE).ok()? else {
         let id = &function.id;
         let what = format!("function `{id}` has no variable `{CONNECTIONS_TABLE}`");
         let effect = "the function exits when it starts, and every handshake fails with 502";
-        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+        return Some(
+            Finding::mistake(location, what)
+                .effect(effect)
+                .fix(fix)
+                .cdk_fix(cdk_fix),
+        );
     };
     // The table of a parameter or another stack may exist.
     let name = variable.value.as_text()?;
@@ -64,7 +71,12 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
             "`{CONNECTIONS_TABLE}` is `{name}`, which is a logical id and not the name of the table"
         );
         let effect = "DynamoDB does not find the table, and every handshake fails";
-        return Some(Finding::mistake(location, what).effect(effect).fix(fix));
+        return Some(
+            Finding::mistake(location, what)
+                .effect(effect)
+                .fix(fix)
+                .cdk_fix(cdk_fix),
+        );
     }
     let may_be =
         |table: &Table| table.name == name || !input.has_known_name(&table.logical_id, "TableName");
@@ -74,7 +86,12 @@ fn wrong_variable(input: &DoctorInput<'_>, function: &Resource) -> Option<Findin
     let what =
         format!("`{CONNECTIONS_TABLE}` is `{name}`, and no table of the template has this name");
     let effect = "every handshake fails if the table does not exist";
-    Some(Finding::remark(location, what).effect(effect).fix(fix))
+    Some(
+        Finding::remark(location, what)
+            .effect(effect)
+            .fix(fix)
+            .cdk_fix(cdk_fix),
+    )
 }
 
 /// Returns a table for the reference in a fix.
@@ -132,11 +149,18 @@ pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
         }
         let id = &used.table.logical_id;
         let what = format!("the keys of table `{id}` are not the strings `{pk}` and `{sk}`");
+        let mut cdk_fix = format!(
+            "write `partitionKey: {{ name: '{pk}', type: AttributeType.STRING }}` and `sortKey: {{ name: '{sk}', type: \
+             AttributeType.STRING }}`"
+        );
         let fix = match keys {
-            Some(_) => format!(
-                "write `{TABLE_ATTRIBUTES}: {}` in the environment of the function, or rename the keys",
-                names_of(&used)
-            ),
+            Some(_) => {
+                let names = names_of(&used);
+                cdk_fix += &format!(", or `{TABLE_ATTRIBUTES}: '{names}'` in the environment");
+                format!(
+                    "write `{TABLE_ATTRIBUTES}: {names}` in the environment of the function, or rename the keys"
+                )
+            }
             None if used.resource.resource_type.starts_with("AWS::Serverless::") => format!(
                 "make it an `AWS::DynamoDB::Table` with `{pk}` (S) as HASH and `{sk}` (S) as RANGE key"
             ),
@@ -147,7 +171,8 @@ pub(super) fn keys(input: &DoctorInput<'_>) -> Vec<Finding> {
         let location = Location::of(used.resource, &["KeySchema"]);
         let finding = Finding::mistake(location, what)
             .effect("DynamoDB rejects every item, and every handshake fails")
-            .fix(fix);
+            .fix(fix)
+            .cdk_fix(cdk_fix);
         Some(finding)
     });
     findings.collect()
@@ -202,7 +227,8 @@ pub(super) fn time_to_live(input: &DoctorInput<'_>) -> Vec<Finding> {
         let location = Location::of(used.resource, &["TimeToLiveSpecification", "AttributeName"]);
         let finding = Finding::remark(location, what)
             .effect("connections without a `$disconnect` remain forever, and rooms become slow and expensive")
-            .fix(fix);
+            .fix(fix)
+            .cdk_fix(format!("write `timeToLiveAttribute: '{ttl}'`"));
         Some(finding)
     });
     findings.collect()

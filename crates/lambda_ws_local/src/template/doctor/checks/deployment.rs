@@ -1,5 +1,6 @@
 //! Whether the routes are deployed.
 
+use crate::template::doctor::cdk;
 use crate::template::doctor::examined_api::ExaminedApi;
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
@@ -50,7 +51,11 @@ fn undeployed_stages(input: &DoctorInput<'_>) -> Vec<Finding> {
         findings.push(
             Finding::mistake(Location::of(stage, &["StageName"]), what)
                 .effect("the stage contains no routes, and every handshake fails with 403")
-                .fix("write `AutoDeploy: true`"),
+                .fix("write `AutoDeploy: true`")
+                .cdk_fix(match cdk::has_methods(stage) {
+                    true => "write `new WebSocketStage(..., { autoDeploy: true })`",
+                    false => "write `autoDeploy: true` in the properties of the `CfnStage`",
+                }),
         );
     }
     findings
@@ -87,7 +92,8 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
         findings.push(
             Finding::mistake(location.clone(), what)
                 .effect("the stage can be deployed without these routes")
-                .fix(depends_on(missed.iter().map(|one| one.resource))),
+                .fix(depends_on(missed.iter().map(|one| one.resource)))
+                .cdk_fix(add_dependency(missed.iter().map(|one| one.resource))),
         );
     }
     let responses = input.evaluator.of_type(resource_type::ROUTE_RESPONSE);
@@ -99,12 +105,14 @@ fn order(input: &DoctorInput<'_>, deployment: &Resource, api: &ExaminedApi<'_>) 
     let mut late = late.peekable();
     if late.peek().is_some() {
         let what = format!("deployment `{id}` does not wait for the route responses");
+        let late: Vec<_> = late.collect();
         findings.push(
             Finding::remark(location, what)
                 .effect(
                     "the stage can be deployed without them, and replies then do not reach clients",
                 )
-                .fix(depends_on(late)),
+                .fix(depends_on(late.iter().copied()))
+                .cdk_fix(add_dependency(late.into_iter())),
         );
     }
     findings
@@ -123,9 +131,18 @@ fn too_early(location: Location, id: &str, api: &ExaminedApi<'_>) -> Finding {
             location,
             format!("deployment `{id}` does not wait for any route of API `{name}`"),
         )
-        .fix(depends_on(api.routes.iter().map(|one| one.resource))),
+        .fix(depends_on(api.routes.iter().map(|one| one.resource)))
+        .cdk_fix(add_dependency(api.routes.iter().map(|one| one.resource))),
     };
     finding.effect("CloudFormation can create the deployment before the routes, and then fails: `At least one route is required before deploying the Api`")
+}
+
+fn add_dependency<'d>(resources: impl Iterator<Item = &'d Resource>) -> String {
+    let ids: Vec<_> = resources.map(|one| format!("`{}`", one.id)).collect();
+    format!(
+        "call `deployment.node.addDependency(..)` with {}",
+        ids.join(", ")
+    )
 }
 
 fn depends_on<'d>(resources: impl Iterator<Item = &'d Resource>) -> String {

@@ -1,5 +1,6 @@
 //! The endpoint of the management API (conformance K7).
 
+use crate::template::doctor::cdk;
 use crate::template::doctor::examined_api::ExaminedApi;
 use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::{DoctorInput, ENDPOINT, RoutedFunction};
@@ -26,15 +27,25 @@ fn of(input: &DoctorInput<'_>, function: &RoutedFunction<'_>) -> Option<Finding>
         api.reference(),
         stage_of(input, api)
     );
+    // A `CfnStage` has no `callbackUrl`.
+    let cdk_fix = match api.resource.is_some_and(cdk::has_methods) {
+        true => format!("write `{ENDPOINT}: stage.callbackUrl` in the environment of the function"),
+        false => fix.clone(),
+    };
     let Some(variable) = input.variable(resource, ENDPOINT).ok()? else {
         let what = format!("function `{}` has no variable `{ENDPOINT}`", resource.id);
         let effect = "events of other sources, such as queues and schedules, cannot send until a WebSocket event provides the endpoint";
-        return Some(Finding::remark(location, what).effect(effect).fix(fix));
+        return Some(
+            Finding::remark(location, what)
+                .effect(effect)
+                .fix(fix)
+                .cdk_fix(cdk_fix),
+        );
     };
     let url = input.evaluator.text(&variable.value).ok()?;
     let (what, effect) = wrong(input, &function.apis, &url)?;
     let finding = Finding::mistake(location, format!("`{ENDPOINT}` {what}"));
-    Some(finding.effect(effect).fix(fix))
+    Some(finding.effect(effect).fix(fix).cdk_fix(cdk_fix))
 }
 
 /// Returns the stage of an API as an expression in the template.

@@ -1,5 +1,6 @@
 //! The permissions that a function with this library requires.
 
+use crate::template::doctor::cdk;
 use crate::template::doctor::effective_permissions::EffectivePermissions;
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::{DoctorInput, RoutedFunction};
@@ -28,7 +29,8 @@ pub(super) fn location(
         Some(_) => Location::of(function.resource, &["Policies"]),
         None => Location::of(function.resource, &["Role"]),
     };
-    permissions.location(action).unwrap_or_else(own)
+    let granted = permissions.location(action);
+    granted.map_or_else(own, |one| one.within(function.resource))
 }
 
 /// Returns the words separated by commas, with `and` before the last word.
@@ -78,10 +80,18 @@ pub(super) fn connections(input: &DoctorInput<'_>) -> Vec<Finding> {
                 api.reference(),
                 listed(&VERBS)
             );
+            let cdk_fix = match api.resource.is_some_and(cdk::has_methods) {
+                true => "call `webSocketApi.grantManageConnections(handler)`".to_owned(),
+                false => format!(
+                    "call `handler.addToRolePolicy(..)` with the action `{MANAGE}` on the API's ARN, followed by \
+                     `/*/*/@connections/*`"
+                ),
+            };
             findings.push(
                 Finding::mistake(location(&permissions, &function, MANAGE), what)
                     .effect(effect)
-                    .fix(fix),
+                    .fix(fix)
+                    .cdk_fix(cdk_fix),
             );
         }
     }
@@ -129,7 +139,8 @@ pub(super) fn dynamodb(input: &DoctorInput<'_>) -> Vec<Finding> {
         found.push(
             Finding::mistake(location, what)
                 .effect("these calls fail with `AccessDeniedException`, so handshakes fail or closed connections remain")
-                .fix(fix),
+                .fix(fix)
+                .cdk_fix("call `table.grantReadWriteData(handler)`"),
         );
     }
     found

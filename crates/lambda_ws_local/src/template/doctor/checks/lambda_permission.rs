@@ -5,7 +5,7 @@ use crate::template::doctor::examined_api::{ExaminedApi, ExaminedRoute};
 use crate::template::doctor::finding::{Finding, Location};
 use crate::template::doctor::input::DoctorInput;
 use crate::template::doctor::invocation_target::{self, InvocationTarget, Qualifier};
-use crate::template::doctor::{arn, references};
+use crate::template::doctor::{arn, cdk, references};
 use crate::template::evaluate::resource_names;
 use crate::template::transform::{Resource, resource_type};
 
@@ -169,7 +169,14 @@ fn denied(input: &DoctorInput<'_>, caller: &Caller<'_>) -> Option<Finding> {
         caller.name
     );
     let finding = Finding::mistake(caller.location.clone(), what);
-    Some(finding.effect(caller.effect).fix(fix))
+    let cdk_fix = match caller.api.resource.is_some_and(cdk::has_methods) {
+        true => "use a `WebSocketLambdaIntegration` or `WebSocketLambdaAuthorizer` of this function or alias, which adds the permission".to_owned(),
+        false => format!(
+            "call `handler.addPermission('Invoke', {{ principal: new ServicePrincipal('{PRINCIPAL}'), sourceArn: .. }})` on \
+             this function or alias, with the API's ARN, followed by `/*`"
+        ),
+    };
+    Some(finding.effect(caller.effect).fix(fix).cdk_fix(cdk_fix))
 }
 
 fn source_arn(caller: &Caller<'_>) -> String {

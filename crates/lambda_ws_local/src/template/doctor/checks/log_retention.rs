@@ -7,6 +7,8 @@ use crate::template::evaluate::resource_names;
 use crate::template::transform::{Resource, resource_type};
 
 const RETENTION: &str = "RetentionInDays";
+/// The custom resource of the property `logRetention` in the CDK.
+const CDK_RETENTION: &str = "Custom::LogRetention";
 
 pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
     let functions = input.routed_functions();
@@ -23,16 +25,22 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     let group = match config.as_ref().and_then(|config| config.entry("LogGroup")) {
         // A log group with a fixed name or outside the template is not examined.
         Some(node) => Some(input.resource(&referenced_resource(node)?)?),
-        None => evaluator.of_type(resource_type::LOG_GROUP).find(|group| {
-            let group = evaluator.property(group, "LogGroupName");
-            group.is_none_or(|group| group == format!("/aws/lambda/{name}"))
-        }),
+        None => {
+            let default = format!("/aws/lambda/{name}");
+            let named = |group: &&Resource| evaluator.property(group, "LogGroupName");
+            let mut groups = evaluator.of_type(resource_type::LOG_GROUP);
+            let mut retentions = evaluator.of_type(CDK_RETENTION);
+            let group = groups.find(|group| named(group).is_none_or(|group| group == default));
+            group.or_else(|| retentions.find(|one| named(one).as_ref() == Some(&default)))
+        }
     };
     let finding = match group {
         Some(group) if group.properties.entry(RETENTION).is_some() => return None,
         Some(group) => {
             let what = format!("log group `{}` never deletes its logs", group.id);
-            Finding::remark(Location::of(group, &[]), what).fix(format!("write `{RETENTION}: 14`"))
+            Finding::remark(Location::of(group, &[]), what)
+                .fix(format!("write `{RETENTION}: 14`"))
+                .cdk_fix("write `retention: RetentionDays.TWO_WEEKS` in the properties of the `LogGroup`")
         }
         None => {
             let what = format!(
@@ -42,7 +50,11 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
             let fix = format!(
                 "add an `AWS::Logs::LogGroup` with `{RETENTION}: 14`, and `LoggingConfig: {{ LogGroup: !Ref Logs }}` to the function"
             );
-            Finding::remark(Location::of(function, &["LoggingConfig"]), what).fix(fix)
+            Finding::remark(Location::of(function, &["LoggingConfig"]), what)
+                .fix(fix)
+                .cdk_fix(
+                    "write `logGroup: new LogGroup(this, 'Logs', { retention: RetentionDays.TWO_WEEKS })` in the properties of the function",
+                )
         }
     };
     Some(finding.effect("the cost of the stored logs increases every month"))

@@ -36,7 +36,8 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
             found.push(
                 Finding::mistake(Location::of(resource, &[SELECTION]), what)
                     .effect("the body that the function returns does not reach the client")
-                    .fix(fix),
+                    .fix(fix)
+                    .cdk_fix("write `returnResponse: true` in the options of the route"),
             );
         }
     }

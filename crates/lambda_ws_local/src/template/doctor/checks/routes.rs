@@ -1,5 +1,6 @@
 //! Missing routes of an API.
 
+use crate::template::doctor::cdk;
 use crate::template::doctor::examined_api::{ExaminedApi, ExaminedRoute};
 use crate::template::doctor::finding::Finding;
 use crate::template::doctor::input::DoctorInput;
@@ -37,6 +38,16 @@ fn addition(input: &DoctorInput<'_>, api: &ExaminedApi<'_>, key: &str) -> String
     }
 }
 
+/// Returns the fix that adds a route to a CDK app.
+fn cdk_addition(api: &ExaminedApi<'_>, key: &str) -> String {
+    match api.resource.is_some_and(cdk::has_methods) {
+        true => format!(
+            "call `webSocketApi.addRoute('{key}', {{ integration: new WebSocketLambdaIntegration('Integration', handler) }})`"
+        ),
+        false => format!("add a `CfnRoute` with `routeKey: '{key}'`"),
+    }
+}
+
 /// Whether each API has a route for messages that no other route matches (conformance D4).
 pub(super) fn default(input: &DoctorInput<'_>) -> Vec<Finding> {
     let without = complete(input).filter(|api| !has(api, "$default"));
@@ -54,7 +65,9 @@ pub(super) fn default(input: &DoctorInput<'_>) -> Vec<Finding> {
             false => Finding::remark(location, what)
                 .effect("a message that matches no route gets `Forbidden`, and no function runs"),
         };
-        found.fix(addition(input, api, "$default"))
+        found
+            .fix(addition(input, api, "$default"))
+            .cdk_fix(cdk_addition(api, "$default"))
     });
     found.collect()
 }
@@ -78,7 +91,8 @@ pub(super) fn lifecycle(input: &DoctorInput<'_>) -> Vec<Finding> {
                 found.push(
                     Finding::mistake(api.location("Routes"), what)
                         .effect(effect)
-                        .fix(addition(input, api, key)),
+                        .fix(addition(input, api, key))
+                        .cdk_fix(cdk_addition(api, key)),
                 );
             }
         }

@@ -23,7 +23,8 @@ fn of(api: &ExaminedApi<'_>) -> Option<Finding> {
     let what = format!("the route selection expression of API `{name}` is `{expression}`");
     let finding = Finding::mistake(api.location("RouteSelectionExpression"), what)
         .effect(effect)
-        .fix("write `RouteSelectionExpression: $request.body.action`");
+        .fix("write `RouteSelectionExpression: $request.body.action`")
+        .cdk_fix("write `routeSelectionExpression: '$request.body.action'`");
     Some(finding)
 }
 

@@ -57,7 +57,12 @@ pub(super) fn invoke_itself(input: &DoctorInput<'_>) -> Vec<Finding> {
         found.push(
             Finding::remark(location(&permissions, &function, INVOKE), what)
                 .effect("`opened` does not run, and a broadcast that cannot finish in one invocation is not completed")
-                .fix(fix),
+                .fix(fix)
+                .cdk_fix(format!(
+                    "if it uses `opened` or large broadcasts, add a `new Policy(..)` with `roles: [handler.role!]` and a \
+                     statement that allows `{INVOKE}` on `handler.functionArn`; `handler.grantInvoke(handler)` is a \
+                     circular dependency"
+                )),
         );
     }
     found
@@ -86,7 +91,8 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
                 found.push(
                     finding
                         .effect(effect)
-                        .fix("name a function with the same program, as in `!Ref Tasks`"),
+                        .fix("name a function with the same program, as in `!Ref Tasks`")
+                        .cdk_fix("write the `functionName` of a function with the same program"),
                 );
                 continue;
             }
@@ -106,7 +112,8 @@ pub(super) fn check(input: &DoctorInput<'_>) -> Vec<Finding> {
         found.push(
             Finding::mistake(location(&permissions, &function, INVOKE), what)
                 .effect("Lambda rejects follow-up tasks with 403: `opened` runs late, and large broadcasts are not completed")
-                .fix(fix),
+                .fix(fix)
+                .cdk_fix("call `tasks.grantInvoke(handler)`"),
         );
     }
     found

@@ -33,6 +33,7 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
     };
     let id = &function.id;
     let remark = |what| Finding::remark(Location::of(function, &["Timeout"]), what);
+    let cdk_fix = format!("write `timeout: Duration.seconds({INTEGRATION})`");
     let short = "Lambda stops the function during a slow cold start or a long broadcast";
     let fix = format!("write `Timeout: {INTEGRATION}`");
     Some(match seconds {
@@ -40,17 +41,20 @@ fn of(input: &DoctorInput<'_>, function: &Resource) -> Option<Finding> {
             "function `{id}` has no `Timeout`, so Lambda's default of {DEFAULT} s applies"
         ))
         .effect(short)
-        .fix(fix),
+        .fix(fix)
+        .cdk_fix(cdk_fix),
         Some(seconds) if seconds <= DEFAULT => {
             remark(format!("function `{id}` has a timeout of {seconds} s"))
                 .effect(short)
                 .fix(fix)
+                .cdk_fix(cdk_fix)
         }
         Some(seconds) if (INTEGRATION + 1..=MAX).contains(&seconds) => remark(format!(
             "function `{id}` has a timeout of {seconds} s, but API Gateway waits only {INTEGRATION} s"
         ))
         .effect("after 29 s the client gets `Endpoint request timed out`, while the function continues to run and to cost")
-        .fix(format!("{fix}, and move longer work to another function or a follow-up task")),
+        .fix(format!("{fix}, and move longer work to another function or a follow-up task"))
+        .cdk_fix(format!("{cdk_fix}, and move longer work to another function or a follow-up task")),
         Some(_) => return None,
     })
 }

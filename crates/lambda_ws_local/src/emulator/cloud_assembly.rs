@@ -1,0 +1,262 @@
+//! The output of `cdk synth`: a cloud assembly, which lists the templates of all stacks.
+
+use super::failure::Failure;
+use super::project::DEFAULT_TEMPLATE;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The default output folder of `cdk synth`.
+pub(super) const CDK_OUT: &str = "cdk.out";
+/// The settings of a CDK app, which can name another output folder.
+const SETTINGS: &str = "cdk.json";
+const MANIFEST: &str = "manifest.json";
+/// The maximum depth of nested assemblies. A CDK app has one for each `Stage` construct.
+const MAX_DEPTH: usize = 8;
+
+/// The used members of `cdk.json`.
+#[derive(Default, Deserialize)]
+struct Settings {
+    output: Option<PathBuf>,
+}
+
+/// The used members of `manifest.json`.
+#[derive(Deserialize)]
+struct Manifest {
+    artifacts: BTreeMap<String, Artifact>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Artifact {
+    #[serde(rename = "type")]
+    kind: String,
+    display_name: Option<String>,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Properties {
+    template_file: Option<PathBuf>,
+    directory_name: Option<PathBuf>,
+}
+
+/// A stack with a WebSocket API.
+#[derive(Debug, PartialEq, Eq)]
+struct Stack {
+    name: String,
+    template: PathBuf,
+}
+
+/// Returns the template that a folder contains: `template.yaml`, or else the only template with a WebSocket API in the
+/// output of `cdk synth`. `None` if the folder contains neither.
+///
+/// # Errors
+///
+/// If the output of `cdk synth` contains several such templates or none, or cannot be read.
+pub fn default_template(folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    let template = folder.join(DEFAULT_TEMPLATE);
+    if template.exists() {
+        return Ok(Some(template));
+    }
+    let output = folder.join(output_of(folder));
+    if !output.join(MANIFEST).exists() {
+        return Ok(None);
+    }
+    let shown = output.display();
+    let mut stacks = Vec::new();
+    add_stacks(&output, MAX_DEPTH, &mut stacks)?;
+    match stacks.as_slice() {
+        [stack] => Ok(Some(stack.template.clone())),
+        [] => Err(Failure::new(format!(
+            "no stack in {shown} has a WebSocket API: pass the template of a nested stack with --template, or add a \
+             `WebSocketApi` to the CDK app and run `cdk synth`"
+        ))),
+        several => {
+            let line = |stack: &Stack| {
+                let (template, name) = (stack.template.display(), &stack.name);
+                format!("\n  -t {template}  # stack `{name}`")
+            };
+            let lines: String = several.iter().map(line).collect();
+            Err(Failure::new(format!(
+                "{} stacks in {shown} have a WebSocket API: choose one of their templates with -t{lines}",
+                several.len()
+            )))
+        }
+    }
+}
+
+/// Whether a folder contains a CDK app without its output.
+pub(super) fn is_unsynthesized(folder: &Path) -> bool {
+    folder.join(SETTINGS).is_file() && !folder.join(output_of(folder)).join(MANIFEST).exists()
+}
+
+fn output_of(folder: &Path) -> PathBuf {
+    let settings = fs::read(folder.join(SETTINGS)).unwrap_or_default();
+    // The CDK reports settings that are not valid.
+    let settings: Settings = serde_json::from_slice(&settings).unwrap_or_default();
+    settings.output.unwrap_or_else(|| PathBuf::from(CDK_OUT))
+}
+
+/// Adds the stacks with a WebSocket API of an assembly and of its nested assemblies. Templates that the manifest does not
+/// list are left over from earlier runs.
+fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<(), Failure> {
+    let path = assembly.join(MANIFEST);
+    let unreadable = |error: String| {
+        let what = format!("cannot read {}: run `cdk synth` again", path.display());
+        Failure::new(format!("{what}: {error}"))
+    };
+    let text = fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+    let manifest: Result<Manifest, _> = serde_json::from_slice(&text);
+    let manifest = manifest.map_err(|error| unreadable(error.to_string()))?;
+    for (id, artifact) in manifest.artifacts {
+        match (&*artifact.kind, artifact.properties) {
+            (
+                "aws:cloudformation:stack",
+                Properties {
+                    template_file: Some(file),
+                    ..
+                },
+            ) => {
+                let template = assembly.join(file);
+                if has_websocket_api(&template) {
+                    let name = artifact.display_name.unwrap_or(id);
+                    stacks.push(Stack { name, template });
+                }
+            }
+            (
+                "cdk:cloud-assembly",
+                Properties {
+                    directory_name: Some(folder),
+                    ..
+                },
+            ) if depth > 0 => {
+                add_stacks(&assembly.join(folder), depth - 1, stacks)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn has_websocket_api(template: &Path) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Template {
+        #[serde(default)]
+        resources: BTreeMap<String, Resource>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Resource {
+        r#type: String,
+        #[serde(default)]
+        properties: serde_json::Value,
+    }
+    let text = fs::read(template).unwrap_or_default();
+    let template: Result<Template, _> = serde_json::from_slice(&text);
+    let mut resources = template
+        .into_iter()
+        .flat_map(|one| one.resources.into_values());
+    resources.any(|one| {
+        one.r#type == "AWS::ApiGatewayV2::Api" && one.properties["ProtocolType"] == "WEBSOCKET"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn write(folder: &Path, name: &str, value: &Value) {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, value.to_string()).expect("a file");
+    }
+
+    fn stack(id: &str) -> Value {
+        let properties = json!({"templateFile": format!("{id}.template.json")});
+        json!({"type": "aws:cloudformation:stack", "properties": properties, "displayName": format!("{id} of tea")})
+    }
+
+    fn api(protocol: &str) -> Value {
+        let properties = json!({"ProtocolType": protocol});
+        json!({"Resources": {"Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": properties}}})
+    }
+
+    #[test]
+    fn the_only_template_with_a_websocket_api_is_found() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        assert_eq!(default_template(folder).expect("nothing"), None);
+        let data = json!({"Resources": {"Files": {"Type": "AWS::S3::Bucket"}}});
+        write(folder, "cdk.out/Data.template.json", &data);
+        write(folder, "cdk.out/Http.template.json", &api("HTTP"));
+        write(folder, "cdk.out/Chat.template.json", &api("WEBSOCKET"));
+        // An earlier run wrote this template.
+        write(folder, "cdk.out/Old.template.json", &api("WEBSOCKET"));
+        let tree = json!({"type": "cdk:tree", "properties": {"file": "tree.json"}});
+        let artifacts = json!({"Data": stack("Data"), "Http": stack("Http"), "Chat": stack("Chat"), "Tree": tree});
+        write(
+            folder,
+            "cdk.out/manifest.json",
+            &json!({"artifacts": artifacts}),
+        );
+        let found = default_template(folder).expect("one template");
+        assert_eq!(found, Some(folder.join("cdk.out/Chat.template.json")));
+        write(folder, DEFAULT_TEMPLATE, &json!({}));
+        let found = default_template(folder).expect("a template");
+        assert_eq!(found, Some(folder.join(DEFAULT_TEMPLATE)));
+    }
+
+    #[test]
+    fn several_templates_are_listed_with_those_of_nested_assemblies() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        write(folder, "cdk.json", &json!({"output": "build"}));
+        assert!(is_unsynthesized(folder));
+        for (assembly, id) in [("build", "Chat"), ("build/assembly-Prod", "ProdChat")] {
+            let template = format!("{assembly}/{id}.template.json");
+            write(folder, &template, &api("WEBSOCKET"));
+        }
+        let nested =
+            json!({"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Prod"}});
+        let artifacts = json!({"Chat": stack("Chat"), "assembly-Prod": nested});
+        write(
+            folder,
+            "build/manifest.json",
+            &json!({"artifacts": artifacts}),
+        );
+        let manifest = json!({"artifacts": {"ProdChat": stack("ProdChat")}});
+        write(folder, "build/assembly-Prod/manifest.json", &manifest);
+        assert!(!is_unsynthesized(folder));
+        let failure = default_template(folder).expect_err("two templates");
+        let output = folder.join("build");
+        let output = output.display();
+        let expected = format!(
+            "2 stacks in {output} have a WebSocket API: choose one of their templates with -t\n  \
+             -t {output}/Chat.template.json  # stack `Chat of tea`\n  \
+             -t {output}/assembly-Prod/ProdChat.template.json  # stack `ProdChat of tea`"
+        );
+        assert_eq!(failure.text(), expected);
+    }
+
+    #[test]
+    fn output_without_a_websocket_api_or_a_readable_manifest_is_an_error_with_a_fix() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        write(folder, "cdk.out/manifest.json", &json!({"artifacts": {}}));
+        let failure = default_template(folder).expect_err("no template");
+        assert!(failure.text().contains("--template"), "{}", failure.text());
+        write(folder, "cdk.out/manifest.json", &json!([]));
+        let failure = default_template(folder).expect_err("no manifest");
+        assert!(
+            failure.text().contains("run `cdk synth` again"),
+            "{}",
+            failure.text()
+        );
+    }
+}
