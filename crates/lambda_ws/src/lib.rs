@@ -89,6 +89,7 @@
 mod app;
 pub mod auth;
 mod backoff;
+mod client_limits;
 mod clock;
 mod connection;
 mod context;
@@ -125,6 +126,9 @@ mod trace;
 pub mod transport;
 
 pub use app::{App, AppResponse, AppService, InvocationError, run};
+pub use client_limits::{
+    ClientLimits, LimitScope, Limited, LimitedResource, Rate, Reaction,
+};
 pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};

@@ -1,6 +1,7 @@
 //! The router.
 
 mod channels;
+mod client_limits;
 mod handler_timer;
 mod handlers;
 #[cfg(feature = "http")]
@@ -15,6 +16,7 @@ mod trigger;
 
 pub use channels::Channels;
 pub(crate) use channels::RequestFrame;
+pub(crate) use client_limits::ApplyLimits;
 #[cfg(test)]
 pub(crate) use handler_timer::HandlerTimer;
 #[cfg(feature = "http")]
@@ -64,6 +66,7 @@ pub struct Router<S = ()> {
     keeps_presence: bool,
     channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
+    client_limits: Option<Arc<dyn ApplyLimits>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
@@ -80,6 +83,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             keeps_presence: false,
             channels: None,
             layers: Vec::new(),
+            client_limits: None,
         }
     }
 
@@ -274,6 +278,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             Arc::make_mut(channels).merge(Arc::unwrap_or_clone(other));
         }
         self.layers.extend(other.layers);
+        if let Some(limits) = other.client_limits {
+            set(&mut self.client_limits, "client_limits", limits);
+        }
         for (key, route) in other.routes {
             self = self.add(&key, route);
         }
@@ -306,6 +313,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                 .channels
                 .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),
             layers: self.layers,
+            client_limits: self.client_limits,
         }
     }
 

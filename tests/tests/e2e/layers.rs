@@ -35,6 +35,7 @@ const LAMBDA_WS: &[&str] = &[
     "handler",
     "auth",
     "kv",
+    "client_limits",
     "router",
     "app",
     "testing",
