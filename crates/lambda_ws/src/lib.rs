@@ -126,9 +126,7 @@ mod trace;
 pub mod transport;
 
 pub use app::{App, AppResponse, AppService, InvocationError, run};
-pub use client_limits::{
-    ClientLimits, LimitScope, Limited, LimitedResource, Rate, Reaction,
-};
+pub use client_limits::{ClientLimits, LimitScope, Limited, LimitedResource, Rate, Reaction};
 pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};

@@ -26,6 +26,7 @@ macro_rules! event {
 }
 
 mod channels;
+mod client_limits;
 mod errors;
 mod opened;
 #[cfg(feature = "otel")]

@@ -21,7 +21,7 @@ pub(super) struct Denial {
     pub(super) kind: u8,
 }
 
-/// How far the clock of another process may be ahead. A later time is not believed.
+/// How far the clock of another process may be ahead, in ms. A bucket of a later time counts as empty.
 const SKEW: u64 = 5_000;
 
 /// What a client has used. It drains at the rate of the limit.
@@ -107,8 +107,14 @@ impl Bucket {
     }
 
     fn drained(&self, now: u64, rates: &Rates) -> Self {
-        let at = if self.at > now + SKEW { now } else { self.at };
-        let passed = now.saturating_sub(at);
+        if self.at > now + SKEW {
+            // Otherwise a wrong clock would block the client until that time.
+            return Self {
+                at: now,
+                ..Self::default()
+            };
+        }
+        let passed = now.saturating_sub(self.at);
         let mut levels = self.levels;
         for (level, rate) in levels.iter_mut().zip(rates) {
             let drained = rate.map_or(0.0, |rate| rate.refill(passed));
@@ -116,7 +122,7 @@ impl Bucket {
         }
         Self {
             // Never back: what has drained once does not drain again.
-            at: at.max(now),
+            at: self.at.max(now),
             levels,
         }
     }

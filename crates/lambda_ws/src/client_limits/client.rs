@@ -11,7 +11,7 @@ const ANSWER: u64 = 1_000;
 /// The pause between two closes of a connection, in ms: the first may have failed.
 const CLOSE: u64 = 10_000;
 
-/// The pause between two searches for ended connections of a user, in ms.
+/// The pause after a search for ended connections of a user that found too few, in ms.
 const SEARCH: u64 = 60_000;
 
 /// A connection, user or address, as a process knows it. All times are in ms since 1970.
@@ -32,7 +32,8 @@ pub(super) struct Client {
     warned: u64,
     answered: u64,
     closed: u64,
-    searched: u64,
+    /// The time of the last search for ended connections that found too few.
+    pub(super) searched: u64,
 }
 
 /// The user of a connection, as a hash; `None` without one.
@@ -213,9 +214,9 @@ impl Client {
         is_due(&mut self.closed, now, CLOSE)
     }
 
-    /// Returns whether its ended connections may be searched, and counts them as searched.
-    pub(super) fn searches(&mut self, now: u64) -> bool {
-        is_due(&mut self.searched, now, SEARCH)
+    /// Returns whether its ended connections may be searched.
+    pub(super) fn may_search(&self, now: u64) -> bool {
+        now.abs_diff(self.searched) >= SEARCH
     }
 }
 

@@ -20,13 +20,13 @@ pub(super) async fn exceed(
     user: &str,
     most: usize,
     sender: &Sender,
-    may_search: impl FnOnce() -> bool,
+    may_search: bool,
 ) -> Result<bool, StoreError> {
     let ids = members(user, most + INSPECTED, sender).await?;
     if ids.len() <= most {
         return Ok(false);
     }
-    if ids.len() > most + INSPECTED || !may_search() {
+    if ids.len() > most + INSPECTED || !may_search {
         return Ok(true);
     }
     let now = sender.now();

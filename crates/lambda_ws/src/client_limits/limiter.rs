@@ -207,13 +207,15 @@ impl Limiter {
         sender: &Sender,
     ) -> bool {
         let now = sender.now();
-        let ended = || {
-            let searches = |client: &mut Client| client.searches(now.millis());
-            self.clients.with(hash, now.millis(), searches)
-        };
-        match connections::exceed(user, most, sender, ended).await {
+        let may_search = |client: &mut Client| client.may_search(now.millis());
+        let may_search = self.clients.with(hash, now.millis(), may_search);
+        match connections::exceed(user, most, sender, may_search).await {
             Ok(false) => false,
             Ok(true) => {
+                if may_search {
+                    let searched = |client: &mut Client| client.searched = now.millis();
+                    self.clients.with(hash, now.millis(), searched);
+                }
                 let limited = Limited {
                     scope: LimitScope::User,
                     resource: LimitedResource::Connections,
@@ -241,9 +243,8 @@ impl Limiter {
     ) -> Option<Denial> {
         let sender = &event.sender;
         let now = sender.now();
-        let decide = |client: &mut Client| {
-            client.decide(now.millis(), &scope.rates, costs, scope.longest)
-        };
+        let decide =
+            |client: &mut Client| client.decide(now.millis(), &scope.rates, costs, scope.longest);
         let asked = match self.clients.with(key, now.millis(), decide) {
             Decision::Allow => return None,
             Decision::Deny(denial) => return Some(denial),
@@ -404,7 +405,9 @@ async fn lease(
         let now = sender.now();
         let found = store.read_value(namespace, BUCKET, now).await?;
         // A bucket that cannot be read is replaced.
-        let bucket = found.as_ref().and_then(|found| serde_json::from_str(&found.value).ok());
+        let bucket = found
+            .as_ref()
+            .and_then(|found| serde_json::from_str(&found.value).ok());
         let mut bucket: Bucket = bucket.unwrap_or_default();
         let lease = match bucket.lease(now.millis(), &scope.rates, ask, scope.delay) {
             Ok(lease) => lease,

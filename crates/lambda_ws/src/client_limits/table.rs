@@ -10,7 +10,6 @@ const SETS: usize = 1280;
 /// The places of a set. All places together are 10 240, and take at most 1.5 MB.
 const PLACES: usize = 8;
 
-
 /// The clients of a process by the hash of their names. If a set is full, it forgets the client that was quiet for the
 /// longest time.
 #[derive(Debug)]
@@ -57,7 +56,9 @@ mod tests {
         let table = Table::new();
         let names: Vec<_> = (0..100_000_u32).map(|number| number.to_string()).collect();
         for (now, name) in names.iter().enumerate() {
-            table.with(hash(name.as_bytes()), now as u64, |client| client.user = Some(Some(7)));
+            table.with(hash(name.as_bytes()), now as u64, |client| {
+                client.user = Some(Some(7))
+            });
             // An attacker beside them is never quiet.
             table.with(hash(b"attacker"), now as u64, |client| {
                 client.at = now as u64;

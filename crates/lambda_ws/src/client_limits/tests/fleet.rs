@@ -83,7 +83,7 @@ proptest! {
         number in 1_u32..30,
         burst in 1_u32..60,
         processes in 1_usize..12,
-        steps in proptest::collection::vec((0_usize..12, 0_u64..400), 1..300),
+        steps in proptest::collection::vec((0_usize..12, 0_u64..400), 1..120),
     ) {
         let rate = Rate::per_second(number).burst(burst);
         let mut fleet = Fleet::new(processes, messages(rate));
@@ -193,7 +193,10 @@ fn without_a_store_each_process_allows_the_limit_by_itself() {
     for process in 0..3 {
         let sent = (0..60_000).filter(|ms| fleet.message(process, START + ms));
         let sent = sent.count() as f64;
-        assert!((600.0..=600.0 + rate.free + rate.lease).contains(&sent), "{sent}");
+        assert!(
+            (600.0..=600.0 + rate.free + rate.lease).contains(&sent),
+            "{sent}"
+        );
     }
 }
 
@@ -224,7 +227,11 @@ fn delayed_messages_are_bounded_and_have_increasing_waits() {
         debts: [0.0; 2],
     };
     for _ in 0..1000 {
-        waits.extend(bucket.lease(START, &rates, ask, 2000).map(|lease| lease.wait));
+        waits.extend(
+            bucket
+                .lease(START, &rates, ask, 2000)
+                .map(|lease| lease.wait),
+        );
     }
     waits.retain(|wait| *wait > 0);
     let expected: Vec<_> = (1..=20).map(|number| number * 100).collect();

@@ -1,0 +1,31 @@
+//! A function with limits of clients: by its first argument `none`, or the reaction `error` or `disconnect`. Each client
+//! has a user, and gets an answer to each message.
+
+use lambda_ws::{ClientLimits, Error, Json, Opening, Query, Rate, Reaction, Router, Session};
+use serde_json::Value;
+
+async fn connect(me: Opening, Query(who): Query<Value>) -> Result<(), Error> {
+    let user = who["user"].as_str().unwrap_or_default();
+    me.user(user)?;
+    Ok(me.save(&user)?)
+}
+
+async fn say(Session(user): Session<String>) -> Json<String> {
+    Json(user)
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let router = Router::new().connect(connect).route("say", say);
+    let limits = ClientLimits::new()
+        .messages_per_connection(Rate::per_second(10))
+        .messages_per_user(Rate::per_second(20))
+        .connections_per_user(5)
+        .handshakes_per_address(Rate::per_minute(60));
+    let router = match std::env::args().nth(1).as_deref() {
+        Some("error") => router.client_limits(limits),
+        Some("disconnect") => router.client_limits(limits.reaction(Reaction::Disconnect)),
+        _ => router,
+    };
+    lambda_ws::run(router).await
+}
