@@ -1,8 +1,12 @@
 //! A function with limits of clients: by its first argument `none`, or the reaction `error` or `disconnect`. Each client
-//! has a user, and gets an answer to each message.
+//! has a user, and gets an answer to each message. The function prints the duration of each event.
 
-use lambda_ws::{ClientLimits, Error, Json, Opening, Query, Rate, Reaction, Router, Session};
+use lambda_runtime::tower::{Service, service_fn};
+use lambda_runtime::{LambdaEvent, Runtime};
+use lambda_ws::{App, ClientLimits, Error, Json, Opening, Query, Rate, Reaction, Router, Session};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::time::Instant;
 
 async fn connect(me: Opening, Query(who): Query<Value>) -> Result<(), Error> {
     let user = who["user"].as_str().unwrap_or_default();
@@ -27,5 +31,16 @@ async fn main() -> Result<(), Error> {
         Some("disconnect") => router.client_limits(limits.reaction(Reaction::Disconnect)),
         _ => router,
     };
-    lambda_ws::run(router).await
+    let service = App::new(router).into_service().await?;
+    let timed = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let mut service = service.clone();
+        async move {
+            let began = Instant::now();
+            let response = service.call(event).await;
+            println!("micros={}", began.elapsed().as_micros());
+            response
+        }
+    });
+    Runtime::new(timed).run().await?;
+    Ok(())
 }

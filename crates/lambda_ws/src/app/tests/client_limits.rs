@@ -404,7 +404,7 @@ async fn without_an_answer_of_the_store_the_process_applies_the_limit_by_itself(
         let (ann, began) = (ConnectionId::from("ann"), Instant::now());
         while began.elapsed() < SECOND * 60 {
             fleet.send(0, &ann, "hello").await;
-            tokio::time::advance(Duration::from_millis(1)).await;
+            tokio::time::advance(Duration::from_millis(10)).await;
         }
         let handled = fleet.handled();
         let least = if never { 60 } else { 500 };

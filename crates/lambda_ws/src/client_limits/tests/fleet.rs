@@ -136,7 +136,7 @@ proptest! {
         for (process, jump) in jumps {
             now += jump;
             let now = now as u64;
-            let allowed = (0..1000).filter(|_| fleet.message(process, now)).count();
+            let allowed = (0..200).filter(|_| fleet.message(process, now)).count();
             prop_assert!(allowed as f64 <= bound(rate, 4, 0), "{allowed} at one time");
         }
         // A block that began before the jump ends by itself, or counts as over.
