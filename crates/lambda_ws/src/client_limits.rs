@@ -5,6 +5,7 @@ mod client;
 mod connections;
 mod limiter;
 mod rate;
+mod scope;
 mod table;
 #[cfg(test)]
 mod tests;

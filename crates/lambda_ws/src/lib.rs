@@ -63,6 +63,7 @@
 //! | [Runtime loop, concurrency and snapshots](guide::runtime) | layers of `lambda_runtime`, several events at once, SnapStart, shutdown |
 //! | [Operations](operations) | metrics, alarms and logs |
 //! | [Tracing](guide::tracing) | X-Ray and OpenTelemetry |
+//! | [Limits of clients](guide::client_limits) | protection against abuse: messages, bytes, handshakes and connections |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
 //! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |

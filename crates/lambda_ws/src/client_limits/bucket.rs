@@ -43,32 +43,32 @@ pub(super) struct Ask {
 
 /// What a process may use.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Lease {
+pub(super) struct Grant {
     pub(super) tokens: [f64; 2],
     /// The time until the first use, in ms. It is 0 unless messages are delayed.
     pub(super) wait: u64,
 }
 
 impl Bucket {
-    /// Charges the debts, and takes at least the needs. Fails with the time until a whole lease is available, and changes
+    /// Charges the debts, and takes at least the needs. Fails with the time until a whole grant is available, and changes
     /// nothing then.
     ///
-    /// `delay` is the longest wait of a lease, in ms.
-    pub(super) fn lease(
+    /// `delay` is the longest wait of a grant, in ms.
+    pub(super) fn grant(
         &mut self,
         now: u64,
         rates: &Rates,
         ask: Ask,
         delay: u64,
-    ) -> Result<Lease, Denial> {
+    ) -> Result<Grant, Denial> {
         let mut next = self.drained(now, rates);
-        let mut lease = Lease {
+        let mut grant = Grant {
             tokens: [0.0; 2],
             wait: 0,
         };
         let mut denial: Option<Denial> = None;
-        for kind in 0..2 {
-            let Some(rate) = rates[kind] else { continue };
+        for (kind, rate) in rates.iter().enumerate() {
+            let Some(rate) = rate else { continue };
             let (need, level) = (ask.needs[kind], next.levels[kind] + ask.debts[kind]);
             next.levels[kind] = level;
             if need <= 0.0 {
@@ -78,7 +78,7 @@ impl Bucket {
             // A message that is larger than the burst is allowed from an empty bucket, and charged completely.
             let is_over = over > 0.0 && level > 0.0;
             if is_over && over > rate.refill(delay) {
-                let wait = rate.wait(over + (rate.lease - need).max(0.0));
+                let wait = rate.wait(over + (rate.grant - need).max(0.0));
                 let kind = kind as u8;
                 denial = denial
                     .filter(|other| other.wait >= wait)
@@ -86,17 +86,17 @@ impl Bucket {
                 continue;
             }
             if is_over {
-                lease.wait = lease.wait.max(rate.wait(over));
+                grant.wait = grant.wait.max(rate.wait(over));
             }
-            let tokens = rate.lease.min(rate.burst - level).max(need);
-            lease.tokens[kind] = tokens;
+            let tokens = rate.grant.min(rate.burst - level).max(need);
+            grant.tokens[kind] = tokens;
             next.levels[kind] = level + tokens;
         }
         if let Some(denial) = denial {
             return Err(denial);
         }
         *self = next;
-        Ok(lease)
+        Ok(grant)
     }
 
     /// The time until it is empty, in ms.

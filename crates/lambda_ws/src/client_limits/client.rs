@@ -1,6 +1,6 @@
 //! What a process knows of a client.
 
-use super::bucket::{Ask, Denial, Lease, Rates};
+use super::bucket::{Ask, Denial, Grant, Rates};
 
 /// The pause between two warnings about a client, in ms.
 const WARNING: u64 = 60_000;
@@ -25,7 +25,7 @@ pub(super) struct Client {
     blocked_until: u64,
     /// The index of the limit that blocks it.
     blocked_by: u8,
-    /// The store did not answer: until then the process gives no further lease of its own.
+    /// The store did not answer: until then the process gives no further grant of its own.
     alone_until: u64,
     /// The user of a connection, once it is known.
     pub(super) user: Option<User>,
@@ -46,8 +46,8 @@ struct Usage {
     free: f64,
     /// The part of it that is not charged in the store.
     debt: f64,
-    /// What is left of the lease.
-    lease: f64,
+    /// What is left of the grant.
+    grant: f64,
 }
 
 /// A use that the store decides about.
@@ -55,7 +55,7 @@ struct Usage {
 pub(super) struct Asked {
     pub(super) ask: Ask,
     costs: [f64; 2],
-    /// The rest of the last lease.
+    /// The rest of the last grant.
     held: [f64; 2],
 }
 
@@ -96,8 +96,8 @@ impl Client {
                 continue;
             };
             let usage = &mut next[kind];
-            if usage.lease > 0.0 && cost <= usage.lease {
-                usage.lease -= cost;
+            if usage.grant > 0.0 && cost <= usage.grant {
+                usage.grant -= cost;
                 usage.free = rate.free;
             } else if usage.free + cost <= rate.free {
                 usage.free += cost;
@@ -127,18 +127,18 @@ impl Client {
             held: [0.0; 2],
         };
         for (kind, usage) in self.usage.iter_mut().enumerate() {
-            asked.held[kind] = std::mem::take(&mut usage.lease);
+            asked.held[kind] = std::mem::take(&mut usage.grant);
             asked.ask.debts[kind] = std::mem::take(&mut usage.debt);
             asked.ask.needs[kind] = costs[kind] - asked.held[kind];
         }
         asked
     }
 
-    /// The store has given a lease.
-    pub(super) fn leased(&mut self, rates: &Rates, asked: Asked, lease: Lease) {
+    /// The store has given a grant.
+    pub(super) fn granted(&mut self, rates: &Rates, asked: Asked, grant: Grant) {
         for (kind, usage) in self.usage.iter_mut().enumerate() {
-            let rest = asked.held[kind] + lease.tokens[kind] - asked.costs[kind];
-            usage.lease += rest.max(0.0);
+            let rest = asked.held[kind] + grant.tokens[kind] - asked.costs[kind];
+            usage.grant += rest.max(0.0);
         }
         self.hold(rates);
     }
@@ -151,16 +151,16 @@ impl Client {
         self.hold(rates);
     }
 
-    /// The store did not answer. The process gives a lease of its own, as many per time as the limit allows.
+    /// The store did not answer. The process gives a grant of its own, as many per time as the limit allows.
     pub(super) fn unanswered(&mut self, now: u64, rates: &Rates, asked: Asked) {
         self.give_back(asked);
         let mut pause = 1;
-        for kind in 0..2 {
-            let (Some(rate), cost) = (rates[kind], asked.costs[kind]) else {
+        for (kind, rate) in rates.iter().enumerate() {
+            let (Some(rate), cost) = (rate, asked.costs[kind]) else {
                 continue;
             };
-            let tokens = rate.lease.max(cost);
-            self.usage[kind].lease = tokens - cost;
+            let tokens = rate.grant.max(cost);
+            self.usage[kind].grant = tokens - cost;
             pause = pause.max(rate.wait(tokens));
         }
         self.alone_until = now + pause;
@@ -170,7 +170,7 @@ impl Client {
     fn give_back(&mut self, asked: Asked) {
         for (kind, usage) in self.usage.iter_mut().enumerate() {
             usage.debt += asked.ask.debts[kind];
-            usage.lease += asked.held[kind];
+            usage.grant += asked.held[kind];
         }
     }
 

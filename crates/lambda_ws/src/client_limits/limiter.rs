@@ -1,18 +1,18 @@
 //! Applies limits to events.
 
-use super::bucket::{Ask, Bucket, Denial, Lease, Rates, longest_block};
+use super::bucket::{Denial, Grant};
 use super::client::{Client, Decision, User};
 use super::connections;
+use super::scope::{Scope, grant};
 use super::table::{Table, hash};
 use super::{ClientLimits, LimitScope, Limited, LimitedResource, Reaction};
-use crate::backoff::{Backoff, Jitter};
 use crate::context::Context;
 use crate::error::{Error, SendError};
 use crate::event::{AnyEvent, Connect, Message};
 use crate::metrics::Metric;
 use crate::response::{IntoResponse, Response};
 use crate::sender::{Bye, Sender};
-use crate::store::{Record, StoreError, encode_value, value_expiry};
+use crate::store::{Record, StoreError};
 use crate::{ConnectionId, Timestamp};
 use http::StatusCode;
 use sha2::{Digest, Sha256};
@@ -23,15 +23,6 @@ use tracing::{debug, warn};
 
 /// The longest wait for the store. A message does not wait longer than that for its limit.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The key of a bucket. Each has a namespace of its own, because the namespaces of a table share no throughput.
-const BUCKET: &str = "bucket";
-
-/// The pauses before retries after another process has changed a bucket: 4 to 32 ms.
-const BACKOFF: Backoff = Backoff::new(4, 2, 32, 6, Jitter::Full);
-
-/// The wait of a client whose bucket changes all the time, in ms.
-const CONTENDED: u64 = 100;
 
 /// The pause between two warnings about the store, in ms.
 const WARNING: u64 = 60_000;
@@ -48,42 +39,6 @@ pub(crate) struct Limiter {
     clients: Table,
     /// The time of the last warning about the store.
     warned: AtomicU64,
-}
-
-/// The limits of connections, users or addresses.
-#[derive(Clone, Copy)]
-struct Scope {
-    which: LimitScope,
-    rates: Rates,
-    /// The longest time of a block, in ms.
-    longest: u64,
-    /// The longest delay, in ms.
-    delay: u64,
-}
-
-impl Scope {
-    fn new(which: LimitScope, rates: Rates, delay: Duration) -> Self {
-        Self {
-            which,
-            rates,
-            longest: longest_block(&rates),
-            delay: delay.as_millis() as u64,
-        }
-    }
-
-    fn is_limited(&self) -> bool {
-        self.rates.iter().any(Option::is_some)
-    }
-
-    /// The namespace of a client's bucket.
-    fn namespace(&self, name: &str) -> String {
-        let scope = match self.which {
-            LimitScope::Connection => 'c',
-            LimitScope::User => 'u',
-            LimitScope::Address => 'a',
-        };
-        format!("limit:{scope}:{name}")
-    }
 }
 
 /// Why the store does not decide.
@@ -251,21 +206,21 @@ impl Limiter {
             Decision::Ask(asked) => asked,
         };
         let namespace = scope.namespace(&name());
-        let lease = Box::pin(lease(scope, &namespace, asked.ask, sender));
-        let answer = match tokio::time::timeout(PATIENCE, lease).await {
+        let grant = Box::pin(grant(scope, &namespace, asked.ask, sender));
+        let answer = match tokio::time::timeout(PATIENCE, grant).await {
             Ok(answer) => answer.map_err(Unanswered::Error),
             Err(_) => Err(Unanswered::TimedOut),
         };
         let now = sender.now();
         self.clients
             .with(key, now.millis(), |client| match &answer {
-                Ok(Ok(lease)) => client.leased(&scope.rates, asked, *lease),
+                Ok(Ok(grant)) => client.granted(&scope.rates, asked, *grant),
                 Ok(Err(denial)) => client.denied(now.millis(), &scope.rates, asked, *denial),
                 Err(_) => client.unanswered(now.millis(), &scope.rates, asked),
             });
         match answer {
-            Ok(Ok(Lease { wait: 0, .. })) => None,
-            Ok(Ok(Lease { wait, .. })) => {
+            Ok(Ok(Grant { wait: 0, .. })) => None,
+            Ok(Ok(Grant { wait, .. })) => {
                 count(sender, Metric::LimitDelayed);
                 let wait = Duration::from_millis(wait);
                 sender.pause(wait, event.connection_id()).await;
@@ -389,47 +344,6 @@ async fn close(limited: &Limited, sender: &Sender) {
             error = &error as &dyn std::error::Error,
             "a client over its limit could not be disconnected"
         ),
-    }
-}
-
-/// Asks the store for a lease.
-async fn lease(
-    scope: &Scope,
-    namespace: &str,
-    ask: Ask,
-    sender: &Sender,
-) -> Result<Result<Lease, Denial>, StoreError> {
-    let store = sender.store();
-    let mut backoff = BACKOFF;
-    loop {
-        let now = sender.now();
-        let found = store.read_value(namespace, BUCKET, now).await?;
-        // A bucket that cannot be read is replaced.
-        let bucket = found
-            .as_ref()
-            .and_then(|found| serde_json::from_str(&found.value).ok());
-        let mut bucket: Bucket = bucket.unwrap_or_default();
-        let lease = match bucket.lease(now.millis(), &scope.rates, ask, scope.delay) {
-            Ok(lease) => lease,
-            Err(denial) => return Ok(Err(denial)),
-        };
-        let value = encode_value(&bucket)?;
-        let life = Duration::from_millis(bucket.life(&scope.rates));
-        let expires = Some(value_expiry(now, life));
-        let version = found.map(|found| found.version);
-        let replaced = store.replace_value(namespace, BUCKET, &value, expires, version, now);
-        match replaced.await {
-            Ok(_) => return Ok(Ok(lease)),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error),
-        }
-        let Some(pause) = backoff.next() else {
-            return Ok(Err(Denial {
-                wait: CONTENDED,
-                kind: 0,
-            }));
-        };
-        sender.pause(pause, &ConnectionId::from("")).await;
     }
 }
 

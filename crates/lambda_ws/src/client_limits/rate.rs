@@ -18,7 +18,7 @@ pub struct Rate {
     /// How much each process allows without a request to the store.
     pub(super) free: f64,
     /// How much a process takes from the store at once.
-    pub(super) lease: f64,
+    pub(super) grant: f64,
 }
 
 /// A tenth of the rate is allowed in each process without a request to the store.
@@ -52,7 +52,7 @@ impl Rate {
             per_ms: number as f64 / millis as f64,
             burst: 0.0,
             free: 0.0,
-            lease: 1.0,
+            grant: 1.0,
         };
         rate.burst(number)
     }
@@ -67,11 +67,11 @@ impl Rate {
     pub const fn burst(self, number: u32) -> Self {
         assert!(number > 0, "a burst of 0 is not valid: expected at least 1");
         // Whole numbers, so that a burst of messages is allowed to the last one.
-        let lease = if number < 8 { 1 } else { number / 4 };
+        let grant = if number < 8 { 1 } else { number / 4 };
         Self {
             burst: number as f64,
             free: (number / 2) as f64,
-            lease: lease as f64,
+            grant: grant as f64,
             ..self
         }
     }
@@ -80,7 +80,7 @@ impl Rate {
     pub(super) const fn exact(self) -> Self {
         Self {
             free: 0.0,
-            lease: 1.0,
+            grant: 1.0,
             ..self
         }
     }

@@ -187,7 +187,7 @@ impl Machine {
             Some((serial, _)) => {
                 let asks = link.get(serial).is_some_and(|member| member.has_asked);
                 let again = match code {
-                    "unavailable" | "internal" => true,
+                    "unavailable" | "internal" | "too_many_requests" => true,
                     "token_expired" => asks,
                     _ => false,
                 };

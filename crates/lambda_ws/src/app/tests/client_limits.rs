@@ -126,7 +126,7 @@ async fn an_attack_through_ten_processes_costs_what_the_limit_allows() {
         tokio::time::advance(Duration::from_millis(1)).await;
     }
     let handled = fleet.handled() - 20;
-    // 10 at once, 10 per second, and in each process 5 without the store and a lease of 2.
+    // 10 at once, 10 per second, and in each process 5 without the store and a grant of 2.
     assert!((100..=10 + 100 + 10 * 7).contains(&handled), "{handled}");
     // One error per second and process, beside the answers.
     let errors = fleet.posts(&eve) - handled;

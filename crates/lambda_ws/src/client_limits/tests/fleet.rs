@@ -49,10 +49,10 @@ impl Fleet {
             return true;
         }
         self.reads += 1;
-        match self.bucket.lease(now, &self.rates, asked.ask, self.delay) {
-            Ok(lease) => {
+        match self.bucket.grant(now, &self.rates, asked.ask, self.delay) {
+            Ok(grant) => {
                 self.writes += 1;
-                client.leased(&self.rates, asked, lease);
+                client.granted(&self.rates, asked, grant);
                 true
             }
             Err(denial) => {
@@ -73,7 +73,7 @@ fn messages(rate: Rate) -> Rates {
 
 /// The most messages that a client may send in a time, as the guide states it.
 fn bound(rate: Rate, processes: usize, millis: u64) -> f64 {
-    let of_each = rate.free + rate.lease + rate.forgiven(millis);
+    let of_each = rate.free + rate.grant + rate.forgiven(millis);
     rate.burst + rate.refill(millis) + processes as f64 * of_each
 }
 
@@ -160,13 +160,13 @@ fn an_attack_through_many_processes_gets_the_limit_and_one_burst_of_each() {
             let process = (message % processes as u64) as usize;
             allowed += usize::from(fleet.message(process, START + message));
         }
-        let once = processes as f64 * (rate.free + rate.lease);
+        let once = processes as f64 * (rate.free + rate.grant);
         let most = rate.burst + 600.0 + once;
         assert!(allowed as f64 <= most, "{processes}: {allowed} of {most}");
         assert!(allowed >= 600, "{processes}: only {allowed}");
-        // A lease is at least one message, and a denied process waits for a whole lease.
+        // A grant is at least one message, and a denied process waits for a whole grant.
         assert!(f64::from(fleet.writes) <= most, "{}", fleet.writes);
-        let waits = 60.0 * 10.0 / rate.lease * processes as f64;
+        let waits = 60.0 * 10.0 / rate.grant * processes as f64;
         assert!(f64::from(fleet.reads) <= waits + most, "{}", fleet.reads);
     }
 }
@@ -194,7 +194,7 @@ fn without_a_store_each_process_allows_the_limit_by_itself() {
         let sent = (0..60_000).filter(|ms| fleet.message(process, START + ms));
         let sent = sent.count() as f64;
         assert!(
-            (600.0..=600.0 + rate.free + rate.lease).contains(&sent),
+            (600.0..=600.0 + rate.free + rate.grant).contains(&sent),
             "{sent}"
         );
     }
@@ -229,8 +229,8 @@ fn delayed_messages_are_bounded_and_have_increasing_waits() {
     for _ in 0..1000 {
         waits.extend(
             bucket
-                .lease(START, &rates, ask, 2000)
-                .map(|lease| lease.wait),
+                .grant(START, &rates, ask, 2000)
+                .map(|grant| grant.wait),
         );
     }
     waits.retain(|wait| *wait > 0);
