@@ -5,6 +5,7 @@ mod e2e {
     mod authorizers;
     mod broadcast;
     mod chat;
+    mod client_limits;
     mod conformance;
     mod connect;
     mod crowd;

@@ -72,6 +72,9 @@ pub mod tracing {}
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
+#[doc = include_str!("../docs/client_limits.md")]
+pub mod client_limits {}
+
 #[doc = include_str!("../docs/costs.md")]
 pub mod costs {}
 

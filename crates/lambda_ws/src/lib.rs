@@ -64,6 +64,7 @@
 //! | [Runtime loop, concurrency and snapshots](guide::runtime) | layers of `lambda_runtime`, several events at once, SnapStart, shutdown |
 //! | [Operations](operations) | metrics, alarms and logs |
 //! | [Tracing](guide::tracing) | X-Ray and OpenTelemetry |
+//! | [Limits of clients](guide::client_limits) | protection against abuse: messages, bytes, handshakes and connections |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
 //! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |
@@ -91,6 +92,7 @@ pub mod admin;
 mod app;
 pub mod auth;
 mod backoff;
+mod client_limits;
 mod clock;
 mod connection;
 mod context;
@@ -126,6 +128,7 @@ mod trace;
 pub mod transport;
 
 pub use app::{App, AppResponse, AppService, InvocationError, run};
+pub use client_limits::{ClientLimits, LimitScope, Limited, LimitedResource, Rate, Reaction};
 pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};

@@ -2,6 +2,7 @@
 
 mod admin;
 mod channels;
+mod client_limits;
 mod handler_timer;
 mod handlers;
 #[cfg(feature = "http")]
@@ -16,6 +17,7 @@ mod trigger;
 
 pub use channels::Channels;
 pub(crate) use channels::RequestFrame;
+pub(crate) use client_limits::ApplyLimits;
 #[cfg(test)]
 pub(crate) use handler_timer::HandlerTimer;
 #[cfg(feature = "http")]
@@ -69,6 +71,7 @@ pub struct Router<S = ()> {
     layers: Vec<Arc<ApplyLayer>>,
     /// Set if the program accepts admin events.
     admin: Option<AdminHook>,
+    client_limits: Option<Arc<dyn ApplyLimits>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Router<S> {
@@ -87,6 +90,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             channels: None,
             layers: Vec::new(),
             admin: None,
+            client_limits: None,
         }
     }
 
@@ -285,6 +289,9 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         }
         self.layers.extend(other.layers);
         self.admin = self.admin.or(other.admin);
+        if let Some(limits) = other.client_limits {
+            set(&mut self.client_limits, "client_limits", limits);
+        }
         for (key, route) in other.routes {
             self = self.add(&key, route);
         }
@@ -319,6 +326,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                 .map(|channels| Arc::new(Arc::unwrap_or_clone(channels).with_state(&state))),
             layers: self.layers,
             admin: self.admin,
+            client_limits: self.client_limits,
         }
     }
 

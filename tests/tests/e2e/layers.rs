@@ -36,6 +36,7 @@ const LAMBDA_WS: &[&str] = &[
     "auth",
     "kv",
     "admin",
+    "client_limits",
     "router",
     "app",
     "testing",

@@ -27,6 +27,7 @@ macro_rules! event {
 
 mod admin;
 mod channels;
+mod client_limits;
 mod errors;
 mod opened;
 #[cfg(feature = "otel")]

@@ -24,6 +24,9 @@ pub(crate) enum Metric {
     TasksBegun,
     TasksHandedOn,
     TasksFailed,
+    Limited,
+    LimitDelayed,
+    LimitClosed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,7 +45,7 @@ pub(super) enum By {
 
 impl Metric {
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::ColdStarts,
         Self::InitTime,
         Self::Connects,
@@ -63,6 +66,9 @@ impl Metric {
         Self::TasksBegun,
         Self::TasksHandedOn,
         Self::TasksFailed,
+        Self::Limited,
+        Self::LimitDelayed,
+        Self::LimitClosed,
     ];
 
     pub(super) fn unit(self) -> Unit {

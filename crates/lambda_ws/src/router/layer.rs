@@ -60,7 +60,7 @@ impl<S> Router<S> {
 
 impl Router {
     pub(crate) fn layered(self: &Arc<Self>) -> Option<RouterService> {
-        if self.layers.is_empty() {
+        if self.layers.is_empty() && self.client_limits.is_none() {
             return None;
         }
         let router = self.clone();
@@ -69,6 +69,11 @@ impl Router {
             async move { Ok(router.respond(event).await) }
         }));
         let layers = self.layers.iter();
-        Some(layers.fold(innermost, |service, apply| apply(service)))
+        let service = layers.fold(innermost, |service, apply| apply(service));
+        Some(match self.client_limits.clone() {
+            // The outermost layer: what is over a limit costs as little as possible.
+            Some(limits) => limits.wrap(service, self.handlers.authorize.is_some()),
+            None => service,
+        })
     }
 }

@@ -339,7 +339,7 @@ export class Machine {
     const { code = "unknown", message = code, requestId } = isObject(frame.error) ? frame.error : ({} as Json);
     const member = this.#awaiting(link, frame);
     const expired = code === "token_expired" && member?.room.token === true;
-    const failed = code === "unavailable" || code === "internal";
+    const failed = code === "unavailable" || code === "internal" || code === "too_many_requests";
     const error = new ClientError(`${code}`, `${message}`, {
       ...(requestId !== undefined && { requestId: `${requestId}` }),
       ...(member && { retrying: expired || failed }),

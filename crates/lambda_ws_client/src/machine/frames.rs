@@ -175,7 +175,7 @@ impl Machine {
         if self.requests.iter().any(|call| is_id(id, call.id)) {
             return self.reply(id, Err(error));
         }
-        let has_failed = matches!(code, "unavailable" | "internal");
+        let has_failed = matches!(code, "unavailable" | "internal" | "too_many_requests");
         let now = self.now;
         let awaiting = self.awaiting(socket, frame);
         let Some(link) = self.find(socket) else {

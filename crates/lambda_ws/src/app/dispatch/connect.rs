@@ -56,6 +56,12 @@ impl Dispatcher {
         if !self.register(&record).await {
             return refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE), scope);
         }
+        if let Some(limiter) = self.router.limiter()
+            && let Some(response) = limiter.registered(&record, &context, &sender).await
+        {
+            self.unregister(&record).await;
+            return refuse(&response, scope);
+        }
         let registered = Instant::now();
         scope.count(Metric::Connects);
         let joins = self.make_present(&record).await;
@@ -85,13 +91,18 @@ impl Dispatcher {
             error = &error as &dyn Error,
             "the connection could not be registered"
         );
-        if let Err(error) = store.remove(&record.id, record.at).await {
+        self.unregister(record).await;
+        false
+    }
+
+    /// Removes a connection that is rejected.
+    async fn unregister(&self, record: &Record) {
+        if let Err(error) = self.backend.store.remove(&record.id, record.at).await {
             warn!(
                 error = &error as &dyn Error,
                 "the rejected connection could not be removed from the store; it expires there"
             );
         }
-        false
     }
 
     /// Returns whether another event closed a connection since its registration, and removes its record then.

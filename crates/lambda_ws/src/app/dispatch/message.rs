@@ -3,6 +3,7 @@
 use super::Dispatcher;
 use crate::app::backend::EventScope;
 use crate::app::lambda_response::LambdaResponse;
+use crate::client_limits::Limited;
 use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::error::{Error, SendError};
@@ -106,14 +107,16 @@ fn frame(error: &Error, request_id: &str) -> Result<Payload, SendError> {
         code: &'a str,
         message: &'a str,
         request_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry: Option<u64>,
     }
 
     let frame = |message: &str| {
-        let (code, message) = (error.code(), message);
         let error = ErrorFrame {
-            code,
+            code: error.code(),
             message,
             request_id,
+            retry: Limited::retry(error),
         };
         Json(Frame { error }).into_payload()
     };

@@ -132,6 +132,9 @@ pub(super) struct ErrorBody<'a> {
     pub(super) code: &'a str,
     pub(super) message: &'a str,
     pub(super) request_id: &'a str,
+    /// The time in ms after which the client may try again, after an error of a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) retry: Option<u64>,
 }
 
 impl<'a> ErrorFrame<'a> {

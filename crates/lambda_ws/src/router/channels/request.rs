@@ -1,6 +1,7 @@
 //! The answer that a client expects to a message.
 
 use super::frames::{ErrorBody, ErrorFrame, ReplyFrame};
+use crate::client_limits::Limited;
 use crate::error::{Error, SendError};
 use crate::json::Json;
 use crate::payload::{IntoPayload, Payload};
@@ -104,6 +105,7 @@ impl RequestFrame {
                 code: error.code(),
                 message,
                 request_id,
+                retry: Limited::retry(error),
             };
             Json(ErrorFrame::new(
                 self.id.as_deref(),

@@ -1,0 +1,3 @@
+//! The limits in virtual time.
+
+mod fleet;
