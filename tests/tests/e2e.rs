@@ -6,6 +6,7 @@ mod e2e {
     mod chat;
     mod conformance;
     mod connect;
+    mod cost;
     mod crowd;
     mod doctor;
     mod end;

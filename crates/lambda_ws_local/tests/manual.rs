@@ -46,9 +46,10 @@ fn known() -> BTreeSet<String> {
         let help = Command::new(program).args(args).arg("--help").output();
         String::from_utf8(help.expect("it runs").stdout).expect("UTF-8")
     };
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &[],
         &["connect"],
+        &["cost"],
         &["doctor"],
         &["faults"],
         &["invoke"],

@@ -1,0 +1,92 @@
+//! The Markdown of the results.
+
+use super::args::{Args, Section};
+use super::machine::{machine, today};
+use super::peers::Peers;
+use std::fmt::Write;
+use tests::bench::Table;
+
+/// The results of one section.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub(super) section: Section,
+    pub(super) tables: Vec<Table>,
+    /// The load average of the machine before and after.
+    pub(super) load: [String; 2],
+}
+
+const HEAD: &str = "# Benchmarks\n\n\
+    lambda_ws beside today's alternatives, on one machine. `cargo bench -p tests --bench compare` measures and writes \
+    this file.\n\n";
+
+const METHOD: &str = "\
+    - All functions run behind the same local gateway (`lambda-ws-local`), which is optimized, each with its own one.\n\
+    - The functions alternate in every round. The figures are medians. The first round warms up and does not count.\n\
+    - A number in brackets is the factor to lambda_ws. Above 1, lambda_ws needs less.\n\
+    - The alternatives are small functions like AWS's samples, with a DynamoDB table of connections. Node.js posts to all \
+    clients at once with `Promise.all`, Python and Rust in a loop. They are in `tests/benches/compare` and \
+    `tests/examples/plain.rs`.\n\
+    - Node.js and Python run in the small runtimes of `crates/lambda_ws_local/examples`, which start faster than those of \
+    AWS.\n\
+    - The network of AWS is missing: posts take microseconds here, and about 10 ms there. The section with 10 ms shows the \
+    difference.\n";
+
+/// Returns the whole document.
+pub(super) fn document(args: &Args, peers: Option<&Peers>, results: &[Results]) -> String {
+    let mut text = HEAD.to_owned();
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "- Date: {}", today());
+    let _ = writeln!(text, "- Machine: {}", machine());
+    if let Some(peers) = peers {
+        let _ = writeln!(text, "- Versions: {}", peers.versions.join(", "));
+    }
+    let _ = writeln!(text, "- Rounds: {}\n\n## Method\n\n{METHOD}", args.rounds);
+    for results in results {
+        text += &results.markdown();
+    }
+    format!("{}\n", text.trim_end())
+}
+
+impl Results {
+    /// Returns the section in Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let (title, about) = match self.section {
+            Section::Broadcast => (
+                "A broadcast",
+                "A backend invokes the function, which sends 200 bytes to all clients. CPU is that of all processes of \
+                 the function, memory that of the largest one.",
+            ),
+            Section::Dead => (
+                "A broadcast with dead connections",
+                "5 % of the posts find that their connection is gone (410), at random. The other clients are live. \
+                 Without a catch, the first 410 ends the event, and Lambda freezes the process with its other posts.",
+            ),
+            Section::Latency => (
+                "A broadcast with 10 ms for each post",
+                "Each post is answered after 10 ms, as if there were a network.",
+            ),
+            Section::Start => (
+                "Start and archive",
+                "A new process, without the time that AWS needs to load an archive. Archives contain the program, or the \
+                 handler and its packages. The archive for Python contains only the handler, because AWS's runtime has \
+                 boto3. The runtime for Node.js has the SDK as well, so a handler without packages has a few KB.",
+            ),
+            Section::Gateway => (
+                "The local gateway",
+                "lambda-ws-local beside serverless-offline, and servers that only echo. `cargo bench -p tests --bench \
+                 gateway` measures more. For rates, a factor below 1 is in favour of lambda-ws-local.",
+            ),
+        };
+        let mut text = format!("## {title}\n\n{about}\n\n");
+        for table in &self.tables {
+            let [before, after] = &self.load;
+            let _ = write!(
+                text,
+                "{}; load average {before} to {after}:\n\n{}\n",
+                table.title(),
+                table.markdown()
+            );
+        }
+        text
+    }
+}

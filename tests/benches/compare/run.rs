@@ -1,0 +1,77 @@
+//! The program.
+
+use super::args::{Args, Section};
+use super::peers::{Peers, gateway};
+use super::report::{Results, document};
+use super::{broadcast, start};
+use clap::Parser;
+use std::error::Error;
+use std::process::ExitCode;
+use tests::bench::{block_on, exit_code};
+use tests::{allow_many_files, load_average, root};
+
+/// The sockets of the largest audience, for four functions, and everything else.
+const FILES: usize = 500;
+
+pub(crate) fn main() -> ExitCode {
+    // The gateway starts this program as the function of the section `gateway`.
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
+        let served = block_on(crate::gateway::serve_function());
+        return exit_code(served.map(|()| false).map_err(|e| e.to_string().into()));
+    }
+    let args = Args::parse();
+    exit_code(block_on(run(&args)).map(|()| false))
+}
+
+async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let sections = args.sections();
+    let largest = args.clients.iter().chain([&args.audience]).max();
+    let needed = largest.copied().unwrap_or_default() * 5 + FILES;
+    let limit = allow_many_files().unwrap_or(u64::MAX);
+    if limit < needed as u64 {
+        return Err(format!(
+            "{needed} files must be open, and the limit is {limit}: raise `ulimit -n`, or pass fewer --clients"
+        )
+        .into());
+    }
+    // Built and installed before anything is measured.
+    let gateway_program = gateway(args);
+    let compares = sections.iter().any(|section| *section != Section::Gateway);
+    let peers = compares.then(|| Peers::install(args)).transpose()?;
+    let mut all = Vec::new();
+    for section in sections {
+        eprintln!("section {section:?} ..");
+        let before = load_average();
+        let tables = match (section, &peers) {
+            (Section::Start, Some(peers)) => start::measure(args, peers).await?,
+            (Section::Broadcast | Section::Dead | Section::Latency, Some(peers)) => {
+                broadcast::measure(args, section, peers).await?
+            }
+            _ => {
+                let program = gateway_program.to_string_lossy();
+                let options = ["--cores", "free", "--rounds", "1", "--seconds", "1"];
+                let options = [&options[..], &["--gateway", &program]].concat();
+                crate::gateway::tables(&options).await
+            }
+        };
+        let load = [before, load_average()];
+        all.push(Results {
+            section,
+            tables,
+            load,
+        });
+    }
+    let text = document(args, peers.as_ref(), &all);
+    let out = match (&args.out, args.sections.is_empty()) {
+        (Some(out), _) => out.clone(),
+        (None, true) => root().join("BENCHMARKS.md"),
+        (None, false) => {
+            print!("{text}");
+            return Ok(());
+        }
+    };
+    std::fs::write(&out, text)
+        .map_err(|error| format!("cannot write {}: {error}", out.display()))?;
+    eprintln!("written: {}", out.display());
+    Ok(())
+}
