@@ -38,6 +38,10 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let gateway_program = gateway(args);
     let compares = sections.iter().any(|section| *section != Section::Gateway);
     let peers = compares.then(|| Peers::install(args)).transpose()?;
+    let out = match (&args.out, args.sections.is_empty()) {
+        (None, true) => Some(root().join("BENCHMARKS.md")),
+        (out, _) => out.clone(),
+    };
     let mut all = Vec::new();
     for section in sections {
         eprintln!("section {section:?} ..");
@@ -60,18 +64,16 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             tables,
             load,
         });
-    }
-    let text = document(args, peers.as_ref(), &all);
-    let out = match (&args.out, args.sections.is_empty()) {
-        (Some(out), _) => out.clone(),
-        (None, true) => root().join("BENCHMARKS.md"),
-        (None, false) => {
-            print!("{text}");
-            return Ok(());
+        // After each section, so that one that fails does not lose the others.
+        if let Some(out) = &out {
+            let text = document(args, peers.as_ref(), &all);
+            let written = std::fs::write(out, text);
+            written.map_err(|error| format!("cannot write {}: {error}", out.display()))?;
         }
-    };
-    std::fs::write(&out, text)
-        .map_err(|error| format!("cannot write {}: {error}", out.display()))?;
-    eprintln!("written: {}", out.display());
+    }
+    match out {
+        Some(out) => eprintln!("written: {}", out.display()),
+        None => print!("{}", document(args, peers.as_ref(), &all)),
+    }
     Ok(())
 }

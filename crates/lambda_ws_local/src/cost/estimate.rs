@@ -9,6 +9,7 @@ const FIRST_TIER: f64 = 1e9;
 
 /// One line of an estimate.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Line {
     /// The service of AWS.
     pub service: &'static str,
@@ -22,6 +23,7 @@ pub struct Line {
 
 /// An estimate for a month.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Estimate {
     /// The lines, by service.
     pub lines: Vec<Line>,

@@ -2,6 +2,7 @@
 
 /// An operation of the table of lambda_ws, with its units. A test compares them with the measured ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Operation {
     /// The name, as the measurement has it.
     pub name: &'static str,

@@ -10,6 +10,7 @@ pub const AS_OF: &str = "November 2026";
 
 /// A price of AWS, without free tiers.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Price {
     /// The name, as `--price` has it.
     pub name: &'static str,

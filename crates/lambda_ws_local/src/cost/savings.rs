@@ -6,6 +6,7 @@ use super::workload::{Architecture, Workload};
 
 /// A change that makes a workload cheaper.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Saving {
     /// The change.
     pub change: String,

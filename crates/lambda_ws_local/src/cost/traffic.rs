@@ -29,6 +29,7 @@ const COMPRESSED: f64 = 0.15;
 
 /// The units of a month that AWS bills.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Traffic {
     /// Messages of up to 32 KB, in both directions.
     pub messages: f64,

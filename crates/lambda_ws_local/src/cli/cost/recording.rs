@@ -95,19 +95,19 @@ impl Recording {
 
     fn minutes(&self) -> f64 {
         let times = self.connections.values();
-        times.map(|(began, last)| (last - began) / 60_000.0).sum()
+        let minutes = times.map(|(began, last)| (last - began) / 60_000.0);
+        minutes.map(|minutes| minutes.max(SHORTEST)).sum()
     }
 
     /// Returns the length of a connection in minutes.
     pub(super) fn session(&self) -> Option<f64> {
         let average = self.minutes() / self.connections.len() as f64;
-        Some(average.clamp(SHORTEST, LONGEST))
+        Some(average.min(LONGEST))
     }
 
     /// Returns the messages of a client in a minute.
     pub(super) fn messages(&self) -> Option<f64> {
-        let minutes = self.minutes();
-        (minutes > 0.0).then(|| self.messages / minutes)
+        Some(self.messages / self.minutes())
     }
 
     /// Returns the size of a message in bytes.
@@ -132,7 +132,7 @@ impl fmt::Display for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the recording has {} connections, {:.1} minutes and {} messages; the durations are those of this machine",
+            "from the recording: connections {}, minutes {:.1}, messages {}; its durations are those of this machine",
             self.connections.len(),
             self.minutes(),
             self.messages
