@@ -17,8 +17,8 @@ const ZIP: &str = "import io, os, sys, zipfile\n\
     \t\t\tout.write(name, os.path.relpath(name, path))\n\
     print(len(archive.getvalue()))";
 
-/// Returns the size of the ZIP archive of a file or a folder in MB.
-pub(super) fn megabytes(path: &Path) -> Result<f64, String> {
+/// Returns the size of the ZIP archive of a file or a folder in KB of 1 000 bytes.
+pub(super) fn kilobytes(path: &Path) -> Result<f64, String> {
     let python = Command::new("python3").args(["-c", ZIP]).arg(path).output();
     let output = python.map_err(|error| format!("python3 does not start: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -26,5 +26,5 @@ pub(super) fn megabytes(path: &Path) -> Result<f64, String> {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         format!("cannot archive {}: {error}", path.display())
     })?;
-    Ok(bytes / 1e6)
+    Ok(bytes / 1e3)
 }

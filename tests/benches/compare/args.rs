@@ -12,7 +12,7 @@ use tests::bench::positive;
 #[command(
     bin_name = "cargo bench -p tests --bench compare --",
     after_help = "Examples:
-  cargo bench -p tests --bench compare           all sections, into BENCHMARKS.md; about 6 minutes after the builds
+  cargo bench -p tests --bench compare           all sections, into BENCHMARKS.md; about 7 minutes after the builds
   cargo bench -p tests --bench compare -- broadcast --clients 100 --rounds 1
                                                  one section, printed
   cargo bench -p tests --bench compare -- gateway --out /tmp/gateway.md"

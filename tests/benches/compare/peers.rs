@@ -4,8 +4,8 @@ use super::args::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use tests::bench::Who;
+use std::time::Duration;
+use tests::bench::{Who, run_within};
 use tests::root;
 
 pub(super) const OURS: Who = "lambda_ws";
@@ -146,7 +146,10 @@ fn install_node(folder: &Path) -> Result<PathBuf, String> {
             "--ignore-scripts",
             "--prefix",
         ];
-        run(Command::new(tool("npm")?).args(options).arg(folder))?;
+        run_within(
+            INSTALL,
+            Command::new(tool("npm")?).args(options).arg(folder),
+        )?;
     }
     Ok(folder.to_owned())
 }
@@ -160,8 +163,13 @@ fn install_python(folder: &Path) -> Result<PathBuf, String> {
     let requirements = fs::read(folder.join(file)).ok();
     if requirements != before || !done.exists() {
         eprintln!("boto3 is installed, once");
+        // An installation that fails half-way is repeated. The file may not exist.
+        let _ = fs::remove_file(&done);
         let options = ["-m", "venv", "--clear"];
-        run(Command::new(tool("python3")?).args(options).arg(&venv))?;
+        run_within(
+            INSTALL,
+            Command::new(tool("python3")?).args(options).arg(&venv),
+        )?;
         let pip = [
             "-m",
             "pip",
@@ -170,7 +178,10 @@ fn install_python(folder: &Path) -> Result<PathBuf, String> {
             "--disable-pip-version-check",
             "-r",
         ];
-        run(Command::new(&python).args(pip).arg(folder.join(file)))?;
+        run_within(
+            INSTALL,
+            Command::new(&python).args(pip).arg(folder.join(file)),
+        )?;
         fs::write(&done, "").map_err(|error| error.to_string())?;
     }
     Ok(python)
@@ -182,31 +193,6 @@ fn tool(name: &str) -> Result<PathBuf, String> {
     let found = std::env::split_paths(&path).map(|folder| folder.join(name));
     let found = { found }.find(|file| file.is_file());
     found.ok_or_else(|| format!("there is no `{name}`: install it"))
-}
-
-/// Runs a command that installs packages.
-fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}");
-    let started = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-    let mut child = started.map_err(|error| format!("{shown} does not start: {error}"))?;
-    let end = Instant::now() + INSTALL;
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => return Err(format!("{shown} fails: {status}")),
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(100)),
-            Ok(None) => {
-                // It may have ended by now.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!(
-                    "{shown} did not end within {} s",
-                    INSTALL.as_secs()
-                ));
-            }
-            Err(error) => return Err(format!("{shown}: {error}")),
-        }
-    }
 }
 
 /// Returns the first line that a command prints.

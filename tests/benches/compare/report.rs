@@ -40,11 +40,40 @@ pub(super) fn document(args: &Args, peers: Option<&Peers>, results: &[Results]) 
     if let Some(peers) = peers {
         let _ = writeln!(text, "- Versions: {}", peers.versions.join(", "));
     }
+    if args.unoptimized {
+        text += "- Builds: without optimizations, so these figures only test the command\n";
+    }
     let _ = writeln!(text, "- Rounds: {}\n\n## Method\n\n{METHOD}", args.rounds);
     for results in results {
         text += &results.markdown();
     }
-    format!("{}\n", text.trim_end())
+    let lines = text.trim_end().lines().map(wrapped);
+    lines.collect::<Vec<_>>().join("\n") + "\n"
+}
+
+/// The width of a line.
+const WIDTH: usize = 120;
+
+/// Returns a line of Markdown in several lines, if it is long and not a row of a table.
+fn wrapped(line: &str) -> String {
+    if line.starts_with('|') {
+        return line.to_owned();
+    }
+    let indent = if line.starts_with("- ") { "\n  " } else { "\n" };
+    let (mut text, mut width) = (String::new(), 0);
+    for word in line.split(' ') {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH {
+            text += indent;
+            width = indent.len() - 1;
+        } else if width > 0 {
+            text.push(' ');
+            width += 1;
+        }
+        text += word;
+        width += length;
+    }
+    text
 }
 
 impl Results {
@@ -67,9 +96,9 @@ impl Results {
             ),
             Section::Start => (
                 "Start and archive",
-                "A new process, without the time that AWS needs to load an archive. Archives contain the program, or the \
+                "A new process, without the time that AWS needs to load an archive. An archive contains the program, or the \
                  handler and its packages. The archive for Python contains only the handler, because AWS's runtime has \
-                 boto3. The runtime for Node.js has the SDK as well, so a handler without packages has a few KB.",
+                 boto3. AWS's runtime for Node.js has an SDK as well, whose version changes.",
             ),
             Section::Gateway => (
                 "The local gateway",

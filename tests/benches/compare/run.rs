@@ -53,7 +53,8 @@ async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             }
             _ => {
                 let program = gateway_program.to_string_lossy();
-                let options = ["--cores", "free", "--rounds", "1", "--seconds", "1"];
+                let rounds = args.rounds.to_string();
+                let options = ["--cores", "free", "--rounds", &rounds, "--seconds", "1"];
                 let options = [&options[..], &["--gateway", &program]].concat();
                 crate::gateway::tables(&options).await
             }

@@ -1,6 +1,6 @@
 //! The start of a function and its first `$connect`.
 
-use super::archive::megabytes;
+use super::archive::kilobytes;
 use super::args::Args;
 use super::peers::{NODE, OURS, PYTHON, Peers, RUST};
 use crate::runtime::function::Function;
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const WAIT: &str = "process start to the first wait for an event, ms";
 const CONNECT: &str = "the first `$connect`, ms";
 const BOTH: &str = "both, ms";
-const ARCHIVE: &str = "ZIP archive, MB";
+const ARCHIVE: &str = "ZIP archive, KB";
 
 pub(super) async fn measure(args: &Args, peers: &Peers) -> Result<Vec<Table>, String> {
     let title = "start, first `$connect` and archive";
@@ -64,7 +64,7 @@ pub(super) async fn measure(args: &Args, peers: &Peers) -> Result<Vec<Table>, St
         }
     }
     for peer in peers.careful() {
-        table.add(ARCHIVE, peer.who, megabytes(&peer.archive)?);
+        table.add(ARCHIVE, peer.who, kilobytes(&peer.archive)?);
     }
     gateway.end(rustix::process::Signal::TERM).await;
     Ok(vec![table])
