@@ -9,6 +9,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use tests::bench::{block_on, exit_code};
 use tests::{allow_many_files, load_average, root};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The sockets of the largest audience, for four functions, and everything else.
 const FILES: usize = 500;
@@ -20,7 +21,19 @@ pub(crate) fn main() -> ExitCode {
         return exit_code(served.map(|()| false).map_err(|e| e.to_string().into()));
     }
     let args = Args::parse();
-    exit_code(block_on(run(&args)).map(|()| false))
+    exit_code(block_on(until_stopped(run(&args))).map(|()| false))
+}
+
+/// Runs until the end or until SIGTERM or Ctrl-C. Gateways and functions end with what is dropped then.
+async fn until_stopped(
+    run: impl Future<Output = Result<(), Box<dyn Error>>>,
+) -> Result<(), Box<dyn Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = run => ended,
+        _ = terminate.recv() => Err("stopped by SIGTERM".into()),
+        _ = tokio::signal::ctrl_c() => Err("stopped by Ctrl-C".into()),
+    }
 }
 
 async fn run(args: &Args) -> Result<(), Box<dyn Error>> {
