@@ -27,7 +27,8 @@ pub(super) async fn measure(
         Section::Dead => {
             let title = format!("{} clients, of which 5 % are gone", args.audience);
             let mut table = Table::new(title, OURS, DEAD_OTHERS);
-            let options = ["--fault", "gone=5%"];
+            // A `$disconnect` would delete the record, and resume a frozen process.
+            let options = ["--fault", "gone=5%,lost-disconnect=100%"];
             let all = &peers.all;
             rounds(&mut table, peers, all, &options, args.audience, args.rounds).await?;
             table
@@ -70,6 +71,7 @@ async fn rounds(
     let dead = options.iter().any(|option| option.starts_with("gone"));
     // The first round warms up: connections are opened, compilers compile.
     for round in 0..=rounds {
+        eprintln!("{}: round {round} of {rounds}", table.title());
         // So that none is always first.
         crowds.rotate_left(1);
         for crowd in &mut crowds {

@@ -87,8 +87,9 @@ impl Results {
             ),
             Section::Dead => (
                 "A broadcast with dead connections",
-                "5 % of the posts find that their connection is gone (410), at random. The other clients are live. \
-                 Without a catch, the first 410 ends the event, and Lambda freezes the process with its other posts.",
+                "5 % of the posts find that their connection is gone (410), at random, and its `$disconnect` is lost. The \
+                 other clients are live. Without a catch, the first 410 ends the event, and Lambda freezes the process \
+                 with its other posts until another event. Its records of dead connections stay in the table.",
             ),
             Section::Latency => (
                 "A broadcast with 10 ms for each post",
