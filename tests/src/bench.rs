@@ -6,8 +6,8 @@ mod figure;
 pub use cores::Cores;
 pub use figure::{Goal, Table, Who, median};
 
-use std::process::ExitCode;
-use std::time::Duration;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 /// Reads a number above zero from the command line.
 ///
@@ -31,6 +31,33 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
         .and_then(|s| Duration::try_from_secs_f64(s).ok());
     let duration = seconds.filter(|duration| !duration.is_zero());
     duration.ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+/// Runs a command that installs packages, for up to `patience`.
+///
+/// # Errors
+///
+/// The command does not start, fails or does not end. It is killed then.
+pub fn run_within(patience: Duration, command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}");
+    let started = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let mut child = started.map_err(|error| format!("{shown} does not start: {error}"))?;
+    let end = Instant::now() + patience;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("{shown} fails: {status}")),
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(100)),
+            Ok(None) => {
+                // It may have ended by now.
+                let _ = child.kill();
+                let _ = child.wait();
+                let seconds = patience.as_secs();
+                return Err(format!("{shown} did not end within {seconds} s"));
+            }
+            Err(error) => return Err(format!("{shown}: {error}")),
+        }
+    }
 }
 
 /// Runs a benchmark on a runtime of one thread.

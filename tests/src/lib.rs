@@ -30,7 +30,7 @@ pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
     cargo, chat, compiled_elsewhere, deployed_chat, example, example_with, fixture, gateway,
-    optimized_gateway, root, small_function, write,
+    optimized_gateway, plain, root, small_function, write,
 };
 pub use slow::SlowClients;
 pub use table::Table;

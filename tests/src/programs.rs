@@ -50,6 +50,15 @@ pub fn small_function(feature: Option<&str>) -> PathBuf {
     build(&which)
 }
 
+/// The broadcast with the AWS SDK alone; built if it is not there.
+pub fn plain(optimized: bool) -> PathBuf {
+    let plain = ["--package=tests", "--example=plain"];
+    match optimized {
+        true => build(&[&["--release"], &plain[..]].concat()),
+        false => build(&plain),
+    }
+}
+
 /// A cargo that does not know that it runs under another: `cargo test` names its package in the
 /// environment, and build scripts that look there would run again for every other.
 pub fn cargo() -> Command {

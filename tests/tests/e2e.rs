@@ -8,6 +8,7 @@ mod e2e {
     mod client_limits;
     mod conformance;
     mod connect;
+    mod cost;
     mod crowd;
     mod doctor;
     mod end;

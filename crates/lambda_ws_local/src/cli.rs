@@ -2,6 +2,7 @@
 
 mod admin;
 mod connect;
+mod cost;
 mod doctor;
 mod faults;
 mod gateway_client;
@@ -43,6 +44,8 @@ use tracing_subscriber::EnvFilter;
   lambda-ws-local admin count --room lobby
   lambda-ws-local new tea-room            create a project
   lambda-ws-local doctor                  find known mistakes in ./template.yaml
+  lambda-ws-local cost --connections 5000 --room 20
+                                          estimate a month on AWS
   lambda-ws-local --fault false-gone=1%,throttle=5% --time-scale 600
   lambda-ws-local faults off
 
@@ -68,6 +71,7 @@ struct Cli {
 enum Command {
     Admin(admin::Admin),
     Connect(connect::Connect),
+    Cost(Box<cost::Cost>),
     Doctor(doctor::Doctor),
     Faults(faults::FaultsArgs),
     Invoke(Box<invoke::Invoke>),
@@ -92,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
             match cli.command {
                 Some(Command::Admin(admin)) => return admin.run().await,
                 Some(Command::Connect(connect)) => connect.run().await?,
+                Some(Command::Cost(cost)) => cost.run()?,
                 Some(Command::Doctor(doctor)) => return Ok(doctor.run()),
                 Some(Command::Faults(faults)) => faults.run().await?,
                 Some(Command::Invoke(invoke)) => return Ok(invoke.run().await),

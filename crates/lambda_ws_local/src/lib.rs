@@ -44,6 +44,7 @@
 //! | [`remote`] | a function that another tool runs |
 //! | [`faults`] | injected faults |
 //! | [`console`], [`admin`] | the console and the admin API of a running gateway |
+//! | [`cost`] | the prices of AWS, and the estimate of `lambda-ws-local cost` |
 //! | [`guard`] | the rule that rejects web pages of other origins |
 //! | [`conformance`] | each behavior of API Gateway, with its status and its tests |
 //!
@@ -57,6 +58,7 @@ pub mod admin;
 mod body;
 pub mod conformance;
 pub mod console;
+pub mod cost;
 pub mod dynamodb;
 pub mod emulator;
 mod error_text;

@@ -45,7 +45,7 @@ fn known() -> BTreeSet<String> {
         let help = Command::new(program).args(args).arg("--help").output();
         String::from_utf8(help.expect("it runs").stdout).expect("UTF-8")
     };
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["admin"],
         &["admin", "broadcast"],
@@ -56,6 +56,7 @@ fn known() -> BTreeSet<String> {
         &["admin", "show"],
         &["admin", "tasks"],
         &["connect"],
+        &["cost"],
         &["doctor"],
         &["faults"],
         &["invoke"],

@@ -8,12 +8,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// An event of a client.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(crate) struct Event {
     /// Its number.
-    pub(super) client: usize,
-    pub(super) at: Instant,
+    pub(crate) client: usize,
+    pub(crate) at: Instant,
     /// The received message, or `None` at the end of the connection.
-    pub(super) text: Option<String>,
+    pub(crate) text: Option<String>,
 }
 
 /// Connects a client, which sends what it receives to `events`.
@@ -21,7 +21,7 @@ pub(super) struct Event {
 /// # Errors
 ///
 /// Why it could not connect.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     endpoint: &Endpoint,
     number: usize,
     events: UnboundedSender<Event>,
@@ -87,7 +87,7 @@ fn frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
 }
 
 /// A client's text frame, of less than 64 KB.
-pub(super) fn text_frame(text: &str) -> Vec<u8> {
+pub(crate) fn text_frame(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).expect("the messages here are short");
     let mut frame = vec![0x81];
     match u8::try_from(length).ok().filter(|length| *length < 126) {

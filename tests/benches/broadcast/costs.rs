@@ -7,6 +7,7 @@ use crate::store::meter::{Bill, Meter};
 use crate::store::table::Table;
 use lambda_ws::store::{Record, Store};
 use lambda_ws::{Sender, Timestamp};
+use lambda_ws_local::cost::Prices;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const API: &str = "api/test";
@@ -17,21 +18,20 @@ const NTH: usize = 100;
 /// More than any machine sends.
 const UNPACED: u32 = 100_000_000;
 
-/// Dollars for a million messages of up to 32 KB, read units and write units, on demand in us-east-1.
-const MESSAGES: f64 = 1.0;
-const READS: f64 = 0.125;
-const WRITES: f64 = 0.625;
-
 /// The model: bytes of a member, of which 4 KB are a unit, because rooms are read consistently.
 const MEMBER: [f64; 2] = [32.0, 40.0];
 const UNIT: f64 = 4096.0;
 
 pub(super) async fn measure(args: &Args, checks: &mut Checks) {
     let most = args.members.unwrap_or(SIZES[2]);
+    let price = |name| Prices::default().of(name);
     println!("what the embedded DynamoDB charges for one message to all members.");
     println!(
-        "Dollars are those of a million recipients: ${MESSAGES} for their messages, ${READS} for a million read \
-         units, ${WRITES} for a million write units."
+        "Dollars are those of a million recipients: ${} for their messages, ${} for a million read units, ${} for a \
+         million write units.",
+        price("api-messages"),
+        price("dynamodb-reads"),
+        price("dynamodb-writes"),
     );
     println!(
         "{:<34}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>14}",
@@ -105,12 +105,15 @@ fn line(what: &str, members: usize, bill: &Bill) {
         }
     };
     // The cost of a million recipients from the price of a million units.
-    let units = bill.read_units * READS + bill.write_units * WRITES;
+    let price = |name| Prices::default().of(name);
+    let units =
+        bill.read_units * price("dynamodb-reads") + bill.write_units * price("dynamodb-writes");
     println!(
-        "{what:<34}{members:>10}{:>10}{:>10}{:>10}{MESSAGES:>10.4}{:>10.4}{model:>14}",
+        "{what:<34}{members:>10}{:>10}{:>10}{:>10}{:>10.4}{:>10.4}{model:>14}",
         bill.requests.len(),
         bill.read_units,
         bill.write_units,
+        price("api-messages"),
         units / members as f64,
     );
 }

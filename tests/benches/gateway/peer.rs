@@ -7,8 +7,9 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use tests::Meter;
-use tests::bench::Cores;
+use tests::bench::{Cores, run_within};
 use tests::{Endpoint, until, within_time};
 use tokio::process::Child;
 
@@ -18,6 +19,9 @@ const FILES: [&str; 4] = [
     "serverless.yml",
     "handler.js",
 ];
+
+/// How long npm may take to install it.
+const INSTALL: Duration = Duration::from_secs(300);
 
 /// serverless-offline, installed in the target folder.
 #[derive(Debug)]
@@ -61,12 +65,7 @@ impl Peer {
                 "--ignore-scripts",
                 "--prefix",
             ]);
-            let status = npm.arg(&folder).stdout(Stdio::null()).status();
-            match status {
-                Ok(status) if status.success() => {}
-                Ok(_) => return Err("`npm ci` fails".to_owned()),
-                Err(error) => return Err(format!("npm does not start: {error}")),
-            }
+            run_within(INSTALL, npm.arg(&folder))?;
         }
         Ok(Self { folder })
     }

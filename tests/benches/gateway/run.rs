@@ -21,7 +21,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Serves a function that sends every message back, in the way that its route names.
-async fn serve_function() -> Result<(), Error> {
+pub(crate) async fn serve_function() -> Result<(), Error> {
     let router = Router::new()
         .two_way("ask", async |text: String| text)
         .route("post", async |me: Connection, text: String| {
@@ -34,11 +34,34 @@ async fn serve_function() -> Result<(), Error> {
 
 /// Measures and prints. Returns whether a must is missed.
 async fn run(args: &Args) -> bool {
+    let mut missed = false;
+    measure(args, |table| {
+        missed |= table.is_missed();
+        println!(
+            "{table}load average {}, {} rounds",
+            load_average(),
+            args.rounds
+        );
+    })
+    .await;
+    missed
+}
+
+/// Returns the tables of these arguments.
+#[allow(dead_code, reason = "the benchmark `compare` uses it")]
+pub(crate) async fn tables(arguments: &[&str]) -> Vec<Table> {
+    let program = std::iter::once(&"gateway");
+    let args = Args::parse_from(program.chain(arguments));
+    let mut tables = Vec::new();
+    measure(&args, |table| tables.push(table)).await;
+    tables
+}
+
+async fn measure(args: &Args, mut measured: impl FnMut(Table)) {
     let peer = (!args.no_peer).then(Peer::install).and_then(|installed| {
         let missing = |error| eprintln!("serverless-offline is left out: {error}");
         installed.map_err(missing).ok()
     });
-    let mut missed = false;
     for cores in args.cores {
         if *cores == Cores::Apart && !Cores::can_be_chosen() {
             eprintln!("`--cores apart` is left out: it needs taskset and two cores");
@@ -47,17 +70,9 @@ async fn run(args: &Args) -> bool {
         cores.place_clients();
         for section in &args.sections {
             let tables = section.measure(args, *cores, peer.as_ref()).await;
-            for table in tables {
-                missed |= table.is_missed();
-                println!(
-                    "{table}load average {}, {} rounds",
-                    load_average(),
-                    args.rounds
-                );
-            }
+            tables.into_iter().for_each(&mut measured);
         }
     }
-    missed
 }
 
 impl Section {

@@ -327,6 +327,17 @@ impl Store for Table {
         self.memory.switch_room(record, room).await
     }
 
+    async fn mark_seen(
+        &self,
+        id: &ConnectionId,
+        at: Timestamp,
+        now: Timestamp,
+        interval: Duration,
+    ) -> Result<(), StoreError> {
+        self.request(connection(id), 1.0, 0.0).await?;
+        self.memory.mark_seen(id, at, now, interval).await
+    }
+
     async fn save(
         &self,
         id: &ConnectionId,

@@ -11,14 +11,14 @@ use std::time::Instant;
 
 /// A function's process, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Function {
+pub(crate) struct Function {
     child: Child,
-    pub(super) began: Instant,
+    pub(crate) began: Instant,
 }
 
 impl Function {
     /// Starts a function with the environment that Lambda gives it, and some variables more.
-    pub(super) fn start(
+    pub(crate) fn start(
         program: &[OsString],
         launcher: &Launcher,
         api: &RuntimeApi,
@@ -47,12 +47,12 @@ impl Function {
         Ok(Self { child, began })
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Asks it to end, and waits for that.
-    pub(super) fn end(mut self) -> Result<(), Box<dyn Error>> {
+    pub(crate) fn end(mut self) -> Result<(), Box<dyn Error>> {
         tests::signal(self.id(), Signal::TERM);
         self.child.wait()?;
         Ok(())
@@ -68,7 +68,7 @@ impl Drop for Function {
 }
 
 /// A program, and its arguments.
-pub(super) fn program(path: &Path, args: &[&str]) -> Vec<OsString> {
+pub(crate) fn program(path: &Path, args: &[&str]) -> Vec<OsString> {
     let args = args.iter().map(OsString::from);
     std::iter::once(path.as_os_str().to_owned())
         .chain(args)

@@ -10,13 +10,13 @@ use tests::bench::Cores;
 /// A thread that starts processes on the core where functions run: they stay where it is, and no program has
 /// to be started that moves them, which would be measured with them.
 #[derive(Debug)]
-pub(super) struct Launcher {
+pub(crate) struct Launcher {
     commands: Sender<Command>,
     launched: Receiver<io::Result<(Child, Instant)>>,
 }
 
 impl Launcher {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (commands, received) = channel::<Command>();
         let (launch, launched) = channel();
         std::thread::spawn(move || {
@@ -33,7 +33,7 @@ impl Launcher {
     }
 
     /// Starts a process, and returns the time of its start.
-    pub(super) fn launch(&self, command: Command) -> io::Result<(Child, Instant)> {
+    pub(crate) fn launch(&self, command: Command) -> io::Result<(Child, Instant)> {
         self.commands.send(command).map_err(io::Error::other)?;
         self.launched.recv().map_err(io::Error::other)?
     }

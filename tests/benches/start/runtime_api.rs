@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 /// Lambda's Runtime API, for one function at a time.
 #[derive(Debug)]
-pub(super) struct RuntimeApi {
-    pub(super) address: SocketAddr,
+pub(crate) struct RuntimeApi {
+    pub(crate) address: SocketAddr,
     asked: mpsc::Receiver<Asked>,
 }
 
@@ -29,10 +29,10 @@ enum Answer {
 /// A function that waits for an event.
 #[derive(Debug)]
 #[must_use = "a function waits for it"]
-pub(super) struct Waiting(oneshot::Sender<Answer>);
+pub(crate) struct Waiting(oneshot::Sender<Answer>);
 
 impl RuntimeApi {
-    pub(super) async fn new() -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn new() -> Result<Self, Box<dyn Error>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (ask, asked) = mpsc::channel(8);
@@ -47,7 +47,7 @@ impl RuntimeApi {
     }
 
     /// A function that waits for its next event.
-    pub(super) async fn next(&mut self) -> Result<Waiting, Box<dyn Error>> {
+    pub(crate) async fn next(&mut self) -> Result<Waiting, Box<dyn Error>> {
         let asked = self.asked.recv().await.ok_or("it listens")?;
         match asked.request.line().contains("/invocation/next") {
             true => Ok(Waiting(asked.answer)),
@@ -56,7 +56,7 @@ impl RuntimeApi {
     }
 
     /// Gives a function an event; ends when its response has come.
-    pub(super) async fn invoke(
+    pub(crate) async fn invoke(
         &mut self,
         waiting: Waiting,
         event: &str,

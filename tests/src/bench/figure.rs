@@ -53,6 +53,8 @@ struct Figure {
     name: String,
     samples: Vec<(Who, f64)>,
     goal: Option<Goal>,
+    /// Whether it compares the figures of two subjects.
+    compares: bool,
 }
 
 impl Figure {
@@ -127,7 +129,39 @@ impl Table {
             name: format!("{name}: {title}"),
             samples,
             goal: Some(goal),
+            compares: true,
         });
+    }
+
+    /// Returns the table in Markdown: the medians, and how many times each figure of another is our own.
+    pub fn markdown(&self) -> String {
+        let others = self.others.iter().copied();
+        let others: Vec<_> = others
+            .filter(|who| self.figures.iter().any(|one| one.median(who).is_some()))
+            .collect();
+        let mut text = format!("| | {} |", self.own);
+        others.iter().for_each(|who| text += &format!(" {who} |"));
+        text += &format!("\n|---|---|{}\n", "---|".repeat(others.len()));
+        // A figure that compares two subjects is a ratio already.
+        let own = self.figures.iter().filter(|one| !one.compares);
+        for figure in own {
+            let ours = figure.median(self.own);
+            text += &format!("| {} | {} |", figure.name, number(ours));
+            for who in &others {
+                let theirs = figure.median(who);
+                let ratio = ours.zip(theirs).filter(|(ours, _)| *ours > 0.0);
+                let ratio = ratio.map(|(ours, theirs)| theirs / ours);
+                let ratio = ratio.map(|ratio| format!(" ({}x)", number(Some(ratio))));
+                text += &format!(" {}{} |", number(theirs), ratio.unwrap_or_default());
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Returns the title.
+    pub fn title(&self) -> &str {
+        &self.title
     }
 
     /// Returns whether a figure misses its must.
@@ -143,6 +177,7 @@ impl Table {
                 name: name.to_owned(),
                 samples: Vec::new(),
                 goal: None,
+                compares: false,
             });
             self.figures.len() - 1
         });

@@ -11,6 +11,7 @@ async fn every_command_helps_with_examples() {
     for args in [
         &["--help"][..],
         &["connect", "--help"],
+        &["cost", "--help"],
         &["invoke", "--help"],
         &["faults", "--help"],
         &["doctor", "--help"],
@@ -42,6 +43,7 @@ async fn an_unknown_flag_is_a_usage_error() {
     for args in [
         &["--prot", "0"][..],
         &["connect", "--nosuch", "ws://x"],
+        &["cost", "--nosuch"],
         &["invoke", "--nosuch"],
         &["faults", "--nosuch"],
         &["publish", "--nosuch"],

@@ -50,6 +50,7 @@ const LAMBDA_WS: &[&str] = &[
 const LAMBDA_WS_LOCAL: &[&str] = &[
     "lock",
     "error_text",
+    "cost",
     "body",
     "reply",
     "guard",

@@ -48,6 +48,16 @@ async fn a_recorded_session_is_replayed_and_compared() {
     let ended = replay(&session).await;
     assert_eq!((ended.code, ended.stdout.len()), (Some(0), 3), "{ended:?}");
 
+    let args = ["cost", "--json", "--recording"].map(OsString::from);
+    let args = args.into_iter().chain([session.clone().into()]);
+    let ended = Program::start(&gateway(), &root(), args).ended().await;
+    let estimate: Value = serde_json::from_str(&ended.stdout.join("\n")).expect("JSON");
+    // Its one message is the body of `say`.
+    assert_eq!(estimate["workload"]["bytes"], 31.0, "{estimate}");
+    assert!(estimate["workload"]["messages"].as_f64() > Some(0.0));
+    let note = estimate["notes"][0].as_str().expect("a note");
+    assert!(note.contains("connections 1, "), "{note}");
+
     // Were it to answer in another way than it did:
     let path = session.join("0002-default.response.json");
     let text = std::fs::read_to_string(&path).expect("a file");
