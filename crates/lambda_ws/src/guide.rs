@@ -63,6 +63,9 @@ pub mod tracing {}
 #[doc = include_str!("../docs/limits.md")]
 pub mod limits {}
 
+#[doc = include_str!("../docs/million.md")]
+pub mod million {}
+
 #[doc = include_str!("../docs/costs.md")]
 pub mod costs {}
 

@@ -4,7 +4,7 @@ use super::app::Kind;
 use super::bucket::{Series, Times};
 use super::gateway::Handshake;
 use super::plot::Plot;
-use super::run::Report;
+use super::run::{Report, is_short};
 use super::world::{Quotas, World};
 use crate::client::error::Error;
 use crate::client::machine::{Effect, Machine, QueueDrops, Settings};
@@ -123,6 +123,9 @@ pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
             ("accepted".to_owned(), outcome.open.counts.clone()),
         ],
     });
+    if is_short(connections) {
+        return;
+    }
     // The others without the function, because they differ in the client and the quota only.
     let sample = connections.div_ceil(10);
     let few = Quotas::for_connections(sample);
