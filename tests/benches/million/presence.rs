@@ -157,8 +157,7 @@ async fn arrive(
     }
     // The handshake of the first user who joins waits for the announcement.
     sleep(Duration::from_secs(40)).await;
-    let open = std::mem::take(&mut *open.lock().expect("one thread"));
-    open
+    std::mem::take(&mut *open.lock().expect("one thread"))
 }
 
 fn dead(world: &World) -> u64 {

@@ -132,6 +132,5 @@ async fn live(world: &World, connections: usize, drops: f64, seed: u64) -> Times
     }
     // The last ones come back.
     sleep(Duration::from_secs(20)).await;
-    let offline = offline.lock().expect("one thread").clone();
-    offline
+    offline.lock().expect("one thread").clone()
 }

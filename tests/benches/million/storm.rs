@@ -167,6 +167,9 @@ enum Due {
     Fails(u64),
 }
 
+/// The handshakes that have ended: the client, its socket, and whether it is open.
+type Results = Arc<Mutex<VecDeque<(u32, u64, bool)>>>;
+
 /// Runs a storm. `is_real` runs the function for each handshake.
 async fn storm(world: &World, clients: usize, max_backoff: u64, is_real: bool) -> Outcome {
     let began = Instant::now();
@@ -183,7 +186,7 @@ async fn storm(world: &World, clients: usize, max_backoff: u64, is_real: bool) -
         follow(&mut wheel, 0, client as u32, &machine, effects);
         machines.push(Some(machine));
     }
-    let opened: Arc<Mutex<VecDeque<(u32, u64, bool)>>> = Arc::default();
+    let opened: Results = Arc::default();
     let mut outcome = Outcome {
         back: 0,
         all: Duration::ZERO,
@@ -271,13 +274,7 @@ fn put(wheel: &mut [Vec<(u32, Due)>], now: u64, wait: u64, due: (u32, Due)) {
     wheel[at as usize % SLOTS].push(due);
 }
 
-fn connect(
-    world: &World,
-    client: u32,
-    socket: u64,
-    is_real: bool,
-    opened: &Arc<Mutex<VecDeque<(u32, u64, bool)>>>,
-) {
+fn connect(world: &World, client: u32, socket: u64, is_real: bool, opened: &Results) {
     let (world, opened) = (world.clone(), opened.clone());
     tokio::spawn(async move {
         let is_open = match is_real {
