@@ -75,6 +75,14 @@ pub mod limits {}
 #[doc = include_str!("../docs/client_limits.md")]
 pub mod client_limits {}
 
+#[doc = include_str!("../docs/million.md")]
+#[doc = "\n# Plots\n\nThe runs have 100 000 connections and a tenth of each quota.\n"]
+#[doc = include_str!("../docs/million/storm.svg")]
+#[doc = include_str!("../docs/million/broadcast.svg")]
+#[doc = include_str!("../docs/million/broadcast_full.svg")]
+#[doc = include_str!("../docs/million/table.svg")]
+pub mod million {}
+
 #[doc = include_str!("../docs/costs.md")]
 pub mod costs {}
 

@@ -66,6 +66,7 @@
 //! | [Tracing](guide::tracing) | X-Ray and OpenTelemetry |
 //! | [Limits of clients](guide::client_limits) | protection against abuse: messages, bytes, handshakes and connections |
 //! | [Limits](guide::limits) and [costs](guide::costs) | of API Gateway and of this library |
+//! | [A million connections](guide::million) | a simulation: what fails first, quotas, costs |
 //! | [Cookbook](guide::cookbook) | twelve tested recipes |
 //! | [Comparison](guide::comparison) | AppSync Events, AWS Blocks, Hotsock, Centrifugo and others |
 //! | [Glossary](guide::glossary) | the terms of this documentation |

@@ -2,7 +2,7 @@
 
 use super::bucket::Times;
 use super::gateway::{Gateway, Management};
-use super::lambda::Lambda;
+use super::lambda::Factory;
 use super::table::Table;
 use super::world::Quotas;
 use lambda_ws::testing::Process;
@@ -132,7 +132,7 @@ pub(super) fn factory(
     heard: &Arc<Heard>,
     quotas: &Quotas,
     origin: Instant,
-) -> Box<dyn Fn(&Arc<Lambda>) -> Process + Send + Sync> {
+) -> Factory {
     let (gateway, table, heard) = (gateway.clone(), table.clone(), heard.clone());
     let (rate, width) = (quotas.send_rate as u32, quotas.tasks);
     Box::new(move |lambda| {

@@ -51,7 +51,8 @@ struct State {
     errors: VecDeque<String>,
 }
 
-type Factory = Box<dyn Fn(&Arc<Lambda>) -> Process + Send + Sync>;
+/// What starts a process.
+pub(super) type Factory = Box<dyn Fn(&Arc<Lambda>) -> Process + Send + Sync>;
 
 /// The function.
 pub(super) struct Lambda {

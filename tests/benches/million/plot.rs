@@ -49,10 +49,10 @@ impl Plot {
         let x = |second: f64| LEFT + width * second / (seconds - 1) as f64;
         let y = |value: f64| TOP + height * (1.0 - value / top);
         let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"100%\" role=\"img\" \
+            "<svg class=\"million\" xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"100%\" role=\"img\" \
              aria-label=\"{}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-             <style>text{{fill:#555}}.grid{{stroke:#8884}}\
-             @media (prefers-color-scheme:dark){{text{{fill:#bbb}}}}</style>\n\
+             <style>.million text{{fill:#555}}.million .grid{{stroke:#8884}}\
+             @media (prefers-color-scheme:dark){{.million text{{fill:#bbb}}}}</style>\n\
              <text x=\"{LEFT}\" y=\"14\" font-size=\"13\">{}</text>\n",
             self.title, self.title,
         );

@@ -3,7 +3,7 @@
 use super::app::Kind;
 use super::gateway::Handshake;
 use super::plot::Plot;
-use super::run::{Report, finished};
+use super::run::{Report, finished, is_short};
 use super::world::{Quotas, World};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -32,6 +32,10 @@ fn quotas(connections: usize) -> Quotas {
 }
 
 pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
+    let connections = match is_short(connections) {
+        true => connections.div_ceil(5),
+        false => connections,
+    };
     println!("presence: rooms of {ROOM}, which are told who joins and leaves");
     let quotas = quotas(connections);
     let world = World::new(quotas.clone(), seed, Kind::Presence);
@@ -153,8 +157,7 @@ async fn arrive(
     }
     // The handshake of the first user who joins waits for the announcement.
     sleep(Duration::from_secs(40)).await;
-    let open = std::mem::take(&mut *open.lock().expect("one thread"));
-    open
+    std::mem::take(&mut *open.lock().expect("one thread"))
 }
 
 fn dead(world: &World) -> u64 {

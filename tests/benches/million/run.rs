@@ -65,6 +65,11 @@ async fn run(scenario: Scenario, args: &Args, report: &mut Report) {
     }
 }
 
+/// Whether a run is that of `cargo test`, which leaves out the scenarios that differ in one number from others.
+pub(super) fn is_short(connections: usize) -> bool {
+    connections <= 10_000
+}
+
 /// Runs a future on a paused clock, which jumps to the next timer when nothing else is to be done.
 fn virtual_time<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -4,7 +4,7 @@ use super::app::Kind;
 use super::bucket::Times;
 use super::cost;
 use super::gateway::Handshake;
-use super::run::{Report, fill};
+use super::run::{Report, fill, is_short};
 use super::world::{Quotas, World};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,7 +21,13 @@ const ROOM: usize = 100;
 
 pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
     println!("steady: {connections} connections for {SECONDS} s");
-    for drops in [0.0, 1.0, 1.5] {
+    let all = [1.0, 0.0, 1.5];
+    let drops = if is_short(connections) {
+        &all[..1]
+    } else {
+        &all
+    };
+    for drops in drops.iter().copied() {
         let quotas = Quotas::for_connections(connections);
         let world = World::new(quotas.clone(), seed, Kind::Rooms);
         fill(&world, connections, ROOM).await;
@@ -126,6 +132,5 @@ async fn live(world: &World, connections: usize, drops: f64, seed: u64) -> Times
     }
     // The last ones come back.
     sleep(Duration::from_secs(20)).await;
-    let offline = offline.lock().expect("one thread").clone();
-    offline
+    offline.lock().expect("one thread").clone()
 }

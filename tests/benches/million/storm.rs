@@ -4,7 +4,7 @@ use super::app::Kind;
 use super::bucket::{Series, Times};
 use super::gateway::Handshake;
 use super::plot::Plot;
-use super::run::Report;
+use super::run::{Report, is_short};
 use super::world::{Quotas, World};
 use crate::client::error::Error;
 use crate::client::machine::{Effect, Machine, QueueDrops, Settings};
@@ -123,6 +123,9 @@ pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
             ("accepted".to_owned(), outcome.open.counts.clone()),
         ],
     });
+    if is_short(connections) {
+        return;
+    }
     // The others without the function, because they differ in the client and the quota only.
     let sample = connections.div_ceil(10);
     let few = Quotas::for_connections(sample);
@@ -164,6 +167,9 @@ enum Due {
     Fails(u64),
 }
 
+/// The handshakes that have ended: the client, its socket, and whether it is open.
+type Results = Arc<Mutex<VecDeque<(u32, u64, bool)>>>;
+
 /// Runs a storm. `is_real` runs the function for each handshake.
 async fn storm(world: &World, clients: usize, max_backoff: u64, is_real: bool) -> Outcome {
     let began = Instant::now();
@@ -180,7 +186,7 @@ async fn storm(world: &World, clients: usize, max_backoff: u64, is_real: bool) -
         follow(&mut wheel, 0, client as u32, &machine, effects);
         machines.push(Some(machine));
     }
-    let opened: Arc<Mutex<VecDeque<(u32, u64, bool)>>> = Arc::default();
+    let opened: Results = Arc::default();
     let mut outcome = Outcome {
         back: 0,
         all: Duration::ZERO,
@@ -268,13 +274,7 @@ fn put(wheel: &mut [Vec<(u32, Due)>], now: u64, wait: u64, due: (u32, Due)) {
     wheel[at as usize % SLOTS].push(due);
 }
 
-fn connect(
-    world: &World,
-    client: u32,
-    socket: u64,
-    is_real: bool,
-    opened: &Arc<Mutex<VecDeque<(u32, u64, bool)>>>,
-) {
+fn connect(world: &World, client: u32, socket: u64, is_real: bool, opened: &Results) {
     let (world, opened) = (world.clone(), opened.clone());
     tokio::spawn(async move {
         let is_open = match is_real {
