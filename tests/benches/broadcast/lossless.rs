@@ -30,10 +30,12 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         args.duration.as_secs(),
         world::FAULTS
     );
-    let world = World::start(args).await;
-    figures::latency(&world, checks).await;
-    figures::throughput(&world, checks).await;
+    let calm = World::in_memory(args).await;
+    figures::latency(&calm, checks).await;
+    figures::throughput(&calm, checks).await;
+    calm.stop().await;
 
+    let world = World::start(args).await;
     let starts = world
         .with(async |gateway| ends(gateway, &ROOMS).await)
         .await;

@@ -24,6 +24,9 @@ pub(super) struct Denial {
 /// How far the clock of another process may be ahead, in ms. A bucket of a later time counts as empty.
 const SKEW: u64 = 5_000;
 
+/// More than the rounding of levels. Without it a client at exactly its limit may be over it.
+const ROUNDING: f64 = 1e-9;
+
 /// What a client has used. It drains at the rate of the limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Bucket {
@@ -74,7 +77,7 @@ impl Bucket {
             if need <= 0.0 {
                 continue;
             }
-            let over = level + need - rate.burst;
+            let over = level + need - rate.burst - ROUNDING;
             // A message that is larger than the burst is allowed from an empty bucket, and charged completely.
             let is_over = over > 0.0 && level > 0.0;
             if is_over && over > rate.refill(delay) {

@@ -28,11 +28,23 @@ pub(super) struct World {
     port: u16,
     dynamodb_port: u16,
     seed: u64,
-    folder: tempfile::TempDir,
+    /// The folder with the tables. `None` keeps them in memory.
+    folder: Option<tempfile::TempDir>,
 }
 
 impl World {
+    /// Starts a gateway that keeps its tables in a file, so that it can restart.
     pub(super) async fn start(args: &Args) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::with_folder(args, Some(folder)).await
+    }
+
+    /// Starts a gateway that keeps its tables in memory: the disk of this machine is not part of what is measured.
+    pub(super) async fn in_memory(args: &Args) -> Self {
+        Self::with_folder(args, None).await
+    }
+
+    async fn with_folder(args: &Args, folder: Option<tempfile::TempDir>) -> Self {
         allow_many_files();
         let program = args.gateway.clone().unwrap_or_else(optimized_gateway);
         let world = Self {
@@ -41,7 +53,7 @@ impl World {
             port: free_port().await,
             dynamodb_port: free_port().await,
             seed: args.seed,
-            folder: tempfile::tempdir().expect("a folder"),
+            folder,
         };
         let gateway = world.serve().await;
         *world.gateway.write().await = Some(gateway);
@@ -50,9 +62,14 @@ impl World {
 
     async fn serve(&self) -> Gateway {
         let setup = Setup::new().gateway(self.program.clone()).port(self.port);
-        let data = self.folder.path().join("tables");
         let (port, seed) = (self.dynamodb_port.to_string(), self.seed.to_string());
-        let setup = setup.args(["--data".as_ref(), data.as_os_str()]);
+        let setup = match &self.folder {
+            Some(folder) => {
+                let data = folder.path().join("tables");
+                setup.args(["--data".as_ref(), data.as_os_str()])
+            }
+            None => setup,
+        };
         let setup = setup.args(["--dynamodb-port", &port, "--fault-seed", &seed]);
         // The jobs have other credentials than the function.
         let setup = setup.args(["--quiet", "--no-auth"]);
