@@ -59,7 +59,7 @@ class TaskFunction(unittest.TestCase):
         """Yields the resources, the conditions and the parameters, with the ids of both functions."""
         for path, client, tasks in (
             ("template.yaml", "Chat", "ChatTasks"),
-            ("crates/lambda_ws_local/new/template.yaml", "Function", "Tasks"),
+            ("crates/lambda_ws_local/new/sam/template.yaml", "Function", "Tasks"),
         ):
             with self.subTest(template=path):
                 yield yaml_parse((ROOT / path).read_text()), client, tasks

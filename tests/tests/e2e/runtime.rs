@@ -58,10 +58,13 @@ async fn a_service_runs_on_lambda_runtime_with_its_layers() {
 
 #[tokio::test]
 async fn the_spans_of_the_library_are_children_of_the_invocation_in_lambda_runtimes_layer() {
-    let setup = Setup::new().template("open.yaml");
+    let setup = Setup::new()
+        .template("open.yaml")
+        .args(["--concurrency", "1"]);
     let gateway = setup.program([SERVICE, "otel"]).start().await;
     let mut client = gateway.client("").await;
-    for _ in 0..2 {
+    // The process may end before the span of the last event does.
+    for _ in 0..3 {
         client.send_text("hello").await;
         assert_eq!(client.text().await, "1");
     }
@@ -77,7 +80,7 @@ async fn the_spans_of_the_library_are_children_of_the_invocation_in_lambda_runti
         .iter()
         .filter(|span| has(span, "faas.invocation_id"))
         .collect();
-    assert_eq!(roots.len(), 2, "{ended:?}");
+    assert!(roots.len() >= 2, "{ended:?}");
     for (root, cold) in roots.into_iter().zip(["true", "false"]) {
         assert_eq!(root["name"], "Chat");
         assert_eq!(root["parent"], "0000000000000000");
