@@ -5,6 +5,7 @@ use crate::store::Record;
 use crate::sync::lock;
 use crate::trace;
 use crate::{ConnectionId, Timestamp};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(crate) struct Registration {
     pub(crate) user: Option<String>,
     pub(crate) rooms: Vec<String>,
     pub(crate) session: Option<String>,
+    /// The data of the user in the rooms.
+    pub(crate) presence: Option<Box<RawValue>>,
     pub(crate) announcements: Vec<(String, Payload)>,
 }
 

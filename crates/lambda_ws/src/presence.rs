@@ -1,15 +1,18 @@
 //! Presence: the users in a room, regardless of their number of connections.
 
+mod data;
 mod ledger;
 mod pending_shard;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use data::{Announcement, DATA_WINDOW, KEPT_DATA, KeepsData, Write, encode};
+pub use data::{PresenceData, UserPresence};
 pub(crate) use ledger::{PresenceLedger, Users, namespace};
 #[cfg(test)]
 pub(crate) use pending_shard::SHARDS;
-pub(crate) use pending_shard::{ChangeKind, PendingChange, PendingShard, Shard};
+pub(crate) use pending_shard::{Batches, ChangeKind, PendingChange, PendingShard, Shard};
 pub(crate) use state::{Hooks, PresenceState};
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ use crate::ConnectionId;
 use crate::effects::Effects;
 use crate::error::SendError;
 use crate::payload::IntoPayload;
+use crate::presence;
 use crate::store::{MAX_ROOMS, StoreError, check_name};
 use serde::Serialize;
 
@@ -70,6 +71,20 @@ impl Opening {
             }
             registration.rooms.push(room.to_owned());
         }
+        Ok(())
+    }
+
+    /// Sets the data of the user in the rooms that this connection joins in its handshake. The router needs a
+    /// [`changed`](crate::Router::changed) handler. Without one, the log contains an error and no data is stored.
+    ///
+    /// A user who is already present in a room gets this data there. Without this call the data of a present user
+    /// does not change.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::PresenceTooLarge`] over 1 KB of JSON, [`StoreError::BadPresence`] if it cannot be encoded as JSON.
+    pub fn presence<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), StoreError> {
+        self.effects.registration().presence = Some(presence::encode(data)?);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The presence state of a process.
 
-use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard};
+use super::{ChangeKind, KeepsData, PendingChange, PendingShard, PresenceLedger, Shard};
 use crate::Timestamp;
 use crate::sync::lock;
 use std::collections::BTreeMap;
@@ -12,10 +12,12 @@ use tracing::warn;
 /// How early a requested sweep may read, because the clocks of two processes may differ.
 const SKEW: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Hooks {
     pub(crate) grace: Duration,
     pub(crate) announces_joins: bool,
+    /// Set if the router keeps data of users.
+    pub(crate) data: Option<&'static dyn KeepsData>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,11 @@ impl PresenceState {
 
     pub(crate) fn is_enabled(&self) -> bool {
         self.hooks.is_some()
+    }
+
+    /// Returns what keeps the data of users, if the router has a `changed` handler.
+    pub(crate) fn data(&self) -> Option<&'static dyn KeepsData> {
+        self.hooks?.data
     }
 
     /// Stores departures for a sweep after the grace period, before the connections are removed. Without a grace

@@ -3,10 +3,10 @@
 use super::Router;
 use super::handlers::set;
 use super::route::handled;
-use crate::event::{Joined, Left};
+use crate::event::{Changed, Joined, Left};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
-use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
+use crate::presence::{GRACE, Hooks, KEPT_DATA, LONGEST_GRACE};
 use crate::response::IntoResponse;
 use std::time::Duration;
 
@@ -114,6 +114,75 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self
     }
 
+    /// Keeps data of the users in a room, and sets the handler of users whose data has changed. The data is JSON of at
+    /// most 1 KB ([`PRESENCE_BYTES`](crate::store::PRESENCE_BYTES)): a name, a status, a cursor. See
+    /// [the guide](crate::guide::presence#data-of-users).
+    ///
+    /// [`Opening::presence`](crate::Opening::presence) and [`RoomPresence::set`](crate::RoomPresence::set) set the
+    /// data. The extractor [`PresenceData`](crate::PresenceData) reads it here and in [`joined`](Self::joined).
+    ///
+    /// ```
+    /// use lambda_ws::{Connection, Error, Json, Opening, PresenceChange, PresenceData, Query, Router, Sender, User};
+    /// use serde::{Deserialize, Serialize};
+    /// # use lambda_ws::testing::Gateway;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Cursor {
+    ///     x: u32,
+    /// }
+    ///
+    /// async fn connect(me: Opening, Query(user): Query<Vec<(String, String)>>) -> Result<(), Error> {
+    ///     me.user(&user[0].1)?;
+    ///     Ok(me.join("tea")?)
+    /// }
+    ///
+    /// async fn moved(User(user): User, Json(cursor): Json<Cursor>, sender: Sender) -> Result<(), Error> {
+    ///     sender.presence("tea").set(&user, &cursor).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// async fn changed(
+    ///     PresenceChange { room, .. }: PresenceChange,
+    ///     PresenceData(users): PresenceData<Cursor>,
+    ///     sender: Sender,
+    /// ) -> Result<(), Error> {
+    ///     sender.room(room).send(Json(users)).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let router = Router::new().connect(connect).route("moved", moved).changed(changed);
+    /// # let gateway = Gateway::new(router);
+    /// # let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
+    /// # ann.send(r#"{"action":"moved","x":7}"#).await;
+    /// # assert!(ann.recv().await.starts_with(r#"[{"user":"ann","data":{"x":7},"updated":"#));
+    /// # }
+    /// ```
+    ///
+    /// A task collects the changes of a room and announces them together, about a second after the first one: at most
+    /// one call for each room and second, with at most 64 KB of names and data. Other users follow a second later. A
+    /// user who has left meanwhile is not announced. Where the function cannot invoke itself, each event announces its
+    /// own changes at its end.
+    ///
+    /// The handler gets the data of the time when it is called, so it never announces data that a newer call has
+    /// replaced. If a process ends before the handler finishes, it may run again with the same users.
+    ///
+    /// # Panics
+    ///
+    /// If the router already has this handler.
+    #[track_caller]
+    pub fn changed<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Changed>,
+        H::Args: FromEvent<Changed, S> + Send + 'static,
+    {
+        set(&mut self.handlers.changed, "changed", handled(handler));
+        self.presence_data = Some(KEPT_DATA);
+        self
+    }
+
     /// Sets the grace period: how long a user may be absent from a room before `left` runs. The default is 5 s,
     /// because browsers reconnect within seconds after a network change or a page reload.
     ///
@@ -173,10 +242,14 @@ impl Router {
     /// Returns the presence settings, if the router keeps presences.
     pub(crate) fn presence_hooks(&self) -> Option<Hooks> {
         let joins = self.handlers.joined.is_some();
-        let is_enabled = joins || self.handlers.left.is_some() || self.keeps_presence;
+        let is_enabled = joins
+            || self.handlers.left.is_some()
+            || self.keeps_presence
+            || self.presence_data.is_some();
         is_enabled.then(|| Hooks {
             grace: self.grace.unwrap_or(GRACE),
             announces_joins: joins,
+            data: self.presence_data,
         })
     }
 }
