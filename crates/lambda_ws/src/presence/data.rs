@@ -1,6 +1,8 @@
 //! The data of users in rooms, for routers with a `changed` handler.
 
 mod announcement;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub(crate) use announcement::{Announcement, DATA_WINDOW, KEPT_DATA, KeepsData};

@@ -228,10 +228,10 @@ impl PendingChange {
         })
     }
 
-    /// Returns the change of the data of a user in a room, which belongs to no connection.
+    /// Returns the change of the data of a user in a room. It belongs to no connection, but an id must not be empty.
     pub(crate) fn of_data(api: Option<String>, room: String, user: String, at: Timestamp) -> Self {
         Self {
-            id: ConnectionId::from(""),
+            id: ConnectionId::from("-"),
             at,
             api,
             user,

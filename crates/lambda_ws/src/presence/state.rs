@@ -1,6 +1,8 @@
 //! The presence state of a process.
 
-use super::{ChangeKind, KeepsData, PendingChange, PendingShard, PresenceLedger, Shard};
+use super::{
+    ChangeKind, DATA_WINDOW, KeepsData, PendingChange, PendingShard, PresenceLedger, Shard,
+};
 use crate::Timestamp;
 use crate::sync::lock;
 use std::collections::BTreeMap;
@@ -133,7 +135,11 @@ impl PresenceState {
         added
     }
 
-    pub(crate) fn sweeps(&self, shard: Shard, due: Timestamp) {
+    pub(crate) fn sweeps(&self, shard: Shard, mut due: Timestamp) {
+        if shard.kind == ChangeKind::Changed {
+            // The sweep of data also reads changes that are not due, and it waits for this time.
+            due = due + DATA_WINDOW;
+        }
         self.changes().sweeps.insert(shard, due);
     }
 

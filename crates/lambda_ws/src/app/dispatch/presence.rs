@@ -1,7 +1,6 @@
 //! The `joined`, `left` and `changed` handlers of rooms.
 
 use super::Dispatcher;
-use crate::Timestamp;
 use crate::app::backend::EventScope;
 use crate::app::failure::Failure;
 use crate::connection::RecordCache;
@@ -15,6 +14,7 @@ use crate::presence::{
 };
 use crate::sender::Sender;
 use crate::store::{Record, StoreError, value_expiry};
+use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde_json::value::RawValue;
@@ -249,12 +249,12 @@ impl Dispatcher {
             );
             return;
         };
-        let route = match kind {
-            ChangeKind::Joined => "$joined",
-            ChangeKind::Left => "$left",
-            ChangeKind::Changed => "$changed",
+        let (route, id) = match kind {
+            ChangeKind::Joined => ("$joined", change.id.clone()),
+            ChangeKind::Left => ("$left", change.id.clone()),
+            ChangeKind::Changed => ("$changed", ConnectionId::from("")),
         };
-        let (id, now) = (change.id.clone(), self.backend.clock().now());
+        let now = self.backend.clock().now();
         let context = Context::known(id, change.at, api, route, now);
         self.call_hook(kind, announcement, context, sender).await;
     }
