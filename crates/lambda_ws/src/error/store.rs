@@ -36,7 +36,7 @@ pub enum StoreError {
         "this store keeps no history of rooms: use `store::DynamoDb`, or implement `Store::append` and `Store::since`"
     )]
     NoHistory,
-    /// The router does not keep presences: it has neither of the handlers, nor [`Router::presence`].
+    /// The router does not keep presences: it has none of the handlers, nor [`Router::presence`].
     ///
     /// [`Router::presence`]: crate::Router::presence
     #[error(

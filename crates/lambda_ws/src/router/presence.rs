@@ -71,7 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Costs
     ///
-    /// No cost without a `joined` or `left` handler or [`presence`](Self::presence). With them:
+    /// No cost without a `joined`, `left` or [`changed`](Self::changed) handler or [`presence`](Self::presence). With
+    /// them:
     ///
     /// - To join a room takes two more requests, of one read and one write unit, and one more write with a `joined`
     ///   handler.
@@ -165,8 +166,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// user who has left meanwhile is not announced. Where the function cannot invoke itself, each event announces its
     /// own changes at its end.
     ///
-    /// The handler gets the data of the time when it is called, so it never announces data that a newer call has
-    /// replaced. If a process ends before the handler finishes, it may run again with the same users.
+    /// The handler gets the data that is stored when the task runs, not that of each change. If the process ends before
+    /// the handler finishes, another one calls it again with the same users. A handler that fails is not called again.
     ///
     /// # Panics
     ///
