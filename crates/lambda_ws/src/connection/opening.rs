@@ -53,7 +53,8 @@ impl Opening {
     /// [`StoreError::BadName`].
     pub fn user(&self, user: &str) -> Result<(), StoreError> {
         check_name(user)?;
-        self.effects.registration().user = Some(user.to_owned());
+        let mut registration = self.effects.registration();
+        registration.user.get_or_insert_default().name = user.to_owned();
         Ok(())
     }
 
@@ -84,7 +85,9 @@ impl Opening {
     ///
     /// [`StoreError::PresenceTooLarge`] over 1 KB of JSON, [`StoreError::BadPresence`] if it cannot be encoded as JSON.
     pub fn presence<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), StoreError> {
-        self.effects.registration().presence = Some(presence::encode(data)?);
+        let data = presence::encode(data)?;
+        let mut registration = self.effects.registration();
+        registration.user.get_or_insert_default().data = Some(data);
         Ok(())
     }
 

@@ -50,9 +50,9 @@ impl Dispatcher {
         let (record, announcements, presence) = {
             let mut registration = scope.effects.registration();
             let (id, at) = (id.clone(), context.connected_at());
-            let record = registration.take_record(id, at, context.api(), sender.now());
+            let (record, presence) = registration.take_record(id, at, context.api(), sender.now());
             let announcements = std::mem::take(&mut registration.announcements);
-            (record, announcements, registration.presence.take())
+            (record, announcements, presence)
         };
         if !self.register(&record).await {
             return refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE), scope);
