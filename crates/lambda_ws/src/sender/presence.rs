@@ -147,7 +147,8 @@ impl RoomPresence {
     /// Otherwise no data is stored.
     ///
     /// The handler [`changed`](crate::Router::changed) announces the data. If several processes set it concurrently,
-    /// the call that began last wins. It takes one read and two writes.
+    /// the call that began last wins. It takes one read and two writes. A program that serves no events
+    /// ([`Sender::from_env`](crate::Sender::from_env)) stores the data without an announcement.
     ///
     /// # Errors
     ///

@@ -259,8 +259,8 @@ impl Dispatcher {
         self.call_hook(kind, announcement, context, sender).await;
     }
 
-    /// Calls the `joined`, `left` or `changed` handler. The event beside it may belong to another client, so a panic must not
-    /// reach it.
+    /// Calls the `joined`, `left` or `changed` handler. The event beside it may belong to another client, so a panic must
+    /// not reach it.
     async fn call_hook(
         &self,
         kind: ChangeKind,

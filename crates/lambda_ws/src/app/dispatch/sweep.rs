@@ -243,7 +243,7 @@ impl Dispatcher {
                     self.announce_departures(changes, scope).await?;
                     pending.discard(&keys).await?;
                 }
-                // Discarded first, because nothing else prevents a second announcement.
+                // Discarded first, because nothing else prevents a second announcement. New data is announced above.
                 ChangeKind::Joined | ChangeKind::Changed => {
                     pending.discard(&keys).await?;
                     self.announce_arrivals(changes, scope).await;

@@ -21,6 +21,9 @@ pub(crate) const DATA_WINDOW: Duration = Duration::from_millis(500);
 /// 128 KB.
 const CALL_BYTES: usize = 64 * 1024;
 
+/// The JSON of a user beside the name and the data.
+const OVERHEAD: usize = 16;
+
 /// The maximum number of pages of pending changes that a sweep reads.
 const PAGES: usize = 4;
 
@@ -199,7 +202,7 @@ async fn due(pending: PendingShard<'_>) -> Result<DueChanges, StoreError> {
 fn fitting(users: &[(String, Box<str>)]) -> usize {
     let mut size = 0;
     let fits = users.iter().take_while(|(user, value)| {
-        size += user.len() + value.len();
+        size += OVERHEAD + user.len() + value.len();
         size <= CALL_BYTES
     });
     fits.count().max(1).min(users.len())
