@@ -5,6 +5,7 @@ use crate::store::Record;
 use crate::sync::lock;
 use crate::trace;
 use crate::{ConnectionId, Timestamp};
+use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -24,10 +25,19 @@ struct Inner {
 /// The properties of a connection that are stored once its handshake is accepted.
 #[derive(Debug, Default)]
 pub(crate) struct Registration {
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<OpeningUser>,
     pub(crate) rooms: Vec<String>,
     pub(crate) session: Option<String>,
     pub(crate) announcements: Vec<(String, Payload)>,
+}
+
+/// The user of a new connection. The data is beside the name, so that events without a user do not pay for it.
+#[derive(Debug, Default)]
+pub(crate) struct OpeningUser {
+    /// The name, or an empty string if only the data is set.
+    pub(crate) name: String,
+    /// The data of the user in the rooms.
+    pub(crate) data: Option<Box<RawValue>>,
 }
 
 #[derive(Debug)]
@@ -100,18 +110,26 @@ impl Effects {
 }
 
 impl Registration {
+    /// Returns the user's name, if the handler has set it.
+    pub(crate) fn user_name(&self) -> Option<String> {
+        let name = self.user.as_ref().map(|user| user.name.clone());
+        name.filter(|name| !name.is_empty())
+    }
+
+    /// Returns the record of the connection, and the data of its user.
     pub(crate) fn take_record(
         &mut self,
         id: ConnectionId,
         at: Timestamp,
         api: String,
         now: Timestamp,
-    ) -> Record {
+    ) -> (Record, Option<Box<RawValue>>) {
         let mut record = Record::new(id, at, api, now);
-        record.user = self.user.take();
+        let OpeningUser { name, data } = self.user.take().unwrap_or_default();
+        record.user = Some(name).filter(|name| !name.is_empty());
         record.rooms.extend(self.rooms.drain(..));
         record.session = self.session.take();
-        record
+        (record, data)
     }
 }
 

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A kind of event: [`Authorize`], [`Connect`], [`Opened`], [`Message`], [`Subscribe`], [`Disconnect`], [`Joined`],
-/// [`Left`] or [`Trigger`]. It determines the extractors that compile.
+/// [`Left`], [`Changed`] or [`Trigger`]. It determines the extractors that compile.
 pub trait Kind: sealed::Sealed + Send + Sync + 'static {}
 
 mod sealed {
@@ -71,6 +71,8 @@ impl Opened {
 pub struct Joined {
     /// The room and its users.
     pub presence: PresenceChange,
+    /// The stored values of the users, if the router keeps data of users.
+    pub(crate) values: Vec<Box<str>>,
 }
 
 /// Users who left a room with all their connections, for routers with a [`left`](crate::Router::left) handler.
@@ -79,6 +81,15 @@ pub struct Joined {
 pub struct Left {
     /// The room and its users.
     pub presence: PresenceChange,
+}
+
+/// Users in a room whose data has changed, for routers with a [`changed`](crate::Router::changed) handler.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Changed {
+    /// The room and its users.
+    pub presence: PresenceChange,
+    pub(crate) values: Vec<Box<str>>,
 }
 
 /// An event that does not come from a connection: a schedule, a queue, a bucket, a direct invocation. For routers with
@@ -167,7 +178,7 @@ macro_rules! kinds {
     )* };
 }
 
-kinds! { Authorize Connect Opened Message Subscribe Disconnect Joined Left Trigger }
+kinds! { Authorize Connect Opened Message Subscribe Disconnect Joined Left Changed Trigger }
 
 /// An event of a connection. Extractors read it ([`FromEvent`](crate::FromEvent)).
 #[derive(Debug)]
@@ -184,6 +195,7 @@ pub struct Event<K> {
 impl<K> Event<K> {
     /// Returns the connection, route, time and client address. The context of [`Joined`] is that of the event that
     /// caused it. The context of [`Left`] contains only the connection, its opening time, and its API and stage.
+    /// The context of [`Changed`] contains only the API and the stage.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -247,6 +259,8 @@ pub enum EventData {
     Joined(Joined),
     /// Users left a room.
     Left(Left),
+    /// The data of users in a room has changed.
+    Changed(Changed),
     /// An event that does not come from a connection.
     Trigger(Trigger),
 }

@@ -3,7 +3,7 @@
 //! | extractor | kinds | note |
 //! |---|---|---|
 //! | [`Sender`](crate::Sender), [`Kv`](crate::Kv), [`State`], [`Extension`], [`Tickets`](crate::auth::Tickets) | all | |
-//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context) | all except `left` | |
+//! | [`ConnectionId`](crate::ConnectionId), [`Context`](crate::Context) | all except `left` and `changed` | |
 //! | [`Query`], [`HeaderMap`](http::HeaderMap), [`Protocols`] | the authorizer's, `$connect` | |
 //! | [`Token`](crate::auth::Token), [`Cookies`](crate::auth::Cookies), [`Ticket`](crate::auth::Ticket), `Jwt` | the authorizer's, `$connect` | the client's identity: see [`auth`](crate::auth) |
 //! | [`Opening`](crate::Opening) | `$connect` | |
@@ -12,7 +12,8 @@
 //! | [`Subscribe`](crate::Subscribe) | subscriptions | the room, and the token of the client |
 //! | [`Session`], [`User`], [`Rooms`] | `opened`, messages, subscriptions, `$disconnect` | the connection's record, read once per event |
 //! | [`Close`] | `$disconnect` | |
-//! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left` | the users and the room |
+//! | [`PresenceChange`](crate::PresenceChange) | `joined`, `left`, `changed` | the users and the room |
+//! | [`PresenceData`](crate::PresenceData) | `joined`, `changed` | the users with their data |
 //!
 //! `Result<E, E::Rejection>` lets a handler respond to a failed extraction. `Option<E>` is `None` if the value is
 //! missing.
@@ -46,7 +47,7 @@ use std::convert::Infallible;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from a `{K}` event",
     label = "not an extractor for `{K}` events",
-    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message`, `Subscribe` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined` and `Left`, which have neither `Connection` nor `User`; `Trigger` events have no connection: their handlers take `Raw`, `Context`, `Sender`, `Kv`, `State` and `Extension`"
+    note = "headers, the query string and tokens exist only in `Authorize` and `Connect`; `Opening` only in `Connect`; the body only in `Message`; `Connection` only in `Opened` and `Message`; `Session`, `User` and `Rooms` only in `Opened`, `Message`, `Subscribe` and `Disconnect`; the close code only in `Disconnect`; `PresenceChange` only in `Joined`, `Left` and `Changed`, which have neither `Connection` nor `User`; `PresenceData` only in `Joined` and `Changed`; `Trigger` events have no connection: their handlers take `Raw`, `Context`, `Sender`, `Kv`, `State` and `Extension`"
 )]
 pub trait FromEvent<K, S>: Sized {
     /// The response to the event if the extraction fails.

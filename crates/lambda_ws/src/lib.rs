@@ -134,8 +134,8 @@ pub use connection::{Connection, Opening};
 pub use context::Context;
 pub use error::{BoxError, Error, SendError};
 pub use event::{
-    AnyEvent, Authorize, Connect, Disconnect, Event, EventData, EventSource, Joined, Kind, Left,
-    Message, Opened, Subscribe, Trigger,
+    AnyEvent, Authorize, Changed, Connect, Disconnect, Event, EventData, EventSource, Joined, Kind,
+    Left, Message, Opened, Subscribe, Trigger,
 };
 pub use extract::{
     Authorizer, Close, Extension, FromEvent, FromRef, OptionalFromEvent, Protocols, Query, Raw,
@@ -146,7 +146,7 @@ pub use json::Json;
 pub use kv::{Kv, Namespaced};
 pub use lambda_ws_protocol::{ConnectionId, Position, Timestamp, limits};
 pub use payload::{IntoPayload, Payload};
-pub use presence::PresenceChange;
+pub use presence::{PresenceChange, PresenceData, UserPresence};
 pub use response::{Accept, IntoResponse, IntoResult, Response, TwoWay};
 pub use router::{Channels, Router, RouterService};
 pub use sender::{Audience, Bye, Delivery, Publication, RoomPresence, Sender};

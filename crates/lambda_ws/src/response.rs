@@ -3,7 +3,7 @@
 use crate::Json;
 use crate::error::Error;
 use crate::event::{
-    Authorize, Connect, Disconnect, Joined, Left, Message, Opened, Subscribe, Trigger,
+    Authorize, Changed, Connect, Disconnect, Joined, Left, Message, Opened, Subscribe, Trigger,
 };
 use crate::payload::{IntoPayload, Payload};
 use crate::policy::Policy;
@@ -82,13 +82,13 @@ impl Default for Response {
 /// | `Opened` | `()`, text, [`Json`], `Option` of those, for the new client |
 /// | `Message` | `()`, text, [`Json`], `Option` of those, for the sender |
 /// | a two-way route | text, [`Json`] |
-/// | `Subscribe`, `Disconnect`, `Joined`, `Left` | `()` |
+/// | `Subscribe`, `Disconnect`, `Joined`, `Left`, `Changed` | `()` |
 ///
 /// All may also return a `Result` with an [`Error`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned from a `{K}` handler",
     label = "no response to a `{K}` event",
-    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Subscribe`, `Disconnect`, `Joined` and `Left` handlers `()`; all may return a `Result` of those and `Error`"
+    note = "`Authorize` handlers return `Policy`; `Connect` handlers `()`, `Accept` or `StatusCode`; `Opened` and `Message` handlers `()`, text, `Json` or an `Option` of those; `TwoWay` handlers text or `Json`; `Subscribe`, `Disconnect`, `Joined`, `Left` and `Changed` handlers `()`; all may return a `Result` of those and `Error`"
 )]
 pub trait IntoResponse<K> {
     /// Converts the value into a response.
@@ -175,7 +175,7 @@ macro_rules! nothing {
     )* };
 }
 
-nothing! { Connect Opened Message Subscribe Disconnect Joined Left }
+nothing! { Connect Opened Message Subscribe Disconnect Joined Left Changed }
 
 impl IntoResponse<Authorize> for Policy {
     fn into_response(self) -> Response {

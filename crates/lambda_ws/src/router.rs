@@ -28,6 +28,7 @@ use crate::admin::AdminHook;
 use crate::event::{Authorize, Connect, Disconnect, EventSource, Message, Opened, Trigger};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
+use crate::presence::KeepsData;
 use crate::response::{IntoResponse, TwoWay};
 use handlers::{Handlers, set};
 use layer::ApplyLayer;
@@ -66,6 +67,8 @@ pub struct Router<S = ()> {
     member: String,
     grace: Option<Duration>,
     keeps_presence: bool,
+    /// Set if the program keeps data of users.
+    presence_data: Option<&'static dyn KeepsData>,
     seen_interval: Option<Duration>,
     channels: Option<Arc<Channels<S>>>,
     layers: Vec<Arc<ApplyLayer>>,
@@ -86,6 +89,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: "action".to_owned(),
             grace: None,
             keeps_presence: false,
+            presence_data: None,
             seen_interval: None,
             channels: None,
             layers: Vec::new(),
@@ -280,6 +284,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             set(&mut self.grace, "grace", grace);
         }
         self.keeps_presence |= other.keeps_presence;
+        self.presence_data = self.presence_data.or(other.presence_data);
         if let Some(interval) = other.seen_interval {
             set(&mut self.seen_interval, "last_seen", interval);
         }
@@ -320,6 +325,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             member: self.member,
             grace: self.grace,
             keeps_presence: self.keeps_presence,
+            presence_data: self.presence_data,
             seen_interval: self.seen_interval,
             channels: self
                 .channels

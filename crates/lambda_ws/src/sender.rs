@@ -232,8 +232,8 @@ impl Sender {
     }
 
     /// Returns the users who are present in a room, each once, regardless of their number of connections. The router
-    /// must keep presences: it needs a [`joined`](crate::Router::joined) or [`left`](crate::Router::left) handler, or
-    /// [`Router::presence`](crate::Router::presence).
+    /// must keep presences: it needs a [`joined`](crate::Router::joined), [`left`](crate::Router::left) or
+    /// [`changed`](crate::Router::changed) handler, or [`Router::presence`](crate::Router::presence).
     ///
     /// ```
     /// use futures_util::TryStreamExt;

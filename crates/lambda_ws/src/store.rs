@@ -19,7 +19,7 @@ pub(crate) use dyn_store::{DynStore, InterceptedStore};
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use lambda_ws_protocol::table_layout::{
-    BadAttributes, MAX_ROOMS, SESSION_BYTES, TableAttributes, VALUE_BYTES,
+    BadAttributes, MAX_ROOMS, PRESENCE_BYTES, SESSION_BYTES, TableAttributes, VALUE_BYTES,
 };
 pub use log::{History, Recovery};
 pub use memory::Memory;

@@ -34,6 +34,9 @@ pub const SESSION_BYTES: usize = 32 * 1024;
 /// The maximum size of a value, in bytes of JSON.
 pub const VALUE_BYTES: usize = 32 * 1024;
 
+/// The maximum size of the data of a user in a room, in bytes of JSON.
+pub const PRESENCE_BYTES: usize = 1024;
+
 /// Returns the hash byte of a connection id. The hash is part of the layout and never changes.
 pub fn hash(id: &ConnectionId) -> u8 {
     // FNV-1a, folded to one byte, because the ids of one second differ in few characters.

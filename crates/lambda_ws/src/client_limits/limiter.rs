@@ -121,7 +121,7 @@ impl Limiter {
     /// Decides about a connection that the `$connect` handler has accepted, before anything is written. Returns `true` if
     /// its user has too many connections.
     pub(crate) async fn has_too_many(&self, context: &Context, sender: &Sender) -> bool {
-        let user = sender.effects().registration().user.clone();
+        let user = sender.effects().registration().user_name();
         let Some(user) = user else { return false };
         let hash = user_hash(&user);
         if self.user.is_limited() {

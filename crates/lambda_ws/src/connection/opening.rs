@@ -5,6 +5,7 @@ use crate::ConnectionId;
 use crate::effects::Effects;
 use crate::error::SendError;
 use crate::payload::IntoPayload;
+use crate::presence;
 use crate::store::{MAX_ROOMS, StoreError, check_name};
 use serde::Serialize;
 
@@ -52,7 +53,8 @@ impl Opening {
     /// [`StoreError::BadName`].
     pub fn user(&self, user: &str) -> Result<(), StoreError> {
         check_name(user)?;
-        self.effects.registration().user = Some(user.to_owned());
+        let mut registration = self.effects.registration();
+        registration.user.get_or_insert_default().name = user.to_owned();
         Ok(())
     }
 
@@ -70,6 +72,22 @@ impl Opening {
             }
             registration.rooms.push(room.to_owned());
         }
+        Ok(())
+    }
+
+    /// Sets the data of the user in the rooms that this connection joins in its handshake. The router needs a
+    /// [`changed`](crate::Router::changed) handler. Without one, the log contains an error and no data is stored.
+    ///
+    /// A user who is already present in a room gets this data there. Without this call the data of a present user
+    /// does not change.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::PresenceTooLarge`] over 1 KB of JSON, [`StoreError::BadPresence`] if it cannot be encoded as JSON.
+    pub fn presence<T: Serialize + ?Sized>(&self, data: &T) -> Result<(), StoreError> {
+        let data = presence::encode(data)?;
+        let mut registration = self.effects.registration();
+        registration.user.get_or_insert_default().data = Some(data);
         Ok(())
     }
 

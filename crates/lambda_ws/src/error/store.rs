@@ -1,7 +1,7 @@
 //! The errors of the connection store.
 
 use super::BoxError;
-use lambda_ws_protocol::table_layout::{MAX_ROOMS, SESSION_BYTES, VALUE_BYTES};
+use lambda_ws_protocol::table_layout::{MAX_ROOMS, PRESENCE_BYTES, SESSION_BYTES, VALUE_BYTES};
 
 /// The error of the connection store.
 #[derive(Debug, thiserror::Error)]
@@ -36,13 +36,28 @@ pub enum StoreError {
         "this store keeps no history of rooms: use `store::DynamoDb`, or implement `Store::append` and `Store::since`"
     )]
     NoHistory,
-    /// The router does not keep presences: it has neither of the handlers, nor [`Router::presence`].
+    /// The router does not keep presences: it has none of the handlers, nor [`Router::presence`].
     ///
     /// [`Router::presence`]: crate::Router::presence
     #[error(
         "presences are not stored; fix: add a `joined` or `left` handler or `presence()` to the router"
     )]
     NoPresence,
+    /// The router does not keep data of users: it has no [`Router::changed`] handler.
+    ///
+    /// [`Router::changed`]: crate::Router::changed
+    #[error("data of users is not stored; fix: add a `changed` handler to the router")]
+    NoPresenceData,
+    /// The data of a user in a room is over [`PRESENCE_BYTES`].
+    #[error(
+        "presence data of {0} bytes is too large: expected at most {PRESENCE_BYTES} bytes of JSON"
+    )]
+    PresenceTooLarge(usize),
+    /// The data of a user in a room is not valid JSON of the type.
+    #[error(
+        "the presence data is not valid for this type: expected at most {PRESENCE_BYTES} bytes of JSON"
+    )]
+    BadPresence(#[source] serde_json::Error),
     /// The connection has no record: it has ended, has expired, a 410 was confirmed, or another program accepted it: see
     /// [`Sender::register`](crate::Sender::register).
     #[error(

@@ -16,7 +16,7 @@ impl<K> Event<K> {
     /// # Errors
     ///
     /// The event is not a `T`, or the handler runs in a task of the library, which no event of AWS started:
-    /// [`Opened`](super::Opened), [`Joined`](super::Joined) and [`Left`](super::Left).
+    /// [`Opened`](super::Opened), [`Joined`](super::Joined), [`Left`](super::Left) and [`Changed`](super::Changed).
     pub fn raw<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let json = self.context.json();
         if json.is_empty() {

@@ -1,11 +1,13 @@
-//! Users who joined or left a room.
+//! Users who joined or left a room, or whose data has changed.
 
 use super::FromEvent;
-use crate::event::{Event, Joined, Left};
-use crate::presence::PresenceChange;
+use crate::error::Error;
+use crate::event::{Changed, Event, Joined, Left};
+use crate::presence::{PresenceChange, PresenceData};
+use serde::de::DeserializeOwned;
 use std::convert::Infallible;
 
-/// The extractor for the two kinds of presence events.
+/// The extractor for the kinds of presence events.
 macro_rules! presences {
     ($($kind:ty)*) => { $(
         impl<S: Sync> FromEvent<$kind, S> for PresenceChange {
@@ -18,4 +20,19 @@ macro_rules! presences {
     )* };
 }
 
-presences! { Joined Left }
+presences! { Joined Left Changed }
+
+/// The extractor for the kinds of presence events with data.
+macro_rules! with_data {
+    ($($kind:ty)*) => { $(
+        impl<S: Sync, T: DeserializeOwned> FromEvent<$kind, S> for PresenceData<T> {
+            type Rejection = Error;
+
+            async fn from_event(event: &Event<$kind>, _: &S) -> Result<Self, Error> {
+                Self::read(&event.data.presence.users, &event.data.values)
+            }
+        }
+    )* };
+}
+
+with_data! { Joined Changed }

@@ -16,11 +16,11 @@ pub(crate) fn namespace(room: &str) -> String {
     format!("{ROOM}{room}")
 }
 
-/// The value. Only its existence matters.
-const VALUE: &str = "true";
+/// The value of a user without [data](super::data). Only its existence matters.
+pub(super) const VALUE: &str = "true";
 
 /// The maximum number of conflicts. They happen only if others change the same user in the same room.
-const ATTEMPTS: usize = 20;
+pub(super) const ATTEMPTS: usize = 20;
 
 /// The number of values of a user that are replaced concurrently, and of users.
 const AT_ONCE: usize = 8;
@@ -57,17 +57,19 @@ impl PresenceLedger<'_> {
         for attempt in 0..ATTEMPTS {
             let now = self.clock.now();
             let found = self.store.read_value(&namespace, user, now).await?;
-            // Another joiner was faster and has changed the version, so no earlier leaver can replace it.
+            // Another caller was faster and has changed the version, so no earlier leaver can replace it.
             if found.is_some() && attempt > 0 {
                 return Ok(false);
             }
             let is_news = found.is_none();
-            let version = found.map(|found| found.version);
+            let version = found.as_ref().map(|found| found.version);
+            // Another connection of the user may have stored data.
+            let value = found.as_ref().map_or(VALUE, |found| &found.value);
             // The connection is older, so it expires earlier.
             let expires = Some(Record::expiry(now, now));
             let touched = self
                 .store
-                .replace_value(&namespace, user, VALUE, expires, version, now);
+                .replace_value(&namespace, user, value, expires, version, now);
             match touched.await {
                 Ok(_) => return Ok(is_news),
                 Err(StoreError::Conflict) => {}

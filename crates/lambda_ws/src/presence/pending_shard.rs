@@ -35,6 +35,8 @@ const PAGE: usize = 500;
 pub(crate) enum ChangeKind {
     Joined,
     Left,
+    /// The data of a user has changed.
+    Changed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,10 +48,14 @@ pub(crate) struct Shard {
 impl Shard {
     /// Returns the shard for new changes of a room.
     pub(crate) fn of(kind: ChangeKind, room: &str) -> Self {
-        let mut hasher = DefaultHasher::new();
-        room.hash(&mut hasher);
-        let number = (hasher.finish() as u8).wrapping_add(rng().u8(..ROOM_SHARDS));
+        let number = hash(room).wrapping_add(rng().u8(..ROOM_SHARDS));
         let number = number % SHARDS;
+        Self { kind, number }
+    }
+
+    /// Returns the shard for new data of users in a room. A room has only one, because each shard announces separately.
+    pub(crate) fn of_data(room: &str) -> Self {
+        let (kind, number) = (ChangeKind::Changed, hash(room) % SHARDS);
         Self { kind, number }
     }
 
@@ -57,8 +63,15 @@ impl Shard {
         match self.kind {
             ChangeKind::Joined => format!("joined:{}", self.number),
             ChangeKind::Left => format!("left:{}", self.number),
+            ChangeKind::Changed => format!("changed:{}", self.number),
         }
     }
+}
+
+fn hash(room: &str) -> u8 {
+    let mut hasher = DefaultHasher::new();
+    room.hash(&mut hasher);
+    hasher.finish() as u8
 }
 
 /// The pending changes of a shard.
@@ -213,6 +226,17 @@ impl PendingChange {
             user,
             rooms: record.rooms.iter().cloned().collect(),
         })
+    }
+
+    /// Returns the change of the data of a user in a room. It belongs to no connection, but an id must not be empty.
+    pub(crate) fn of_data(api: Option<String>, room: String, user: String, at: Timestamp) -> Self {
+        Self {
+            id: ConnectionId::from("-"),
+            at,
+            api,
+            user,
+            rooms: vec![room],
+        }
     }
 
     fn size(&self) -> usize {

@@ -1,6 +1,8 @@
 //! The presence state of a process.
 
-use super::{ChangeKind, PendingChange, PendingShard, PresenceLedger, Shard};
+use super::{
+    ChangeKind, DATA_WINDOW, KeepsData, PendingChange, PendingShard, PresenceLedger, Shard,
+};
 use crate::Timestamp;
 use crate::sync::lock;
 use std::collections::BTreeMap;
@@ -12,10 +14,12 @@ use tracing::warn;
 /// How early a requested sweep may read, because the clocks of two processes may differ.
 const SKEW: Duration = Duration::from_millis(500);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Hooks {
     pub(crate) grace: Duration,
     pub(crate) announces_joins: bool,
+    /// Set if the router keeps data of users.
+    pub(crate) data: Option<&'static dyn KeepsData>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +53,11 @@ impl PresenceState {
 
     pub(crate) fn is_enabled(&self) -> bool {
         self.hooks.is_some()
+    }
+
+    /// Returns what keeps the data of users, if the router has a `changed` handler.
+    pub(crate) fn data(&self) -> Option<&'static dyn KeepsData> {
+        self.hooks?.data
     }
 
     /// Stores departures for a sweep after the grace period, before the connections are removed. Without a grace
@@ -126,7 +135,11 @@ impl PresenceState {
         added
     }
 
-    pub(crate) fn sweeps(&self, shard: Shard, due: Timestamp) {
+    pub(crate) fn sweeps(&self, shard: Shard, mut due: Timestamp) {
+        if shard.kind == ChangeKind::Changed {
+            // The sweep of data also reads changes that are not due, and it waits for this time.
+            due = due + DATA_WINDOW;
+        }
         self.changes().sweeps.insert(shard, due);
     }
 

@@ -81,6 +81,12 @@ async fn life(store: Arc<dyn DynStore>, number: usize, goes: bool, said: Arc<Mut
         said(Said::Joined);
     }
     said(Said::Here(number));
+    // New data is no news of joins and departures.
+    if number % 2 == 1 {
+        let data = super::encode(&number).unwrap();
+        let set = kept(&*store, &clock).set_data("tea", "ann", &data).await;
+        assert_ne!(set.unwrap(), super::Write::Absent);
+    }
     if !goes {
         return;
     }

@@ -1,7 +1,9 @@
 //! The handlers of a router that are not routes.
 
 use super::route::Route;
-use crate::event::{Authorize, Connect, Disconnect, Joined, Left, Message, Opened, Trigger};
+use crate::event::{
+    Authorize, Changed, Connect, Disconnect, Joined, Left, Message, Opened, Trigger,
+};
 
 /// Lists the handlers once, for all operations on them.
 macro_rules! handlers {
@@ -39,6 +41,7 @@ handlers! {
     disconnect: Disconnect,
     joined: Joined,
     left: Left,
+    changed: Changed,
     fallback: Message,
     event: Trigger,
 }

@@ -3,10 +3,10 @@
 use super::Router;
 use super::handlers::set;
 use super::route::handled;
-use crate::event::{Joined, Left};
+use crate::event::{Changed, Joined, Left};
 use crate::extract::FromEvent;
 use crate::handler::Handler;
-use crate::presence::{GRACE, Hooks, LONGEST_GRACE};
+use crate::presence::{GRACE, Hooks, KEPT_DATA, LONGEST_GRACE};
 use crate::response::IntoResponse;
 use std::time::Duration;
 
@@ -71,7 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Costs
     ///
-    /// No cost without a `joined` or `left` handler or [`presence`](Self::presence). With them:
+    /// No cost without a `joined`, `left` or [`changed`](Self::changed) handler or [`presence`](Self::presence). With
+    /// them:
     ///
     /// - To join a room takes two more requests, of one read and one write unit, and one more write with a `joined`
     ///   handler.
@@ -111,6 +112,75 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         H::Args: FromEvent<Left, S> + Send + 'static,
     {
         set(&mut self.handlers.left, "left", handled(handler));
+        self
+    }
+
+    /// Keeps data of the users in a room, and sets the handler of users whose data has changed. The data is JSON of at
+    /// most 1 KB ([`PRESENCE_BYTES`](crate::store::PRESENCE_BYTES)): a name, a status, a cursor. See
+    /// [the guide](crate::guide::presence#data-of-users).
+    ///
+    /// [`Opening::presence`](crate::Opening::presence) and [`RoomPresence::set`](crate::RoomPresence::set) set the
+    /// data. The extractor [`PresenceData`](crate::PresenceData) reads it here and in [`joined`](Self::joined).
+    ///
+    /// ```
+    /// use lambda_ws::{Connection, Error, Json, Opening, PresenceChange, PresenceData, Query, Router, Sender, User};
+    /// use serde::{Deserialize, Serialize};
+    /// # use lambda_ws::testing::Gateway;
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Cursor {
+    ///     x: u32,
+    /// }
+    ///
+    /// async fn connect(me: Opening, Query(user): Query<Vec<(String, String)>>) -> Result<(), Error> {
+    ///     me.user(&user[0].1)?;
+    ///     Ok(me.join("tea")?)
+    /// }
+    ///
+    /// async fn moved(User(user): User, Json(cursor): Json<Cursor>, sender: Sender) -> Result<(), Error> {
+    ///     sender.presence("tea").set(&user, &cursor).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// async fn changed(
+    ///     PresenceChange { room, .. }: PresenceChange,
+    ///     PresenceData(users): PresenceData<Cursor>,
+    ///     sender: Sender,
+    /// ) -> Result<(), Error> {
+    ///     sender.room(room).send(Json(users)).await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let router = Router::new().connect(connect).route("moved", moved).changed(changed);
+    /// # let gateway = Gateway::new(router);
+    /// # let mut ann = gateway.connect("/?user=ann").await.expect("accepted");
+    /// # ann.send(r#"{"action":"moved","x":7}"#).await;
+    /// # assert!(ann.recv().await.starts_with(r#"[{"user":"ann","data":{"x":7},"updated":"#));
+    /// # }
+    /// ```
+    ///
+    /// A task collects the changes of a room and announces them together, about a second after the first one: at most
+    /// one call for each room and second, with at most 64 KB of names and data. Other users follow a second later. A
+    /// user who has left meanwhile is not announced. Where the function cannot invoke itself, each event announces its
+    /// own changes at its end.
+    ///
+    /// The handler gets the data that is stored when the task runs, not that of each change. If the process ends before
+    /// the handler finishes, another one calls it again with the same users. A handler that fails is not called again.
+    ///
+    /// # Panics
+    ///
+    /// If the router already has this handler.
+    #[track_caller]
+    pub fn changed<H, Args>(mut self, handler: H) -> Self
+    where
+        H: Handler<Args, Future: Send>,
+        H::Output: IntoResponse<Changed>,
+        H::Args: FromEvent<Changed, S> + Send + 'static,
+    {
+        set(&mut self.handlers.changed, "changed", handled(handler));
+        self.presence_data = Some(KEPT_DATA);
         self
     }
 
@@ -173,10 +243,14 @@ impl Router {
     /// Returns the presence settings, if the router keeps presences.
     pub(crate) fn presence_hooks(&self) -> Option<Hooks> {
         let joins = self.handlers.joined.is_some();
-        let is_enabled = joins || self.handlers.left.is_some() || self.keeps_presence;
+        let is_enabled = joins
+            || self.handlers.left.is_some()
+            || self.keeps_presence
+            || self.presence_data.is_some();
         is_enabled.then(|| Hooks {
             grace: self.grace.unwrap_or(GRACE),
             announces_joins: joins,
+            data: self.presence_data,
         })
     }
 }

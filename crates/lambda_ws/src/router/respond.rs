@@ -35,6 +35,7 @@ impl Router {
             }
             EventData::Joined(data) => ("$joined", call(&handlers.joined, event.with(data))),
             EventData::Left(data) => ("$left", call(&handlers.left, event.with(data))),
+            EventData::Changed(data) => ("$changed", call(&handlers.changed, event.with(data))),
             EventData::Trigger(data) => {
                 let route = self.trigger(data.source);
                 (

@@ -47,11 +47,12 @@ impl Dispatcher {
             return refuse(&response, scope);
         }
         choose_protocol(&mut response, &offer);
-        let (record, announcements) = {
+        let (record, announcements, presence) = {
             let mut registration = scope.effects.registration();
             let (id, at) = (id.clone(), context.connected_at());
-            let record = registration.take_record(id, at, context.api(), sender.now());
-            (record, std::mem::take(&mut registration.announcements))
+            let (record, presence) = registration.take_record(id, at, context.api(), sender.now());
+            let announcements = std::mem::take(&mut registration.announcements);
+            (record, announcements, presence)
         };
         if !self.register(&record).await {
             return refuse(&Response::new(StatusCode::SERVICE_UNAVAILABLE), scope);
@@ -64,7 +65,7 @@ impl Dispatcher {
         }
         let registered = Instant::now();
         scope.count(Metric::Connects);
-        let joins = self.make_present(&record).await;
+        let joins = self.make_present(&record, presence.as_deref()).await;
         announce(&sender, id, announcements).await;
         if self.router.handles_opened() {
             self.queue_opened(context.clone(), scope, opened).await;

@@ -1,4 +1,4 @@
-//! The `joined` and `left` handlers of rooms.
+//! The `joined`, `left` and `changed` handlers of rooms.
 
 use super::Dispatcher;
 use crate::app::backend::EventScope;
@@ -7,12 +7,17 @@ use crate::connection::RecordCache;
 use crate::context::Context;
 use crate::effects::Joins;
 use crate::error::{BoxError, Error};
-use crate::event::{EventData, Joined, Left};
-use crate::presence::{ChangeKind, PendingChange, PresenceChange, Shard, Users};
+use crate::event::{Changed, EventData, Joined, Left};
+use crate::presence::{
+    Announcement, ChangeKind, DATA_WINDOW, KeepsData, PendingChange, PendingShard, PresenceChange,
+    Shard, Users,
+};
 use crate::sender::Sender;
 use crate::store::{Record, StoreError, value_expiry};
+use crate::{ConnectionId, Timestamp};
 use futures_util::FutureExt;
 use futures_util::stream::{self, StreamExt};
+use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -29,13 +34,22 @@ const NAMES: usize = 16 * 1024;
 
 impl Dispatcher {
     /// Makes the user of a new connection present. Returns the rooms in which the user was absent before.
-    pub(super) async fn make_present(&self, record: &Record) -> Option<Joins> {
+    pub(super) async fn make_present(
+        &self,
+        record: &Record,
+        data: Option<&RawValue>,
+    ) -> Option<Joins> {
+        let keeps = data.and_then(|data| Some((self.keeps_data()?, data)));
         let user = record.user.as_ref()?;
         if record.rooms.is_empty() || !self.backend.presences().is_enabled() {
             return None;
         }
         let touch = |room: String| async move {
-            match self.backend.ledger().touch(&room, user).await {
+            let touched = match keeps {
+                Some((keeps, data)) => self.arrive(keeps, record, &room, user, data).await,
+                None => self.backend.ledger().touch(&room, user).await,
+            };
+            match touched {
                 Ok(is_news) => is_news.then_some(room),
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
@@ -48,6 +62,31 @@ impl Dispatcher {
         let rooms: Vec<_> = touched.into_iter().flatten().collect();
         let user = user.clone();
         (!rooms.is_empty()).then_some(Joins { user, rooms })
+    }
+
+    /// Returns what keeps data of users, for a connection with data.
+    fn keeps_data(&self) -> Option<&'static dyn KeepsData> {
+        let keeps = self.backend.presences().data();
+        if keeps.is_none() {
+            let error = &StoreError::NoPresenceData as &dyn std::error::Error;
+            error!(error, "the data of a user is ignored");
+        }
+        keeps
+    }
+
+    /// Makes the user of a new connection present with data.
+    async fn arrive(
+        &self,
+        keeps: &'static dyn KeepsData,
+        record: &Record,
+        room: &str,
+        user: &str,
+        data: &RawValue,
+    ) -> Result<bool, StoreError> {
+        let (api, room, user) = (Some(record.api.clone()), room.to_owned(), user.to_owned());
+        let change = PendingChange::of_data(api, room, user, record.at);
+        let (presences, ledger) = (self.backend.presences(), self.backend.ledger());
+        keeps.arrive(presences, ledger, change, data).await
     }
 
     /// Announces a user's joins, at once or in a batch.
@@ -84,11 +123,12 @@ impl Dispatcher {
                     }
                 }
             }
-            let users = vec![user.clone()];
-            let presence = PresenceChange { room, users };
-            let (context, sender) = (context.clone(), sender.clone());
-            self.call_hook(ChangeKind::Joined, presence, context, sender)
-                .await;
+            let users = BTreeSet::from([user.clone()]);
+            for announcement in self.announcements(room, users).await {
+                let (context, sender) = (context.clone(), sender.clone());
+                self.call_hook(ChangeKind::Joined, announcement, context, sender)
+                    .await;
+            }
         });
         run_all(joins).await;
     }
@@ -132,7 +172,8 @@ impl Dispatcher {
             chunks(room.clone(), users).map(move |presence| (presence, departure))
         });
         let calls = calls.map(|(presence, departure)| {
-            self.call_hook_later(ChangeKind::Left, presence, departure, scope)
+            let announcement = (presence, Vec::new());
+            self.call_hook_later(ChangeKind::Left, announcement, departure, scope)
         });
         run_all(calls).await;
         self.backend.ledger().forget(left).await;
@@ -151,47 +192,79 @@ impl Dispatcher {
                 *last = arrival.clone();
             }
         }
-        let calls = rooms.into_iter().flat_map(|(room, (users, last))| {
-            chunks(room, users).map(move |presence| (presence, last.clone()))
-        });
-        let calls = calls.map(|(presence, last)| async move {
-            self.call_hook_later(ChangeKind::Joined, presence, &last, scope)
+        let mut calls = Vec::new();
+        for (room, (users, last)) in rooms {
+            let announcements = self.announcements(room, users).await.into_iter();
+            calls.extend(announcements.map(|announcement| (announcement, last.clone())));
+        }
+        let calls = calls.into_iter().map(|(announcement, last)| async move {
+            self.call_hook_later(ChangeKind::Joined, announcement, &last, scope)
                 .await;
         });
         run_all(calls).await;
+    }
+
+    /// Returns the calls of the `joined` handler for users, with their data if the router keeps it.
+    async fn announcements(&self, room: String, users: BTreeSet<String>) -> Vec<Announcement> {
+        match self.backend.presences().data() {
+            Some(keeps) => keeps.joins(self.backend.ledger(), room, users).await,
+            None => chunks(room, users)
+                .map(|presence| (presence, Vec::new()))
+                .collect(),
+        }
+    }
+
+    /// Calls the `changed` handler with the pending changes of a shard. Returns the time of the next call, if there
+    /// are too many for now.
+    pub(super) async fn announce_data(
+        &self,
+        keeps: &'static dyn KeepsData,
+        pending: PendingShard<'_>,
+        scope: &EventScope,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let due = keeps.due(pending).await?;
+        let calls = due.calls.iter().map(|(announcement, last)| {
+            self.call_hook_later(ChangeKind::Changed, announcement.clone(), last, scope)
+        });
+        run_all(calls).await;
+        // Discarded last: if this process ends early, another process announces the data again.
+        pending.discard(&due.keys).await?;
+        let next = pending.clock.now() + DATA_WINDOW;
+        Ok(due.has_more.then_some(next))
     }
 
     /// Runs a hook in its own scope. `change` belongs to one of the users.
     async fn call_hook_later(
         &self,
         kind: ChangeKind,
-        presence: PresenceChange,
+        announcement: Announcement,
         change: &PendingChange,
         scope: &EventScope,
     ) {
         let api = change.api.as_deref();
         let Some(sender) = self.backend.sender_at(api, scope, None) else {
             error!(
-                room = presence.room,
-                "the API of a connection is unknown: the `joined` and `left` handlers are not called"
+                room = announcement.0.room,
+                "the API of a connection is unknown: the `joined`, `left` and `changed` handlers are not called"
             );
             return;
         };
-        let route = match kind {
-            ChangeKind::Joined => "$joined",
-            ChangeKind::Left => "$left",
+        let (route, id) = match kind {
+            ChangeKind::Joined => ("$joined", change.id.clone()),
+            ChangeKind::Left => ("$left", change.id.clone()),
+            ChangeKind::Changed => ("$changed", ConnectionId::from("")),
         };
-        let (id, now) = (change.id.clone(), self.backend.clock().now());
+        let now = self.backend.clock().now();
         let context = Context::known(id, change.at, api, route, now);
-        self.call_hook(kind, presence, context, sender).await;
+        self.call_hook(kind, announcement, context, sender).await;
     }
 
-    /// Calls the `joined` or `left` handler. The event beside it may belong to another client, so a panic must not
-    /// reach it.
+    /// Calls the `joined`, `left` or `changed` handler. The event beside it may belong to another client, so a panic must
+    /// not reach it.
     async fn call_hook(
         &self,
         kind: ChangeKind,
-        presence: PresenceChange,
+        (presence, values): Announcement,
         context: Context,
         sender: Sender,
     ) {
@@ -199,11 +272,15 @@ impl Dispatcher {
         let (span, data) = match kind {
             ChangeKind::Joined => {
                 let span = error_span!("joined", route = "$joined", room, users);
-                (span, EventData::Joined(Joined { presence }))
+                (span, EventData::Joined(Joined { presence, values }))
             }
             ChangeKind::Left => {
                 let span = error_span!("left", route = "$left", room, users);
                 (span, EventData::Left(Left { presence }))
+            }
+            ChangeKind::Changed => {
+                let span = error_span!("changed", route = "$changed", room, users);
+                (span, EventData::Changed(Changed { presence, values }))
             }
         };
         let handled = self.handle(context, data, sender, RecordCache::default());

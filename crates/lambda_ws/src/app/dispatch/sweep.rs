@@ -136,6 +136,10 @@ impl Dispatcher {
     ) -> Result<(), BoxError> {
         let pending = self.pending(sweep.shard);
         let mut due = sweep.due;
+        if sweep.shard.kind == ChangeKind::Changed && self.backend.presences().data().is_none() {
+            // The task of another version of the program. Its changes expire.
+            return Ok(());
+        }
         loop {
             let is_due = self.wait(due + SWEEP_WINDOW, scope).await;
             if !is_due
@@ -211,6 +215,14 @@ impl Dispatcher {
         until: Option<Timestamp>,
         scope: &EventScope,
     ) -> Result<Announced, BoxError> {
+        if pending.shard.kind == ChangeKind::Changed {
+            // Also changes that are not due, so that the next call comes a second later.
+            let next = match self.backend.presences().data() {
+                Some(keeps) => Box::pin(self.announce_data(keeps, pending, scope)).await?,
+                None => None,
+            };
+            return Ok(Announced::All(next));
+        }
         let (mut next, mut after, mut renewed) = (None, None, Instant::now());
         loop {
             let began = Instant::now();
@@ -231,8 +243,8 @@ impl Dispatcher {
                     self.announce_departures(changes, scope).await?;
                     pending.discard(&keys).await?;
                 }
-                // Discarded first, because nothing else prevents a second announcement.
-                ChangeKind::Joined => {
+                // Discarded first, because nothing else prevents a second announcement. New data is announced above.
+                ChangeKind::Joined | ChangeKind::Changed => {
                     pending.discard(&keys).await?;
                     self.announce_arrivals(changes, scope).await;
                 }

@@ -1,5 +1,6 @@
 //! Users who join and leave rooms.
 
+mod data;
 mod grace;
 mod killed;
 mod requests;
@@ -14,7 +15,7 @@ use crate::{PresenceChange, Sender};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, TryStreamExt};
 use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
