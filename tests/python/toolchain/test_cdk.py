@@ -94,9 +94,9 @@ class Template:
     def __init__(self, template, stack=None, **values):
         self.template = template
         self.values = VALUES | values
+        self.names = {}
         for part in ("Resources", "Outputs"):
             template[part] = {id: one for id, one in template[part].items() if self.exists(one)}
-        self.names = {}
         for id, resource in template["Resources"].items():
             path = resource.get("Metadata", {}).get("aws:cdk:path", "")
             path = path.removeprefix(f"{stack}/").removesuffix("/Resource")

@@ -32,7 +32,10 @@ async fn our_own_template_has_no_finding() {
 
 #[tokio::test]
 async fn both_templates_have_no_finding_with_a_function_for_tasks() {
-    for path in ["template.yaml", "crates/lambda_ws_local/new/sam/template.yaml"] {
+    for path in [
+        "template.yaml",
+        "crates/lambda_ws_local/new/sam/template.yaml",
+    ] {
         let on = [
             "--lambda-ws",
             path,
