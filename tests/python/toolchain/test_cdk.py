@@ -162,7 +162,8 @@ class Template:
                 return self.plain(yes if self.holds(self.template["Conditions"][condition]) else no)
             case dict():
                 assert not any(name.startswith("Fn::") for name in value), value
-                return {name: self.plain(one) for name, one in value.items()}
+                plain = {name: self.plain(one) for name, one in value.items()}
+                return {name: one for name, one in plain.items() if one is not None}
             case [one]:
                 return self.plain(one)
             case list():
@@ -184,7 +185,8 @@ class Template:
 
     def exists(self, part):
         condition = part.get("Condition")
-        return condition is None or self.holds(self.template["Conditions"][condition])
+        # The condition of the CDK lists the Regions, and ours is one of them.
+        return condition in (None, "CDKMetadataAvailable") or self.holds(self.template["Conditions"][condition])
 
     def holds(self, condition):
         match condition:
@@ -263,7 +265,7 @@ class Cdk(unittest.TestCase):
         context = ["--context=tasks=true", "--context=tasksReserved=10"]
         run("npm", "run", "synth", "--", "--no-notices", "--build=true", *output, *context, folder=self.folder)
         template = json.loads((self.folder / f"cdk.out.tasks/{NAME}-dev.template.json").read_text())
-        sam = Template(transformed(self.sam), TaskFunction="true", TaskConcurrentExecutions="10")
+        sam = Template(transformed(self.sam), TaskFunction="true", TaskConcurrentExecutions=10)
         cdk = Template(template, stack=f"{NAME}-dev")
         found = {line.replace("Tasks.", "Function.") for line in differences(sam, cdk)}
         self.assertEqual(sorted(found - explained()), [])
