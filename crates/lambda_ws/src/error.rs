@@ -118,7 +118,7 @@ impl Error {
         }
     }
 
-    /// Whether the client is told what is wrong, because it did something wrong.
+    /// Returns whether the client caused the error. Only then it receives the text.
     pub fn is_client(&self) -> bool {
         self.client.is_some() || self.mistake().is_some()
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How many handshakes are under way at a time.
+/// The number of concurrent handshakes.
 const DOORS: usize = 16;
 
 /// How long a message may take to reach all.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// How many handshakes are under way at a time.
+/// The number of concurrent handshakes.
 const DOORS: usize = 16;
 
 /// How long a gateway and its function may take to start.

@@ -38,7 +38,7 @@ fn frame(text: &str, masked: u8, mask: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// One message, there and back, as it is on the wire.
+/// The bytes of one message and of its echo.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
     sent: Vec<u8>,
@@ -52,7 +52,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Connects; on a websocket with a handshake.
+    /// Connects, and makes the handshake of a websocket.
     pub(super) async fn connect(to: &Place) -> io::Result<Self> {
         let stream = match to {
             Place::Websocket(endpoint) => endpoint.connect().await?,

@@ -1,4 +1,4 @@
-//! Messages there and back: client, function, client.
+//! Echoes: client, function, client.
 
 use super::args::Args;
 use super::client::{Client, Exchange, Place};
@@ -12,7 +12,7 @@ use tests::bench::Cores;
 use tests::bench::{Goal, Table, Who};
 use tokio::task::JoinSet;
 
-/// How many clients wait for an echo at a time.
+/// The number of clients that wait for an echo at the same time.
 const CLIENTS: usize = 50;
 /// The size of a message in bytes.
 const SIZE: usize = 125;
@@ -101,7 +101,7 @@ async fn way(
     table
 }
 
-/// Echoes with many clients, each of which waits for its own; how many there were.
+/// Echoes with many clients, each of which waits for its own. Returns the number of echoes.
 async fn crowd(place: &Place, exchange: &Exchange, duration: Duration) -> f64 {
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -124,7 +124,7 @@ async fn crowd(place: &Place, exchange: &Exchange, duration: Duration) -> f64 {
     tasks.join_all().await.into_iter().map(f64::from).sum()
 }
 
-/// Echoes with one client; how long half of them took at most, and 99 of 100, in ms.
+/// Echoes with one client. Returns the median and the 99th percentile of the latency, in ms.
 async fn alone(place: &Place, exchange: &Exchange, duration: Duration) -> [f64; 2] {
     let mut client = Client::connect(place).await.expect("a connection");
     let (mut times, mut buffer) = (Vec::new(), [0; 1024]);

@@ -24,7 +24,7 @@ impl Floor {
         Self::start(cores, Place::Tcp, bytes)
     }
 
-    /// Sends messages back, with tokio-tungstenite.
+    /// Echoes messages with tokio-tungstenite.
     pub(super) fn tungstenite(cores: Cores) -> Self {
         let place = |address| {
             let path = "/".to_owned();

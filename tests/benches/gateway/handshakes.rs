@@ -12,7 +12,7 @@ use tests::bench::Cores;
 use tests::bench::{Goal, Table};
 use tokio::task::JoinSet;
 
-/// How many handshakes are under way at a time.
+/// The number of concurrent handshakes.
 const CLIENTS: usize = 16;
 
 pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> Table {

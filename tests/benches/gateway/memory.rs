@@ -9,7 +9,7 @@ use tests::bench::Cores;
 use tests::bench::{Goal, Table, Who};
 use tests::{MIB, Meter, allow_many_files};
 
-/// How many connections there are when memory is looked at.
+/// The number of connections when the memory is measured.
 const SIZES: [u32; 3] = [1_000, 5_000, 10_000];
 
 pub(super) async fn measure(args: &Args, cores: Cores, peer: Option<&Peer>) -> Table {

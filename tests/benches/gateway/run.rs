@@ -20,7 +20,7 @@ pub(crate) fn main() -> ExitCode {
     exit_code(Ok(block_on(run(&args)) && args.check))
 }
 
-/// Serves a function that sends every message back, in the way that its route names.
+/// Serves a function that echoes each message in the way that its route names.
 pub(crate) async fn serve_function() -> Result<(), Error> {
     let router = Router::new()
         .two_way("ask", async |text: String| text)
@@ -32,7 +32,7 @@ pub(crate) async fn serve_function() -> Result<(), Error> {
     App::new(router).store(Memory::new()).run().await
 }
 
-/// Measures and prints. Returns whether a must is missed.
+/// Measures and prints. Returns whether a required figure is missed.
 async fn run(args: &Args) -> bool {
     let mut missed = false;
     measure(args, |table| {

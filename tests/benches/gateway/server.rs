@@ -28,7 +28,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts it, without a terminal and with few words.
+    /// Starts it quietly, without a terminal.
     pub(super) async fn start(args: &Args, routes: Routes, cores: Cores) -> Self {
         let template = match routes {
             Routes::Messages => "messages.yaml",

@@ -7,12 +7,12 @@ pub(super) const TCP: Who = "plain TCP";
 pub(super) const TUNGSTENITE: Who = "tungstenite";
 pub(super) const PEER: Who = "serverless-offline";
 
-/// A table of the gateway's figures, with those of all others beside them.
+/// A table of the figures of the gateway, beside those of the others.
 pub(super) fn table(title: String) -> Table {
     Table::new(title, GATEWAY, &[TCP, TUNGSTENITE, PEER])
 }
 
-/// A figure of how many times better than its peer the gateway is.
+/// The ratio of the figures of the gateway and its peer.
 pub(super) fn compare(table: &mut Table, name: &str, goal: Goal) {
     let less_is_better = name.ends_with("ms") || name.ends_with("us");
     let better = |ours, theirs| match less_is_better {

@@ -4,9 +4,9 @@ use clap::{Parser, ValueEnum};
 use std::time::Duration;
 use tests::bench::{positive, seconds};
 
-/// Benchmarks of the ways to send: the lean lane, the AWS SDK, and plain sockets as the floor.
+/// Benchmarks of the ways to send: `ApiGateway`, the AWS SDK, and plain sockets as the floor.
 ///
-/// Each client is a process of its own, and posts 200 bytes over TLS to a server on another core. The figures
+/// Each client is a separate process and posts 200 bytes over TLS to a server on another core. The figures
 /// are medians of alternating rounds.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench -p tests --bench sending --")]
@@ -30,11 +30,11 @@ pub(super) struct Args {
 /// One part of the benchmark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Section {
-    /// A server that answers at once; 64 posts at a time
+    /// A server that responds at once; 64 concurrent posts
     Near,
-    /// A server that answers after 20 ms; 256 posts at a time
+    /// A server that responds after 20 ms; 256 concurrent posts
     Far,
-    /// The same server; 1 024 posts at a time
+    /// The same server; 1 024 concurrent posts
     Crowd,
     /// One signature
     Signing,

@@ -102,7 +102,7 @@ impl Client {
         })))
     }
 
-    /// As many posts as are to be under way at once.
+    /// The number of concurrent posts.
     async fn once(&mut self) {
         match self {
             Self::Api(api) => {
@@ -116,7 +116,7 @@ impl Client {
         }
     }
 
-    /// Posts for a while; how many there were.
+    /// Posts for a time. Returns the number of posts.
     async fn pump(&mut self, duration: Duration) -> u64 {
         let started = Instant::now();
         match self {

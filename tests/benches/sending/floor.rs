@@ -1,4 +1,4 @@
-//! The floor: sockets that are written to and read from without a thought, and nothing is signed.
+//! The floor: sockets that are that send and receive prepared bytes, without signatures.
 
 use super::http;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -13,14 +13,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// Sockets, each with a request that was made once.
+/// Sockets, each with one prepared request.
 pub(super) struct Floor {
     sockets: Vec<TlsStream<TcpStream>>,
     request: Vec<u8>,
 }
 
 impl Floor {
-    /// As many sockets to `url` as posts are to be under way.
+    /// Opens a socket to `url` for each concurrent post.
     pub(super) async fn new(url: &str, in_flight: usize) -> Result<Self, Box<dyn Error>> {
         let bundle = std::env::var_os("AWS_CA_BUNDLE").ok_or("AWS_CA_BUNDLE is not set")?;
         let mut roots = RootCertStore::empty();
@@ -46,7 +46,7 @@ impl Floor {
         })
     }
 
-    /// Posts for a while; how many there were.
+    /// Posts for a time. Returns the number of posts.
     pub(super) async fn pump(&mut self, duration: Duration) -> u64 {
         let started = Instant::now();
         let request = &self.request;

@@ -1,9 +1,9 @@
-//! The part of HTTP that the server and the floor need. Each knows the other's messages.
+//! The part of HTTP that the server and the floor need. Both sides are part of this benchmark.
 
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Reads one message with the body length of its head, and drops it.
+/// Reads one message with the body length in its head, and discards it.
 pub(super) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) async fn read(
     }
 }
 
-/// How long a message is, once its head is there.
+/// Returns the length of a message whose head is complete.
 fn length(message: &[u8]) -> Option<usize> {
     const LENGTH: &[u8] = b"content-length: ";
     let head = message.windows(4).position(|four| four == b"\r\n\r\n")? + 4;

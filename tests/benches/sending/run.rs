@@ -24,13 +24,13 @@ pub(crate) fn main() -> ExitCode {
     })
 }
 
-/// Measures and prints. Returns whether a must is missed.
+/// Measures and prints. Returns whether a required figure is missed.
 fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     let cores = Cores::Apart;
     if !Cores::can_be_chosen() {
         eprintln!("there is no taskset or only one core: client and server disturb each other");
     }
-    // Those that it starts stay where it is.
+    // Its child processes stay on its core.
     cores.place_clients();
     let authority = Authority::new()?;
     let mut missed = false;
@@ -109,7 +109,7 @@ impl Section {
 fn note(table: &mut Table, who: Who, sample: &Sample) {
     table.add(CPU, who, sample.cpu);
     table.add(RATE, who, sample.rate);
-    // The figure that load on the machine does not change.
+    // Load on the machine does not change this figure.
     table.add(OF_CPU, who, 1e6 / sample.cpu);
     table.add(ALLOCATIONS, who, sample.allocations);
     table.add(PEAK, who, sample.peak);

@@ -17,16 +17,16 @@ pub(super) struct Sample {
     pub(super) cpu: f64,
     /// Allocations a message.
     pub(super) allocations: f64,
-    /// The most memory it has ever had, in MB.
+    /// The peak of its memory, in MB.
     pub(super) peak: f64,
-    /// How long as many messages took, all at once and without a connection, in ms.
+    /// The time for the same number of messages at once, without a connection, in ms.
     pub(super) cold: f64,
     /// The processor time of that, in ms.
     pub(super) cold_cpu: f64,
 }
 
 impl Sample {
-    /// Has another process send for a while.
+    /// Lets another process send for a time.
     pub(super) fn take(
         who: Who,
         server: &Server,

@@ -32,7 +32,7 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\
 /// A server, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
-    /// Where it listens, as a management API's URL.
+    /// Its URL as a management API.
     pub(super) url: String,
     child: Child,
 }
@@ -65,7 +65,7 @@ impl Drop for Server {
     }
 }
 
-/// A server's process: answers after `latency` ms, until its input ends.
+/// The process of a server: responds after `latency` ms, until its input ends.
 pub(super) async fn serve(mut args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
     let mut next = || args.next().ok_or("a server has three arguments");
     let latency = Duration::from_millis(next()?.parse()?);

@@ -52,7 +52,7 @@ fn each<T>(duration: Duration, mut sign: impl FnMut() -> T) -> f64 {
     (meter.time() - before).as_secs_f64() * 1e6 / f64::from(count)
 }
 
-/// With the day's key and the payload's hash kept.
+/// The key of the day and the hash of the payload are cached.
 fn own(token: Option<&str>) -> impl FnMut() {
     let time = Timestamp::now();
     let key = SigningKey::derive(

@@ -1,4 +1,4 @@
-//! DynamoDB, the management API and Lambda, as far as a chat needs them, over TLS.
+//! The parts of DynamoDB, the management API and Lambda that a chat uses, over TLS.
 
 use super::authority::Authority;
 use super::http::{Request, answer};
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 const TABLE: &str = "connections";
 
-/// Services of AWS on this machine, which answer at once.
+/// Services of AWS on this machine, which respond at once.
 #[derive(Debug)]
 pub(super) struct Aws {
     address: SocketAddr,
@@ -84,7 +84,7 @@ async fn serve(
         } else if request.line().starts_with("POST ") {
             answer(&mut stream, "200 OK", "", b"").await?;
         } else {
-            // The connection that a start asks for never was.
+            // The connection that a start asks for has never existed.
             answer(&mut stream, "410 Gone", "", b"").await?;
         }
     }

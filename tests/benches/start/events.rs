@@ -27,7 +27,7 @@ const ROUNDS: usize = 5;
 /// Instructions are counted in two runs with these numbers of events, and their difference is reported.
 const COUNTED: [usize; 2] = [200, 1200];
 
-/// A client's wish to connect, a new one each time, and its end.
+/// The `$connect` event of a new client, and its `$disconnect` event.
 pub(super) fn visit() -> [String; 2] {
     let id = std::iter::repeat_with(fastrand::alphanumeric).take(15);
     let id: String = id.collect();
@@ -38,7 +38,7 @@ pub(super) fn visit() -> [String; 2] {
     .map(|event| of(&id, event))
 }
 
-/// An event of a connection that is made now.
+/// An event of a new connection.
 fn of(id: &str, event: &str) -> String {
     let mut event: Value = serde_json::from_str(event).expect("a fixture");
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

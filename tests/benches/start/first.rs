@@ -14,7 +14,7 @@ const FIRST: Who = "first";
 const SECOND: Who = "second";
 
 const CHAT: &str = "$connect of the chat, ms";
-/// For its first task a process connects to Lambda, too, which a start does not: most programs have none.
+/// For its first task a process also connects to Lambda. A start does not, because most programs have no tasks.
 const GREETING: &str = "the same, and a task that greets, ms";
 
 /// The maximum ratio of the time of the first to that of the second.
@@ -36,7 +36,7 @@ pub(super) async fn measure(
             let _function = Function::start(&chat, launcher, &api, variables)?;
             for who in [FIRST, SECOND] {
                 let waiting = api.next().await?;
-                // New clients, so that neither finds another recipient.
+                // New clients, so that neither event has another recipient.
                 let [connect, disconnect] = events::visit();
                 let began = Instant::now();
                 let response = api.invoke(waiting, &connect).await?;
@@ -50,7 +50,7 @@ pub(super) async fn measure(
                 let waiting = api.next().await?;
                 api.invoke(waiting, &disconnect).await?;
             }
-            // It asks for another event before it is ended.
+            // It requests another event before it is ended.
             let _waiting = api.next().await?;
         }
     }

@@ -1,4 +1,4 @@
-//! The part of HTTP that a Runtime API and its services need. Each knows its clients' messages.
+//! The part of HTTP that the Runtime API and the services need.
 
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -11,7 +11,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// The next one of a connection; `None` at its end.
+    /// Returns the next request of a connection, or `None` at its end.
     pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
         let mut bytes = Vec::with_capacity(2048);
         loop {

@@ -1,4 +1,4 @@
-//! The memory of a function that runs for long.
+//! The memory of a function over many events.
 
 use super::args::Args;
 use super::events::{invoke, warmed_up};
@@ -16,14 +16,14 @@ const GROWTH: &str = "growth of the resident memory, MB";
 const EACH: &str = "growth per event, bytes";
 const ALL: &str = "resident memory at the end, MB";
 
-/// How many events come before memory is looked at.
+/// The number of events before the memory is measured.
 const WARM_UP: usize = 20_000;
 
-/// The most that 1 000 000 events may add, in MB.
+/// The maximum growth after 1 000 000 events, in MB.
 const MUST: f64 = 2.0;
 const STRETCH: f64 = 0.5;
 
-/// A megabyte has 1 000 000 bytes here, as in the other sections.
+/// A megabyte has 1 000 000 bytes, as in the other sections.
 const MB: f64 = 1e6;
 
 pub(super) async fn measure(

@@ -14,7 +14,7 @@ const HELLO: Who = "hello world";
 
 const WALL: &str = "to the first wait, ms";
 
-/// As far as it must come, in hello worlds.
+/// The maximum ratios to a hello world.
 const OFF: f64 = 1.25;
 const ON: f64 = 2.5;
 

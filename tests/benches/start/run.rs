@@ -14,7 +14,7 @@ pub(crate) fn main() -> ExitCode {
     exit_code(block_on(run(&args)).map(|missed| missed && args.check))
 }
 
-/// Measures and prints. Returns whether a must is missed.
+/// Measures and prints. Returns whether a required figure is missed.
 async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
     if !Cores::can_be_chosen() {
         eprintln!(

@@ -55,7 +55,7 @@ impl RuntimeApi {
         }
     }
 
-    /// Gives a function an event; ends when its response has come.
+    /// Sends an event to a function, and returns after its response.
     pub(crate) async fn invoke(
         &mut self,
         waiting: Waiting,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use tests::bench::{Goal, Table};
 
-/// A megabyte has 1 000 000 bytes here, as the command line tools of AWS have it.
+/// A megabyte has 1 000 000 bytes, as in the command line tools of AWS.
 const MB: f64 = 1e6;
 
 /// Makes the archive that is deployed, and prints its size.

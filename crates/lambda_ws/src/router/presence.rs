@@ -216,7 +216,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// return. Every message of the client counts, also a `$ping` of lossless rooms. See
     /// [the guide](crate::guide::connections#last-seen).
     ///
-    /// A connection costs at most one write per interval, and none in its first interval. A process that has not heard
+    /// A connection costs at most one write per interval, and none in its first interval. A process without a message
     /// of the connection in the interval reads its record first, unless the handler has read it. 5 minutes is a good
     /// interval.
     ///

@@ -138,7 +138,7 @@ mod tests {
         Models::new(expression.parse().unwrap(), keys.iter().map(least))
     }
 
-    fn told(models: &Models, body: &str) -> String {
+    fn check(models: &Models, body: &str) -> String {
         models
             .check(body)
             .map_or_else(|bad| bad.to_string(), |()| String::new())
@@ -147,34 +147,34 @@ mod tests {
     #[test]
     fn d7_a_message_selects_its_model_or_gets_the_one_of_default() {
         let models = models("$request.body.type", &["large", "$default"]);
-        assert_eq!(told(&models, r#"{"type":"large","n":10}"#), "");
-        assert_eq!(told(&models, r#"{"type":"small","n":0}"#), "");
-        assert_eq!(told(&models, r#"{"n":0}"#), "");
-        assert!(told(&models, r#"{"type":"large","n":9}"#).contains("`/n`"));
-        assert!(told(&models, r#"{"type":"small","n":-1}"#).contains("`/n`"));
+        assert_eq!(check(&models, r#"{"type":"large","n":10}"#), "");
+        assert_eq!(check(&models, r#"{"type":"small","n":0}"#), "");
+        assert_eq!(check(&models, r#"{"n":0}"#), "");
+        assert!(check(&models, r#"{"type":"large","n":9}"#).contains("`/n`"));
+        assert!(check(&models, r#"{"type":"small","n":-1}"#).contains("`/n`"));
     }
 
     #[test]
     fn d7_without_a_model_for_it_a_message_fits_none() {
         let models = models("$request.body.type", &["large"]);
-        assert!(told(&models, r#"{"type":"small"}"#).contains("no model `small`"));
-        assert!(told(&models, "{}").contains("selects no model"));
+        assert!(check(&models, r#"{"type":"small"}"#).contains("no model `small`"));
+        assert!(check(&models, "{}").contains("selects no model"));
     }
 
     #[test]
     fn what_is_no_json_fits_no_model() {
         let models = models(r"\$default", &["$default"]);
         for body in ["", "hello", "{n: 1}"] {
-            assert!(told(&models, body).contains("not valid JSON"), "{body}");
+            assert!(check(&models, body).contains("not valid JSON"), "{body}");
         }
-        assert_eq!(told(&models, "1"), "");
+        assert_eq!(check(&models, "1"), "");
     }
 
     #[test]
     fn what_does_not_fit_is_told_without_what_it_is() {
         let schema = schema(json!({"properties": {"card": {"type": "integer"}}}));
         let models = Models::new("all".parse().unwrap(), [("all".to_owned(), schema)]);
-        let told = told(&models, r#"{"card":"4111-1111"}"#);
+        let told = check(&models, r#"{"card":"4111-1111"}"#);
         assert!(told.contains("`/card`") && !told.contains("4111"), "{told}");
     }
 

@@ -146,11 +146,11 @@ async fn handlers_announce_joins_and_departures_to_the_room() {
         sender: Sender,
     ) -> Result<(), Error> {
         assert_eq!(&me, context.connection_id());
-        let told =
+        let sent =
             sender
                 .room(&room)
                 .send(format!("{} joined by {}", users[0], context.route_key()));
-        assert_eq!(told.await?.failed, 0);
+        assert_eq!(sent.await?.failed, 0);
         Ok(())
     }
     async fn left(

@@ -18,7 +18,7 @@ async fn clients() -> (Gateway, [Client; 3]) {
     (gateway, clients)
 }
 
-fn heard(clients: &mut [Client; 3]) -> [Vec<String>; 3] {
+fn received(clients: &mut [Client; 3]) -> [Vec<String>; 3] {
     clients.each_mut().map(|client| client.recv_all())
 }
 
@@ -43,9 +43,9 @@ async fn a_direct_invocation_publishes_to_a_room_a_user_a_connection_or_everyone
         let sent: usize = reached.iter().sum();
         let expected = json!({"sent": sent, "gone": 0, "throttled": 0, "failed": 0});
         assert_eq!(published, expected, "{target}");
-        let heard = heard(&mut clients);
+        let received = received(&mut clients);
         let expected = reached.map(|count| vec!["hello".to_owned(); count]);
-        assert_eq!(heard, expected, "{target}");
+        assert_eq!(received, expected, "{target}");
     }
     let event = to(r#"{"connection":"PJqB0fHsqRcCHlw="}"#, json!("hello"));
     let published = gateway.invoke(event).await.unwrap();
@@ -64,7 +64,7 @@ async fn data_other_than_text_is_sent_as_json() {
     ] {
         let event = to(r#"{"user":"bob"}"#, data.clone());
         gateway.invoke(event).await.unwrap();
-        assert_eq!(heard(&mut clients)[2], [data.to_string()]);
+        assert_eq!(received(&mut clients)[2], [data.to_string()]);
     }
 }
 
@@ -78,7 +78,7 @@ async fn notifications_and_scheduled_events_publish_too() {
         "account": "1", "region": "us-east-1", "resources": [], "detail": publish});
     for event in [sns, event_bridge] {
         gateway.invoke(event).await.unwrap();
-        assert_eq!(heard(&mut clients)[0], ["hello"]);
+        assert_eq!(received(&mut clients)[0], ["hello"]);
     }
 }
 
@@ -102,13 +102,13 @@ async fn of_a_batch_only_the_messages_that_fail_are_reported() {
     let answer = gateway.invoke(batch("prices")).await.unwrap();
     let expected = json!({"batchItemFailures": [{"itemIdentifier": "b"}]});
     assert_eq!(answer, expected);
-    assert_eq!(heard(&mut clients)[0], ["one", "two"]);
+    assert_eq!(received(&mut clients)[0], ["one", "two"]);
 
     let answer = gateway.invoke(batch("prices.fifo")).await.unwrap();
     let failures = json!([{"itemIdentifier": "b"}, {"itemIdentifier": "c"}]);
     assert_eq!(answer, json!({ "batchItemFailures": failures }));
     // Nothing overtakes in a fifo queue.
-    assert_eq!(heard(&mut clients)[0], ["one"]);
+    assert_eq!(received(&mut clients)[0], ["one"]);
 
     let well = json!({"Records": [message("a", &one, "prices")]});
     let answer = gateway.invoke(well).await.unwrap();
@@ -146,7 +146,7 @@ async fn an_invalid_publish_event_is_an_error_that_shows_the_format() {
     assert!(error.contains("too large"), "{error}");
     let bad_name = to(r#"{"room":""}"#, json!("hello"));
     assert!(gateway.invoke(bad_name).await.is_err());
-    assert!(heard(&mut clients).iter().all(Vec::is_empty));
+    assert!(received(&mut clients).iter().all(Vec::is_empty));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn fault_f22_an_event_of_event_bridge_is_unwrapped_in_sns_and_sqs() {
     let in_sns_in_sqs = json!({"Records": [message("a", &sns, "prices")]});
     for event in [in_sns, in_sqs, in_sns_in_sqs] {
         gateway.invoke(event.clone()).await.unwrap();
-        assert_eq!(heard(&mut clients)[0], ["hello"], "{event}");
+        assert_eq!(received(&mut clients)[0], ["hello"], "{event}");
     }
 
     let mut deep = to(r#"{"room":"tea"}"#, json!("hello"));
@@ -186,7 +186,7 @@ async fn fault_m5_an_invocation_fails_if_all_messages_of_its_batch_fail() {
     let one = to(r#"{"room":"tea"}"#, json!("hello"));
     let stopped = json!({"Records": [message("a", &bad, "q.fifo"), message("b", &one, "q.fifo")]});
     gateway.invoke(stopped).await.unwrap_err();
-    assert!(heard(&mut clients).iter().all(Vec::is_empty));
+    assert!(received(&mut clients).iter().all(Vec::is_empty));
 }
 
 #[tokio::test]

@@ -42,9 +42,9 @@ async fn d4_without_a_default_route_api_gateway_sends_an_error() {
     let gateway = Gateway::new(router).route_keys(["say"]).without_default();
     let mut ann = connected(&gateway).await;
     ann.send("hello").await;
-    let told: Value = ann.recv_json().await;
-    assert_eq!(told["message"], "Forbidden");
-    assert_eq!(told["connectionId"], ann.id().as_str());
+    let received: Value = ann.recv_json().await;
+    assert_eq!(received["message"], "Forbidden");
+    assert_eq!(received["connectionId"], ann.id().as_str());
     assert_eq!(gateway.events().len(), 1, "nothing was invoked");
     ann.send(r#"{"action":"say"}"#).await;
     assert_eq!(ann.recv().await, "said");
@@ -69,11 +69,11 @@ async fn e2_a_two_way_route_sends_the_body_of_its_response() {
     ann.send(r#"{"action":"ask"}"#).await;
     assert_eq!(ann.recv_all(), ["answer"]);
     ann.send(r#"{"action":"fail"}"#).await;
-    let told: Value = ann.recv_json().await;
-    assert_eq!(told["error"]["code"], "no");
+    let received: Value = ann.recv_json().await;
+    assert_eq!(received["error"]["code"], "no");
     ann.send(r#"{"action":"huge"}"#).await;
-    let told: Value = ann.recv_json().await;
-    assert_eq!(told["error"]["code"], "too_large");
+    let received: Value = ann.recv_json().await;
+    assert_eq!(received["error"]["code"], "too_large");
 
     // A route that only the router knows arrives through `$default` and gets a response.
     let mut bob = connected(&Gateway::new(router.clone())).await;

@@ -100,11 +100,11 @@ async fn data_that_does_not_fit_into_one_call_follows_a_second_later() {
     assert_eq!(calls.len(), 3, "150 KB in calls of 64 KB");
     assert!(calls.iter().all(|call| call.len() <= 64 * 1024 + 100));
     assert_eq!(began.elapsed().as_secs(), 3, "a call per second");
-    let told: HashSet<_> = calls
+    let announced: HashSet<_> = calls
         .iter()
         .flat_map(|call| call.split(' ').skip(2))
         .collect();
-    assert_eq!(told.len(), 150, "each user once");
+    assert_eq!(announced.len(), 150, "each user once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,10 +121,10 @@ async fn joins_of_a_crowd_have_data_and_fit_into_messages() {
     world.work_with_data().await;
     let calls = world.announced();
     assert!(calls.iter().all(|call| call.len() <= 64 * 1024 + 100));
-    let told = calls.iter().flat_map(|call| call.split(' ').skip(2));
-    let told: HashSet<_> = told.collect();
-    assert_eq!(told.len(), 100);
-    assert!(told.iter().all(|user| user.ends_with(&data)));
+    let announced = calls.iter().flat_map(|call| call.split(' ').skip(2));
+    let announced: HashSet<_> = announced.collect();
+    assert_eq!(announced.len(), 100);
+    assert!(announced.iter().all(|user| user.ends_with(&data)));
 }
 
 #[tokio::test(start_paused = true)]
