@@ -71,11 +71,12 @@ impl RateLimiter {
         }
     }
 
-    /// Starts with a lower rate that returns to the full rate.
+    /// Starts with a lower rate that returns to the full rate. It starts without tokens: the process before it, whose work
+    /// it continues, has used those of this second.
     pub(crate) fn starting_at(self, rate: u32) -> Self {
         let mut state = self.lock();
         state.rate = f64::from(rate).clamp(1.0, state.full);
-        state.tokens = state.rate;
+        state.tokens = 0.0;
         drop(state);
         self
     }
