@@ -261,7 +261,11 @@ fn one_probe_decides_for_all_that_wait() {
 fn a_share_starts_at_the_present_rate_and_returns_to_its_full_rate() {
     let world = World::new(1);
     let (rate_limiter, now) = (RateLimiter::new(250).starting_at(12), world.now);
-    assert_eq!(taken(&rate_limiter, now), 0, "the process before has used this second");
+    assert_eq!(
+        taken(&rate_limiter, now),
+        0,
+        "the process before has used this second"
+    );
     assert_eq!(taken(&rate_limiter, now + SECOND / 4), 3);
     let _ = rate_limiter.try_acquire(now + SECOND * 20);
     assert_eq!(rate_limiter.rate(), 250.0);
