@@ -60,6 +60,8 @@ pub(super) struct Runtime {
 pub(super) struct RuntimeClient {
     https: Https,
     authority: Authority,
+    /// The path of the Runtime API, which is empty on Lambda. `cargo lambda watch` has one for each function.
+    base: String,
 }
 
 struct Invocation {
@@ -75,8 +77,11 @@ impl Runtime {
     /// If `address` is not a host with a port.
     pub(super) fn new(address: &str, workers: usize) -> Result<Self, Error> {
         let endpoint: Option<Uri> = address.parse().ok();
-        let authority = endpoint.and_then(|endpoint| endpoint.into_parts().authority);
-        let Some(authority) = authority else {
+        let endpoint = endpoint.and_then(|endpoint| {
+            let base = endpoint.path().trim_end_matches('/').to_owned();
+            Some((endpoint.into_parts().authority?, base))
+        });
+        let Some((authority, base)) = endpoint else {
             return Err(format!(
                 "AWS_LAMBDA_RUNTIME_API is `{address}`: expected a host and a port, such as 127.0.0.1:9001"
             )
@@ -84,7 +89,11 @@ impl Runtime {
         };
         let https = https::plain();
         Ok(Self {
-            client: RuntimeClient { https, authority },
+            client: RuntimeClient {
+                https,
+                authority,
+                base,
+            },
             workers,
         })
     }
@@ -220,6 +229,16 @@ impl RuntimeClient {
         self.request(Method::POST, path, headers, body.into()).await
     }
 
+    fn uri(&self, path: &str) -> Result<Uri, http::Error> {
+        let path = match self.base.is_empty() {
+            true => PathAndQuery::try_from(path)?,
+            false => PathAndQuery::try_from(format!("{}{path}", self.base))?,
+        };
+        let uri = Uri::builder().scheme(Scheme::HTTP);
+        let uri = uri.authority(self.authority.clone());
+        uri.path_and_query(path).build()
+    }
+
     async fn request(
         &self,
         method: Method,
@@ -227,9 +246,7 @@ impl RuntimeClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, BoxError> {
-        let uri = Uri::builder().scheme(Scheme::HTTP);
-        let uri = uri.authority(self.authority.clone());
-        let uri = uri.path_and_query(PathAndQuery::try_from(path)?).build()?;
+        let uri = self.uri(path)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;

@@ -287,3 +287,16 @@ fn an_invalid_address_is_an_error_that_contains_it() {
     }
     assert!(Runtime::new("127.0.0.1:9001", 1).is_ok());
 }
+
+#[test]
+fn the_path_of_the_runtime_api_is_kept() {
+    for (address, expected) in [
+        ("127.0.0.1:9001", "http://127.0.0.1:9001"),
+        ("http://127.0.0.1:9000/chat", "http://127.0.0.1:9000/chat"),
+        ("http://[::1]:9000/chat/", "http://[::1]:9000/chat"),
+    ] {
+        let runtime = Runtime::new(address, 1).unwrap();
+        let uri = runtime.client.uri(NEXT).unwrap();
+        assert_eq!(uri.to_string(), format!("{expected}{NEXT}"));
+    }
+}
