@@ -1,14 +1,15 @@
 //! The trusted certificates of TLS: Amazon's and the system's, or those of the environment.
 
+mod provider;
 #[cfg(test)]
 mod tests;
 mod verifier;
 
 use crate::error::BoxError;
-use rustls::crypto::CryptoProvider;
+use provider::provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{CipherSuite, ClientConfig, NamedGroup, RootCertStore};
+use rustls::{ClientConfig, RootCertStore};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -108,17 +109,6 @@ impl Tls {
         });
         Ok(config.clone()?)
     }
-}
-
-/// Puts the fastest algorithms first for programs on Lambda. Processors have instructions for AES-128 and SHA-256.
-/// P-256 costs half of X25519 in builds for small size. AWS supports all of them.
-fn provider() -> CryptoProvider {
-    let mut provider = rustls::crypto::ring::default_provider();
-    let suites = &mut provider.cipher_suites;
-    suites.sort_by_key(|suite| suite.suite() != CipherSuite::TLS13_AES_128_GCM_SHA256);
-    let groups = &mut provider.kx_groups;
-    groups.sort_by_key(|group| group.name() != NamedGroup::secp256r1);
-    provider
 }
 
 /// Reads the certificates of a file, which must contain at least one.

@@ -2,12 +2,15 @@
 
 use super::verifier::AmazonOrSystem;
 use super::verifier::store;
-use super::{Roots, verifier};
+use super::{Roots, provider, verifier};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{CertificateError, Error};
+use rustls::pki_types::{
+    AlgorithmIdentifier, ServerName, SignatureVerificationAlgorithm, UnixTime,
+};
+use rustls::{CertificateError, Error, NamedGroup};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -97,4 +100,44 @@ fn other_hosts_are_verified_with_the_certificates_of_the_system() {
     let error = verify(other, "ws.example.com").unwrap_err();
     let expected = Error::InvalidCertificate(CertificateError::UnknownIssuer);
     assert_eq!(error, expected);
+}
+
+#[test]
+fn all_algorithms_of_rustls_are_supported_except_x25519_and_chacha20() {
+    let (ours, all) = (provider(), default_provider());
+    let suites = |provider: &CryptoProvider| {
+        let suites = provider.cipher_suites.iter();
+        let mut names: Vec<_> = suites.map(|one| format!("{:?}", one.suite())).collect();
+        names.sort();
+        names
+    };
+    let mut expected = suites(&all);
+    expected.retain(|name| !name.contains("CHACHA20"));
+    assert_eq!(suites(&ours), expected);
+    let groups = |provider: &CryptoProvider| -> Vec<_> {
+        provider.kx_groups.iter().map(|one| one.name()).collect()
+    };
+    let mut expected = groups(&all);
+    expected.retain(|name| *name != NamedGroup::X25519);
+    assert_eq!(groups(&ours), expected);
+    let schemes = |provider: &CryptoProvider| {
+        let supported = provider.signature_verification_algorithms;
+        supported.supported_schemes()
+    };
+    assert_eq!(schemes(&ours), schemes(&all));
+    let (ours, all) = (algorithms(&ours), algorithms(&all));
+    assert_eq!(ours, all);
+}
+
+/// The ids of all signatures, then of those of each scheme.
+fn algorithms(provider: &CryptoProvider) -> Vec<Vec<(AlgorithmIdentifier, AlgorithmIdentifier)>> {
+    let all = provider.signature_verification_algorithms;
+    let of_schemes = all.mapping.iter().map(|(_, algorithms)| *algorithms);
+    let ids = |one: &&dyn SignatureVerificationAlgorithm| {
+        (one.public_key_alg_id(), one.signature_alg_id())
+    };
+    std::iter::once(all.all)
+        .chain(of_schemes)
+        .map(|algorithms| algorithms.iter().map(ids).collect())
+        .collect()
 }
