@@ -25,7 +25,10 @@ use tokio::time::timeout;
 /// The SDK's own clients do not support the first variable. They also read all system certificates before the first
 /// connection, which takes milliseconds, and include HTTP/2, which these AWS services do not need. A connection
 /// attempt takes at most a second, regardless of the SDK's configuration, and an idle connection is kept for 20 s.
-/// The SDK's other timeouts apply. Proxies are not supported.
+/// The SDK's other timeouts apply. Proxies and client certificates are not supported.
+///
+/// It supports TLS 1.2 and 1.3 with the curves P-256 and P-384 and the cipher AES-GCM. Every server of TLS 1.3 must
+/// support P-256 and AES-128-GCM ([RFC 8446, section 9.1](https://datatracker.ietf.org/doc/html/rfc8446#section-9.1)).
 ///
 /// A request during an event carries the event's X-Ray trace in the header `X-Amzn-Trace-Id`, except in a task that the
 /// program has spawned. Lambda and SQS pass it on, so that X-Ray connects the traces, and Lambda detects functions that
