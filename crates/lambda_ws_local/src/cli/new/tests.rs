@@ -57,6 +57,24 @@ fn dependency(project: &Path) -> toml::Value {
 }
 
 #[test]
+fn a_project_is_optimized_like_the_programs_of_this_workspace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = folder.path().join("tea-room");
+    new("tea-room", &project).run().expect("it is made");
+    let profile = |manifest: &Path| {
+        let manifest = std::fs::read_to_string(manifest).expect("a manifest");
+        let manifest: toml::Table = manifest.parse().expect("it is TOML");
+        manifest["profile"]["release"].clone()
+    };
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
+    let mut expected = profile(&workspace);
+    // The local gateway is not a part of a project.
+    let packages = expected["package"].as_table_mut().expect("packages");
+    packages.retain(|_, package| package["opt-level"].as_str() == Some("z"));
+    assert_eq!(profile(&project.join("Cargo.toml")), expected);
+}
+
+#[test]
 fn a_project_depends_on_the_published_version_of_this_gateway() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("tea");
