@@ -16,14 +16,18 @@ use tokio::time::Instant;
 const API: &str = "api/test";
 const HISTORY: History = History::new(1_000, Duration::from_secs(3600));
 
-/// The members of each room.
+/// The members of a small room, and of one that is too large for an early read.
 const MEMBERS: usize = 20;
+const LARGE: usize = 257;
 
 /// The messages of each room and size.
 const MESSAGES: usize = 100;
 
 /// The bytes of data: an item has about 80 more.
 const SIZES: [usize; 2] = [940, 1024];
+
+/// More than any machine sends.
+const UNPACED: u32 = 100_000_000;
 
 /// The messages that a client resumes, and their bytes.
 const MISSED: (usize, usize) = (100, 200);
@@ -76,23 +80,33 @@ struct Room {
     name: &'static str,
     what: &'static str,
     processes: usize,
+    members: usize,
 }
 
-const ROOMS: [Room; 3] = [
+const ROOMS: [Room; 4] = [
     Room {
         name: "plain/room",
         what: "no history",
         processes: 1,
+        members: MEMBERS,
     },
     Room {
         name: "long/alone",
         what: "history",
         processes: 1,
+        members: MEMBERS,
     },
     Room {
         name: "long/shared",
         what: "history, 2 processes in turn",
         processes: 2,
+        members: MEMBERS,
+    },
+    Room {
+        name: "long/large",
+        what: "history, a large room",
+        processes: 1,
+        members: LARGE,
     },
 ];
 
@@ -133,17 +147,22 @@ async fn compare(args: &Args, checks: &mut Checks) {
     let channels: Channels = Channels::new().history("long/*", HISTORY);
     let senders: Vec<_> = processes
         .iter()
-        .map(|store| Sender::new(store.clone(), api.clone(), API).with_channels(&channels))
+        .map(|store| {
+            Sender::new(store.clone(), api.clone(), API)
+                .with_channels(&channels)
+                .paced(UNPACED)
+        })
         .collect();
     let now = Timestamp::now();
-    for number in 0..MEMBERS {
+    for number in 0..LARGE {
         let mut record = Record::new(id(number), now, API, now);
-        record.rooms = ROOMS.iter().map(|room| room.name.to_owned()).collect();
+        let rooms = ROOMS.iter().filter(|room| number < room.members);
+        record.rooms = rooms.map(|room| room.name.to_owned()).collect();
         let registered = processes[0].register(&record).await;
         registered.expect("it is in this process");
     }
     println!(
-        "what a message to {MEMBERS} members costs, with the embedded DynamoDB, in virtual time: each request takes {:?}",
+        "what a message to {MEMBERS} members costs, or to {LARGE}, with the embedded DynamoDB, in virtual time: each request takes {:?}",
         args.request_time
     );
     println!(
@@ -161,7 +180,7 @@ async fn compare(args: &Args, checks: &mut Checks) {
                 let began = Instant::now();
                 let published = sender.room(room.name).publish(&data).await;
                 let delivery = published.expect("nothing fails here").delivery;
-                assert_eq!(delivery.sent, MEMBERS);
+                assert_eq!(delivery.sent, room.members);
                 if number >= 4 {
                     costs.add(meter.take(), &api.take(), began);
                 }
@@ -170,16 +189,17 @@ async fn compare(args: &Args, checks: &mut Checks) {
         for (room, costs) in ROOMS.iter().zip(&mut all) {
             costs.line(room.what, size);
         }
-        let [plain, log, shared] = &mut all;
+        let [plain, log, shared, large] = &mut all;
         let writes = log.bill.write_units / MESSAGES as f64;
         if size == SIZES[0] {
             let what = format!("{size} bytes cost {writes} write units, at most 1.05");
             checks.hold(writes <= 1.05, &what);
         }
-        let times = [plain, log, shared].map(|costs| median(&mut costs.times));
+        let times = [plain, log, shared, large].map(|costs| median(&mut costs.times));
         for (what, time) in [
             ("one process", times[1]),
             ("two processes in turn", times[2]),
+            ("a large room", times[3]),
         ] {
             let ratio = time / times[0];
             let what = format!(
@@ -229,7 +249,7 @@ async fn resume(store: &DynamoDb, meter: &Meter, checks: &mut Checks) {
         let appended = store.append(room, &data, &HISTORY, now).await;
         appended.expect("it is in this process");
     }
-    let back = Record::new(id(MEMBERS), now, API, now);
+    let back = Record::new(id(LARGE), now, API, now);
     store.register(&back).await.expect("it is in this process");
     meter.take();
     let joined = store.join(&back.id, back.at, room, back.expires).await;
