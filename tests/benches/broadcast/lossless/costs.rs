@@ -176,7 +176,8 @@ async fn compare(args: &Args, checks: &mut Checks) {
         for number in 0..4 + MESSAGES {
             for (room, costs) in ROOMS.iter().zip(&mut all) {
                 let sender = &senders[number % room.processes];
-                (meter.take(), api.take());
+                meter.take();
+                api.take();
                 let began = Instant::now();
                 let published = sender.room(room.name).publish(&data).await;
                 let delivery = published.expect("nothing fails here").delivery;
