@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// How long everything goes wrong in `lossless`, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "180", value_parser = seconds)]
     pub(super) duration: Duration,
+    /// The time of each request to DynamoDB and of each post, where `lossless` compares the times of messages, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "0.004", value_parser = seconds)]
+    pub(super) request_time: Duration,
     /// Another build of the gateway, in `mass` and `lossless`
     #[arg(long, value_name = "PATH")]
     pub(super) gateway: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! Lossless rooms while connections break, processes are killed and the gateway restarts.
 
+mod costs;
 mod disturbance;
 mod figures;
 mod publishers;
@@ -30,8 +31,9 @@ pub(super) async fn measure(args: &Args, checks: &mut Checks) {
         args.duration.as_secs(),
         world::FAULTS
     );
+    costs::measure(args, checks);
     let calm = World::in_memory(args).await;
-    figures::latency(&calm, checks).await;
+    figures::latency(&calm, args.request_time, checks).await;
     figures::throughput(&calm, checks).await;
     calm.stop().await;
 

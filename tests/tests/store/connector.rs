@@ -30,6 +30,8 @@ pub(crate) struct Connector {
     done: Arc<Mutex<HashSet<String>>>,
     /// What requests cost, if that is asked for.
     meter: Option<Meter>,
+    /// The time of a request without a course.
+    request_time: Duration,
 }
 
 impl Connector {
@@ -39,6 +41,7 @@ impl Connector {
             given: Arc::default(),
             done: Arc::default(),
             meter: None,
+            request_time: Duration::ZERO,
         }
     }
 
@@ -46,6 +49,14 @@ impl Connector {
     pub(crate) fn metered(self, meter: Meter) -> Self {
         Self {
             meter: Some(meter),
+            ..self
+        }
+    }
+
+    /// Requests without a course take some time.
+    pub(crate) fn slow(self, request_time: Duration) -> Self {
+        Self {
+            request_time,
             ..self
         }
     }
@@ -61,6 +72,9 @@ impl Connector {
             .as_ref()
             .map_or(body.clone(), |_| Meter::ask(&body));
         let Some(course) = course else {
+            if !self.request_time.is_zero() {
+                tokio::time::sleep(self.request_time).await;
+            }
             return Ok(response(self.answer(&operation, &body)));
         };
         let Turn { there, fault, back } = course.next();

@@ -54,9 +54,9 @@ impl Table {
         }
     }
 
-    /// The store of another process, with a client and caches of its own.
-    pub(crate) fn process(&self, meter: &Meter) -> DynamoDb {
-        let connector = Connector::new(self.database.clone());
+    /// The store of another process, with a client and caches of its own. Its requests without a course take some time.
+    pub(crate) fn process(&self, meter: &Meter, request_time: Duration) -> DynamoDb {
+        let connector = Connector::new(self.database.clone()).slow(request_time);
         DynamoDb::new(client(connector.metered(meter.clone())), NAME)
     }
 

@@ -1,6 +1,6 @@
 //! A group of connections to send to.
 
-use super::broadcast::{Resumed, chunks};
+use super::broadcast::{EarlyRead, Resumed, chunks};
 use super::{Delivery, Sender};
 use crate::error::SendError;
 use crate::payload::{IntoPayload, Payload};
@@ -151,19 +151,33 @@ impl Audience {
 
     /// Sends a last message to all of them, and closes them.
     pub(super) async fn end(self, message: Payload) -> Result<Delivery, SendError> {
-        self.run(Some(message), true).await
+        self.run(Some(message), true, None).await
     }
 
     async fn each(self, message: Option<Payload>) -> Result<Delivery, SendError> {
-        self.run(message, false).await
+        self.run(message, false, None).await
     }
 
-    async fn run(self, message: Option<Payload>, closes: bool) -> Result<Delivery, SendError> {
+    /// Sends a message to all of them, to the members of the early read first.
+    pub(super) async fn send_early(
+        self,
+        message: Payload,
+        early: Option<EarlyRead>,
+    ) -> Result<Delivery, SendError> {
+        self.run(Some(message), false, early).await
+    }
+
+    async fn run(
+        self,
+        message: Option<Payload>,
+        closes: bool,
+        early: Option<EarlyRead>,
+    ) -> Result<Delivery, SendError> {
         let mut except = self.except;
         except.extend(self.sender.0.origin.excluded().cloned());
         let mut work = Remaining::all(self.scope, except);
         work.message = message;
         work.closes = closes;
-        self.sender.deliver(work, Resumed::No).await
+        self.sender.deliver(work, Resumed::No, early).await
     }
 }

@@ -1,5 +1,6 @@
 //! Broadcasts.
 
+mod early;
 mod hand_off;
 mod progress;
 mod reader;
@@ -7,6 +8,7 @@ mod run;
 #[cfg(feature = "otel")]
 mod span;
 
+pub(super) use early::EarlyRead;
 pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
 pub(super) use reader::chunks;
 pub(crate) use run::Checkpoint;
@@ -38,18 +40,20 @@ impl Sender {
     /// As [`Audience::send`](crate::Audience::send), without [`SendError::Store`]: recipients that cannot be read are
     /// in the new delivery's `rest`, so none are lost.
     pub async fn resume(&self, rest: Remaining) -> Result<Delivery, SendError> {
-        self.deliver(rest, Resumed::Yes).await
+        self.deliver(rest, Resumed::Yes, None).await
     }
 
-    /// Runs a broadcast until the deadline. Follow-up tasks continue it.
+    /// Runs a broadcast until the deadline. Follow-up tasks continue it. `early` reads members that receive the message
+    /// before the others are read.
     pub(super) async fn deliver(
         &self,
         work: Remaining,
         resumed: Resumed,
+        early: Option<EarlyRead>,
     ) -> Result<Delivery, SendError> {
         #[cfg(feature = "otel")]
         let span = span::BroadcastSpan::begin(&work);
-        let delivering = self.counted(work.is_message(), self.deliver_all(work, resumed));
+        let delivering = self.counted(work.is_message(), self.deliver_all(work, resumed, early));
         #[cfg(feature = "otel")]
         let delivering = span.run(delivering);
         delivering.await
@@ -88,6 +92,7 @@ impl Sender {
         &self,
         mut work: Remaining,
         resumed: Resumed,
+        mut early: Option<EarlyRead>,
     ) -> Result<Delivery, SendError> {
         let mut delivery = Delivery::default();
         let mut options = RunOptions {
@@ -96,7 +101,8 @@ impl Sender {
             checkpoint: None,
         };
         loop {
-            delivery.add(Broadcast::new(self, work).run(options).await?);
+            let broadcast = Broadcast::new(self, work).with_early(early.take());
+            delivery.add(broadcast.run(options).await?);
             let unread = delivery.unread.take();
             let is_unread = unread.is_some();
             if let Some(error) = unread {

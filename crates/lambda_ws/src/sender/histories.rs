@@ -1,7 +1,15 @@
 //! The rooms that have a history.
 
+use super::Recent;
 use crate::store::History;
+use crate::sync::lock;
 use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For how long a large room is remembered at least, and how many rooms are.
+const LARGE: (Duration, usize) = (Duration::from_secs(600), 5_000);
 
 /// The names of rooms: one name, or all names that begin with a prefix, written `chat/*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,23 +48,46 @@ impl fmt::Display for RoomPattern {
 }
 
 /// The histories by pattern. The first pattern that matches a room counts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Histories(Vec<(RoomPattern, History)>);
+#[derive(Debug, Clone)]
+pub(crate) struct Histories {
+    by_pattern: Vec<(RoomPattern, History)>,
+    /// The rooms with more members than an early read is for. Clones share them.
+    large: Arc<Mutex<Recent<String, ()>>>,
+}
+
+impl Default for Histories {
+    fn default() -> Self {
+        let (life, most) = LARGE;
+        Self {
+            by_pattern: Vec::new(),
+            large: Arc::new(Mutex::new(Recent::new(life, most))),
+        }
+    }
+}
 
 impl Histories {
     pub(crate) fn add(&mut self, pattern: RoomPattern, history: History) {
-        self.0.push((pattern, history));
+        self.by_pattern.push((pattern, history));
     }
 
     pub(crate) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.by_pattern.extend(other.by_pattern);
     }
 
     /// The history of a room, if it has one.
     pub(crate) fn of(&self, room: &str) -> Option<&History> {
-        let mut histories = self.0.iter();
+        let mut histories = self.by_pattern.iter();
         let found = histories.find(|(pattern, _)| pattern.matches(room));
         found.map(|(_, history)| history)
+    }
+
+    /// Whether this process knows the room as large.
+    pub(super) fn is_large(&self, room: &String, now: Instant) -> bool {
+        lock(&self.large).get(room, now).is_some()
+    }
+
+    pub(super) fn add_large(&self, room: String, now: Instant) {
+        lock(&self.large).insert(room, (), now);
     }
 }
 

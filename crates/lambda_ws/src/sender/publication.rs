@@ -1,5 +1,6 @@
 //! Messages that are appended to the log of their room, and then broadcast.
 
+use super::broadcast::EarlyRead;
 use super::{Audience, Delivery, Sender};
 use crate::Position;
 use crate::error::SendError;
@@ -46,8 +47,11 @@ impl Audience {
     /// The message is sent as a frame, `{"$":"message","room":"tea","epoch":"k3f9x0a2b","seq":58,"data":..}`. A room
     /// without [history](crate::Channels::history) costs no request, and its frames have neither `epoch` nor `seq`.
     ///
-    /// A message of up to about 940 bytes costs one write unit and nothing else, if no other process publishes to the
-    /// room. Each call appends: a caller that repeats a call after an error may publish a message twice.
+    /// A message of up to about 940 bytes costs one write unit, if no other process publishes to the room. A room of up
+    /// to 256 members is read twice: beside the append, so that the first posts need not wait, and after it, because a
+    /// client may have joined in between. So a member that leaves during the append may still receive the message.
+    ///
+    /// Each call appends: a caller that repeats a call after an error may publish a message twice.
     ///
     /// ```
     /// use lambda_ws::{Error, Sender};
@@ -95,12 +99,15 @@ impl Audience {
         if data.get().len() > largest {
             return Err(SendError::TooLarge);
         }
-        let position = match history {
-            Some(history) => Some(sender.append(room, data, history).await?),
-            None => None,
+        let (position, early) = match history {
+            Some(history) => {
+                let early = EarlyRead::start(sender, room);
+                (Some(sender.append(room, data, history).await?), early)
+            }
+            None => (None, None),
         };
         let frame = frame(room, position.as_ref(), data)?;
-        match (self.send(frame).await, position) {
+        match (self.send_early(frame, early).await, position) {
             (Ok(delivery), position) => Ok(Publication { position, delivery }),
             (Err(source), Some(position)) => {
                 let source = Box::new(source);

@@ -6,6 +6,7 @@ mod gone;
 mod groups;
 mod json;
 mod one;
+mod publications;
 mod slow;
 mod unread;
 

@@ -107,6 +107,42 @@ async fn processes_that_append_at_the_same_time_leave_no_hole() {
     with(&[], world.read(0, 0)).await;
 }
 
+/// The requests of an append.
+async fn requests(world: &World, process: usize) -> Vec<String> {
+    world.meter.take();
+    with(&[], world.append(process)).await.expect("appended");
+    world.meter.take().requests
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_reads_the_end_first_while_another_one_appends_as_well() {
+    const ALONE: [&str; 1] = ["PutItem"];
+    const READS_FIRST: [&str; 2] = ["Query", "PutItem"];
+    const REFUSED: [&str; 3] = ["PutItem", "Query", "PutItem"];
+    let world = World::new(&[0, 0]);
+    with(&[], world.read(0, 0)).await;
+    assert_eq!(requests(&world, 0).await, READS_FIRST, "it knows no end");
+    for _ in 0..3 {
+        assert_eq!(requests(&world, 0).await, ALONE);
+    }
+    assert_eq!(requests(&world, 1).await, READS_FIRST, "it knows no end");
+    assert_eq!(requests(&world, 0).await, REFUSED);
+    assert_eq!(requests(&world, 1).await, REFUSED);
+    for _ in 0..5 {
+        for process in 0..2 {
+            assert_eq!(requests(&world, process).await, READS_FIRST);
+        }
+    }
+    // One read finds the last message of the other process, and one finds that there are no more.
+    for _ in 0..2 {
+        assert_eq!(requests(&world, 0).await, READS_FIRST);
+    }
+    for _ in 0..3 {
+        assert_eq!(requests(&world, 0).await, ALONE);
+    }
+    with(&[], world.read(0, 0)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_expired_position_is_not_valid_although_its_item_is_there() {
     let world = World::new(&[0]);

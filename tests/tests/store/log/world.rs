@@ -47,7 +47,10 @@ impl World {
     pub(crate) fn new(ahead: &[i8]) -> Self {
         let (table, meter) = (Table::new(), Meter::default());
         Self {
-            processes: ahead.iter().map(|_| table.process(&meter)).collect(),
+            processes: ahead
+                .iter()
+                .map(|_| table.process(&meter, Duration::ZERO))
+                .collect(),
             table,
             meter,
             ahead: ahead.to_vec(),

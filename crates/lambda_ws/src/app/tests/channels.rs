@@ -81,7 +81,7 @@ async fn the_store_requests_of_each_frame_are_known() {
         (tea, &[("join", 1), ("since", 1)]),
         (
             json!({"action": "publish", "room": "tea", "data": 1}),
-            &[("append", 1), ("page", 1)],
+            &[("append", 1), ("page", 2)],
         ),
         (
             json!({"action": "publish", "room": "open", "data": 1}),
@@ -89,7 +89,7 @@ async fn the_store_requests_of_each_frame_are_known() {
         ),
         (
             json!({"action": "publish", "room": "tea", "data": 1, "$id": 7}),
-            &[("append", 1), ("page", 1)],
+            &[("append", 1), ("page", 2)],
         ),
         (resume, &[("join", 1), ("since", 1)]),
         (json!({"action": "$ping"}), &[("record", 1)]),

@@ -10,7 +10,8 @@ use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 
 const READS: usize = 4;
 
-const CHUNK: usize = 256;
+/// The most connections of a chunk.
+pub(super) const CHUNK: usize = 256;
 
 /// Some of a range's connections, in a random order.
 pub(in crate::sender) struct Chunk {

@@ -3,6 +3,7 @@
 use super::super::attempts::{Attempts, RequestKind};
 use super::super::gone::{GoneCheck, KnownGone, Removal};
 use super::super::{Delivery, Sender};
+use super::early::{EarlyMembers, EarlyRead};
 use super::progress::Progress;
 use super::reader::{Chunk, chunks};
 use crate::ConnectionId;
@@ -65,6 +66,7 @@ pub(in crate::sender) struct Broadcast<'a> {
     chunks: Option<BoxStream<'static, Result<Chunk, StoreError>>>,
     ranges: Vec<Option<Range>>,
     ahead: VecDeque<Chunk>,
+    early: EarlyMembers,
     /// The next recipients, in reverse order.
     queue: Vec<ConnectionId>,
     /// The recipients without an outcome.
@@ -96,6 +98,7 @@ impl<'a> Broadcast<'a> {
             closes: work.closes,
             except: work.except,
             ahead: VecDeque::new(),
+            early: EarlyMembers::new(None),
             queue: work.ids,
             pending: HashSet::new(),
             in_flight: FuturesUnordered::new(),
@@ -110,6 +113,12 @@ impl<'a> Broadcast<'a> {
         }
     }
 
+    /// Sends to the members of an early read first.
+    pub(super) fn with_early(mut self, read: Option<EarlyRead>) -> Self {
+        self.early = EarlyMembers::new(read);
+        self
+    }
+
     /// Sends to all recipients, or until it has to stop. The delivery contains the remaining recipients.
     pub(in crate::sender) async fn run(
         mut self,
@@ -119,7 +128,7 @@ impl<'a> Broadcast<'a> {
         let never = now + Duration::from_secs(365 * 24 * 60 * 60);
         let end = options.deadline.unwrap_or(never);
         let stop = end - MARGIN.min(end.saturating_duration_since(now) / 4);
-        let early = options.stop_early.then_some(stop);
+        let latest = options.stop_early.then_some(stop);
         let mut stop = std::pin::pin!(sleep_until(stop));
         let mut end = std::pin::pin!(sleep_until(end));
         let mut ready = std::pin::pin!(sleep_until(never));
@@ -150,9 +159,10 @@ impl<'a> Broadcast<'a> {
                 Some((id, checked)) = self.gone_checks.next() => self.resolve(id, checked),
                 Some((target, outcome)) = self.in_flight.next() => self.settle(target, outcome)?,
                 Some(()) = self.removal.next() => {}
+                Some(ids) = self.early.next(), if reads => self.fill_queue(ids),
                 Some(chunk) = next(&mut self.chunks), if reads => {
                     self.read(chunk);
-                    self.stopped |= early.is_some_and(|early| self.ends() > early);
+                    self.stopped |= latest.is_some_and(|latest| self.ends() > latest);
                 }
             }
             if self.is_done() {
@@ -162,6 +172,13 @@ impl<'a> Broadcast<'a> {
         self.finish().await
     }
 
+    /// Makes these the next recipients. There are no others in the queue.
+    fn fill_queue(&mut self, ids: Vec<ConnectionId>) {
+        self.queue = ids;
+        let slow = self.sender.0.rate_limiter.slow();
+        slow.defer(&mut self.queue, Instant::now());
+    }
+
     fn begin(&mut self) {
         while !self.stopped
             && self.in_flight.len() < self.window
@@ -169,13 +186,12 @@ impl<'a> Broadcast<'a> {
             && self.gone_checks.len() < GONE_CHECKS
         {
             let Some(id) = self.queue.pop() else {
-                let Some(chunk) = self.ahead.pop_front() else {
+                let Some(mut chunk) = self.ahead.pop_front() else {
                     return;
                 };
                 self.ranges[chunk.range] = chunk.left;
-                self.queue = chunk.ids;
-                let slow = self.sender.0.rate_limiter.slow();
-                slow.defer(&mut self.queue, Instant::now());
+                self.early.remove_from(&mut chunk.ids);
+                self.fill_queue(chunk.ids);
                 continue;
             };
             if self.except.contains(&id) {
@@ -301,6 +317,7 @@ impl<'a> Broadcast<'a> {
     }
 
     fn read(&mut self, chunk: Option<Result<Chunk, StoreError>>) {
+        self.early.cancel();
         match chunk {
             Some(Ok(chunk)) => {
                 self.progress
@@ -331,14 +348,16 @@ impl<'a> Broadcast<'a> {
 
     fn rest(&self) -> Remaining {
         let ids = self.queue.iter().chain(&self.pending);
-        Remaining {
+        let mut rest = Remaining {
             scope: self.scope.clone(),
             message: self.message.clone(),
             closes: self.closes,
             except: self.except.clone(),
             ids: ids.cloned().collect(),
             ranges: self.ranges.iter().flatten().cloned().collect(),
-        }
+        };
+        self.early.exclude_from(&mut rest);
+        rest
     }
 
     async fn finish(self) -> Result<Delivery, SendError> {

@@ -14,7 +14,8 @@ const TRIED: u32 = 3;
 
 /// Adds a message to the log of a room. Returns its position.
 ///
-/// One write is enough if this process knows the end of the log, and nobody else appends.
+/// One write is enough if this process knows the end of the log, and nobody else appends. While others append as well,
+/// each call reads the end first.
 pub(in crate::store) async fn append(
     table: &impl LogTable,
     tails: &Tails,
@@ -31,12 +32,17 @@ pub(in crate::store) async fn append(
     let (mut ended, mut next, mut tried) = (None::<String>, None, 0);
     loop {
         // A call that is cut off leaves nothing known.
-        let tail = known.take();
-        let is_known = tail.is_some();
-        let tail = tail.or(next.take());
+        let last = known.tail.take();
+        let is_known = last.is_some() && !known.is_shared;
+        let tail = last.clone().filter(|_| is_known).or(next.take());
         let tail = match tail.filter(|tail| tail.is_continued(clock.now())) {
             Some(tail) => tail,
-            None => end(table, room, history, &clock, ended.as_deref()).await?,
+            None => {
+                let end = end(table, room, history, &clock, ended.as_deref()).await?;
+                // Nobody else has appended meanwhile.
+                known.is_shared &= last.is_none_or(|last| last != end);
+                end
+            }
         };
         let entry = tail.follow(data, clock.now(), history.stored(), nonce);
         let entry = match table.put(room, &entry).await? {
@@ -46,7 +52,7 @@ pub(in crate::store) async fn append(
             Written::Refused(found) => {
                 // A known end may be old. Behind one that was read there are few messages.
                 match tried {
-                    _ if is_known => {}
+                    _ if is_known => known.is_shared = true,
                     TRIED => {
                         tried = 0;
                         pause(&mut backoff, room).await?;
@@ -60,7 +66,7 @@ pub(in crate::store) async fn append(
             }
         };
         if tail.is_complete(clock.now()) {
-            *known = Some(entry.tail());
+            known.tail = Some(entry.tail());
             return Ok(entry.position);
         }
         pause(&mut backoff, room).await?;

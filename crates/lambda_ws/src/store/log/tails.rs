@@ -9,7 +9,16 @@ use std::sync::{Arc, Mutex};
 const ROOMS: usize = 5_000;
 
 /// The end of one log. A call that appends holds the lock, so that the calls of one process do not conflict.
-pub(super) type KnownTail = Arc<tokio::sync::Mutex<Option<Tail>>>;
+pub(super) type KnownTail = Arc<tokio::sync::Mutex<Known>>;
+
+/// What this process knows about the end of one log.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) tail: Option<Tail>,
+    /// Whether another process has appended since the last append of this one. Then the end is read before it is used: a
+    /// read costs less than a write that is rejected.
+    pub(super) is_shared: bool,
+}
 
 /// The ends of logs, as far as this process knows them. Others may have appended since.
 #[derive(Debug, Default)]
