@@ -91,6 +91,16 @@ impl Effects {
         tasks.spawn(trace::carried(work));
     }
 
+    /// Returns whether these are the effects of an event. The process then continues after it.
+    pub(crate) fn is_of_event(&self) -> bool {
+        self.0.background.is_some()
+    }
+
+    /// Runs work that the event does not wait for. If Lambda freezes the process, it continues with the next event.
+    pub(crate) fn outlive(&self, work: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(trace::carried(work));
+    }
+
     /// Waits at most `patience` for the background work. Unfinished work continues when Lambda unfreezes the process
     /// for its next event.
     pub(crate) async fn settle(&self, patience: Duration) {

@@ -42,9 +42,10 @@ use crate::store::{DynStore, Scope, Store, check_name};
 use crate::transport::{DynTransport, Inspection, Transport};
 use crate::{ConnectionId, Timestamp};
 use attempts::{Attempts, RequestKind};
-use gone::GoneCheck;
+use gone::{GoneCheck, Idle};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Sends messages to clients. Clones are cheap.
@@ -69,6 +70,10 @@ use tokio::time::Instant;
 /// 1. The store is read. A connection without a record has ended.
 /// 2. The post is repeated: for a while to a connection younger than 5 s, and after 250 ms to any other.
 /// 3. GetConnection is called.
+///
+/// If an event has nothing else to send, the second post follows after 60 ms, and the message counts as gone if
+/// GetConnection returns 410. The connection is removed only if GetConnection returns 410 once more, 250 ms after the
+/// first 410 or later. The process does this after the event. A router that keeps presences waits for it.
 ///
 /// Gone connections are removed from the store while other messages are sent, but at the earliest 30 s after their
 /// `$connect` began: until then the handshake may be running. The process remembers 10 000 ended connections, and
@@ -178,7 +183,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// - [`SendError::Gone`] if the connection has ended. The sender remembers it.
+    /// - [`SendError::Gone`] if the connection has ended. The sender remembers it once it is proven.
     /// - [`SendError::NotOpen`] in its own `$connect`.
     /// - [`SendError::TooLarge`] over 128 KB.
     /// - Any other error after several attempts.
@@ -209,9 +214,13 @@ impl Sender {
         if !matches!(sent, Err(SendError::Gone)) {
             return sent;
         }
-        match self.check_gone(id, Some(payload)).await {
+        match self.check_gone(id, Some(payload), alone()).await {
             GoneCheck::Alive => Ok(()),
             GoneCheck::Unknown(error) => Err(error),
+            GoneCheck::Suspected(suspect) => {
+                self.prove_later(vec![suspect], &Scope::Everyone);
+                Err(SendError::Gone)
+            }
             GoneCheck::Gone(record) => {
                 let (sender, id) = (self.clone(), id.clone());
                 let clean_up = async move { sender.clean_up(&id, record, &Scope::Everyone).await };
@@ -301,9 +310,13 @@ impl Sender {
         if !matches!(closed, Err(SendError::Gone)) {
             return closed;
         }
-        match self.check_gone(id, None).await {
+        match self.check_gone(id, None, alone()).await {
             GoneCheck::Alive => Ok(()),
             GoneCheck::Unknown(error) => Err(error),
+            GoneCheck::Suspected(suspect) => {
+                self.prove_later(vec![suspect], &Scope::Everyone);
+                Err(SendError::Gone)
+            }
             GoneCheck::Gone(record) => {
                 self.clean_up(id, record, &Scope::Everyone).await;
                 Err(SendError::Gone)
@@ -419,6 +432,11 @@ impl Sender {
             }
         }
     }
+}
+
+/// The state of a single send: it has nothing else to do.
+fn alone() -> Idle {
+    watch::Sender::new(true).subscribe()
 }
 
 impl From<Inner> for Sender {

@@ -4,8 +4,9 @@ mod check;
 mod endpoint_state;
 mod memory;
 mod removal;
+mod suspects;
 
-pub(super) use check::GoneCheck;
+pub(super) use check::{GoneCheck, Idle};
 pub(crate) use endpoint_state::EndpointState;
 pub(crate) use memory::GoneMemory;
 pub(super) use memory::KnownGone;

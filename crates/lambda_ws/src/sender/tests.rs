@@ -8,6 +8,7 @@ mod json;
 mod one;
 mod publications;
 mod slow;
+mod suspects;
 mod unread;
 
 use super::{Delivery, EventOrigin, Inner, RateLimiter, SEND_RATE, Sender};
@@ -50,6 +51,7 @@ struct Log {
     sent: Vec<ConnectionId>,
     closes: Vec<ConnectionId>,
     pauses: Vec<Duration>,
+    inspections: usize,
     /// The duration of each request.
     latency: Duration,
 }
@@ -80,6 +82,13 @@ impl Script {
         }
     }
 
+    async fn wait(&self) {
+        let latency = self.0.lock().unwrap().latency;
+        if latency > Duration::ZERO {
+            tokio::time::sleep(latency).await;
+        }
+    }
+
     fn posts(&self) -> usize {
         self.0.lock().unwrap().posts.len()
     }
@@ -93,14 +102,8 @@ impl Script {
 
 impl Transport for Script {
     async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
-        let latency = {
-            let mut log = self.0.lock().unwrap();
-            log.posts.push(id.clone());
-            log.latency
-        };
-        if latency > Duration::ZERO {
-            tokio::time::sleep(latency).await;
-        }
+        self.0.lock().unwrap().posts.push(id.clone());
+        self.wait().await;
         self.next(id)?;
         self.0.lock().unwrap().sent.push(id.clone());
         Ok(())
@@ -112,6 +115,8 @@ impl Transport for Script {
     }
 
     async fn inspect(&self, id: &ConnectionId) -> Result<Inspection, SendError> {
+        self.0.lock().unwrap().inspections += 1;
+        self.wait().await;
         self.next(id).map(|()| Inspection::default())
     }
 

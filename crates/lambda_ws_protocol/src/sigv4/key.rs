@@ -6,8 +6,9 @@ use super::{ALGORITHM, TERMINATOR};
 use crate::Timestamp;
 use crate::hex::hex;
 use ::time::Date;
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, Digest, SHA256};
 use ring::hmac::{self, HMAC_SHA256};
+use std::sync::{Mutex, PoisonError};
 
 /// The key that signs the requests of one day, for one service in one Region.
 pub struct SigningKey {
@@ -18,7 +19,28 @@ pub struct SigningKey {
     scope: usize,
     day: Date,
     session_token: Option<String>,
+    /// The last second with a signature.
+    second: Mutex<Option<Second>>,
 }
+
+/// What the signatures of one second have in common.
+#[derive(Clone)]
+struct Second {
+    secs: u64,
+    date: [u8; 16],
+    /// The HMAC of the string to sign up to the hash of the canonical request. Its first block is complete.
+    begun: hmac::Context,
+}
+
+/// A canonical request that is hashed in few large parts, because each part has a fixed cost.
+struct CanonicalHash {
+    hash: Context,
+    buffer: [u8; BUFFER],
+    len: usize,
+}
+
+/// The usual size of a canonical request without a session token, in bytes.
+const BUFFER: usize = 320;
 
 /// A request to sign, with the three headers that are signed: `host`, `x-amz-date` and `x-amz-security-token`.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +95,7 @@ impl SigningKey {
             scope: prefix.len(),
             day,
             session_token: session_token.map(str::to_owned),
+            second: Mutex::default(),
         })
     }
 
@@ -93,14 +116,16 @@ impl SigningKey {
 
     /// Signs a request of the key's day.
     pub fn sign(&self, request: &Signable<'_>) -> Signature {
-        let date = date_time(self.day, request.time);
-        let mut hash = Context::new(&SHA256);
-        let mut add = |part: &[u8]| hash.update(part);
+        let Second { date, begun, .. } = self.second(request.time);
+        let mut canonical = CanonicalHash::new();
+        let mut add = |part: &[u8]| canonical.add(part);
         add(request.method.as_bytes());
         add(b"\n");
         canonical::path(request.path, &mut add);
         add(b"\n");
-        add(canonical::query(request.query).as_bytes());
+        if !request.query.is_empty() {
+            add(canonical::query(request.query).as_bytes());
+        }
         add(b"\nhost:");
         add(request.host.as_bytes());
         add(b"\nx-amz-date:");
@@ -113,12 +138,28 @@ impl SigningKey {
         add(self.signed_headers().as_bytes());
         add(b"\n");
         add(request.body_hash.as_bytes());
-        let mut signature = hmac::Context::with_key(&self.hmac);
-        self.string_to_sign(&date, hash.finish().as_ref(), |part| signature.update(part));
+        let mut signature = begun;
+        signature.update(&hex(canonical.finish().as_ref()));
         Signature {
             date,
             digits: hex(signature.sign().as_ref()),
         }
+    }
+
+    /// Returns the common parts of the signatures of a second.
+    fn second(&self, time: Timestamp) -> Second {
+        let secs = time.secs();
+        // It is complete after any panic.
+        let mut last = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(second) = last.as_ref().filter(|second| second.secs == secs) {
+            return second.clone();
+        }
+        let date = date_time(self.day, time);
+        let mut begun = hmac::Context::with_key(&self.hmac);
+        self.string_to_sign(&date, |part| begun.update(part));
+        let second = Second { secs, date, begun };
+        *last = Some(second.clone());
+        second
     }
 
     /// Adds the value of the `Authorization` header.
@@ -146,20 +187,19 @@ impl SigningKey {
     pub(super) fn text_to_sign(&self, date: &str, canonical_request: &str) -> String {
         let hash = ring::digest::digest(&SHA256, canonical_request.as_bytes());
         let mut text = Vec::with_capacity(160);
-        self.string_to_sign(date.as_bytes(), hash.as_ref(), |part| {
-            text.extend_from_slice(part);
-        });
+        self.string_to_sign(date.as_bytes(), |part| text.extend_from_slice(part));
+        text.extend_from_slice(&hex(hash.as_ref()));
         String::from_utf8(text).expect("its parts are text")
     }
 
-    fn string_to_sign(&self, date: &[u8], hash: &[u8], mut add: impl FnMut(&[u8])) {
+    /// Adds the string to sign up to the hash of the canonical request.
+    fn string_to_sign(&self, date: &[u8], mut add: impl FnMut(&[u8])) {
         add(ALGORITHM.as_bytes());
         add(b"\n");
         add(date);
         add(b"\n");
         add(&self.credential.as_bytes()[self.scope..]);
         add(b"\n");
-        add(&hex(hash));
     }
 
     const fn signed_headers(&self) -> &'static str {
@@ -167,6 +207,32 @@ impl SigningKey {
             Some(_) => "host;x-amz-date;x-amz-security-token",
             None => "host;x-amz-date",
         }
+    }
+}
+
+impl CanonicalHash {
+    fn new() -> Self {
+        Self {
+            hash: Context::new(&SHA256),
+            buffer: [0; BUFFER],
+            len: 0,
+        }
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        if let Some(room) = self.buffer[self.len..].get_mut(..part.len()) {
+            room.copy_from_slice(part);
+            self.len += part.len();
+            return;
+        }
+        self.hash.update(&self.buffer[..self.len]);
+        self.hash.update(part);
+        self.len = 0;
+    }
+
+    fn finish(mut self) -> Digest {
+        self.hash.update(&self.buffer[..self.len]);
+        self.hash.finish()
     }
 }
 

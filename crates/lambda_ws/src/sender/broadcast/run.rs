@@ -16,6 +16,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// The initial number of concurrent sends, because each may need a new connection. It grows by one with each success.
@@ -75,6 +76,8 @@ pub(in crate::sender) struct Broadcast<'a> {
     waiting: FuturesUnordered<BoxFuture<'a, Target>>,
     gone_checks: FuturesUnordered<BoxFuture<'a, (ConnectionId, GoneCheck)>>,
     removal: Removal<'a>,
+    /// Whether only gone checks are left.
+    idle: watch::Sender<bool>,
     window: usize,
     /// The time when the rate limiter allows the next send.
     ready: Option<Instant>,
@@ -104,6 +107,7 @@ impl<'a> Broadcast<'a> {
             in_flight: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
             gone_checks: FuturesUnordered::new(),
+            idle: watch::Sender::new(false),
             window: FIRST,
             ready: None,
             stopped: false,
@@ -139,6 +143,7 @@ impl<'a> Broadcast<'a> {
             if let Some(at) = self.ready.take() {
                 ready.as_mut().reset(at);
             }
+            self.tell_gone_checks();
             let is_limited = ready.deadline() != never;
             let reads = !self.stopped && self.ahead.len() < AHEAD;
             tokio::select! {
@@ -290,8 +295,9 @@ impl<'a> Broadcast<'a> {
 
     fn check_gone(&mut self, id: ConnectionId) {
         let (sender, message, closes) = (self.sender, self.message.clone(), self.closes);
+        let idle = self.idle.subscribe();
         self.gone_checks.push(Box::pin(async move {
-            let mut checked = sender.check_gone(&id, message.as_ref()).await;
+            let mut checked = sender.check_gone(&id, message.as_ref(), idle).await;
             // The message has arrived after all.
             if closes
                 && matches!(checked, GoneCheck::Alive)
@@ -312,7 +318,22 @@ impl<'a> Broadcast<'a> {
                 self.delivery.gone += 1;
                 self.removal.add(id, record, &self.delivery);
             }
+            GoneCheck::Suspected(suspect) => {
+                self.delivery.gone += 1;
+                self.removal.suspect(suspect);
+            }
             GoneCheck::Unknown(error) => self.delivery.failure(id, error),
+        }
+    }
+
+    /// Tells the gone checks whether they are the only work that is left.
+    fn tell_gone_checks(&self) {
+        if self.gone_checks.is_empty() {
+            return;
+        }
+        let is_idle = self.has_begun_all() && self.in_flight.is_empty() && self.waiting.is_empty();
+        if *self.idle.borrow() != is_idle {
+            self.idle.send_replace(is_idle);
         }
     }
 
@@ -329,9 +350,14 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    fn is_done(&self) -> bool {
+    /// Returns whether no other send will begin, except for retries.
+    fn has_begun_all(&self) -> bool {
         let begun = self.chunks.is_none() && self.ahead.is_empty() && self.queue.is_empty();
-        (begun || self.stopped) && self.pending.is_empty()
+        begun || self.stopped
+    }
+
+    fn is_done(&self) -> bool {
+        self.has_begun_all() && self.pending.is_empty()
     }
 
     /// Returns the expected rate in messages per second: the limit, if the measured rate reaches it.

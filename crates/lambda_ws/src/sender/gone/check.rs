@@ -7,11 +7,13 @@ use crate::backoff::{Backoff, Jitter};
 use crate::error::SendError;
 use crate::metrics::Metric;
 use crate::payload::Payload;
-use crate::presence::PendingChange;
+use crate::presence::{PendingChange, PresenceState};
 use crate::store::{Record, Scope, StoreError};
 use lambda_ws_protocol::limits::INTEGRATION_TIMEOUT;
 use std::sync::Once;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::warn;
 
 /// How long after its `$connect` began API Gateway may return 410 for a connection that is not open yet.
@@ -29,24 +31,48 @@ const YOUNG_PAUSES: Backoff = Backoff::new(50, 2, 200, 3, Jitter::None);
 const OPENING_PAUSES: Backoff = Backoff::new(50, 2, 1600, 6, Jitter::None);
 
 /// The pause before a 410 is confirmed: API Gateway sometimes returns one for a live connection.
-const CONFIRMATION: Backoff = Backoff::new(250, 1, 250, 1, Jitter::None);
+const CONFIRMATION: Backoff = Backoff::new(CONFIRMATION_MS, 1, CONFIRMATION_MS, 1, Jitter::None);
+const CONFIRMATION_MS: u32 = 250;
+
+/// The minimum time from a 410 to the 410 that proves it.
+pub(super) const PROOF: Duration = Duration::from_millis(CONFIRMATION_MS as u64);
+
+/// The minimum time from a 410 to the second attempt, if an event has nothing else to wait for.
+const SECOND_ATTEMPT: Duration = Duration::from_millis(60);
 
 pub(in crate::sender) enum GoneCheck {
     /// The connection is alive. The message was sent, or the connection was closed.
     Alive,
     /// The connection is gone. Contains its record, if it has one.
     Gone(Option<Record>),
+    /// All its responses were 410, but within less than [`PROOF`]. The event does not wait for the last one.
+    Suspected(Suspect),
     Unknown(SendError),
 }
+
+/// A connection that is probably gone.
+#[derive(Debug)]
+pub(in crate::sender) struct Suspect {
+    pub(super) record: Record,
+    /// The time of its first 410.
+    pub(super) since: Instant,
+}
+
+/// Whether the sender has nothing left to do, except for gone checks.
+pub(in crate::sender) type Idle = watch::Receiver<bool>;
 
 impl Sender {
     /// Confirms a 410 by the connection's record, by retrying the request, and by GetConnection. The request posts
     /// `message`, or closes the connection without one.
+    ///
+    /// While `idle` is true, an event does not wait for the end of [`PROOF`]. The connection is then suspected.
     pub(in crate::sender) async fn check_gone(
         &self,
         id: &ConnectionId,
         message: Option<&Payload>,
+        mut idle: Idle,
     ) -> GoneCheck {
+        let since = Instant::now();
         let record = match self.store().record(id, self.now()).await {
             Ok(Some(record)) if !record.gone => record,
             // Every live connection is registered, so this one was removed or marked as gone.
@@ -68,8 +94,12 @@ impl Sender {
             true => YOUNG_PAUSES,
             false => CONFIRMATION,
         };
+        let may_defer = !is_young && !is_closed && self.may_defer_proofs();
         for pause in pauses {
-            self.pause(pause, id).await;
+            match may_defer {
+                true => self.pause_while_busy(id, since, &mut idle).await,
+                false => self.pause(pause, id).await,
+            }
             match self.request(id, message).await {
                 Ok(()) => {
                     // A young connection was not open yet.
@@ -86,23 +116,50 @@ impl Sender {
             // If its `$connect` still runs, it finds the mark and rejects the handshake.
             return GoneCheck::Alive;
         }
+        let is_early = may_defer && since.elapsed() < PROOF;
         // False 410s may repeat. GetConnection also returns 410 for a gone connection.
         match self.inspect(id).await {
+            Err(SendError::Gone) if is_early => {
+                return GoneCheck::Suspected(Suspect { record, since });
+            }
             Err(SendError::Gone) => {
                 self.count(Metric::GoneConfirmed);
-                self.confirmed(id, Some(record))
+                return self.confirmed(id, Some(record));
             }
+            Err(error) => return GoneCheck::Unknown(error),
+            Ok(_) => {}
+        }
+        if is_early {
+            // False 410s may last for a while.
+            self.pause(PROOF.saturating_sub(since.elapsed()), id).await;
+        }
+        match self.request(id, message).await {
+            Ok(()) => {
+                self.count(Metric::GoneFalse);
+                GoneCheck::Alive
+            }
+            Err(SendError::Gone) => GoneCheck::Unknown(SendError::Unavailable(
+                "API Gateway returns 410 for a connection that GetConnection finds".into(),
+            )),
             Err(error) => GoneCheck::Unknown(error),
-            Ok(_) => match self.request(id, message).await {
-                Ok(()) => {
-                    self.count(Metric::GoneFalse);
-                    GoneCheck::Alive
-                }
-                Err(SendError::Gone) => GoneCheck::Unknown(SendError::Unavailable(
-                    "API Gateway returns 410 for a connection that GetConnection finds".into(),
-                )),
-                Err(error) => GoneCheck::Unknown(error),
-            },
+        }
+    }
+
+    /// Returns whether a connection can be proven gone after the event. Departures are announced in the event that
+    /// finds them, so presences need the proof before its end.
+    fn may_defer_proofs(&self) -> bool {
+        let keeps_presences = self.presences().is_some_and(PresenceState::is_enabled);
+        self.0.effects.is_of_event() && !keeps_presences
+    }
+
+    /// Waits for the second attempt: until [`PROOF`] ends, or as soon as nothing else is left to do.
+    async fn pause_while_busy(&self, id: &ConnectionId, since: Instant, idle: &mut Idle) {
+        let left = |of: Duration| of.saturating_sub(since.elapsed());
+        self.pause(left(SECOND_ATTEMPT), id).await;
+        tokio::select! {
+            biased;
+            _ = idle.wait_for(|idle| *idle) => {}
+            () = self.pause(left(PROOF), id) => {}
         }
     }
 
@@ -127,7 +184,7 @@ impl Sender {
     }
 
     /// Returns the confirmed result for a connection. The process remembers it, unless the `$connect` may be running.
-    fn confirmed(&self, id: &ConnectionId, record: Option<Record>) -> GoneCheck {
+    pub(super) fn confirmed(&self, id: &ConnectionId, record: Option<Record>) -> GoneCheck {
         let is_opening = |record: &Record| !record.gone && self.now() - record.at < OPENING;
         if !record.as_ref().is_some_and(is_opening) {
             self.0.gone.remember(id, self.now());
@@ -159,7 +216,7 @@ impl Sender {
         }
     }
 
-    fn count(&self, metric: Metric) {
+    pub(super) fn count(&self, metric: Metric) {
         if let Some(metrics) = self.metrics() {
             metrics.count(metric);
         }

@@ -4,11 +4,12 @@ use super::super::recent::Recent;
 use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::limits::CONNECTION_DURATION;
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The minimum number of remembered connections. Each takes about 100 bytes.
+/// The minimum number of remembered connections, and the maximum number of suspects. Each takes about 100 bytes.
 const MOST: usize = 10_000;
 
 /// How long another process may need to remove an ended connection from its rooms.
@@ -17,7 +18,11 @@ const REMOVAL: Duration = Duration::from_secs(60);
 /// The connections that ended by `$disconnect` or by a confirmed 410. It saves posts to them and confirmations. Ids are
 /// never reused.
 #[derive(Debug)]
-pub(crate) struct GoneMemory(Mutex<Recent<ConnectionId, Timestamp>>);
+pub(crate) struct GoneMemory {
+    ended: Mutex<Recent<ConnectionId, Timestamp>>,
+    /// The connections that are being proven gone after their event.
+    suspects: Mutex<HashSet<ConnectionId>>,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sender) enum KnownGone {
@@ -29,7 +34,7 @@ pub(in crate::sender) enum KnownGone {
 
 impl GoneMemory {
     pub(crate) fn remember(&self, id: &ConnectionId, now: Timestamp) {
-        let mut ended = lock(&self.0);
+        let mut ended = lock(&self.ended);
         ended.insert(id.clone(), now, Instant::now());
     }
 
@@ -38,7 +43,7 @@ impl GoneMemory {
         id: &ConnectionId,
         now: impl FnOnce() -> Timestamp,
     ) -> Option<KnownGone> {
-        let mut ended = lock(&self.0);
+        let mut ended = lock(&self.ended);
         // Most processes remember none. A broadcast then does not read the clock for each recipient.
         if ended.is_empty() {
             return None;
@@ -49,11 +54,24 @@ impl GoneMemory {
             false => KnownGone::Stale,
         })
     }
+
+    /// Adds a suspect. Returns `false` if it is one already, or if there are too many.
+    pub(super) fn suspect(&self, id: &ConnectionId) -> bool {
+        let mut suspects = lock(&self.suspects);
+        suspects.len() < MOST && suspects.insert(id.clone())
+    }
+
+    pub(super) fn clear(&self, id: &ConnectionId) {
+        lock(&self.suspects).remove(id);
+    }
 }
 
 impl Default for GoneMemory {
     fn default() -> Self {
-        Self(Mutex::new(Recent::new(CONNECTION_DURATION, MOST)))
+        Self {
+            ended: Mutex::new(Recent::new(CONNECTION_DURATION, MOST)),
+            suspects: Mutex::default(),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Removes the gone connections of a broadcast.
 
 use super::super::{Delivery, Sender};
+use super::check::Suspect;
 use crate::ConnectionId;
 use crate::store::{Record, Scope};
 use crate::sync::spawned;
@@ -30,6 +31,7 @@ pub(in crate::sender) struct Removal<'a> {
     sender: &'a Sender,
     scope: Scope,
     found: Vec<(ConnectionId, Option<Record>)>,
+    suspects: Vec<Suspect>,
     under_way: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
@@ -39,6 +41,7 @@ impl<'a> Removal<'a> {
             sender,
             scope: scope.clone(),
             found: Vec::new(),
+            suspects: Vec::new(),
             under_way: FuturesUnordered::new(),
         }
     }
@@ -65,6 +68,14 @@ impl<'a> Removal<'a> {
         }
     }
 
+    /// Adds a suspect, which is removed once it is proven gone.
+    pub(in crate::sender) fn suspect(&mut self, mut suspect: Suspect) {
+        if self.suspects.len() < MOST {
+            suspect.record.session = None;
+            self.suspects.push(suspect);
+        }
+    }
+
     /// Waits until a batch is removed. Returns `None` if none is being removed.
     pub(in crate::sender) async fn next(&mut self) -> Option<()> {
         self.under_way.next().await
@@ -76,7 +87,7 @@ impl<'a> Removal<'a> {
         delivery: &Delivery,
         reached: Option<&ConnectionId>,
     ) {
-        if self.found.is_empty() && self.under_way.is_empty() {
+        if self.found.is_empty() && self.suspects.is_empty() && self.under_way.is_empty() {
             return;
         }
         if self.sender.api().is_none() {
@@ -87,9 +98,11 @@ impl<'a> Removal<'a> {
             info!(
                 gone = delivery.gone,
                 reached = delivery.audience(),
-                "gone connections were removed"
+                "gone connections are removed"
             );
             self.begin();
+            let suspects = std::mem::take(&mut self.suspects);
+            self.sender.prove_later(suspects, &self.scope);
         } else {
             warn!(
                 gone = delivery.gone,
@@ -99,11 +112,17 @@ impl<'a> Removal<'a> {
             );
         }
         let under_way = self.under_way;
+        if under_way.is_empty() {
+            return;
+        }
         let work = async move { under_way.collect::<()>().await };
         self.sender.0.effects.run(work).await;
     }
 
     fn begin(&mut self) {
+        if self.found.is_empty() {
+            return;
+        }
         let (sender, scope) = (self.sender.clone(), self.scope.clone());
         let found = std::mem::take(&mut self.found);
         let batch = spawned(async move {

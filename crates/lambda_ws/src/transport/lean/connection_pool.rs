@@ -11,12 +11,13 @@ use http::{StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower_service::Service;
 
 /// The maximum number of connections. A Lambda function may open 1 024 files, and the application needs some. With a
@@ -28,7 +29,15 @@ pub(super) const CONNECTIONS: usize = 800;
 /// requests at once took 0.25 s and 0.12 s of CPU time; with one new connection for each they took 0.6 s and 0.35 s.
 pub(super) const CONNECTS: usize = 32;
 
-type Connection = Box<Http1<TokioIo<Stream>>>;
+type Connection = Box<TimedConnection>;
+
+/// A connection with a timer for its attempts. A new timer for each attempt would be added to the runtime's timers and
+/// removed again; the deadline of an existing one is only moved.
+#[derive(Debug)]
+struct TimedConnection {
+    http: Http1<TokioIo<Stream>>,
+    timer: Pin<Box<Sleep>>,
+}
 
 /// Kept-alive connections to one host. It grows to the number of concurrent requests.
 #[derive(Debug)]
@@ -94,20 +103,21 @@ impl ConnectionPool {
     /// # Errors
     ///
     /// An attempt had no connection or no response within 1.5 s, or the call took 3 s.
+    // The rare parts are boxed, so that the future of a post is small: a broadcast has one for each post in flight.
     pub(super) async fn send(&self, request: &SignedRequest) -> Result<HttpResponse, BoxError> {
         let end = Instant::now() + CALL;
         let _permit = match self.requests.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                in_time(
-                    end,
-                    "the host has no free connection",
-                    self.requests.acquire(),
-                )
-                .await??
+                let permit = self.requests.acquire();
+                Box::pin(in_time(end, "the host has no free connection", permit)).await??
             }
         };
-        let fresh = match self.take(end).await? {
+        let taken = match self.idle_connection() {
+            Some(connection) => PooledConnection::Kept(connection),
+            None => Box::pin(self.take(end)).await?,
+        };
+        let fresh = match taken {
             PooledConnection::Fresh(connection) => connection,
             PooledConnection::Kept(connection) => {
                 match self.exchange(connection, request, end).await {
@@ -121,24 +131,25 @@ impl ConnectionPool {
                     // The other idle connections are just as old.
                     Err(Failure::Slow) => drop(std::mem::take(&mut *self.lock())),
                 }
-                let permit = self.connects.acquire();
-                let _permit = in_time(end, "the host accepts no connection", permit).await??;
-                self.connect(end).await?
+                Box::pin(self.replace(end)).await?
             }
         };
-        self.exchange(fresh, request, end)
-            .await
-            .map_err(|failure| match failure {
-                Failure::Exchange(error) => error.error,
-                Failure::Slow => "the host did not respond in time".into(),
-            })
+        let exchanged = Box::pin(self.exchange(fresh, request, end)).await;
+        exchanged.map_err(|failure| match failure {
+            Failure::Exchange(error) => error.error,
+            Failure::Slow => "the host did not respond in time".into(),
+        })
     }
 
-    /// Returns an idle connection, one that is returned meanwhile, or a new one.
+    /// Opens a connection in the place of a dead one.
+    async fn replace(&self, end: Instant) -> Result<Connection, BoxError> {
+        let permit = self.connects.acquire();
+        let _permit = in_time(end, "the host accepts no connection", permit).await??;
+        self.connect(end).await
+    }
+
+    /// Returns a connection that is returned meanwhile, or a new one.
     async fn take(&self, end: Instant) -> Result<PooledConnection, BoxError> {
-        if let Some(connection) = self.idle_connection() {
-            return Ok(PooledConnection::Kept(connection));
-        }
         let mut permit = pin!(self.connects.acquire());
         let mut late = pin!(sleep_until(end));
         loop {
@@ -177,7 +188,7 @@ impl ConnectionPool {
                 return None;
             }
             drop(idle);
-            if connection.is_quiet() {
+            if connection.http.is_quiet() {
                 return Some(connection);
             }
         }
@@ -189,7 +200,10 @@ impl ConnectionPool {
             "the host does not respond",
             self.connector.clone().call(self.uri.clone()),
         );
-        Ok(Box::new(Http1::new(TokioIo::new(connected.await??))))
+        Ok(Box::new(TimedConnection {
+            http: Http1::new(TokioIo::new(connected.await??)),
+            timer: Box::pin(sleep_until(end)),
+        }))
     }
 
     async fn exchange(
@@ -198,11 +212,17 @@ impl ConnectionPool {
         request: &SignedRequest,
         end: Instant,
     ) -> Result<HttpResponse, Failure> {
-        let exchanged = timeout_at(attempt_end(end), connection.exchange(request)).await;
-        let (answer, keeps) = exchanged
-            .map_err(|_| Failure::Slow)?
-            .map_err(Failure::Exchange)?;
+        let TimedConnection { http, timer } = &mut *connection;
+        timer.as_mut().reset(attempt_end(end));
+        let exchanged = tokio::select! {
+            biased;
+            exchanged = http.exchange(request) => exchanged,
+            () = &mut *timer => return Err(Failure::Slow),
+        };
+        let (answer, keeps) = exchanged.map_err(Failure::Exchange)?;
         if keeps {
+            // The timer of an idle connection wakes nobody.
+            let _ = timer.as_mut().poll(&mut Context::from_waker(Waker::noop()));
             self.keep(connection);
         }
         Ok(answer)

@@ -70,9 +70,14 @@ impl SigningKeys {
     ///
     /// Credentials are missing, or take longer than 3 s.
     pub(super) async fn current(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
-        if let Some(key) = self.fresh(now)? {
-            return Ok(key);
+        match self.fresh(now)? {
+            Some(key) => Ok(key),
+            // Boxed, because it is rare and its future is large.
+            None => Box::pin(self.renewed(now)).await,
         }
+    }
+
+    async fn renewed(&self, now: SystemTime) -> Result<Arc<SigningKey>, BoxError> {
         // All callers except the one that fetches new credentials use the valid ones.
         let fetching = self.fetching.try_lock();
         if fetching.is_err()

@@ -262,3 +262,40 @@ fn the_debug_output_does_not_contain_secrets() {
     let expected = r#"Credentials { access_key_id: "test", .. }"#;
     assert_eq!(format!("{credentials:?}"), expected);
 }
+
+#[test]
+fn a_key_signs_the_requests_of_different_seconds_and_lengths() {
+    let token = "t".repeat(900);
+    for token in [None, Some(token.as_str())] {
+        let key = || {
+            let place = ("us-east-1", "execute-api");
+            SigningKey::derive("test", "secret", token, place, day(NOW)).unwrap()
+        };
+        let kept = key();
+        let long = format!("/{}", "a".repeat(400));
+        for (secs, path) in [
+            (0, "/dev/@connections/a%3D"),
+            (0, "/"),
+            (1, "/dev/@connections/a%3D"),
+            (0, &long),
+            (1, &long),
+            (59, "/dev"),
+        ] {
+            let request = Signable {
+                method: "POST",
+                path,
+                query: "",
+                host: "localhost:3001",
+                body_hash: UNSIGNED_PAYLOAD,
+                time: NOW + Duration::from_secs(secs),
+            };
+            let authorization = |key: &SigningKey| {
+                let signature = key.sign(&request);
+                let mut header = signature.date.to_vec();
+                key.authorize(&signature, |part| header.extend_from_slice(part));
+                header
+            };
+            assert_eq!(authorization(&kept), authorization(&key()), "{secs} {path}");
+        }
+    }
+}

@@ -51,6 +51,8 @@ async fn a_router_without_presence_makes_no_extra_request() {
     let publish = r#"{"publish": {"room": "tea", "data": 1}}"#;
     let reply = call(&world.process_of(router()), publish).await.unwrap();
     assert_eq!(reply["gone"], 1);
+    // It is proven gone, and removed, after the event.
+    sleep(SECOND).await;
     let expected = [("mark_gone", 1), ("page", 1), ("record", 1)];
     assert_eq!(world.requests(), BTreeMap::from(expected));
     assert!(world.queued().is_empty());

@@ -1,0 +1,77 @@
+//! Connections that are probably gone. They are proven gone, and removed, after the event that found them.
+
+use super::super::Sender;
+use super::check::{GoneCheck, PROOF, Suspect};
+use super::memory::GoneMemory;
+use crate::ConnectionId;
+use crate::error::SendError;
+use crate::metrics::Metric;
+use crate::store::Scope;
+use futures_util::stream::{self, StreamExt};
+use std::sync::Arc;
+
+/// The number of concurrent checks of one broadcast.
+const AT_ONCE: usize = 25;
+
+/// Removes a connection from the set of suspects when it is dropped.
+struct Guard {
+    memory: Arc<GoneMemory>,
+    id: ConnectionId,
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.memory.clear(&self.id);
+    }
+}
+
+impl Sender {
+    /// Proves after the event that suspects are gone, and removes them. `scope` is the group that contained them.
+    ///
+    /// If Lambda freezes the process, it continues with its next event. If it ends the process, the next message to
+    /// the connection finds it again.
+    pub(in crate::sender) fn prove_later(&self, suspects: Vec<Suspect>, scope: &Scope) {
+        let memory = &self.0.gone;
+        let suspects: Vec<_> = suspects
+            .into_iter()
+            // Another event may be checking it.
+            .filter(|suspect| memory.suspect(&suspect.record.id))
+            .map(|suspect| {
+                let (memory, id) = (memory.clone(), suspect.record.id.clone());
+                (suspect, Guard { memory, id })
+            })
+            .collect();
+        if suspects.is_empty() {
+            return;
+        }
+        let (sender, scope) = (self.clone(), scope.clone());
+        self.0.effects.outlive(async move {
+            let proofs = suspects.into_iter().map(|(suspect, guard)| {
+                let (sender, scope) = (&sender, &scope);
+                async move {
+                    sender.prove(suspect, scope).await;
+                    drop(guard);
+                }
+            });
+            let proofs = stream::iter(proofs).buffer_unordered(AT_ONCE);
+            proofs.collect::<()>().await;
+        });
+    }
+
+    async fn prove(&self, Suspect { record, since }: Suspect, scope: &Scope) {
+        let id = record.id.clone();
+        let left = PROOF.saturating_sub(since.elapsed());
+        self.pause(left, &id).await;
+        match self.inspect(&id).await {
+            Err(SendError::Gone) => {
+                self.count(Metric::GoneConfirmed);
+                if let GoneCheck::Gone(record) = self.confirmed(&id, Some(record)) {
+                    self.clean_up(&id, record, scope).await;
+                }
+            }
+            Ok(_) => self.count(Metric::GoneFalse),
+            // The next message to it checks it again.
+            Err(_) => {}
+        }
+    }
+}
