@@ -125,6 +125,10 @@ fn the_documents_have_the_prices_of_the_program() {
             format!("${} per GB", dollars(of("logs"))),
         ),
         (
+            "CloudWatch log storage",
+            format!("${} per GB and month", dollars(of("logs-storage"))),
+        ),
+        (
             "data transfer",
             format!("${} per GB", dollars(of("transfer-out"))),
         ),

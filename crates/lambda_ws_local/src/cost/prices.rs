@@ -22,8 +22,18 @@ pub struct Price {
 
 /// All prices in dollars, in the order in which they are shown. The documentation is tested against them.
 ///
-/// Sources: the pricing pages of API Gateway (WebSocket APIs), Lambda, DynamoDB (on demand), CloudWatch and EC2 (data
-/// transfer).
+/// Each price is that of the first tier, without commitments. Sources:
+///
+/// - <https://aws.amazon.com/api-gateway/pricing/>: WebSocket APIs; the second price of messages begins at one billion a month
+/// - <https://aws.amazon.com/lambda/pricing/>: requests and GB-seconds, the first tier of which has 7.5 billion GB-seconds on
+///   arm64 and 6 billion on x86_64
+/// - <https://aws.amazon.com/dynamodb/pricing/on-demand/>: the standard table class, with the prices since 1 November 2024
+/// - <https://aws.amazon.com/cloudwatch/pricing/>: logs of Lambda in the standard log class, up to 10 TB a month (tiers since
+///   1 May 2025), and their storage after compression
+/// - <https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer>: data transfer to the Internet, up to 10 TB a month
+///
+/// Metrics in the embedded metric format are not counted: their number does not depend on the traffic. Each costs $0.30 a
+/// month.
 pub const PRICES: [Price; 12] = [
     price("api-messages", 1.0, "million messages of up to 32 KB"),
     price(
