@@ -62,6 +62,13 @@ async fn a_number_that_is_not_valid_is_one_error() {
         ),
         (&["--bytes", "nan"], 1, "`--bytes NaN` is not valid"),
         (&["--price", "nosuch=1"], 1, "unknown price `nosuch`"),
+        (&["--bytes", "1e300"], 1, "`--bytes 1e300` is not valid"),
+        (&["--region", ""], 2, "expected a name such as eu-west-1"),
+        (
+            &["--price", "logs=1", "--price", "logs=2"],
+            1,
+            "the price `logs` is given twice",
+        ),
         (&["--price", "logs=-1"], 1, "the price `logs` is not valid"),
         (&["--recording", "nosuch"], 1, "pass the folder of --record"),
         (&["--connections", "x"], 2, "invalid value 'x'"),

@@ -96,7 +96,7 @@ pub(super) struct Cost {
     #[arg(long, value_name = "DIR")]
     recording: Option<PathBuf>,
     /// The Region, whose prices are given with --price
-    #[arg(long, default_value = REGION)]
+    #[arg(long, default_value = REGION, value_parser = region)]
     region: String,
     /// Another price in dollars; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = price)]
@@ -111,6 +111,14 @@ fn architecture(text: &str) -> Result<Architecture, &'static str> {
         "arm64" => Ok(Architecture::Arm64),
         "x86_64" => Ok(Architecture::X86),
         _ => Err("expected `arm64` or `x86_64`"),
+    }
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let is_region = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match !text.is_empty() && text.chars().all(is_region) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a name such as eu-west-1"),
     }
 }
 

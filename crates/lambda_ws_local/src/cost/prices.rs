@@ -74,6 +74,9 @@ pub enum PriceError {
     /// The name is unknown.
     #[error("unknown price `{0}`: expected one of {names}", names = names())]
     Unknown(String),
+    /// A price is changed twice.
+    #[error("the price `{0}` is given twice: remove one of them")]
+    Twice(String),
     /// The value is not a price.
     #[error("the price `{0}` is not valid: expected a number of dollars from 0 to 1000000")]
     NotAPrice(String),
@@ -91,7 +94,7 @@ impl Prices {
     ///
     /// # Errors
     ///
-    /// A name is unknown, or a value is negative, too large or not a number.
+    /// A name is unknown or given twice, or a value is negative, too large or not a number.
     pub fn changed<'a>(
         changes: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<Self, PriceError> {
@@ -102,7 +105,9 @@ impl Prices {
             if !(0.0..=HIGHEST).contains(&dollars) {
                 return Err(PriceError::NotAPrice(name.to_owned()));
             }
-            changed.insert(price.name, dollars);
+            if changed.insert(price.name, dollars).is_some() {
+                return Err(PriceError::Twice(name.to_owned()));
+            }
         }
         Ok(Self { changed })
     }
