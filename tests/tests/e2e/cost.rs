@@ -85,6 +85,16 @@ async fn a_number_that_is_not_valid_is_one_error() {
 }
 
 #[test]
+fn a_reader_that_ends_first_is_not_an_error() {
+    let line = "exec 3> >(true); wait $!; \"$1\" cost >&3; echo $?";
+    let mut bash = std::process::Command::new("bash");
+    let bash = bash.args(["-c", line, "bash"]).arg(gateway());
+    let output = bash.output().expect("bash");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!((text.trim(), &*output.stderr), ("0", &b""[..]));
+}
+
+#[test]
 fn the_units_of_the_estimate_are_the_measured_ones() {
     let name = "store__store__cost__the_cost_of_every_operation_is_known.snap";
     let measured = read(&format!("tests/tests/store/snapshots/{name}"));

@@ -3,7 +3,7 @@
 mod print;
 mod recording;
 
-use super::output::Style;
+use super::output::{Style, print_lines};
 use clap::Args;
 use lambda_ws_local::cost::{
     Architecture, Prices, REGION, Workload, WorkloadError, estimate, savings,
@@ -11,7 +11,6 @@ use lambda_ws_local::cost::{
 use lambda_ws_local::emulator::Failure;
 use print::Report;
 use recording::Recording;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Estimate what an application costs on AWS in a month
@@ -156,10 +155,7 @@ impl Cost {
             true => format!("{:#}", report.json()),
             false => report.text(Style::stdout()),
         };
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        stdout.flush()?;
-        Ok(())
+        print_lines([text])
     }
 
     fn workload(&self, recording: Option<&Recording>) -> Result<Workload, WorkloadError> {

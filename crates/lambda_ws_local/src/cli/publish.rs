@@ -1,14 +1,14 @@
 //! Sends messages through the function of a running gateway.
 
 use super::gateway_client::GatewayClient;
-use super::output::Style;
+use super::output::{Style, print_lines};
 use super::recipients::Recipients;
 use clap::Args;
 use http::{Method, Uri};
 use lambda_ws_local::emulator::Failure;
 use lambda_ws_protocol::admin::Target;
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
 /// The timeout: Lambda's longest.
@@ -73,9 +73,7 @@ impl Publish {
 
 fn show(response: &Value) -> Result<(), Failure> {
     let sent = response["sent"].as_u64();
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{response}")?;
-    stdout.flush()?;
+    print_lines([response.to_string()])?;
     match sent {
         Some(0) => {
             let style = Style::stderr();
