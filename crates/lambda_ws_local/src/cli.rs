@@ -11,6 +11,7 @@ mod invoke;
 mod new;
 mod output;
 mod publish;
+mod recipients;
 mod serve;
 mod sign;
 mod signals;

@@ -8,6 +8,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use std::time::Instant;
 
+/// The handshakes of an address at once, if clients are disconnected.
+const HANDSHAKES: u32 = 10;
+
 async fn connect(me: Opening, Query(who): Query<Value>) -> Result<(), Error> {
     let user = who["user"].as_str().unwrap_or_default();
     me.user(user)?;
@@ -28,7 +31,13 @@ async fn main() -> Result<(), Error> {
         .handshakes_per_address(Rate::per_minute(60));
     let router = match std::env::args().nth(1).as_deref() {
         Some("error") => router.client_limits(limits),
-        Some("disconnect") => router.client_limits(limits.reaction(Reaction::Disconnect)),
+        // An attack of a few seconds reaches the smaller burst. The closed connections of one user do not count.
+        Some("disconnect") => router.client_limits(
+            limits
+                .connections_per_user(1000)
+                .handshakes_per_address(Rate::per_minute(60).burst(HANDSHAKES))
+                .reaction(Reaction::Disconnect),
+        ),
         _ => router,
     };
     let service = App::new(router).into_service().await?;

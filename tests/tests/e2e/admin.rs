@@ -235,6 +235,8 @@ case \"$*\" in
 'configure get region --profile ops') echo eu-west-1 ;;
 'configure export-credentials --format process --profile ops')
     echo '{\"Version\": 1, \"AccessKeyId\": \"a\", \"SecretAccessKey\": \"b\", \"SessionToken\": \"c\"}' ;;
+*'--profile old') echo 'usage: aws [options]
+aws: error: argument subcommand: Invalid choice, valid choices are:' >&2; exit 252 ;;
 *) echo \"unknown profile: $*\" >&2; exit 255 ;;
 esac
 ";
@@ -255,6 +257,11 @@ esac
     assert_eq!(ended.code, Some(1));
     let expected = "no credentials of the profile `other`: unknown profile";
     assert!(ended.errors()[0].contains(expected), "{ended:?}");
+    let old = ["--profile", "old", "--region", "us-east-1"];
+    let ended = with_variables(&[&path], &[&count[..], &old].concat()).await;
+    assert_eq!((ended.code, ended.errors().len()), (Some(1), 1));
+    let expected = "the AWS CLI here is version 1, which cannot export credentials";
+    assert!(ended.errors()[0].ends_with(expected), "{ended:?}");
     gateway.stop().await;
 }
 

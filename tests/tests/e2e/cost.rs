@@ -62,6 +62,13 @@ async fn a_number_that_is_not_valid_is_one_error() {
         ),
         (&["--bytes", "nan"], 1, "`--bytes NaN` is not valid"),
         (&["--price", "nosuch=1"], 1, "unknown price `nosuch`"),
+        (&["--bytes", "1e300"], 1, "`--bytes 1e300` is not valid"),
+        (&["--region", ""], 2, "expected a name such as eu-west-1"),
+        (
+            &["--price", "logs=1", "--price", "logs=2"],
+            1,
+            "the price `logs` is given twice",
+        ),
         (&["--price", "logs=-1"], 1, "the price `logs` is not valid"),
         (&["--recording", "nosuch"], 1, "pass the folder of --record"),
         (&["--connections", "x"], 2, "invalid value 'x'"),
@@ -75,6 +82,16 @@ async fn a_number_that_is_not_valid_is_one_error() {
             "{ended:?}"
         );
     }
+}
+
+#[test]
+fn a_reader_that_ends_first_is_not_an_error() {
+    let line = "exec 3> >(true); wait $!; \"$1\" cost >&3; echo $?";
+    let mut bash = std::process::Command::new("bash");
+    let bash = bash.args(["-c", line, "bash"]).arg(gateway());
+    let output = bash.output().expect("bash");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!((text.trim(), &*output.stderr), ("0", &b""[..]));
 }
 
 #[test]
@@ -123,6 +140,10 @@ fn the_documents_have_the_prices_of_the_program() {
         (
             "CloudWatch logs",
             format!("${} per GB", dollars(of("logs"))),
+        ),
+        (
+            "CloudWatch log storage",
+            format!("${} per GB and month", dollars(of("logs-storage"))),
         ),
         (
             "data transfer",

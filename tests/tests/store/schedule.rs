@@ -90,6 +90,8 @@ pub(crate) enum Deed {
     /// Moves to a room, as often as others get in the way.
     Enter(usize),
     Save,
+    /// Marks it as seen so many minutes after the time of the round.
+    MarkSeen(u8),
     MarkGone,
     Remove,
     /// Takes it out of a room if it has no record.
@@ -158,6 +160,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         3 => (0..ROOMS).prop_map(Deed::Leave),
         4 => (0..ROOMS).prop_map(Deed::Enter),
         3 => Just(Deed::Save),
+        3 => (0..12_u8).prop_map(Deed::MarkSeen),
         2 => Just(Deed::MarkGone),
         3 => Just(Deed::Remove),
         1 => (0..ROOMS).prop_map(Deed::Forget),

@@ -4,6 +4,10 @@ use super::history;
 use lambda_ws::Timestamp;
 use lambda_ws::store::{Record, Scope};
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// The interval in which a mark is replaced at most once.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(300);
 
 /// What is known of a connection, as far as it is the same for every store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,6 +17,7 @@ pub(crate) struct Known {
     pub(crate) user: Option<String>,
     pub(crate) rooms: BTreeSet<String>,
     pub(crate) session: Option<String>,
+    pub(crate) seen: Option<Timestamp>,
     pub(crate) gone: bool,
 }
 
@@ -24,6 +29,7 @@ impl From<&Record> for Known {
             user: record.user.clone(),
             rooms: record.rooms.clone(),
             session: record.session.clone(),
+            seen: record.seen,
             gone: record.gone,
         }
     }
@@ -53,6 +59,8 @@ pub(crate) enum Action {
     Enter(Timestamp, BTreeSet<String>, String),
     /// From the session that was read to another; no two calls save the same one.
     Save(Timestamp, Option<String>, String),
+    /// The time when its client was seen.
+    MarkSeen(Timestamp, Timestamp),
     Read(Timestamp),
     /// Whether the connection is found by those who read a group.
     Find(Scope, Timestamp),
@@ -129,7 +137,10 @@ fn apply(connection: &mut Option<Known>, action: &Action) -> Outcome {
         ),
         Action::MarkGone(at) if !live(connection, at) => Outcome::Marked(false),
         Action::Leave(at, _) if !live(connection, at) => Outcome::Done,
-        Action::Join(at, _) | Action::Enter(at, ..) | Action::Save(at, ..)
+        Action::Join(at, _)
+        | Action::Enter(at, ..)
+        | Action::Save(at, ..)
+        | Action::MarkSeen(at, _)
             if !live(connection, at) =>
         {
             Outcome::NotConnected
@@ -147,6 +158,11 @@ fn apply(connection: &mut Option<Known>, action: &Action) -> Outcome {
                 Action::Enter(_, _, room) => known.rooms = BTreeSet::from([room.clone()]),
                 Action::Save(_, before, _) if known.session != *before => return Outcome::Conflict,
                 Action::Save(_, _, session) => known.session = Some(session.clone()),
+                Action::MarkSeen(_, now) => {
+                    if known.seen.is_none_or(|seen| seen + INTERVAL <= *now) {
+                        known.seen = Some(*now);
+                    }
+                }
                 _ => unreachable!("all others are above"),
             }
             Outcome::Done

@@ -3,7 +3,7 @@
 use super::calls::Calls;
 use super::history::Call;
 use super::schedule::{CONNECTIONS, Deed, Round, Step, Task, id, room};
-use super::spec::{Action, Known, Outcome};
+use super::spec::{Action, INTERVAL, Known, Outcome};
 use futures_util::future::join_all;
 use lambda_ws::store::{Record, Scope, Store, StoreError};
 use lambda_ws::{ConnectionId, Timestamp};
@@ -108,6 +108,12 @@ impl<'a, S: Store> World<'a, S> {
             }
             (Deed::Enter(r), Some((at, _))) => self.switch_room(n, at, room(r)).await,
             (Deed::Save, Some((at, _))) => self.save(n, at).await,
+            (Deed::MarkSeen(minutes), Some((at, _))) => {
+                let now = self.now + Duration::from_secs(60 * u64::from(minutes));
+                let mark = store.mark_seen(&id, at, now, INTERVAL);
+                let action = Action::MarkSeen(at, now);
+                let _ = self.call(n, action, mark, |()| Outcome::Done).await;
+            }
             (Deed::MarkGone, Some((at, _))) => {
                 let mark = store.mark_gone(&id, at);
                 let marked = |won: &bool| Outcome::Marked(*won);

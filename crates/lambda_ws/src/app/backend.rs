@@ -55,6 +55,8 @@ pub(super) struct EventScope {
     pub(super) effects: Effects,
     /// The time when broadcasts must have returned.
     pub(super) deadline: Option<Instant>,
+    /// The time after the deadline to queue follow-up tasks and to respond.
+    pub(super) reserve: Duration,
     /// Of a function that is asked to count.
     pub(super) metrics: Option<Arc<EventMetrics>>,
 }
@@ -192,6 +194,7 @@ impl Backend {
         self.sender_without_event(&EventScope {
             effects: Effects::inline(),
             deadline: None,
+            reserve: Duration::ZERO,
             metrics: None,
         })
     }
@@ -264,6 +267,8 @@ impl Backend {
                 tasks,
                 width: self.width,
                 parent: share.map(|share| share.task),
+                // The rest of the reserve is for the response.
+                until: scope.deadline.map(|end| end + scope.reserve * 3 / 4),
             }),
             presences: self.presences.clone(),
             histories: self.histories.clone(),
@@ -320,13 +325,23 @@ struct Counted {
 impl Tasks for Counted {
     fn queue(&self, event: String) -> BoxFuture<'_, Result<(), BoxError>> {
         Box::pin(async move {
+            // A broadcast that gives up drops this future.
+            let mut counting = Counting(&self.metrics, Metric::TasksFailed);
             let queued = self.tasks.queue(event).await;
-            self.metrics.count(match &queued {
-                Ok(()) => Metric::TasksHandedOn,
-                Err(_) => Metric::TasksFailed,
-            });
+            if queued.is_ok() {
+                counting.1 = Metric::TasksHandedOn;
+            }
             queued
         })
+    }
+}
+
+/// Adds one to a metric when it is dropped.
+struct Counting<'m>(&'m EventMetrics, Metric);
+
+impl Drop for Counting<'_> {
+    fn drop(&mut self) {
+        self.0.count(self.1);
     }
 }
 

@@ -56,6 +56,8 @@ const DEADLINE: Duration = Duration::from_secs(25);
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InvocationContext<'a> {
     pub(crate) deadline: Option<Instant>,
+    /// The time between the deadline and that of Lambda.
+    pub(crate) reserve: Duration,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) trace_id: Option<&'a str>,
     /// The event, if handlers can keep it without a copy.
@@ -84,9 +86,10 @@ impl<'a> InvocationContext<'a> {
     /// Returns the context of an invocation that Lambda ends after this time.
     pub(crate) fn within(left: Duration) -> Self {
         // Reserves time to queue follow-up tasks and to respond.
-        let left = left.saturating_sub(RESERVE.min(left / 8));
+        let reserve = RESERVE.min(left / 8);
         Self {
-            deadline: Some(Instant::now() + left),
+            deadline: Some(Instant::now() + left.saturating_sub(reserve)),
+            reserve,
             ..Self::default()
         }
     }
@@ -197,6 +200,7 @@ impl Dispatcher {
         let scope = EventScope {
             effects: Effects::spawned(),
             deadline: None,
+            reserve: Duration::ZERO,
             metrics: metrics.clone(),
         };
         let response = self.respond_to(json, invocation, scope, opened);
@@ -238,6 +242,7 @@ impl Dispatcher {
             false => invocation,
         };
         scope.deadline = invocation.deadline;
+        scope.reserve = invocation.reserve;
         let trace = EventTrace::new(invocation.trace_id, matches!(event, Invocation::Task(_)));
         #[cfg(feature = "otel")]
         let event_span = self.begin_span(&event, invocation);

@@ -17,7 +17,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use std::time::SystemTime;
 use tokio::time::timeout;
 
-const BACKOFF: Backoff = Backoff::new(50, 4, 200, 2, Jitter::Half);
+/// The pauses take less than a second, because the event does nothing else meanwhile.
+const BACKOFF: Backoff = Backoff::new(50, 3, 400, 3, Jitter::Half);
 
 /// The maximum size of a response, in bytes.
 const ANSWER: usize = 64 * 1024;
@@ -89,7 +90,13 @@ impl TaskInvocation {
         };
         let (status, body) = match timeout(ATTEMPT, answer).await {
             Ok(answer) => answer.map_err(|error| (true, error))?,
-            Err(_) => return Err((true, format!("no response within {ATTEMPT:?}").into())),
+            Err(_) => {
+                let error = format!(
+                    "no response of Lambda's API within {ATTEMPT:?}; fix: check the network of the function: a VPC needs a NAT \
+                     gateway, or an interface endpoint for Lambda"
+                );
+                return Err((true, error.into()));
+            }
         };
         let reason = String::from_utf8_lossy(&body);
         let function = &self.function;
@@ -108,8 +115,15 @@ impl TaskInvocation {
                 );
                 Err((false, error.into()))
             }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let error = format!(
+                    "Lambda throttles the invocations of {function} (429); fix: raise the account's quota of concurrent \
+                     executions, which also limits the invocations per second, or lower `SEND_TASKS`: {reason}"
+                );
+                Err((true, error.into()))
+            }
             status => {
-                let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+                let passes = status.is_server_error();
                 let error = format!("Lambda rejects an event for {function} ({status}): {reason}");
                 Err((passes, error.into()))
             }
@@ -165,6 +179,83 @@ impl Tasks for TaskInvocation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// A server that answers each request with the next status, and the last one again and again. 0 is no response.
+    async fn lambda(statuses: &'static [u16]) -> (TaskInvocation, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = requests.clone();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let read = socket.read(&mut head).await.expect("a request");
+                assert!(head[..read].starts_with(b"POST /2015-03-31/functions/tasks/invocations"));
+                let number = counted.fetch_add(1, Relaxed).min(statuses.len() - 1);
+                match statuses[number] {
+                    0 => open.push(socket),
+                    status => {
+                        let answer = format!(
+                            "HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{{}}"
+                        );
+                        socket
+                            .write_all(answer.as_bytes())
+                            .await
+                            .expect("a response");
+                    }
+                }
+            }
+        });
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let invocation = TaskInvocation::new(&config, "tasks", Some(&url)).expect("an account");
+        (invocation, requests)
+    }
+
+    async fn queued(statuses: &'static [u16]) -> (Result<(), String>, usize) {
+        let (invocation, requests) = lambda(statuses).await;
+        let queued = invocation.queue("{}".to_owned()).await;
+        let queued = queued.map_err(|error| error.to_string());
+        (queued, requests.load(Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_throttled_or_failed_invocation_is_repeated() {
+        for statuses in [&[202][..], &[429, 202], &[503, 429, 500, 202]] {
+            assert_eq!(queued(statuses).await, (Ok(()), statuses.len()));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_invocation_that_fails_at_every_attempt_is_an_error_with_a_fix() {
+        for (statuses, attempts, fix) in [
+            (
+                &[429][..],
+                4,
+                "fix: raise the account's quota of concurrent executions",
+            ),
+            (&[404], 1, "fix: deploy it, or correct `TASK_FUNCTION`"),
+            (&[403], 1, "fix: allow `lambda:InvokeFunction`"),
+            (&[413], 1, "(413 Payload Too Large)"),
+            (&[0], 4, "fix: check the network of the function"),
+        ] {
+            let (queued, requests) = queued(statuses).await;
+            let error = queued.expect_err("an error");
+            assert!(error.contains(fix), "{error}");
+            assert_eq!(requests, attempts, "{error}");
+        }
+    }
 
     #[test]
     fn a_function_is_named_by_its_name_or_its_arn_in_the_same_region() {

@@ -20,7 +20,7 @@ use crate::metrics::Metric;
 use crate::task::Remaining;
 use std::time::Duration;
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{error, warn};
 
 /// Whether a broadcast continues an earlier one. Only then the caller owns the remaining recipients.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -122,13 +122,20 @@ impl Sender {
             let Some((left, error)) = left else {
                 return Ok(delivery);
             };
-            if let Some(error) = &error {
-                warn!(
+            let ends = is_unread || !options.stop_early || self.is_late();
+            match &error {
+                Some(error) if ends => error!(
+                    error = &**error as &dyn std::error::Error,
+                    "the follow-up task of a broadcast could not be queued: only the `rest` of its `Delivery` has the \
+                     recipients without the message"
+                ),
+                Some(error) => warn!(
                     error = &**error as &dyn std::error::Error,
                     "the follow-up task of a broadcast could not be queued; the event continues it until its deadline"
-                );
+                ),
+                None => {}
             }
-            if is_unread || !options.stop_early || self.is_late() {
+            if ends {
                 delivery.rest = Some(left);
                 return Ok(delivery);
             }

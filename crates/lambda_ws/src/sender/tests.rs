@@ -4,6 +4,7 @@ mod broadcasts;
 mod checkpoints;
 mod gone;
 mod groups;
+mod hand_off;
 mod json;
 mod one;
 mod publications;

@@ -9,6 +9,7 @@ mod table;
 mod target;
 
 use super::output::Style;
+use super::recipients::Recipients;
 use clap::{Args, Subcommand};
 use function::{AdminFunction, FunctionArgs};
 use lambda_ws_local::emulator::Failure;
@@ -21,7 +22,7 @@ use print::Output;
 use serde_json::value::to_raw_value;
 use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
-use target::{Members, Recipients};
+use target::Members;
 
 /// The exit code if no such connection exists.
 const NOBODY: u8 = 3;

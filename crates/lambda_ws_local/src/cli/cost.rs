@@ -3,7 +3,7 @@
 mod print;
 mod recording;
 
-use super::output::Style;
+use super::output::{Style, print_lines};
 use clap::Args;
 use lambda_ws_local::cost::{
     Architecture, Prices, REGION, Workload, WorkloadError, estimate, savings,
@@ -11,7 +11,6 @@ use lambda_ws_local::cost::{
 use lambda_ws_local::emulator::Failure;
 use print::Report;
 use recording::Recording;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Estimate what an application costs on AWS in a month
@@ -96,7 +95,7 @@ pub(super) struct Cost {
     #[arg(long, value_name = "DIR")]
     recording: Option<PathBuf>,
     /// The Region, whose prices are given with --price
-    #[arg(long, default_value = REGION)]
+    #[arg(long, default_value = REGION, value_parser = region)]
     region: String,
     /// Another price in dollars; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = price)]
@@ -111,6 +110,14 @@ fn architecture(text: &str) -> Result<Architecture, &'static str> {
         "arm64" => Ok(Architecture::Arm64),
         "x86_64" => Ok(Architecture::X86),
         _ => Err("expected `arm64` or `x86_64`"),
+    }
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let is_region = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    match !text.is_empty() && text.chars().all(is_region) {
+        true => Ok(text.to_owned()),
+        false => Err("expected a name such as eu-west-1"),
     }
 }
 
@@ -148,10 +155,7 @@ impl Cost {
             true => format!("{:#}", report.json()),
             false => report.text(Style::stdout()),
         };
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{text}")?;
-        stdout.flush()?;
-        Ok(())
+        print_lines([text])
     }
 
     fn workload(&self, recording: Option<&Recording>) -> Result<Workload, WorkloadError> {

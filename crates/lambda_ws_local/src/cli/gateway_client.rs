@@ -62,7 +62,9 @@ impl<'u> GatewayClient<'u> {
         let response = http::send(url, None, request).await;
         let response = response.map_err(|error| match error {
             http::SendError::NotConnected(error) => Failure::because(
-                &format!("no gateway is running at {url}: give its address with --url"),
+                &format!(
+                    "no gateway is running at {url}: start one with `lambda-ws-local`, or give its address with --url"
+                ),
                 error,
             ),
             error => Failure::from(error),

@@ -3,7 +3,7 @@
 use lambda_ws_local::activity::{Operation, OperationKind};
 use lambda_ws_local::emulator::{Failure, Notice, Reporter};
 use lambda_ws_local::function::{LogLine, Stream};
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -208,6 +208,23 @@ impl Printer {
             line.push_str(&format!(" {detail}"));
         }
         self.line(line);
+    }
+}
+
+/// Writes lines to stdout. If its reader has ended, as `head` does, the command ends too.
+pub(super) fn print_lines(lines: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        written => Ok(written?),
     }
 }
 

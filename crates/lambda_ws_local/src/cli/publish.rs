@@ -1,12 +1,14 @@
 //! Sends messages through the function of a running gateway.
 
 use super::gateway_client::GatewayClient;
-use super::output::Style;
-use clap::{ArgGroup, Args};
+use super::output::{Style, print_lines};
+use super::recipients::Recipients;
+use clap::Args;
 use http::{Method, Uri};
 use lambda_ws_local::emulator::Failure;
+use lambda_ws_protocol::admin::Target;
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::time::Duration;
 
 /// The timeout: Lambda's longest.
@@ -16,29 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 ///
 /// The command invokes the function with {"publish": ..}, which lambda_ws handles, and prints the result as JSON.
 #[derive(Debug, Args)]
-#[command(
-    group(ArgGroup::new("recipients").required(true)),
-    after_help = "Examples:
+#[command(after_help = "Examples:
   lambda-ws-local publish --room tea 'hello'
   lambda-ws-local publish --user ann '{\"type\":\"price\",\"cents\":250}'
   date | lambda-ws-local publish --everyone -
 The same on AWS:
   aws lambda invoke --function-name chat --cli-binary-format raw-in-base64-out \\
-    --payload '{\"publish\":{\"room\":\"tea\",\"data\":\"hello\"}}' /dev/stdout"
-)]
+    --payload '{\"publish\":{\"room\":\"tea\",\"data\":\"hello\"}}' /dev/stdout")]
 pub(super) struct Publish {
-    /// Send to a room
-    #[arg(long, value_name = "NAME", group = "recipients")]
-    room: Option<String>,
-    /// Send to the connections of a user
-    #[arg(long, value_name = "NAME", group = "recipients")]
-    user: Option<String>,
-    /// Send to one connection
-    #[arg(long, value_name = "ID", group = "recipients")]
-    connection: Option<String>,
-    /// Send to all connections
-    #[arg(long, group = "recipients")]
-    everyone: bool,
+    #[command(flatten)]
+    to: Recipients,
     /// The message; `-` reads it from standard input
     #[arg(value_name = "MESSAGE")]
     message: String,
@@ -62,19 +51,13 @@ impl Publish {
             message => message.to_owned(),
         };
         let mut publish = json!({"data": message});
-        let whom = [
-            ("room", self.room),
-            ("user", self.user),
-            ("connection", self.connection),
-        ];
-        for (name, value) in whom {
-            if let Some(value) = value {
-                publish[name] = value.into();
-            }
-        }
-        if self.everyone {
-            publish["everyone"] = true.into();
-        }
+        let (name, recipients) = match self.to.target() {
+            Target::Room(room) => ("room", room.into()),
+            Target::User(user) => ("user", user.into()),
+            Target::Connection(id) => ("connection", id.into()),
+            Target::Everyone => ("everyone", true.into()),
+        };
+        publish[name] = recipients;
         let query = self.function.map(|name| {
             let name =
                 percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
@@ -90,9 +73,7 @@ impl Publish {
 
 fn show(response: &Value) -> Result<(), Failure> {
     let sent = response["sent"].as_u64();
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{response}")?;
-    stdout.flush()?;
+    print_lines([response.to_string()])?;
     match sent {
         Some(0) => {
             let style = Style::stderr();

@@ -22,8 +22,18 @@ pub struct Price {
 
 /// All prices in dollars, in the order in which they are shown. The documentation is tested against them.
 ///
-/// Sources: the pricing pages of API Gateway (WebSocket APIs), Lambda, DynamoDB (on demand), CloudWatch and EC2 (data
-/// transfer).
+/// Each price is that of the first tier, without commitments. Sources:
+///
+/// - <https://aws.amazon.com/api-gateway/pricing/>: WebSocket APIs; the second price of messages begins at one billion a month
+/// - <https://aws.amazon.com/lambda/pricing/>: requests and GB-seconds, the first tier of which has 7.5 billion GB-seconds on
+///   arm64 and 6 billion on x86_64
+/// - <https://aws.amazon.com/dynamodb/pricing/on-demand/>: the standard table class, with the prices since 1 November 2024
+/// - <https://aws.amazon.com/cloudwatch/pricing/>: logs of Lambda in the standard log class, up to 10 TB a month (tiers since
+///   1 May 2025), and their storage after compression
+/// - <https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer>: data transfer to the Internet, up to 10 TB a month
+///
+/// Metrics in the embedded metric format are not counted: their number does not depend on the traffic. Each costs $0.30 a
+/// month.
 pub const PRICES: [Price; 12] = [
     price("api-messages", 1.0, "million messages of up to 32 KB"),
     price(
@@ -64,6 +74,9 @@ pub enum PriceError {
     /// The name is unknown.
     #[error("unknown price `{0}`: expected one of {names}", names = names())]
     Unknown(String),
+    /// A price is changed twice.
+    #[error("the price `{0}` is given twice: remove one of them")]
+    Twice(String),
     /// The value is not a price.
     #[error("the price `{0}` is not valid: expected a number of dollars from 0 to 1000000")]
     NotAPrice(String),
@@ -81,7 +94,7 @@ impl Prices {
     ///
     /// # Errors
     ///
-    /// A name is unknown, or a value is negative, too large or not a number.
+    /// A name is unknown or given twice, or a value is negative, too large or not a number.
     pub fn changed<'a>(
         changes: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<Self, PriceError> {
@@ -92,7 +105,9 @@ impl Prices {
             if !(0.0..=HIGHEST).contains(&dollars) {
                 return Err(PriceError::NotAPrice(name.to_owned()));
             }
-            changed.insert(price.name, dollars);
+            if changed.insert(price.name, dollars).is_some() {
+                return Err(PriceError::Twice(name.to_owned()));
+            }
         }
         Ok(Self { changed })
     }

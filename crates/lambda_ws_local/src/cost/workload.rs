@@ -92,11 +92,19 @@ impl Default for Workload {
 
 /// A number of a workload that is not valid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`--{option} {value}` is not valid: expected {expected}")]
+#[error("`--{option} {}` is not valid: expected {expected}", shown(*value))]
 pub struct WorkloadError {
     option: &'static str,
     value: f64,
     expected: String,
+}
+
+/// Returns a number for a message. All digits of a very large one would fill the screen.
+fn shown(value: f64) -> String {
+    match value.is_finite() && value.abs() >= 1e15 {
+        true => format!("{value:e}"),
+        false => value.to_string(),
+    }
 }
 
 /// The largest number of any input, so that no product overflows.

@@ -12,7 +12,7 @@ pub(super) const CDK_OUT: &str = "cdk.out";
 /// The settings of a CDK app, which can name another output folder.
 const SETTINGS: &str = "cdk.json";
 const MANIFEST: &str = "manifest.json";
-/// The maximum depth of nested assemblies. A CDK app has one for each `Stage` construct.
+/// The maximum depth of nested assemblies and of nested stacks. A CDK app has an assembly for each `Stage` construct.
 const MAX_DEPTH: usize = 8;
 
 /// The used members of `cdk.json`.
@@ -72,8 +72,8 @@ pub fn default_template(folder: &Path) -> Result<Option<PathBuf>, Failure> {
     match stacks.as_slice() {
         [stack] => Ok(Some(stack.template.clone())),
         [] => Err(Failure::new(format!(
-            "no stack in {shown} has a WebSocket API: pass the template of a nested stack with --template, or add a \
-             `WebSocketApi` to the CDK app and run `cdk synth`"
+            "no stack in {shown} has a WebSocket API: add a `WebSocketApi` to the CDK app and run `cdk synth`, or pass \
+             another template with --template"
         ))),
         several => {
             let line = |stack: &Stack| {
@@ -122,7 +122,7 @@ fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<
                 },
             ) => {
                 let template = assembly.join(file);
-                if has_websocket_api(&template) {
+                if has_websocket_api(assembly, &template, MAX_DEPTH) {
                     let name = artifact.display_name.unwrap_or(id);
                     stacks.push(Stack { name, template });
                 }
@@ -142,7 +142,8 @@ fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<
     Ok(())
 }
 
-fn has_websocket_api(template: &Path) -> bool {
+/// Whether a stack of an assembly or one of its nested stacks contains a WebSocket API.
+fn has_websocket_api(assembly: &Path, template: &Path, depth: usize) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Template {
@@ -155,14 +156,21 @@ fn has_websocket_api(template: &Path) -> bool {
         r#type: String,
         #[serde(default)]
         properties: serde_json::Value,
+        #[serde(default)]
+        metadata: serde_json::Value,
     }
     let text = fs::read(template).unwrap_or_default();
     let template: Result<Template, _> = serde_json::from_slice(&text);
     let mut resources = template
         .into_iter()
         .flat_map(|one| one.resources.into_values());
-    resources.any(|one| {
-        one.r#type == "AWS::ApiGatewayV2::Api" && one.properties["ProtocolType"] == "WEBSOCKET"
+    resources.any(|one| match &*one.r#type {
+        "AWS::ApiGatewayV2::Api" => one.properties["ProtocolType"] == "WEBSOCKET",
+        "AWS::CloudFormation::Stack" if depth > 0 => {
+            let file = one.metadata["aws:asset:path"].as_str();
+            file.is_some_and(|file| has_websocket_api(assembly, &assembly.join(file), depth - 1))
+        }
+        _ => false,
     })
 }
 
@@ -210,6 +218,51 @@ mod tests {
         write(folder, DEFAULT_TEMPLATE, &json!({}));
         let found = default_template(folder).expect("a template");
         assert_eq!(found, Some(folder.join(DEFAULT_TEMPLATE)));
+    }
+
+    #[test]
+    fn a_websocket_api_of_a_nested_stack_belongs_to_the_stack_around_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        let around = |file: &str| {
+            let metadata = json!({"aws:asset:path": file});
+            json!({"Resources": {"Net": {"Type": "AWS::CloudFormation::Stack", "Metadata": metadata}}})
+        };
+        write(
+            folder,
+            "cdk.out/Chat.template.json",
+            &around("Net.nested.template.json"),
+        );
+        write(
+            folder,
+            "cdk.out/Net.nested.template.json",
+            &around("Edge.nested.template.json"),
+        );
+        write(
+            folder,
+            "cdk.out/Edge.nested.template.json",
+            &api("WEBSOCKET"),
+        );
+        write(
+            folder,
+            "cdk.out/Data.template.json",
+            &around("None.nested.template.json"),
+        );
+        // A template that contains itself does not end.
+        write(
+            folder,
+            "cdk.out/Loop.template.json",
+            &around("Loop.template.json"),
+        );
+        let artifacts =
+            json!({"Chat": stack("Chat"), "Data": stack("Data"), "Loop": stack("Loop")});
+        write(
+            folder,
+            "cdk.out/manifest.json",
+            &json!({"artifacts": artifacts}),
+        );
+        let found = default_template(folder).expect("one template");
+        assert_eq!(found, Some(folder.join("cdk.out/Chat.template.json")));
     }
 
     #[test]

@@ -115,7 +115,9 @@ pub(super) fn replace_assets(template: &mut Template) {
             }
             cdk_asset::Program::Ambiguous(binaries) => {
                 let text = format!(
-                    "the program of function {} runs from its asset, because it can be any of the binaries {}; to build                      it with cargo, run `cdk synth` again, or add the metadata `BuildMethod: rust-cargolambda` and                      `BuildProperties: {{ Binary: NAME }}` to its `CfnFunction`",
+                    "the program of function {} runs from its asset, because it can be any of the binaries {}; to build \
+                     it with cargo, run `cdk synth` again, or add the metadata `BuildMethod: rust-cargolambda` and \
+                     `BuildProperties: {{ Binary: NAME }}` to its `CfnFunction`",
                     title(function),
                     binaries.join(", ")
                 );

@@ -133,10 +133,18 @@ impl Project {
                 self.template.path.display()
             ))),
             [_, second, ..] => Err(Failure::new(format!(
-                "{}:{}: a second WebSocket API is not supported: remove one",
-                self.template.path.display(),
-                second.line
+                "{}: a second WebSocket API is not supported: remove one",
+                self.place(second.line)
             ))),
+        }
+    }
+
+    /// Returns the position of a part: the path and the line, or only the path of another stack's part.
+    fn place(&self, line: usize) -> String {
+        let path = self.template.path.display();
+        match line {
+            0 => path.to_string(),
+            line => format!("{path}:{line}"),
         }
     }
 
@@ -180,9 +188,8 @@ impl Project {
             _ => code::bootstrap(function).map_err(|why| {
                 let fixes = code::fixes(function, !self.options.program.is_empty());
                 Failure::new(format!(
-                    "{}:{}: function {} cannot run here: {why}; {fixes}",
-                    self.template.path.display(),
-                    function.line,
+                    "{}: function {} cannot run here: {why}; {fixes}",
+                    self.place(function.line),
                     code::title(function),
                 ))
             }),
@@ -261,8 +268,7 @@ impl Project {
             let ttl = table.ttl_attribute.as_deref();
             let created = dynamodb.create_table(table.create.clone(), ttl).await;
             created.map_err(|error| {
-                let path = self.template.path.display();
-                Failure::because(&format!("{path}:{}: table", table.line), error)
+                Failure::because(&format!("{}: table", self.place(table.line)), error)
             })?;
         }
         Ok(dynamodb)

@@ -1,6 +1,7 @@
 //! The text of a template as a tree of nodes, with its problems and notes.
 
 mod document;
+mod nested_stacks;
 mod node;
 mod other_stacks;
 mod problem;

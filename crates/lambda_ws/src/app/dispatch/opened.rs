@@ -104,6 +104,7 @@ impl Dispatcher {
                 let scope = EventScope {
                     effects: Effects::inline(),
                     deadline: beside.awaited().deadline,
+                    reserve: beside.reserve,
                     metrics: metrics.cloned(),
                 };
                 // Its `$connect` returned before this event arrived.

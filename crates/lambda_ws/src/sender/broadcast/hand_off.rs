@@ -4,10 +4,16 @@ use crate::error::BoxError;
 use crate::random::new_id;
 use crate::task::Remaining;
 use crate::task::{MOST_HOPS, Send, Task, TaskKind, Tasks};
+use futures_util::future::join_all;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 
 /// The default number of tasks that share a broadcast (`SEND_TASKS`).
 pub(crate) const SEND_TASKS: usize = 4;
+
+/// The timeout of all attempts to queue a task. The event sends nothing in this time.
+const QUEUED: Duration = Duration::from_secs(5);
 
 /// Queues tasks for recipients that an event or another task could not reach in its time.
 #[derive(Clone)]
@@ -16,6 +22,9 @@ pub(crate) struct TaskHandOff {
     pub(crate) width: usize,
     /// The current task, if there is one, and the number of tasks in a row before it.
     pub(crate) parent: Option<(String, u32)>,
+    /// The time when the tasks must be queued, so that the event can still report those that are not. It is after the
+    /// deadline of the broadcast.
+    pub(crate) until: Option<Instant>,
 }
 
 impl TaskHandOff {
@@ -40,9 +49,11 @@ impl TaskHandOff {
         let parts = rest.split(width);
         let count = parts.len() as f64;
         let share = |rate: f64| (rate / count).max(1.0) as u32;
-        let mut queued = 0;
-        let mut left: Option<(Remaining, BoxError)> = None;
-        for (number, part) in parts.into_iter().enumerate() {
+        let time = self
+            .until
+            .map(|until| until.saturating_duration_since(Instant::now()));
+        let most = time.map_or(QUEUED, |time| time.min(QUEUED));
+        let tasks = parts.into_iter().enumerate().map(|(number, part)| {
             let id = match self.parent {
                 Some(_) => id.clone(),
                 None => format!("{id}-{number}"),
@@ -53,8 +64,17 @@ impl TaskHandOff {
                 full: Some(share(full)),
                 rest: part,
             };
-            let task = Task::new(id, hop, TaskKind::Send(Box::new(send)));
-            let Err(error) = task.queue(&*self.tasks).await else {
+            Task::new(id, hop, TaskKind::Send(Box::new(send)))
+        });
+        let tasks = tasks.map(async |task| {
+            let queued = timeout(most, task.queue(&*self.tasks)).await;
+            let late = |_| Err(format!("Lambda did not accept it within {most:?}").into());
+            (task, queued.unwrap_or_else(late))
+        });
+        let mut queued = 0;
+        let mut left: Option<(Remaining, BoxError)> = None;
+        for (task, outcome) in join_all(tasks).await {
+            let Err(error) = outcome else {
                 queued += 1;
                 continue;
             };

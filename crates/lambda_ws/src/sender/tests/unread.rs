@@ -71,6 +71,7 @@ async fn fault_l15_tasks_go_on_with_a_page_that_cannot_be_read() {
         tasks: Arc::new(queue.clone()),
         width: 2,
         parent: None,
+        until: None,
     };
     let bench = bench(1, Some(hand_off)).await;
     let delivery = bench.sender.room("tea").send("hello").await.unwrap();

@@ -145,7 +145,10 @@ async fn export(profile: Option<&str>) -> Result<Exported, Failure> {
     let output = aws(&args, profile).await?;
     if !output.status.success() {
         let reason = String::from_utf8_lossy(&output.stderr);
-        let reason = reason.trim();
+        let reason = match reason.contains("Invalid choice") {
+            true => "the AWS CLI here is version 1, which cannot export credentials",
+            false => reason.trim(),
+        };
         return Err(Failure::new(match profile {
             Some(name) => {
                 format!("the AWS CLI has no credentials of the profile `{name}`: {reason}")

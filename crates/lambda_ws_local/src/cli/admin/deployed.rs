@@ -95,7 +95,10 @@ impl DeployedFunction {
         let response = match sent {
             Ok(Ok(response)) => response,
             Ok(Err(error @ SendError::NotConnected(_))) => {
-                let text = format!("cannot reach {}", self.endpoint);
+                let text = format!(
+                    "cannot reach {}: check --region, --endpoint-url and the network",
+                    self.endpoint
+                );
                 return Err(CommandError::NotInvoked(Failure::because(&text, error)));
             }
             Ok(Err(error)) => return Err(CommandError::Failed(error.into())),
@@ -137,7 +140,8 @@ impl DeployedFunction {
                 "there is no function `{name}` in {region}: check --function and --region: {reason}"
             ))),
             StatusCode::TOO_MANY_REQUESTS => CommandError::NotInvoked(Failure::new(format!(
-                "Lambda throttles the invocations of `{name}` (429): {reason}"
+                "Lambda throttles the invocations of `{name}` (429): repeat the command later, or raise the function's reserved \
+                 concurrency: {reason}"
             ))),
             status if status.is_server_error() => CommandError::Failed(Failure::new(format!(
                 "Lambda failed with status {status}: {reason}"

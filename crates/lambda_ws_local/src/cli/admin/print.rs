@@ -1,7 +1,7 @@
 //! The output of commands: text for people, or JSON lines.
 
 use super::table::{lines, safe};
-use crate::cli::output::Style;
+use crate::cli::output::{Style, print_lines};
 use lambda_ws_local::emulator::Failure;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::admin::{
@@ -9,7 +9,7 @@ use lambda_ws_protocol::admin::{
 };
 use serde::Serialize;
 use serde_json::json;
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -44,7 +44,7 @@ impl Output {
     pub(super) fn count(self, count: u64) -> Result<(), Failure> {
         match self.is_json {
             true => write_json([&json!({ "count": count })]),
-            false => write([count.to_string()]),
+            false => print_lines([count.to_string()]),
         }
     }
 
@@ -105,7 +105,7 @@ impl Output {
         }
         let style = Style::stdout();
         let width = "user agent".len();
-        write(lines(&rows).into_iter().map(|line| {
+        print_lines(lines(&rows).into_iter().map(|line| {
             let (name, value) = line.split_at_checked(width + 2).unwrap_or((&line, ""));
             format!("{}{value}", style.faint(name))
         }))
@@ -122,7 +122,7 @@ impl Output {
             ("failed", done.failed),
             ("follow-up tasks", done.tasks),
         ];
-        write([sentence(counts)])
+        print_lines([sentence(counts)])
     }
 
     pub(super) fn sent(self, sent: &Sent) -> Result<(), Failure> {
@@ -138,7 +138,7 @@ impl Output {
         ];
         let position = sent.position.as_ref();
         let position = position.map(|position| format!(", position {position}"));
-        write([sentence(counts) + &position.unwrap_or_default()])
+        print_lines([sentence(counts) + &position.unwrap_or_default()])
     }
 
     pub(super) fn tasks(self, tasks: &[TaskRow], is_first: bool) -> Result<(), Failure> {
@@ -173,7 +173,7 @@ impl Output {
             )),
             false => {
                 let style = Style::stdout();
-                write(messages.map(|(seq, data)| {
+                print_lines(messages.map(|(seq, data)| {
                     format!("{} {}", style.faint(&format!("#{seq}")), safe(data.get()))
                 }))
             }
@@ -193,7 +193,7 @@ fn table(
     // The header also gives the columns of later parts their least width.
     let lines = lines(&rows).into_iter().enumerate();
     let lines = lines.filter(|(number, _)| is_first || *number > 0);
-    write(lines.map(|(number, line)| match number {
+    print_lines(lines.map(|(number, line)| match number {
         0 => style.strong(&line),
         _ => line,
     }))
@@ -248,22 +248,5 @@ fn write_json<T: Serialize>(values: impl IntoIterator<Item = T>) -> Result<(), F
     let lines = values
         .into_iter()
         .map(|value| serde_json::to_string(&value));
-    write(lines.collect::<Result<Vec<_>, _>>()?)
-}
-
-/// Writes lines to stdout. If its reader has ended, as `head` does, the command ends too.
-fn write(lines: impl IntoIterator<Item = String>) -> Result<(), Failure> {
-    let mut text = String::new();
-    for line in lines {
-        text.push_str(&line);
-        text.push('\n');
-    }
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        written => Ok(written?),
-    }
+    print_lines(lines.collect::<Result<Vec<_>, _>>()?)
 }

@@ -1,6 +1,7 @@
 //! The other stacks of a CDK app. A template refers to their outputs, and their resources belong to the same application.
 
 use super::document;
+use super::nested_stacks::inlined;
 use super::node::{Entry, Node, Value};
 use super::report::Report;
 use std::collections::BTreeMap;
@@ -14,12 +15,13 @@ const TEMPLATE: &str = ".template.json";
 /// The maximum number of other stacks. CloudFormation allows more, but reading them takes time.
 const MAX_STACKS: usize = 100;
 /// The maximum nesting of values. CloudFormation's own limit is lower, and each level uses stack space.
-const MAX_DEPTH: usize = 100;
+pub(super) const MAX_DEPTH: usize = 100;
 /// The sections that resources refer to.
-const SECTIONS: [&str; 4] = ["Resources", "Parameters", "Mappings", "Conditions"];
+pub(super) const SECTIONS: [&str; 4] = ["Resources", "Parameters", "Mappings", "Conditions"];
 
-/// Adds the resources of the stacks whose outputs a synthesized template uses, and replaces these references by the values of
-/// the outputs. A template that the CDK did not synthesize is returned unchanged. Added parts have the line 0.
+/// Adds the resources of nested stacks and of the stacks whose outputs a synthesized template uses, and replaces these
+/// references by the values of the outputs. A template that the CDK did not synthesize is returned unchanged. Added parts have
+/// the line 0.
 pub(crate) fn joined(root: Node, path: &Path, report: &Report) -> Node {
     let name = path.file_name().and_then(|name| name.to_str());
     let Some(name) = name.filter(|name| name.ends_with(TEMPLATE)) else {
@@ -28,13 +30,14 @@ pub(crate) fn joined(root: Node, path: &Path, report: &Report) -> Node {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut unread = templates(&folder.join(MANIFEST));
     unread.retain(|_, file| *file != *name);
-    let mut root = root;
+    let mut root = inlined(root, folder);
     // Each round reads at least one stack. A stack can use the outputs of another one.
     while let Some((stack, file, line)) = next(&root, folder, &unread) {
         unread.remove(&stack);
         let Some(other) = read(&folder.join(file)) else {
             continue;
         };
+        let other = inlined(other, folder);
         match shared_resource(&root, &other) {
             Some(id) => {
                 let text = format!(
@@ -63,7 +66,8 @@ fn templates(manifest: &Path) -> BTreeMap<String, PathBuf> {
     templates.take(MAX_STACKS).collect()
 }
 
-fn read(path: &Path) -> Option<Node> {
+/// Returns the template in a file.
+pub(super) fn read(path: &Path) -> Option<Node> {
     let text = fs::read_to_string(path).ok()?;
     document::read(&text, &Report::default()).ok()
 }
@@ -114,7 +118,7 @@ fn next(
         return None;
     }
     unread.iter().find_map(|(stack, file)| {
-        let other = read(&folder.join(file))?;
+        let other = inlined(read(&folder.join(file))?, folder);
         let mut uses = uses.iter();
         let (_, line) = uses.find(|(one, _)| one.value(stack, &other).is_some())?;
         Some((stack.clone(), file.clone(), *line))
@@ -177,7 +181,7 @@ fn add(root: Node, stack: &str, other: &Node) -> Node {
 }
 
 /// Returns a copy of a value without positions, because they are in another file.
-fn unplaced(node: &Node, depth: usize) -> Node {
+pub(super) fn unplaced(node: &Node, depth: usize) -> Node {
     let value = rebuilt(&node.value, depth, &|one| unplaced(one, depth + 1));
     let value = match value {
         Value::Map(entries) => {
@@ -219,7 +223,7 @@ fn replaced(node: &Node, stack: &str, other: &Node, depth: usize) -> Node {
 }
 
 /// Returns a list or a map with changed values.
-fn rebuilt(value: &Value, depth: usize, change: &dyn Fn(&Node) -> Node) -> Value {
+pub(super) fn rebuilt(value: &Value, depth: usize, change: &dyn Fn(&Node) -> Node) -> Value {
     match value {
         Value::List(items) if depth < MAX_DEPTH => Value::List(items.iter().map(change).collect()),
         Value::Map(entries) if depth < MAX_DEPTH => {

@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Note {
-    /// The line in the template, counted from 1.
+    /// The line in the template, counted from 1; 0 if the part is in the template of another stack.
     pub line: usize,
     /// One phrase that starts in lower case: the part and its local behavior.
     pub text: String,
@@ -37,7 +37,10 @@ impl Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.text)
+        match self.line {
+            0 => f.write_str(&self.text),
+            line => write!(f, "line {line}: {}", self.text),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Assets of the CDK: folders of `cdk.out` with the program that cargo-lambda built.
+//! Assets of the CDK: folders of `cdk.out` with the program that cargo-lambda built, also for `RustFunction` of
+//! `cargo-lambda-cdk`.
 
 use super::cargo_packages::{MANIFEST, MAX_STEPS, Packages};
 use std::fs;
@@ -8,6 +9,8 @@ use std::path::{Path, PathBuf};
 const MAX_NEIGHBOURS: usize = 3;
 /// The output folder of cargo-lambda, with one folder for each binary.
 const CARGO_LAMBDA: &str = "target/lambda";
+/// The output folder of cargo. `RustFunction` of `cargo-lambda-cdk` moves the program from there into the asset.
+const CARGO: &str = "target";
 /// The source paths of the standard library, which the panic messages of every Rust program contain.
 const RUST: &[u8] = b"/rustc/";
 
@@ -45,7 +48,7 @@ pub(crate) fn is_asset(path: &Path) -> bool {
 }
 
 /// Finds the cargo package of the program in an asset. The template contains only the path of the asset, so the program is
-/// compared with the output of cargo-lambda. A program that was built again since has no equal. Then a Rust program is the
+/// compared with the output of cargo-lambda and cargo. A program that was built again since has no equal. Then a Rust program is the
 /// only binary of the nearest package.
 pub(crate) fn program(asset: &Path) -> Program {
     let bootstrap = asset.join("bootstrap");
@@ -86,31 +89,45 @@ fn folders(asset: &Path) -> impl Iterator<Item = PathBuf> {
     let above = asset.ancestors().skip(1).take(MAX_STEPS);
     // The first folder is `cdk.out`.
     let near = asset.ancestors().skip(2).take(MAX_NEIGHBOURS);
-    let beside = near.flat_map(|folder| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path())
-    });
+    let beside = near.flat_map(paths);
     above.map(Path::to_owned).chain(beside)
 }
 
 /// Returns the binary in a package that cargo-lambda built into this program.
 fn output_of(folder: &Path, program: &[u8]) -> Option<Binary> {
-    let built = fs::read_dir(folder.join(CARGO_LAMBDA)).ok()?;
-    if !folder.join(MANIFEST).is_file() {
+    let manifest = folder.join(MANIFEST);
+    if !(manifest.is_file() && folder.join(CARGO).is_dir()) {
         return None;
     }
     let is_equal = |path: &Path| {
         let size = path
             .metadata()
-            .is_ok_and(|file| file.len() == program.len() as u64);
+            .is_ok_and(|file| file.is_file() && file.len() == program.len() as u64);
         size && fs::read(path).is_ok_and(|bytes| bytes == program)
     };
-    let mut built = built.flatten().map(|entry| entry.path());
-    let found = built.find(|path| is_equal(&path.join("bootstrap")))?;
+    let mut built = paths(&folder.join(CARGO_LAMBDA));
+    let binary = match built.find(|path| is_equal(&path.join("bootstrap"))) {
+        Some(found) => found.file_name()?.to_str()?.to_owned(),
+        None => {
+            // `target/TRIPLE/PROFILE/deps/chat_server-HASH` of the binary `chat-server`.
+            let profiles = paths(&folder.join(CARGO)).flat_map(|triple| paths(&triple));
+            let mut built = profiles.flat_map(|profile| paths(&profile.join("deps")));
+            let found = built.find(|path| path.extension().is_none() && is_equal(path))?;
+            let (name, _) = found.file_name()?.to_str()?.rsplit_once('-')?;
+            let mut binaries = Packages::of(&manifest)?.binaries().into_iter();
+            binaries.find(|one| one.replace('-', "_") == name)?
+        }
+    };
     Some(Binary {
         folder: folder.to_owned(),
-        binary: found.file_name()?.to_str()?.to_owned(),
+        binary,
     })
+}
+
+/// Returns the paths in a folder; none if it does not exist.
+fn paths(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
 }
 
 fn is_rust(program: &[u8]) -> bool {
@@ -162,6 +179,23 @@ mod tests {
         write(root, "infra/cdk.out/asset.1/bootstrap", "program");
         let asset = root.join("infra/cdk.out/asset.1");
         assert_eq!(program(&asset), found(&service, "chat"));
+    }
+
+    #[test]
+    fn the_program_of_a_rust_function_is_the_equal_output_of_cargo() {
+        let root = tempfile::tempdir().expect("a folder");
+        let (root, service) = (root.path(), root.path().join("service"));
+        package(&service, "tea-room");
+        write(&service, "src/bin/tea-orders.rs", MAIN);
+        let deps = "target/aarch64-unknown-linux-gnu/release/deps";
+        write(&service, &format!("{deps}/tea_room-0123"), "program 1");
+        write(&service, &format!("{deps}/tea_orders-4567"), "program 2");
+        write(&service, &format!("{deps}/tea_orders-4567.d"), "program 2");
+        write(root, "cdk.out/asset.1/bootstrap", "program 2");
+        let asset = root.join("cdk.out/asset.1");
+        assert_eq!(program(&asset), found(&service, "tea-orders"));
+        write(root, "cdk.out/asset.1/bootstrap", "program 3");
+        assert_eq!(program(&asset), Program::Other);
     }
 
     #[test]
