@@ -12,7 +12,7 @@ use tracing::warn;
 /// The namespace of the registrations. No value of an application can have it.
 const NAMESPACE: &str = "rate";
 
-/// How often a task reads the registrations: half a read unit each time.
+/// How often a task reads the registrations, which costs a read unit.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long a registration lasts, and the age at which it is renewed. The registration of a killed task expires.

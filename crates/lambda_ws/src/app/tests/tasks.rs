@@ -277,7 +277,7 @@ async fn the_share_of_a_killed_task_returns_after_30_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sharing_the_rate_costs_two_writes_a_chain_and_a_read_every_two_seconds() {
+async fn sharing_the_rate_costs_few_writes_and_a_read_every_two_seconds() {
     let world = World::crowd(3000).await;
     assert_eq!(world.shout(300, 20).await, (0, false));
     let requests = world.requests();
