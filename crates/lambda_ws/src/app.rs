@@ -12,6 +12,7 @@ mod logs;
 #[cfg(feature = "otel")]
 mod otel;
 mod quota;
+mod rate_share;
 mod runtime;
 #[cfg(feature = "sdk")]
 mod sdk;

@@ -17,7 +17,7 @@ mod tests;
 mod throttle;
 
 pub use audience::Audience;
-pub(crate) use broadcast::{Checkpoint, SEND_TASKS, TaskHandOff};
+pub(crate) use broadcast::{Checkpoint, ParentTask, SEND_TASKS, TaskHandOff};
 pub use bye::Bye;
 pub use delivery::Delivery;
 pub(crate) use event_origin::EventOrigin;

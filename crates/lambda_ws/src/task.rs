@@ -80,6 +80,9 @@ pub(crate) struct Send {
     /// The part's share of the full rate. Tasks of older versions do not contain it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) full: Option<u32>,
+    /// The full rate that all broadcasts share. Tasks of older versions do not contain it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) total: Option<u32>,
     pub(crate) rest: Remaining,
 }
 

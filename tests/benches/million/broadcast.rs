@@ -5,6 +5,7 @@ use super::gateway;
 use super::plot::Plot;
 use super::run::{Report, fill, finished, is_short};
 use super::world::{Quotas, World};
+use std::cmp::Ordering;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -13,6 +14,10 @@ const ROOM: usize = 2;
 
 /// When the broadcast begins, so that there is a time before it.
 const BEFORE: Duration = Duration::from_secs(40);
+
+/// How long a broadcast needs to notice another one, and how long both run beside each other after that.
+const ADJUSTS: Duration = Duration::from_secs(5);
+const BOTH: Duration = Duration::from_secs(100);
 
 /// The longest time of a broadcast.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
@@ -30,11 +35,13 @@ struct Course {
     is_small: bool,
     /// The timeout of the function, in s.
     timeout: u64,
+    /// Another broadcast begins after this time, in s.
+    again: Option<u64>,
     /// Whether a short run leaves it out.
     only_full: bool,
 }
 
-const COURSES: [Course; 7] = [
+const COURSES: [Course; 8] = [
     Course {
         name: "alone",
         messages: 0.0,
@@ -42,6 +49,7 @@ const COURSES: [Course; 7] = [
         dead: None,
         is_small: false,
         timeout: 29,
+        again: None,
         only_full: false,
     },
     Course {
@@ -51,6 +59,7 @@ const COURSES: [Course; 7] = [
         dead: None,
         is_small: false,
         timeout: 29,
+        again: None,
         only_full: true,
     },
     Course {
@@ -60,6 +69,7 @@ const COURSES: [Course; 7] = [
         dead: None,
         is_small: false,
         timeout: 29,
+        again: None,
         only_full: false,
     },
     Course {
@@ -69,6 +79,7 @@ const COURSES: [Course; 7] = [
         dead: None,
         is_small: false,
         timeout: 29,
+        again: None,
         only_full: false,
     },
     Course {
@@ -78,6 +89,7 @@ const COURSES: [Course; 7] = [
         dead: Some(10),
         is_small: false,
         timeout: 29,
+        again: None,
         only_full: false,
     },
     Course {
@@ -87,16 +99,28 @@ const COURSES: [Course; 7] = [
         dead: None,
         is_small: true,
         timeout: 29,
+        again: None,
         only_full: true,
     },
     Course {
-        name: "there, with a timeout of 2 minutes",
+        name: "there, with a timeout of 270 s, as the function for tasks has",
         messages: 0.0,
         slow: None,
         dead: None,
         is_small: true,
-        timeout: 120,
+        timeout: 270,
+        again: None,
         only_full: true,
+    },
+    Course {
+        name: "beside another one, which begins 30 s later, with a timeout of 270 s",
+        messages: 0.0,
+        slow: None,
+        dead: None,
+        is_small: false,
+        timeout: 270,
+        again: Some(30),
+        only_full: false,
     },
 ];
 
@@ -131,7 +155,13 @@ async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report
     let reads = world.table.used(|used| used.reads);
     let began = Instant::now();
     let event = gateway::publish("x".repeat(200));
-    let started = world.lambda.call(&event).await;
+    let again = async {
+        if let Some(pause) = course.again {
+            sleep(Duration::from_secs(pause)).await;
+            let _ = world.lambda.call(&event).await;
+        }
+    };
+    let (started, ()) = tokio::join!(world.lambda.call(&event), again);
     let is_done = finished(&world, PATIENCE).await;
     // The last post of the broadcast.
     let (took, broadcast) = world.gateway.seen(|seen| {
@@ -145,12 +175,13 @@ async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report
     chatter.abort();
     let (once, twice, never) = world.gateway.sockets(|sockets| {
         let reachable = sockets.iter().filter(|socket| socket.open && !socket.slow);
+        let messages = 1 + u8::from(course.again.is_some());
         let mut counts = (0, 0, 0);
         for socket in reachable {
-            match socket.heard {
-                0 => counts.2 += 1,
-                1 => counts.0 += 1,
-                _ => counts.1 += 1,
+            match socket.heard.cmp(&messages) {
+                Ordering::Less => counts.2 += 1,
+                Ordering::Equal => counts.0 += 1,
+                Ordering::Greater => counts.1 += 1,
             }
         }
         counts
@@ -163,7 +194,7 @@ async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report
         "  {}: {:.0} s, {:.0} posts/s; {tasks} tasks, {retries} retries, {dead} given up, {killed} killed; {reads:.0} read units; once {once}, twice {twice}, never {never}",
         course.name,
         took.as_secs_f64(),
-        once as f64 / took.as_secs_f64().max(1.0),
+        broadcast.total() / took.as_secs_f64().max(1.0),
     );
     let lease = world
         .table
@@ -182,6 +213,10 @@ async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report
     }
     report.check(published, "the event that publishes succeeds");
     if course.is_small && course.timeout < 60 {
+        println!(
+            "    {:.1} % get the message",
+            100.0 * (once + twice) as f64 / (once + twice + never) as f64
+        );
         // 14 tasks in a row have 25 s each, at a quarter of the rate.
         report.check(
             dead > 0,
@@ -208,6 +243,19 @@ async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report
         sent <= 1.1 * quotas.send_rate,
         "the broadcast keeps to its share of the quota",
     );
+    if let Some(pause) = course.again {
+        let begin = BEFORE + Duration::from_secs(pause);
+        let both = broadcast.mean(begin + ADJUSTS, begin + ADJUSTS + BOTH);
+        let first = broadcast.mean(begin, begin + ADJUSTS);
+        println!(
+            "    both: {first:.0} posts/s in the first {} s, then {both:.0} posts/s",
+            ADJUSTS.as_secs(),
+        );
+        report.check(
+            both <= 1.05 * quotas.send_rate && first <= 2.0 * quotas.send_rate,
+            "two broadcasts share the rate after 5 s",
+        );
+    }
     if rate > 0.0 {
         rooms(course, &world, (rate, took, began), report);
     }

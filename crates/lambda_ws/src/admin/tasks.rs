@@ -18,19 +18,15 @@ const ROWS: usize = 1000;
 /// Lists the tasks that have started and are not done, as far as the time suffices.
 pub(super) async fn list(call: &AdminCall, cursor: Option<&str>) -> Result<TaskPage, BoxError> {
     let until = call.reads_until();
-    let mut after = match cursor {
-        None => None,
-        Some(cursor) => {
-            let after = cursor::read(CursorKind::Tasks, None, cursor)?;
-            check_name(after).map_err(|_| AdminError::Cursor)?;
-            Some(after.to_owned())
-        }
+    let (mut shard, mut after) = match cursor {
+        None => (0, None),
+        Some(cursor) => position(cursor)?,
     };
     let (store, now) = (call.sender.store(), call.sender.now());
     let mut tasks = Vec::new();
     loop {
-        let space = LeaseState::NAMESPACE;
-        let page = store.value_entries(space, "", after.as_deref(), LEASES, now);
+        let space = LeaseState::namespace(shard);
+        let page = store.value_entries(&space, "", after.as_deref(), LEASES, now);
         let Entries { entries, next } = page.await?;
         for (id, value) in entries {
             // A later version of the program may write another format.
@@ -39,11 +35,32 @@ pub(super) async fn list(call: &AdminCall, cursor: Option<&str>) -> Result<TaskP
             }
         }
         after = next;
-        if after.is_none() || tasks.len() >= ROWS || Instant::now() >= until {
-            let next = after.map(|after| cursor::write(CursorKind::Tasks, None, &after));
+        if after.is_none() {
+            shard += 1;
+        }
+        if shard == LeaseState::SHARDS {
+            return Ok(TaskPage { tasks, next: None });
+        }
+        if tasks.len() >= ROWS || Instant::now() >= until {
+            let position = format!("{shard:x}/{}", after.unwrap_or_default());
+            let next = Some(cursor::write(CursorKind::Tasks, None, &position));
             return Ok(TaskPage { tasks, next });
         }
     }
+}
+
+/// Reads the position of a cursor: a shard, and the last task in it that was read.
+fn position(cursor: &str) -> Result<(u8, Option<String>), AdminError> {
+    let position = cursor::read(CursorKind::Tasks, None, cursor)?;
+    let (shard, after) = position.split_once('/').ok_or(AdminError::Cursor)?;
+    let shard = u8::from_str_radix(shard, 16).ok();
+    let shard = shard.filter(|shard| *shard < LeaseState::SHARDS);
+    let shard = shard.ok_or(AdminError::Cursor)?;
+    if after.is_empty() {
+        return Ok((shard, None));
+    }
+    check_name(after).map_err(|_| AdminError::Cursor)?;
+    Ok((shard, Some(after.to_owned())))
 }
 
 /// Returns the number of hash bytes of a range.

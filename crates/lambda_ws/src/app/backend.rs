@@ -15,8 +15,8 @@ use crate::metrics::{EventMetrics, Metric, Metrics};
 use crate::presence::{Hooks, PresenceLedger, PresenceState};
 use crate::random;
 use crate::sender::{
-    self, EventOrigin, GoneMemory, Histories, RateLimiter, SEND_RATE, SEND_TASKS, Sender,
-    SlowClients, TaskHandOff,
+    self, EventOrigin, GoneMemory, Histories, ParentTask, RateLimiter, SEND_RATE, SEND_TASKS,
+    Sender, SlowClients, TaskHandOff,
 };
 use crate::store::{DynStore, Memory};
 use crate::task::Tasks;
@@ -71,8 +71,7 @@ impl EventScope {
 }
 
 pub(super) struct TaskShare {
-    /// The id of the task, and its position in the row of tasks.
-    pub(super) task: (String, u32),
+    pub(super) task: ParentTask,
     /// The initial rate, in messages per second.
     pub(super) rate: u32,
     pub(super) full_rate: u32,

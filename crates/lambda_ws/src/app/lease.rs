@@ -23,6 +23,7 @@ pub(super) struct Lease<'a> {
     store: &'a dyn DynStore,
     backend: &'a Backend,
     task: String,
+    namespace: String,
     worker: String,
     version: AtomicU64,
 }
@@ -41,7 +42,8 @@ impl<'a> Lease<'a> {
     ) -> Result<LeaseOutcome<'a>, BoxError> {
         let store = &*backend.store;
         let now = backend.clock().now();
-        let found = store.read_value(LeaseState::NAMESPACE, task, now).await?;
+        let namespace = LeaseState::namespace(LeaseState::shard(task));
+        let found = store.read_value(&namespace, task, now).await?;
         let (version, mut state) = match found {
             None => (None, LeaseState::default()),
             Some(value) => (Some(value.version), serde_json::from_str(&value.value)?),
@@ -60,6 +62,7 @@ impl<'a> Lease<'a> {
             store,
             backend,
             task: task.to_owned(),
+            namespace,
             worker: state.worker.clone(),
             version: AtomicU64::new(0),
         };
@@ -109,7 +112,7 @@ impl<'a> Lease<'a> {
         let now = self.backend.clock().now();
         let found = self
             .store
-            .read_value(LeaseState::NAMESPACE, &self.task, now)
+            .read_value(&self.namespace, &self.task, now)
             .await?;
         let found = found.ok_or(TaskError::TakenOver)?;
         let stored: LeaseState = serde_json::from_str(&found.value)?;
@@ -125,14 +128,7 @@ impl<'a> Lease<'a> {
         let expires = Some(now + MEMORY);
         let store = self.store;
         let version = store
-            .replace_value(
-                LeaseState::NAMESPACE,
-                &self.task,
-                &value,
-                expires,
-                version,
-                now,
-            )
+            .replace_value(&self.namespace, &self.task, &value, expires, version, now)
             .await?;
         self.version.store(version, Ordering::Relaxed);
         Ok(())

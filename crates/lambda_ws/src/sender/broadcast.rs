@@ -1,6 +1,7 @@
 //! Broadcasts.
 
 mod early;
+mod forecast;
 mod hand_off;
 mod progress;
 mod reader;
@@ -9,7 +10,7 @@ mod run;
 mod span;
 
 pub(super) use early::EarlyRead;
-pub(crate) use hand_off::{SEND_TASKS, TaskHandOff};
+pub(crate) use hand_off::{ParentTask, SEND_TASKS, TaskHandOff};
 pub(super) use reader::chunks;
 pub(crate) use run::Checkpoint;
 pub(super) use run::{Broadcast, RunOptions};
@@ -18,6 +19,8 @@ use super::{Delivery, Sender};
 use crate::error::{BoxError, SendError};
 use crate::metrics::Metric;
 use crate::task::Remaining;
+use futures_util::future::{self, Either};
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -144,6 +147,11 @@ impl Sender {
         }
     }
 
+    /// Sets the share of the full rate that other broadcasts leave, from 0 to 1.
+    pub(crate) fn share_rate(&self, share: f64) {
+        self.0.rate_limiter.share(share, Instant::now());
+    }
+
     /// Runs a task's part of a broadcast until the task's deadline.
     pub(crate) async fn work(
         &self,
@@ -158,7 +166,15 @@ impl Sender {
         #[cfg(feature = "otel")]
         let span = span::BroadcastSpan::begin(&work);
         let is_message = work.is_message();
+        let forecast = work.clone();
         let broadcast = Broadcast::new(self, work).run(options);
+        let broadcast = async {
+            let forecast = self.forecast(&forecast);
+            match future::select(pin!(broadcast), pin!(forecast)).await {
+                Either::Left((delivery, _)) => delivery,
+                Either::Right(((), broadcast)) => broadcast.await,
+            }
+        };
         let broadcast = self.counted(is_message, broadcast);
         #[cfg(feature = "otel")]
         let broadcast = span.run(broadcast);

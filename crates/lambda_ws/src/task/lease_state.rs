@@ -2,6 +2,7 @@
 
 use super::{Range, Remaining};
 use crate::{ConnectionId, Timestamp};
+use lambda_ws_protocol::table_layout;
 use serde::{Deserialize, Serialize};
 
 /// The stored progress of a task, and the invocation that runs it.
@@ -33,8 +34,19 @@ pub(crate) struct RestOfTask {
 }
 
 impl LeaseState {
-    /// The namespace of leases. No value of an application can have it.
-    pub(crate) const NAMESPACE: &'static str = "task";
+    /// The number of partitions of leases. Each allows 1 000 write units per second, and a lease is written every
+    /// second.
+    pub(crate) const SHARDS: u8 = 16;
+
+    /// Returns the shard of a task's lease.
+    pub(crate) fn shard(task: &str) -> u8 {
+        table_layout::hash(&task.into()) % Self::SHARDS
+    }
+
+    /// Returns the namespace of the leases of a shard. No value of an application can have it.
+    pub(crate) fn namespace(shard: u8) -> String {
+        format!("task:{shard:x}")
+    }
 
     pub(crate) fn is_handing(&self) -> bool {
         self.stage == LeaseStage::Handing

@@ -4,12 +4,13 @@ use super::{Dispatcher, InvocationContext, about};
 use crate::app::backend::{EventScope, TaskShare};
 use crate::app::lambda_response::LambdaResponse;
 use crate::app::lease::{Lease, LeaseOutcome};
+use crate::app::rate_share::RateShare;
 use crate::error::{BoxError, SendError};
 use crate::event::Opened;
 use crate::metrics::Metric;
 #[cfg(feature = "otel")]
 use crate::otel::EventSpan;
-use crate::sender::EventOrigin;
+use crate::sender::{EventOrigin, ParentTask};
 use crate::task::{Send, Task, TaskError, TaskKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -82,15 +83,24 @@ impl Dispatcher {
         send: Send,
         scope: &EventScope,
     ) -> Result<LambdaResponse, BoxError> {
-        let (lease, state) = match Lease::acquire(&self.backend, &parent.0).await? {
+        let (id, hop) = parent;
+        let (lease, state) = match Lease::acquire(&self.backend, &id).await? {
             LeaseOutcome::Acquired(lease, state) => (lease, state),
             LeaseOutcome::Done => return LambdaResponse::json(&Outcome::Known),
             LeaseOutcome::Taken => return Err(TaskError::Running.into()),
         };
+        let full = send.full.unwrap_or(send.rate);
+        let registration = send
+            .total
+            .map(|total| RateShare::new(&self.backend, &id, full, total));
         let share = TaskShare {
-            task: parent,
+            task: ParentTask {
+                id,
+                hop,
+                total: send.total,
+            },
             rate: send.rate,
-            full_rate: send.full.unwrap_or(send.rate),
+            full_rate: full,
         };
         let sender = self
             .backend
@@ -105,7 +115,11 @@ impl Dispatcher {
         let rest = match handing {
             true => Some(work),
             false => {
-                let mut delivery = sender.work(work, &lease).await?;
+                let work = sender.work(work, &lease);
+                let mut delivery = match &registration {
+                    Some(registration) => registration.during(&sender, work).await?,
+                    None => work.await?,
+                };
                 info!(
                     sent = delivery.sent,
                     gone = delivery.gone,
@@ -122,6 +136,7 @@ impl Dispatcher {
                 delivery.rest
             }
         };
+        let is_last = rest.is_none();
         if let Some(rest) = rest {
             // If this process ends here, a retry queues the same follow-up task.
             lease.hand(&rest).await?;
@@ -136,6 +151,9 @@ impl Dispatcher {
             }
         }
         lease.done().await?;
+        if let Some(registration) = registration.filter(|_| is_last) {
+            registration.end().await;
+        }
         LambdaResponse::json(&Outcome::Done)
     }
 }

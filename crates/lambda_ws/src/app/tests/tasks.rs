@@ -4,6 +4,7 @@ use super::world::{BEGINNING, SECOND, World};
 use super::*;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl World {
@@ -221,4 +222,79 @@ async fn a_task_of_another_version_is_refused() {
     assert!(error.contains("format 9"), "{error}");
     let event = json!({"lambdaWsTask": {"form": 3, "id": "a", "hop": 1}}).to_string();
     assert!(world.run(&event, 10).await.is_err());
+}
+
+/// Runs tasks at the same time. Returns how long it took.
+async fn together(world: &World, tasks: &[String]) -> Duration {
+    let began = Instant::now();
+    let work = tasks.iter().map(|task| world.run(task, 600));
+    for done in futures_util::future::join_all(work).await {
+        assert_eq!(done.unwrap(), "done");
+    }
+    began.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn concurrent_broadcasts_share_the_rate_and_get_it_back() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let first = world.queued();
+    world.shout(300, 20).await;
+    let second = world.queued();
+    let both = [&first[..], &second[..]].concat();
+    let took = together(&world, &both).await;
+    assert!((SECOND * 55..SECOND * 66).contains(&took), "{took:?}");
+    assert_eq!(world.counts(), BTreeMap::from([(2, 9000)]));
+
+    // One that begins later, and one that is alone after that.
+    world.shout(300, 20).await;
+    let first = world.queued();
+    world.shout(300, 20).await;
+    let second = world.queued();
+    let later = async {
+        tokio::time::sleep(SECOND * 15).await;
+        together(&world, &second).await
+    };
+    let (first, later) = tokio::join!(together(&world, &first), later);
+    assert!((SECOND * 42..SECOND * 50).contains(&first), "{first:?}");
+    assert!((SECOND * 42..SECOND * 50).contains(&later), "{later:?}");
+    assert_eq!(world.counts(), BTreeMap::from([(4, 9000)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_share_of_a_killed_task_returns_after_30_seconds() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let killed = world.queued();
+    world.shout(300, 20).await;
+    let tasks = world.queued();
+    let work = killed.iter().map(|task| world.run(task, 600));
+    let work = futures_util::future::join_all(work);
+    assert!(tokio::time::timeout(SECOND / 10, work).await.is_err());
+    // The tasks send at half the rate for 30 s, and then at the full rate.
+    let took = together(&world, &tasks).await;
+    assert!((SECOND * 42..SECOND * 52).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sharing_the_rate_costs_few_writes_and_a_read_every_two_seconds() {
+    let world = World::crowd(3000).await;
+    assert_eq!(world.shout(300, 20).await, (0, false));
+    let requests = world.requests();
+    assert!(!requests.contains_key("write_value"), "{requests:?}");
+    assert!(!requests.contains_key("value_entries"), "{requests:?}");
+
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let tasks = world.queued();
+    world.requests();
+    together(&world, &tasks).await;
+    let requests = world.requests();
+    // Each task takes 30 s: it registers, renews that once after 20 s, and removes it.
+    assert_eq!(requests["write_value"], 3 * 2, "{requests:?}");
+    assert_eq!(requests["delete_value"], 3, "{requests:?}");
+    assert!(
+        (36..60).contains(&requests["value_entries"]),
+        "{requests:?}"
+    );
 }

@@ -20,11 +20,20 @@ const QUEUED: Duration = Duration::from_secs(5);
 pub(crate) struct TaskHandOff {
     pub(crate) tasks: Arc<dyn Tasks>,
     pub(crate) width: usize,
-    /// The current task, if there is one, and the number of tasks in a row before it.
-    pub(crate) parent: Option<(String, u32)>,
+    pub(crate) parent: Option<ParentTask>,
     /// The time when the tasks must be queued, so that the event can still report those that are not. It is after the
     /// deadline of the broadcast.
     pub(crate) until: Option<Instant>,
+}
+
+/// The task that queues its next one.
+#[derive(Debug, Clone)]
+pub(crate) struct ParentTask {
+    pub(crate) id: String,
+    /// The number of tasks in a row, including this one.
+    pub(crate) hop: u32,
+    /// The full rate that all broadcasts share.
+    pub(crate) total: Option<u32>,
 }
 
 impl TaskHandOff {
@@ -39,12 +48,16 @@ impl TaskHandOff {
     ) -> (usize, Option<(Remaining, BoxError)>) {
         // A task has one follow-up task, because it is already a part of a broadcast.
         let (id, hop, width) = match &self.parent {
-            Some((_, hop)) if *hop >= MOST_HOPS => {
+            Some(ParentTask { hop, .. }) if *hop >= MOST_HOPS => {
                 let error = format!("{MOST_HOPS} tasks in a row did not reach all recipients");
                 return (0, Some((rest, error.into())));
             }
-            Some((id, hop)) => (format!("{id}+"), hop + 1, 1),
+            Some(ParentTask { id, hop, .. }) => (format!("{id}+"), hop + 1, 1),
             None => (new_id(), 1, self.width),
+        };
+        let total = match &self.parent {
+            Some(parent) => parent.total,
+            None => Some(full as u32),
         };
         let parts = rest.split(width);
         let count = parts.len() as f64;
@@ -62,6 +75,7 @@ impl TaskHandOff {
                 api: api.map(str::to_owned),
                 rate: share(rate),
                 full: Some(share(full)),
+                total,
                 rest: part,
             };
             Task::new(id, hop, TaskKind::Send(Box::new(send)))

@@ -131,7 +131,7 @@ impl<'a> Broadcast<'a> {
         let now = Instant::now();
         let never = now + Duration::from_secs(365 * 24 * 60 * 60);
         let end = options.deadline.unwrap_or(never);
-        let stop = end - MARGIN.min(end.saturating_duration_since(now) / 4);
+        let stop = stop_before(now, end);
         let latest = options.stop_early.then_some(stop);
         let mut stop = std::pin::pin!(sleep_until(stop));
         let mut end = std::pin::pin!(sleep_until(end));
@@ -396,6 +396,11 @@ impl<'a> Broadcast<'a> {
         }
         Ok(delivery)
     }
+}
+
+/// Returns the time after which no new send starts.
+pub(super) fn stop_before(now: Instant, end: Instant) -> Instant {
+    end - MARGIN.min(end.saturating_duration_since(now) / 4)
 }
 
 /// Returns the next chunk. Pending forever if there are no more.

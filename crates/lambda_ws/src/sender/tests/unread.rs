@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::error::BoxError;
-use crate::sender::TaskHandOff;
+use crate::sender::{ParentTask, TaskHandOff};
 use crate::store::{InterceptedStore, StoreError};
 use crate::task::Remaining;
 use crate::task::{Task, TaskKind, Tasks};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use tokio::time::Instant;
 
 /// Keeps the tasks that are queued.
 #[derive(Clone, Default)]
@@ -103,4 +104,34 @@ async fn fault_l15_a_store_that_cannot_be_read_at_all_is_an_error_and_loses_no_r
     assert_eq!(delivery.rest.as_ref(), Some(&work));
     again.sender.resume(work).await.unwrap();
     each_has_one(&again);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_task_of_a_chain_knows_whether_the_chain_reaches_all() {
+    // 13 tasks with 17 s each, for 3 000 members.
+    for (rate, hop, expected) in [
+        (10, 2, Some(2210)),
+        (10, 1, None),
+        (10, 3, None),
+        (20, 2, None),
+    ] {
+        let bench = Bench::with(|inner| {
+            inner.rate_limiter = Arc::new(RateLimiter::new(rate));
+            inner.deadline = Some(Instant::now() + Duration::from_secs(20));
+            inner.hand_off = Some(TaskHandOff {
+                tasks: Arc::new(Queue::default()),
+                width: 1,
+                parent: Some(ParentTask {
+                    id: "a-0+".to_owned(),
+                    hop,
+                    total: None,
+                }),
+                until: None,
+            });
+        });
+        crowd(&bench, 3000).await;
+        let work = Remaining::all(Scope::Room("tea".to_owned()), HashSet::new());
+        let reach = bench.sender.reach_of_too_short_chain(&work).await.unwrap();
+        assert_eq!(reach, expected, "{rate} messages per second, task {hop}");
+    }
 }

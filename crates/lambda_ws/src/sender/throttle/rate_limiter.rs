@@ -40,6 +40,8 @@ pub(crate) struct RateLimiter {
 #[derive(Debug)]
 struct State {
     full: f64,
+    /// The current maximum of the rate. It is less than the full rate while other broadcasts run.
+    most: f64,
     rate: f64,
     tokens: f64,
     at: Instant,
@@ -58,6 +60,7 @@ impl RateLimiter {
         let (full, now) = (f64::from(rate.max(1)), Instant::now());
         let state = State {
             full,
+            most: full,
             rate: full,
             tokens: full,
             at: now,
@@ -166,6 +169,20 @@ impl RateLimiter {
         self.lock().rate
     }
 
+    /// Sets the share of the full rate that other broadcasts leave, from 0 to 1. The rate of a limiter that is not
+    /// throttled follows at once.
+    pub(crate) fn share(&self, share: f64, now: Instant) {
+        let mut state = self.lock();
+        state.refill(now);
+        let most = (state.full * share.clamp(0.0, 1.0)).max(1.0);
+        state.rate = match state.rate >= state.most {
+            true => most,
+            false => state.rate.min(most),
+        };
+        state.most = most;
+        state.tokens = state.tokens.min(state.rate);
+    }
+
     pub(crate) fn full(&self) -> f64 {
         self.lock().full
     }
@@ -190,8 +207,8 @@ impl State {
         let since = |at: Instant| now.saturating_duration_since(at + WINDOW);
         let calm = self.halved.map_or(age, since).min(age).as_secs_f64();
         let before = self.rate;
-        self.rate = (before + self.full * RECOVERY * calm).min(self.full);
-        if before < self.full && self.rate == self.full {
+        self.rate = (before + self.full * RECOVERY * calm).min(self.most);
+        if before < self.most && self.rate == self.most {
             tracing::info!("the send rate is back at the full rate");
         }
         self.window = now;

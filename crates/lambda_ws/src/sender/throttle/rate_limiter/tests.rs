@@ -284,3 +284,29 @@ fn a_freeze_of_hours_brings_neither_a_burst_nor_a_debt() {
     let wait = rate_limiter.try_acquire(start).unwrap_err() - start;
     assert!(wait <= Duration::from_millis(11), "{wait:?}");
 }
+
+#[test]
+fn a_shared_rate_follows_at_once_and_a_throttled_one_slowly() {
+    let mut world = World::new(1000);
+    world.rate_limiter.share(0.25, world.now);
+    assert_eq!(world.rate(), 250.0);
+    assert_eq!(taken(&world.rate_limiter, world.now), 250);
+    world.pass(SECOND);
+    assert_eq!(taken(&world.rate_limiter, world.now), 250);
+    world.rate_limiter.share(0.5, world.now);
+    assert_eq!((world.rate(), world.rate_limiter.full()), (500.0, 1000.0));
+
+    // The account is throttled: 500 / 2. Another broadcast ends, and the rate recovers as without it.
+    let ids = ids(20);
+    world.recovered(&ids);
+    world.pass(SECOND);
+    world.sent(&ids);
+    assert_eq!(world.rate(), 250.0);
+    world.rate_limiter.share(1.0, world.now);
+    assert_eq!(world.rate(), 250.0);
+    for _ in 0..30 {
+        world.pass(SECOND);
+        world.sent(&ids);
+    }
+    assert_eq!(world.rate(), 1000.0);
+}
