@@ -91,17 +91,11 @@ pub fn compiled_elsewhere(name: &str) -> String {
     format!("{target}/{name}")
 }
 
-/// An example of the library.
+/// An example of a package of this workspace, such as of the library.
 pub fn example(name: &str) -> PathBuf {
-    build(&[&format!("--example={name}")])
-}
-
-/// An example of the library that needs a feature, such as `lambda_ws/http`.
-pub fn example_with(name: &str, feature: &str) -> PathBuf {
-    build(&[
-        &format!("--example={name}"),
-        &format!("--features={feature}"),
-    ])
+    // With the features that `tests/run` tests with, so that all dependencies are compiled already.
+    let features = "--features=lambda_ws/jwt,lambda_ws/http,lambda_ws/otel";
+    build(&["--workspace", features, &format!("--example={name}")])
 }
 
 /// The folder of the programs.

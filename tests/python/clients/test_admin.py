@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from harness.gateway import serve_for
-from harness.programs import ROOT, TARGET, TIMEOUT, build, eventually, free_port
+from harness.programs import ROOT, TARGET, TIMEOUT, build_examples, eventually, free_port
 from websockets.sync.client import connect
 
 GATEWAY = TARGET / "debug/lambda-ws-local"
@@ -17,7 +17,7 @@ EXAMPLE = TARGET / "debug/examples/admin"
 class Admin(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build("--package=lambda_ws", "--example=admin")
+        build_examples("admin")
         port = free_port()
         serve_for(cls, "--env", "ADMIN=on", "--lambda-port", str(port), "--", str(EXAMPLE))
         cls.api = cls.gateway.client("lambda", endpoint_url=f"http://127.0.0.1:{port}")

@@ -23,8 +23,18 @@ COMPILE_TIMEOUT = 1200
 TOOLS = pathlib.Path(sys.executable).parent
 
 
-def build(*options):
-    """Builds programs of the workspace."""
+# The features that `tests/run` tests with.
+FEATURES = "lambda_ws/jwt,lambda_ws/http,lambda_ws/otel"
+
+
+def build(*programs):
+    """Builds programs of the workspace as `cargo dev` builds them, so that it finds all dependencies compiled."""
+    subprocess.run(["cargo", "build", "--quiet", *(f"--bin={name}" for name in programs)], cwd=ROOT, check=True)
+
+
+def build_examples(*names):
+    """Builds examples of the workspace as the Rust suites build them, so that all dependencies are compiled already."""
+    options = ["--workspace", f"--features={FEATURES}", *(f"--example={name}" for name in names)]
     subprocess.run(["cargo", "build", "--quiet", *options], cwd=ROOT, check=True)
 
 

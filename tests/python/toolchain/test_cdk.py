@@ -227,7 +227,7 @@ def explained():
 class Cdk(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build("-p=lambda_ws_local", "--bin=lambda-ws-local")
+        build("lambda-ws-local")
         # In this repository, so that the same toolchain compiles it.
         folder = TARGET / "tools/cdk"
         shutil.rmtree(folder, ignore_errors=True)

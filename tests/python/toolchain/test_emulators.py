@@ -14,13 +14,23 @@ from harness import emulators
 from harness.client import Client, chat, has_connections
 from harness.emulators import EVENTS, gateway_with
 from harness.gateway import serve
-from harness.programs import CHAT, ROOT, TARGET, TIMEOUT, build, environment_without_aws, fetch_json, free_port
+from harness.programs import (
+    CHAT,
+    ROOT,
+    TARGET,
+    TIMEOUT,
+    build,
+    build_examples,
+    environment_without_aws,
+    fetch_json,
+    free_port,
+)
 
 
 class Emulators(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build("--bin=chat")
+        build("chat")
         with serve("--", str(CHAT)) as gateway:
             cls.expected = emulators.invoke_directly(gateway, EVENTS)
 
@@ -44,7 +54,7 @@ class Emulators(unittest.TestCase):
             self.answers(lambda file: cargo_lambda_invoke(port, file))
 
     def test_one_program_serves_sockets_a_schedule_an_upload_and_http_through_the_emulator(self):
-        build("--example=http", "--features=lambda_ws/http")
+        build_examples("http")
 
         def example(port, environment):
             return emulators.emulator(port, environment | {"SEND_TASKS": "0"}, TARGET / "debug/examples/http")
@@ -101,7 +111,7 @@ class SamLocal(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        build("--bin=chat")
+        build("chat")
         cls.file = json.loads((ROOT / "events/local/env.json").read_text())
 
     def environment(self, values):
@@ -154,7 +164,7 @@ class SamLocal(unittest.TestCase):
 
 class Deploy(unittest.TestCase):
     def test_the_documented_command_deploys_the_program(self):
-        build("--bin=chat")
+        build("chat")
         chapter = (ROOT / "crates/lambda_ws/docs/deployment.md").read_text()
         chapter = chapter.replace("PROGRAM", "chat")
         (command,) = (

@@ -31,7 +31,7 @@ class Moto(unittest.TestCase):
         import boto3
         from moto.server import ThreadedMotoServer
 
-        build("--bin=chat")
+        build("chat")
         # In this process, so that a test can read what it received.
         moto = ThreadedMotoServer("127.0.0.1", port=0)
         moto.start()

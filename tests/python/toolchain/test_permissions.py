@@ -5,7 +5,7 @@ import unittest
 
 from harness.client import Client, chat, has_connections
 from harness.gateway import serve
-from harness.programs import ROOT, TARGET, TIMEOUT, build
+from harness.programs import ROOT, TARGET, TIMEOUT, build_examples
 from samcli.yamlhelper import yaml_parse
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -90,7 +90,7 @@ class Permissions(unittest.TestCase):
         return gateway, clients
 
     def test_the_policies_allow_exactly_the_calls(self):
-        build("-p=lambda_ws", "--example=logout", "--example=poll", "--example=presence")
+        build_examples("logout", "poll", "presence")
         self.chat()
 
         # The application's own values.

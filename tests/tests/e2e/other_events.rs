@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use tests::{Program, Setup, example_with, root, within};
+use tests::{Program, Setup, example, root, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -62,7 +62,7 @@ async fn result(lambda: &str, event: &Value) -> Value {
 
 #[tokio::test]
 async fn one_program_serves_sockets_a_schedule_an_upload_and_http() {
-    let program = example_with("http", "lambda_ws/http");
+    let program = example("http");
     let (port, lambda) = free_port().await;
     let setup = Setup::new().args(["--lambda-port", &port]);
     let gateway = setup.program([program]).start().await;
@@ -107,10 +107,7 @@ async fn one_program_serves_sockets_a_schedule_an_upload_and_http() {
 
 #[tokio::test]
 async fn invoke_sends_the_sample_events_and_accepts_the_answers() {
-    let (http, triggers) = (
-        example_with("http", "lambda_ws/http"),
-        tests::example("triggers"),
-    );
+    let (http, triggers) = (example("http"), example("triggers"));
     for (program, names) in [
         (http, ["schedule", "s3", "http"]),
         (triggers, ["schedule", "s3", "sqs"]),

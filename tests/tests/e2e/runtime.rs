@@ -2,17 +2,23 @@
 
 use rustix::process::Signal;
 use serde_json::Value;
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
-use tests::{Gateway, Setup};
+use tests::{Gateway, Setup, example};
 
-const SERVICE: &str = env!("CARGO_BIN_EXE_service");
+/// The command of the program `service` with these arguments.
+fn service<const N: usize>(args: [&str; N]) -> impl Iterator<Item = OsString> {
+    let program = example("service").into_os_string();
+    std::iter::once(program).chain(args.map(OsString::from))
+}
 
 /// A gateway for one process that has so many events at once.
 async fn one_process(events: &str) -> Gateway {
     let limits = ["--concurrency", "1", "--process-concurrency", events];
     let setup = Setup::new().template("open.yaml").args(limits);
-    let mode = ["/bin/sh", "-c", "exec \"$0\" hook /dev/null", SERVICE];
-    setup.program(mode).start().await
+    let shell = ["/bin/sh", "-c", "exec \"$0\" hook /dev/null"];
+    let command = shell.map(OsString::from).into_iter().chain(service([]));
+    setup.program(command).start().await
 }
 
 /// Sends a message of each of 16 clients at once. Returns the most events that were handled at once.
@@ -43,7 +49,7 @@ async fn one_process_handles_several_events_at_once_and_otherwise_one() {
 #[tokio::test]
 async fn a_service_runs_on_lambda_runtime_with_its_layers() {
     let setup = Setup::new().template("open.yaml");
-    let gateway = setup.program([SERVICE, "layers"]).start().await;
+    let gateway = setup.program(service(["layers"])).start().await;
     let mut client = gateway.client("").await;
     for _ in 0..3 {
         client.send_text("hello").await;
@@ -61,7 +67,7 @@ async fn the_spans_of_the_library_are_children_of_the_invocation_in_lambda_runti
     let setup = Setup::new()
         .template("open.yaml")
         .args(["--concurrency", "1"]);
-    let gateway = setup.program([SERVICE, "otel"]).start().await;
+    let gateway = setup.program(service(["otel"])).start().await;
     let mut client = gateway.client("").await;
     // The process may end before the span of the last event does.
     for _ in 0..3 {
@@ -105,7 +111,7 @@ async fn the_shutdown_hook_runs_when_the_gateway_ends() {
     let file = folder.path().join("end");
     let path = file.to_str().expect("text");
     let setup = Setup::new().template("open.yaml");
-    let gateway = setup.program([SERVICE, "hook", path]).start().await;
+    let gateway = setup.program(service(["hook", path])).start().await;
     let mut client = gateway.client("").await;
     client.send_text("hello").await;
     client.text().await;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-/// How long no file may change before a change is reported, because editors and version control write several files.
-const REST: Duration = Duration::from_millis(200);
+/// How long no file may change before a change is reported, because editors and version control write several files. A
+/// file that is written later is not lost: it starts another build.
+const REST: Duration = Duration::from_millis(50);
 
 /// The maximum delay of a report.
 const LONGEST: Duration = Duration::from_secs(2);
