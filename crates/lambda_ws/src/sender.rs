@@ -73,7 +73,8 @@ use tokio::time::Instant;
 ///
 /// If an event has nothing else to send, the second post follows after 60 ms, and the message counts as gone if
 /// GetConnection returns 410. The connection is removed only if GetConnection returns 410 once more, 250 ms after the
-/// first 410 or later. The process does this after the event. A router that keeps presences waits for it.
+/// first 410 or later. The process does this after the event, and posts the message to a connection that is alive. A
+/// router that keeps presences waits for it.
 ///
 /// Gone connections are removed from the store while other messages are sent, but at the earliest 30 s after their
 /// `$connect` began: until then the handshake may be running. The process remembers 10 000 ended connections, and
@@ -214,7 +215,7 @@ impl Sender {
         if !matches!(sent, Err(SendError::Gone)) {
             return sent;
         }
-        match self.check_gone(id, Some(payload), alone()).await {
+        match self.check_gone(id, Some(payload), Some(alone())).await {
             GoneCheck::Alive => Ok(()),
             GoneCheck::Unknown(error) => Err(error),
             GoneCheck::Suspected(suspect) => {
@@ -310,7 +311,7 @@ impl Sender {
         if !matches!(closed, Err(SendError::Gone)) {
             return closed;
         }
-        match self.check_gone(id, None, alone()).await {
+        match self.check_gone(id, None, Some(alone())).await {
             GoneCheck::Alive => Ok(()),
             GoneCheck::Unknown(error) => Err(error),
             GoneCheck::Suspected(suspect) => {

@@ -12,7 +12,8 @@ use std::time::Duration;
 pub struct Delivery {
     /// The number of connections that the message was sent to.
     pub sent: usize,
-    /// The number of gone connections: two posts and GetConnection returned 410, or the connection has no record.
+    /// The number of gone connections: two posts and GetConnection returned 410, or the connection has no record. See
+    /// [gone connections](crate::Sender#gone-connections).
     pub gone: usize,
     /// The number of connections that were throttled at every attempt. A known [slow](crate::Sender#slow-clients)
     /// connection gets one attempt.

@@ -295,7 +295,8 @@ impl<'a> Broadcast<'a> {
 
     fn check_gone(&mut self, id: ConnectionId) {
         let (sender, message, closes) = (self.sender, self.message.clone(), self.closes);
-        let idle = self.idle.subscribe();
+        // Who is closed must have received the message before.
+        let idle = (!closes).then(|| self.idle.subscribe());
         self.gone_checks.push(Box::pin(async move {
             let mut checked = sender.check_gone(&id, message.as_ref(), idle).await;
             // The message has arrived after all.

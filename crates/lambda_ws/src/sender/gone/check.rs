@@ -56,6 +56,8 @@ pub(in crate::sender) struct Suspect {
     pub(super) record: Record,
     /// The time of its first 410.
     pub(super) since: Instant,
+    /// The message that is posted if the connection is alive. Without one, it is closed.
+    pub(super) message: Option<Payload>,
 }
 
 /// Whether the sender has nothing left to do, except for gone checks.
@@ -65,12 +67,13 @@ impl Sender {
     /// Confirms a 410 by the connection's record, by retrying the request, and by GetConnection. The request posts
     /// `message`, or closes the connection without one.
     ///
-    /// While `idle` is true, an event does not wait for the end of [`PROOF`]. The connection is then suspected.
+    /// While `idle` is true, an event does not wait for the end of [`PROOF`]. The connection is then suspected. Without
+    /// `idle` the whole proof is awaited.
     pub(in crate::sender) async fn check_gone(
         &self,
         id: &ConnectionId,
         message: Option<&Payload>,
-        mut idle: Idle,
+        idle: Option<Idle>,
     ) -> GoneCheck {
         let since = Instant::now();
         let record = match self.store().record(id, self.now()).await {
@@ -94,11 +97,11 @@ impl Sender {
             true => YOUNG_PAUSES,
             false => CONFIRMATION,
         };
-        let may_defer = !is_young && !is_closed && self.may_defer_proofs();
+        let mut idle = idle.filter(|_| !is_young && !is_closed && self.may_defer_proofs());
         for pause in pauses {
-            match may_defer {
-                true => self.pause_while_busy(id, since, &mut idle).await,
-                false => self.pause(pause, id).await,
+            match &mut idle {
+                Some(idle) => self.pause_while_busy(id, since, idle).await,
+                None => self.pause(pause, id).await,
             }
             match self.request(id, message).await {
                 Ok(()) => {
@@ -116,11 +119,15 @@ impl Sender {
             // If its `$connect` still runs, it finds the mark and rejects the handshake.
             return GoneCheck::Alive;
         }
-        let is_early = may_defer && since.elapsed() < PROOF;
+        let is_early = idle.is_some() && since.elapsed() < PROOF;
         // False 410s may repeat. GetConnection also returns 410 for a gone connection.
         match self.inspect(id).await {
             Err(SendError::Gone) if is_early => {
-                return GoneCheck::Suspected(Suspect { record, since });
+                return GoneCheck::Suspected(Suspect {
+                    record,
+                    since,
+                    message: message.cloned(),
+                });
             }
             Err(SendError::Gone) => {
                 self.count(Metric::GoneConfirmed);
@@ -193,7 +200,11 @@ impl Sender {
     }
 
     /// Posts a message, or closes the connection without one, with retries.
-    async fn request(&self, id: &ConnectionId, message: Option<&Payload>) -> Result<(), SendError> {
+    pub(super) async fn request(
+        &self,
+        id: &ConnectionId,
+        message: Option<&Payload>,
+    ) -> Result<(), SendError> {
         match message {
             Some(message) => self.post(id, message).await,
             None => {

@@ -1,4 +1,5 @@
-//! Connections that are probably gone. They are proven gone, and removed, after the event that found them.
+//! Connections that are probably gone. They are proven gone, and removed, after the event that found them. One that is
+//! alive receives the message then.
 
 use super::super::Sender;
 use super::check::{GoneCheck, PROOF, Suspect};
@@ -9,6 +10,7 @@ use crate::metrics::Metric;
 use crate::store::Scope;
 use futures_util::stream::{self, StreamExt};
 use std::sync::Arc;
+use tracing::warn;
 
 /// The number of concurrent checks of one broadcast.
 const AT_ONCE: usize = 25;
@@ -58,7 +60,12 @@ impl Sender {
         });
     }
 
-    async fn prove(&self, Suspect { record, since }: Suspect, scope: &Scope) {
+    async fn prove(&self, suspect: Suspect, scope: &Scope) {
+        let Suspect {
+            record,
+            since,
+            message,
+        } = suspect;
         let id = record.id.clone();
         let left = PROOF.saturating_sub(since.elapsed());
         self.pause(left, &id).await;
@@ -69,7 +76,13 @@ impl Sender {
                     self.clean_up(&id, record, scope).await;
                 }
             }
-            Ok(_) => self.count(Metric::GoneFalse),
+            Ok(_) => {
+                self.count(Metric::GoneFalse);
+                if let Err(error) = self.request(&id, message.as_ref()).await {
+                    let error = &error as &dyn std::error::Error;
+                    warn!(connection = %id, error, "a connection that was taken for gone got no message");
+                }
+            }
             // The next message to it checks it again.
             Err(_) => {}
         }

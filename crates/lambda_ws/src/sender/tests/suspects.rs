@@ -91,7 +91,7 @@ async fn an_event_that_keeps_presences_waits_for_the_whole_proof() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_whose_410s_end_after_the_event_is_not_removed() {
+async fn a_connection_whose_410s_end_after_the_event_gets_the_message_then() {
     let bench = in_event();
     let ids = crowd(&bench, 15).await;
     // Two posts and a GetConnection return 410.
@@ -99,7 +99,9 @@ async fn a_connection_whose_410s_end_after_the_event_is_not_removed() {
     let (delivery, took) = send(&bench).await;
     assert_eq!((delivery.sent, delivery.gone), (14, 1));
     assert!(took - LATENCY <= GOAL, "{took:?}");
+    let posts = bench.script.posts();
     pass(1000).await;
+    assert_eq!(bench.script.posts(), posts + 1);
     assert!(!bench.is_marked(&ids[7]).await);
     assert_eq!(bench.members().await.len(), 15);
     let (delivery, _) = send(&bench).await;
