@@ -76,11 +76,12 @@ pub mod limits {}
 pub mod client_limits {}
 
 #[doc = include_str!("../docs/million.md")]
-#[doc = "\n# Plots\n\nThe runs have 100 000 connections and a tenth of each quota.\n"]
+#[doc = "\n# Plots\n\nThe runs have 100 000 connections and a tenth of each quota. That of presence has 20 000.\n"]
 #[doc = include_str!("../docs/million/storm.svg")]
 #[doc = include_str!("../docs/million/broadcast.svg")]
 #[doc = include_str!("../docs/million/broadcast_full.svg")]
 #[doc = include_str!("../docs/million/table.svg")]
+#[doc = include_str!("../docs/million/presence.svg")]
 pub mod million {}
 
 #[doc = include_str!("../docs/costs.md")]

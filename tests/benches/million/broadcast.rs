@@ -33,7 +33,7 @@ struct Course {
     dead: Option<usize>,
     /// The quota and the rate of the 13 small Regions.
     is_small: bool,
-    /// The timeout of the function, in s.
+    /// The timeout of tasks, in s.
     timeout: u64,
     /// Another broadcast begins after this time, in s.
     again: Option<u64>,
@@ -103,7 +103,7 @@ const COURSES: [Course; 8] = [
         only_full: true,
     },
     Course {
-        name: "there, with a timeout of 270 s, as the function for tasks has",
+        name: "there, with a function for tasks",
         messages: 0.0,
         slow: None,
         dead: None,
@@ -113,7 +113,7 @@ const COURSES: [Course; 8] = [
         only_full: true,
     },
     Course {
-        name: "beside another one, which begins 30 s later, with a timeout of 270 s",
+        name: "beside another one, which begins 30 s later, with a function for tasks",
         messages: 0.0,
         slow: None,
         dead: None,
@@ -134,7 +134,7 @@ pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
 
 async fn one(course: &Course, connections: usize, seed: u64, report: &mut Report) {
     let mut quotas = Quotas::for_connections(connections);
-    quotas.timeout = Duration::from_secs(course.timeout);
+    quotas.task_timeout = Duration::from_secs(course.timeout);
     if course.is_small {
         quotas.requests /= 4.0;
         quotas.burst /= 4.0;

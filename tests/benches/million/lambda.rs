@@ -59,6 +59,7 @@ pub(super) struct Lambda {
     state: Mutex<State>,
     concurrency: usize,
     timeout: Duration,
+    task_timeout: Duration,
     factory: Factory,
 }
 
@@ -99,6 +100,7 @@ impl Lambda {
             state: Mutex::new(state),
             concurrency: quotas.concurrency,
             timeout: quotas.timeout,
+            task_timeout: quotas.task_timeout,
             factory,
         })
     }
@@ -123,13 +125,17 @@ impl Lambda {
 
     /// Invokes the function and waits for its response.
     pub(super) async fn call(self: &Arc<Self>, event: &str) -> Result<String, Failed> {
+        self.call_within(event, self.timeout).await
+    }
+
+    async fn call_within(self: &Arc<Self>, event: &str, most: Duration) -> Result<String, Failed> {
         let (process, is_new) = self.acquire().ok_or(Failed::Throttled)?;
         if is_new {
             sleep(START).await;
         }
         let began = Instant::now();
         sleep(OVERHEAD).await;
-        let done = timeout(self.timeout, process.invoke(event, self.timeout)).await;
+        let done = timeout(most, process.invoke(event, most)).await;
         let took = Instant::now() - began;
         let mut state = self.state();
         state.running -= 1;
@@ -190,7 +196,7 @@ impl Lambda {
             let mut retries = RETRIES.into_iter();
             let mut pause = Duration::from_secs(1);
             loop {
-                match self.call(&event).await {
+                match self.call_within(&event, self.task_timeout).await {
                     Ok(_) => break,
                     // Lambda keeps the event for up to 6 h, and asks again less and less often.
                     Err(Failed::Throttled) => {

@@ -33,6 +33,8 @@ pub(super) struct Quotas {
     pub(super) tasks: usize,
     /// The timeout of the function: 29 s in the template.
     pub(super) timeout: Duration,
+    /// The timeout of tasks: 270 s with the template's function for tasks.
+    pub(super) task_timeout: Duration,
 }
 
 impl Quotas {
@@ -54,6 +56,7 @@ impl Quotas {
             send_rate: scaled(5_000.0),
             tasks: 4,
             timeout: Duration::from_secs(29),
+            task_timeout: Duration::from_secs(29),
         }
     }
 }

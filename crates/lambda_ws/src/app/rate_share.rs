@@ -19,6 +19,10 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const DURATION: Duration = Duration::from_secs(30);
 const RENEWAL: Duration = Duration::from_secs(20);
 
+/// The minimum share of the full rate. With more broadcasts at once the sum of their rates exceeds the full rate, and
+/// 429s limit it. With smaller shares none of them would end before its chain of tasks.
+const LEAST: f64 = 0.25;
+
 /// The longest delay of a task that registers.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -120,7 +124,7 @@ impl<'a> RateShare<'a> {
         match self.others().await {
             Ok(others) => {
                 let sum = f64::from(self.rate) + others;
-                sender.share_rate(f64::from(self.total) / sum);
+                sender.share_rate((f64::from(self.total) / sum).max(LEAST));
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
