@@ -1,5 +1,6 @@
 //! The packages for crates.io: their files, their READMEs, and their features.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Output;
 use tests::{cargo, root};
@@ -125,6 +126,36 @@ fn feature_of_row(row: &str) -> (String, bool) {
     let mut cells = row.split(" | ");
     let name = cells.next().unwrap_or_default().trim_end_matches('`');
     (name.to_owned(), cells.next() == Some("yes"))
+}
+
+#[test]
+fn cargo_dev_and_the_suites_share_their_dependencies() {
+    let features = "--features=lambda_ws/jwt,lambda_ws/http,lambda_ws/otel";
+    let (dev, suites) = (resolved("--edges=no-dev"), resolved(features));
+    let differs = dev.difference(&suites);
+    let names: Vec<_> = differs.filter_map(|line| line.split(' ').next()).collect();
+    // They are compiled twice: the tests need more features of them, and few other crates depend on them.
+    let expected = [
+        "aws_lambda_events",
+        "futures-executor",
+        "lambda_runtime",
+        "lambda_ws",
+    ];
+    assert_eq!(
+        names, expected,
+        "add the features of the tests' dependencies to `dependencies` in tests/Cargo.toml"
+    );
+}
+
+/// Returns the packages of the workspace's programs, each with its features in one line.
+fn resolved(option: &str) -> BTreeSet<String> {
+    let tree = ["tree", "--workspace", "--offline", "--prefix=none"];
+    let tree = tree.into_iter().chain(["--format={p} {f}", option]);
+    let tree = cargo().current_dir(root()).args(tree).output();
+    let tree = tree.expect("cargo runs, since it runs this");
+    assert!(tree.status.success(), "{tree:?}");
+    let text = String::from_utf8_lossy(&tree.stdout).replace(" (*)", "");
+    text.lines().map(str::to_owned).collect()
 }
 
 fn list(name: &str) -> Output {
