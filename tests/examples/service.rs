@@ -1,4 +1,4 @@
-//! A function in one of three forms, by its argument:
+//! A function in one of four forms, by its argument:
 //!
 //! - `layers`: on the runtime of `lambda_runtime`, with its layers and one of this program
 //! - `otel`: on the runtime of `lambda_runtime`, with its layer for OpenTelemetry; each span is a line of the output

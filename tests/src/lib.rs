@@ -29,8 +29,8 @@ pub use meter::{MIB, Meter, load_average};
 pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
-    cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_gateway,
-    plain, root, small_function, write,
+    cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_example,
+    optimized_gateway, plain, root, small_function, write,
 };
 pub use slow::SlowClients;
 pub use table::Table;

@@ -52,11 +52,15 @@ pub fn small_function(feature: Option<&str>) -> PathBuf {
 
 /// The broadcast with the AWS SDK alone; built if it is not there.
 pub fn plain(optimized: bool) -> PathBuf {
-    let plain = ["--package=tests", "--example=plain"];
     match optimized {
-        true => build(&[&["--release"], &plain[..]].concat()),
-        false => build(&plain),
+        true => optimized_example("plain"),
+        false => build(&["--package=tests", "--example=plain"]),
     }
+}
+
+/// An example of this package, with optimizations; built if it is not there.
+pub fn optimized_example(name: &str) -> PathBuf {
+    build(&["--release", "--package=tests", &format!("--example={name}")])
 }
 
 /// A cargo that does not know that it runs under another: `cargo test` names its package in the

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 use tests::bench::{Goal, Table, Who};
+use tests::optimized_example;
 use tokio::sync::mpsc;
 
 const EVENT: &str = include_str!("../../../events/say.json");
@@ -38,7 +39,7 @@ pub(super) async fn measure(args: &Args) -> Result<Vec<Table>, Box<dyn Error>> {
 
 async fn rate(events: usize) -> Result<f64, Box<dyn Error>> {
     let program = Program {
-        program: env!("CARGO_BIN_EXE_service").into(),
+        program: optimized_example("service").into(),
         args: vec!["sleep".into()],
         current_dir: None,
     };

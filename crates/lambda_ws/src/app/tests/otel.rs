@@ -35,6 +35,7 @@ async fn invoke(process: &Dispatcher, event: &str, millis: u64) -> Value {
         trace_id: Some(
             "Root=1-65d2ff2e-718990494fd688f062bf1571;Parent=53995c3f42cd8ad8;Sampled=0",
         ),
+        reserve: Duration::ZERO,
         event: None,
     };
     let reply = process.call(event, invocation).await;
