@@ -14,6 +14,7 @@ mod start {
     mod launcher;
     mod memory;
     mod next;
+    mod otel;
     mod run;
     mod runtime_api;
     mod size;

@@ -10,12 +10,12 @@ use tests::bench::positive;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench -p tests --bench start --")]
 pub(super) struct Args {
-    #[arg(value_enum, value_name = "SECTION", default_values = ["next", "first", "size", "event", "memory", "concurrent"])]
+    #[arg(value_enum, value_name = "SECTION", default_values = ["next", "first", "size", "event", "otel", "memory", "concurrent"])]
     pub(super) sections: Vec<Section>,
     /// The number of starts
     #[arg(long, value_name = "N", default_value = "30", value_parser = positive)]
     pub(super) rounds: usize,
-    /// The number of events in `event`
+    /// The number of events in `event` and `otel`
     #[arg(long, value_name = "N", default_value = "20000", value_parser = positive)]
     pub(super) events: usize,
     /// The number of events in `memory`
@@ -40,6 +40,8 @@ pub(super) enum Section {
     Size,
     /// The processor time of one event, and its instructions if valgrind is installed
     Event,
+    /// The processor time of one event with the feature `otel`
+    Otel,
     /// The growth of the resident memory over many events
     Memory,
     /// The events that one process handles in a second, by the number of events that it has at once

@@ -69,7 +69,7 @@ pub(super) async fn measure(
     for _ in 0..args.rounds.min(ROUNDS) {
         for (who, program) in &programs {
             let (function, waiting) =
-                warmed_up(&mut api, launcher, program, args.events / 10 + 1).await?;
+                warmed_up(&mut api, launcher, program, &[], args.events / 10 + 1).await?;
             let meter = Meter::Process(function.id());
             let before = meter.time();
             let _waiting = invoke(&mut api, waiting, args.events).await?;
@@ -105,10 +105,12 @@ pub(super) async fn warmed_up(
     api: &mut RuntimeApi,
     launcher: &Launcher,
     program: &[OsString],
+    variables: &[(&str, String)],
     events: usize,
 ) -> Result<(Function, Waiting), Box<dyn Error>> {
     let log_only = [("AWS_SAM_LOCAL", "true".to_owned())];
-    let function = Function::start(program, launcher, api, &log_only)?;
+    let variables = [&log_only, variables].concat();
+    let function = Function::start(program, launcher, api, &variables)?;
     let waiting = api.next().await?;
     Ok((function, invoke(api, waiting, events).await?))
 }
@@ -145,7 +147,7 @@ async fn instructions(
     let option = format!("--callgrind-out-file={}", counts.display());
     let valgrind = ["valgrind", "--tool=callgrind", "--quiet", &option].map(OsString::from);
     let program = [&valgrind, program].concat();
-    let (function, _waiting) = warmed_up(api, launcher, &program, events).await?;
+    let (function, _waiting) = warmed_up(api, launcher, &program, &[], events).await?;
     function.end()?;
     let counts = std::fs::read_to_string(counts)?;
     let total = counts

@@ -42,7 +42,7 @@ pub(super) async fn measure(
         (HELLO, program(env!("CARGO_BIN_EXE_hello").as_ref(), &[])),
     ];
     for (who, program) in &programs {
-        let (function, waiting) = warmed_up(&mut api, launcher, program, WARM_UP).await?;
+        let (function, waiting) = warmed_up(&mut api, launcher, program, &[], WARM_UP).await?;
         let meter = Meter::Process(function.id());
         let before = meter.memory();
         let _waiting = invoke(&mut api, waiting, events).await?;

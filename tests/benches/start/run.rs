@@ -2,7 +2,7 @@
 
 use super::args::{Args, Section};
 use super::launcher::Launcher;
-use super::{concurrent, events, first, memory, next, size};
+use super::{concurrent, events, first, memory, next, otel, size};
 use clap::Parser;
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,6 +40,7 @@ async fn run(args: &Args) -> Result<bool, Box<dyn Error>> {
             Section::Size => size::measure()?,
             Section::Event => events::measure(args, &launcher).await?,
             Section::Memory => memory::measure(args, &launcher).await?,
+            Section::Otel => otel::measure(args, &launcher).await?,
             Section::Concurrent => concurrent::measure(args).await?,
         };
         for table in &tables {
