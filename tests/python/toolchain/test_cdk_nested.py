@@ -102,7 +102,7 @@ fn main() {
 class NestedStacks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        build("-p=lambda_ws_local", "--bin=lambda-ws-local")
+        build("lambda-ws-local")
         # In this repository, so that the same toolchain compiles it.
         cls.folder = folder = TARGET / "tools/cdk-nested"
         shutil.rmtree(folder, ignore_errors=True)

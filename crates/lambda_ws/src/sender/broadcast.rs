@@ -56,7 +56,10 @@ impl Sender {
     ) -> Result<Delivery, SendError> {
         #[cfg(feature = "otel")]
         let span = span::BroadcastSpan::begin(&work);
-        let delivering = self.counted(work.is_message(), self.deliver_all(work, resumed, early));
+        let is_message = work.is_message();
+        // In a box, because each future around it would contain its 12 KB, or twice that.
+        let delivering = Box::pin(self.deliver_all(work, resumed, early));
+        let delivering = self.counted(is_message, delivering);
         #[cfg(feature = "otel")]
         let delivering = span.run(delivering);
         delivering.await
@@ -168,13 +171,14 @@ impl Sender {
         let is_message = work.is_message();
         let forecast = work.clone();
         let broadcast = Broadcast::new(self, work).run(options);
-        let broadcast = async {
+        // In a box, as in `deliver`.
+        let broadcast = Box::pin(async {
             let forecast = self.forecast(&forecast);
             match future::select(pin!(broadcast), pin!(forecast)).await {
                 Either::Left((delivery, _)) => delivery,
                 Either::Right(((), broadcast)) => broadcast.await,
             }
-        };
+        });
         let broadcast = self.counted(is_message, broadcast);
         #[cfg(feature = "otel")]
         let broadcast = span.run(broadcast);
