@@ -143,7 +143,7 @@ impl<'a> Broadcast<'a> {
             if let Some(at) = self.ready.take() {
                 ready.as_mut().reset(at);
             }
-            self.tell_gone_checks();
+            self.notify_gone_checks();
             let is_limited = ready.deadline() != never;
             let reads = !self.stopped && self.ahead.len() < AHEAD;
             tokio::select! {
@@ -295,7 +295,7 @@ impl<'a> Broadcast<'a> {
 
     fn check_gone(&mut self, id: ConnectionId) {
         let (sender, message, closes) = (self.sender, self.message.clone(), self.closes);
-        // Who is closed must have received the message before.
+        // A client must receive the message before it is closed.
         let idle = (!closes).then(|| self.idle.subscribe());
         self.gone_checks.push(Box::pin(async move {
             let mut checked = sender.check_gone(&id, message.as_ref(), idle).await;
@@ -327,8 +327,8 @@ impl<'a> Broadcast<'a> {
         }
     }
 
-    /// Tells the gone checks whether they are the only work that is left.
-    fn tell_gone_checks(&self) {
+    /// Notifies the gone checks whether they are the only work that is left.
+    fn notify_gone_checks(&self) {
         if self.gone_checks.is_empty() {
             return;
         }

@@ -80,7 +80,7 @@ impl Sender {
                 self.count(Metric::GoneFalse);
                 if let Err(error) = self.request(&id, message.as_ref()).await {
                     let error = &error as &dyn std::error::Error;
-                    warn!(connection = %id, error, "a connection that was taken for gone got no message");
+                    warn!(connection = %id, error, "a connection that seemed to be gone is alive, and did not receive a message");
                 }
             }
             // The next message to it checks it again.
