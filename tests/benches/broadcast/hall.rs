@@ -13,11 +13,8 @@ use tests::{Endpoint, Gateway, MIB, Setup, Table, allow_many_files, optimized_ga
 /// The room.
 const ROOM: &str = "hall";
 
-/// The namespaces of the leases of tasks.
-const LEASES: [&str; 16] = [
-    "task:0", "task:1", "task:2", "task:3", "task:4", "task:5", "task:6", "task:7", "task:8",
-    "task:9", "task:a", "task:b", "task:c", "task:d", "task:e", "task:f",
-];
+/// The number of namespaces of the leases of tasks, `task:0` to `task:f`.
+const LEASES: u8 = 16;
 
 /// Another build of the function's program, if one is measured.
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
@@ -199,13 +196,14 @@ impl Hall {
     pub(super) async fn leases(&self) -> Leases {
         let (store, now) = (self.table.store(), Timestamp::now());
         let mut leases = Leases::default();
-        for space in LEASES {
+        for shard in 0..LEASES {
+            let space = format!("task:{shard:x}");
             let mut after = None::<String>;
             loop {
-                let keys = store.keys(space, "", after.as_deref(), now).await;
+                let keys = store.keys(&space, "", after.as_deref(), now).await;
                 let keys = keys.expect("it answers");
                 for key in keys.keys {
-                    let lease = store.read(space, &key, now).await.expect("it answers");
+                    let lease = store.read(&space, &key, now).await.expect("it answers");
                     let lease = lease.map(|lease| lease.value).unwrap_or_default();
                     let lease: Value = serde_json::from_str(&lease).unwrap_or_default();
                     leases.all += 1;
