@@ -22,6 +22,7 @@ mod torture;
 
 pub use client::{Client, HandshakeError};
 pub use deadline::{PATIENCE, until, within, within_time};
+pub use dev::cargo;
 pub use gateway::{Gateway, Setup, allow_many_files, sdk_config};
 pub use handshake::{Endpoint, not_empty};
 pub use lines::Lines;
@@ -29,7 +30,7 @@ pub use meter::{MIB, Meter, load_average};
 pub use processes::{Processes, signal};
 pub use program::{Ended, Program};
 pub use programs::{
-    cargo, chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_example,
+    chat, compiled_elsewhere, deployed_chat, example, fixture, gateway, optimized_example,
     optimized_gateway, plain, root, small_function, write,
 };
 pub use slow::SlowClients;

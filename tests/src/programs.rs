@@ -1,7 +1,7 @@
 //! The programs under test, built once.
 
+use dev::cargo;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 /// The workspace's folder.
@@ -61,25 +61,6 @@ pub fn plain(optimized: bool) -> PathBuf {
 /// An example of this package, with optimizations; built if it is not there.
 pub fn optimized_example(name: &str) -> PathBuf {
     build(&["--release", "--package=tests", &format!("--example={name}")])
-}
-
-/// A cargo that does not know that it runs under another: `cargo test` names its package in the
-/// environment, and build scripts that look there would run again for every other.
-pub fn cargo() -> Command {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        let of_a_package = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ];
-        if of_a_package.iter().any(|of| name.starts_with(of)) {
-            cargo.env_remove(&*name);
-        }
-    }
-    cargo
 }
 
 /// A folder below cargo's target folder, for what is compiled outside of this workspace: the next run finds it

@@ -3,19 +3,23 @@
 //! The first time this program builds both in one run of cargo. Two runs would take longer: the last crates of each one
 //! occupy one processor only.
 
+use dev::cargo;
 use std::env;
 use std::ffi::OsString;
 use std::io::Error;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     if serves_chat(&args) && !is_built("chat") {
         // The gateway builds the chat again, and explains a failure.
-        let _ = cargo(&["build", "--bin=lambda-ws-local", "--bin=chat"]).status();
+        let _ = cargo()
+            .args(["build", "--bin=lambda-ws-local", "--bin=chat"])
+            .status();
     }
-    let error: Error = cargo(&["run", "--bin=lambda-ws-local", "--"])
+    let error: Error = cargo()
+        .args(["run", "--bin=lambda-ws-local", "--"])
         .args(&args)
         .exec();
     eprintln!("error: cannot start cargo: {error}; fix: install Rust");
@@ -31,28 +35,6 @@ fn serves_chat(args: &[OsString]) -> bool {
 /// Whether this program's folder contains another program of the workspace.
 fn is_built(program: &str) -> bool {
     env::current_exe().is_ok_and(|this| this.with_file_name(program).exists())
-}
-
-/// Returns cargo without the variables of the outer `cargo run`. They name this package, and build
-/// scripts that read them would run again.
-fn cargo(args: &[&str]) -> Command {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    for (name, _) in env::vars_os() {
-        let of_a_package = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ];
-        if of_a_package
-            .iter()
-            .any(|of| name.as_encoded_bytes().starts_with(of.as_bytes()))
-        {
-            cargo.env_remove(name);
-        }
-    }
-    cargo.args(args);
-    cargo
 }
 
 #[cfg(test)]
