@@ -50,6 +50,7 @@ struct Log {
     posts: Vec<ConnectionId>,
     /// The connections that received a message.
     sent: Vec<ConnectionId>,
+    texts: HashMap<ConnectionId, Vec<String>>,
     closes: Vec<ConnectionId>,
     pauses: Vec<Duration>,
     inspections: usize,
@@ -94,6 +95,12 @@ impl Script {
         self.0.lock().unwrap().posts.len()
     }
 
+    /// The messages that a connection received.
+    fn texts(&self, id: &ConnectionId) -> Vec<String> {
+        let log = self.0.lock().unwrap();
+        log.texts.get(id).cloned().unwrap_or_default()
+    }
+
     /// The pauses, in ms.
     fn pauses(&self) -> Vec<u128> {
         let log = self.0.lock().unwrap();
@@ -102,11 +109,14 @@ impl Script {
 }
 
 impl Transport for Script {
-    async fn post(&self, id: &ConnectionId, _: &Payload) -> Result<(), SendError> {
+    async fn post(&self, id: &ConnectionId, payload: &Payload) -> Result<(), SendError> {
         self.0.lock().unwrap().posts.push(id.clone());
         self.wait().await;
         self.next(id)?;
-        self.0.lock().unwrap().sent.push(id.clone());
+        let mut log = self.0.lock().unwrap();
+        log.sent.push(id.clone());
+        let texts = log.texts.entry(id.clone()).or_default();
+        texts.push(payload.text().to_owned());
         Ok(())
     }
 

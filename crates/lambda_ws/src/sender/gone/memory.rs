@@ -1,15 +1,17 @@
 //! The ended connections that a process remembers.
 
 use super::super::recent::Recent;
+use crate::payload::Payload;
 use crate::sync::lock;
 use crate::{ConnectionId, Timestamp};
 use lambda_ws_protocol::limits::CONNECTION_DURATION;
-use std::collections::HashSet;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The minimum number of remembered connections, and the maximum number of suspects. Each takes about 100 bytes.
+/// The minimum number of remembered connections, which take about 100 bytes each, and the maximum number of requests to
+/// suspects.
 const MOST: usize = 10_000;
 
 /// How long another process may need to remove an ended connection from its rooms.
@@ -20,8 +22,16 @@ const REMOVAL: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct GoneMemory {
     ended: Mutex<Recent<ConnectionId, Timestamp>>,
-    /// The connections that are being proven gone after their event.
-    suspects: Mutex<HashSet<ConnectionId>>,
+    suspects: Mutex<Suspects>,
+}
+
+/// The connections that are being proven gone after their event.
+#[derive(Debug, Default)]
+struct Suspects {
+    /// The messages that follow if the connection is alive, in their order. `None` closes it.
+    requests: HashMap<ConnectionId, VecDeque<Option<Payload>>>,
+    /// The number of all requests.
+    count: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +65,36 @@ impl GoneMemory {
         })
     }
 
-    /// Adds a suspect. Returns `false` if it is one already, or if there are too many.
-    pub(super) fn suspect(&self, id: &ConnectionId) -> bool {
+    /// Adds the request that found a suspect, unless there are too many. Returns whether the connection was not a
+    /// suspect before.
+    pub(super) fn suspect(&self, id: &ConnectionId, message: Option<Payload>) -> bool {
         let mut suspects = lock(&self.suspects);
-        suspects.len() < MOST && suspects.insert(id.clone())
+        if suspects.count >= MOST {
+            return false;
+        }
+        suspects.count += 1;
+        let is_new = !suspects.requests.contains_key(id);
+        let requests = suspects.requests.entry(id.clone()).or_default();
+        requests.push_back(message);
+        is_new
     }
 
+    /// Removes the next request to a suspect that is alive. After the last one, the connection is not a suspect.
+    pub(super) fn next_request(&self, id: &ConnectionId) -> Option<Option<Payload>> {
+        let mut suspects = lock(&self.suspects);
+        let next = suspects.requests.get_mut(id)?.pop_front();
+        match next {
+            Some(_) => suspects.count -= 1,
+            None => drop(suspects.requests.remove(id)),
+        }
+        next
+    }
+
+    /// Removes a suspect with its requests.
     pub(super) fn clear(&self, id: &ConnectionId) {
-        lock(&self.suspects).remove(id);
+        let mut suspects = lock(&self.suspects);
+        let removed = suspects.requests.remove(id);
+        suspects.count -= removed.map_or(0, |requests| requests.len());
     }
 }
 
@@ -91,5 +123,25 @@ mod tests {
         assert_eq!(find(MOST, now), Some(KnownGone::BeingRemoved));
         assert_eq!(find(MOST * 2, now), Some(KnownGone::BeingRemoved));
         assert_eq!(find(MOST, now + REMOVAL), Some(KnownGone::Stale));
+    }
+
+    #[test]
+    fn the_requests_to_suspects_are_bounded_and_leave_no_trace() {
+        let memory = GoneMemory::default();
+        let (ann, bob) = ("ann".into(), "bob".into());
+        assert!(memory.suspect(&ann, None));
+        assert_eq!(memory.next_request(&ann), Some(None));
+        assert!(!memory.suspect(&ann, None), "its request is running");
+        assert!(memory.suspect(&bob, None));
+        for _ in 0..MOST {
+            assert!(!memory.suspect(&bob, None));
+        }
+        assert_eq!(lock(&memory.suspects).count, MOST);
+        assert!(!memory.suspect(&"eve".into(), None), "there are too many");
+        memory.clear(&bob);
+        assert_eq!(memory.next_request(&ann), Some(None));
+        assert_eq!(memory.next_request(&ann), None);
+        let suspects = lock(&memory.suspects);
+        assert_eq!((suspects.count, suspects.requests.len()), (0, 0));
     }
 }

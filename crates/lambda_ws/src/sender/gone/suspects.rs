@@ -1,5 +1,5 @@
 //! Connections that are probably gone. They are proven gone, and removed, after the event that found them. One that is
-//! alive receives the message then.
+//! alive receives the message then, and those that found it gone meanwhile.
 
 use super::super::Sender;
 use super::check::{GoneCheck, PROOF, Suspect};
@@ -36,11 +36,11 @@ impl Sender {
         let memory = &self.0.gone;
         let suspects: Vec<_> = suspects
             .into_iter()
-            // Another event may be checking it.
-            .filter(|suspect| memory.suspect(&suspect.record.id))
-            .map(|suspect| {
+            .filter_map(|mut suspect| {
                 let (memory, id) = (memory.clone(), suspect.record.id.clone());
-                (suspect, Guard { memory, id })
+                // If another event is checking it, that one posts this message too.
+                let is_new = memory.suspect(&id, suspect.message.take());
+                is_new.then(|| (suspect, Guard { memory, id }))
             })
             .collect();
         if suspects.is_empty() {
@@ -51,40 +51,47 @@ impl Sender {
             let proofs = suspects.into_iter().map(|(suspect, guard)| {
                 let (sender, scope) = (&sender, &scope);
                 async move {
-                    sender.prove(suspect, scope).await;
+                    let proven = sender.prove(suspect, scope).await;
                     drop(guard);
+                    proven
                 }
             });
             let proofs = stream::iter(proofs).buffer_unordered(AT_ONCE);
-            proofs.collect::<()>().await;
+            let failures = proofs.filter_map(async |proven| proven.err());
+            let failures: Vec<_> = failures.collect().await;
+            // One line, because an outage fails for all of them.
+            if let Some(first) = failures.first() {
+                warn!(
+                    connections = failures.len(),
+                    error = first as &dyn std::error::Error,
+                    "connections that seemed to be gone may be alive, and did not receive a message"
+                );
+            }
         });
     }
 
-    async fn prove(&self, suspect: Suspect, scope: &Scope) {
-        let Suspect {
-            record,
-            since,
-            message,
-        } = suspect;
+    /// Removes a suspect, or sends it its messages if it is alive.
+    async fn prove(&self, suspect: Suspect, scope: &Scope) -> Result<(), SendError> {
+        let Suspect { record, since, .. } = suspect;
         let id = record.id.clone();
         let left = PROOF.saturating_sub(since.elapsed());
         self.pause(left, &id).await;
         match self.inspect(&id).await {
+            Ok(_) => {}
             Err(SendError::Gone) => {
                 self.count(Metric::GoneConfirmed);
                 if let GoneCheck::Gone(record) = self.confirmed(&id, Some(record)) {
                     self.clean_up(&id, record, scope).await;
                 }
-            }
-            Ok(_) => {
-                self.count(Metric::GoneFalse);
-                if let Err(error) = self.request(&id, message.as_ref()).await {
-                    let error = &error as &dyn std::error::Error;
-                    warn!(connection = %id, error, "a connection that seemed to be gone is alive, and did not receive a message");
-                }
+                return Ok(());
             }
             // The next message to it checks it again.
-            Err(_) => {}
+            Err(error) => return Err(error),
         }
+        self.count(Metric::GoneFalse);
+        while let Some(message) = self.0.gone.next_request(&id) {
+            self.request(&id, message.as_ref()).await?;
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::clock::SystemClock;
 use crate::presence::PresenceState;
-use Reply::{Gone, Sent};
+use Reply::{Gone, Refused, Sent};
 use tokio::time::Instant;
 
 const LATENCY: Duration = Duration::from_millis(10);
@@ -109,6 +109,43 @@ async fn a_connection_whose_410s_end_after_the_event_gets_the_message_then() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_messages_that_find_a_connection_gone_follow_in_order_if_it_is_alive() {
+    let bench = in_event();
+    let ids = crowd(&bench, 15).await;
+    let suspect = &ids[7];
+    // Each message is posted twice, and inspected once.
+    let replies = [vec![Gone; 9], vec![Sent]].concat();
+    bench.script.tell(suspect, &replies);
+    for text in ["one", "two", "three"] {
+        let room = bench.sender.room("tea");
+        let delivery = room.send(text).await.unwrap();
+        assert_eq!((delivery.sent, delivery.gone), (14, 1));
+    }
+    assert!(bench.script.texts(suspect).is_empty());
+    pass(1000).await;
+    assert_eq!(bench.script.texts(suspect), ["one", "two", "three"]);
+    assert!(!bench.is_marked(suspect).await);
+    bench.sender.send(suspect, "four").await.unwrap();
+    assert_eq!(bench.script.texts(suspect).len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_that_cannot_be_checked_is_a_suspect_again_at_the_next_message() {
+    let bench = in_event();
+    let ann = bench.member("ann", OLD).await;
+    bench.script.tell(&ann, &[Gone, Gone, Gone, Refused, Sent]);
+    let sent = bench.sender.send(&ann, "one").await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    pass(1000).await;
+    assert!(bench.script.texts(&ann).is_empty());
+    bench.script.tell(&ann, &[Gone, Gone, Gone, Sent]);
+    let sent = bench.sender.send(&ann, "two").await;
+    assert!(matches!(sent, Err(SendError::Gone)), "{sent:?}");
+    pass(1000).await;
+    assert_eq!(bench.script.texts(&ann), ["two"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_get_connection_finds_gets_its_last_attempt_after_the_whole_pause() {
     let bench = in_event();
     let ids = crowd(&bench, 15).await;
@@ -159,7 +196,7 @@ async fn one_message_waits_at_most_100_ms_and_a_connection_is_proven_gone_once()
     assert!(!bench.is_marked(&ann).await, "it is not proven yet");
     pass(250).await;
     assert!(bench.is_marked(&ann).await);
-    // Two for each post, one for the proof.
+    // One for each message, one for the proof.
     let inspections = bench.script.0.lock().unwrap().inspections;
     assert_eq!(inspections, 3);
     let sent = bench.sender.send(&ann, "hello").await;
