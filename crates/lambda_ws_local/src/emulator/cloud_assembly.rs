@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::project::DEFAULT_TEMPLATE;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,6 @@ pub(super) const CDK_OUT: &str = "cdk.out";
 /// The settings of a CDK app, which can name another output folder.
 const SETTINGS: &str = "cdk.json";
 const MANIFEST: &str = "manifest.json";
-/// The maximum depth of nested assemblies and of nested stacks. A CDK app has an assembly for each `Stage` construct.
-const MAX_DEPTH: usize = 8;
 
 /// The used members of `cdk.json`.
 #[derive(Default, Deserialize)]
@@ -68,7 +66,7 @@ pub fn default_template(folder: &Path) -> Result<Option<PathBuf>, Failure> {
     }
     let shown = output.display();
     let mut stacks = Vec::new();
-    add_stacks(&output, MAX_DEPTH, &mut stacks)?;
+    add_stacks(&output, &mut HashSet::new(), &mut stacks)?;
     match stacks.as_slice() {
         [stack] => Ok(Some(stack.template.clone())),
         [] => Err(Failure::new(format!(
@@ -101,9 +99,16 @@ fn output_of(folder: &Path) -> PathBuf {
     settings.output.unwrap_or_else(|| PathBuf::from(CDK_OUT))
 }
 
-/// Adds the stacks with a WebSocket API of an assembly and of its nested assemblies. Templates that the manifest does not
-/// list are left over from earlier runs.
-fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<(), Failure> {
+/// Adds the stacks with a WebSocket API of an assembly and of its nested assemblies, each once: an app has an assembly for
+/// each `Stage` construct. Templates that the manifest does not list are left over from earlier runs.
+fn add_stacks(
+    assembly: &Path,
+    known: &mut HashSet<PathBuf>,
+    stacks: &mut Vec<Stack>,
+) -> Result<(), Failure> {
+    if !is_new(assembly, known) {
+        return Ok(());
+    }
     let path = assembly.join(MANIFEST);
     let unreadable = |error: String| {
         let what = format!("cannot read {}: run `cdk synth` again", path.display());
@@ -122,7 +127,7 @@ fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<
                 },
             ) => {
                 let template = assembly.join(file);
-                if has_websocket_api(assembly, &template, MAX_DEPTH) {
+                if has_websocket_api(assembly, &template, &mut HashSet::new()) {
                     let name = artifact.display_name.unwrap_or(id);
                     stacks.push(Stack { name, template });
                 }
@@ -133,17 +138,22 @@ fn add_stacks(assembly: &Path, depth: usize, stacks: &mut Vec<Stack>) -> Result<
                     directory_name: Some(folder),
                     ..
                 },
-            ) if depth > 0 => {
-                add_stacks(&assembly.join(folder), depth - 1, stacks)?;
-            }
+            ) => add_stacks(&assembly.join(folder), known, stacks)?,
             _ => {}
         }
     }
     Ok(())
 }
 
-/// Whether a stack of an assembly or one of its nested stacks contains a WebSocket API.
-fn has_websocket_api(assembly: &Path, template: &Path, depth: usize) -> bool {
+/// Adds a file or a folder to those that were read. Returns `false` if it was read already.
+fn is_new(path: &Path, known: &mut HashSet<PathBuf>) -> bool {
+    // What does not exist is reported by the function that reads it.
+    known.insert(path.canonicalize().unwrap_or_else(|_| path.to_owned()))
+}
+
+/// Whether a stack of an assembly or one of its nested stacks contains a WebSocket API. `known` has the templates that were
+/// read.
+fn has_websocket_api(assembly: &Path, template: &Path, known: &mut HashSet<PathBuf>) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Template {
@@ -159,6 +169,9 @@ fn has_websocket_api(assembly: &Path, template: &Path, depth: usize) -> bool {
         #[serde(default)]
         metadata: serde_json::Value,
     }
+    if !is_new(template, known) {
+        return false;
+    }
     let text = fs::read(template).unwrap_or_default();
     let template: Result<Template, _> = serde_json::from_slice(&text);
     let mut resources = template
@@ -166,9 +179,9 @@ fn has_websocket_api(assembly: &Path, template: &Path, depth: usize) -> bool {
         .flat_map(|one| one.resources.into_values());
     resources.any(|one| match &*one.r#type {
         "AWS::ApiGatewayV2::Api" => one.properties["ProtocolType"] == "WEBSOCKET",
-        "AWS::CloudFormation::Stack" if depth > 0 => {
+        "AWS::CloudFormation::Stack" => {
             let file = one.metadata["aws:asset:path"].as_str();
-            file.is_some_and(|file| has_websocket_api(assembly, &assembly.join(file), depth - 1))
+            file.is_some_and(|file| has_websocket_api(assembly, &assembly.join(file), known))
         }
         _ => false,
     })
@@ -248,12 +261,13 @@ mod tests {
             "cdk.out/Data.template.json",
             &around("None.nested.template.json"),
         );
-        // A template that contains itself does not end.
-        write(
-            folder,
-            "cdk.out/Loop.template.json",
-            &around("Loop.template.json"),
-        );
+        // A template that contains itself many times is read once, under each of its names.
+        let mut all = around("Loop.template.json");
+        for number in 0..30 {
+            all["Resources"][format!("Again{number}")] =
+                around("./Loop.template.json")["Resources"]["Net"].clone();
+        }
+        write(folder, "cdk.out/Loop.template.json", &all);
         let artifacts =
             json!({"Chat": stack("Chat"), "Data": stack("Data"), "Loop": stack("Loop")});
         write(
@@ -283,7 +297,10 @@ mod tests {
             "build/manifest.json",
             &json!({"artifacts": artifacts}),
         );
-        let manifest = json!({"artifacts": {"ProdChat": stack("ProdChat")}});
+        // An assembly that contains itself is read once.
+        let this = json!({"type": "cdk:cloud-assembly", "properties": {"directoryName": "."}});
+        let manifest =
+            json!({"artifacts": {"ProdChat": stack("ProdChat"), "One": this, "Two": this}});
         write(folder, "build/assembly-Prod/manifest.json", &manifest);
         assert!(!is_unsynthesized(folder));
         let failure = default_template(folder).expect_err("two templates");

@@ -2,7 +2,7 @@
 
 use super::node::{Entry, Node, Value};
 use super::other_stacks::{MAX_DEPTH, SECTIONS, read, rebuilt, unplaced};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 const STACK: &str = "AWS::CloudFormation::Stack";
@@ -10,18 +10,22 @@ const STACK: &str = "AWS::CloudFormation::Stack";
 const ASSET: &str = "aws:asset:path";
 /// The prefix of the attributes of a nested stack.
 const OUTPUTS: &str = "Outputs.";
-/// The maximum number of nested stacks. Two templates that contain each other would otherwise never end.
+/// The maximum number of nested stacks. Reading them takes time.
 const MAX_STACKS: usize = 100;
 
+/// The files of the templates around each nested stack, by its id.
+type Parents = HashMap<String, Vec<String>>;
+
 /// Replaces the nested stacks of a synthesized template by their resources. The values that they get and return replace
-/// their parameters and outputs. A nested stack without a readable template is left as it is. Added parts have the line 0.
+/// their parameters and outputs. A nested stack without a readable template is left as it is, and one that contains
+/// itself, too. Added parts have the line 0.
 pub(super) fn inlined(root: Node, folder: &Path) -> Node {
-    let mut root = root;
+    let (mut root, mut parents) = (root, Parents::new());
     for _ in 0..MAX_STACKS {
-        let Some(stack) = Stack::first(&root, folder) else {
+        let Some(stack) = Stack::first(&root, folder, &parents) else {
             break;
         };
-        root = stack.replace(&root);
+        root = stack.replace(&root, &mut parents);
     }
     root
 }
@@ -29,28 +33,38 @@ pub(super) fn inlined(root: Node, folder: &Path) -> Node {
 /// A nested stack with its template.
 struct Stack {
     id: String,
+    /// The files of the templates around it, and its own.
+    files: Vec<String>,
     /// The resource in the template of the parent.
     resource: Node,
     template: Node,
 }
 
 impl Stack {
-    fn first(root: &Node, folder: &Path) -> Option<Self> {
+    fn first(root: &Node, folder: &Path, parents: &Parents) -> Option<Self> {
         root.entries_of("Resources").iter().find_map(|one| {
             let resource = &one.value;
             let is_stack = resource.text_of("Type") == Some(STACK);
             let file = resource.entry("Metadata")?.text_of(ASSET)?;
-            let template = is_stack.then(|| read(&folder.join(file))).flatten()?;
+            let mut files = parents.get(&*one.key).cloned().unwrap_or_default();
+            // Each copy would contain the next one, with values that may double in size.
+            if !is_stack || files.iter().any(|one| one == file) {
+                return None;
+            }
+            files.push(file.to_owned());
+            let template = read(&folder.join(file))?;
             Some(Self {
                 id: one.key.to_string(),
+                files,
                 resource: resource.clone(),
                 template,
             })
         })
     }
 
-    /// Returns the parent with the parts of this stack in place of its resource.
-    fn replace(&self, root: &Node) -> Node {
+    /// Returns the parent with the parts of this stack in place of its resource. Adds the nested stacks of this one to
+    /// `parents`.
+    fn replace(&self, root: &Node, parents: &mut Parents) -> Node {
         let values = self.values();
         let names = self.names(root, &values);
         let own = |node: &Node| {
@@ -95,10 +109,14 @@ impl Stack {
             }
         }
         add("Conditions", conditions);
-        let resources = self.template.entries_of("Resources").iter();
-        let resources: Vec<_> = resources
-            .map(|one| Node::text(names.of(&one.key), 0))
-            .collect();
+        let mut resources = Vec::new();
+        for resource in self.template.entries_of("Resources") {
+            let name = names.of(&resource.key);
+            resources.push(Node::text(name, 0));
+            if resource.value.text_of("Type") == Some(STACK) {
+                parents.insert(name.to_owned(), self.files.clone());
+            }
+        }
         let root = Node {
             value: Value::Map(sections.into()),
             ..root.clone()

@@ -284,3 +284,32 @@ fn a_nested_stack_that_contains_itself_ends() {
     let (_folder, path) = written(&[("tea.template.json", root)]);
     assert_eq!(read(&path).functions, []);
 }
+
+#[test]
+fn nested_stacks_that_contain_each_other_end_before_their_values_grow() {
+    let twice = json!({"Fn::Join": ["", [{"Ref": "Name"}, {"Ref": "Name"}]]});
+    let around = |file: &str| {
+        let mut template = data();
+        template["Parameters"] = json!({"Name": {"Type": "String", "Default": "tea"}});
+        template["Resources"]["Connections"]["Properties"]["TableName"] = twice.clone();
+        template["Resources"]["Again"] = nested(file, &json!({"Name": twice}));
+        template
+    };
+    let (_folder, path) = written(&[
+        ("tea.template.json", around("one.nested.template.json")),
+        (
+            "one.nested.template.json",
+            around("two.nested.template.json"),
+        ),
+        (
+            "two.nested.template.json",
+            around("one.nested.template.json"),
+        ),
+    ]);
+    let template = read(&path);
+    let mut names: Vec<_> = template.tables.iter().map(|one| one.name.len()).collect();
+    names.sort();
+    assert_eq!(names, [6, 12, 24]);
+    let notes: Vec<_> = template.notes.iter().map(ToString::to_string).collect();
+    assert!(notes.iter().any(|note| note.contains("Again")), "{notes:?}");
+}
