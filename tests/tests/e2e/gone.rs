@@ -7,8 +7,7 @@ mod lies;
 mod passing;
 
 use bench::{Bench, OLD};
-use lambda_ws_local::gateway::Fault;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 
 /// How many clients listen.
@@ -22,15 +21,7 @@ fn posts() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_live_connection_is_removed_when_one_post_in_a_hundred_gets_a_false_410() {
-    let random = Mutex::new(fastrand::Rng::with_seed(410));
-    let false_gone = Arc::new(Mutex::new(0));
-    let counted = false_gone.clone();
-    let mut bench = Bench::with_script(Arc::new(move |_| {
-        let unlucky = random.lock().unwrap().usize(..100) == 0;
-        *counted.lock().unwrap() += usize::from(unlucky);
-        unlucky.then_some(Fault::Gone)
-    }))
-    .await;
+    let (mut bench, false_gone) = Bench::with_false_410s(100).await;
     let ids = bench.members(CLIENTS, OLD).await;
     assert_eq!(ids.len(), CLIENTS);
     let mut listening = JoinSet::new();
@@ -46,7 +37,7 @@ async fn no_live_connection_is_removed_when_one_post_in_a_hundred_gets_a_false_4
 
     let left = bench.in_room().await;
     assert_eq!(left.len(), CLIENTS, "a live connection was removed");
-    let false_gone = *false_gone.lock().unwrap();
+    let false_gone = false_gone.load(Ordering::Relaxed);
     assert!(
         false_gone > posts() / 200,
         "{false_gone} posts were called gone"

@@ -233,7 +233,7 @@ async fn a_collector_that_fails_costs_one_second_once() {
         assert!(traced(&otel).await < Duration::from_secs(3), "{answer:?}");
         for _ in 0..10 {
             let took = traced(&otel).await;
-            assert!(took < Duration::from_millis(500), "{answer:?}: {took:?}");
+            assert!(took < Duration::from_secs(1), "{answer:?}: {took:?}");
         }
         assert_eq!(collector.requests().len(), 1, "{answer:?}");
     }

@@ -156,6 +156,8 @@ impl Supervisor {
 
     /// Kills the process, reads its remaining output, and reports the result of its last phase.
     async fn finish(mut self, end: End) -> Result<(), StartError> {
+        // Events whose deadline passes while the process is killed are not overdue.
+        let ended = Instant::now();
         let (config, sandbox) = (&self.pool.config, &self.sandbox);
         if matches!(end, End::Stopped) && sandbox.has_extension() {
             self.process.group().terminate();
@@ -197,7 +199,9 @@ impl Supervisor {
                     (End::Exited, None) => StartError::Exited { status, stderr },
                 });
             }
-            Phase::Busy(events) => fail(events, &end, status, config.timeout, &sandbox.log),
+            Phase::Busy(events) => {
+                fail(events, (&end, ended), status, config.timeout, &sandbox.log);
+            }
             Phase::Idle | Phase::Ended if matches!(end, End::Exited) => {
                 sandbox.log.platform(exit_message(status));
             }
@@ -207,10 +211,15 @@ impl Supervisor {
     }
 }
 
-/// Answers the events that a process had in hand when it ended. The one that took too long has timed out; the others
-/// have lost their process.
-fn fail(events: Vec<ActiveEvent>, end: &End, status: ExitStatus, after: Duration, log: &Log) {
-    let ended = Instant::now();
+/// Answers the events that a process had in hand when it ended at this time. The one that took too long has timed out; the
+/// others have lost their process.
+fn fail(
+    events: Vec<ActiveEvent>,
+    (end, ended): (&End, Instant),
+    status: ExitStatus,
+    after: Duration,
+    log: &Log,
+) {
     for event in events {
         let is_overdue = !event.crashes && event.deadline <= ended;
         let error = match end {

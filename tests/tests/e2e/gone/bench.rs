@@ -10,6 +10,7 @@ use lambda_ws_local::gateway::{
     Api, Fault, Gateway, Integration, Invocation, Options, Outcome, Route, Script,
 };
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tests::{Client, sdk_config, until, within};
@@ -74,8 +75,27 @@ impl Bench {
         Self { lies, ..bench }
     }
 
+    /// A gateway on which one request of `of` gets a false 410, with the number of those. A connection never gets three
+    /// in a row, because the request fails then.
+    pub(super) async fn with_false_410s(of: usize) -> (Self, Arc<AtomicUsize>) {
+        let state = Mutex::new((fastrand::Rng::with_seed(410), HashMap::new()));
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = count.clone();
+        let script: Script = Arc::new(move |id| {
+            let (random, rows) = &mut *state.lock().unwrap();
+            let row: &mut usize = rows.entry(id.to_owned()).or_default();
+            let is_false = *row < 2 && random.usize(..of) == 0;
+            *row = if is_false { *row + 1 } else { 0 };
+            is_false.then(|| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                Fault::Gone
+            })
+        });
+        (Self::with_script(script).await, count)
+    }
+
     /// A gateway that lies as `script` says.
-    pub(super) async fn with_script(script: Script) -> Self {
+    async fn with_script(script: Script) -> Self {
         let accepting = Accepting::default();
         let mut api = Api::new("abcd1234", "dev");
         let route = Route::new(Arc::new(accepting.clone()));

@@ -4,9 +4,7 @@ use super::bench::{Bench, OLD, counts};
 use lambda_ws::store::{Scope, Store};
 use lambda_ws::{SendError, Timestamp};
 use lambda_ws_local::activity::OperationKind::{Inspect, Post};
-use lambda_ws_local::gateway::Fault;
 use std::slice::from_ref;
-use std::sync::{Arc, Mutex};
 use tests::within;
 
 #[tokio::test]
@@ -143,12 +141,7 @@ async fn an_invalid_id_is_gone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_m1_every_client_is_closed_though_one_close_in_twenty_gets_a_false_410() {
     const CLIENTS: usize = 400;
-    let random = Mutex::new(fastrand::Rng::with_seed(1000));
-    let mut bench = Bench::with_script(Arc::new(move |_| {
-        let unlucky = random.lock().unwrap().usize(..20) == 0;
-        unlucky.then_some(Fault::Gone)
-    }))
-    .await;
+    let (mut bench, _) = Bench::with_false_410s(20).await;
     let ids = bench.members(CLIENTS, OLD).await;
     let delivery = bench.room().close().await.unwrap();
     assert_eq!(counts(&delivery), [CLIENTS, 0, 0, 0]);

@@ -84,7 +84,7 @@ async fn an_event_that_waits_too_long_or_in_too_long_a_queue_is_throttled() {
     let folder = TempDir::new().expect("a folder");
     let (begun, begun_name) = file(&folder, "begun");
     let (go, go_name) = file(&folder, "go");
-    let patience = Duration::from_millis(50);
+    let patience = Duration::from_secs(1);
     let probe = Probe::start(Config {
         concurrency: 1,
         queue: 1,
