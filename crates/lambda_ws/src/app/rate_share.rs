@@ -63,8 +63,9 @@ impl<'a> RateShare<'a> {
 
     /// Runs a task of the chain. Its rate follows the number of broadcasts.
     pub(super) async fn during<T>(&self, sender: &Sender, work: impl Future<Output = T>) -> T {
+        let mut registered = None;
         let begin = async {
-            self.register().await;
+            registered = self.register().await;
             self.adjust(sender).await;
         };
         if timeout(PATIENCE, begin).await.is_err() {
@@ -73,19 +74,17 @@ impl<'a> RateShare<'a> {
         tokio::select! {
             biased;
             done = work => done,
-            () = self.follow(sender) => unreachable!("the loop does not end"),
+            () = self.follow(sender, registered) => unreachable!("the loop does not end"),
         }
     }
 
-    /// Keeps the registration, and adjusts the rate to the other broadcasts.
-    async fn follow(&self, sender: &Sender) {
-        let mut registered = Instant::now();
+    /// Keeps the registration of this time, and adjusts the rate to the other broadcasts.
+    async fn follow(&self, sender: &Sender, mut registered: Option<Instant>) {
         loop {
             // Tasks that begin together do not read together.
             sleep(INTERVAL.mul_f64(0.75 + 0.5 * random::rng().f64())).await;
-            if registered.elapsed() >= RENEWAL {
-                registered = Instant::now();
-                self.register().await;
+            if registered.is_none_or(|at| at.elapsed() >= RENEWAL) {
+                registered = self.register().await;
             }
             self.adjust(sender).await;
         }
@@ -104,7 +103,9 @@ impl<'a> RateShare<'a> {
         }
     }
 
-    async fn register(&self) {
+    /// Writes the registration. Returns the time, or `None` after an error.
+    async fn register(&self) -> Option<Instant> {
+        let began = Instant::now();
         let registration = Registration { rate: self.rate };
         let value = serde_json::to_string(&registration).expect("a number is always JSON");
         let expires = Some(value_expiry(self.backend.clock().now(), DURATION));
@@ -117,7 +118,9 @@ impl<'a> RateShare<'a> {
                 error,
                 "a broadcast could not be registered; others may send at the full rate beside it"
             );
+            return None;
         }
+        Some(began)
     }
 
     async fn adjust(&self, sender: &Sender) {

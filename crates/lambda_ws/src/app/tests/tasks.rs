@@ -4,6 +4,7 @@ use super::world::{BEGINNING, SECOND, World};
 use super::*;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -297,4 +298,40 @@ async fn sharing_the_rate_costs_few_writes_and_a_read_every_two_seconds() {
         (36..60).contains(&requests["value_entries"]),
         "{requests:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_without_an_answer_is_repeated_after_two_seconds() {
+    let world = World::crowd(9000).await;
+    world.shout(300, 20).await;
+    let task = world.queued().swap_remove(0);
+    let writes = AtomicUsize::new(0);
+    let store = InterceptedStore {
+        store: world.store.clone(),
+        before: move |name: &'static str| -> BoxFuture<'static, Result<(), StoreError>> {
+            match name == "write_value" && writes.fetch_add(1, Relaxed) == 0 {
+                true => Box::pin(std::future::pending()),
+                false => Box::pin(std::future::ready(Ok(()))),
+            }
+        },
+    };
+    let transports = Transports::one(Arc::new(world.clone()));
+    let backend = Backend::new(Arc::new(store), transports).with_clock(world.clone());
+    let process = Dispatcher::new(Router::new(), backend.paced(10_000));
+    let registered = async {
+        let began = Instant::now();
+        loop {
+            let now = BEGINNING + world.began.elapsed();
+            let page = DynStore::value_entries(&world.store, "rate", "", None, 10, now);
+            if !page.await.unwrap().entries.is_empty() {
+                return began.elapsed();
+            }
+            tokio::time::sleep(SECOND / 10).await;
+        }
+    };
+    tokio::select! {
+        done = world.invoke(&process, &task, 600) => panic!("it takes 30 s: {done:?}"),
+        // It begins after a second, and repeats the registration after 1.5 to 2.5 s more.
+        took = registered => assert!(took < SECOND * 4, "{took:?}"),
+    }
 }
