@@ -6,7 +6,7 @@ pub(crate) mod sdk;
 use crate::error::BoxError;
 use crate::sync::lock;
 #[cfg(feature = "https")]
-use crate::tls::Tls;
+use crate::tls::{Tls, with_fix};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 #[cfg(feature = "https")]
@@ -139,7 +139,10 @@ impl Service<Uri> for Connector {
             && uri.scheme() == Some(&Scheme::HTTPS)
         {
             return match tls.config() {
-                Ok(config) => HttpsConnector::from((self.http.clone(), config)).call(uri),
+                Ok(config) => {
+                    let connecting = HttpsConnector::from((self.http.clone(), config)).call(uri);
+                    Box::pin(async { connecting.await.map_err(with_fix) })
+                }
                 Err(error) => Box::pin(async { Err(error) }),
             };
         }

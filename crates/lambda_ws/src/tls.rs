@@ -9,7 +9,7 @@ use crate::error::BoxError;
 use provider::provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, Error, RootCertStore};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -108,6 +108,31 @@ impl Tls {
                 .map_err(|error| format!("TLS is not possible: {error}"))
         });
         Ok(config.clone()?)
+    }
+}
+
+/// Adds the fix to the error of a connection, if the settings of the host or of this process cause it.
+pub(crate) fn with_fix(error: BoxError) -> BoxError {
+    use AlertDescription::{HandshakeFailure, InsufficientSecurity, ProtocolVersion};
+
+    let fix = match cause(&*error) {
+        Some(Error::AlertReceived(HandshakeFailure | InsufficientSecurity | ProtocolVersion)) => {
+            "configure the host for TLS 1.3, or TLS 1.2 with ECDHE and AES-GCM, with the curve P-256 or P-384, and a \
+             certificate with a key of RSA, P-256, P-384 or Ed25519"
+        }
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "set AWS_CA_BUNDLE to a PEM file with all trusted authorities, also that of this host"
+        }
+        _ => return error,
+    };
+    format!("{error}; fix: {fix}").into()
+}
+
+/// Returns the error of rustls in an error of a connection.
+fn cause<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e Error> {
+    match error.downcast_ref::<Error>() {
+        None => cause(error.downcast_ref::<std::io::Error>()?.get_ref()?),
+        found => found,
     }
 }
 

@@ -5,7 +5,7 @@ mod lean;
 #[cfg(feature = "apigateway")]
 mod sdk;
 #[cfg(all(test, feature = "apigateway"))]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(feature = "apigateway")]
 pub use lean::ApiGateway;

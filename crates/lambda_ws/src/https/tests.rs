@@ -1,6 +1,9 @@
-//! The client after a restore.
+//! The client after a restore, and its errors.
 
 use super::*;
+use crate::tls::Roots;
+use crate::transport::tests::server::{Server, ServerAction};
+use rustls::RootCertStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -43,4 +46,34 @@ async fn a_client_makes_new_connections_after_a_restore() {
     get(&https).await;
     get(&https.clone()).await;
     assert_eq!(connections.load(Ordering::Relaxed), 2);
+}
+
+/// Requests a URL with TLS that trusts no authority. Returns the error.
+async fn error(url: &str) -> String {
+    let tls = Tls::trusting(Roots::Bundle(Arc::new(RootCertStore::empty())));
+    let request = Request::get(url).body(Full::default()).unwrap();
+    let error = client(tls).request(request).await.unwrap_err();
+    crate::error::chain(&error)
+}
+
+#[tokio::test]
+async fn an_error_of_tls_names_the_fix() {
+    // A host that supports none of the algorithms.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.read(&mut [0; 1024]).await.unwrap();
+        let handshake_failure = [21, 3, 3, 0, 2, 2, 40];
+        socket.write_all(&handshake_failure).await.unwrap();
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    });
+    let error_of_host = error(&url).await;
+    let expected = "HandshakeFailure; fix: configure the host for TLS 1.3";
+    assert!(error_of_host.contains(expected), "{error_of_host}");
+
+    let server = Server::start_tls(|_, _, _| ServerAction::Hang).await;
+    let untrusted = error(&server.url).await;
+    let expected = "UnknownIssuer; fix: set AWS_CA_BUNDLE";
+    assert!(untrusted.contains(expected), "{untrusted}");
 }

@@ -2,7 +2,7 @@
 
 mod bodies;
 mod hosts;
-pub(super) mod server;
+pub(crate) mod server;
 
 use super::{ApiGateway, DynTransport, Inspection, Transport, lean, sdk};
 use crate::error::SendError;

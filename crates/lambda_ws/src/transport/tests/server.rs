@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// The reaction of a host to a request.
 #[derive(Debug, Clone)]
-pub(in crate::transport) enum ServerAction {
+pub(crate) enum ServerAction {
     /// Sends a status and a body, and keeps the connection open.
     HttpResponse(u16, &'static str),
     /// Sends exactly this, and keeps the connection open.
@@ -34,15 +34,15 @@ pub(in crate::transport) enum ServerAction {
 
 /// A request that a host received.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::transport) struct Seen {
-    pub(in crate::transport) line: String,
+pub(crate) struct Seen {
+    pub(crate) line: String,
     headers: Vec<String>,
-    pub(in crate::transport) body: String,
+    pub(crate) body: String,
 }
 
 impl Seen {
     /// The value of a header.
-    pub(in crate::transport) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|line| {
             let (found, value) = line.split_once(':')?;
             found.eq_ignore_ascii_case(name).then_some(value.trim())
@@ -61,24 +61,24 @@ struct Counts {
     most_shaking: AtomicUsize,
 }
 
-pub(in crate::transport) struct Server {
-    pub(in crate::transport) url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     /// The authority of its certificate, in PEM.
-    pub(in crate::transport) authority: String,
+    pub(crate) authority: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     counts: Arc<Counts>,
 }
 
 impl Server {
     /// Starts a host with a script: `action` gets the number of the connection and of its request.
-    pub(in crate::transport) async fn start(
+    pub(crate) async fn start(
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
         Self::listen("127.0.0.1:0", action, None).await.unwrap()
     }
 
     /// Starts a host on an address, if this machine has it.
-    pub(in crate::transport) async fn start_at(
+    pub(crate) async fn start_at(
         address: &str,
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
@@ -86,7 +86,7 @@ impl Server {
     }
 
     /// Starts a host with TLS.
-    pub(in crate::transport) async fn start_tls(
+    pub(crate) async fn start_tls(
         action: impl Fn(usize, usize, &Seen) -> ServerAction + Send + Sync + 'static,
     ) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -158,29 +158,29 @@ impl Server {
         Ok(server)
     }
 
-    pub(in crate::transport) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Returns the number of all connections.
-    pub(in crate::transport) fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.counts.all.load(Ordering::Relaxed)
     }
 
     /// Waits until at most this many connections are open.
-    pub(in crate::transport) async fn has_open(&self, most: usize) {
+    pub(crate) async fn has_open(&self, most: usize) {
         while self.counts.open.load(Ordering::Relaxed) > most {
             tokio::task::yield_now().await;
         }
     }
 
     /// Returns the number of resumed TLS sessions.
-    pub(in crate::transport) fn resumed(&self) -> usize {
+    pub(crate) fn resumed(&self) -> usize {
         self.counts.resumed.load(Ordering::Relaxed)
     }
 
     /// Returns the maximum number of connections that were opened at once.
-    pub(in crate::transport) fn most_shaking(&self) -> usize {
+    pub(crate) fn most_shaking(&self) -> usize {
         self.counts.most_shaking.load(Ordering::Relaxed)
     }
 }
