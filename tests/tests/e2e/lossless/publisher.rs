@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use tests::Gateway;
 use tests::lossless::{Guest, Log};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// A publisher: a guest, by requests, or the outside, by publish events.
 pub(super) enum Publisher<'a> {
@@ -29,12 +29,17 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Publishes until a time. Returns the messages whose positions were confirmed.
-    pub(super) async fn run(&self, gateway: &Gateway, seed: u64, end: Instant) -> Log {
+    /// Publishes until that is over. Returns the messages whose positions were confirmed.
+    pub(super) async fn run(
+        &self,
+        gateway: &Gateway,
+        seed: u64,
+        is_over: &dyn Fn() -> bool,
+    ) -> Log {
         let mut random = Rng::with_seed(seed);
         let mut confirmed = Log::new();
         let mut number = 0;
-        while Instant::now() < end {
+        while !is_over() {
             let text = format!("{seed}: {number}");
             let position = self.publish(gateway, &text).await;
             // A message without a confirmation may be in the log as well.
