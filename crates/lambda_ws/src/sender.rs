@@ -73,8 +73,9 @@ use tokio::time::Instant;
 ///
 /// If an event has nothing else to send, the second post follows after 60 ms, and the message counts as gone if
 /// GetConnection returns 410. The connection is removed only if GetConnection returns 410 once more, 250 ms after the
-/// first 410 or later. The process does this after the event, and posts the message to a connection that is alive. A
-/// router that keeps presences waits for it.
+/// first 410 or later. The process does this after the event. If the connection is alive, it posts the message and
+/// those that found the connection gone meanwhile, in their order. At most 10 000 messages wait for this. A router that
+/// keeps presences waits for it in the event.
 ///
 /// Gone connections are removed from the store while other messages are sent, but at the earliest 30 s after their
 /// `$connect` began: until then the handshake may be running. The process remembers 10 000 ended connections, and
