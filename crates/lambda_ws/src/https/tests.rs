@@ -63,7 +63,8 @@ async fn an_error_of_tls_names_the_fix() {
     let url = format!("https://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
-        socket.read(&mut [0; 1024]).await.unwrap();
+        let read = socket.read(&mut [0; 1024]).await.unwrap();
+        assert!(read > 0, "it says hello");
         let handshake_failure = [21, 3, 3, 0, 2, 2, 40];
         socket.write_all(&handshake_failure).await.unwrap();
         let _ = socket.read_to_end(&mut Vec::new()).await;
