@@ -17,11 +17,6 @@ pub(crate) use span::{Child, EventSpan, post, traceparent};
 use crate::error::Error;
 use export::Exporter;
 use ids::Ids;
-use lambda_runtime::tracing::subscriber::{
-    filter::{DynFilterFn, LevelFilter},
-    layer::Layer,
-    registry::LookupSpan,
-};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::Resource;
@@ -31,6 +26,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
+use tracing_subscriber::{
+    filter::{DynFilterFn, LevelFilter},
+    layer::Layer,
+    registry::LookupSpan,
+};
 
 pub(crate) use sampler::sampler;
 

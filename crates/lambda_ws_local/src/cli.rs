@@ -20,7 +20,9 @@ mod trust;
 use clap::{Parser, Subcommand};
 use lambda_ws_local::emulator::Failure;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// A local Amazon API Gateway for WebSocket APIs: runs a Lambda function's real program on a laptop,
 /// with websockets, the management API (PostToConnection) and DynamoDB.
@@ -82,12 +84,7 @@ enum Command {
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_env("LAMBDA_WS_LOG").unwrap_or_else(|_| "warn".into()))
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
+    begin_log();
     allow_many_connections();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -116,6 +113,31 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Starts the log of the gateway itself. The level comes from `LAMBDA_WS_LOG`.
+fn begin_log() {
+    let level = std::env::var("LAMBDA_WS_LOG").unwrap_or_default();
+    let targets = match level.parse::<Targets>() {
+        Ok(targets) if !level.is_empty() => targets,
+        result => {
+            if result.is_err() {
+                eprintln!(
+                    "warning: LAMBDA_WS_LOG is not valid: expected a level such as `debug`, or levels of modules such as \
+                     `warn,lambda_ws_local=debug`"
+                );
+            }
+            Targets::new().with_default(LevelFilter::WARN)
+        }
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false);
+    tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .init();
 }
 
 /// Raises the limit of open files. Each connection is a file, and the default of shells is low.

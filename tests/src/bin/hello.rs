@@ -2,12 +2,16 @@
 //! the events of a WebSocket API as `aws_lambda_events` has them, and answers each with a status.
 
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
-use lambda_runtime::{Error, LambdaEvent, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    // As `lambda_runtime` sets it up, without its filters.
+    tracing_subscriber::fmt()
+        .with_target(false)
+        .without_time()
+        .init();
     match std::env::args().nth(1).as_deref() {
         Some("typed") => lambda_runtime::run(service_fn(typed)).await,
         _ => lambda_runtime::run(service_fn(hello)).await,

@@ -6,13 +6,13 @@ mod tests;
 
 use super::environment::variable;
 use flat::Flat;
-use lambda_runtime::tracing::subscriber;
 use subscriber::filter::{LevelFilter, Targets, filter_fn};
 use subscriber::fmt::MakeWriter;
 use subscriber::layer::{Layer, SubscriberExt};
 use subscriber::registry::LookupSpan;
 use subscriber::util::SubscriberInitExt;
 use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber as subscriber;
 
 /// The crates whose debug lines contain events, requests and responses with tokens and messages.
 const VERBOSE: [&str; 2] = ["aws_", "lambda_runtime"];

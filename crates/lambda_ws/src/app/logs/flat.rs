@@ -1,7 +1,6 @@
 //! Log lines of flat JSON.
 
 use crate::error::chain;
-use lambda_runtime::tracing::subscriber;
 use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt;
@@ -13,6 +12,7 @@ use subscriber::registry::LookupSpan;
 use tracing::field::{Field, Visit};
 use tracing::span::Record;
 use tracing::{Event, Subscriber};
+use tracing_subscriber as subscriber;
 
 /// Formats a line as one flat JSON object, so that every member can be queried by its name. It contains the members
 /// of the line and of its spans; those of inner spans override outer ones. `tracing_subscriber` nests spans and omits

@@ -3,11 +3,11 @@
 use super::world::{BEGINNING, World};
 use super::*;
 use crate::otel::tests::{Answer, Collector, TRACE, attribute, hex};
-use lambda_runtime::tracing::subscriber::{self, layer::SubscriberExt};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_sdk::trace::Sampler;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing_subscriber::{self as subscriber, layer::SubscriberExt};
 
 /// The span of a client.
 fn client(id: u8) -> String {

@@ -59,10 +59,15 @@ fn compiled(evaluator: &Evaluator<'_>, model: &Resource) -> Result<(), Problem> 
         return Err(properties.problem("ContentType", text));
     }
     let schema = schema(evaluator, model)?;
-    Schema::compile(&schema).map(drop).map_err(|error| {
-        let text = format!("`Schema` of {owner} is not valid: {error}");
+    let schema = Schema::compile(&schema).map_err(|error| {
+        let text = format!("`Schema` of {owner}: {error}");
         properties.problem("Schema", text)
-    })
+    })?;
+    for pattern in schema.unchecked_patterns() {
+        let text = format!("the pattern `{pattern}` of {owner} is not checked locally");
+        properties.note("Schema", text);
+    }
+    Ok(())
 }
 
 /// Returns the schema of a model: a map, or a string that contains JSON.

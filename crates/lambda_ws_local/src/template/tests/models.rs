@@ -130,6 +130,22 @@ fn a_model_that_aws_rejects_is_a_problem_with_its_line() {
 }
 
 #[test]
+fn a_pattern_that_is_not_checked_is_noted() {
+    let of = |pattern: &str| model(&format!("{{ pattern: '{pattern}' }}"));
+    let notes = notes(&with(&of("a(?=b)"), CHECKED));
+    let expected = "the pattern `a(?=b)` of model `SayModel` is not checked locally";
+    assert!(
+        notes.iter().any(|note| note.contains(expected)),
+        "{notes:#?}"
+    );
+    let notes = self::notes(&with(&of("^(?!a)b"), CHECKED));
+    assert!(
+        !notes.iter().any(|note| note.contains("not checked")),
+        "{notes:#?}"
+    );
+}
+
+#[test]
 fn models_without_effect_are_noted() {
     let object = model("{ type: object }");
     let (expression, request_models) = CHECKED.split_once('\n').unwrap();
