@@ -5,6 +5,7 @@ mod host_clock;
 mod http1;
 mod http_response;
 mod management_url;
+mod request_limit;
 mod signed_request;
 mod signing_keys;
 #[cfg(test)]
@@ -164,8 +165,18 @@ impl Client {
         let path = self.url.path(id);
         let mut is_corrected = false;
         loop {
-            let now = self.clock.now();
-            let key = self.keys.current(now).await?;
+            let mut now = self.clock.now();
+            let mut key = self.keys.current(now).await?;
+            let permit = match self.pool.try_permit() {
+                Some(permit) => permit,
+                None => {
+                    let permit = self.pool.permit().await?;
+                    // Signed after the wait: the time is current, and the request is written while it is in the cache.
+                    now = self.clock.now();
+                    key = self.keys.current(now).await?;
+                    permit
+                }
+            };
             let subject = Signable {
                 method,
                 path: &path,
@@ -175,7 +186,7 @@ impl Client {
                 time: Timestamp::from(now),
             };
             let request = SignedRequest::new(&key, &subject, body);
-            let answer = self.pool.send(&request).await?;
+            let answer = self.pool.send(permit, &request).await?;
             if answer.status == StatusCode::FORBIDDEN {
                 let date = answer.date.filter(|_| !is_corrected);
                 if date.is_some_and(|date| self.clock.corrects(date, now)) {

@@ -2,6 +2,7 @@
 
 use super::http_response::HttpResponse;
 use super::http1::{ExchangeError, Http1};
+use super::request_limit::{Permit, RequestLimit};
 use super::signed_request::SignedRequest;
 use crate::error::BoxError;
 use crate::https::{ATTEMPT, CALL, Connector, IDLE, RESTORES, Stream};
@@ -45,7 +46,7 @@ pub(super) struct ConnectionPool {
     connector: Connector,
     uri: Uri,
     /// A permit for each request with an open or opening connection.
-    requests: Semaphore,
+    requests: RequestLimit,
     /// A permit for each opening connection.
     connects: Semaphore,
     returned: Notify,
@@ -86,13 +87,27 @@ impl ConnectionPool {
         Self {
             connector: Connector::new(tls),
             uri,
-            requests: Semaphore::new(connections),
+            requests: RequestLimit::new(connections),
             connects: Semaphore::new(connects),
             returned: Notify::new(),
             idle: Mutex::default(),
             idle_timeout: IDLE,
             restores: &RESTORES,
         }
+    }
+
+    /// Returns a permit to send a request, if one is free.
+    pub(super) fn try_permit(&self) -> Option<Permit<'_>> {
+        self.requests.try_acquire(Instant::now() + CALL)
+    }
+
+    /// Waits for a permit to send a request. Requests get permits in the order of their calls.
+    ///
+    /// # Errors
+    ///
+    /// No permit is free within 3 s.
+    pub(super) async fn permit(&self) -> Result<Permit<'_>, BoxError> {
+        self.requests.acquire(Instant::now() + CALL).await
     }
 
     /// Sends a request and reads its response, on an idle connection if there is one.
@@ -104,15 +119,12 @@ impl ConnectionPool {
     ///
     /// An attempt had no connection or no response within 1.5 s, or the call took 3 s.
     // The rare parts are boxed, so that the future of a post is small: a broadcast has one for each post in flight.
-    pub(super) async fn send(&self, request: &SignedRequest) -> Result<HttpResponse, BoxError> {
-        let end = Instant::now() + CALL;
-        let _permit = match self.requests.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => {
-                let permit = self.requests.acquire();
-                Box::pin(in_time(end, "the host has no free connection", permit)).await??
-            }
-        };
+    pub(super) async fn send(
+        &self,
+        permit: Permit<'_>,
+        request: &SignedRequest,
+    ) -> Result<HttpResponse, BoxError> {
+        let end = permit.end;
         let taken = match self.idle_connection() {
             Some(connection) => PooledConnection::Kept(connection),
             None => Box::pin(self.take(end)).await?,

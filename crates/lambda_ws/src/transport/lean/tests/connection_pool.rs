@@ -24,7 +24,7 @@ fn request() -> SignedRequest {
 }
 
 async fn send(pool: &ConnectionPool) -> Result<HttpResponse, BoxError> {
-    pool.send(&request()).await
+    pool.send(pool.permit().await?, &request()).await
 }
 
 /// Sends requests one after the other, and asserts that each has an answer.
