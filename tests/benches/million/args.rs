@@ -12,7 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench -p tests --bench million --")]
 pub(super) struct Args {
-    #[arg(value_enum, value_name = "SCENARIO", default_values = ["steady", "storm", "broadcast", "throttled", "presence"])]
+    // The longest ones of a test come first, so that all cores have work until the end.
+    #[arg(value_enum, value_name = "SCENARIO", default_values = ["broadcast", "presence", "storm", "throttled", "steady"])]
     pub(super) scenarios: Vec<Scenario>,
     /// The number of connections [default: 1000000; 10000 as a test]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -23,6 +24,9 @@ pub(super) struct Args {
     /// Write the plots as SVG files to this directory
     #[arg(long, value_name = "DIR")]
     pub(super) plots: Option<PathBuf>,
+    /// Run only the broadcasts whose descriptions contain this text
+    #[arg(long, value_name = "TEXT")]
+    pub(super) course: Option<String>,
     /// The scenarios that run at the same time, each in a process of up to 5 GB [default: 1; as a test, the number of
     /// cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -74,6 +74,9 @@ fn child(scenario: Scenario, args: &Args) -> Result<(), String> {
         .arg(scenario.name())
         .args(["--connections", &args.connections().to_string()])
         .args(["--seed", &args.seed.to_string()]);
+    if let Some(course) = &args.course {
+        command.arg("--course").arg(course);
+    }
     if let Some(folder) = &args.plots {
         command.arg("--plots").arg(folder);
     }
@@ -113,7 +116,10 @@ async fn run(scenario: Scenario, args: &Args, report: &mut Report) {
     match scenario {
         Scenario::Steady => steady::run(connections, seed, report).await,
         Scenario::Storm => storm::run(connections, seed, report).await,
-        Scenario::Broadcast => broadcast::run(connections, seed, report).await,
+        Scenario::Broadcast => {
+            let course = args.course.as_deref().unwrap_or_default();
+            broadcast::run(connections, seed, course, report).await;
+        }
         Scenario::Throttled => throttled::run(connections, seed, report).await,
         Scenario::Presence => presence::run(connections, seed, report).await,
     }
