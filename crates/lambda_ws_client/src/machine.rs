@@ -722,13 +722,11 @@ impl Machine {
         part(bound.min(max_backoff), (self.random)())
     }
 
-    fn link_numbers(&self) -> Vec<u64> {
+    /// Returns the sockets of the connections that exist now.
+    fn link_numbers(&self) -> impl Iterator<Item = u64> + use<> {
         let links = [&self.link, &self.next, &self.old];
-        links
-            .into_iter()
-            .flatten()
-            .map(|link| link.socket)
-            .collect()
+        let sockets = links.map(|link| link.as_ref().map(|link| link.socket));
+        sockets.into_iter().flatten()
     }
 
     fn find(&mut self, socket: u64) -> Option<&mut Link> {

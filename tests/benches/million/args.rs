@@ -1,6 +1,7 @@
 //! The command line.
 
 use clap::{Parser, ValueEnum};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 /// Simulates connections in virtual time, and checks what must hold. Fails if a check fails.
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo bench -p tests --bench million --")]
 pub(super) struct Args {
-    #[arg(value_enum, value_name = "SCENARIO", default_values = ["steady", "storm", "broadcast", "throttled", "presence"])]
+    // The longest ones of a test come first, so that all cores have work until the end.
+    #[arg(value_enum, value_name = "SCENARIO", default_values = ["broadcast", "presence", "storm", "throttled", "steady"])]
     pub(super) scenarios: Vec<Scenario>,
     /// The number of connections [default: 1000000; 10000 as a test]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -22,6 +24,13 @@ pub(super) struct Args {
     /// Write the plots as SVG files to this directory
     #[arg(long, value_name = "DIR")]
     pub(super) plots: Option<PathBuf>,
+    /// Run only the broadcasts whose descriptions contain this text
+    #[arg(long, value_name = "TEXT")]
+    pub(super) course: Option<String>,
+    /// The scenarios that run at the same time, each in a process of up to 5 GB [default: 1; as a test, the number of
+    /// cores]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) jobs: Option<u64>,
     // `cargo bench` passes it to every benchmark, and `cargo test` does not.
     #[arg(long, hide = true)]
     pub(super) bench: bool,
@@ -42,6 +51,15 @@ pub(super) enum Scenario {
     Presence,
 }
 
+impl Scenario {
+    /// Returns its name on the command line.
+    pub(super) fn name(self) -> String {
+        let value = self.to_possible_value();
+        let value = value.expect("the command line has all scenarios");
+        value.get_name().to_owned()
+    }
+}
+
 /// The number of connections of a run by `cargo test`.
 const TEST: usize = 10_000;
 const FULL: usize = 1_000_000;
@@ -50,6 +68,14 @@ impl Args {
     pub(super) fn connections(&self) -> usize {
         let default = if self.bench { FULL } else { TEST };
         self.connections.map_or(default, |count| count as usize)
+    }
+
+    pub(super) fn jobs(&self) -> usize {
+        let default = match self.bench {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(1, NonZero::get),
+        };
+        self.jobs.map_or(default, |jobs| jobs as usize)
     }
 
     /// Reads the command line. `cargo test` passes filters and options of its own harness: then it returns the test

@@ -124,10 +124,12 @@ const COURSES: [Course; 8] = [
     },
 ];
 
-pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
+/// Runs all broadcasts, or those whose descriptions contain `wanted`.
+pub(super) async fn run(connections: usize, seed: u64, wanted: &str, report: &mut Report) {
     println!("broadcast: a message to {connections} connections");
-    let is_left_out = |course: &&Course| is_short(connections) && course.only_full;
-    for course in COURSES.iter().filter(|course| !is_left_out(course)) {
+    let is_left_out = |course: &Course| is_short(connections) && course.only_full;
+    let courses = COURSES.iter().filter(|course| course.name.contains(wanted));
+    for course in courses.filter(|course| !is_left_out(course)) {
         one(course, connections, seed, report).await;
     }
 }

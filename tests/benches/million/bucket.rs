@@ -26,7 +26,11 @@ impl Bucket {
 
     /// Takes `count` tokens, if there are as many. A request may be larger than the bucket.
     pub(super) fn take(&mut self, count: f64) -> bool {
-        let now = Instant::now();
+        self.take_at(Instant::now(), count)
+    }
+
+    /// The same at a time that the clock has not reached.
+    pub(super) fn take_at(&mut self, now: Instant, count: f64) -> bool {
         let since = (now - self.at).as_secs_f64();
         self.tokens = (self.tokens + since * self.rate).min(self.burst);
         self.at = now;
@@ -57,8 +61,8 @@ impl Series {
         Self { origin, counts }
     }
 
-    fn at(&mut self) -> &mut f64 {
-        let second = (Instant::now() - self.origin).as_secs() as usize;
+    fn at(&mut self, now: Instant) -> &mut f64 {
+        let second = (now - self.origin).as_secs() as usize;
         if self.counts.len() <= second {
             self.counts.resize(second + 1, 0.0);
         }
@@ -66,12 +70,17 @@ impl Series {
     }
 
     pub(super) fn add(&mut self, count: f64) {
-        *self.at() += count;
+        self.add_at(Instant::now(), count);
+    }
+
+    /// The same at a time that the clock has not reached.
+    pub(super) fn add_at(&mut self, now: Instant, count: f64) {
+        *self.at(now) += count;
     }
 
     /// Keeps the largest value of each second.
     pub(super) fn peak(&mut self, value: f64) {
-        let at = self.at();
+        let at = self.at(Instant::now());
         *at = at.max(value);
     }
 

@@ -162,9 +162,14 @@ impl Gateway {
 
     /// Whether the quota allows one more connection. The simulated client is rejected without an event otherwise.
     pub(super) fn admits(&self) -> bool {
+        self.admits_at(Instant::now())
+    }
+
+    /// The same at a time that the clock has not reached.
+    pub(super) fn admits_at(&self, now: Instant) -> bool {
         let mut state = self.state();
-        state.seen.handshakes.add(1.0);
-        let admits = state.handshakes.take(1.0);
+        state.seen.handshakes.add_at(now, 1.0);
+        let admits = state.handshakes.take_at(now, 1.0);
         state.seen.too_many += u64::from(!admits);
         admits
     }

@@ -33,7 +33,7 @@ fn quotas(connections: usize) -> Quotas {
 
 pub(super) async fn run(connections: usize, seed: u64, report: &mut Report) {
     let connections = match is_short(connections) {
-        true => connections.div_ceil(5),
+        true => connections.div_ceil(10),
         false => connections,
     };
     println!("presence: rooms of {ROOM}, which are told who joins and leaves");

@@ -7,7 +7,9 @@ use super::world::World;
 use super::{broadcast, presence, steady, storm, throttled};
 use lambda_ws::Timestamp;
 use lambda_ws::store::{Record, Store};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// The checks of a run, and its plots.
@@ -31,13 +33,69 @@ pub(crate) fn main() -> ExitCode {
     let Some(args) = Args::read() else {
         return ExitCode::SUCCESS;
     };
-    let mut report = Report::default();
-    let all = Instant::now();
-    for scenario in &args.scenarios {
-        let began = Instant::now();
-        virtual_time(run(*scenario, &args, &mut report));
-        println!("  {:.1} s of real time\n", began.elapsed().as_secs_f64());
+    let began = Instant::now();
+    let is_done = match args.scenarios.as_slice() {
+        [scenario] => one(*scenario, &args),
+        several => all(several, &args),
+    };
+    println!("{:.1} s of real time\n", began.elapsed().as_secs_f64());
+    ExitCode::from(u8::from(!is_done))
+}
+
+/// Runs each scenario in its own process. Returns whether all checks hold.
+fn all(scenarios: &[Scenario], args: &Args) -> bool {
+    let next = Mutex::new(scenarios.iter());
+    let is_done = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..args.jobs().min(scenarios.len()) {
+            scope.spawn(|| {
+                loop {
+                    let scenario = next.lock().expect("no thread panics with it").next();
+                    let Some(scenario) = scenario else {
+                        return;
+                    };
+                    if let Err(error) = child(*scenario, args) {
+                        eprintln!("error: {error}");
+                        is_done.store(false, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    is_done.into_inner()
+}
+
+/// Runs a scenario in a process. The outputs of concurrent scenarios are printed one after the other.
+fn child(scenario: Scenario, args: &Args) -> Result<(), String> {
+    let program = std::env::current_exe();
+    let program = program.map_err(|error| format!("the program has no path: {error}"))?;
+    let mut command = Command::new(program);
+    command
+        .arg(scenario.name())
+        .args(["--connections", &args.connections().to_string()])
+        .args(["--seed", &args.seed.to_string()]);
+    if let Some(course) = &args.course {
+        command.arg("--course").arg(course);
     }
+    if let Some(folder) = &args.plots {
+        command.arg("--plots").arg(folder);
+    }
+    if args.jobs() == 1 {
+        command.stdout(Stdio::inherit());
+    }
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{} cannot start: {error}", scenario.name()))?;
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!("{} ended with {}", scenario.name(), output.status)),
+    }
+}
+
+/// Runs a scenario in this process. Returns whether all checks hold.
+fn one(scenario: Scenario, args: &Args) -> bool {
+    let mut report = Report::default();
+    virtual_time(run(scenario, args, &mut report));
     if let Some(folder) = &args.plots
         && let Err(error) = Plot::write(&report.plots, folder)
     {
@@ -45,13 +103,12 @@ pub(crate) fn main() -> ExitCode {
             "error: the plots cannot be written to {}: {error}",
             folder.display()
         );
-        return ExitCode::FAILURE;
+        return false;
     }
-    println!("{:.1} s of real time in total", all.elapsed().as_secs_f64());
     for failed in &report.failed {
         eprintln!("error: this does not hold: {failed}");
     }
-    ExitCode::from(u8::from(!report.failed.is_empty()))
+    report.failed.is_empty()
 }
 
 async fn run(scenario: Scenario, args: &Args, report: &mut Report) {
@@ -59,7 +116,10 @@ async fn run(scenario: Scenario, args: &Args, report: &mut Report) {
     match scenario {
         Scenario::Steady => steady::run(connections, seed, report).await,
         Scenario::Storm => storm::run(connections, seed, report).await,
-        Scenario::Broadcast => broadcast::run(connections, seed, report).await,
+        Scenario::Broadcast => {
+            let course = args.course.as_deref().unwrap_or_default();
+            broadcast::run(connections, seed, course, report).await;
+        }
         Scenario::Throttled => throttled::run(connections, seed, report).await,
         Scenario::Presence => presence::run(connections, seed, report).await,
     }

@@ -8,7 +8,7 @@ use super::run::{Report, fill, is_short};
 use super::world::{Quotas, World};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// The simulated time.
 const SECONDS: u64 = 600;
@@ -87,10 +87,13 @@ async fn live(world: &World, connections: usize, drops: f64, seed: u64) -> Times
         connections as f64 / AGE,
         connections as f64 * drops / 3_600.0,
     );
-    let end = Instant::now() + Duration::from_secs(SECONDS);
-    while Instant::now() < end {
+    let mut next = Instant::now();
+    let end = next + Duration::from_secs(SECONDS);
+    while next < end {
         let pause = -(1.0 - random.f64()).ln() / (ends + lost);
-        sleep(Duration::from_secs_f64(pause)).await;
+        // Timers have a resolution of 1 ms, so the sum of such pauses would be too long.
+        next += Duration::from_secs_f64(pause);
+        sleep_until(next).await;
         let is_drop = random.f64() * (ends + lost) < lost;
         let client = random.usize(..connections);
         let (world, live, offline) = (world.clone(), live.clone(), offline.clone());

@@ -19,8 +19,8 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const DURATION: Duration = Duration::from_secs(30);
 const RENEWAL: Duration = Duration::from_secs(20);
 
-/// The minimum share of the full rate. With more broadcasts at once the sum of their rates exceeds the full rate, and
-/// 429s limit it. With smaller shares none of them would end before its chain of tasks.
+/// The minimum share of the full rate. With `n` broadcasts at once, and more than four, the sum of their rates is `n / 4`
+/// times the full rate, and 429s limit it. With smaller shares none of them would end before its chain of tasks.
 const LEAST: f64 = 0.25;
 
 /// The longest delay of a task that registers.
