@@ -29,13 +29,14 @@ mod key;
 #[cfg(test)]
 mod tests;
 mod time;
+mod verifier;
 
 pub use error::SignatureError;
 pub use key::{Signable, Signature, SigningKey};
 pub use time::day;
+pub use verifier::Verifier;
 
 use crate::Timestamp;
-use crate::hex::unhex;
 use claim::Claim;
 use std::fmt;
 use std::time::Duration;
@@ -128,24 +129,13 @@ impl Signer<'_> {
         let claim = Claim::read(request)?;
         claim.check(self.region, self.service, now)?;
         let key = self.key(claim.time).ok_or(SignatureError::UnknownKey)?;
-        let is_known = match (&claim.token, &self.credentials.session_token) {
-            (None, None) => true,
-            (Some(sent), Some(expected)) => key.is_same(sent, expected),
-            _ => false,
-        };
-        if !is_known || claim.access_key_id() != self.credentials.access_key_id {
-            return Err(SignatureError::UnknownKey);
-        }
-        let canonical_request = canonical::request(request, &claim.signed_headers);
-        let is_match = unhex(&claim.signature)
-            .is_some_and(|signature| key.verify(&claim.date, &canonical_request, &signature));
-        match is_match {
-            true => Ok(()),
-            false => Err(SignatureError::Mismatch {
-                string_to_sign: key.text_to_sign(&claim.date, &canonical_request),
-                canonical_request,
-            }),
-        }
+        let Credentials {
+            access_key_id,
+            session_token,
+            ..
+        } = self.credentials;
+        let is_known = |token: Option<&str>| key.is_same_token(token, session_token.as_deref());
+        claim.verify(request, access_key_id, is_known, &key)
     }
 
     /// Returns the headers that sign `request`: `X-Amz-Date`, `X-Amz-Security-Token` for temporary credentials, and

@@ -59,6 +59,10 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 /// | the same, all at once without a connection: CPU time | 100 ms | 510 ms | 390 ms |
 /// | allocations per post | 5 | 354 | 2 |
 /// | a signature | 2.2 us | 17.8 us | |
+///
+/// Since 2026-11-28, posts that wait for a connection have no timers and are signed after the wait. With 1 024
+/// concurrent posts the CPU time of a post is 1.34 times that of the floor instead of 1.60, on a machine with SHA-256
+/// instructions.
 #[derive(Debug, Clone)]
 pub struct ApiGateway(Arc<Inner>);
 

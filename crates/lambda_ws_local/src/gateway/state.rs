@@ -6,11 +6,15 @@ use super::options::Options;
 use crate::activity::{Observer as _, Operation};
 use crate::lock::lock;
 use lambda_ws_protocol::event::{self, Pairs};
+use lambda_ws_protocol::sigv4::Verifier;
 use lambda_ws_protocol::{Timestamp, selection};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
+
+/// The service name of signatures.
+const SERVICE: &str = "execute-api";
 
 /// The API, the options, and the open connections.
 pub(super) struct GatewayState {
@@ -22,6 +26,8 @@ pub(super) struct GatewayState {
     api_keys: ApiKeys,
     routes: HashMap<Arc<str>, Route>,
     pub(super) options: Options,
+    /// Verifies signatures, if the options contain credentials.
+    pub(super) verifier: Option<Verifier>,
     pub(super) connections: Registry,
     pub(super) connecting: ConnectingSet,
     /// Becomes true when the gateway ends.
@@ -35,6 +41,8 @@ impl GatewayState {
     pub(super) fn new(api: Api, options: Options) -> Self {
         let variables: Pairs = api.stage_variables.into_iter().collect();
         let routes = api.routes.into_iter();
+        let credentials = options.credentials.clone();
+        let verifier = credentials.map(|own| Verifier::new(own, &options.region, SERVICE));
         Self {
             api_id: api.id,
             stage: api.stage,
@@ -48,6 +56,7 @@ impl GatewayState {
             closing: watch::Sender::new(false),
             tls_noticed: AtomicBool::new(false),
             random: Mutex::new(options.random.clone()),
+            verifier,
             options,
         }
     }

@@ -1,8 +1,10 @@
 //! The signature that a request contains.
 
+use super::canonical;
 use super::time as moment;
-use super::{ALGORITHM, Request, SKEW, SignatureError, TERMINATOR};
+use super::{ALGORITHM, Request, SKEW, SignatureError, SigningKey, TERMINATOR};
 use crate::Timestamp;
+use crate::hex::unhex;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
@@ -18,12 +20,12 @@ pub(super) struct Claim<'a> {
     /// `key/date/region/service/aws4_request`.
     credential: Cow<'a, str>,
     /// Lower-case names, separated by semicolons.
-    pub(super) signed_headers: Cow<'a, str>,
-    pub(super) signature: Cow<'a, str>,
-    pub(super) token: Option<Cow<'a, str>>,
+    signed_headers: Cow<'a, str>,
+    signature: Cow<'a, str>,
+    token: Option<Cow<'a, str>>,
     pub(super) time: Timestamp,
     /// The time in its signed form.
-    pub(super) date: String,
+    date: String,
     /// The duration for which the signature is valid, if the request contains one.
     expires: Option<Duration>,
 }
@@ -170,8 +172,28 @@ impl<'a> Claim<'a> {
         })
     }
 
-    pub(super) fn access_key_id(&self) -> &str {
-        self.credential.split('/').next().unwrap_or_default()
+    /// Verifies that the owner of this access key signed `request` with `key`. `is_known` checks the session token.
+    pub(super) fn verify(
+        &self,
+        request: &Request<'_>,
+        access_key_id: &str,
+        is_known: impl FnOnce(Option<&str>) -> bool,
+        key: &SigningKey,
+    ) -> Result<(), SignatureError> {
+        let is_known = is_known(self.token.as_deref());
+        if !is_known || self.credential.split('/').next() != Some(access_key_id) {
+            return Err(SignatureError::UnknownKey);
+        }
+        let canonical_request = canonical::request(request, &self.signed_headers);
+        let is_match = unhex(&self.signature)
+            .is_some_and(|signature| key.verify(&self.date, &canonical_request, &signature));
+        match is_match {
+            true => Ok(()),
+            false => Err(SignatureError::Mismatch {
+                string_to_sign: key.text_to_sign(&self.date, &canonical_request),
+                canonical_request,
+            }),
+        }
     }
 
     /// Checks the Region, service, day and time of the signature.

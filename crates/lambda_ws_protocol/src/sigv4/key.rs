@@ -177,10 +177,16 @@ impl SigningKey {
         hmac::verify(&self.hmac, text.as_bytes(), signature).is_ok()
     }
 
-    /// Returns whether two secrets are equal. The comparison takes constant time.
-    pub(super) fn is_same(&self, one: &str, other: &str) -> bool {
-        let other = hmac::sign(&self.hmac, other.as_bytes());
-        hmac::verify(&self.hmac, one.as_bytes(), other.as_ref()).is_ok()
+    /// Returns whether two session tokens are equal. The comparison takes constant time.
+    pub(super) fn is_same_token(&self, one: Option<&str>, other: Option<&str>) -> bool {
+        match (one, other) {
+            (None, None) => true,
+            (Some(one), Some(other)) => {
+                let other = hmac::sign(&self.hmac, other.as_bytes());
+                hmac::verify(&self.hmac, one.as_bytes(), other.as_ref()).is_ok()
+            }
+            _ => false,
+        }
     }
 
     /// Returns the string to sign of a canonical request.

@@ -2,6 +2,7 @@
 
 mod properties;
 mod rules;
+mod verifier;
 
 use super::*;
 use aws_sigv4::http_request::{

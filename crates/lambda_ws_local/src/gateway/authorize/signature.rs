@@ -6,10 +6,8 @@ use crate::gateway::state::GatewayState;
 use http::Method;
 use lambda_ws_protocol::Timestamp;
 use lambda_ws_protocol::event::Identity;
-use lambda_ws_protocol::sigv4::{Request, SignatureError, Signer};
+use lambda_ws_protocol::sigv4::{Request, SignatureError};
 
-/// The service name of signatures.
-const SERVICE: &str = "execute-api";
 /// The IAM name and the principal id of the signer. Assumed: on AWS a function signs with a role, which the gateway
 /// does not know.
 const USER: &str = "local";
@@ -42,7 +40,7 @@ pub(crate) fn verify_handshake(
     request: &Upgrade,
     now: Timestamp,
 ) -> Result<Option<Caller>, SignatureError> {
-    let (Authorization::Iam, Some(signer)) = (&state.authorization, signer(state)) else {
+    let (Authorization::Iam, Some(verifier)) = (&state.authorization, &state.verifier) else {
         return Ok(None);
     };
     // A valid handshake has a path.
@@ -57,9 +55,9 @@ pub(crate) fn verify_handshake(
             .collect(),
         body: b"",
     };
-    signer.verify(&request, now)?;
+    verifier.verify(&request, |_| false, now)?;
     Ok(Some(Caller {
-        access_key_id: signer.credentials.access_key_id.clone(),
+        access_key_id: verifier.signer().credentials.access_key_id.clone(),
         account_id: state.options.account_id.clone(),
         user_arn: user_arn(state),
     }))
@@ -69,24 +67,14 @@ pub(crate) fn verify_handshake(
 /// functions may add their session token.
 pub(crate) fn verify_call<'a>(
     state: &GatewayState,
-    token: Option<&str>,
     request: impl FnOnce() -> Request<'a>,
 ) -> Result<(), SignatureError> {
-    let Some(signer) = signer(state) else {
+    let Some(verifier) = &state.verifier else {
         return Ok(());
     };
-    match token.filter(|token| state.options.session_tokens.session(token).is_some()) {
-        None => signer.verify(&request(), state.now()),
-        Some(token) => {
-            let mut credentials = signer.credentials.clone();
-            credentials.session_token = Some(token.to_owned());
-            let signer = Signer {
-                credentials: &credentials,
-                ..signer
-            };
-            signer.verify(&request(), state.now())
-        }
-    }
+    let sessions = &state.options.session_tokens;
+    let is_issued = |token: &str| sessions.session(token).is_some();
+    verifier.verify(&request(), is_issued, state.now())
 }
 
 /// Returns the error of a call of the management API without permission (conformance G3).
@@ -106,15 +94,6 @@ pub(crate) fn denied(state: &GatewayState, method: &Method) -> Option<HttpError>
         state.stage,
     );
     Some(HttpError::denied(&user_arn(state), &resource))
-}
-
-fn signer(state: &GatewayState) -> Option<Signer<'_>> {
-    let credentials = state.options.credentials.as_ref()?;
-    Some(Signer {
-        credentials,
-        region: &state.options.region,
-        service: SERVICE,
-    })
 }
 
 fn user_arn(state: &GatewayState) -> String {
