@@ -118,18 +118,18 @@ pub(crate) fn main() -> ExitCode {
 /// Starts the log of the gateway itself. The level comes from `LAMBDA_WS_LOG`.
 fn begin_log() {
     let level = std::env::var("LAMBDA_WS_LOG").unwrap_or_default();
-    let targets = match level.parse::<Targets>() {
-        Ok(targets) if !level.is_empty() => targets,
-        result => {
-            if result.is_err() {
-                eprintln!(
-                    "warning: LAMBDA_WS_LOG is not valid: expected a level such as `debug`, or levels of modules such as \
-                     `warn,lambda_ws_local=debug`"
-                );
-            }
-            Targets::new().with_default(LevelFilter::WARN)
-        }
-    };
+    // Without filters of spans.
+    let targets = level.parse::<Targets>().ok();
+    let targets = targets.filter(|_| !level.contains('['));
+    if targets.is_none() {
+        eprintln!(
+            "warning: LAMBDA_WS_LOG is not valid: expected a level such as `debug`, or levels of modules such as \
+             `warn,lambda_ws_local=debug`"
+        );
+    }
+    let targets = targets
+        .filter(|_| !level.is_empty())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .without_time()
