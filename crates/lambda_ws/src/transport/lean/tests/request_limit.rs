@@ -111,8 +111,14 @@ fn a_wait_ends_although_the_runtime_of_another_one_has_ended() {
     let limit = RequestLimit::new(1);
     let (first, second) = (runtime(), runtime());
     let held = first.block_on(async { hold(&limit) });
-    let begun = first.block_on(async { wait(&limit) });
-    let mut other = second.block_on(async { wait(&limit) });
+    let begun = {
+        let _context = first.enter();
+        wait(&limit)
+    };
+    let mut other = {
+        let _context = second.enter();
+        wait(&limit)
+    };
     drop(first);
     assert!(second.block_on(&mut other).is_err());
     assert!(begun.now_or_never().unwrap().is_err());
