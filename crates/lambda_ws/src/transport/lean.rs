@@ -46,23 +46,19 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 /// is replaced, and its message is sent once more. If this machine's clock differs by more than 4 minutes, the
 /// request is signed again with the time from the host's rejection.
 ///
-/// `cargo bench -p tests --bench sending` on 2026-11-26, with 2 cores without SHA-256 instructions and programs built
-/// as for deployment. The values are medians of 3 rounds. The floor is TLS sockets that repeat one unsigned request:
+/// `cargo bench -p tests --bench sending` on 2026-11-28, with 2 cores with SHA-256 instructions and programs built as for
+/// deployment. The values are medians of 3 rounds. The floor is TLS sockets that repeat one unsigned request:
 ///
 /// | posts of 200 bytes over TLS | lean | SDK | floor |
 /// |---|---|---|---|
-/// | 64 concurrent: CPU time per post | 10.4 us | 108 us | 5.9 us |
-/// | 256 concurrent, 20 ms latency: CPU time per post | 24.2 us | 138 us | 13.3 us |
-/// | 1 024 concurrent, 20 ms latency: CPU time per post | 24.1 us | 151 us | 10.9 us |
-/// | the same: posts per second, on one core | 23 285 | 5 889 | 36 735 |
-/// | the same: peak memory of the process | 15 MB | 63 MB | 16 MB |
-/// | the same, all at once without a connection: CPU time | 100 ms | 510 ms | 390 ms |
-/// | allocations per post | 5 | 354 | 2 |
-/// | a signature | 2.2 us | 17.8 us | |
-///
-/// Since 2026-11-28, posts that wait for a connection have no timers and are signed after the wait. With 1 024
-/// concurrent posts the CPU time of a post is 1.34 times that of the floor instead of 1.60, on a machine with SHA-256
-/// instructions.
+/// | 64 concurrent: CPU time per post | 11.2 us | 110 us | 10.1 us |
+/// | 256 concurrent, 20 ms latency: CPU time per post | 19.5 us | 118 us | 14.8 us |
+/// | 1 024 concurrent, 20 ms latency: CPU time per post | 16.9 us | 139 us | 11.7 us |
+/// | the same: posts per second, on one core | 27 562 | 6 073 | 35 473 |
+/// | the same: peak memory of the process | 15 MB | 62 MB | 16 MB |
+/// | the same, all at once without a connection: CPU time | 90 ms | 360 ms | 410 ms |
+/// | allocations per post | 5 | 353 | 2 |
+/// | a signature | 0.66 us | 7.75 us | |
 #[derive(Debug, Clone)]
 pub struct ApiGateway(Arc<Inner>);
 
