@@ -2,7 +2,7 @@
 
 use crate::payload::Payload;
 use crate::store::Record;
-use crate::sync::lock;
+use crate::sync::{detach, lock};
 use crate::trace;
 use crate::{ConnectionId, Timestamp};
 use serde_json::value::RawValue;
@@ -98,7 +98,7 @@ impl Effects {
 
     /// Runs work that the event does not wait for. If Lambda freezes the process, it continues with the next event.
     pub(crate) fn outlive(&self, work: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(trace::carried(work));
+        detach(trace::carried(work));
     }
 
     /// Waits at most `patience` for the background work. Unfinished work continues when Lambda unfreezes the process

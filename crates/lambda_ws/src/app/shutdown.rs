@@ -2,6 +2,7 @@
 
 use super::runtime::{Runtime, RuntimeClient};
 use crate::error::BoxError;
+use crate::sync::detach;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
@@ -44,7 +45,7 @@ impl Shutdown {
         let signals = Signals::new()?;
         let client = runtime.client().clone();
         match timeout(REGISTRATION, register(&client)).await {
-            Ok(Ok(id)) => drop(tokio::spawn(wait(client, id))),
+            Ok(Ok(id)) => detach(wait(client, id)),
             Ok(Err(error)) => warn_of(&*error),
             Err(late) => warn_of(&late),
         }

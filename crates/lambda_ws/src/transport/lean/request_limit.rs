@@ -1,8 +1,8 @@
 //! The limit of concurrent requests.
 
 use crate::error::BoxError;
-use crate::sync::lock;
-use std::collections::{BTreeMap, BTreeSet};
+use crate::sync::{detach, lock};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -19,10 +19,10 @@ pub(super) struct RequestLimit(Arc<Mutex<State>>);
 struct State {
     /// The number of free permits. It is zero while a request waits.
     free: usize,
-    /// The waiting requests by their numbers, which ascend with their deadlines.
-    waiting: BTreeMap<u64, Waiting>,
-    /// The requests that got a permit and have not been polled since.
-    granted: BTreeSet<u64>,
+    /// The waiting requests in the order of their numbers, and so of their deadlines.
+    waiting: VecDeque<Waiting>,
+    /// The requests that got a permit and have not been polled since. They are few.
+    granted: Vec<u64>,
     /// The number of the next request that waits.
     next: u64,
     /// Whether a task checks the deadlines.
@@ -31,6 +31,7 @@ struct State {
 
 #[derive(Debug)]
 struct Waiting {
+    number: u64,
     waker: Waker,
     deadline: Instant,
 }
@@ -47,8 +48,8 @@ impl RequestLimit {
     pub(super) fn new(permits: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: permits,
-            waiting: BTreeMap::new(),
-            granted: BTreeSet::new(),
+            waiting: VecDeque::new(),
+            granted: Vec::new(),
             next: 0,
             is_checked: false,
         })))
@@ -99,23 +100,36 @@ impl Drop for Permit<'_> {
 impl State {
     /// Passes a permit to the first waiting request, and returns its waker.
     fn release(&mut self) -> Option<Waker> {
-        let Some((number, first)) = self.waiting.pop_first() else {
+        let Some(first) = self.waiting.pop_front() else {
             self.free += 1;
             return None;
         };
-        self.granted.insert(number);
+        self.granted.push(first.number);
         Some(first.waker)
+    }
+
+    /// Returns the place of a request in the queue.
+    fn place(&self, number: u64) -> Option<usize> {
+        let place = self.waiting.binary_search_by_key(&number, |one| one.number);
+        place.ok()
+    }
+
+    /// Removes a request from those that got a permit. Returns whether it was one.
+    fn take_granted(&mut self, number: u64) -> bool {
+        let place = self.granted.iter().position(|&one| one == number);
+        place.map(|place| self.granted.swap_remove(place)).is_some()
     }
 
     /// Ends the waits whose deadlines have passed. Returns their wakers, and the next deadline.
     fn expire(&mut self, now: Instant) -> (Vec<Waker>, Option<Instant>) {
         let mut wakers = Vec::new();
-        while let Some(first) = self.waiting.first_entry() {
-            let deadline = first.get().deadline;
-            if deadline > now {
-                return (wakers, Some(deadline));
+        while let Some(first) = self.waiting.pop_front() {
+            if first.deadline > now {
+                let next = first.deadline;
+                self.waiting.push_front(first);
+                return (wakers, Some(next));
             }
-            wakers.push(first.remove().waker);
+            wakers.push(first.waker);
         }
         (wakers, None)
     }
@@ -140,20 +154,24 @@ impl Wait<'_> {
             None => {
                 let (number, waker) = (state.next, cx.waker().clone());
                 state.next += 1;
-                state.waiting.insert(number, Waiting { waker, deadline });
+                state.waiting.push_back(Waiting {
+                    number,
+                    waker,
+                    deadline,
+                });
                 self.number = Some(number);
             }
-            Some(number) => match state.waiting.get_mut(&number) {
-                Some(waiting) => waiting.waker.clone_from(cx.waker()),
+            Some(number) => match state.place(number) {
+                Some(place) => state.waiting[place].waker.clone_from(cx.waker()),
                 None => {
                     self.number = None;
-                    return Poll::Ready(state.granted.remove(&number));
+                    return Poll::Ready(state.take_granted(number));
                 }
             },
         }
         if !std::mem::replace(&mut state.is_checked, true) {
             drop(state);
-            tokio::spawn(DeadlineCheck(Arc::clone(&self.limit.0)).run());
+            detach(DeadlineCheck(Arc::clone(&self.limit.0)).run());
         }
         Poll::Pending
     }
@@ -163,8 +181,10 @@ impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };
         let mut state = lock(&self.limit.0);
-        state.waiting.remove(&number);
-        let is_granted = state.granted.remove(&number);
+        if let Some(place) = state.place(number) {
+            state.waiting.remove(place);
+        }
+        let is_granted = state.take_granted(number);
         drop(state);
         if is_granted {
             self.limit.release();
@@ -193,11 +213,8 @@ impl Drop for DeadlineCheck {
     fn drop(&mut self) {
         let mut state = lock(&self.0);
         state.is_checked = false;
-        let waiting: Vec<_> = state
-            .waiting
-            .values()
-            .map(|one| one.waker.clone())
-            .collect();
+        let waiting = state.waiting.iter().map(|one| one.waker.clone());
+        let waiting: Vec<_> = waiting.collect();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
     }
